@@ -1,0 +1,273 @@
+//! The catalogue of faults: every refusal and failure that leaves the gateway has one stable code.
+//!
+//! A code says whose fault it is, whether to try again, and which HTTP status carries it (RFC 9457 for the form). The
+//! table below is the contract: codes are added, never changed. What only the operator may know goes into
+//! [`Fault::private`], which reaches the operator's log and never the peer.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The agency that sent the message.
+    Sender,
+    /// This gateway.
+    Gateway,
+    /// The agency that was to receive or answer it.
+    Receiver,
+}
+
+impl Blame {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Gateway => "gateway",
+            Self::Receiver => "receiver",
+        }
+    }
+}
+
+/// Whether trying again makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The same question gets the same refusal.
+    Never,
+    /// After the sender changed something.
+    AfterChange,
+    /// The same message later.
+    Later,
+}
+
+impl Retry {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::AfterChange => "after-change",
+            Self::Later => "later",
+        }
+    }
+}
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $blame:ident, $retry:ident, $title:literal, $next:literal;)*) => {
+        /// A fault code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $title] $name,)* }
+
+        impl Code {
+            /// All codes, in the order of the catalogue.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            const fn row(self) -> (&'static str, u16, Blame, Retry, &'static str, &'static str) {
+                match self { $(Self::$name => ($code, $status, Blame::$blame, Retry::$retry, $title, $next)),* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    HttpMalformed = "OG-HTTP-001", 400, Sender, AfterChange, "the HTTP request is malformed", "send HTTP/1.1 or HTTP/2 as RFC 9112 and RFC 9113 define it";
+    HttpNoSuchPath = "OG-HTTP-002", 404, Sender, AfterChange, "there is nothing at this path", "see the paths in /v1/openapi.json";
+    HttpMethod = "OG-HTTP-003", 405, Sender, AfterChange, "the method is not allowed here", "use a method from the Allow header";
+    HttpTimeout = "OG-HTTP-004", 408, Sender, Later, "the request did not arrive in time", "send head and body without pauses";
+    HttpLengthRequired = "OG-HTTP-005", 411, Sender, AfterChange, "a Content-Length is required", "send Content-Length and no Transfer-Encoding";
+    HttpTooLarge = "OG-HTTP-006", 413, Sender, AfterChange, "the message is too large", "move large content into an attachment";
+    HttpMediaType = "OG-HTTP-007", 415, Sender, AfterChange, "the media type is not supported", "send Content-Type: application/xml, without Content-Encoding";
+    HttpHeadTooLarge = "OG-HTTP-008", 431, Sender, AfterChange, "the request head is too large", "send fewer or shorter header fields";
+    HttpBusy = "OG-HTTP-009", 503, Gateway, Later, "the gateway is stopping or has no room", "send the same message again after Retry-After seconds";
+    HttpIncomplete = "OG-HTTP-010", 400, Sender, Later, "the body ended before its Content-Length", "send the same message again";
+
+    TlsUnknownCertificate = "OG-TLS-001", 403, Sender, AfterChange, "the client certificate is not in the registry", "register the certificate: oncegate agency add";
+    TlsAgencySuspended = "OG-TLS-002", 403, Sender, AfterChange, "the agency is suspended", "ask the authority of the registry";
+
+    XmlNotUtf8 = "OG-XML-001", 400, Sender, AfterChange, "the message is not UTF-8", "write the message as UTF-8 without a byte order mark";
+    XmlMalformed = "OG-XML-002", 400, Sender, AfterChange, "the message is not well-formed XML 1.0", "check the message with: xmllint --noout FILE";
+    XmlDoctype = "OG-XML-003", 400, Sender, AfterChange, "a DOCTYPE is forbidden", "leave the DOCTYPE out";
+    XmlInstruction = "OG-XML-004", 400, Sender, AfterChange, "a processing instruction is forbidden", "leave it out";
+    XmlComment = "OG-XML-005", 400, Sender, AfterChange, "a comment is forbidden", "leave comments out of signed messages";
+    XmlCdata = "OG-XML-006", 400, Sender, AfterChange, "a CDATA section is forbidden", "escape the text instead";
+    XmlEntity = "OG-XML-007", 400, Sender, AfterChange, "only the five predefined entities are allowed", "write the characters themselves";
+    XmlVersion = "OG-XML-008", 400, Sender, AfterChange, "only XML 1.0 is allowed", "declare version 1.0 or leave the declaration out";
+    XmlNamespace = "OG-XML-009", 400, Sender, AfterChange, "the namespaces are not well-formed or a namespace name is relative", "declare each prefix once, with an absolute URI";
+    XmlForbiddenAttribute = "OG-XML-010", 400, Sender, AfterChange, "xml:base and xsi:schemaLocation are forbidden", "leave the attribute out";
+    XmlQName = "OG-XML-011", 400, Sender, AfterChange, "a qualified name in a value uses a prefix that the signature does not cover", "use the prefix in an element or attribute name on the same element";
+    XmlLimit = "OG-XML-012", 400, Sender, AfterChange, "the message exceeds a limit of its structure", "see the limits in docs/message.md; deep or large content belongs into an attachment";
+
+    SigMissing = "OG-SIG-001", 400, Sender, AfterChange, "the message has no signature", "sign the message; ds:Signature is the last child of Message";
+    SigProfile = "OG-SIG-002", 400, Sender, AfterChange, "the signature is not of the profile og-sig-1", "sign from the template of docs/message.md";
+    SigDigest = "OG-SIG-003", 400, Sender, AfterChange, "the digest does not fit the message", "sign last and send the signed octets unchanged";
+    SigSender = "OG-SIG-004", 403, Sender, AfterChange, "the sender is not the agency of the client certificate", "set From to your own agency";
+    SigAlgorithm = "OG-SIG-005", 400, Sender, AfterChange, "the signature algorithm is not the one enrolled for the key", "sign with the enrolled algorithm";
+    SigKeyUnknown = "OG-SIG-006", 403, Sender, AfterChange, "the key is not enrolled for the sender", "sign with an enrolled key, or enrol this one: oncegate agency cert";
+    SigKeyExpired = "OG-SIG-007", 403, Sender, AfterChange, "the key is not valid at this time", "enrol a new key: oncegate agency cert";
+    SigKeyRevoked = "OG-SIG-008", 403, Sender, AfterChange, "the key is revoked", "enrol a new key: oncegate agency cert";
+    SigInvalid = "OG-SIG-009", 400, Sender, AfterChange, "the signature is not valid", "check that the private key belongs to the enrolled certificate";
+    SigCertificate = "OG-SIG-010", 400, Sender, AfterChange, "SignerCertificate does not name the certificate used", "leave SignerCertificate out or set it to the SHA-256 of the certificate";
+
+    MsgStructure = "OG-MSG-001", 400, Sender, AfterChange, "the envelope is not as message-1.xsd defines it", "check the message with: oncegate validate FILE";
+    MsgValue = "OG-MSG-002", 400, Sender, AfterChange, "a value of the envelope has not its form", "check the message with: oncegate validate FILE";
+    MsgKind = "OG-MSG-003", 400, Sender, AfterChange, "this kind of message is not taken here", "send a request or an application, or an answer to one";
+    MsgContext = "OG-MSG-004", 400, Sender, AfterChange, "the message needs a Context", "say purpose, legal basis and subject in Context";
+    MsgStaleId = "OG-MSG-011", 400, Sender, AfterChange, "the time of MessageId is too far from CreatedAt or older than the window", "make a new UUIDv7 for each message";
+    MsgLifetime = "OG-MSG-012", 400, Sender, AfterChange, "ExpiresAt is not after CreatedAt by at most the time allowed", "set ExpiresAt at most 24 hours after CreatedAt";
+    MsgClock = "OG-MSG-013", 400, Sender, AfterChange, "CreatedAt is more than five minutes from the gateway's clock", "set the clock of your system and send at once";
+    MsgReplayed = "OG-MSG-014", 409, Sender, AfterChange, "this message id was used with another content", "make a new MessageId for a new content";
+    MsgExpired = "OG-MSG-015", 410, Sender, AfterChange, "the message has expired", "make a new message";
+    MsgReplyTo = "OG-MSG-016", 400, Sender, AfterChange, "the message answers no question known here", "set InReplyTo to the id and digest of the message answered";
+    MsgInProgress = "OG-MSG-017", 409, Sender, Later, "the same message is being processed", "wait, then send the same message again for its outcome";
+    MsgUnknown = "OG-MSG-018", 404, Sender, AfterChange, "no such message of yours is known", "ask with the id of a message that you sent within 48 hours";
+    MsgTest = "OG-MSG-019", 400, Sender, AfterChange, "test messages and live messages do not mix", "send Test messages between agencies in test mode only";
+
+    DocUnknown = "OG-DOC-001", 422, Sender, AfterChange, "no schema is known for this document", "see /v1/catalogue for the documents and their namespaces";
+    DocSchema = "OG-DOC-002", 422, Sender, AfterChange, "the document is not valid by its schema", "check the document with: oncegate validate FILE";
+    DocType = "OG-DOC-003", 422, Sender, AfterChange, "the document is of another type than asked for", "answer with the document type of the request";
+    DocCheckDigit = "OG-DOC-021", 422, Sender, AfterChange, "an identifier has wrong check digits or not the form of its scheme", "correct the identifier";
+    DocPeriod = "OG-DOC-031", 422, Sender, AfterChange, "a period ends before it begins, or its days are not its length", "count both the first and the last day";
+    DocBirth = "OG-DOC-032", 422, Sender, AfterChange, "a birth lies after the record of it", "correct the dates";
+    DocMarriage = "OG-DOC-033", 422, Sender, AfterChange, "a marriage ends before it begins", "correct the dates";
+    DocParents = "OG-DOC-034", 422, Sender, AfterChange, "a parent's role is given twice", "give each role once, as Parent or ParentNotStated";
+
+    PolNoGrant = "OG-POL-001", 403, Sender, AfterChange, "no grant permits this request", "ask the authority for a grant; oncegate check explains the rows";
+    PolPurpose = "OG-POL-002", 403, Sender, AfterChange, "the grant is for another purpose", "ask for a purpose that /v1/catalogue lists for you";
+    PolBasis = "OG-POL-003", 403, Sender, AfterChange, "the grant stands on another legal basis", "name the legal basis that /v1/catalogue lists for you";
+    PolExpired = "OG-POL-004", 403, Sender, AfterChange, "the grant has ended", "ask the authority to renew it";
+    PolField = "OG-POL-011", 403, Sender, AfterChange, "the request selects a field that the grant does not give", "select fields that /v1/catalogue lists for you";
+    PolWithheldField = "OG-POL-012", 502, Receiver, Later, "the answer holds a field that the request may not receive", "the holder must leave the field out; nothing was released";
+    PolNotHolder = "OG-POL-013", 403, Sender, AfterChange, "the sender is no holder of this document type", "ask the authority to register the holder";
+
+    LimRequests = "OG-LIM-001", 429, Sender, Later, "the agency's quota of requests is used up", "send again after Retry-After seconds";
+    LimParallel = "OG-LIM-002", 429, Sender, Later, "the agency has too many exchanges open at once", "wait for answers before sending more";
+    LimGrant = "OG-LIM-003", 429, Sender, Later, "the grant's quota is used up", "send again after Retry-After seconds";
+    LimBytes = "OG-LIM-004", 429, Sender, Later, "the agency's quota of bytes is used up", "send again after Retry-After seconds";
+
+    RteNoHolder = "OG-RTE-001", 404, Sender, AfterChange, "no holder is registered for this document type, subject and region", "name the holder in To, or another region";
+    RteUnreachable = "OG-RTE-002", 502, Receiver, Later, "the holder cannot be reached", "send the same message again later";
+    RteBadAnswer = "OG-RTE-003", 502, Receiver, Later, "the holder's answer is not a valid signed answer", "nothing was released; send the same message again later";
+    RteWrongSubject = "OG-RTE-004", 502, Receiver, Later, "the holder's answer is about another subject", "nothing was released; the holder must correct its answer";
+    RteWrongQuestion = "OG-RTE-005", 502, Receiver, Later, "the holder's answer is to another question", "nothing was released; the holder must correct its answer";
+    RteDeadline = "OG-RTE-006", 504, Receiver, Later, "the holder did not answer in time", "send the same message again later";
+    RteLate = "OG-RTE-007", 504, Receiver, AfterChange, "the answer came after the request had expired", "make a new request";
+    RteBusy = "OG-RTE-008", 503, Receiver, Later, "the holder has no room", "send the same message again after Retry-After seconds";
+
+    LogUnavailable = "OG-LOG-001", 503, Gateway, Later, "the record could not be made durable: nothing was released", "send the same message again after Retry-After seconds";
+
+    CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
+    CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
+    CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";
+    CfgSchema = "OG-CFG-004", 500, Gateway, AfterChange, "a schema uses something that the gateway does not enforce", "rewrite the schema within the subset of docs/schemas.md";
+}
+
+impl Code {
+    /// The stable code: `OG-SIG-003`.
+    pub const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status that carries it.
+    pub const fn status(self) -> u16 {
+        self.row().1
+    }
+
+    /// Whose fault it is.
+    pub const fn blame(self) -> Blame {
+        self.row().2
+    }
+
+    /// Whether to try again.
+    pub const fn retry(self) -> Retry {
+        self.row().3
+    }
+
+    /// The rule that was broken, as a sentence without a full stop.
+    pub const fn title(self) -> &'static str {
+        self.row().4
+    }
+
+    /// What to do next.
+    pub const fn next_step(self) -> &'static str {
+        self.row().5
+    }
+
+    /// The code with this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One refusal or failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its code.
+    pub code: Code,
+    /// Where and what, for the peer: an element path or byte offset; never personal data, a secret or an address.
+    pub detail: Cow<'static, str>,
+    /// What only the operator may know.
+    pub private: Option<String>,
+    /// When to try again, where that is known.
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl Fault {
+    /// A fault that says nothing beyond its code.
+    pub const fn new(code: Code) -> Self {
+        Self { code, detail: Cow::Borrowed(""), private: None, retry_after_seconds: None }
+    }
+
+    /// A fault with its place or cause.
+    pub fn at(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: detail.into(), ..Self::new(code) }
+    }
+
+    /// Adds what only the operator may know.
+    #[must_use]
+    pub fn with_private(mut self, private: impl Into<String>) -> Self {
+        self.private = Some(private.into());
+        self
+    }
+
+    /// Adds the time after which to try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+}
+
+/// For people: `OG-SIG-003 the digest does not fit the message: byte 812`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.code.title())?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_found_by_name() {
+        for (at, code) in Code::ALL.iter().enumerate() {
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+            assert!(Code::ALL.iter().skip(at + 1).all(|other| other.as_str() != code.as_str()));
+        }
+    }
+
+    #[test]
+    fn only_the_gateways_own_files_answer_500() {
+        for code in Code::ALL {
+            assert_eq!(code.status() == 500, code.as_str().starts_with("OG-CFG-"), "{code}");
+        }
+    }
+}

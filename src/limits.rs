@@ -1,0 +1,91 @@
+//! Every bound of the gateway as a named constant.
+//!
+//! A configuration may tighten a limit, never lift one. Sizes are in bytes, times in milliseconds unless the name
+//! says otherwise. Sources: `message.md` section 1 (XML 1.0 subset of the profile `og-sig-1`), RFC 9112, RFC 9113.
+
+/// Largest signed message without its attachments.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of elements, the root being at depth 1.
+pub const DEPTH_MAX: usize = 64;
+/// Most attributes on one element, namespace declarations included.
+pub const ATTRIBUTES_MAX: usize = 64;
+/// Most namespace bindings in scope at once.
+pub const BINDINGS_MAX: usize = 64;
+/// Longest qualified name.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Longest attribute value, as written.
+pub const VALUE_BYTES_MAX: usize = 8 << 10;
+/// Most attachments of one message.
+pub const ATTACHMENTS_MAX: usize = 16;
+/// Longest signature value: RSA with 4096 bits.
+pub const SIGNATURE_BYTES_MAX: usize = 512;
+/// Longest certificate inside `KeyInfo`, decoded.
+pub const CERTIFICATE_BYTES_MAX: usize = 4 << 10;
+/// Longest text of one envelope leaf (a `Note` of 2,000 characters of up to four bytes).
+pub const LEAF_TEXT_BYTES_MAX: usize = 8 << 10;
+/// Longest text of one payload leaf.
+pub const PAYLOAD_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Most documents in one answer.
+pub const DOCUMENTS_MAX: usize = 16;
+/// Most paths in one `Select`.
+pub const SELECT_PATHS_MAX: usize = 32;
+/// Most legal bases of one request.
+pub const LEGAL_BASES_MAX: usize = 4;
+/// Most identifiers of one person or organisation.
+pub const IDENTIFIERS_MAX: usize = 4;
+
+/// Greatest distance between `MessageId`'s time, `CreatedAt` and the gateway's clock.
+pub const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
+/// Longest life of a request or an answer.
+pub const REQUEST_LIFE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Longest life of an event, application, status or cancel message.
+pub const EVENT_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long a message id is remembered; longer than any retry horizon.
+pub const IDEMPOTENCY_WINDOW_MS: u64 = 48 * 60 * 60 * 1000;
+
+/// Most keys of one agency that are valid at one time.
+pub const KEYS_PER_AGENCY_MAX: usize = 4;
+/// Longest wait that `Prefer: wait` may ask for.
+pub const WAIT_MS_MAX: u64 = 60_000;
+/// The wait of a request that states no preference.
+pub const WAIT_MS_DEFAULT: u64 = 30_000;
+
+/// Most records in one commit group.
+pub const GROUP_RECORDS_MAX: usize = 512;
+/// Most records in one batch for the index: larger batches make sled hold 50 times the memory.
+pub const INDEX_BATCH_MAX: usize = 64;
+/// Size of a journal segment.
+pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
+/// How far a segment is written with zeros ahead of its end, so that `fdatasync` has no metadata to write.
+pub const PREWRITE_BYTES: u64 = 8 << 20;
+/// Largest leaf of the log.
+pub const LEAF_BYTES_MAX: usize = 1 << 10;
+/// Largest private part of a frame: a whole answer, sealed, and its head.
+pub const PRIVATE_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (4 << 10);
+
+/// Longest request head: request line and header fields together.
+pub const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Most header fields of one request.
+pub const HEADERS_MAX: usize = 64;
+/// Deadline for the TLS handshake.
+pub const HANDSHAKE_MS: u64 = 5_000;
+/// Deadline for a request head, counted from the first moment that one is awaited with bytes outstanding.
+pub const HEAD_MS: u64 = 5_000;
+/// Deadline for a request body.
+pub const BODY_MS: u64 = 10_000;
+/// How long a connection may stay idle between requests.
+pub const IDLE_MS: u64 = 60_000;
+/// Deadline for a provider's connection and TLS handshake.
+pub const CONNECT_MS: u64 = 3_000;
+/// Most connections at one listener.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Most connections of one agency.
+pub const CONNECTIONS_PER_AGENCY_MAX: usize = 256;
+/// Most streams of one HTTP/2 connection.
+pub const STREAMS_MAX: u32 = 64;
+/// Idle connections kept to one provider.
+pub const POOL_IDLE_MAX: usize = 128;
+/// How long a stopping gateway waits for its open exchanges.
+pub const DRAIN_MS: u64 = 30_000;
+/// Largest configuration, registry or schema file.
+pub const FILE_BYTES_MAX: u64 = 256 << 20;

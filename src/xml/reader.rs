@@ -1,0 +1,589 @@
+//! The strict reader: tokens with resolved names and normalised values, each with its octets.
+
+use super::Violation;
+use super::chars::{check_octets, check_qname, is_blank, is_char, is_space};
+use crate::fault::Code;
+use crate::limits;
+use quick_xml::events::Event as Token;
+use std::borrow::Cow;
+
+const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
+const XSI_NAMESPACE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// Index of "no namespace" in the table of names.
+pub(super) const NO_NAMESPACE: u32 = 0;
+const XML_NAMESPACE_INDEX: u32 = 1;
+
+/// What a document may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// A message, as it arrives.
+    Message,
+    /// A schema of the operator: comments are passed over.
+    Schema,
+}
+
+/// A token of the document.
+#[derive(Debug)]
+pub enum Event<'e, 'a> {
+    /// A start tag; an empty-element tag is followed by an [`Event::End`] of its own.
+    Start(&'e Start<'a>),
+    /// Text inside the root element, or one reference.
+    Text {
+        /// The octets as they stand.
+        raw: &'a str,
+        /// The characters meant.
+        text: &'e str,
+        /// Where the octets begin.
+        at: usize,
+        /// Whether `raw` is its own canonical form.
+        canonical: bool,
+    },
+    /// An end tag; `raw` is empty after an empty-element tag.
+    End {
+        /// The octets as they stand.
+        raw: &'a str,
+        /// The qualified name.
+        name: &'a str,
+        /// Where the octets begin.
+        at: usize,
+    },
+    /// The document is over and was well-formed.
+    Done,
+}
+
+/// A start tag.
+#[derive(Debug, Default)]
+pub struct Start<'a> {
+    pub(super) raw: &'a str,
+    pub(super) name: &'a str,
+    pub(super) prefix_len: usize,
+    pub(super) uri: u32,
+    /// Whether the tag is spelled canonically, its order and declarations aside.
+    pub(super) plain: bool,
+    pub(super) attributes: Vec<Slot<'a>>,
+    pub(super) declarations: Vec<Declaration<'a>>,
+    pub(super) scope: Scope<'a>,
+    at: usize,
+}
+
+/// An attribute as the reader keeps it.
+#[derive(Debug)]
+pub(super) struct Slot<'a> {
+    pub(super) name: &'a str,
+    pub(super) prefix_len: usize,
+    pub(super) value: Cow<'a, str>,
+    pub(super) uri: u32,
+}
+
+/// A namespace declaration, its place among all attributes of the tag kept.
+#[derive(Debug)]
+pub(super) struct Declaration<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) place: usize,
+    uri: Cow<'a, str>,
+}
+
+/// The namespace bindings in scope.
+#[derive(Debug, Default)]
+pub(super) struct Scope<'a> {
+    bindings: Vec<(&'a str, u32)>,
+    uris: Vec<Cow<'a, str>>,
+}
+
+/// An attribute as a visitor sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute<'e> {
+    /// Its namespace name, empty if it has none.
+    pub uri: &'e str,
+    /// Its local name.
+    pub local: &'e str,
+    /// Its normalised value.
+    pub value: &'e str,
+}
+
+impl<'a> Scope<'a> {
+    /// The binding of a prefix, the empty one included.
+    pub(super) fn resolve(&self, prefix: &str) -> Option<u32> {
+        let bound = self.bindings.iter().rev().find(|(bound, _)| *bound == prefix).map(|(_, uri)| *uri);
+        bound.or(if prefix.is_empty() { Some(NO_NAMESPACE) } else { None })
+    }
+
+    pub(super) fn uri(&self, index: u32) -> &str {
+        self.uris.get(index as usize).map_or("", |uri| uri)
+    }
+
+    /// At most [`limits::BINDINGS_MAX`] names are in scope, so the search is bounded.
+    fn intern(&mut self, uri: Cow<'a, str>) -> u32 {
+        let known = self.uris.iter().position(|known| *known == uri);
+        known.unwrap_or_else(|| {
+            self.uris.push(uri);
+            self.uris.len().saturating_sub(1)
+        }) as u32
+    }
+}
+
+impl Start<'_> {
+    /// The namespace name of the element, empty if it has none.
+    pub fn uri(&self) -> &str {
+        self.scope.uri(self.uri)
+    }
+
+    /// The local name of the element.
+    pub fn local(&self) -> &str {
+        local(self.name, self.prefix_len)
+    }
+
+    /// Whether the element has this expanded name.
+    pub fn is(&self, uri: &str, name: &str) -> bool {
+        self.local() == name && self.uri() == uri
+    }
+
+    /// The attributes, namespace declarations excluded.
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = Attribute<'_>> {
+        self.attributes.iter().map(|slot| Attribute {
+            uri: self.scope.uri(slot.uri),
+            local: local(slot.name, slot.prefix_len),
+            value: &slot.value,
+        })
+    }
+
+    /// Offset of the tag in bytes.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+impl<'a> Start<'a> {
+    pub(super) fn prefix(&self) -> &'a str {
+        self.name.get(..self.prefix_len).unwrap_or("")
+    }
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn prefix(&self) -> &'a str {
+        self.name.get(..self.prefix_len).unwrap_or("")
+    }
+
+    pub(super) fn local(&self) -> &'a str {
+        local(self.name, self.prefix_len)
+    }
+}
+
+fn local(name: &str, prefix_len: usize) -> &str {
+    if prefix_len == 0 { name } else { name.get(prefix_len.saturating_add(1)..).unwrap_or("") }
+}
+
+/// An open element: its name and how much of the scope was there before it.
+struct Open<'a> {
+    name: &'a str,
+    bindings: usize,
+    uris: usize,
+}
+
+/// The reader.
+pub struct Reader<'a> {
+    text: &'a str,
+    tokens: quick_xml::Reader<&'a [u8]>,
+    start: Start<'a>,
+    open: Vec<Open<'a>>,
+    scratch: String,
+    profile: Profile,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    BeforeRoot,
+    InRoot,
+    EmptyTag,
+    Ended { popped: bool },
+}
+
+impl<'a> Reader<'a> {
+    /// A reader over a whole document; checks at once that it is UTF-8 and within its size.
+    pub fn new(octets: &'a [u8], profile: Profile) -> Result<Self, Violation> {
+        if profile == Profile::Message && octets.len() > limits::MESSAGE_BYTES_MAX {
+            return Err(Violation { code: Code::XmlLimit, what: "more octets than a message may have", at: octets.len() });
+        }
+        let text = check_octets(octets)?;
+        let mut tokens = quick_xml::Reader::from_reader(octets);
+        let config = tokens.config_mut();
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        config.allow_dangling_amp = false;
+        let scope = Scope { bindings: vec![("xml", XML_NAMESPACE_INDEX)], uris: vec!["".into(), XML_NAMESPACE.into()] };
+        let start = Start { scope, ..Start::default() };
+        Ok(Self { text, tokens, start, open: Vec::new(), scratch: String::new(), profile, state: State::BeforeRoot })
+    }
+
+    /// The next token.
+    #[expect(clippy::should_implement_trait, reason = "it lends from the reader, which an iterator cannot")]
+    pub fn next(&mut self) -> Result<Event<'_, 'a>, Violation> {
+        self.leave_scope();
+        if self.state == State::EmptyTag {
+            let (name, at) = (self.start.name, self.start.at.saturating_add(self.start.raw.len()));
+            self.close();
+            return Ok(Event::End { raw: "", name, at });
+        }
+        loop {
+            let at = self.tokens.buffer_position() as usize;
+            let token = self.tokens.read_event().map_err(|_| malformed("markup that does not end or nest", at))?;
+            let raw = self.text.get(at..self.tokens.buffer_position() as usize).unwrap_or("");
+            match token {
+                Token::Start(_) | Token::Empty(_) => {
+                    self.read_start(raw, at)?;
+                    return Ok(Event::Start(&self.start));
+                }
+                Token::End(_) => {
+                    let name = self.read_end(raw, at)?;
+                    return Ok(Event::End { raw, name, at });
+                }
+                Token::Text(_) if self.open.is_empty() => {
+                    if !is_blank(raw) {
+                        return Err(malformed("text outside the root element", at));
+                    }
+                }
+                Token::Text(_) if raw.is_empty() => {}
+                Token::Text(_) => return self.read_text(raw, at),
+                Token::GeneralRef(_) => return self.read_reference(raw, at),
+                Token::Decl(_) => check_declaration(raw, at)?,
+                Token::Comment(_) if self.profile == Profile::Schema => {}
+                Token::Eof => return self.finish(),
+                Token::Comment(_) => return Err(refused(Code::XmlComment, "a comment", at)),
+                Token::CData(_) => return Err(refused(Code::XmlCdata, "a CDATA section", at)),
+                Token::PI(_) => return Err(refused(Code::XmlInstruction, "a processing instruction", at)),
+                Token::DocType(_) => return Err(refused(Code::XmlDoctype, "a DOCTYPE", at)),
+            }
+        }
+    }
+
+    /// The path of the innermost open element, local names only, for people.
+    pub fn path(&self) -> String {
+        let mut path = String::new();
+        for open in &self.open {
+            path.push('/');
+            path.push_str(open.name.split_once(':').map_or(open.name, |(_, local)| local));
+        }
+        path
+    }
+
+    /// How many elements are open.
+    pub fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    fn read_start(&mut self, raw: &'a str, at: usize) -> Result<(), Violation> {
+        if matches!(self.state, State::Ended { .. }) && self.open.is_empty() {
+            return Err(malformed("a second root element", at));
+        }
+        if self.open.len() >= limits::DEPTH_MAX {
+            return Err(refused(Code::XmlLimit, "elements nested too deep", at));
+        }
+        let (bindings, uris) = (self.start.scope.bindings.len(), self.start.scope.uris.len());
+        let empty = parse_tag(&mut self.start, raw, at)?;
+        self.open.push(Open { name: self.start.name, bindings, uris });
+        resolve_names(&mut self.start)?;
+        self.state = if empty { State::EmptyTag } else { State::InRoot };
+        Ok(())
+    }
+
+    fn read_end(&mut self, raw: &'a str, at: usize) -> Result<&'a str, Violation> {
+        let open = self.open.last().map(|open| open.name).ok_or_else(|| malformed("an end tag without a start tag", at))?;
+        let inner = raw.strip_prefix("</").and_then(|rest| rest.strip_suffix('>')).unwrap_or("");
+        if inner != open && inner.trim_end_matches([' ', '\t', '\n', '\r']) != open {
+            return Err(malformed("an end tag that does not match its start tag", at));
+        }
+        self.close();
+        Ok(open)
+    }
+
+    /// The element stays in scope until the next token is asked for, since its end may be canonicalised by it.
+    fn close(&mut self) {
+        self.state = State::Ended { popped: false };
+    }
+
+    fn leave_scope(&mut self) {
+        if self.state == (State::Ended { popped: false }) {
+            if let Some(open) = self.open.pop() {
+                self.start.scope.bindings.truncate(open.bindings);
+                self.start.scope.uris.truncate(open.uris);
+            }
+            self.state = State::Ended { popped: true };
+        }
+    }
+
+    fn read_text(&mut self, raw: &'a str, at: usize) -> Result<Event<'_, 'a>, Violation> {
+        let octets = raw.as_bytes();
+        let has_bracket = memchr::memchr(b'>', octets).is_some();
+        if has_bracket && raw.contains("]]>") {
+            return Err(malformed("]]> in text", at));
+        }
+        let has_return = memchr::memchr(b'\r', octets).is_some();
+        if !has_return {
+            return Ok(Event::Text { raw, text: raw, at, canonical: !has_bracket });
+        }
+        self.scratch.clear();
+        // XML 1.0, section 2.11: CR LF and a lone CR are read as LF.
+        for (at, part) in raw.split('\r').enumerate() {
+            let joined = at > 0 && part.starts_with('\n');
+            self.scratch.push_str(if at > 0 && !joined { "\n" } else { "" });
+            self.scratch.push_str(part);
+        }
+        Ok(Event::Text { raw, text: &self.scratch, at, canonical: false })
+    }
+
+    fn read_reference(&mut self, raw: &'a str, at: usize) -> Result<Event<'_, 'a>, Violation> {
+        if self.open.is_empty() {
+            return Err(malformed("a reference outside the root element", at));
+        }
+        let (character, _) = reference(raw, at)?;
+        self.scratch.clear();
+        self.scratch.push(character);
+        let canonical = matches!(raw, "&amp;" | "&lt;" | "&gt;" | "&#xD;");
+        Ok(Event::Text { raw, text: &self.scratch, at, canonical })
+    }
+
+    fn finish(&self) -> Result<Event<'_, 'a>, Violation> {
+        if !self.open.is_empty() {
+            return Err(malformed("an element that does not end", self.text.len()));
+        }
+        match self.state {
+            State::Ended { .. } => Ok(Event::Done),
+            _ => Err(malformed("no root element", self.text.len())),
+        }
+    }
+}
+
+/// Reads a tag into `start`; tells whether it is an empty-element tag.
+fn parse_tag<'a>(start: &mut Start<'a>, raw: &'a str, at: usize) -> Result<bool, Violation> {
+    start.attributes.clear();
+    start.declarations.clear();
+    (start.raw, start.at) = (raw, at);
+    let inner = raw.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(|| malformed("a broken tag", at))?;
+    // A solidus may also end an unquoted value, but those are refused below.
+    let (inner, empty) = inner.strip_suffix('/').map_or((inner, false), |inner| (inner, true));
+    let end = inner.bytes().position(is_space).unwrap_or(inner.len());
+    let (name, mut rest) = inner.split_at_checked(end).ok_or_else(|| malformed("a broken tag", at))?;
+    start.prefix_len = name_parts(name, at)?;
+    start.name = name;
+    start.plain = !empty;
+    let mut place = 0;
+    while !rest.is_empty() {
+        let offset = at.saturating_add(raw.len()).saturating_sub(rest.len());
+        let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        if trimmed.is_empty() {
+            start.plain = false;
+            break;
+        }
+        if trimmed.len() == rest.len() {
+            return Err(malformed("no white space before an attribute", offset));
+        }
+        start.plain &= rest.len() == trimmed.len().saturating_add(1) && rest.starts_with(' ');
+        if place >= limits::ATTRIBUTES_MAX {
+            return Err(refused(Code::XmlLimit, "too many attributes", offset));
+        }
+        rest = parse_attribute(start, trimmed, place, offset)?;
+        place = place.saturating_add(1);
+    }
+    Ok(empty)
+}
+
+/// Reads one attribute at the start of `text`; returns what follows it.
+fn parse_attribute<'a>(start: &mut Start<'a>, text: &'a str, place: usize, at: usize) -> Result<&'a str, Violation> {
+    let (name, rest) = text.split_once('=').ok_or_else(|| malformed("an attribute without a value", at))?;
+    let tight = name.trim_end_matches([' ', '\t', '\n', '\r']);
+    let value = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    let quote = value.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
+    let quote = quote.ok_or_else(|| malformed("an attribute value without quotes", at))?;
+    let value = value.get(1..).unwrap_or("");
+    let end = memchr::memchr(quote, value.as_bytes()).ok_or_else(|| malformed("an attribute value that does not end", at))?;
+    let (raw_value, after) = (value.get(..end).unwrap_or(""), value.get(end.saturating_add(1)..).unwrap_or(""));
+    if raw_value.len() > limits::VALUE_BYTES_MAX {
+        return Err(refused(Code::XmlLimit, "an attribute value too long", at));
+    }
+    let (value, canonical) = normalise(raw_value, at)?;
+    let spaced = tight.len() != name.len() || rest.len() != after.len().saturating_add(raw_value.len()).saturating_add(2);
+    start.plain &= canonical && quote == b'"' && !spaced;
+    let prefix_len = name_parts(tight, at)?;
+    if tight == "xmlns" {
+        start.declarations.push(Declaration { prefix: "", place, uri: value });
+    } else if let Some(prefix) = tight.strip_prefix("xmlns:") {
+        start.declarations.push(Declaration { prefix, place, uri: value });
+    } else {
+        start.attributes.push(Slot { name: tight, prefix_len, value, uri: NO_NAMESPACE });
+    }
+    Ok(after)
+}
+
+/// Binds the declarations, then resolves the names of the element and its attributes.
+fn resolve_names(start: &mut Start<'_>) -> Result<(), Violation> {
+    let at = start.at;
+    for index in 0..start.declarations.len() {
+        let (seen, rest) = start.declarations.split_at_mut(index);
+        let Some(declaration) = rest.first_mut() else { break };
+        if seen.iter().any(|other| other.prefix == declaration.prefix) {
+            return Err(refused(Code::XmlNamespace, "a prefix declared twice", at));
+        }
+        check_binding(declaration.prefix, &declaration.uri, at)?;
+        let (prefix, uri) = (declaration.prefix, std::mem::take(&mut declaration.uri));
+        let uri = start.scope.intern(uri);
+        start.scope.bindings.push((prefix, uri));
+    }
+    if start.scope.bindings.len() > limits::BINDINGS_MAX {
+        return Err(refused(Code::XmlLimit, "too many namespace bindings in scope", at));
+    }
+    let unbound = || refused(Code::XmlNamespace, "a prefix that is not declared", at);
+    if start.prefix() == "xmlns" {
+        return Err(refused(Code::XmlNamespace, "an element with the prefix xmlns", at));
+    }
+    start.uri = start.scope.resolve(start.prefix()).ok_or_else(unbound)?;
+    for slot in &mut start.attributes {
+        if slot.prefix_len > 0 {
+            slot.uri = start.scope.resolve(slot.prefix()).ok_or_else(unbound)?;
+        }
+    }
+    for (index, slot) in start.attributes.iter().enumerate() {
+        let same = |other: &Slot<'_>| other.uri == slot.uri && other.local() == slot.local();
+        if start.attributes.iter().skip(index.saturating_add(1)).any(same) {
+            return Err(malformed("an attribute given twice", at));
+        }
+        check_forbidden(start.scope.uri(slot.uri), slot.local(), at)?;
+    }
+    Ok(())
+}
+
+/// Namespaces in XML 1.0, section 3, and the profile's rule against relative names.
+fn check_binding(prefix: &str, uri: &str, at: usize) -> Result<(), Violation> {
+    let wrong = |what| Err(refused(Code::XmlNamespace, what, at));
+    if prefix == "xmlns" || uri == XMLNS_NAMESPACE || (prefix == "xml") != (uri == XML_NAMESPACE) {
+        return wrong("a reserved prefix or namespace name bound otherwise");
+    }
+    if uri.is_empty() {
+        return if prefix.is_empty() { Ok(()) } else { wrong("a prefix undeclared") };
+    }
+    let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme).as_bytes();
+    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    if is_scheme { Ok(()) } else { wrong("a relative namespace name") }
+}
+
+fn check_forbidden(uri: &str, local: &str, at: usize) -> Result<(), Violation> {
+    let forbidden = match uri {
+        XML_NAMESPACE => local == "base",
+        XSI_NAMESPACE => matches!(local, "schemaLocation" | "noNamespaceSchemaLocation"),
+        _ => false,
+    };
+    if forbidden { Err(refused(Code::XmlForbiddenAttribute, "xml:base or xsi:schemaLocation", at)) } else { Ok(()) }
+}
+
+/// The length of the prefix of a qualified name.
+fn name_parts(name: &str, at: usize) -> Result<usize, Violation> {
+    if name.len() > limits::NAME_BYTES_MAX {
+        return Err(refused(Code::XmlLimit, "a name too long", at));
+    }
+    check_qname(name).ok_or_else(|| malformed("what is no qualified name", at))
+}
+
+/// The normalised value of an attribute (XML 1.0, section 3.3.3), and whether the spelling is canonical.
+fn normalise(raw: &str, at: usize) -> Result<(Cow<'_, str>, bool), Violation> {
+    let special = |byte: u8| matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r' | b'"');
+    if !raw.bytes().any(special) {
+        return Ok((Cow::Borrowed(raw), true));
+    }
+    let mut value = String::with_capacity(raw.len());
+    let mut canonical = true;
+    let mut rest = raw;
+    while let Some(character) = rest.chars().next() {
+        let mut used = character.len_utf8();
+        match character {
+            '<' => return Err(malformed("< in an attribute value", at)),
+            '&' => {
+                let (meant, length) = reference(rest, at)?;
+                used = length;
+                value.push(meant);
+                canonical &= matches!(rest.get(..length), Some("&amp;" | "&lt;" | "&quot;" | "&#x9;" | "&#xA;" | "&#xD;"));
+            }
+            '\r' if rest.starts_with("\r\n") => canonical = false,
+            '\t' | '\n' | '\r' => {
+                value.push(' ');
+                canonical = false;
+            }
+            other => {
+                value.push(other);
+                canonical &= other != '"';
+            }
+        }
+        rest = rest.get(used..).unwrap_or("");
+    }
+    Ok((Cow::Owned(value), canonical))
+}
+
+/// The character that a reference at the start of `text` means, and the reference's length.
+fn reference(text: &str, at: usize) -> Result<(char, usize), Violation> {
+    let broken = || malformed("a broken reference", at);
+    let end = text.bytes().take(16).position(|byte| byte == b';').ok_or_else(broken)?;
+    let name = text.get(1..end).ok_or_else(broken)?;
+    let character = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => match name.strip_prefix('#') {
+            Some(number) => numeric(number).ok_or_else(broken)?,
+            None if check_qname(name).is_some() => return Err(refused(Code::XmlEntity, "an entity reference", at)),
+            None => return Err(broken()),
+        },
+    };
+    Ok((character, end.saturating_add(1)))
+}
+
+/// XML 1.0, production 66: a lower-case x, digits, and a character that may stand in a document.
+fn numeric(number: &str) -> Option<char> {
+    let (digits, radix) = number.strip_prefix('x').map_or((number, 10), |hex| (hex, 16));
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| (byte as char).is_digit(radix));
+    let code = if plain { u32::from_str_radix(digits, radix).ok()? } else { return None };
+    if is_char(code) { char::from_u32(code) } else { None }
+}
+
+/// XML 1.0, production 23, with UTF-8 as the only encoding.
+fn check_declaration(raw: &str, at: usize) -> Result<(), Violation> {
+    if at != 0 {
+        return Err(malformed("an XML declaration that is not at the start", at));
+    }
+    let wrong = || malformed("a broken XML declaration", at);
+    let mut rest = raw.strip_prefix("<?xml").and_then(|rest| rest.strip_suffix("?>")).ok_or_else(wrong)?;
+    let mut expected: &[&str] = &["version", "encoding", "standalone"];
+    while !rest.trim_start_matches([' ', '\t', '\n', '\r']).is_empty() {
+        let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let (name, after) = trimmed.split_once('=').filter(|_| trimmed.len() < rest.len()).ok_or_else(wrong)?;
+        let name = name.trim_end_matches([' ', '\t', '\n', '\r']);
+        let place = expected.iter().position(|known| *known == name).ok_or_else(wrong)?;
+        if name != "version" && expected.first() == Some(&"version") {
+            return Err(wrong());
+        }
+        expected = expected.get(place.saturating_add(1)..).unwrap_or(&[]);
+        let after = after.trim_start_matches([' ', '\t', '\n', '\r']);
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or_else(wrong)?;
+        let (value, after) = after.get(1..).and_then(|value| value.split_once(quote)).ok_or_else(wrong)?;
+        match (name, value) {
+            ("version", "1.0") | ("standalone", "yes" | "no") => {}
+            ("version", _) => return Err(refused(Code::XmlVersion, "a version other than 1.0", at)),
+            ("encoding", value) if value.eq_ignore_ascii_case("utf-8") => {}
+            ("encoding", _) => return Err(refused(Code::XmlNotUtf8, "an encoding other than UTF-8", at)),
+            _ => return Err(wrong()),
+        }
+        rest = after;
+    }
+    if expected.first() == Some(&"version") { Err(wrong()) } else { Ok(()) }
+}
+
+fn malformed(what: &'static str, at: usize) -> Violation {
+    Violation { code: Code::XmlMalformed, what, at }
+}
+
+fn refused(code: Code, what: &'static str, at: usize) -> Violation {
+    Violation { code, what, at }
+}
