@@ -3,9 +3,19 @@
 //! The library is the core without I/O; the feature `server` adds the shell around it. `ARCHITECTURE.md` draws the
 //! floors; `tests/it/tidy.rs` keeps them.
 
+pub mod admission;
+pub mod crypto;
+pub mod envelope;
+pub mod exchange;
 pub mod fault;
 pub mod ids;
 pub mod limits;
+pub mod pki;
+pub mod policy;
+pub mod quota;
+pub mod registry;
 pub mod schema;
+pub mod sig;
 pub mod time;
+pub mod tlog;
 pub mod xml;

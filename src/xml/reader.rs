@@ -66,6 +66,7 @@ pub struct Start<'a> {
     pub(super) declarations: Vec<Declaration<'a>>,
     pub(super) scope: Scope<'a>,
     at: usize,
+    depth: usize,
 }
 
 /// An attribute as the reader keeps it.
@@ -152,6 +153,11 @@ impl Start<'_> {
     /// Offset of the tag in bytes.
     pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// How deep the element is; the root is at depth 1.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 }
 
@@ -269,11 +275,6 @@ impl<'a> Reader<'a> {
         path
     }
 
-    /// How many elements are open.
-    pub fn depth(&self) -> usize {
-        self.open.len()
-    }
-
     fn read_start(&mut self, raw: &'a str, at: usize) -> Result<(), Violation> {
         if matches!(self.state, State::Ended { .. }) && self.open.is_empty() {
             return Err(malformed("a second root element", at));
@@ -284,6 +285,7 @@ impl<'a> Reader<'a> {
         let (bindings, uris) = (self.start.scope.bindings.len(), self.start.scope.uris.len());
         let empty = parse_tag(&mut self.start, raw, at)?;
         self.open.push(Open { name: self.start.name, bindings, uris });
+        self.start.depth = self.open.len();
         resolve_names(&mut self.start)?;
         self.state = if empty { State::EmptyTag } else { State::InRoot };
         Ok(())

@@ -1,0 +1,128 @@
+//! A provider's answer, measured by the question.
+//!
+//! Whatever is wrong with an answer is the holder's fault: the consumer learns that nothing was released and the code of
+//! the cause, never any of the answer's content.
+
+use super::{Permitted, Refusal, Snapshot, verify};
+use crate::envelope::{Body, EnvelopeReader, Kind, Message, Subject};
+use crate::fault::{Code, Fault};
+use crate::ids::Digest;
+use crate::limits;
+use crate::schema::Facts;
+use crate::sig;
+
+/// An answer that may be released to the consumer of its question.
+#[derive(Debug)]
+pub struct Answer {
+    message: Message,
+    digest: Digest,
+}
+
+impl Answer {
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The digest of the message.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+/// Reads, verifies and permits the answer to a question.
+pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: &[u8]) -> Result<Answer, Refusal> {
+    let unverified = sig::read(octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| Refusal::new(bad(&read.fault)))?;
+    let digest = unverified.digest();
+    let refuse = |fault| Refusal { digest: Some(digest), ..Refusal::new(fault) };
+    let holder = snapshot.registry.agency(question.holder).ok_or_else(|| refuse(Fault::new(Code::RteNoHolder)))?;
+    if unverified.claimed().from.as_ref() != Some(&holder.id) {
+        return Err(refuse(Fault::at(Code::RteBadAnswer, "OG-SIG-004: the answer is not from the holder")));
+    }
+    let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(&fault)))?;
+    check_header(snapshot, question, &message).map_err(&refuse)?;
+    check_body(question, &message).map_err(&refuse)?;
+    Ok(Answer { message, digest })
+}
+
+fn bad(cause: &Fault) -> Fault {
+    let separator = if cause.detail.is_empty() { "" } else { ": " };
+    Fault::at(Code::RteBadAnswer, format!("{}{separator}{}", cause.code, cause.detail))
+}
+
+fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
+    let (asked, header) = (&question.message.header, &answer.header);
+    let reply = header.in_reply_to.filter(|reply| reply.id == asked.id && reply.digest == question.digest);
+    if reply.is_none() {
+        return Err(Fault::new(Code::RteWrongQuestion));
+    }
+    if !matches!(header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
+        return Err(bad(&Fault::new(Code::MsgKind)));
+    }
+    if header.world != asked.world {
+        return Err(bad(&Fault::new(Code::MsgTest)));
+    }
+    if header.to.as_ref().is_some_and(|to| *to != asked.from) {
+        return Err(Fault::at(Code::RteWrongQuestion, "the answer is addressed to another agency"));
+    }
+    if header.created_at.distance_ms(snapshot.now) > limits::CLOCK_SKEW_MS {
+        return Err(bad(&Fault::new(Code::MsgClock)));
+    }
+    if header.id.time().distance_ms(header.created_at) > limits::CLOCK_SKEW_MS {
+        return Err(bad(&Fault::new(Code::MsgStaleId)));
+    }
+    if header.expires_at <= header.created_at || header.expires_at > header.created_at.plus_ms(limits::REQUEST_LIFE_MS) {
+        return Err(bad(&Fault::new(Code::MsgLifetime)));
+    }
+    if asked.expires_at <= snapshot.now { Err(Fault::new(Code::RteLate)) } else { Ok(()) }
+}
+
+fn check_body(question: &Permitted, answer: &Message) -> Result<(), Fault> {
+    let asked = question.context().map(|context| &context.subject);
+    if let (Some(asked), Some(context)) = (asked, &answer.context)
+        && !same_subject(asked, &context.subject)
+    {
+        return Err(Fault::new(Code::RteWrongSubject));
+    }
+    match &answer.body {
+        Body::Documents(documents) => {
+            let mut documents = documents.iter();
+            documents.try_for_each(|document| check_document(question, asked, document.as_ref().map_err(bad)?))
+        }
+        Body::NoRecord { document_type } if document_type != &question.what => Err(bad(&Fault::new(Code::DocType))),
+        Body::NoRecord { .. } | Body::Later { .. } | Body::State { .. } | Body::Fault { .. } => Ok(()),
+        Body::Ask(_) => Err(bad(&Fault::new(Code::MsgStructure))),
+    }
+}
+
+/// An answer to a request holds the type asked for, about the subject asked about, with no field withheld. The answer
+/// to an application is a document of the service's choice.
+fn check_document(question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
+    let Body::Ask(ask) = &question.message.body else { return Ok(()) };
+    if facts.document_type != question.what {
+        return Err(bad(&Fault::new(Code::DocType)));
+    }
+    if let Some(path) = question.grounds.withheld(&facts.optional_paths) {
+        return Err(Fault::at(Code::PolWithheldField, format!("the field {path}")));
+    }
+    let role = ask.of.as_ref().map_or("", |of| of.as_str());
+    let is_about = asked.is_none_or(|asked| document_is_about(facts, role, asked));
+    if is_about { Ok(()) } else { Err(Fault::new(Code::RteWrongSubject)) }
+}
+
+/// Two descriptions are of one person when they share an identifier, or, where one has none, the name and birth date.
+/// An identifier of the same scheme with another value settles that they are not.
+fn same_subject(left: &Subject, right: &Subject) -> bool {
+    let same_scheme = |a: &crate::ids::Identifier, b: &crate::ids::Identifier| a.scheme() == b.scheme();
+    let pairs = || left.identifiers.iter().flat_map(|a| right.identifiers.iter().map(move |b| (a, b)));
+    if pairs().any(|(a, b)| same_scheme(a, b) && a != b) {
+        return false;
+    }
+    let by_name = || left.family == right.family && left.given == right.given && left.birth_date == right.birth_date;
+    pairs().any(|(a, b)| a == b) || by_name()
+}
+
+fn document_is_about(facts: &Facts, _role: &str, asked: &Subject) -> bool {
+    let described = Subject { identifiers: facts.subject_identifiers.iter().map(|(_, id)| id.clone()).collect(), ..Subject::default() };
+    same_subject(asked, &described)
+}

@@ -1,0 +1,185 @@
+//! The order of an exchange: idempotency, what must be recorded before what, and what is remembered.
+//!
+//! The ledger is the memory of message ids: deterministic, single-threaded, without clock or disk. It answers one
+//! question, "was this message here before, and what came of it?", for the window in which an id is accepted at all; the
+//! journal holds the same facts durably and fills the ledger at start.
+
+use crate::fault::{Code, Fault};
+use crate::ids::{AgencyId, Digest, MessageId};
+use crate::limits;
+use crate::time::UnixTime;
+use std::collections::BTreeMap;
+
+/// An outcome's place in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutcomePlace {
+    /// Index of the record.
+    pub index: u64,
+    /// Segment number.
+    pub segment: u32,
+    /// Offset of the frame in the segment.
+    pub offset: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    digest: Digest,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Open,
+    Settled(OutcomePlace),
+}
+
+/// What a message id was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// New: the exchange is open from now on, until it is settled or abandoned.
+    Fresh,
+    /// Settled before: the outcome is at this place.
+    Replay(OutcomePlace),
+}
+
+/// What is known of a message id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is being processed.
+    Open,
+    /// It was answered; the outcome is at this place.
+    Settled(OutcomePlace),
+}
+
+/// The memory of message ids, per sender.
+#[derive(Default)]
+pub struct Ledger {
+    entries: BTreeMap<(MessageId, u32), Entry>,
+    senders: BTreeMap<AgencyId, u32>,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens an exchange, or says what became of the same message before.
+    pub fn begin(&mut self, now: UnixTime, sender: &AgencyId, id: MessageId, digest: Digest) -> Result<Begin, Fault> {
+        if id.time().plus_ms(limits::IDEMPOTENCY_WINDOW_MS) < now {
+            return Err(Fault::at(Code::MsgStaleId, "the id is older than 48 hours"));
+        }
+        let key = (id, self.number(sender));
+        match self.entries.get(&key) {
+            Some(entry) if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
+            Some(Entry { state: State::Open, .. }) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
+            Some(Entry { state: State::Settled(place), .. }) => Ok(Begin::Replay(*place)),
+            None => {
+                self.entries.insert(key, Entry { digest, state: State::Open });
+                Ok(Begin::Fresh)
+            }
+        }
+    }
+
+    /// Remembers the outcome of an exchange, whose record is durable.
+    pub fn settle(&mut self, sender: &AgencyId, id: MessageId, digest: Digest, place: OutcomePlace) {
+        let key = (id, self.number(sender));
+        self.entries.insert(key, Entry { digest, state: State::Settled(place) });
+    }
+
+    /// Forgets an exchange that ended without an outcome to keep, so that the same message may come again.
+    pub fn abandon(&mut self, sender: &AgencyId, id: MessageId) {
+        let key = (id, self.number(sender));
+        if matches!(self.entries.get(&key), Some(Entry { state: State::Open, .. })) {
+            self.entries.remove(&key);
+        }
+    }
+
+    /// What is known of a sender's message.
+    pub fn look_up(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
+        let number = *self.senders.get(sender)?;
+        self.entries.get(&(id, number)).map(|entry| match entry.state {
+            State::Open => Known::Open,
+            State::Settled(place) => Known::Settled(place),
+        })
+    }
+
+    /// Forgets the ids that would be refused as too old anyway; ids are in the order of their time.
+    pub fn evict(&mut self, now: UnixTime) {
+        let oldest = now.minus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
+        let kept = self.entries.split_off(&(MessageId::new(oldest, [0; 10]), 0));
+        let evicted = std::mem::replace(&mut self.entries, kept);
+        // An exchange that is still open is never forgotten.
+        self.entries.extend(evicted.into_iter().filter(|(_, entry)| matches!(entry.state, State::Open)));
+    }
+
+    /// How many ids are remembered.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn number(&mut self, sender: &AgencyId) -> u32 {
+        if let Some(number) = self.senders.get(sender) {
+            return *number;
+        }
+        let number = self.senders.len() as u32;
+        self.senders.insert(sender.clone(), number);
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_ms(1_800_000_000_000);
+
+    fn agency(name: &str) -> AgencyId {
+        AgencyId::parse(name).expect("an agency")
+    }
+
+    fn id(time: UnixTime) -> MessageId {
+        MessageId::new(time, [1; 10])
+    }
+
+    const DIGEST: Digest = Digest::from_octets([1; 32]);
+    const PLACE: OutcomePlace = OutcomePlace { index: 5, segment: 1, offset: 2 };
+
+    #[test]
+    fn replays_are_answered_from_the_ledger_and_changes_refused() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST).map_err(|f| f.code), Err(Code::MsgInProgress));
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
+        let other = Digest::from_octets([2; 32]);
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
+        assert_eq!(ledger.begin(NOW, &agency("xx.clinic"), id(NOW), other), Ok(Begin::Fresh));
+    }
+
+    #[test]
+    fn the_window_bounds_the_ledger() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let edge = NOW.minus_ms(limits::IDEMPOTENCY_WINDOW_MS);
+        assert_eq!(ledger.begin(NOW, &school, id(edge), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(ledger.begin(NOW, &school, id(edge.minus_ms(1)), DIGEST).map_err(|f| f.code), Err(Code::MsgStaleId));
+        ledger.settle(&school, id(edge), DIGEST, PLACE);
+        ledger.evict(NOW);
+        assert_eq!(ledger.len(), 1);
+        ledger.evict(NOW.plus_ms(limits::CLOCK_SKEW_MS + 1));
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn what_was_abandoned_may_come_again() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.abandon(&school, id(NOW));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+    }
+}

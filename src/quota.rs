@@ -1,0 +1,146 @@
+//! Quotas: what an agency may use per time, on the engine's clock.
+//!
+//! The generic cell rate algorithm of governor, one cell per agency and kind, held beside the registry by number: no
+//! table grows with what comes in. The clock is injected and monotonic, so that a jump of the wall clock gives nobody
+//! a second quota.
+
+use crate::fault::{Code, Fault};
+use crate::registry::{AgencyIndex, GrantIndex, Registry};
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The engine's clock: monotonic, set from outside, shared by all quotas.
+#[derive(Clone, Debug, Default)]
+pub struct EngineClock(Arc<AtomicU64>);
+
+impl EngineClock {
+    /// Moves the clock on; it never goes back.
+    pub fn advance_to(&self, since_start: Duration) {
+        self.0.fetch_max(since_start.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Clock for EngineClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+}
+
+type Cell = RateLimiter<NotKeyed, InMemoryState, EngineClock, NoOpMiddleware<Duration>>;
+
+/// The quotas of all agencies of one registry.
+pub struct Quotas {
+    agencies: Vec<OfAgency>,
+    grants: Vec<Option<Cell>>,
+    clock: EngineClock,
+}
+
+struct OfAgency {
+    requests: Cell,
+    kib: Cell,
+    open: Arc<AtomicU32>,
+    parallel: u32,
+    per_minute: u32,
+    burst: u32,
+}
+
+/// A place among an agency's open exchanges, given back when dropped.
+#[derive(Debug)]
+pub struct Slot(Arc<AtomicU32>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the `RateLimit` header fields say (draft-ietf-httpapi-ratelimit-headers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Requests per minute.
+    pub per_minute: u32,
+    /// Requests that may come at once.
+    pub burst: u32,
+}
+
+impl Quotas {
+    /// Fresh quotas for a registry.
+    pub fn new(registry: &Registry, clock: &EngineClock) -> Self {
+        let agency = |allowance: crate::registry::Allowance| OfAgency {
+            requests: cell(allowance.requests_per_minute, allowance.burst, clock),
+            kib: cell(allowance.kib_per_minute, allowance.kib_per_minute, clock),
+            open: Arc::default(),
+            parallel: allowance.parallel,
+            per_minute: allowance.requests_per_minute,
+            burst: allowance.burst,
+        };
+        Self {
+            agencies: registry.agencies().map(|(_, known)| agency(known.allowance)).collect(),
+            grants: registry.grants().map(|grant| grant.per_minute.map(|limit| cell(limit, limit, clock))).collect(),
+            clock: clock.clone(),
+        }
+    }
+
+    /// Asked at the door, by the identity of the connection, before a byte of the body is read. A message whose
+    /// verification is dear (P-384) or that failed costs more: see [`Quotas::charge`].
+    pub fn enter(&self, agency: AgencyIndex, body_bytes: u64) -> Result<Slot, Fault> {
+        let quota = self.agencies.get(agency.number()).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
+        self.take(&quota.requests, 1, Code::LimRequests)?;
+        let kib = u32::try_from(body_bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
+        self.take(&quota.kib, kib, Code::LimBytes)?;
+        let parallel = quota.parallel;
+        let entered = quota.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < parallel).then_some(open + 1));
+        entered.map_err(|_| Fault::at(Code::LimParallel, format!("{parallel} are open")).with_retry_after(1))?;
+        Ok(Slot(Arc::clone(&quota.open)))
+    }
+
+    /// Takes more of an agency's requests, as far as there are any: what a failed or dear verification costs.
+    pub fn charge(&self, agency: AgencyIndex, requests: u32) {
+        if let Some(quota) = self.agencies.get(agency.number()) {
+            for _ in 0..requests {
+                if quota.requests.check().is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Asked after the grant is found.
+    pub fn use_grant(&self, grant: GrantIndex) -> Result<(), Fault> {
+        match self.grants.get(grant.number()) {
+            Some(Some(cell)) => self.take(cell, 1, Code::LimGrant),
+            _ => Ok(()),
+        }
+    }
+
+    /// The quota that an agency has.
+    pub fn standing(&self, agency: AgencyIndex) -> Option<Standing> {
+        self.agencies.get(agency.number()).map(|quota| Standing { per_minute: quota.per_minute, burst: quota.burst })
+    }
+
+    fn take(&self, cell: &Cell, amount: u32, code: Code) -> Result<(), Fault> {
+        let refused = |wait: Duration| {
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            Err(Fault::at(code, format!("next in {seconds} s")).with_retry_after(seconds))
+        };
+        let Some(amount) = NonZeroU32::new(amount) else { return Ok(()) };
+        match cell.check_n(amount) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => refused(not_until.wait_time_from(self.clock.now())),
+            Err(_) => refused(Duration::from_secs(59)),
+        }
+    }
+}
+
+fn cell(per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
+    let nonzero = |figure: u32| NonZeroU32::new(figure).unwrap_or(NonZeroU32::MIN);
+    RateLimiter::direct_with_clock(Quota::per_minute(nonzero(per_minute)).allow_burst(nonzero(burst)), clock.clone())
+}

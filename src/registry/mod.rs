@@ -1,0 +1,391 @@
+//! The registry: agencies, their keys and systems, holders of document types, and grants. An immutable, versioned value.
+//!
+//! It is loaded from a bundle that its authority signed; keys are found by thumbprint, agencies by name or by the
+//! thumbprint of a client certificate, grants by consumer and document type. Every lookup is logarithmic in the size of
+//! the registry, so ten thousand agencies cost no more per exchange than ten.
+
+mod file;
+
+pub use file::RegistryError;
+
+use crate::crypto::PublicKey;
+use crate::envelope::World;
+use crate::ids::{AgencyId, Code, Digest};
+use crate::schema::Schemas;
+use crate::time::{Day, UnixTime};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::collections::BTreeMap;
+
+/// A registry file whose signature is the authority's.
+pub struct Bundle<'t>(&'t str);
+
+/// The signature of a registry file is not the authority's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSigned;
+
+impl<'t> Bundle<'t> {
+    /// Checks the detached signature (base64) over the octets of the file.
+    pub fn verify(text: &'t str, signature: &str, authority: &PublicKey) -> Result<Self, NotSigned> {
+        let signature = BASE64.decode(signature.trim()).map_err(|_| NotSigned)?;
+        authority.verify(text.as_bytes(), &signature).map_err(|crate::crypto::BadSignature| NotSigned)?;
+        Ok(Self(text))
+    }
+}
+
+/// An agency.
+#[derive(Debug)]
+pub struct Agency {
+    /// Its name in messages.
+    pub id: AgencyId,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it may take part.
+    pub status: Status,
+    /// The world it lives in.
+    pub world: World,
+    /// Where its requests are delivered, if it answers any.
+    pub url: Option<Url>,
+    /// Who signs its messages.
+    pub seal: Seal,
+    /// What it may use.
+    pub allowance: Allowance,
+    /// The agencies whose systems may carry its messages.
+    pub carried_by: Vec<AgencyId>,
+    keys: Vec<Key>,
+}
+
+/// Whether an agency may take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It may.
+    Active,
+    /// It is known and refused.
+    Suspended,
+}
+
+/// Who signs the messages of an agency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// Its own system, end to end.
+    Agency,
+    /// The gateway, which holds its key.
+    Gateway,
+}
+
+/// The quota of an agency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests per minute.
+    pub requests_per_minute: u32,
+    /// Requests that may come at once.
+    pub burst: u32,
+    /// KiB of messages per minute.
+    pub kib_per_minute: u32,
+    /// Exchanges open at once.
+    pub parallel: u32,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { requests_per_minute: 600, burst: 100, kib_per_minute: 60 << 10, parallel: 64 }
+    }
+}
+
+/// Where a provider listens: `https://host:port/path`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Url {
+    /// Host name or address, as its certificate has it.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path, with its leading solidus.
+    pub path: String,
+}
+
+impl Url {
+    /// Reads an `https` URL without user, query or fragment (RFC 3986).
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("https://")?;
+        let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !host.ends_with(':') => (host, port.parse().ok()?),
+            _ => (authority, 443),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
+        let good = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte)) && path.bytes().all(plain);
+        good.then(|| Self { host: host.to_owned(), port, path: path.to_owned() })
+    }
+}
+
+/// An enrolled key.
+#[derive(Debug)]
+struct Key {
+    thumbprint: Digest,
+    key: PublicKey,
+    from: UnixTime,
+    until: UnixTime,
+    revoked_at: Option<UnixTime>,
+}
+
+/// Why an agency has no key for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// No such key is enrolled, or none is named and there is not exactly one.
+    Unknown,
+    /// The key is not valid at the time.
+    OutsideValidity,
+    /// The key was revoked.
+    Revoked,
+}
+
+impl Agency {
+    /// The key with this thumbprint, or the agency's only valid key if none is named.
+    pub fn key(&self, thumbprint: Option<&Digest>, now: UnixTime) -> Result<&PublicKey, NoKey> {
+        let Some(thumbprint) = thumbprint else {
+            let mut valid = self.keys.iter().filter(|key| key.state(now).is_ok());
+            return match (valid.next(), valid.next()) {
+                (Some(only), None) => Ok(&only.key),
+                _ => Err(NoKey::Unknown),
+            };
+        };
+        let key = self.keys.iter().find(|key| key.thumbprint == *thumbprint).ok_or(NoKey::Unknown)?;
+        key.state(now).map(|()| &key.key)
+    }
+
+    /// The thumbprint of the key that [`Agency::key`] finds when none is named.
+    pub fn only_thumbprint(&self, now: UnixTime) -> Option<Digest> {
+        self.keys.iter().find(|key| key.state(now).is_ok()).map(|key| key.thumbprint)
+    }
+
+    /// How many keys are enrolled.
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl Key {
+    fn state(&self, now: UnixTime) -> Result<(), NoKey> {
+        if self.revoked_at.is_some_and(|revoked| revoked <= now) {
+            return Err(NoKey::Revoked);
+        }
+        if now < self.from || now > self.until { Err(NoKey::OutsideValidity) } else { Ok(()) }
+    }
+}
+
+/// An agency's place in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AgencyIndex(pub(crate) u32);
+
+impl AgencyIndex {
+    /// The number, for tables beside the registry.
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A grant's place in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GrantIndex(pub(crate) u32);
+
+impl GrantIndex {
+    /// The number, for tables beside the registry.
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a grant permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// To ask for documents.
+    Read,
+    /// To send an application.
+    Apply,
+}
+
+/// A row that answers "why may they?".
+#[derive(Debug)]
+pub struct Grant {
+    /// Its name.
+    pub id: Code,
+    /// Who: an agency, or a pattern whose `*` stands for any part of one label.
+    pub who: String,
+    /// What they may do.
+    pub action: Action,
+    /// With which document type.
+    pub what: Code,
+    /// Which optional fields they may receive.
+    pub fields: Vec<String>,
+    /// For which purpose.
+    pub purpose: Code,
+    /// On which legal basis.
+    pub basis: String,
+    /// Until which day, that day included.
+    pub until: Day,
+    /// How often per minute, beside the agency's quota.
+    pub per_minute: Option<u32>,
+}
+
+/// A holder of a document type.
+#[derive(Debug)]
+struct Holder {
+    agency: AgencyIndex,
+    regions: Vec<String>,
+}
+
+/// The registry.
+#[derive(Debug)]
+pub struct Registry {
+    version: u64,
+    agencies: Vec<Agency>,
+    by_name: BTreeMap<AgencyId, AgencyIndex>,
+    by_system: BTreeMap<Digest, AgencyIndex>,
+    holders: BTreeMap<Code, Vec<Holder>>,
+    grants: Vec<Grant>,
+    exact: BTreeMap<(AgencyIndex, Code), Vec<GrantIndex>>,
+    patterned: BTreeMap<Code, Vec<GrantIndex>>,
+}
+
+/// Why no holder was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoHolder {
+    /// None is registered.
+    None,
+    /// More than one is, and the request names none.
+    Several,
+}
+
+impl Registry {
+    /// Reads a registry; names of document types must be known to the schemas.
+    pub fn load(bundle: &Bundle<'_>, schemas: &Schemas) -> Result<Self, RegistryError> {
+        file::load(bundle.0, schemas)
+    }
+
+    /// Reads a registry that nobody signed: for checking a draft, never for running.
+    pub fn check(text: &str, schemas: &Schemas) -> Result<Self, RegistryError> {
+        file::load(text, schemas)
+    }
+
+    /// Its version.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The agency at a place.
+    pub fn agency(&self, index: AgencyIndex) -> Option<&Agency> {
+        self.agencies.get(index.number())
+    }
+
+    /// All agencies.
+    pub fn agencies(&self) -> impl ExactSizeIterator<Item = (AgencyIndex, &Agency)> {
+        self.agencies.iter().enumerate().map(|(at, agency)| (AgencyIndex(at as u32), agency))
+    }
+
+    /// The agency with this name.
+    pub fn find(&self, id: &AgencyId) -> Option<AgencyIndex> {
+        self.by_name.get(id).copied()
+    }
+
+    /// The agency whose system has the client certificate with this thumbprint.
+    pub fn by_system(&self, thumbprint: &Digest) -> Option<AgencyIndex> {
+        self.by_system.get(thumbprint).copied()
+    }
+
+    /// All grants.
+    pub fn grants(&self) -> impl ExactSizeIterator<Item = &Grant> {
+        self.grants.iter()
+    }
+
+    /// The grant at a place.
+    pub fn grant(&self, index: GrantIndex) -> Option<&Grant> {
+        self.grants.get(index.number())
+    }
+
+    /// The grants of a consumer for a document type, those by name first.
+    pub fn grants_of(&self, consumer: AgencyIndex, what: &Code) -> impl Iterator<Item = (GrantIndex, &Grant)> {
+        let name = self.agency(consumer).map_or("", |agency| agency.id.as_str());
+        let exact = self.exact.get(&(consumer, what.clone())).map_or(&[][..], Vec::as_slice);
+        let patterned = self.patterned.get(what).map_or(&[][..], Vec::as_slice);
+        let patterned = patterned.iter().filter(move |index| self.grant(**index).is_some_and(|grant| matches(&grant.who, name)));
+        exact.iter().chain(patterned).filter_map(|index| self.grant(*index).map(|grant| (*index, grant)))
+    }
+
+    /// Whether an agency is a holder of a document type.
+    pub fn is_holder(&self, agency: AgencyIndex, what: &Code) -> bool {
+        self.holders.get(what).is_some_and(|holders| holders.iter().any(|holder| holder.agency == agency))
+    }
+
+    /// The document types that an agency holds.
+    pub fn held_by(&self, agency: AgencyIndex) -> impl Iterator<Item = &Code> {
+        self.holders.iter().filter(move |(_, holders)| holders.iter().any(|holder| holder.agency == agency)).map(|(what, _)| what)
+    }
+
+    /// The holders of a document type in a region, of one world.
+    pub fn holders(&self, what: &Code, region: Option<&str>, world: World) -> impl Iterator<Item = AgencyIndex> {
+        let holders = self.holders.get(what).map_or(&[][..], Vec::as_slice);
+        let here = move |holder: &&Holder| {
+            let in_region = holder.regions.is_empty() || region.is_none_or(|region| holder.regions.iter().any(|known| known == region));
+            in_region && self.agency(holder.agency).is_some_and(|agency| agency.world == world && agency.status == Status::Active)
+        };
+        holders.iter().filter(here).map(|holder| holder.agency)
+    }
+
+    /// The one holder of a document type in a region.
+    pub fn holder(&self, what: &Code, region: Option<&str>, world: World) -> Result<AgencyIndex, NoHolder> {
+        let mut holders = self.holders(what, region, world);
+        match (holders.next(), holders.next()) {
+            (None, _) => Err(NoHolder::None),
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(NoHolder::Several),
+        }
+    }
+}
+
+/// Whether a name fits a pattern: label by label, one `*` per label standing for any text without a dot.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (mut patterns, mut names) = (pattern.split('.'), name.split('.'));
+    loop {
+        match (patterns.next(), names.next()) {
+            (None, None) => return true,
+            (Some(pattern), Some(name)) if label_matches(pattern, name) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn label_matches(pattern: &str, label: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == label,
+        Some((head, tail)) => label.len() >= head.len() + tail.len() && label.starts_with(head) && label.ends_with(tail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_label_by_label() {
+        for (pattern, name, fits) in [
+            ("ru.*.school-*", "ru.yar.school-17", true),
+            ("ru.*.school-*", "ru.yar.x.school-17", false),
+            ("ru.*.school-*", "ru.yar.clinic-3", false),
+            ("ru.*", "ru.yar.school-17", false),
+            ("ru.zags", "ru.zags", true),
+            ("ru.s*s", "ru.s", false),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn only_plain_https_addresses_are_read() {
+        let url = Url::parse("https://127.0.0.1:9001/oncegate").expect("an address");
+        assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("127.0.0.1", 9001, "/oncegate"));
+        assert_eq!(Url::parse("https://clinic.example").map(|url| (url.port, url.path)), Some((443, "/".to_owned())));
+        for bad in ["http://a/", "https://", "https://a:99999/", "https://u@a/", "https://a/?q", "https://a:b/"] {
+            assert_eq!(Url::parse(bad), None, "{bad}");
+        }
+    }
+}
