@@ -4,10 +4,13 @@
 //! question, "was this message here before, and what came of it?", for the window in which an id is accepted at all; the
 //! journal holds the same facts durably and fills the ledger at start.
 
+use crate::admission::{Answer, Permitted};
 use crate::fault::{Code, Fault};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
+use crate::registry::AgencyIndex;
 use crate::time::UnixTime;
+use crate::tlog::Logged;
 use std::collections::BTreeMap;
 
 /// An outcome's place in the journal.
@@ -130,6 +133,63 @@ impl Ledger {
         let number = self.senders.len() as u32;
         self.senders.insert(sender.clone(), number);
         number
+    }
+}
+
+/// A question on its way to the holder. It can be made only from a permitted question whose record is durable:
+///
+/// ```compile_fail
+/// // Without the proof of the log nothing is forwarded.
+/// fn early(question: &oncegate::admission::Permitted) -> oncegate::exchange::Forward<'_> {
+///     oncegate::exchange::Forward { question }
+/// }
+/// ```
+pub struct Forward<'q> {
+    question: &'q Permitted,
+}
+
+impl<'q> Forward<'q> {
+    /// The question may go out: its record is durable.
+    pub fn new(question: &'q Permitted, _recorded: &Logged) -> Self {
+        Self { question }
+    }
+
+    /// Who is asked.
+    pub fn holder(&self) -> AgencyIndex {
+        self.question.holder()
+    }
+
+    /// What is sent: the octets that were verified.
+    pub fn octets(&self) -> &[u8] {
+        self.question.octets()
+    }
+}
+
+/// An answer on its way to the consumer, whose record is durable.
+pub struct Release {
+    octets: Vec<u8>,
+    logged: Logged,
+}
+
+impl Release {
+    /// The answer may be released: its record is durable.
+    pub fn new(answer: Answer, recorded: Logged) -> Self {
+        Self { octets: answer.into_octets(), logged: recorded }
+    }
+
+    /// An answer that was released before, read back from the record it was kept with.
+    pub fn again(octets: Vec<u8>, recorded: Logged) -> Self {
+        Self { octets, logged: recorded }
+    }
+
+    /// The record that it stands on.
+    pub fn logged(&self) -> Logged {
+        self.logged
+    }
+
+    /// What is sent: the octets that were verified.
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
     }
 }
 

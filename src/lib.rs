@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod exchange;
 pub mod fault;
 pub mod ids;
+pub mod journal;
 pub mod limits;
 pub mod pki;
 pub mod policy;
@@ -16,6 +17,8 @@ pub mod quota;
 pub mod registry;
 pub mod schema;
 pub mod sig;
+#[cfg(feature = "server")]
+pub mod store;
 pub mod time;
 pub mod tlog;
 pub mod xml;

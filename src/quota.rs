@@ -7,7 +7,7 @@
 use crate::fault::{Code, Fault};
 use crate::registry::{AgencyIndex, GrantIndex, Registry};
 use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
+use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::num::NonZeroU32;
@@ -35,6 +35,7 @@ impl Clock for EngineClock {
 }
 
 type Cell = RateLimiter<NotKeyed, InMemoryState, EngineClock, NoOpMiddleware<Duration>>;
+type CountedCell = RateLimiter<NotKeyed, InMemoryState, EngineClock, StateInformationMiddleware>;
 
 /// The quotas of all agencies of one registry.
 pub struct Quotas {
@@ -44,21 +45,30 @@ pub struct Quotas {
 }
 
 struct OfAgency {
-    requests: Cell,
+    requests: CountedCell,
     kib: Cell,
     open: Arc<AtomicU32>,
     parallel: u32,
     per_minute: u32,
-    burst: u32,
 }
 
 /// A place among an agency's open exchanges, given back when dropped.
 #[derive(Debug)]
-pub struct Slot(Arc<AtomicU32>);
+pub struct Slot {
+    open: Arc<AtomicU32>,
+    standing: Standing,
+}
+
+impl Slot {
+    /// How the agency stands with its quota.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -67,20 +77,20 @@ impl Drop for Slot {
 pub struct Standing {
     /// Requests per minute.
     pub per_minute: u32,
-    /// Requests that may come at once.
-    pub burst: u32,
+    /// Requests that may still come at once.
+    pub remaining: u32,
 }
 
 impl Quotas {
     /// Fresh quotas for a registry.
     pub fn new(registry: &Registry, clock: &EngineClock) -> Self {
         let agency = |allowance: crate::registry::Allowance| OfAgency {
-            requests: cell(allowance.requests_per_minute, allowance.burst, clock),
+            requests: RateLimiter::direct_with_clock(quota(allowance.requests_per_minute, allowance.burst), clock.clone())
+                .with_middleware::<StateInformationMiddleware>(),
             kib: cell(allowance.kib_per_minute, allowance.kib_per_minute, clock),
             open: Arc::default(),
             parallel: allowance.parallel,
             per_minute: allowance.requests_per_minute,
-            burst: allowance.burst,
         };
         Self {
             agencies: registry.agencies().map(|(_, known)| agency(known.allowance)).collect(),
@@ -93,13 +103,14 @@ impl Quotas {
     /// verification is dear (P-384) or that failed costs more: see [`Quotas::charge`].
     pub fn enter(&self, agency: AgencyIndex, body_bytes: u64) -> Result<Slot, Fault> {
         let quota = self.agencies.get(agency.number()).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
-        self.take(&quota.requests, 1, Code::LimRequests)?;
+        let state = quota.requests.check().map_err(|not_until| refusal(Code::LimRequests, not_until.wait_time_from(self.clock.now())))?;
+        let standing = Standing { per_minute: quota.per_minute, remaining: state.remaining_burst_capacity() };
         let kib = u32::try_from(body_bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
         self.take(&quota.kib, kib, Code::LimBytes)?;
         let parallel = quota.parallel;
         let entered = quota.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < parallel).then_some(open + 1));
         entered.map_err(|_| Fault::at(Code::LimParallel, format!("{parallel} are open")).with_retry_after(1))?;
-        Ok(Slot(Arc::clone(&quota.open)))
+        Ok(Slot { open: Arc::clone(&quota.open), standing })
     }
 
     /// Takes more of an agency's requests, as far as there are any: what a failed or dear verification costs.
@@ -121,26 +132,31 @@ impl Quotas {
         }
     }
 
-    /// The quota that an agency has.
-    pub fn standing(&self, agency: AgencyIndex) -> Option<Standing> {
-        self.agencies.get(agency.number()).map(|quota| Standing { per_minute: quota.per_minute, burst: quota.burst })
+    /// The quota that an agency has, for the catalogue.
+    pub fn per_minute(&self, agency: AgencyIndex) -> Option<u32> {
+        self.agencies.get(agency.number()).map(|quota| quota.per_minute)
     }
 
     fn take(&self, cell: &Cell, amount: u32, code: Code) -> Result<(), Fault> {
-        let refused = |wait: Duration| {
-            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-            Err(Fault::at(code, format!("next in {seconds} s")).with_retry_after(seconds))
-        };
         let Some(amount) = NonZeroU32::new(amount) else { return Ok(()) };
         match cell.check_n(amount) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(not_until)) => refused(not_until.wait_time_from(self.clock.now())),
-            Err(_) => refused(Duration::from_secs(59)),
+            Ok(Err(not_until)) => Err(refusal(code, not_until.wait_time_from(self.clock.now()))),
+            Err(_) => Err(refusal(code, Duration::from_secs(59))),
         }
     }
 }
 
+fn refusal(code: Code, wait: Duration) -> Fault {
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    Fault::at(code, format!("next in {seconds} s")).with_retry_after(seconds)
+}
+
 fn cell(per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
+    RateLimiter::direct_with_clock(quota(per_minute, burst), clock.clone())
+}
+
+fn quota(per_minute: u32, burst: u32) -> Quota {
     let nonzero = |figure: u32| NonZeroU32::new(figure).unwrap_or(NonZeroU32::MIN);
-    RateLimiter::direct_with_clock(Quota::per_minute(nonzero(per_minute)).allow_burst(nonzero(burst)), clock.clone())
+    Quota::per_minute(nonzero(per_minute)).allow_burst(nonzero(burst))
 }

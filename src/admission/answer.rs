@@ -4,6 +4,7 @@
 //! the cause, never any of the answer's content.
 
 use super::{Permitted, Refusal, Snapshot, verify};
+use crate::crypto::sha256;
 use crate::envelope::{Body, EnvelopeReader, Kind, Message, Subject};
 use crate::fault::{Code, Fault};
 use crate::ids::Digest;
@@ -14,6 +15,7 @@ use crate::sig;
 /// An answer that may be released to the consumer of its question.
 #[derive(Debug)]
 pub struct Answer {
+    octets: Vec<u8>,
     message: Message,
     digest: Digest,
 }
@@ -28,11 +30,22 @@ impl Answer {
     pub fn digest(&self) -> Digest {
         self.digest
     }
+
+    /// The octets that were verified: these, and no others, are released.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Spends the proof for the octets.
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
 }
 
 /// Reads, verifies and permits the answer to a question.
-pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: &[u8]) -> Result<Answer, Refusal> {
-    let unverified = sig::read(octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| Refusal::new(bad(&read.fault)))?;
+pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8>) -> Result<Answer, Refusal> {
+    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
+        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(&read.fault)) })?;
     let digest = unverified.digest();
     let refuse = |fault| Refusal { digest: Some(digest), ..Refusal::new(fault) };
     let holder = snapshot.registry.agency(question.holder).ok_or_else(|| refuse(Fault::new(Code::RteNoHolder)))?;
@@ -42,7 +55,7 @@ pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: &[u8])
     let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(&fault)))?;
     check_header(snapshot, question, &message).map_err(&refuse)?;
     check_body(question, &message).map_err(&refuse)?;
-    Ok(Answer { message, digest })
+    Ok(Answer { octets, message, digest })
 }
 
 fn bad(cause: &Fault) -> Fault {

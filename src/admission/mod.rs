@@ -6,13 +6,14 @@
 //!
 //! ```compile_fail
 //! // What is not authenticated cannot be permitted: the proof has no public maker.
-//! let forged = oncegate::admission::Authenticated { message: todo!(), digest: todo!(), sender: todo!() };
+//! let forged = oncegate::admission::Authenticated { message: todo!(), digest: todo!(), sender: todo!(), octets: Vec::new() };
 //! ```
 
 mod answer;
 
 pub use answer::{Answer, admit_answer};
 
+use crate::crypto::sha256;
 use crate::envelope::{Body, Claimed, Context, EnvelopeReader, Kind, Message};
 use crate::fault::{Code, Fault};
 use crate::ids::{Code as Word, Digest, MessageId};
@@ -71,12 +72,14 @@ pub struct Refusal {
     pub claimed: Claimed,
     /// The digest, if the octets were a message at all.
     pub digest: Option<Digest>,
+    /// SHA-256 of the octets, if they were not.
+    pub raw: Option<Digest>,
 }
 
 impl Refusal {
     /// A refusal of which nothing is known but its fault.
     pub fn new(fault: Fault) -> Self {
-        Self { fault, claimed: Claimed::default(), digest: None }
+        Self { fault, claimed: Claimed::default(), digest: None, raw: None }
     }
 }
 
@@ -86,6 +89,7 @@ pub struct Authenticated {
     message: Message,
     digest: Digest,
     sender: AgencyIndex,
+    octets: Vec<u8>,
 }
 
 impl Authenticated {
@@ -113,6 +117,7 @@ impl Authenticated {
 /// A question that may be put to its holder, and the grounds for it.
 #[derive(Debug)]
 pub struct Permitted {
+    octets: Vec<u8>,
     message: Message,
     digest: Digest,
     consumer: AgencyIndex,
@@ -130,6 +135,11 @@ impl Permitted {
     /// The digest of the message.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The octets that were verified: these, and no others, are forwarded.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
     }
 
     /// Who asks.
@@ -159,17 +169,17 @@ impl Permitted {
 }
 
 /// Reads and verifies a message from a peer.
-pub fn authenticate(snapshot: Snapshot<'_>, peer: &Peer, octets: &[u8]) -> Result<Authenticated, Refusal> {
-    let unverified = sig::read(octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| {
+pub fn authenticate(snapshot: Snapshot<'_>, peer: &Peer, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
+    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| {
         let claimed = sig::Claim::claimed(&read.value);
-        Refusal { fault: read.fault, claimed, digest: None }
+        Refusal { fault: read.fault, claimed, digest: None, raw: Some(sha256(&octets)) }
     })?;
     let (claimed, digest) = (unverified.claimed(), unverified.digest());
-    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest: Some(digest) };
+    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest: Some(digest), raw: None };
     let sender = sender(snapshot.registry, peer, &claimed).map_err(&refuse)?;
     let agency = snapshot.registry.agency(sender).ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
     let message = verify(snapshot, agency, unverified).map_err(&refuse)?;
-    Ok(Authenticated { message, digest, sender })
+    Ok(Authenticated { message, digest, sender, octets })
 }
 
 /// The sender is the agency of the client certificate, or has said in the registry that this agency carries for it.
@@ -208,12 +218,12 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
     let header = &authenticated.message.header;
     let claimed = Claimed { id: Some(header.id), from: Some(header.from.clone()) };
     let digest = Some(authenticated.digest);
-    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest };
+    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest, raw: None };
     check_times(&authenticated.message, snapshot.now).map_err(&refuse)?;
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
-    let Authenticated { message, digest, sender: consumer } = authenticated;
-    Ok(Permitted { message, digest, consumer, holder, what, grounds })
+    let Authenticated { message, digest, sender: consumer, octets } = authenticated;
+    Ok(Permitted { octets, message, digest, consumer, holder, what, grounds })
 }
 
 /// `message.md` section 4.

@@ -1,0 +1,269 @@
+//! The queryable index in sled, behind the journal by a watermark.
+//!
+//! One tree, so that a batch is atomic with its watermark. Keys: `00` the watermark; `01 | message id 16 | seq 8`;
+//! `02 | agency, zero-ended | time 8 | seq 8` for consumers. The value of `02` is the leaf's summary, so that a page needs
+//! no look into the journal. A thread of its own follows the writer; acknowledging never waits for it.
+
+use super::StoreError;
+use super::recovery::{segment_path, segments};
+use crate::ids::{AgencyId, MessageId};
+use crate::journal;
+use crate::limits;
+use crate::tlog::Record;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+const WATERMARK: &[u8] = &[0];
+/// Rows that may wait; beyond that the index is rebuilt from the journal once it has caught up.
+const WAITING_MAX: usize = 200_000;
+
+/// What the index keeps of a record.
+#[derive(Clone, Debug)]
+pub struct Row {
+    time: u64,
+    message: Option<MessageId>,
+    consumer: Option<AgencyId>,
+    kind: u8,
+    code: u8,
+}
+
+impl Row {
+    /// The row of a record.
+    pub fn of(record: &Record) -> Self {
+        let code = record.code.and_then(|code| crate::fault::Code::ALL.iter().position(|known| *known == code));
+        Self {
+            time: record.time.as_ms(),
+            message: record.message,
+            consumer: record.consumer.clone(),
+            kind: record.kind.as_str().as_bytes().first().copied().unwrap_or(0),
+            code: code.map_or(0, |at| at as u8 + 1),
+        }
+    }
+
+    /// The row of a leaf as it stands in the journal.
+    fn of_leaf(leaf: &[u8]) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Leaf<'l> {
+            t: u64,
+            m: Option<&'l str>,
+            u: Option<&'l str>,
+            k: &'l str,
+            e: Option<&'l str>,
+        }
+        let leaf: Leaf<'_> = serde_json::from_slice(leaf).ok()?;
+        let code = leaf.e.and_then(|code| crate::fault::Code::ALL.iter().position(|known| known.as_str() == code));
+        Some(Self {
+            time: leaf.t,
+            message: leaf.m.and_then(MessageId::parse),
+            consumer: leaf.u.and_then(AgencyId::parse),
+            kind: leaf.k.as_bytes().first().copied().unwrap_or(0),
+            code: code.map_or(0, |at| at as u8 + 1),
+        })
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    rows: Vec<(u64, Row)>,
+    is_closing: bool,
+    has_overflowed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    next: AtomicU64,
+    has_failed: AtomicBool,
+}
+
+/// The index.
+pub struct Index {
+    tree: sled::Db,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    was_rebuilt: bool,
+}
+
+impl Index {
+    pub(super) fn open(path: &Path, journal: &Path, size: u64) -> Result<Self, StoreError> {
+        let (tree, was_rebuilt) = match open_tree(path).filter(|tree| watermark(tree) <= size) {
+            Some(tree) => (tree, false),
+            None => {
+                let _ = std::fs::remove_dir_all(path);
+                (open_tree(path).ok_or_else(|| StoreError::Index("sled does not open an empty folder".to_owned()))?, true)
+            }
+        };
+        catch_up(&tree, journal, size)?;
+        let shared = Arc::new(Shared { next: AtomicU64::new(size), ..Shared::default() });
+        let follower = Follower { tree: tree.clone(), shared: Arc::clone(&shared), journal: journal.to_owned() };
+        let builder = std::thread::Builder::new().name("index".to_owned());
+        let thread = builder.spawn(move || follower.run()).map_err(|cause| StoreError::io(path, cause))?;
+        Ok(Self { tree, shared, thread: Mutex::new(Some(thread)), was_rebuilt })
+    }
+
+    /// Hands a row on; never waits.
+    pub(super) fn follow(&self, seq: u64, row: Row) {
+        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.rows.len() >= WAITING_MAX {
+            queue.has_overflowed = true;
+            return;
+        }
+        queue.rows.push((seq, row));
+        let is_batch = queue.rows.len() == limits::INDEX_BATCH_MAX;
+        drop(queue);
+        if is_batch {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Whether the index had to be made anew at start.
+    pub fn was_rebuilt(&self) -> bool {
+        self.was_rebuilt
+    }
+
+    /// How many records are in the index.
+    pub fn watermark(&self) -> u64 {
+        self.shared.next.load(Ordering::Acquire)
+    }
+
+    /// The records of a message id, oldest first.
+    pub fn by_message(&self, id: MessageId) -> Vec<u64> {
+        let prefix = [&[1], id.octets().as_slice()].concat();
+        let keys = self.tree.scan_prefix(prefix).keys().filter_map(Result::ok);
+        keys.filter_map(|key| seq_of(&key)).collect()
+    }
+
+    /// The latest records of a consumer, newest first: index, time in milliseconds, kind and code.
+    pub fn trail(&self, agency: &AgencyId, limit: usize) -> Vec<(u64, u64, char, Option<crate::fault::Code>)> {
+        let pairs = self.tree.scan_prefix(agency_prefix(agency)).rev().filter_map(Result::ok).take(limit);
+        pairs.filter_map(|(key, value)| trail_entry(&key, &value)).collect()
+    }
+
+    pub(super) fn close(&self) {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).is_closing = true;
+        self.shared.wake.notify_one();
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+        let _ = self.tree.flush();
+    }
+}
+
+fn trail_entry(key: &[u8], value: &[u8]) -> Option<(u64, u64, char, Option<crate::fault::Code>)> {
+    let time = key.get(key.len().checked_sub(16)?..key.len().checked_sub(8)?)?;
+    let time = u64::from_be_bytes(time.try_into().ok()?);
+    let code = usize::from(*value.get(1)?).checked_sub(1).and_then(|at| crate::fault::Code::ALL.get(at).copied());
+    Some((seq_of(key)?, time, char::from(*value.first()?), code))
+}
+
+fn seq_of(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|octets| u64::from_be_bytes(*octets))
+}
+
+fn agency_prefix(agency: &AgencyId) -> Vec<u8> {
+    [&[2], agency.as_str().as_bytes(), &[0]].concat()
+}
+
+/// sled panics on some damage instead of returning an error, so opening it is fenced.
+fn open_tree(path: &Path) -> Option<sled::Db> {
+    let config = sled::Config::new().path(path).cache_capacity(16 << 20).flush_every_ms(Some(500)).mode(sled::Mode::LowSpace);
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let tree = config.open().ok()?;
+        tree.get(WATERMARK).ok()?;
+        Some(tree)
+    }));
+    opened.ok().flatten()
+}
+
+fn watermark(tree: &sled::Db) -> u64 {
+    let value = tree.get(WATERMARK).ok().flatten();
+    value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0)
+}
+
+/// Reads from the journal what the index lacks.
+fn catch_up(tree: &sled::Db, journal: &Path, size: u64) -> Result<(), StoreError> {
+    let from = watermark(tree);
+    if from >= size {
+        return Ok(());
+    }
+    let mut at = 0;
+    for number in segments(journal)? {
+        let path = segment_path(journal, number);
+        let octets = std::fs::read(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        let mut rows = Vec::new();
+        let walked = journal::walk(&octets, at, |_, frame| {
+            if frame.seq >= from {
+                rows.extend(Row::of_leaf(frame.leaf).map(|row| (frame.seq, row)));
+            }
+        });
+        at = walked.size;
+        for batch in rows.chunks(limits::INDEX_BATCH_MAX) {
+            apply(tree, batch).map_err(|cause| StoreError::Index(cause.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+fn apply(tree: &sled::Db, rows: &[(u64, Row)]) -> sled::Result<()> {
+    let Some((last, _)) = rows.last() else { return Ok(()) };
+    let mut batch = sled::Batch::default();
+    for (seq, row) in rows {
+        if let Some(id) = row.message {
+            batch.insert([&[1], id.octets().as_slice(), &seq.to_be_bytes()].concat(), &[]);
+        }
+        if let Some(consumer) = &row.consumer {
+            let key = [&agency_prefix(consumer), row.time.to_be_bytes().as_slice(), &seq.to_be_bytes()].concat();
+            batch.insert(key, &[row.kind, row.code]);
+        }
+    }
+    batch.insert(WATERMARK, &(last + 1).to_be_bytes());
+    tree.apply_batch(batch)
+}
+
+struct Follower {
+    tree: sled::Db,
+    shared: Arc<Shared>,
+    journal: PathBuf,
+}
+
+impl Follower {
+    fn run(&self) {
+        loop {
+            let (rows, is_closing, has_overflowed) = self.next_rows();
+            let applied = catch_unwind(AssertUnwindSafe(|| rows.chunks(limits::INDEX_BATCH_MAX).try_for_each(|batch| apply(&self.tree, batch))));
+            if !matches!(applied, Ok(Ok(()))) {
+                // The index is disposable: it is rebuilt at the next start, and queries say how far it is behind.
+                self.shared.has_failed.store(true, Ordering::Release);
+                return;
+            }
+            if let Some((last, _)) = rows.last() {
+                self.shared.next.store(last + 1, Ordering::Release);
+                if has_overflowed {
+                    let _ = catch_up(&self.tree, &self.journal, u64::MAX);
+                }
+            }
+            if is_closing && rows.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a batch, or half a second for part of one.
+    fn next_rows(&self) -> (Vec<(u64, Row)>, bool, bool) {
+        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let half_second = std::time::Duration::from_millis(500);
+        while queue.rows.len() < limits::INDEX_BATCH_MAX && !queue.is_closing {
+            let (woken, timeout) = self.shared.wake.wait_timeout(queue, half_second).unwrap_or_else(PoisonError::into_inner);
+            queue = woken;
+            if timeout.timed_out() && !queue.rows.is_empty() {
+                break;
+            }
+        }
+        let has_overflowed = std::mem::take(&mut queue.has_overflowed);
+        (std::mem::take(&mut queue.rows), queue.is_closing, has_overflowed)
+    }
+}

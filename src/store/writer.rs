@@ -1,0 +1,343 @@
+//! The one thread that writes to the journal.
+
+use super::index::{Index, Row};
+use super::recovery::{Recovered, segment_path};
+use super::sync_directory;
+use crate::exchange::OutcomePlace;
+use crate::journal::{Frame, FrameKind, write_frame};
+use crate::limits;
+use crate::tlog::{Logged, Record};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How the store writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Whether each group is synced; only the benchmark's comparand turns it off.
+    pub sync: Sync,
+    /// Most octets that the journal may take on disk.
+    pub bytes_max: u64,
+}
+
+/// Whether a commit group is synced before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// It is.
+    Always,
+    /// It is not: for measuring what syncing costs.
+    Never,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { sync: Sync::Always, bytes_max: u64::MAX }
+    }
+}
+
+/// Why something could not be stored or read.
+#[derive(Clone, Debug)]
+pub enum StoreError {
+    /// The operating system refused.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Its words.
+        cause: Arc<io::Error>,
+    },
+    /// Another process holds the data directory.
+    InUse {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// A file was changed or cut.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// From where on.
+        offset: u64,
+    },
+    /// The journal has reached its limit on disk.
+    Full,
+    /// An earlier sync failed, or the store was closed.
+    Stopped,
+    /// The key of an outcome is gone, or never was.
+    Forgotten,
+    /// The system gave no random octets.
+    NoRandomness,
+    /// The index could not be opened even after a rebuild.
+    Index(String),
+}
+
+impl StoreError {
+    pub(super) fn io(path: &Path, cause: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), cause: Arc::new(cause) }
+    }
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Io { path, cause } => write!(f, "{}: {cause}", path.display()),
+            Self::InUse { path } => write!(f, "{}: another gateway is running on this data directory", path.display()),
+            Self::Damaged { path, offset } => write!(f, "{}: damaged from byte {offset} on; restore it from a copy", path.display()),
+            Self::Full => f.write_str("the journal has reached its limit on disk"),
+            Self::Stopped => f.write_str("the journal has stopped"),
+            Self::Forgotten => f.write_str("the outcome is not readable any more"),
+            Self::NoRandomness => f.write_str("the system gives no random octets"),
+            Self::Index(cause) => write!(f, "the index cannot be opened: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A durable record and its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed {
+    /// The proof.
+    pub logged: Logged,
+    /// Where the frame is.
+    pub place: OutcomePlace,
+}
+
+struct Waiting {
+    leaf: String,
+    private: Vec<u8>,
+    row: Row,
+    reply: oneshot::Sender<Result<Committed, StoreError>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    is_closing: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    has_stopped: AtomicBool,
+    size: AtomicU64,
+}
+
+pub(super) struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Handle {
+    pub(super) fn start(folder: &Path, settings: Settings, recovered: &Recovered, index: Arc<Index>) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared { size: AtomicU64::new(recovered.size), ..Shared::default() });
+        let segment = if recovered.size == 0 && recovered.end == 0 {
+            Segment::create(folder, 0, 0)?
+        } else {
+            Segment::resume(folder, recovered)?
+        };
+        let mut writer = Writer { shared: Arc::clone(&shared), segment, settings, size: recovered.size, buffer: Vec::new(), index };
+        let builder = std::thread::Builder::new().name("journal".to_owned());
+        let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(folder, cause))?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) fn send(&self, record: &Record, private: Vec<u8>, reply: oneshot::Sender<Result<Committed, StoreError>>) -> Result<(), StoreError> {
+        if !self.is_ready() {
+            return Err(StoreError::Stopped);
+        }
+        let waiting = Waiting { leaf: record.leaf(), private, row: Row::of(record), reply };
+        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.is_closing {
+            return Err(StoreError::Stopped);
+        }
+        queue.waiting.push(waiting);
+        let is_first = queue.waiting.len() == 1;
+        drop(queue);
+        if is_first {
+            self.shared.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.shared.has_stopped.load(Ordering::Acquire)
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.shared.size.load(Ordering::Acquire)
+    }
+
+    pub(super) fn close(&self) {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).is_closing = true;
+        self.shared.wake.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    segment: Segment,
+    settings: Settings,
+    size: u64,
+    buffer: Vec<u8>,
+    index: Arc<Index>,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        while let Some(group) = self.next_group() {
+            match self.commit(&group) {
+                Ok(places) => self.release(group, &places),
+                Err(Failure::Group(error)) => refuse(group, &error),
+                Err(Failure::Store(error)) => {
+                    // A failed sync leaves it unknown what is on disk: never try again, never carry on.
+                    self.shared.has_stopped.store(true, Ordering::Release);
+                    refuse(group, &error);
+                    let late = std::mem::take(&mut self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting);
+                    refuse(late, &StoreError::Stopped);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What waits, as soon as there is something: while one group is being synced the next one gathers.
+    fn next_group(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        while queue.waiting.is_empty() {
+            if queue.is_closing {
+                return None;
+            }
+            queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let rest = if queue.waiting.len() > limits::GROUP_RECORDS_MAX { queue.waiting.split_off(limits::GROUP_RECORDS_MAX) } else { Vec::new() };
+        Some(std::mem::replace(&mut queue.waiting, rest))
+    }
+
+    fn commit(&mut self, group: &[Waiting]) -> Result<Vec<OutcomePlace>, Failure> {
+        self.buffer.clear();
+        if self.segment.end > limits::SEGMENT_BYTES_MAX {
+            self.segment = self.segment.next(self.size).map_err(Failure::Group)?;
+        }
+        let mut places = Vec::with_capacity(group.len());
+        for (seq, waiting) in (self.size..).zip(group) {
+            let offset = (self.segment.end + self.buffer.len() as u64) as u32;
+            places.push(OutcomePlace { index: seq, segment: self.segment.number, offset });
+            let frame = Frame { kind: FrameKind::Record, seq, leaf: waiting.leaf.as_bytes(), private: &waiting.private };
+            write_frame(&frame, &mut self.buffer);
+        }
+        let size = self.size + group.len() as u64;
+        write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: b"", private: b"" }, &mut self.buffer);
+        let used = self.segment.used_before + self.segment.end + self.buffer.len() as u64;
+        if used > self.settings.bytes_max {
+            return Err(Failure::Group(StoreError::Full));
+        }
+        self.segment.append(&self.buffer).map_err(Failure::Group)?;
+        if self.settings.sync == Sync::Always {
+            self.segment.sync().map_err(Failure::Store)?;
+        }
+        self.segment.end += self.buffer.len() as u64;
+        self.size = size;
+        Ok(places)
+    }
+
+    fn release(&self, group: Vec<Waiting>, places: &[OutcomePlace]) {
+        self.shared.size.store(self.size, Ordering::Release);
+        for (waiting, place) in group.into_iter().zip(places) {
+            // Nobody waits any more when the exchange was given up; the record stands all the same.
+            let _ = waiting.reply.send(Ok(Committed { logged: Logged::durable(place.index), place: *place }));
+            self.index.follow(place.index, waiting.row);
+        }
+    }
+}
+
+/// What went wrong with a commit group.
+enum Failure {
+    /// Nothing of it counts, and the next may do better.
+    Group(StoreError),
+    /// It is unknown what is on disk.
+    Store(StoreError),
+}
+
+fn refuse(group: Vec<Waiting>, error: &StoreError) {
+    for waiting in group {
+        let _ = waiting.reply.send(Err(error.clone()));
+    }
+}
+
+/// The segment that is written to.
+struct Segment {
+    folder: PathBuf,
+    number: u32,
+    file: File,
+    /// Behind the last acknowledged frame.
+    end: u64,
+    /// Up to here the file is written, with frames or with zeros.
+    prepared: u64,
+    used_before: u64,
+}
+
+impl Segment {
+    fn create(folder: &Path, number: u32, size: u64) -> Result<Self, StoreError> {
+        let path = segment_path(folder, number);
+        let open = || File::options().create(true).truncate(true).write(true).open(&path);
+        let file = open().map_err(|cause| StoreError::io(&path, cause))?;
+        let mut segment = Self { folder: folder.to_owned(), number, file, end: 0, prepared: 0, used_before: 0 };
+        let mut header = Vec::new();
+        write_frame(&Frame { kind: FrameKind::Header, seq: size, leaf: b"", private: b"" }, &mut header);
+        write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: b"", private: b"" }, &mut header);
+        segment.append(&header)?;
+        segment.end = header.len() as u64;
+        segment.file.sync_all().map_err(|cause| StoreError::io(&path, cause))?;
+        sync_directory(folder).map_err(|cause| StoreError::io(folder, cause))?;
+        Ok(segment)
+    }
+
+    /// Goes on behind the last acknowledged frame; the tail is written over with zeros first, so that no old frame can
+    /// ever be read behind a new one.
+    fn resume(folder: &Path, recovered: &Recovered) -> Result<Self, StoreError> {
+        let path = segment_path(folder, recovered.segment);
+        let file = File::options().write(true).open(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        file.set_len(recovered.end).map_err(|cause| StoreError::io(&path, cause))?;
+        file.sync_all().map_err(|cause| StoreError::io(&path, cause))?;
+        let used_before = u64::from(recovered.segment) * limits::SEGMENT_BYTES_MAX;
+        let (end, number) = (recovered.end, recovered.segment);
+        Ok(Self { folder: folder.to_owned(), number, file, end, prepared: end, used_before })
+    }
+
+    fn next(&self, size: u64) -> Result<Self, StoreError> {
+        let used_before = self.used_before + self.end;
+        Self::create(&self.folder, self.number + 1, size).map(|next| Self { used_before, ..next })
+    }
+
+    /// Writes behind the end, without moving it. A segment is filled with zeros well ahead: a sync of octets that were
+    /// written before has no metadata to write and takes two thirds of the time.
+    fn append(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        let failed = |cause| StoreError::io(&segment_path(&self.folder, self.number), cause);
+        let needed = self.end + octets.len() as u64;
+        if needed > self.prepared {
+            let zeros = vec![0; 1 << 20];
+            let target = needed.next_multiple_of(limits::PREWRITE_BYTES);
+            let mut at = self.prepared;
+            while at < target {
+                let length = (target - at).min(zeros.len() as u64) as usize;
+                self.file.write_all_at(zeros.get(..length).unwrap_or_default(), at).map_err(failed)?;
+                at += length as u64;
+                self.prepared = at;
+            }
+        }
+        self.file.write_all_at(octets, self.end).map_err(failed)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.file.sync_data().map_err(|cause| StoreError::io(&segment_path(&self.folder, self.number), cause))
+    }
+}
