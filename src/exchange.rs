@@ -34,6 +34,7 @@ struct Entry {
 enum State {
     Open,
     Settled(OutcomePlace),
+    Refused(Code),
 }
 
 /// What a message id was found to be.
@@ -52,6 +53,8 @@ pub enum Known {
     Open,
     /// It was answered; the outcome is at this place.
     Settled(OutcomePlace),
+    /// It was refused or failed after it was accepted; the same message may come again.
+    Refused(Code),
 }
 
 /// The memory of message ids, per sender.
@@ -77,7 +80,7 @@ impl Ledger {
             Some(entry) if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
             Some(Entry { state: State::Open, .. }) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
             Some(Entry { state: State::Settled(place), .. }) => Ok(Begin::Replay(*place)),
-            None => {
+            Some(Entry { state: State::Refused(_), .. }) | None => {
                 self.entries.insert(key, Entry { digest, state: State::Open });
                 Ok(Begin::Fresh)
             }
@@ -90,11 +93,20 @@ impl Ledger {
         self.entries.insert(key, Entry { digest, state: State::Settled(place) });
     }
 
-    /// Forgets an exchange that ended without an outcome to keep, so that the same message may come again.
+    /// Forgets an exchange that was refused before anything came of it.
     pub fn abandon(&mut self, sender: &AgencyId, id: MessageId) {
         let key = (id, self.number(sender));
         if matches!(self.entries.get(&key), Some(Entry { state: State::Open, .. })) {
             self.entries.remove(&key);
+        }
+    }
+
+    /// Ends an exchange that failed after it was accepted: its state can be asked for, and the same message may come
+    /// again.
+    pub fn fail(&mut self, sender: &AgencyId, id: MessageId, code: Code) {
+        let key = (id, self.number(sender));
+        if let Some(entry @ Entry { state: State::Open, .. }) = self.entries.get_mut(&key) {
+            entry.state = State::Refused(code);
         }
     }
 
@@ -104,6 +116,7 @@ impl Ledger {
         self.entries.get(&(id, number)).map(|entry| match entry.state {
             State::Open => Known::Open,
             State::Settled(place) => Known::Settled(place),
+            State::Refused(code) => Known::Refused(code),
         })
     }
 

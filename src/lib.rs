@@ -4,10 +4,18 @@
 //! floors; `tests/it/tidy.rs` keeps them.
 
 pub mod admission;
+#[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
+pub mod authority;
+#[cfg(feature = "server")]
+pub mod config;
 pub mod crypto;
 pub mod envelope;
 pub mod exchange;
 pub mod fault;
+#[cfg(feature = "server")]
+pub mod gateway;
 pub mod ids;
 pub mod journal;
 pub mod limits;
@@ -16,9 +24,15 @@ pub mod policy;
 pub mod quota;
 pub mod registry;
 pub mod schema;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod sig;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod telemetry;
 pub mod time;
 pub mod tlog;
+#[cfg(feature = "server")]
+pub mod transport;
 pub mod xml;

@@ -108,6 +108,11 @@ impl Day {
         Self { year: year.clamp(1, 9999) as u16, month: month as u8, day: day as u8 }
     }
 
+    /// Year, month and day.
+    pub const fn parts(self) -> (u16, u8, u8) {
+        (self.year, self.month, self.day)
+    }
+
     /// Days since 1970-01-01, negative before it.
     pub fn days_since_epoch(self) -> i64 {
         let (month, day) = (i64::from(self.month), i64::from(self.day));

@@ -112,6 +112,11 @@ impl Authenticated {
     pub fn message(&self) -> &Message {
         &self.message
     }
+
+    /// Spends the proof for the octets that were verified.
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
 }
 
 /// A question that may be put to its holder, and the grounds for it.

@@ -7,7 +7,9 @@ pub struct Schemas;
 #[derive(Debug)]
 pub struct DocumentType { /// n
  pub name: Code, /// n
- pub fields: Vec<String> }
+ pub fields: Vec<String>, /// n
+ pub namespace: String, /// f
+ pub file: String }
 /// v
 pub struct Validator<'s>(&'s Schemas);
 /// f
@@ -18,7 +20,11 @@ pub struct Facts { /// d
  pub subject_identifiers: Vec<(String, Identifier)> }
 impl Schemas { /// b
  pub fn built_in() -> Self { Self } /// b
- pub fn document_type(&self, _n: &Code) -> Option<&DocumentType> { None } }
+ pub fn document_type(&self, _n: &Code) -> Option<&DocumentType> { None } /// x
+ pub fn document_types(&self) -> impl Iterator<Item=&DocumentType> { std::iter::empty() } /// f
+ pub fn file(&self, _n: &str) -> Option<&str> { None } /// e
+ pub fn example(_n: &str) -> Option<&'static str> { None } /// c
+ pub fn compile(_f: &[(String, String)], _d: &str) -> Result<Self, Fault> { Ok(Self) } }
 impl<'s> Validator<'s> { /// n
  pub fn new(s: &'s Schemas) -> Self { Self(s) } /// n
  pub fn start(&mut self, _e: &Start<'_>) {} /// n

@@ -11,12 +11,13 @@ mod writer;
 
 pub use index::{Index, Row};
 pub use recovery::Recovered;
-pub use writer::{Committed, Settings, StoreError};
+pub use writer::{Committed, Settings, StoreError, Sync};
 
 use crate::crypto::SealKey;
 use crate::exchange::OutcomePlace;
 use crate::journal::{self, Entry, FrameKind, Settlement};
 use crate::limits;
+use crate::tlog::Logged;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -58,8 +59,8 @@ impl Store {
         receiver.await.map_err(|_| StoreError::Stopped)?
     }
 
-    /// Reads an outcome back.
-    pub fn outcome(&self, place: OutcomePlace) -> Result<Vec<u8>, StoreError> {
+    /// Reads an outcome back, with the proof of its record: a place is known only of what was durable.
+    pub fn outcome(&self, place: OutcomePlace) -> Result<(Vec<u8>, Logged), StoreError> {
         let path = recovery::segment_path(&self.folder, place.segment);
         let file = File::open(&path).map_err(|cause| StoreError::io(&path, cause))?;
         let mut head = [0; 4];
@@ -68,7 +69,9 @@ impl Store {
         let mut octets = vec![0; length];
         file.read_exact_at(&mut octets, u64::from(place.offset)).map_err(|cause| StoreError::io(&path, cause))?;
         match journal::read_frame(&octets) {
-            Ok((frame, _)) if frame.kind == FrameKind::Record && frame.seq == place.index => self.keys.open_outcome(frame.private),
+            Ok((frame, _)) if frame.kind == FrameKind::Record && frame.seq == place.index => {
+                Ok((self.keys.open_outcome(frame.private)?, Logged::durable(place.index)))
+            }
             _ => Err(StoreError::Damaged { path, offset: u64::from(place.offset) }),
         }
     }
@@ -94,7 +97,7 @@ impl Store {
     }
 
     /// Writes what waits and stops the writer.
-    pub fn close(self) {
+    pub fn close(&self) {
         self.writer.close();
         self.index.close();
     }

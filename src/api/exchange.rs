@@ -1,0 +1,206 @@
+//! The exchange listener: agency systems, known by their client certificate.
+
+use super::problem::{Form, insert, problem};
+use super::{catalogue, common, no_such_path, preference, respond};
+use crate::admission::{Peer, Refusal};
+use crate::exchange::{Known, Release};
+use crate::fault::{Code, Fault};
+use crate::gateway::{Gateway, Refused, Replayed, Reply, Wait, World};
+use crate::ids::{AgencyId, Digest, MessageId};
+use crate::limits;
+use crate::quota::Standing;
+use crate::transport::{Body, full, read_body};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use hyper::service::Service;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The API of one connection.
+#[derive(Clone)]
+pub struct ExchangeApi {
+    gateway: Arc<Gateway>,
+    certificate: Digest,
+}
+
+impl ExchangeApi {
+    /// The API for the client with this certificate.
+    pub fn new(gateway: Arc<Gateway>, certificate: Digest) -> Self {
+        Self { gateway, certificate }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let form = Form::preferred(request.headers());
+        let trace = request.headers().get("traceparent").cloned();
+        let result = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/v1/messages") => self.post(request).await,
+            (&Method::GET, path) => self.get(path, request.headers()).await,
+            (method, path) => Err(self.refuse(no_such_path(method, path)).await),
+        };
+        let mut response = result.unwrap_or_else(|refused| problem(&refused, form));
+        if let Some(trace) = trace {
+            response.headers_mut().insert("traceparent", trace);
+        }
+        response
+    }
+
+    async fn post(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+        let (head, body) = request.into_parts();
+        let declared = crate::transport::declared_length(head.version, &head.headers, self.gateway.limits().message_bytes);
+        let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
+            Ok(visit) => visit,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
+        let standing = visit.slot().standing();
+        if let Err(fault) = check_media_type(&head.headers) {
+            return Err(self.refuse(fault).await);
+        }
+        let octets = match read_body(head.version, &head.headers, body, self.gateway.limits().message_bytes).await {
+            Ok(octets) => octets,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
+        let reply = self.gateway.submit(visit, octets, self.wait(&head.headers)).await?;
+        Ok(write_reply(reply, standing))
+    }
+
+    async fn get(&self, path: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
+        let (world, peer) = match self.gateway.identify(&self.certificate) {
+            Ok(identified) => identified,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
+        let agency = world.registry.agency(peer.agency()).map(|agency| agency.id.clone());
+        let Some(agency) = agency else { return Err(self.refuse(Fault::new(Code::TlsUnknownCertificate)).await) };
+        if let Some(response) = common(&self.gateway, path) {
+            return Ok(response);
+        }
+        let result = match super::segments(path).as_slice() {
+            ["v1", "catalogue"] => Ok(self.catalogue(&world, &peer)),
+            ["v1", "trail"] => Ok(catalogue::trail(&self.gateway, &agency)),
+            ["v1", "messages", id] => self.state(&agency, id, headers).await,
+            ["v1", "messages", id, "answer"] => self.earlier_answer(&agency, id, headers).await,
+            _ => Err(no_such_path(&Method::GET, path)),
+        };
+        match result {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.refuse(fault).await),
+        }
+    }
+
+    fn catalogue(&self, world: &World, peer: &Peer) -> Response<Body> {
+        respond(StatusCode::OK, "application/json", catalogue::catalogue(&self.gateway, world, peer.agency()))
+    }
+
+    async fn known(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<(MessageId, Known), Fault> {
+        let id = MessageId::parse(id).ok_or_else(|| Fault::new(Code::MsgUnknown))?;
+        let wait = preference(headers).0.map_or(Duration::ZERO, |seconds| self.bounded(seconds));
+        let known = self.gateway.known_within(agency, id, wait).await;
+        known.map(|known| (id, known)).ok_or_else(|| Fault::new(Code::MsgUnknown))
+    }
+
+    async fn state(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+        let (id, known) = self.known(agency, id, headers).await?;
+        let (state, code) = match known {
+            Known::Open => ("accepted", None),
+            Known::Settled(_) => ("answered", None),
+            Known::Refused(code) => ("refused", Some(code.as_str())),
+        };
+        let body = serde_json::json!({ "messageId": id.to_string(), "state": state, "code": code });
+        Ok(respond(StatusCode::OK, "application/json", body.to_string()))
+    }
+
+    async fn earlier_answer(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+        match self.known(agency, id, headers).await? {
+            (id, Known::Settled(place)) => Ok(write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes)),
+            (id, Known::Open) => Ok(accepted(id, None)),
+            (_, Known::Refused(code)) => Err(Fault::at(Code::MsgUnknown, format!("there is no answer: the exchange ended with {code}"))),
+        }
+    }
+
+    fn wait(&self, headers: &HeaderMap) -> Wait {
+        match preference(headers) {
+            (_, true) => Wait::Not,
+            (Some(seconds), _) => Wait::UpTo(self.bounded(seconds)),
+            (None, _) => Wait::UpTo(Duration::from_millis(limits::WAIT_MS_DEFAULT.min(self.gateway.limits().wait_ms))),
+        }
+    }
+
+    fn bounded(&self, seconds: u64) -> Duration {
+        Duration::from_millis(seconds.saturating_mul(1000).min(self.gateway.limits().wait_ms))
+    }
+
+    async fn refuse(&self, fault: Fault) -> Refused {
+        self.gateway.refuse(&self.certificate, 0, Refusal::new(fault)).await
+    }
+}
+
+impl Service<Request<Incoming>> for ExchangeApi {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move { Ok(api.answer(request).await) })
+    }
+}
+
+/// `application/xml`, with UTF-8 as its only charset, and no coding: nothing is ever decompressed.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
+    let wrong = |what| Err(Fault::at(Code::HttpMediaType, what));
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return wrong("Content-Encoding is not taken");
+    }
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let mut parts = value.split(';').map(str::trim);
+    if !matches!(parts.next(), Some("application/xml" | "text/xml")) {
+        return wrong("Content-Type is not application/xml");
+    }
+    let charset = parts.find_map(|part| part.strip_prefix("charset="));
+    if charset.is_some_and(|charset| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
+        return wrong("the charset is not UTF-8");
+    }
+    Ok(())
+}
+
+fn write_reply(reply: Reply, standing: Standing) -> Response<Body> {
+    let mut response = match reply {
+        Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
+        Reply::Accepted { id, logged } => accepted(id, logged.map(|logged| logged.index())),
+    };
+    // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
+    let headers = response.headers_mut();
+    insert(headers, "ratelimit-policy", &format!("\"requests\";q={};w=60", standing.per_minute));
+    insert(headers, "ratelimit", &format!("\"requests\";r={};t=60", standing.remaining));
+    response
+}
+
+fn write_answer(id: MessageId, release: Release, replayed: Replayed) -> Response<Body> {
+    let index = release.logged().index();
+    let mut response = respond(StatusCode::OK, "application/xml", release.into_octets());
+    let headers = response.headers_mut();
+    mark(headers, id, Some(index));
+    if replayed == Replayed::Yes {
+        insert(headers, "oncegate-replayed", "true");
+    }
+    response
+}
+
+fn accepted(id: MessageId, index: Option<u64>) -> Response<Body> {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    mark(headers, id, index);
+    insert(headers, "location", &format!("/v1/messages/{id}"));
+    headers.insert(RETRY_AFTER, 1.into());
+    response
+}
+
+fn mark(headers: &mut HeaderMap, id: MessageId, index: Option<u64>) {
+    insert(headers, "oncegate-message-id", &id.to_string());
+    if let Some(index) = index {
+        insert(headers, "oncegate-log-index", &index.to_string());
+    }
+}

@@ -1,0 +1,316 @@
+//! The configuration: one file in TOML, read, checked and turned into types before a port is opened.
+//!
+//! Unknown keys are errors. A setting may tighten a limit, never lift one. Paths are relative to the file.
+
+use crate::limits;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the log and its keys are kept.
+    pub data: PathBuf,
+    /// The exchange listener.
+    pub exchange: Exchange,
+    /// The public listener.
+    pub public: SocketAddr,
+    /// The registry.
+    pub registry: RegistryFiles,
+    /// A folder of schemas, instead of those that the program brings.
+    pub schemas: Option<PathBuf>,
+    /// A folder with the keys of agencies for which the gateway signs, `<agency>.key` and `<agency>.pem`.
+    pub seal: Option<PathBuf>,
+    /// Limits, tightened.
+    pub limits: Limits,
+    /// Whether a line per record goes to standard error.
+    pub records: Lines,
+}
+
+/// The exchange listener and the gateway's own identity.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The gateway's certificate chain in PEM, for both directions.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The authorities whose certificates are accepted from agencies, both as clients and as providers.
+    pub authorities: PathBuf,
+    /// Their revocation lists, if any.
+    pub revocation: Option<PathBuf>,
+}
+
+/// The registry's files.
+#[derive(Debug)]
+pub struct RegistryFiles {
+    /// The registry.
+    pub file: PathBuf,
+    /// Its detached signature.
+    pub signature: PathBuf,
+    /// The certificate of whoever signs it.
+    pub authority: PathBuf,
+}
+
+/// Limits, tightened.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest message in bytes.
+    pub message_bytes: usize,
+    /// Longest wait for an answer in milliseconds.
+    pub wait_ms: u64,
+    /// Most octets of the journal on disk.
+    pub journal_bytes: u64,
+    /// Most connections.
+    pub connections: usize,
+}
+
+/// Where the lines about records go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// One line of JSON per record to standard error.
+    Stderr,
+    /// Nowhere.
+    Off,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Clone, Debug)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// Line from 1, if it is about a place in the file.
+    pub line: usize,
+    /// Column from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub suggestion: Option<String>,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        write!(f, ": OG-CFG-001 {}", self.what)?;
+        self.suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, "; {suggestion}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    format: Spanned<u32>,
+    data: String,
+    exchange: RawExchange,
+    #[serde(default)]
+    public: RawPublic,
+    registry: RawRegistry,
+    schemas: Option<String>,
+    seal: Option<String>,
+    #[serde(default)]
+    limits: RawLimits,
+    #[serde(default)]
+    log: RawLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExchange {
+    listen: Spanned<String>,
+    certificate: String,
+    key: String,
+    authorities: String,
+    revocation: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPublic {
+    listen: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRegistry {
+    file: String,
+    signature: String,
+    authority: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    message_bytes: Option<Spanned<u64>>,
+    wait_ms: Option<Spanned<u64>>,
+    journal_bytes: Option<Spanned<u64>>,
+    connections: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    records: Option<Spanned<String>>,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = read_bounded(file)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, folder).map_err(|(offset, what)| {
+            let (line, column) = place(&text, offset);
+            let suggestion = suggestion(&what);
+            ConfigError { file: file.to_owned(), line, column, what, suggestion }
+        })
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
+        let raw: Raw = toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        if *raw.format.get_ref() != 1 {
+            return Err((raw.format.span().start, "this gateway reads format = 1".to_owned()));
+        }
+        let path = |text: String| folder.join(text);
+        let standard = Limits {
+            message_bytes: limits::MESSAGE_BYTES_MAX,
+            wait_ms: limits::WAIT_MS_MAX,
+            journal_bytes: u64::MAX,
+            connections: limits::CONNECTIONS_MAX,
+        };
+        Ok(Self {
+            data: path(raw.data),
+            exchange: Exchange {
+                listen: address(&raw.exchange.listen)?,
+                certificate: path(raw.exchange.certificate),
+                key: path(raw.exchange.key),
+                authorities: path(raw.exchange.authorities),
+                revocation: raw.exchange.revocation.map(path),
+            },
+            public: raw.public.listen.as_ref().map_or(Ok(SocketAddr::from(([127, 0, 0, 1], 8081))), address)?,
+            registry: RegistryFiles {
+                file: path(raw.registry.file),
+                signature: path(raw.registry.signature),
+                authority: path(raw.registry.authority),
+            },
+            schemas: raw.schemas.map(path),
+            seal: raw.seal.map(path),
+            limits: Limits {
+                message_bytes: tightened("message_bytes", raw.limits.message_bytes, standard.message_bytes as u64)? as usize,
+                wait_ms: tightened("wait_ms", raw.limits.wait_ms, standard.wait_ms)?,
+                journal_bytes: tightened("journal_bytes", raw.limits.journal_bytes, standard.journal_bytes)?,
+                connections: tightened("connections", raw.limits.connections, standard.connections as u64)? as usize,
+            },
+            records: lines(raw.log.records)?,
+        })
+    }
+}
+
+fn address(text: &Spanned<String>) -> Result<SocketAddr, (usize, String)> {
+    let wrong = || (text.span().start, format!("\"{}\" is no address; write \"127.0.0.1:8443\"", text.get_ref()));
+    text.get_ref().parse().map_err(|_| wrong())
+}
+
+fn tightened(name: &str, value: Option<Spanned<u64>>, limit: u64) -> Result<u64, (usize, String)> {
+    match value {
+        None => Ok(limit),
+        Some(value) if (1..=limit).contains(value.get_ref()) => Ok(value.into_inner()),
+        Some(value) => Err((value.span().start, format!("{name} is at least 1 and at most {limit}: a setting tightens a limit"))),
+    }
+}
+
+fn lines(value: Option<Spanned<String>>) -> Result<Lines, (usize, String)> {
+    match value.as_ref().map(|value| value.get_ref().as_str()) {
+        None | Some("stderr") => Ok(Lines::Stderr),
+        Some("off") => Ok(Lines::Off),
+        Some(other) => Err((value.as_ref().map_or(0, |value| value.span().start), format!("records = \"{other}\"; it is \"stderr\" or \"off\""))),
+    }
+}
+
+/// Reads a text file of bounded size.
+pub fn read_bounded(file: &Path) -> Result<String, ConfigError> {
+    let failed = |what: String| ConfigError { file: file.to_owned(), line: 0, column: 0, what, suggestion: None };
+    let size = std::fs::metadata(file).map_err(|cause| failed(cause.to_string()))?.len();
+    if size > limits::FILE_BYTES_MAX {
+        return Err(failed(format!("the file is larger than {} bytes", limits::FILE_BYTES_MAX)));
+    }
+    std::fs::read_to_string(file).map_err(|cause| failed(cause.to_string()))
+}
+
+/// Line and column, from 1, of an offset.
+pub fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    (line, before.rsplit('\n').next().unwrap_or("").chars().count() + 1)
+}
+
+/// "Did you mean", from the words of an unknown-field error: ``unknown field `lisen`, expected one of `listen`, …``.
+fn suggestion(what: &str) -> Option<String> {
+    let rest = what.strip_prefix("unknown field `")?;
+    let (word, rest) = rest.split_once('`')?;
+    nearest(word, rest.split('`').skip(1).step_by(2)).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// The candidate at the smallest edit distance of at most a third of the word.
+pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    let ranked = candidates.map(|candidate| (distance(word, candidate), candidate));
+    ranked.filter(|(distance, _)| *distance <= word.len() / 3 + 1).min().map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = i;
+        let mut last = i + 1;
+        for (slot, b) in row.iter_mut().skip(1).zip(&right) {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = *slot;
+            last = substituted.min(last + 1).min(diagonal + 1);
+            *slot = last;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "format = 1\ndata = \"data\"\n[exchange]\nlisten = \"127.0.0.1:8443\"\ncertificate = \"c\"\nkey = \"k\"\n\
+                        authorities = \"a\"\n[registry]\nfile = \"r\"\nsignature = \"s\"\nauthority = \"z\"\n";
+
+    #[test]
+    fn a_configuration_is_read_relative_to_its_file() {
+        let config = Config::parse(GOOD, Path::new("/etc/oncegate")).expect("a good configuration");
+        assert_eq!(config.data, Path::new("/etc/oncegate/data"));
+        assert_eq!(config.limits.message_bytes, limits::MESSAGE_BYTES_MAX);
+    }
+
+    #[test]
+    fn errors_name_the_place_and_the_next_step() {
+        for (from, to, what) in [
+            ("listen =", "lisen =", "unknown field `lisen`"),
+            ("127.0.0.1:8443", "localhost", "no address"),
+            ("format = 1", "format = 2", "format = 1"),
+            ("[registry]", "[limits]\nmessage_bytes = 9999999\n[registry]", "tightens"),
+            ("key = \"k\"\n", "", "missing field `key`"),
+        ] {
+            let (offset, found) = Config::parse(&GOOD.replace(from, to), Path::new("")).expect_err(what);
+            assert!(found.contains(what), "{found}");
+            assert!(offset > 0 || from == "format = 1", "{what} has no place");
+        }
+        assert_eq!(suggestion("unknown field `lisen`, expected one of `listen`, `key`").as_deref(), Some("did you mean `listen`?"));
+    }
+}

@@ -1,0 +1,325 @@
+//! The driver: runs one exchange after the order that `exchange` and its proofs prescribe, and owns what it needs for it.
+//!
+//! Admission runs where the request came in, on any core; the ledger and the quotas are held for moments; the journal
+//! groups what waits. An exchange runs in a task of its own, so that a consumer who goes away does not undo it.
+
+mod answers;
+mod run;
+mod seal;
+
+pub use seal::{SealError, SealKeys};
+
+use crate::admission::{Peer, Refusal, Snapshot};
+use crate::config::{Lines, Limits};
+use crate::exchange::{Known, Ledger, OutcomePlace, Release};
+use crate::fault::{Code, Fault};
+use crate::ids::{AgencyId, Digest, MessageId};
+use crate::journal::Entry;
+use crate::quota::{EngineClock, Quotas, Slot};
+use crate::registry::Registry;
+use crate::schema::Schemas;
+use crate::store::{Recovered, Store};
+use crate::telemetry::Telemetry;
+use crate::time::UnixTime;
+use crate::tlog::{Logged, Record, RecordKind};
+use crate::transport::Upstream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// A running gateway.
+pub struct Gateway {
+    world: RwLock<Arc<World>>,
+    schemas: Arc<Schemas>,
+    ledger: Mutex<Ledger>,
+    store: Store,
+    upstream: Upstream,
+    answers: answers::Awaited,
+    clock: EngineClock,
+    started: Instant,
+    telemetry: Telemetry,
+    seal: SealKeys,
+    limits: Limits,
+    is_stopping: AtomicBool,
+    open: Arc<AtomicUsize>,
+    settled: watch::Sender<u64>,
+}
+
+/// One version of the registry with its quotas.
+pub struct World {
+    /// The registry.
+    pub registry: Registry,
+    /// Its quotas.
+    pub quotas: Quotas,
+}
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The registry.
+    pub registry: Registry,
+    /// The schemas.
+    pub schemas: Schemas,
+    /// The store, and what it knew.
+    pub store: (Store, Recovered),
+    /// Connections to providers.
+    pub upstream: Upstream,
+    /// Keys of agencies for which the gateway signs.
+    pub seal: SealKeys,
+    /// Limits.
+    pub limits: Limits,
+    /// Where lines go.
+    pub lines: Lines,
+}
+
+/// A peer at the door, identified and within its quota, with the world that it came into.
+pub struct Visit {
+    world: Arc<World>,
+    peer: Peer,
+    slot: Slot,
+    arrived: Instant,
+}
+
+impl Visit {
+    /// The place of the visitor's quota.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// The peer.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+}
+
+/// How long a consumer waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Up to this time, then `202`.
+    UpTo(Duration),
+    /// Not at all: `202` as soon as the request's record is durable.
+    Not,
+}
+
+/// What a message led to.
+pub enum Reply {
+    /// The signed answer.
+    Answered {
+        /// The message answered.
+        id: MessageId,
+        /// The answer.
+        release: Release,
+        /// Whether it was given before.
+        replayed: Replayed,
+    },
+    /// It is recorded and on its way.
+    Accepted {
+        /// The message.
+        id: MessageId,
+        /// The record of it.
+        logged: Option<Logged>,
+    },
+}
+
+/// Whether an outcome was given before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// It is the same as before.
+    Yes,
+    /// It is the first time.
+    No,
+}
+
+/// A refusal with its record.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The fault.
+    pub fault: Fault,
+    /// The message, if one was read.
+    pub id: Option<MessageId>,
+    /// The record, if it could be made durable.
+    pub logged: Option<Logged>,
+}
+
+impl Gateway {
+    /// Puts the parts together; the ledger learns what the store knew.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let (store, recovered) = parts.store;
+        let clock = EngineClock::default();
+        let mut ledger = Ledger::new();
+        for settled in recovered.settled {
+            ledger.settle(&settled.sender, settled.id, settled.digest, settled.place);
+        }
+        ledger.evict(now());
+        let quotas = Quotas::new(&parts.registry, &clock);
+        Arc::new(Self {
+            world: RwLock::new(Arc::new(World { registry: parts.registry, quotas })),
+            schemas: Arc::new(parts.schemas),
+            ledger: Mutex::new(ledger),
+            store,
+            upstream: parts.upstream,
+            answers: answers::Awaited::default(),
+            clock,
+            started: Instant::now(),
+            telemetry: Telemetry::new(parts.lines),
+            seal: parts.seal,
+            limits: parts.limits,
+            is_stopping: AtomicBool::new(false),
+            open: Arc::default(),
+            settled: watch::channel(0).0,
+        })
+    }
+
+    /// Puts another registry in force; exchanges that are open go on by the one they began with.
+    pub fn reload(&self, registry: Registry) {
+        let quotas = Quotas::new(&registry, &self.clock);
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World { registry, quotas });
+    }
+
+    /// The world in force.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The schemas.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The metrics, brought up to date.
+    pub fn telemetry(&self) -> &Telemetry {
+        let telemetry = &self.telemetry;
+        telemetry.open_exchanges.set(self.open_exchanges() as i64);
+        telemetry.journal_records.set(self.store.size() as i64);
+        telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
+        telemetry.remembered_ids.set(self.ledger().len() as i64);
+        telemetry
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether messages are taken: the journal is open and the gateway is not stopping. Registry and keys were read
+    /// before there was a gateway.
+    pub fn is_ready(&self) -> bool {
+        self.store.is_ready() && !self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Takes no further messages.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// How many exchanges are open.
+    pub fn open_exchanges(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no exchange is open, at most until the deadline.
+    pub async fn drained(&self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while self.open_exchanges() > 0 && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Forgets what is past its window; called now and then.
+    pub fn tidy_up(&self) {
+        let now = now();
+        self.ledger().evict(now);
+        self.store.forget_before(now.as_ms());
+    }
+
+    /// Identifies a peer and asks its quota, before a byte of its body is read.
+    pub fn enter(&self, certificate: &Digest, body_bytes: usize) -> Result<Visit, Fault> {
+        self.clock.advance_to(self.started.elapsed());
+        let world = self.world();
+        let peer = Peer::identify(&world.registry, certificate)?;
+        if !self.is_ready() {
+            let code = if self.store.is_ready() { Code::HttpBusy } else { Code::LogUnavailable };
+            return Err(Fault::new(code).with_retry_after(5));
+        }
+        let slot = world.quotas.enter(peer.agency(), body_bytes as u64)?;
+        Ok(Visit { world, peer, slot, arrived: Instant::now() })
+    }
+
+    /// Who a client certificate belongs to, for calls that use no quota.
+    pub fn identify(&self, certificate: &Digest) -> Result<(Arc<World>, Peer), Fault> {
+        let world = self.world();
+        let peer = Peer::identify(&world.registry, certificate)?;
+        Ok((world, peer))
+    }
+
+    /// What is known of an own message.
+    pub fn known(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
+        self.ledger().look_up(sender, id)
+    }
+
+    /// Waits until an own message is not open any more, at most for `wait`.
+    pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
+        let mut settled = self.settled.subscribe();
+        let _ = tokio::time::timeout(wait, async {
+            while self.known(sender, id) == Some(Known::Open) && settled.changed().await.is_ok() {}
+        })
+        .await;
+        self.known(sender, id)
+    }
+
+    /// The answer that was given to an own message.
+    pub fn answer_again(&self, place: OutcomePlace) -> Result<Release, Fault> {
+        let read = self.store.outcome(place).map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()));
+        read.map(|(octets, logged)| Release::again(octets, logged))
+    }
+
+    /// Records a refusal and gives it back with its record's index.
+    pub async fn refuse(&self, certificate: &Digest, octets: u64, refusal: Refusal) -> Refused {
+        let mut record = Record::new(RecordKind::Refusal, now());
+        let world = self.world();
+        record.system = Some(*certificate);
+        record.octets = octets;
+        record.registry_version = world.registry.version();
+        record.consumer = world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
+        (record.message, record.digest, record.raw) = (refusal.claimed.id, refusal.digest, refusal.raw);
+        self.record_refusal(record, refusal.fault).await
+    }
+
+    async fn record_refusal(&self, mut record: Record, fault: Fault) -> Refused {
+        record.code = Some(fault.code);
+        let id = record.message;
+        self.telemetry.close(&record, Some(&fault));
+        match self.store.append(Entry { record, outcome: None }).await {
+            Ok(committed) => Refused { fault, id, logged: Some(committed.logged) },
+            // Nothing is released either way; without a record even the refusal is not given its own name.
+            Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },
+        }
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshot<'w>(&'w self, world: &'w World) -> Snapshot<'w> {
+        Snapshot { now: now(), registry: &world.registry, schemas: &self.schemas }
+    }
+}
+
+fn log_unavailable(cause: &crate::store::StoreError) -> Fault {
+    Fault::new(Code::LogUnavailable).with_private(cause.to_string()).with_retry_after(5)
+}
+
+/// The wall clock, read once per step of an exchange.
+pub fn now() -> UnixTime {
+    UnixTime::from_ms(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64))
+}

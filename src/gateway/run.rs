@@ -1,0 +1,248 @@
+//! One exchange from its octets to its reply.
+
+use super::answers::Late;
+use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
+use crate::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit};
+use crate::envelope::Kind;
+use crate::exchange::{Begin, Forward, Release};
+use crate::fault::{Code, Fault};
+use crate::ids::{AgencyId, MessageId};
+use crate::journal::{Entry, Outcome};
+use crate::limits;
+use crate::tlog::{Logged, Record, RecordKind};
+use crate::transport::UpstreamError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Counts an exchange as open for as long as it lives.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the consumer's side of an exchange is told.
+enum Progress {
+    Recorded(Logged),
+    Ended(Result<Release, Refused>),
+}
+
+/// An exchange whose question is permitted.
+struct Running {
+    visit: Visit,
+    question: Permitted,
+    consumer: AgencyId,
+    provider: AgencyId,
+    _open: Open,
+}
+
+impl Gateway {
+    /// Takes a message from a peer and sees it through.
+    pub async fn submit(self: &Arc<Self>, visit: Visit, octets: Vec<u8>, wait: Wait) -> Result<Reply, Refused> {
+        let (system, length) = (visit.peer.system(), octets.len() as u64);
+        match self.take(&visit, octets) {
+            Err(refusal) => {
+                if refusal.fault.code.as_str().starts_with("OG-SIG") {
+                    // A signature that fails costs as much as one that holds; ten junk messages cost like a hundred.
+                    visit.world.quotas.charge(visit.peer.agency(), 9);
+                }
+                Err(self.refuse(&system, length, refusal).await)
+            }
+            Ok(Taken::Replay(id, place)) => match self.answer_again(place) {
+                Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::Yes }),
+                Err(fault) => Err(self.refuse(&system, length, Refusal::new(fault)).await),
+            },
+            Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
+            Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
+        }
+    }
+
+    /// Reads, verifies, remembers and permits.
+    fn take(&self, visit: &Visit, octets: Vec<u8>) -> Result<Taken, Refusal> {
+        let snapshot = self.snapshot(&visit.world);
+        let octets = self.seal.at_the_door(&visit.world.registry, visit.peer.agency(), octets).map_err(Refusal::new)?;
+        let authenticated = authenticate(snapshot, &visit.peer, octets)?;
+        if matches!(authenticated.message().header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
+            return Ok(Taken::Late(authenticated));
+        }
+        let (id, digest) = (authenticated.id(), authenticated.digest());
+        let sender = authenticated.message().header.from.clone();
+        let refuse = |fault| {
+            let claimed = crate::envelope::Claimed { id: Some(id), from: Some(sender.clone()) };
+            Refusal { fault, claimed, digest: Some(digest), raw: None }
+        };
+        let begun = self.ledger().begin(snapshot.now, &sender, id, digest).map_err(&refuse)?;
+        if let Begin::Replay(place) = begun {
+            return Ok(Taken::Replay(id, place));
+        }
+        let permitted = permit(snapshot, authenticated).and_then(|question| {
+            visit.world.quotas.use_grant(question.grounds().grant).map_err(&refuse)?;
+            Ok(question)
+        });
+        permitted.map(Taken::Question).inspect_err(|_| self.ledger().abandon(&sender, id))
+    }
+
+    async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
+        let registry = &visit.world.registry;
+        let name = |index| registry.agency(index).map(|agency| agency.id.clone());
+        let (Some(consumer), Some(provider)) = (name(question.consumer()), name(question.holder())) else {
+            return Err(Refused { fault: Fault::new(Code::RteNoHolder), id: None, logged: None });
+        };
+        let id = question.message().header.id;
+        let running = Running { visit, question, consumer, provider, _open: Open::new(&self.open) };
+        let (recorded, mut is_recorded) = oneshot::channel();
+        let (ended, mut is_ended) = oneshot::channel();
+        let gateway = Arc::clone(self);
+        // The exchange outlives the connection it came by; `drained` waits for it.
+        tokio::spawn(async move {
+            let result = gateway.run(&running, recorded).await;
+            if let Err(refused) = &result {
+                gateway.ledger().fail(&running.consumer, id, refused.fault.code);
+            }
+            gateway.settled.send_modify(|count| *count += 1);
+            drop(running);
+            let _ = ended.send(result);
+        });
+        let progress = match wait {
+            Wait::UpTo(limit) => match tokio::time::timeout(limit, &mut is_ended).await {
+                Ok(ended) => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
+                Err(_) => is_recorded.try_recv().map_or_else(|_| Progress::Ended(Err(interrupted(id))), Progress::Recorded),
+            },
+            Wait::Not => tokio::select! {
+                biased;
+                Ok(logged) = &mut is_recorded => Progress::Recorded(logged),
+                ended = &mut is_ended => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
+            },
+        };
+        match progress {
+            Progress::Recorded(logged) => Ok(Reply::Accepted { id, logged: Some(logged) }),
+            Progress::Ended(result) => result.map(|release| Reply::Answered { id, release, replayed: Replayed::No }),
+        }
+    }
+
+    /// Record, forward, check, record, release: in this order, which the types demand.
+    async fn run(&self, running: &Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
+        let record = running.record(RecordKind::Request);
+        self.telemetry.close(&record, None);
+        let committed = self.store.append(Entry { record, outcome: None }).await.map_err(|cause| running.unrecorded(&cause))?;
+        let _ = recorded.send(committed.logged);
+        let forward = Forward::new(&running.question, &committed.logged);
+        let octets = match self.forward(&running.visit.world, &forward, running).await {
+            Ok(octets) => octets,
+            Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
+        };
+        let snapshot = self.snapshot(&running.visit.world);
+        match admit_answer(snapshot, &running.question, octets) {
+            Ok(answer) => self.release(running, answer).await,
+            Err(refusal) => Err(self.fail(running, refusal).await),
+        }
+    }
+
+    async fn release(&self, running: &Running, answer: Answer) -> Result<Release, Refused> {
+        let mut record = running.record(RecordKind::Answer);
+        (record.digest, record.counterpart) = (Some(answer.digest()), Some(running.question.digest()));
+        record.octets = answer.octets().len() as u64;
+        let (id, digest) = (running.question.message().header.id, running.question.digest());
+        self.telemetry.close(&record, None);
+        let outcome = Outcome { id, digest, octets: answer.octets().to_vec() };
+        let committed = self.store.append(Entry { record, outcome: Some(outcome) }).await.map_err(|cause| running.unrecorded(&cause))?;
+        self.ledger().settle(&running.consumer, id, digest, committed.place);
+        Ok(Release::new(answer, committed.logged))
+    }
+
+    /// Delivers the question; the holder answers at once, or later by a message of its own.
+    async fn forward(&self, world: &World, forward: &Forward<'_>, running: &Running) -> Result<Vec<u8>, Fault> {
+        let holder = world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
+        let url = holder.url.as_ref().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
+        let header = &running.question.message().header;
+        let left = Duration::from_millis(header.expires_at.as_ms().saturating_sub(now().as_ms()));
+        let deadline = left.min(Duration::from_millis(self.limits.wait_ms));
+        let waiting = self.answers.expect(header.id);
+        let headers = [("oncegate-message-id", header.id.to_string())];
+        match self.upstream.post(url, forward.octets().to_vec(), &headers, deadline).await {
+            Err(UpstreamError::Status(202, _)) => {
+                let Ok(late) = tokio::time::timeout(left, waiting.arrived()).await else {
+                    return Err(Fault::new(Code::RteDeadline));
+                };
+                late.map_err(|_| Fault::new(Code::RteDeadline))
+            }
+            other => other.map_err(fault_of),
+        }
+    }
+
+    /// Records a failure of the exchange.
+    async fn fail(&self, running: &Running, refusal: Refusal) -> Refused {
+        let mut record = running.record(RecordKind::Refusal);
+        (record.counterpart, record.raw) = (refusal.digest, refusal.raw);
+        self.record_refusal(record, refusal.fault).await
+    }
+
+    /// An answer that comes as a message of its own goes to the exchange that waits for it.
+    async fn deliver_late(&self, visit: &Visit, answer: Authenticated) -> Result<Reply, Refused> {
+        let id = answer.id();
+        let question = answer.message().header.in_reply_to.map(|reply| reply.id);
+        let (digest, claimed) = (answer.digest(), crate::envelope::Claimed { id: Some(id), from: None });
+        let delivered = question.is_some_and(|question| self.answers.deliver(question, Late { octets: answer.into_octets() }));
+        if delivered {
+            return Ok(Reply::Accepted { id, logged: None });
+        }
+        let refusal = Refusal { fault: Fault::new(Code::MsgReplyTo), claimed, digest: Some(digest), raw: None };
+        Err(self.refuse(&visit.peer.system(), 0, refusal).await)
+    }
+}
+
+enum Taken {
+    Question(Permitted),
+    Replay(MessageId, crate::exchange::OutcomePlace),
+    Late(Authenticated),
+}
+
+impl Running {
+    fn record(&self, kind: RecordKind) -> Record {
+        let (message, context) = (self.question.message(), self.question.context());
+        let mut record = Record::new(kind, now());
+        (record.message, record.digest) = (Some(message.header.id), Some(self.question.digest()));
+        (record.consumer, record.provider) = (Some(self.consumer.clone()), Some(self.provider.clone()));
+        record.document_type = Some(self.question.what().clone());
+        record.purpose = context.map(|context| context.purpose.clone());
+        record.case = context.and_then(|context| context.case);
+        record.basis = Some(self.question.grounds().basis.clone());
+        record.grant = Some(self.question.grounds().grant_id.clone());
+        record.registry_version = self.visit.world.registry.version();
+        record.octets = self.question.octets().len() as u64;
+        record.system = Some(self.visit.peer.system());
+        record.world = message.header.world;
+        record.elapsed_us = self.visit.arrived.elapsed().as_micros() as u64;
+        record
+    }
+
+    /// Nothing was released, and there is no record to point to.
+    fn unrecorded(&self, cause: &crate::store::StoreError) -> Refused {
+        Refused { fault: log_unavailable(cause), id: Some(self.question.message().header.id), logged: None }
+    }
+}
+
+fn interrupted(id: MessageId) -> Refused {
+    Refused { fault: Fault::new(Code::HttpBusy).with_retry_after(1), id: Some(id), logged: None }
+}
+
+fn fault_of(error: UpstreamError) -> Fault {
+    match error {
+        UpstreamError::Unreachable(cause) | UpstreamError::Broken(cause) => Fault::new(Code::RteUnreachable).with_private(cause).with_retry_after(5),
+        UpstreamError::TooLarge => Fault::at(Code::RteBadAnswer, format!("the answer is larger than {} bytes", limits::MESSAGE_BYTES_MAX)),
+        UpstreamError::Status(429 | 503, retry_after) => Fault::new(Code::RteBusy).with_retry_after(retry_after.unwrap_or(5)),
+        UpstreamError::Status(status, _) => Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}")),
+        UpstreamError::Deadline => Fault::new(Code::RteDeadline),
+    }
+}

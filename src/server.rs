@@ -1,0 +1,221 @@
+//! The driver of the process: reads the configuration, opens the listeners, watches the signals, drains, closes.
+
+use crate::api::{ExchangeApi, PublicApi};
+use crate::config::{Config, ConfigError, read_bounded};
+use crate::crypto::PublicKey;
+use crate::fault::Code;
+use crate::gateway::{Gateway, Parts, SealKeys};
+use crate::limits;
+use crate::pki;
+use crate::registry::{Bundle, Registry};
+use crate::schema::Schemas;
+use crate::store::{Settings, Store, Sync};
+use crate::transport::{Connection, Identity, Upstream, serve_plain};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// Why the gateway does not start, or stopped.
+#[derive(Debug)]
+pub struct StartError {
+    /// The fault code of the cause.
+    pub code: Code,
+    /// What is wrong, with file, line and column where there is one.
+    pub what: String,
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.what.contains(self.code.as_str()) { f.write_str(&self.what) } else { write!(f, "{} {}", self.code, self.what) }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self { code: Code::CfgInvalid, what: error.to_string() }
+    }
+}
+
+fn failed(code: Code) -> impl Fn(&dyn std::fmt::Display) -> StartError {
+    move |cause| StartError { code, what: cause.to_string() }
+}
+
+/// What a configuration names, read and checked, with no port opened and no file written.
+pub struct Checked {
+    /// The configuration.
+    pub config: Config,
+    /// The schemas.
+    pub schemas: Schemas,
+    /// The registry.
+    pub registry: Registry,
+    identity: Identity,
+    seal: SealKeys,
+}
+
+/// Reads and checks everything that a configuration names.
+pub fn check(config: Config) -> Result<Checked, StartError> {
+    let schemas = load_schemas(&config)?;
+    let registry = load_registry(&config, &schemas)?;
+    let exchange = &config.exchange;
+    let identity = Identity::load(&exchange.certificate, &exchange.key, &exchange.authorities, exchange.revocation.as_deref());
+    let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default() })
+}
+
+fn load_schemas(config: &Config) -> Result<Schemas, StartError> {
+    let Some(folder) = &config.schemas else { return Ok(Schemas::built_in()) };
+    let cannot = |cause: std::io::Error| failed(Code::CfgSchema)(&format!("{}: {cause}", folder.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.extension().is_some_and(|extension| extension == "xsd") {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            files.push((name, read_bounded(&path)?));
+        }
+    }
+    files.sort();
+    Schemas::compile(&files, &read_bounded(&folder.join("documents.toml"))?).map_err(|cause| failed(Code::CfgSchema)(&cause))
+}
+
+fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
+    let files = &config.registry;
+    let (text, signature) = (read_bounded(&files.file)?, read_bounded(&files.signature)?);
+    let authority = authority(&files.authority)?;
+    let bundle = Bundle::verify(&text, &signature, &authority)
+        .map_err(|crate::registry::NotSigned| failed(Code::CfgRegistrySignature)(&format!("{}: the signature does not fit", files.file.display())))?;
+    Registry::load(&bundle, schemas).map_err(|error| {
+        let (line, column, file) = (error.line, error.column, files.file.display());
+        failed(Code::CfgRegistry)(&format!("{file}:{line}:{column}: {} {}", Code::CfgRegistry, error.what))
+    })
+}
+
+fn authority(path: &Path) -> Result<PublicKey, StartError> {
+    let text = read_bounded(path)?;
+    let der = pki::pem_blocks(&text, "CERTIFICATE").into_iter().next();
+    let certificate = der.ok_or("no certificate".to_owned()).and_then(|der| pki::Certificate::from_der(&der).map_err(|error| error.to_string()));
+    certificate.map(|certificate| certificate.key).map_err(|cause| failed(Code::CfgInvalid)(&format!("{}: {cause}", path.display())))
+}
+
+/// A gateway whose listeners are open.
+pub struct Server {
+    gateway: Arc<Gateway>,
+    exchange: TcpListener,
+    public: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    config: Config,
+}
+
+/// Whether the journal syncs; only the benchmark's comparand does not.
+pub use crate::store::Sync as Durability;
+
+impl Server {
+    /// Opens the store and the listeners. The gateway takes messages from `run` on.
+    pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
+        let Checked { config, schemas, registry, identity, seal } = checked;
+        let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let upstream = Upstream::new(identity.client().map_err(|cause| failed(Code::CfgInvalid)(&cause))?);
+        let bind = async |address: SocketAddr| {
+            TcpListener::bind(address).await.map_err(|cause| failed(Code::CfgInvalid)(&format!("cannot listen on {address}: {cause}")))
+        };
+        let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
+        let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes };
+        let store = Store::open(&config.data, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        let (limits, lines) = (config.limits, config.records);
+        let gateway = Gateway::new(Parts { registry, schemas, store, upstream, seal, limits, lines });
+        Ok(Self { gateway, exchange, public, tls, config })
+    }
+
+    /// The gateway.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Where agencies connect.
+    pub fn exchange_address(&self) -> std::io::Result<SocketAddr> {
+        self.exchange.local_addr()
+    }
+
+    /// Where health and metrics are.
+    pub fn public_address(&self) -> std::io::Result<SocketAddr> {
+        self.public.local_addr()
+    }
+
+    /// Serves until `stop`, then lets open exchanges end and closes the store.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, self.config.limits.connections, stopped.clone());
+        let public = accept_public(self.public, Arc::clone(&self.gateway), stopped);
+        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config);
+        tokio::select! {
+            () = stop => {}
+            () = exchange => {}
+            () = public => {}
+            () = upkeep => {}
+        }
+        self.gateway.stop();
+        self.gateway.drained(Duration::from_millis(limits::DRAIN_MS)).await;
+        // Answers that are on their way out get out.
+        let _ = stopping.send(true);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.gateway.store().close();
+    }
+}
+
+async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, tls: Arc<rustls::ServerConfig>, connections: usize, stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(connections));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: wait for some to be given back.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (gateway, tls, stop) = (Arc::clone(&gateway), Arc::clone(&tls), stop.clone());
+        tokio::spawn(async move {
+            let _permit = permit;
+            let Some(connection) = Connection::accept(stream, tls).await else { return };
+            let telemetry_count = gateway.telemetry().connections.clone();
+            telemetry_count.inc();
+            let api = ExchangeApi::new(gateway, connection.certificate);
+            connection.serve(api, stop).await;
+            telemetry_count.dec();
+        });
+    }
+}
+
+async fn accept_public(listener: TcpListener, gateway: Arc<Gateway>, stop: watch::Receiver<bool>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (api, stop) = (PublicApi::new(Arc::clone(&gateway)), stop.clone());
+        tokio::spawn(serve_plain(stream, api, stop));
+    }
+}
+
+/// Forgets what is past its window, and reads the registry again when told to by SIGHUP; a registry that does not read
+/// leaves the one in force.
+async fn upkeep(gateway: Arc<Gateway>, config: &Config) {
+    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+    let mut hourly = tokio::time::interval(Duration::from_secs(600));
+    loop {
+        tokio::select! {
+            _ = hourly.tick() => gateway.tidy_up(),
+            _ = hangup.recv() => match load_registry(config, gateway.schemas()) {
+                Ok(registry) => {
+                    gateway.telemetry().say(&format!("registry version {} is in force", registry.version()));
+                    gateway.reload(registry);
+                }
+                Err(error) => gateway.telemetry().say(&format!("the registry was not read again: {error}")),
+            },
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Who we are and whom we believe, for both directions.
+
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A certificate with its key, and the authorities that are believed.
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    roots: Arc<RootCertStore>,
+    revocation: Vec<CertificateRevocationListDer<'static>>,
+}
+
+/// Why TLS cannot be set up.
+#[derive(Debug)]
+pub enum TlsError {
+    /// A PEM file cannot be read.
+    File(String, rustls::pki_types::pem::Error),
+    /// A certificate, key or revocation list does not fit.
+    Config(String),
+}
+
+impl std::fmt::Display for TlsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(file, cause) => write!(f, "{file}: {cause}"),
+            Self::Config(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl Identity {
+    /// Reads certificate chain, key, authorities and revocation lists from PEM files.
+    pub fn load(certificate: &Path, key: &Path, authorities: &Path, revocation: Option<&Path>) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for root in certificates(authorities)? {
+            roots.add(root).map_err(|cause| TlsError::Config(format!("{}: {cause}", authorities.display())))?;
+        }
+        let revocation = match revocation {
+            Some(path) => read_all(CertificateRevocationListDer::pem_file_iter(path), path)?,
+            None => Vec::new(),
+        };
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|cause| TlsError::File(key.display().to_string(), cause))?;
+        Ok(Self { chain: certificates(certificate)?, key, roots: Arc::new(roots), revocation })
+    }
+
+    /// For a listener: client certificates are required.
+    pub fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let failed = |cause: &dyn std::fmt::Display| TlsError::Config(cause.to_string());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
+            .with_crls(self.revocation.iter().cloned())
+            .build()
+            .map_err(|cause| failed(&cause))?;
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|cause| failed(&cause))?;
+        let builder = builder.with_client_cert_verifier(verifier);
+        let mut config = builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|cause| failed(&cause))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // Tickets would need a key shared and rotated; connections live long, so a full handshake is rare.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Ok(Arc::new(config))
+    }
+
+    /// For connections to providers or to a gateway: HTTP/1.1, which is never dearer than HTTP/2 on pooled connections.
+    pub fn client(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let failed = |cause: rustls::Error| TlsError::Config(cause.to_string());
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(failed)?;
+        let builder = builder.with_root_certificates(Arc::clone(&self.roots));
+        let mut config = builder.with_client_auth_cert(self.chain.clone(), self.key.clone_key()).map_err(failed)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(Arc::new(config))
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = read_all(CertificateDer::pem_file_iter(path), path)?;
+    if found.is_empty() { Err(TlsError::Config(format!("{}: holds no certificate", path.display()))) } else { Ok(found) }
+}
+
+type Pem<T> = Result<T, rustls::pki_types::pem::Error>;
+
+fn read_all<T>(items: Pem<impl Iterator<Item = Pem<T>>>, path: &Path) -> Result<Vec<T>, TlsError> {
+    let failed = |cause| TlsError::File(path.display().to_string(), cause);
+    items.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+}

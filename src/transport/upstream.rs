@@ -1,0 +1,128 @@
+//! Connections to providers: mutual TLS, HTTP/1.1, pooled per address.
+
+use super::Body;
+use super::body::full;
+use crate::limits;
+use crate::registry::Url;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Why a provider gave no answer.
+#[derive(Debug)]
+pub enum UpstreamError {
+    /// No connection could be made.
+    Unreachable(String),
+    /// The connection broke before the answer was whole.
+    Broken(String),
+    /// The answer is larger than a message may be.
+    TooLarge,
+    /// The provider answered with another status than 200.
+    Status(u16, Option<u32>),
+    /// The deadline passed.
+    Deadline,
+}
+
+/// A pool of connections.
+pub struct Upstream {
+    tls: Arc<rustls::ClientConfig>,
+    idle: Mutex<BTreeMap<(String, u16), Vec<SendRequest<Body>>>>,
+}
+
+impl Upstream {
+    /// An empty pool.
+    pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { tls, idle: Mutex::default() }
+    }
+
+    /// Posts a message and reads the answer, all within the deadline.
+    pub async fn post(&self, url: &Url, octets: Vec<u8>, headers: &[(&'static str, String)], deadline: Duration) -> Result<Vec<u8>, UpstreamError> {
+        let exchange = self.exchange(url, octets.into(), headers);
+        tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(UpstreamError::Deadline))
+    }
+
+    async fn exchange(&self, url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Vec<u8>, UpstreamError> {
+        let mut request = build(url, octets, headers)?;
+        // A pooled connection may have been closed by the peer; what was certainly not sent is sent again.
+        while let Some(mut sender) = self.take(url) {
+            match sender.try_send_request(request).await {
+                Ok(response) => return self.finish(url, sender, response).await,
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(UpstreamError::Broken(failed.into_error().to_string())),
+                },
+            }
+        }
+        let mut sender = self.connect(url).await?;
+        let response = sender.send_request(request).await.map_err(|cause| UpstreamError::Broken(cause.to_string()))?;
+        self.finish(url, sender, response).await
+    }
+
+    async fn finish(&self, url: &Url, sender: SendRequest<Body>, response: hyper::Response<hyper::body::Incoming>) -> Result<Vec<u8>, UpstreamError> {
+        let (head, body) = response.into_parts();
+        let collected = Limited::new(body, limits::MESSAGE_BYTES_MAX).collect().await.map_err(|cause| {
+            let is_too_large = cause.is::<http_body_util::LengthLimitError>();
+            if is_too_large { UpstreamError::TooLarge } else { UpstreamError::Broken(cause.to_string()) }
+        })?;
+        self.give_back(url, sender);
+        if head.status != StatusCode::OK {
+            let retry_after = head.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+            return Err(UpstreamError::Status(head.status.as_u16(), retry_after));
+        }
+        Ok(collected.to_bytes().into())
+    }
+
+    fn take(&self, url: &Url) -> Option<SendRequest<Body>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle.get_mut(&(url.host.clone(), url.port))?;
+        std::iter::from_fn(|| waiting.pop()).find(|sender| !sender.is_closed())
+    }
+
+    fn give_back(&self, url: &Url, sender: SendRequest<Body>) {
+        if sender.is_closed() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle.entry((url.host.clone(), url.port)).or_default();
+        if waiting.len() < limits::POOL_IDLE_MAX {
+            waiting.push(sender);
+        }
+    }
+
+    async fn connect(&self, url: &Url) -> Result<SendRequest<Body>, UpstreamError> {
+        let connecting = async {
+            let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|cause| cause.to_string())?;
+            stream.set_nodelay(true).map_err(|cause| cause.to_string())?;
+            let name = ServerName::try_from(url.host.clone()).map_err(|cause| cause.to_string())?;
+            let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|cause| cause.to_string())?;
+            http1::handshake(TokioIo::new(stream)).await.map_err(|cause| cause.to_string())
+        };
+        let connected = tokio::time::timeout(Duration::from_millis(limits::CONNECT_MS), connecting).await;
+        let connected = connected.map_err(|_| UpstreamError::Unreachable("no connection in time".to_owned()))?;
+        let (sender, connection) = connected.map_err(UpstreamError::Unreachable)?;
+        // The task ends with the connection, which ends when the last sender is dropped.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+}
+
+fn build(url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
+    let mut request = Request::post(url.path.as_str())
+        .header(HOST, if url.port == 443 { url.host.clone() } else { format!("{}:{}", url.host, url.port) })
+        .header(CONTENT_TYPE, "application/xml");
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    request.body(full(octets)).map_err(|cause| UpstreamError::Unreachable(cause.to_string()))
+}
