@@ -1,0 +1,1 @@
+use super::*; #[test] fn ok() { Schemas::built_in(); }
