@@ -236,6 +236,9 @@ impl<'s, 't> Compiler<'s, 't> {
             (1, u32::MAX) => Repeat { optional: false, unbounded: true },
             _ => return source.fail(node, "a group that occurs neither once, nor at most once, nor without a bound"),
         };
+        if *node.local == *"choice" && node.children.is_empty() {
+            return source.fail(node, "an empty xs:choice, which nothing can satisfy");
+        }
         let mut items = Vec::new();
         for child in &node.children {
             items.push(match &*child.local {

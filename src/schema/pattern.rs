@@ -6,6 +6,7 @@
 
 use crate::limits;
 use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
 use regex_automata::util::{primitives::StateID, start, syntax};
 use regex_automata::{Anchored, MatchKind};
 use std::fmt;
@@ -35,7 +36,8 @@ impl Pattern {
             .match_kind(MatchKind::All)
             .dfa_size_limit(Some(limits::SCHEMA_PATTERN_BYTES_MAX))
             .determinize_size_limit(Some(limits::SCHEMA_PATTERN_BYTES_MAX));
-        let built = dense::Builder::new().configure(config).syntax(syntax::Config::new()).build(&joined);
+        let states = thompson::Config::new().nfa_size_limit(Some(limits::SCHEMA_PATTERN_BYTES_MAX));
+        let built = dense::Builder::new().configure(config).thompson(states).syntax(syntax::Config::new()).build(&joined);
         let dfa = built.map_err(|error| format!("a pattern that cannot be compiled: {error}"))?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes));
         let start = start.map_err(|error| format!("a pattern that cannot be started: {error}"))?;

@@ -134,8 +134,11 @@ impl Visitor for Builder {
     }
 
     fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
-        let blank = text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-        if blank || self.skipped > 0 { Ok(()) } else { Err((at, "text".to_owned())) }
+        let found = text.bytes().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        match found.filter(|_| self.skipped == 0) {
+            Some(offset) => Err((at.saturating_add(offset), "text".to_owned())),
+            None => Ok(()),
+        }
     }
 
     fn end(&mut self) -> Result<(), Self::Error> {
