@@ -34,6 +34,19 @@ pub const LEGAL_BASES_MAX: usize = 4;
 /// Most identifiers of one person or organisation.
 pub const IDENTIFIERS_MAX: usize = 4;
 
+/// Largest schema file, and largest `documents.toml`.
+pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
+/// Most element paths of one document type: what its schema unfolds to.
+pub const SCHEMA_PATHS_MAX: usize = 4 << 10;
+/// Most element particles in one content model.
+pub const SCHEMA_PARTICLES_MAX: usize = 512;
+/// Largest automaton of one pattern.
+pub const SCHEMA_PATTERN_BYTES_MAX: usize = 1 << 20;
+/// Most identifiers in one document.
+pub const DOCUMENT_IDENTIFIERS_MAX: usize = 256;
+/// Most persons that one document may be about, and most values in it that rules compare.
+pub const DOCUMENT_WATCHED_MAX: usize = 64;
+
 /// Greatest distance between `MessageId`'s time, `CreatedAt` and the gateway's clock.
 pub const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
 /// Longest life of a request or an answer.

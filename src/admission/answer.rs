@@ -5,7 +5,7 @@
 
 use super::{Permitted, Refusal, Snapshot, verify};
 use crate::crypto::sha256;
-use crate::envelope::{Body, EnvelopeReader, Kind, Message, Subject};
+use crate::envelope::{Body, EnvelopeReader, Kind, Message, Personal, Subject};
 use crate::fault::{Code, Fault};
 use crate::ids::Digest;
 use crate::limits;
@@ -131,11 +131,22 @@ fn same_subject(left: &Subject, right: &Subject) -> bool {
     if pairs().any(|(a, b)| same_scheme(a, b) && a != b) {
         return false;
     }
-    let by_name = || left.family == right.family && left.given == right.given && left.birth_date == right.birth_date;
+    let described = left.family.is_some() && left.birth_date.is_some();
+    let by_name = || described && left.family == right.family && left.given == right.given && left.birth_date == right.birth_date;
     pairs().any(|(a, b)| a == b) || by_name()
 }
 
-fn document_is_about(facts: &Facts, _role: &str, asked: &Subject) -> bool {
-    let described = Subject { identifiers: facts.subject_identifiers.iter().map(|(_, id)| id.clone()).collect(), ..Subject::default() };
-    same_subject(asked, &described)
+/// A document is about whoever it describes in the role that was asked for. One of several will do: a certificate names
+/// two parents, and either may be the subject.
+fn document_is_about(facts: &Facts, role: &str, asked: &Subject) -> bool {
+    let personal = |text: &Option<String>| text.as_ref().map(|text| Personal::new(text.as_str()));
+    facts.subjects_as(role).any(|described| {
+        let described = Subject {
+            identifiers: described.identifiers.clone(),
+            family: personal(&described.family),
+            given: personal(&described.given),
+            birth_date: personal(&described.birth_date),
+        };
+        same_subject(asked, &described)
+    })
 }

@@ -186,7 +186,7 @@ impl Visitor for EnvelopeReader<'_> {
         if let Some((validator, _)) = &mut self.document {
             validator.end();
         }
-        if is_over && let Some((validator, _)) = self.document.take() {
+        if is_over && let Some((mut validator, _)) = self.document.take() {
             self.draft.documents.push(validator.finish());
         }
         Ok(())

@@ -5,7 +5,7 @@
 
 mod scheme;
 
-pub use scheme::CheckDigitError;
+pub use scheme::{CheckDigitError, Expected};
 
 use crate::time::UnixTime;
 use std::fmt;
@@ -197,6 +197,11 @@ impl Identifier {
     pub fn parse(scheme: &str, value: &str) -> Result<Self, CheckDigitError> {
         scheme::verify(scheme, value)?;
         Ok(Self { scheme: scheme.into(), value: value.into() })
+    }
+
+    /// The identifier with this number in the scheme `XX-OGTEST`, whose people do not exist: for tests and examples.
+    pub fn synthetic(number: u32) -> Self {
+        Self { scheme: "XX-OGTEST".into(), value: scheme::synthetic(number).into() }
     }
 
     /// The scheme: `RU-SNILS`.

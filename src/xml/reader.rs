@@ -150,6 +150,11 @@ impl Start<'_> {
         })
     }
 
+    /// The namespace name that a prefix stands for at this element: for names inside the values of a schema.
+    pub fn namespace(&self, prefix: &str) -> Option<&str> {
+        self.scope.resolve(prefix).map(|uri| self.scope.uri(uri))
+    }
+
     /// Offset of the tag in bytes.
     pub fn at(&self) -> usize {
         self.at

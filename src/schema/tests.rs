@@ -1,0 +1,329 @@
+//! What the whole room promises: refusals of constructs, rules and their twins, facts.
+
+use super::*;
+use crate::fault::Code as FaultCode;
+use crate::fault::Fault;
+use crate::xml::{self, Profile, Start, Visitor};
+
+struct Drive<'v, 's>(&'v mut Validator<'s>);
+
+impl Visitor for Drive<'_, '_> {
+    type Error = std::convert::Infallible;
+
+    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
+        self.0.start(element);
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
+        self.0.text(text, at);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Self::Error> {
+        self.0.end();
+        Ok(())
+    }
+}
+
+fn validate_with(validator: &mut Validator<'_>, document: &str) -> Result<Facts, Fault> {
+    xml::scan(document.as_bytes(), Profile::Message, &mut Drive(validator)).expect("well-formed XML");
+    assert!(validator.is_done());
+    validator.finish()
+}
+
+fn validate(schemas: &Schemas, document: &str) -> Result<Facts, Fault> {
+    validate_with(&mut Validator::new(schemas), document)
+}
+
+fn code(schemas: &Schemas, document: &str) -> Option<FaultCode> {
+    validate(schemas, document).err().map(|fault| fault.code)
+}
+
+macro_rules! example {
+    ($path:literal) => {
+        include_str!(concat!("../../schemas/examples/", $path, ".xml"))
+    };
+}
+
+/// A set of one schema, whose declarations begin in line 2, and its document `test` with the root `R`.
+fn compile(declarations: &str, rows: &str) -> Result<Schemas, SchemaError> {
+    let schema = format!(
+        "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns:u=\"urn:t\" targetNamespace=\"urn:t\" elementFormDefault=\"qualified\">\n{declarations}\n</xs:schema>"
+    );
+    let documents = format!("[[document]]\nname = \"test\"\nfile = \"t.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n{rows}");
+    Schemas::compile(&[("t.xsd".to_owned(), schema)], &documents)
+}
+
+#[test]
+fn every_construct_that_is_not_enforced_is_refused_with_its_line() {
+    let simple = "<xs:element name='R' type='xs:string'/>\n";
+    let complex = "<xs:element name='R'><xs:complexType>\n";
+    let sequence = "<xs:element name='R'><xs:complexType><xs:sequence>\n";
+    let restriction = "<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'>\n";
+    let number = "<xs:element name='R'><xs:simpleType><xs:restriction base='xs:integer'>\n";
+    for (before, construct, after, what) in [
+        (simple, "<xs:redefine schemaLocation='t.xsd'/>", "", "xs:redefine"),
+        (simple, "<xs:import namespace='urn:x' schemaLocation='x.xsd'/>", "", "not in the set"),
+        (simple, "<xs:include schemaLocation='x.xsd'/>", "", "not in the set"),
+        (simple, "<xs:group name='g'/>", "", "xs:group"),
+        (simple, "<xs:attributeGroup name='g'/>", "", "xs:attributeGroup"),
+        (simple, "<xs:attribute name='a' type='xs:string'/>", "", "xs:attribute inside xs:schema"),
+        (simple, "<xs:notation name='n' public='p'/>", "", "xs:notation"),
+        (simple, "<xs:element name='S'/>", "", "without a type"),
+        (simple, "<xs:element name='R' type='xs:string'/>", "", "declared twice"),
+        (simple, "<xs:element name='S' type='xs:string' substitutionGroup='u:R'/>", "", "substitutionGroup"),
+        (simple, "<xs:element name='S' type='xs:string' abstract='true'/>", "", "abstract"),
+        (simple, "<xs:element name='S' type='xs:string' default='x'/>", "", "default"),
+        (simple, "<xs:element name='S' type='xs:string' fixed='x'/>", "", "fixed"),
+        (simple, "<xs:element name='S' type='xs:string' nillable='true'/>", "", "nillable"),
+        (simple, "<xs:element name='S' type='xs:string'><xs:unique name='q'/></xs:element>", "", "xs:unique"),
+        (simple, "<xs:element name='S' type='xs:string'><xs:key name='q'/></xs:element>", "", "xs:key"),
+        (simple, "<xs:element name='S' type='xs:QName'/>", "", "xs:QName"),
+        (simple, "<xs:element name='S' type='xs:NOTATION'/>", "", "xs:NOTATION"),
+        (simple, "<xs:element name='S' type='xs:ID'/>", "", "xs:ID"),
+        (simple, "<xs:element name='S' type='xs:anyType'/>", "", "xs:anyType"),
+        (simple, "<xs:element name='S' type='xs:duration'/>", "", "xs:duration"),
+        (simple, "<xs:element name='S' type='u:None'/>", "", "not declared"),
+        (simple, "<xs:element name='S' type='v:None'/>", "", "prefix is not declared"),
+        (simple, "<x:element xmlns:x='urn:x'/>", "", "not of XML Schema"),
+        (simple, "stray", "", "text"),
+        (simple, "<xs:complexType name='C' mixed='true'/>", "", "mixed"),
+        (simple, "<xs:complexType name='C' abstract='true'/>", "", "abstract"),
+        (complex, "<xs:all/>", "</xs:complexType></xs:element>", "xs:all"),
+        (complex, "<xs:anyAttribute/>", "</xs:complexType></xs:element>", "xs:anyAttribute"),
+        (complex, "<xs:complexContent/>", "</xs:complexType></xs:element>", "xs:complexContent"),
+        (complex, "<xs:group ref='u:g'/>", "</xs:complexType></xs:element>", "xs:group"),
+        (complex, "<xs:attribute name='a' type='xs:string' default='x'/>", "</xs:complexType></xs:element>", "default"),
+        (complex, "<xs:attribute name='a' type='xs:string' fixed='x'/>", "</xs:complexType></xs:element>", "fixed"),
+        (complex, "<xs:attribute name='a' type='xs:string' form='qualified'/>", "</xs:complexType></xs:element>", "form"),
+        (complex, "<xs:attribute name='a' type='xs:string' use='prohibited'/>", "</xs:complexType></xs:element>", "use"),
+        (complex, "<xs:attribute ref='u:a'/>", "</xs:complexType></xs:element>", "ref"),
+        (complex, "<xs:attribute name='a'/>", "</xs:complexType></xs:element>", "without a type"),
+        (sequence, "<xs:any/>", "</xs:sequence></xs:complexType></xs:element>", "xs:any"),
+        (sequence, "<xs:element ref='u:R'/>", "</xs:sequence></xs:complexType></xs:element>", "ref"),
+        (sequence, "<xs:element name='a' type='xs:string' form='unqualified'/>", "</xs:sequence></xs:complexType></xs:element>", "form"),
+        (sequence, "<xs:element name='a' type='xs:string' maxOccurs='0' minOccurs='0'/>", "</xs:sequence></xs:complexType></xs:element>", "may not occur"),
+        (sequence, "<xs:element name='a' type='xs:string' minOccurs='2'/>", "</xs:sequence></xs:complexType></xs:element>", "minOccurs above"),
+        (sequence, "<xs:choice maxOccurs='3'><xs:element name='a' type='xs:string'/></xs:choice>", "</xs:sequence></xs:complexType></xs:element>", "a group that occurs"),
+        (sequence, "<xs:choice/>", "</xs:sequence></xs:complexType></xs:element>", "empty xs:choice"),
+        (restriction, "<xs:minInclusive value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:minInclusive"),
+        (restriction, "<xs:whiteSpace value='collapse'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:whiteSpace"),
+        (restriction, "<xs:totalDigits value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:totalDigits"),
+        (restriction, "<xs:maxLength value='1' fixed='true'/>", "</xs:restriction></xs:simpleType></xs:element>", "fixed"),
+        (restriction, "<xs:maxLength value='x'/>", "</xs:restriction></xs:simpleType></xs:element>", "not a number"),
+        (number, "<xs:enumeration value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:enumeration"),
+        (number, "<xs:maxLength value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:maxLength"),
+        (number, "<xs:minInclusive value='x'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:minInclusive"),
+    ] {
+        let error = compile(&format!("{before}{construct}{after}"), "").expect_err(construct);
+        assert_eq!((error.file.as_str(), error.line), ("t.xsd", 3), "{construct}: {error}");
+        assert!(error.what.contains(what), "{construct}: {error}");
+    }
+}
+
+#[test]
+fn what_is_broken_across_lines_is_refused_too() {
+    let root = "<xs:element name='R' type='u:C'/>";
+    for (declarations, what) in [
+        ("<xs:complexType name='C'><xs:sequence><xs:element name='a' type='u:C' minOccurs='0'/></xs:sequence></xs:complexType>", "contains itself"),
+        ("<xs:simpleType name='C'><xs:restriction base='u:C'/></xs:simpleType>", "derived from itself"),
+        ("<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:pattern value='[a-z-[aeiou]]'/></xs:restriction></xs:simpleType>", "pattern"),
+        ("<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:maxLength value='1'/><xs:enumeration value='ab'/></xs:restriction></xs:simpleType>", "too long"),
+        ("<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string' minOccurs='0'/><xs:element name='a' type='xs:string'/></xs:sequence></xs:complexType>", "ambiguous"),
+        ("<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string'/><xs:element name='b' type='xs:string'/><xs:element name='a' type='xs:token'/></xs:sequence></xs:complexType>", "two types"),
+        ("<xs:complexType name='C'><xs:attribute name='a' type='xs:string'/><xs:attribute name='a' type='xs:string'/></xs:complexType>", "declared twice"),
+        ("<xs:simpleType name='C'><xs:list itemType='u:L'/></xs:simpleType><xs:simpleType name='L'><xs:list itemType='xs:int'/></xs:simpleType>", "list of lists"),
+        ("<xs:simpleType name='C'><xs:restriction base='u:U'><xs:pattern value='a'/></xs:restriction></xs:simpleType><xs:simpleType name='U'><xs:union memberTypes='xs:int xs:date'/></xs:simpleType>", "facet on a union"),
+    ] {
+        let error = compile(&format!("{root}{declarations}"), "").expect_err(declarations);
+        assert!(error.what.contains(what), "{declarations}: {error}");
+    }
+}
+
+#[test]
+fn a_schema_must_say_that_its_elements_are_qualified() {
+    for (attributes, good) in [
+        ("targetNamespace='urn:t' elementFormDefault='qualified'", true),
+        ("targetNamespace='urn:t'", false),
+        ("elementFormDefault='qualified'", false),
+        ("targetNamespace='urn:t' elementFormDefault='qualified' attributeFormDefault='qualified'", false),
+        ("targetNamespace='urn:t' elementFormDefault='qualified' blockDefault='#all'", false),
+    ] {
+        let schema = format!("<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' {attributes}/>");
+        assert_eq!(Schemas::compile(&[("t.xsd".to_owned(), schema)], "document = []").is_ok(), good, "{attributes}");
+    }
+}
+
+#[test]
+fn documents_toml_is_checked_against_the_schemas() {
+    let schema = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='a' type='xs:date' maxOccurs='2'/><xs:element name='b' type='xs:date'/></xs:sequence></xs:complexType></xs:element>";
+    for (rows, good) in [
+        ("subject = [{ path = 'b' }]", true),
+        ("subject = [{ path = 'c' }]", false),
+        ("subject = [{ path = 'b', role = 'Mother' }]", false),
+        ("subject = [{ path = 'b', only_if = { path = 'b', is = 'x' } }]", false),
+        ("rule = [{ kind = 'once-per-role', paths = ['a'] }]", true),
+        ("rule = [{ kind = 'marriage', begins = 'a', ends = 'b' }]", false),
+        ("rule = [{ kind = 'marriage', begins = 'b', ends = 'b' }]", true),
+        ("rule = [{ kind = 'divorce', begins = 'b', ends = 'b' }]", false),
+        ("colour = 'red'", false),
+    ] {
+        let made = compile(schema, rows);
+        assert_eq!(made.is_ok(), good, "{rows}: {:?}", made.err());
+    }
+}
+
+#[test]
+fn facts_name_the_fields_and_the_subject() {
+    let schemas = Schemas::built_in();
+    let facts = validate(&schemas, example!("medical-absence-note/valid/minimal")).expect("valid");
+    assert_eq!(facts.document_type.as_str(), "medical-absence-note");
+    assert_eq!(facts.status.as_deref(), Some("in-force"));
+    assert_eq!(facts.optional_paths, ["Patient/Id", "Patient/Name/Family", "Patient/Name/Given"]);
+    assert_eq!(facts.identifiers.len(), 2);
+    let facts = validate(&schemas, example!("birth-certificate/valid/full")).expect("valid");
+    for field in ["Parent", "Parent/Residence", "Extension", "Extension/OrderForMother", "FatherBasis"] {
+        assert!(facts.optional_paths.iter().any(|path| path == field), "{field}");
+    }
+    assert!(!facts.optional_paths.iter().any(|path| path.starts_with("Head/") || path == "Child"));
+    assert_eq!(facts.optional_paths.iter().filter(|path| *path == "Parent").count(), 1);
+}
+
+#[test]
+fn persons_are_found_by_their_role() {
+    let schemas = Schemas::built_in();
+    let facts = validate(&schemas, example!("birth-certificate/valid/full")).expect("valid");
+    for (role, given) in [("", &["Илья"][..]), ("child", &["Илья"]), ("mother", &["Мария"]), ("father", &["Сергей"]), ("parent", &["Мария", "Сергей"])] {
+        let found: Vec<_> = facts.subjects_as(role).filter_map(|subject| subject.given.as_deref()).collect();
+        assert_eq!(found, given, "{role}");
+    }
+    let mother = facts.subjects_as("mother").next().expect("one mother");
+    assert_eq!((mother.family.as_deref(), mother.birth_date.as_deref()), (Some("Петрова"), Some("1998")));
+    assert_eq!(mother.identifiers, [crate::ids::Identifier::synthetic(6)]);
+    let printed = format!("{facts:?}");
+    assert!(!printed.contains("Петрова") && !printed.contains("9900000"), "{printed}");
+}
+
+#[test]
+fn every_field_of_a_type_is_found_by_its_full_example_or_is_an_alternative() {
+    let schemas = Schemas::built_in();
+    for (name, document) in [
+        ("school-enrolment", example!("school-enrolment/valid/full")),
+        ("residence-record", example!("residence-record/valid/full")),
+        ("medical-absence-note", example!("medical-absence-note/valid/full")),
+    ] {
+        let facts = validate(&schemas, document).expect("valid");
+        let kind = schemas.document_type(&Code::parse(name).expect("a code")).expect("built in");
+        let missing = kind.fields.iter().filter(|field| !facts.optional_paths.contains(field));
+        let missing: Vec<_> = missing.filter(|field| !field.ends_with("Absent") && !field.starts_with("Doctor/Name/")).collect();
+        assert!(missing.is_empty(), "{name}: {missing:?}");
+    }
+}
+
+#[test]
+fn rules_have_their_codes_and_their_twins() {
+    let schemas = Schemas::built_in();
+    let note = example!("medical-absence-note/valid/full");
+    let birth = example!("birth-certificate/valid/full");
+    let medical = example!("medical-birth-record/valid/full");
+    for (document, from, to, fault) in [
+        (note, "<Days>6<", "<Days>+06<", None),
+        (note, "<Days>6<", "<Days>7<", Some(FaultCode::DocPeriod)),
+        (note, "<t:To>2026-03-04<", "<t:To>2026-02-26<", Some(FaultCode::DocPeriod)),
+        (note, "<t:To>2026-03-19<", "<t:To>2026-03-05<", None),
+        (note, "<t:To>2026-03-19<", "<t:To>2026-03-04<", Some(FaultCode::DocPeriod)),
+        (birth, "<BirthDate>2026-02-14<", "<BirthDate>2026-02-20<", None),
+        (birth, "<BirthDate>2026-02-14<", "<BirthDate>2026-02-21<", Some(FaultCode::DocBirth)),
+        (medical, "2026-02-14T03:20:00.5Z", "2026-03-04T05:12:09.9Z", None),
+        (medical, "2026-02-14T03:20:00.5Z", "2026-03-04T05:12:10Z", Some(FaultCode::DocBirth)),
+        (birth, "<Role>father<", "<Role>parent<", None),
+        (birth, "<Role>father<", "<Role>mother<", Some(FaultCode::DocParents)),
+    ] {
+        assert!(document.contains(from), "{from}");
+        assert_eq!(code(&schemas, &document.replace(from, to)), fault, "{from} {to}");
+    }
+    let declarations = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='b' type='xs:date'/><xs:element name='e' type='xs:date' minOccurs='0'/></xs:sequence></xs:complexType></xs:element>";
+    let schemas = compile(declarations, "rule = [{ kind = 'marriage', begins = 'b', ends = 'e' }]").expect("a schema");
+    for (inside, fault) in [
+        ("<b>2020-01-02</b>", None),
+        ("<b>2020-01-02</b><e>2020-01-02</e>", None),
+        ("<b>2020-01-02</b><e>2020-01-01</e>", Some(FaultCode::DocMarriage)),
+        ("<b>-2020-01-02</b><e>2020-01-03</e>", Some(FaultCode::DocMarriage)),
+    ] {
+        assert_eq!(code(&schemas, &format!("<R xmlns='urn:t'>{inside}</R>")), fault, "{inside}");
+    }
+}
+
+#[test]
+fn a_fault_says_where_and_nothing_of_the_content() {
+    let schemas = Schemas::built_in();
+    let detail = |document: &str| validate(&schemas, document).expect_err("broken").detail.into_owned();
+    let note = example!("medical-absence-note/valid/full");
+    assert_eq!(
+        detail(&note.replace("<Days>6</Days>", "<Secret>7</Secret>")),
+        format!("MedicalAbsenceNote, byte {}: an element that is not expected; expected Days", note.find("<Days>").expect("there"))
+    );
+    assert!(detail(&note.replace("<Days>6<", "<Days>six<")).ends_with(": not an integer"));
+    let identifier = detail(example!("medical-absence-note/broken/OG-DOC-021-check-digits"));
+    assert!(identifier.starts_with("MedicalAbsenceNote/Head/Issuer/Id, byte ") && identifier.ends_with("XX-OGTEST: the check digits are wrong"));
+    assert!(detail(&note.replace("</MedicalAbsenceNote>", "<x/></MedicalAbsenceNote>")).ends_with("expected the end of the element"));
+    assert!(detail("<x xmlns='urn:x'/>").starts_with("byte 0"));
+}
+
+#[test]
+fn one_validator_reads_one_document_after_another() {
+    let schemas = Schemas::built_in();
+    let mut validator = Validator::new(&schemas);
+    let good = example!("school-enrolment/valid/full");
+    let first = validate_with(&mut validator, good);
+    assert!(validate_with(&mut validator, example!("school-enrolment/broken/OG-DOC-002-text-empty")).is_err());
+    assert!(first.is_ok());
+    assert_eq!(validate_with(&mut validator, good), first);
+    assert_eq!(validator.finish().map_err(|fault| fault.code), Err(FaultCode::DocSchema));
+}
+
+#[test]
+fn texts_in_pieces_are_one_value() {
+    let schemas = compile("<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'><xs:pattern value='a&amp;b'/></xs:restriction></xs:simpleType></xs:element>", "").expect("a schema");
+    assert_eq!(code(&schemas, "<R xmlns='urn:t'> a&amp;&#98;\n</R>"), None);
+    assert_eq!(code(&schemas, "<R xmlns='urn:t'>a&amp; b</R>"), Some(FaultCode::DocSchema));
+}
+
+#[test]
+fn limits_hold_at_their_edge() {
+    let text = compile("<xs:element name='R' type='xs:string'/>", "").expect("a schema");
+    for (len, fault) in [(crate::limits::PAYLOAD_TEXT_BYTES_MAX, None), (crate::limits::PAYLOAD_TEXT_BYTES_MAX + 1, Some(FaultCode::DocSchema))] {
+        assert_eq!(code(&text, &format!("<R xmlns='urn:t'>{}</R>", "x".repeat(len))), fault);
+    }
+    let rule = "rule = [{ kind = 'once-per-role', paths = ['a'] }]\nsubject = [{ path = 'a' }]";
+    let many = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='a' type='xs:int' maxOccurs='unbounded'/></xs:sequence></xs:complexType></xs:element>";
+    let many = compile(many, rule).expect("a schema");
+    let document = |count: usize| format!("<R xmlns='urn:t'>{}</R>", (0..count).map(|i| format!("<a>{i}</a>")).collect::<String>());
+    assert_eq!(code(&many, &document(crate::limits::DOCUMENT_WATCHED_MAX)), None);
+    assert_eq!(code(&many, &document(crate::limits::DOCUMENT_WATCHED_MAX + 1)), Some(FaultCode::DocSchema));
+}
+
+#[test]
+fn lists_and_unions_are_checked_item_by_item() {
+    let declarations = "<xs:element name='R'><xs:complexType><xs:simpleContent><xs:extension base='u:L'><xs:attribute name='u' type='u:U'/></xs:extension></xs:simpleContent></xs:complexType></xs:element>\n<xs:simpleType name='L'><xs:restriction><xs:simpleType><xs:list itemType='xs:byte'/></xs:simpleType><xs:maxLength value='3'/></xs:restriction></xs:simpleType>\n<xs:simpleType name='U'><xs:union memberTypes='xs:byte xs:date'><xs:simpleType><xs:restriction base='xs:token'><xs:enumeration value='none'/></xs:restriction></xs:simpleType></xs:union></xs:simpleType>";
+    let schemas = compile(declarations, "").expect("a schema");
+    for (document, good) in [
+        ("<R xmlns='urn:t'>1 2\n 3</R>", true),
+        ("<R xmlns='urn:t'/>", true),
+        ("<R xmlns='urn:t'>1 2 3 4</R>", false),
+        ("<R xmlns='urn:t'>1 200</R>", false),
+        ("<R xmlns='urn:t' u='2020-01-01'>1</R>", true),
+        ("<R xmlns='urn:t' u=' none '>1</R>", true),
+        ("<R xmlns='urn:t' u='some'>1</R>", false),
+        ("<R xmlns='urn:t' xmlns:q='urn:t' q:u='1'>1</R>", false),
+    ] {
+        assert_eq!(validate(&schemas, document).is_ok(), good, "{document}");
+    }
+}
+
+#[test]
+fn a_simple_root_may_be_a_document() {
+    let schemas = compile("<!-- a comment -->\n<xs:element name='R' type='xs:date'/>\n<xs:annotation><xs:documentation>Text.</xs:documentation></xs:annotation>", "");
+    assert_eq!(code(&schemas.expect("a schema"), "<R xmlns='urn:t'>2026-01-01</R>"), None);
+}

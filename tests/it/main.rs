@@ -1,0 +1,3 @@
+//! The integration tests: one binary, since each further one costs a link of everything.
+
+mod schema;
