@@ -9,6 +9,10 @@ pub mod api;
 #[cfg(feature = "server")]
 pub mod authority;
 #[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod client;
+#[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
 pub mod envelope;
@@ -26,6 +30,8 @@ pub mod registry;
 pub mod schema;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+pub mod setup;
 pub mod sig;
 #[cfg(feature = "server")]
 pub mod store;

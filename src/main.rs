@@ -1,2 +1,5 @@
 //! The program `oncegate`.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    oncegate::cli::main()
+}

@@ -4,7 +4,7 @@
 //! is canonicalised as it passes, with an output context of its own.
 
 use super::DSIG;
-use crate::crypto::{Algorithm, sha256};
+use crate::crypto::Algorithm;
 use crate::fault::{Code, Fault};
 use crate::ids::Digest;
 use crate::limits;
@@ -22,7 +22,7 @@ pub(super) struct Parts {
     pub(super) signed_info: Vec<u8>,
     pub(super) signature: Vec<u8>,
     pub(super) algorithm: Algorithm,
-    pub(super) thumbprint: Option<Digest>,
+    pub(super) certificate: Option<Vec<u8>>,
 }
 
 /// One element of the grammar: its depth below `Signature`, its name, its only attribute, and whether it holds text.
@@ -72,7 +72,7 @@ pub(super) struct Grammar<'a> {
     algorithm: Option<Algorithm>,
     digest: Option<Digest>,
     signature: Option<Vec<u8>>,
-    thumbprint: Option<Digest>,
+    certificate: Option<Vec<u8>>,
     is_done: bool,
     octets: &'a [u8],
 }
@@ -93,7 +93,7 @@ impl<'a> Grammar<'a> {
             algorithm: None,
             digest: None,
             signature: None,
-            thumbprint: None,
+            certificate: None,
             is_done: false,
             octets,
         })
@@ -167,7 +167,7 @@ impl<'a> Grammar<'a> {
                     self.digest = Some(Digest::from_octets(octets));
                 }
                 Text::Signature => self.signature = Some(octets),
-                Text::Certificate => self.thumbprint = Some(sha256(&octets)),
+                Text::Certificate => self.certificate = Some(octets),
             }
         }
         let inside = match self.depth {
@@ -203,7 +203,7 @@ impl<'a> Grammar<'a> {
             return Err(Fault::at(Code::SigProfile, "a signature value whose length does not fit its algorithm"));
         }
         let digest = self.digest.ok_or_else(missing)?;
-        Ok(Parts { digest, signed_info: self.signed_info, signature, algorithm, thumbprint: self.thumbprint })
+        Ok(Parts { digest, signed_info: self.signed_info, signature, algorithm, certificate: self.certificate })
     }
 }
 

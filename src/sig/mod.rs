@@ -19,7 +19,7 @@ mod sign;
 
 pub use sign::{SignError, sign, sign_envelope};
 
-use crate::crypto::{Algorithm, PublicKey, Sha256, equal};
+use crate::crypto::{Algorithm, PublicKey, Sha256, equal, sha256};
 use crate::fault::{Code, Fault};
 use crate::ids::Digest;
 use crate::xml::{Canonical, Event, Octets, Profile, Reader, Violation, Visitor};
@@ -36,6 +36,7 @@ pub struct Unverified<V> {
     signature: Vec<u8>,
     algorithm: Algorithm,
     thumbprint: Option<Digest>,
+    certificate: Option<Vec<u8>>,
 }
 
 /// A value that was read from octets whose signature is valid.
@@ -71,6 +72,11 @@ impl<V> Unverified<V> {
     /// The SHA-256 of the certificate in `KeyInfo`: a key to look up, never a source of trust.
     pub fn thumbprint(&self) -> Option<Digest> {
         self.thumbprint
+    }
+
+    /// The certificate in `KeyInfo`, for tools that check its path themselves; the gateway never does.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
     }
 
     /// The algorithm that the message states.
@@ -135,7 +141,8 @@ pub fn read<V: Visitor<Error = Fault>>(octets: &[u8], mut visitor: V) -> Result<
             signed_info: parts.signed_info,
             signature: parts.signature,
             algorithm: parts.algorithm,
-            thumbprint: parts.thumbprint,
+            thumbprint: parts.certificate.as_deref().map(sha256),
+            certificate: parts.certificate,
         }),
         Err(fault) => Err(ReadFault { fault, value: visitor }),
     }

@@ -8,8 +8,8 @@ mod tls;
 mod upstream;
 
 pub use body::{Body, declared_length, full, read_body};
-pub use tls::{Identity, TlsError};
-pub use upstream::{Upstream, UpstreamError};
+pub use tls::{Anchors, Identity, TlsError};
+pub use upstream::{Received, Upstream, UpstreamError};
 
 use crate::crypto::sha256;
 use crate::ids::Digest;

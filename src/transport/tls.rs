@@ -81,6 +81,29 @@ impl Identity {
     }
 }
 
+/// The authorities that certificates of signing keys are checked against: for tools, which have no registry.
+pub struct Anchors(Arc<dyn rustls::server::danger::ClientCertVerifier>);
+
+impl Anchors {
+    /// Reads authorities from a PEM file.
+    pub fn load(authorities: &Path) -> Result<Self, TlsError> {
+        let failed = |cause: &dyn std::fmt::Display| TlsError::Config(format!("{}: {cause}", authorities.display()));
+        let mut roots = RootCertStore::empty();
+        for root in certificates(authorities)? {
+            roots.add(root).map_err(|cause| failed(&cause))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        verifier.map(Self).map_err(|cause| failed(&cause))
+    }
+
+    /// Checks the path from a leaf certificate to an authority at a time (RFC 5280).
+    pub fn check(&self, certificate: &[u8], now: crate::time::UnixTime) -> Result<(), TlsError> {
+        let now = rustls::pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_millis(now.as_ms()));
+        let checked = self.0.verify_client_cert(&CertificateDer::from(certificate), &[], now);
+        checked.map(|_| ()).map_err(|cause| TlsError::Config(cause.to_string()))
+    }
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::collections::BTreeMap;
@@ -32,6 +32,16 @@ pub enum UpstreamError {
     Deadline,
 }
 
+/// A response, whole.
+pub struct Received {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 /// A pool of connections.
 pub struct Upstream {
     tls: Arc<rustls::ClientConfig>,
@@ -44,14 +54,30 @@ impl Upstream {
         Self { tls, idle: Mutex::default() }
     }
 
-    /// Posts a message and reads the answer, all within the deadline.
+    /// Posts a message and reads the answer, which must come with `200`, all within the deadline.
     pub async fn post(&self, url: &Url, octets: Vec<u8>, headers: &[(&'static str, String)], deadline: Duration) -> Result<Vec<u8>, UpstreamError> {
-        let exchange = self.exchange(url, octets.into(), headers);
-        tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(UpstreamError::Deadline))
+        let received = self.send(Method::POST, url, octets, headers, deadline).await?;
+        if received.status != StatusCode::OK {
+            let retry_after = received.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+            return Err(UpstreamError::Status(received.status.as_u16(), retry_after));
+        }
+        Ok(received.body)
     }
 
-    async fn exchange(&self, url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Vec<u8>, UpstreamError> {
-        let mut request = build(url, octets, headers)?;
+    /// Sends a request and reads the response, all within the deadline.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        octets: Vec<u8>,
+        headers: &[(&'static str, String)],
+        deadline: Duration,
+    ) -> Result<Received, UpstreamError> {
+        let request = build(method, url, octets.into(), headers)?;
+        tokio::time::timeout(deadline, self.exchange(url, request)).await.unwrap_or(Err(UpstreamError::Deadline))
+    }
+
+    async fn exchange(&self, url: &Url, mut request: Request<Body>) -> Result<Received, UpstreamError> {
         // A pooled connection may have been closed by the peer; what was certainly not sent is sent again.
         while let Some(mut sender) = self.take(url) {
             match sender.try_send_request(request).await {
@@ -67,18 +93,14 @@ impl Upstream {
         self.finish(url, sender, response).await
     }
 
-    async fn finish(&self, url: &Url, sender: SendRequest<Body>, response: hyper::Response<hyper::body::Incoming>) -> Result<Vec<u8>, UpstreamError> {
+    async fn finish(&self, url: &Url, sender: SendRequest<Body>, response: hyper::Response<hyper::body::Incoming>) -> Result<Received, UpstreamError> {
         let (head, body) = response.into_parts();
         let collected = Limited::new(body, limits::MESSAGE_BYTES_MAX).collect().await.map_err(|cause| {
             let is_too_large = cause.is::<http_body_util::LengthLimitError>();
             if is_too_large { UpstreamError::TooLarge } else { UpstreamError::Broken(cause.to_string()) }
         })?;
         self.give_back(url, sender);
-        if head.status != StatusCode::OK {
-            let retry_after = head.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            return Err(UpstreamError::Status(head.status.as_u16(), retry_after));
-        }
-        Ok(collected.to_bytes().into())
+        Ok(Received { status: head.status, headers: head.headers, body: collected.to_bytes().into() })
     }
 
     fn take(&self, url: &Url) -> Option<SendRequest<Body>> {
@@ -117,8 +139,10 @@ impl Upstream {
     }
 }
 
-fn build(url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
-    let mut request = Request::post(url.path.as_str())
+fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(url.path.as_str())
         .header(HOST, if url.port == 443 { url.host.clone() } else { format!("{}:{}", url.host, url.port) })
         .header(CONTENT_TYPE, "application/xml");
     for (name, value) in headers {

@@ -1,0 +1,220 @@
+//! `oncegate agency`
+
+use super::{Failure, Out, Outcome};
+use crate::authority::KeyType;
+use crate::config::{Config, read_bounded};
+use crate::gateway::now;
+use crate::ids::AgencyId;
+use crate::registry::{Agency as Registered, Registry, Status};
+use crate::setup::{Installation, NewAgency, NewGrant, Suspension};
+use clap::Subcommand;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  \
+oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note\n  \
+oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note \\\n      --purpose school-attendance --basis RU:323-FZ:13 --field PeExemption --until 2027-12-31\n  \
+kill -HUP PID     a running gateway reads the registry again";
+
+/// Agencies, their keys and their grants.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Agency {
+    #[command(subcommand)]
+    action: Action,
+    /// The installation's folder
+    #[arg(long = "in", global = true, default_value = ".")]
+    folder: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Add an agency: makes its keys and certificates, and prints its client configuration
+    Add {
+        /// Its name in messages: ru.yar.school-17
+        id: String,
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+        /// Where it is asked, if it holds documents: https://host:port/path
+        #[arg(long)]
+        url: Option<String>,
+        /// A document type that it holds; may be given again
+        #[arg(long)]
+        holds: Vec<String>,
+        /// Requests per minute
+        #[arg(long)]
+        requests_per_minute: Option<u32>,
+        /// The gateway's address as this agency sees it; else the one that it listens on
+        #[arg(long)]
+        gateway: Option<String>,
+        /// An agency of the test world
+        #[arg(long)]
+        test: bool,
+    },
+    /// Let agencies ask for a document type
+    Grant {
+        /// The grant's name
+        id: String,
+        /// Who: an agency, or a pattern with one * per label
+        #[arg(long)]
+        who: String,
+        /// The document type
+        #[arg(long)]
+        what: String,
+        /// The purpose
+        #[arg(long)]
+        purpose: String,
+        /// The legal basis
+        #[arg(long)]
+        basis: String,
+        /// An optional field that may be released; may be given again
+        #[arg(long = "field")]
+        fields: Vec<String>,
+        /// The last day: 2027-12-31
+        #[arg(long)]
+        until: String,
+        /// Let them send applications instead of requests
+        #[arg(long)]
+        apply: bool,
+    },
+    /// List all agencies
+    List,
+    /// Show one agency
+    Show {
+        /// Its name
+        id: String,
+    },
+    /// Refuse an agency from now on
+    Suspend {
+        /// Its name
+        id: String,
+        /// Let it take part again
+        #[arg(long)]
+        lift: bool,
+    },
+    /// Enrol a further signing key
+    Cert {
+        /// The agency
+        id: String,
+        /// A certificate request (PKCS#10, PEM): the key stays where it was made
+        #[arg(long)]
+        request: Option<PathBuf>,
+        /// The name of the files that are made
+        #[arg(long, default_value = "sign-2")]
+        name: String,
+        /// Make an Ed25519 key instead of a P-256 key
+        #[arg(long)]
+        ed25519: bool,
+    },
+    /// Sign the registry after a change by hand
+    Sign,
+}
+
+impl Agency {
+    pub(super) fn run(self, out: &Out) -> Outcome {
+        let installation = Installation::at(&self.folder);
+        let failed = |error: crate::setup::SetupError| Failure::new(2, error);
+        match self.action {
+            Action::Add { id, name, url, holds, requests_per_minute, gateway, test } => {
+                let id = parse(&id)?;
+                let gateway = gateway.map_or_else(|| address(&installation), Ok)?;
+                let holds: Vec<&str> = holds.iter().map(String::as_str).collect();
+                let quota = requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
+                let more = quota + if test { "test = true\n" } else { "" };
+                let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
+                let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
+                draft(&installation)?;
+                out.print(read_bounded(&folder.join("client.toml")).map_err(|error| Failure::new(1, error))?.trim_end())?;
+                out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
+                Ok(())
+            }
+            Action::Grant { id, who, what, purpose, basis, fields, until, apply } => {
+                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                let action = if apply { "apply" } else { "read" };
+                let grant =
+                    NewGrant { id: &id, who: &who, action, what: &what, fields: &fields, purpose: &purpose, basis: &basis, until: &until };
+                installation.check_grant(&grant).map_err(failed)?;
+                installation.add_grant(&grant).map_err(failed)?;
+                out.print(format_args!("granted {id}"))
+            }
+            Action::List => list(&draft(&installation)?, out),
+            Action::Show { id } => show(&draft(&installation)?, &parse(&id)?, out),
+            Action::Suspend { id, lift } => {
+                let suspension = if lift { Suspension::Lift } else { Suspension::Impose };
+                installation.suspend(&parse(&id)?, suspension).map_err(failed)?;
+                out.print(format_args!("{} {id}", if lift { "active" } else { "suspended" }))
+            }
+            Action::Cert { id, request, name, ed25519 } => {
+                let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
+                let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
+                let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
+                draft(&installation)?;
+                out.print(file.display())
+            }
+            Action::Sign => {
+                draft(&installation)?;
+                installation.sign().map_err(failed)?;
+                out.print("signed registry.toml")
+            }
+        }
+    }
+}
+
+fn parse(id: &str) -> Result<AgencyId, Failure> {
+    AgencyId::parse(id).ok_or_else(|| Failure::new(2, format!("\"{id}\" is no agency name; it looks like ru.yar.school-17")))
+}
+
+fn address(installation: &Installation) -> Result<String, Failure> {
+    let config = Config::load(&installation.config()).map_err(|error| Failure::new(2, error))?;
+    let listen = config.exchange.listen;
+    let host = if listen.ip().is_unspecified() { "localhost".to_owned() } else { listen.ip().to_string() };
+    Ok(format!("https://{host}:{}", listen.port()))
+}
+
+/// The registry as it stands, signed or not.
+fn draft(installation: &Installation) -> Result<Registry, Failure> {
+    let path = installation.folder().join("registry.toml");
+    let text = read_bounded(&path).map_err(|error| Failure::new(2, error))?;
+    Registry::check(&text, &crate::schema::Schemas::built_in()).map_err(|error| {
+        Failure::new(2, format!("{}:{}:{}: OG-CFG-002 {}", path.display(), error.line, error.column, error.what))
+    })
+}
+
+fn status(agency: &Registered) -> &'static str {
+    match agency.status {
+        Status::Active => "active",
+        Status::Suspended => "suspended",
+    }
+}
+
+fn list(registry: &Registry, out: &Out) -> Outcome {
+    for (index, agency) in registry.agencies() {
+        let holds: Vec<&str> = registry.held_by(index).map(|what| what.as_str()).collect();
+        if out.is_json {
+            out.print(serde_json::json!({ "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency), "holds": holds }))?;
+        } else {
+            out.print(format_args!("{:<32} {:<10} {:<40} {}", agency.id.as_str(), status(agency), holds.join(","), agency.name))?;
+        }
+    }
+    Ok(())
+}
+
+fn show(registry: &Registry, id: &AgencyId, out: &Out) -> Outcome {
+    let index = registry.find(id).ok_or_else(|| Failure::new(4, format!("no agency is called {id}")))?;
+    let Some(agency) = registry.agency(index) else { return Ok(()) };
+    let schemas = crate::schema::Schemas::built_in();
+    out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
+    let allowance = agency.allowance;
+    out.print(format_args!("  quota   {} requests a minute, {} at once, {} open", allowance.requests_per_minute, allowance.burst, allowance.parallel))?;
+    out.print(format_args!("  keys    {} enrolled, {} usable without naming one", agency.key_count(), u8::from(agency.key(None, now()).is_ok())))?;
+    for what in registry.held_by(index) {
+        out.print(format_args!("  holds   {what}"))?;
+    }
+    for document in schemas.document_types() {
+        for (_, grant) in registry.grants_of(index, &document.name) {
+            let fields = grant.fields.join(" ");
+            out.print(format_args!("  may     {} for {} on {} until {}  [{}] {fields}", grant.what, grant.purpose, grant.basis, grant.until, grant.id))?;
+        }
+    }
+    Ok(())
+}
