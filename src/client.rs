@@ -15,6 +15,7 @@ use crate::xml::{Start, Visitor};
 use hyper::Method;
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a request of ours lives.
@@ -23,11 +24,12 @@ const LIFE_MS: u64 = 5 * 60 * 1000;
 const OUTLINE_MAX: usize = 4096;
 
 /// A client of a gateway.
+#[derive(Clone)]
 pub struct Client {
     agency: AgencyId,
     gateway: Url,
-    upstream: Upstream,
-    key: PrivateKey,
+    upstream: Arc<Upstream>,
+    key: Arc<PrivateKey>,
     certificate: Vec<u8>,
     anchors: Anchors,
 }
@@ -134,8 +136,8 @@ impl Client {
         Ok(Self {
             agency: AgencyId::parse(&raw.agency).ok_or_else(|| config(format!("\"{}\" is no agency name", raw.agency)))?,
             gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is no https address", raw.gateway)))?,
-            upstream: Upstream::new(tls),
-            key,
+            upstream: Arc::new(Upstream::new(tls)),
+            key: Arc::new(key),
             certificate,
             anchors,
         })
@@ -157,10 +159,15 @@ impl Client {
         self.sign(&message, "")
     }
 
+    /// Signs markup of ours as it stands.
+    pub fn sign_markup(&self, markup: &str) -> Result<Vec<u8>, ClientError> {
+        sig::sign(markup.as_bytes(), self.key.as_ref(), Some(&self.certificate)).map_err(|error| ClientError::Config(error.to_string()))
+    }
+
     /// Signs a message of ours; `documents` is the markup of its payload.
     pub fn sign(&self, message: &Message, documents: &str) -> Result<Signed, ClientError> {
         let failed = |error: sig::SignError| ClientError::Config(error.to_string());
-        let octets = sig::sign(write(message, documents).as_bytes(), &self.key, Some(&self.certificate)).map_err(failed)?;
+        let octets = sig::sign(write(message, documents).as_bytes(), self.key.as_ref(), Some(&self.certificate)).map_err(failed)?;
         let digest = digest_of(&octets).map_err(|fault| ClientError::Config(fault.to_string()))?;
         Ok(Signed { octets, id: message.header.id, digest })
     }

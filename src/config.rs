@@ -62,6 +62,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Longest wait for an answer in milliseconds.
     pub wait_ms: u64,
+    /// Deadline for a request body in milliseconds.
+    pub body_ms: u64,
     /// Most octets of the journal on disk.
     pub journal_bytes: u64,
     /// Most connections.
@@ -151,6 +153,7 @@ struct RawRegistry {
 struct RawLimits {
     message_bytes: Option<Spanned<u64>>,
     wait_ms: Option<Spanned<u64>>,
+    body_ms: Option<Spanned<u64>>,
     journal_bytes: Option<Spanned<u64>>,
     connections: Option<Spanned<u64>>,
 }
@@ -182,6 +185,7 @@ impl Config {
         let standard = Limits {
             message_bytes: limits::MESSAGE_BYTES_MAX,
             wait_ms: limits::WAIT_MS_MAX,
+            body_ms: limits::BODY_MS,
             journal_bytes: u64::MAX,
             connections: limits::CONNECTIONS_MAX,
         };
@@ -205,6 +209,7 @@ impl Config {
             limits: Limits {
                 message_bytes: tightened("message_bytes", raw.limits.message_bytes, standard.message_bytes as u64)? as usize,
                 wait_ms: tightened("wait_ms", raw.limits.wait_ms, standard.wait_ms)?,
+                body_ms: tightened("body_ms", raw.limits.body_ms, standard.body_ms)?,
                 journal_bytes: tightened("journal_bytes", raw.limits.journal_bytes, standard.journal_bytes)?,
                 connections: tightened("connections", raw.limits.connections, standard.connections as u64)? as usize,
             },

@@ -15,6 +15,8 @@ pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
+#[cfg(feature = "server")]
+pub mod demo;
 pub mod envelope;
 pub mod exchange;
 pub mod fault;

@@ -18,7 +18,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
     for document in gateway.schemas().document_types() {
         for (_, grant) in registry.grants_of(caller, &document.name) {
             let world = registry.agency(caller).map_or(crate::envelope::World::Live, |agency| agency.world);
-            let holders = registry.holders(&document.name, None, world).filter_map(|index| registry.agency(index));
+            let holders = registry.holders(&document.name, world).filter_map(|index| registry.agency(index));
             grants.push(json!({
                 "grant": grant.id.as_str(),
                 "action": match grant.action { Action::Read => "read", Action::Apply => "apply" },

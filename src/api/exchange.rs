@@ -58,7 +58,8 @@ impl ExchangeApi {
         if let Err(fault) = check_media_type(&head.headers) {
             return Err(self.refuse(fault).await);
         }
-        let octets = match read_body(head.version, &head.headers, body, self.gateway.limits().message_bytes).await {
+        let limits = self.gateway.limits();
+        let octets = match read_body(head.version, &head.headers, body, limits.message_bytes, Duration::from_millis(limits.body_ms)).await {
             Ok(octets) => octets,
             Err(fault) => return Err(self.refuse(fault).await),
         };

@@ -321,24 +321,29 @@ impl Registry {
         self.holders.iter().filter(move |(_, holders)| holders.iter().any(|holder| holder.agency == agency)).map(|(what, _)| what)
     }
 
-    /// The holders of a document type in a region, of one world.
-    pub fn holders(&self, what: &Code, region: Option<&str>, world: World) -> impl Iterator<Item = AgencyIndex> {
-        let holders = self.holders.get(what).map_or(&[][..], Vec::as_slice);
-        let here = move |holder: &&Holder| {
-            let in_region = holder.regions.is_empty() || region.is_none_or(|region| holder.regions.iter().any(|known| known == region));
-            in_region && self.agency(holder.agency).is_some_and(|agency| agency.world == world && agency.status == Status::Active)
-        };
-        holders.iter().filter(here).map(|holder| holder.agency)
+    /// The holders of a document type, of one world.
+    pub fn holders(&self, what: &Code, world: World) -> impl Iterator<Item = AgencyIndex> {
+        self.active_holders(what, world).map(|holder| holder.agency)
     }
 
-    /// The one holder of a document type in a region.
+    /// The one holder of a document type in a region: one that is registered for it, else one for everywhere.
     pub fn holder(&self, what: &Code, region: Option<&str>, world: World) -> Result<AgencyIndex, NoHolder> {
-        let mut holders = self.holders(what, region, world);
-        match (holders.next(), holders.next()) {
+        let here = |holder: &&Holder| region.is_some_and(|region| holder.regions.iter().any(|known| known == region));
+        let only = |mut holders: Box<dyn Iterator<Item = &Holder> + '_>| match (holders.next(), holders.next()) {
             (None, _) => Err(NoHolder::None),
-            (Some(only), None) => Ok(only),
+            (Some(only), None) => Ok(only.agency),
             (Some(_), Some(_)) => Err(NoHolder::Several),
+        };
+        match only(Box::new(self.active_holders(what, world).filter(here))) {
+            Err(NoHolder::None) => only(Box::new(self.active_holders(what, world).filter(|holder| holder.regions.is_empty()))),
+            found => found,
         }
+    }
+
+    fn active_holders(&self, what: &Code, world: World) -> impl Iterator<Item = &Holder> {
+        let holders = self.holders.get(what).map_or(&[][..], Vec::as_slice);
+        let fits = move |agency: &Agency| agency.world == world && agency.status == Status::Active;
+        holders.iter().filter(move |holder| self.agency(holder.agency).is_some_and(fits))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Bodies: whole, with their length known and checked before a byte is read.
 
 use crate::fault::{Code, Fault};
-use crate::limits;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -33,9 +32,9 @@ pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> R
 }
 
 /// Reads a whole body within limit and deadline.
-pub async fn read_body(version: Version, headers: &HeaderMap, body: Incoming, limit: usize) -> Result<Vec<u8>, Fault> {
+pub async fn read_body(version: Version, headers: &HeaderMap, body: Incoming, limit: usize, deadline: Duration) -> Result<Vec<u8>, Fault> {
     let declared = declared_length(version, headers, limit)?;
-    let collected = tokio::time::timeout(Duration::from_millis(limits::BODY_MS), Limited::new(body, limit).collect());
+    let collected = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
     let bytes = match collected.await {
         Err(_) => return Err(Fault::at(Code::HttpTimeout, "the body did not arrive in time")),
         Ok(Err(cause)) if cause.is::<http_body_util::LengthLimitError>() => return Err(Fault::new(Code::HttpTooLarge)),

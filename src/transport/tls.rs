@@ -82,6 +82,7 @@ impl Identity {
 }
 
 /// The authorities that certificates of signing keys are checked against: for tools, which have no registry.
+#[derive(Clone)]
 pub struct Anchors(Arc<dyn rustls::server::danger::ClientCertVerifier>);
 
 impl Anchors {

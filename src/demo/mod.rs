@@ -1,0 +1,15 @@
+//! A throw-away world: an authority, a gateway, and agencies as separate HTTPS servers that answer from registers of their
+//! own, about 1,000 people who do not exist. Identifiers are of the test scheme `XX-OGTEST`, so that nobody real is hit.
+//!
+//! Nothing here is a stand-in for the gateway: what runs is the gateway, over real connections.
+
+mod documents;
+mod people;
+mod provider;
+mod refusals;
+mod world;
+
+pub use people::{Person, Role, people};
+pub use provider::{Behaviour, Provider};
+pub use refusals::{CASES, Case, Shape, Sent, Verdict};
+pub use world::{World, WorldError};
