@@ -376,7 +376,8 @@ mod tests {
 
     #[test]
     fn some_leading_digits_belong_to_no_number() {
-        let none = (0..100).map(|number| format!("1000000{number:02}")).find(|value| bsn(value).is_none()).expect("one in eleven");
+        let none =
+            (0..100).map(|number| format!("1000000{number:02}")).find(|value| bsn(value).is_none()).expect("one in eleven");
         let error = verify("NL-BSN", &none).expect_err("no digit fits");
         assert_eq!(error.to_string(), "NL-BSN: no number begins with these digits");
     }

@@ -311,7 +311,8 @@ impl<'s, 't> Compiler<'s, 't> {
 
     /// The types that an attribute names, then those written inside.
     fn members(&mut self, source: &'s Source<'t>, node: &'s Node, attribute: &'s str) -> Result<Vec<Simple>, SchemaError> {
-        let mut members = node.names(attribute).map(|name| self.named_simple(source, node, name)).collect::<Result<Vec<_>, _>>()?;
+        let mut members =
+            node.names(attribute).map(|name| self.named_simple(source, node, name)).collect::<Result<Vec<_>, _>>()?;
         for child in &node.children {
             if *child.local != *"simpleType" {
                 return source.refuse(child, node);
@@ -341,20 +342,28 @@ impl<'s, 't> Compiler<'s, 't> {
             restrict(source, node, &mut base, facet)?;
         }
         base.bounds.settle();
-        let all = |name: &str| facets.iter().filter(|facet| *facet.local == *name).filter_map(|facet| facet.attribute("value")).collect();
+        let all = |name: &str| {
+            facets.iter().filter(|facet| *facet.local == *name).filter_map(|facet| facet.attribute("value")).collect()
+        };
         let patterns: Vec<&str> = all("pattern");
-        if !patterns.is_empty() {
+        if matches!(base.kind, Kind::Date) && base.patterns.is_empty() && patterns == [PLAIN_DAY] {
+            base.kind = Kind::PlainDay;
+        } else if !patterns.is_empty() {
             base.patterns.push(Pattern::compile(&patterns).map_err(|what| source.error(node.at, what))?);
         }
-        let values: Vec<&str> = all("enumeration");
-        if values.is_empty() { Ok(base) } else { enumerate(source, node, base, &values) }
+        enumerate(source, node, base, &all("enumeration"))
     }
 }
 
 /// A name of another namespace must be imported by the file that uses it.
 fn check_visible(source: &Source<'_>, node: &Node, name: &QName) -> Result<(), SchemaError> {
-    let imported = || source.root.children.iter().any(|child| *child.local == *"import" && child.attribute("namespace") == Some(&*name.uri));
-    if *name.uri == *source.target || imported() { Ok(()) } else { source.fail(node, format!("the type {}, whose namespace is not imported", name.local)) }
+    let imported =
+        || source.root.children.iter().any(|child| *child.local == *"import" && child.attribute("namespace") == Some(&*name.uri));
+    if *name.uri == *source.target || imported() {
+        Ok(())
+    } else {
+        source.fail(node, format!("the type {}, whose namespace is not imported", name.local))
+    }
 }
 
 fn required_bits(source: &Source<'_>, node: &Node, attributes: &[Attribute]) -> Result<u64, SchemaError> {
@@ -401,28 +410,51 @@ fn restrict(source: &Source<'_>, parent: &Node, base: &mut Simple, facet: &Node)
     match &*facet.local {
         "pattern" => {}
         "enumeration" if matches!(base.kind, Kind::Text | Kind::Name | Kind::Uri) => {}
-        "length" if has_length => (base.length_min, base.length_max) = (count()?.max(base.length_min), count()?.min(base.length_max)),
+        "length" if has_length => {
+            (base.length_min, base.length_max) = (count()?.max(base.length_min), count()?.min(base.length_max))
+        }
         "minLength" if has_length => base.length_min = count()?.max(base.length_min),
         "maxLength" if has_length => base.length_max = count()?.min(base.length_max),
         "minInclusive" => base.bounds.low.push(bound(Inclusive::Yes)?),
         "minExclusive" => base.bounds.low.push(bound(Inclusive::No)?),
         "maxInclusive" => base.bounds.high.push(bound(Inclusive::Yes)?),
         "maxExclusive" => base.bounds.high.push(bound(Inclusive::No)?),
-        "totalDigits" if is_number => base.bounds.total_digits = Some(count()?.min(base.bounds.total_digits.unwrap_or(usize::MAX))),
-        "fractionDigits" if is_number => base.bounds.fraction_digits = Some(count()?.min(base.bounds.fraction_digits.unwrap_or(usize::MAX))),
+        "totalDigits" if is_number => {
+            base.bounds.total_digits = Some(count()?.min(base.bounds.total_digits.unwrap_or(usize::MAX)))
+        }
+        "fractionDigits" if is_number => {
+            base.bounds.fraction_digits = Some(count()?.min(base.bounds.fraction_digits.unwrap_or(usize::MAX)))
+        }
         "enumeration" | "length" | "minLength" | "maxLength" | "totalDigits" | "fractionDigits" => return Err(wrong()),
         _ => return source.refuse(facet, parent),
     }
     Ok(())
 }
 
-/// The values allowed must themselves be values of the type, which is then decided by the list alone.
-fn enumerate(source: &Source<'_>, node: &Node, base: Simple, values: &[&str]) -> Result<Simple, SchemaError> {
-    let mut allowed = Vec::new();
+/// Settles the list of allowed values. A value is then decided by the list alone, so it holds only what all other facets
+/// and the list of the base let through.
+fn enumerate(source: &Source<'_>, node: &Node, mut base: Simple, values: &[&str]) -> Result<Simple, SchemaError> {
+    let inherited = base.enumeration.take();
+    let mut scratch = String::new();
+    if values.is_empty() {
+        base.enumeration = inherited.map(|mut known| {
+            known.retain(|value| base.check(value, &mut scratch).is_ok());
+            known
+        });
+        return Ok(base);
+    }
+    let mut allowed: Vec<Box<str>> = Vec::new();
     for value in values {
-        let mut scratch = String::new();
-        let value = base.check(value, &mut scratch).map_err(|what| source.error(node.at, format!("an enumeration with a value that is {what}")))?;
+        let value = base.check(value, &mut scratch);
+        let value = value.map_err(|what| source.error(node.at, format!("an enumeration with a value that is {what}")))?;
+        if inherited.as_ref().is_some_and(|known| !known.iter().any(|known| **known == *value)) {
+            return source.fail(node, "an enumeration with a value that the base does not allow");
+        }
         allowed.push(value.into());
     }
-    Ok(Simple { enumeration: Some(allowed), ..base })
+    base.enumeration = Some(allowed);
+    Ok(base)
 }
+
+/// The pattern of days that need no automaton, since reading a day means the same.
+const PLAIN_DAY: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";

@@ -6,6 +6,7 @@ use super::documents::{DocumentType, Part, PathNode};
 use super::facts::{Facts, Gathered, gather};
 use super::model::{Cursor, Model};
 use super::rules::{self, Watched};
+use super::value::is_blank;
 use crate::fault::{Code, Fault};
 use crate::ids::{Identifier, Uuid};
 use crate::limits;
@@ -208,6 +209,10 @@ impl<'s> Validator<'s> {
             Content::Empty => Ok(()),
             Content::Elements(model) if model.may_end(frame.cursor) => Ok(()),
             Content::Elements(model) => Err(self.wrong(&format!("ends too early; {}", expected(model, frame.cursor)))),
+            Content::Text(simple) if frame.node.watch.is_nothing() => {
+                let checked = simple.check(&self.text, &mut self.scratch).map(|_| ());
+                checked.map_err(|what| self.wrong(what))
+            }
             Content::Text(simple) => {
                 let mut scratch = std::mem::take(&mut self.scratch);
                 let text = std::mem::take(&mut self.text);
@@ -281,9 +286,4 @@ impl<'s> Validator<'s> {
 fn expected(model: &Model, cursor: Cursor) -> String {
     let names: Vec<&str> = model.expected(cursor).take(8).collect();
     if names.is_empty() { "expected the end of the element".to_owned() } else { format!("expected {}", names.join(" or ")) }
-}
-
-#[inline]
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }

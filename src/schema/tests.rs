@@ -51,7 +51,8 @@ fn compile(declarations: &str, rows: &str) -> Result<Schemas, SchemaError> {
     let schema = format!(
         "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns:u=\"urn:t\" targetNamespace=\"urn:t\" elementFormDefault=\"qualified\">\n{declarations}\n</xs:schema>"
     );
-    let documents = format!("[[document]]\nname = \"test\"\nfile = \"t.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n{rows}");
+    let documents =
+        format!("[[document]]\nname = \"test\"\nfile = \"t.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n{rows}");
     Schemas::compile(&[("t.xsd".to_owned(), schema)], &documents)
 }
 
@@ -102,10 +103,30 @@ fn every_construct_that_is_not_enforced_is_refused_with_its_line() {
         (complex, "<xs:attribute name='a'/>", "</xs:complexType></xs:element>", "without a type"),
         (sequence, "<xs:any/>", "</xs:sequence></xs:complexType></xs:element>", "xs:any"),
         (sequence, "<xs:element ref='u:R'/>", "</xs:sequence></xs:complexType></xs:element>", "ref"),
-        (sequence, "<xs:element name='a' type='xs:string' form='unqualified'/>", "</xs:sequence></xs:complexType></xs:element>", "form"),
-        (sequence, "<xs:element name='a' type='xs:string' maxOccurs='0' minOccurs='0'/>", "</xs:sequence></xs:complexType></xs:element>", "may not occur"),
-        (sequence, "<xs:element name='a' type='xs:string' minOccurs='2'/>", "</xs:sequence></xs:complexType></xs:element>", "minOccurs above"),
-        (sequence, "<xs:choice maxOccurs='3'><xs:element name='a' type='xs:string'/></xs:choice>", "</xs:sequence></xs:complexType></xs:element>", "a group that occurs"),
+        (
+            sequence,
+            "<xs:element name='a' type='xs:string' form='unqualified'/>",
+            "</xs:sequence></xs:complexType></xs:element>",
+            "form",
+        ),
+        (
+            sequence,
+            "<xs:element name='a' type='xs:string' maxOccurs='0' minOccurs='0'/>",
+            "</xs:sequence></xs:complexType></xs:element>",
+            "may not occur",
+        ),
+        (
+            sequence,
+            "<xs:element name='a' type='xs:string' minOccurs='2'/>",
+            "</xs:sequence></xs:complexType></xs:element>",
+            "minOccurs above",
+        ),
+        (
+            sequence,
+            "<xs:choice maxOccurs='3'><xs:element name='a' type='xs:string'/></xs:choice>",
+            "</xs:sequence></xs:complexType></xs:element>",
+            "a group that occurs",
+        ),
         (sequence, "<xs:choice/>", "</xs:sequence></xs:complexType></xs:element>", "empty xs:choice"),
         (restriction, "<xs:minInclusive value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:minInclusive"),
         (restriction, "<xs:whiteSpace value='collapse'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:whiteSpace"),
@@ -126,15 +147,39 @@ fn every_construct_that_is_not_enforced_is_refused_with_its_line() {
 fn what_is_broken_across_lines_is_refused_too() {
     let root = "<xs:element name='R' type='u:C'/>";
     for (declarations, what) in [
-        ("<xs:complexType name='C'><xs:sequence><xs:element name='a' type='u:C' minOccurs='0'/></xs:sequence></xs:complexType>", "contains itself"),
+        (
+            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='u:C' minOccurs='0'/></xs:sequence></xs:complexType>",
+            "contains itself",
+        ),
         ("<xs:simpleType name='C'><xs:restriction base='u:C'/></xs:simpleType>", "derived from itself"),
-        ("<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:pattern value='[a-z-[aeiou]]'/></xs:restriction></xs:simpleType>", "pattern"),
-        ("<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:maxLength value='1'/><xs:enumeration value='ab'/></xs:restriction></xs:simpleType>", "too long"),
-        ("<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string' minOccurs='0'/><xs:element name='a' type='xs:string'/></xs:sequence></xs:complexType>", "ambiguous"),
-        ("<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string'/><xs:element name='b' type='xs:string'/><xs:element name='a' type='xs:token'/></xs:sequence></xs:complexType>", "two types"),
-        ("<xs:complexType name='C'><xs:attribute name='a' type='xs:string'/><xs:attribute name='a' type='xs:string'/></xs:complexType>", "declared twice"),
-        ("<xs:simpleType name='C'><xs:list itemType='u:L'/></xs:simpleType><xs:simpleType name='L'><xs:list itemType='xs:int'/></xs:simpleType>", "list of lists"),
-        ("<xs:simpleType name='C'><xs:restriction base='u:U'><xs:pattern value='a'/></xs:restriction></xs:simpleType><xs:simpleType name='U'><xs:union memberTypes='xs:int xs:date'/></xs:simpleType>", "facet on a union"),
+        (
+            "<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:pattern value='[a-z-[aeiou]]'/></xs:restriction></xs:simpleType>",
+            "pattern",
+        ),
+        (
+            "<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:maxLength value='1'/><xs:enumeration value='ab'/></xs:restriction></xs:simpleType>",
+            "too long",
+        ),
+        (
+            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string' minOccurs='0'/><xs:element name='a' type='xs:string'/></xs:sequence></xs:complexType>",
+            "ambiguous",
+        ),
+        (
+            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string'/><xs:element name='b' type='xs:string'/><xs:element name='a' type='xs:token'/></xs:sequence></xs:complexType>",
+            "two types",
+        ),
+        (
+            "<xs:complexType name='C'><xs:attribute name='a' type='xs:string'/><xs:attribute name='a' type='xs:string'/></xs:complexType>",
+            "declared twice",
+        ),
+        (
+            "<xs:simpleType name='C'><xs:list itemType='u:L'/></xs:simpleType><xs:simpleType name='L'><xs:list itemType='xs:int'/></xs:simpleType>",
+            "list of lists",
+        ),
+        (
+            "<xs:simpleType name='C'><xs:restriction base='u:U'><xs:pattern value='a'/></xs:restriction></xs:simpleType><xs:simpleType name='U'><xs:union memberTypes='xs:int xs:date'/></xs:simpleType>",
+            "facet on a union",
+        ),
     ] {
         let error = compile(&format!("{root}{declarations}"), "").expect_err(declarations);
         assert!(error.what.contains(what), "{declarations}: {error}");
@@ -194,7 +239,13 @@ fn facts_name_the_fields_and_the_subject() {
 fn persons_are_found_by_their_role() {
     let schemas = Schemas::built_in();
     let facts = validate(&schemas, example!("birth-certificate/valid/full")).expect("valid");
-    for (role, given) in [("", &["Илья"][..]), ("child", &["Илья"]), ("mother", &["Мария"]), ("father", &["Сергей"]), ("parent", &["Мария", "Сергей"])] {
+    for (role, given) in [
+        ("", &["Илья"][..]),
+        ("child", &["Илья"]),
+        ("mother", &["Мария"]),
+        ("father", &["Сергей"]),
+        ("parent", &["Мария", "Сергей"]),
+    ] {
         let found: Vec<_> = facts.subjects_as(role).filter_map(|subject| subject.given.as_deref()).collect();
         assert_eq!(found, given, "{role}");
     }
@@ -262,12 +313,20 @@ fn a_fault_says_where_and_nothing_of_the_content() {
     let note = example!("medical-absence-note/valid/full");
     assert_eq!(
         detail(&note.replace("<Days>6</Days>", "<Secret>7</Secret>")),
-        format!("MedicalAbsenceNote, byte {}: an element that is not expected; expected Days", note.find("<Days>").expect("there"))
+        format!(
+            "MedicalAbsenceNote, byte {}: an element that is not expected; expected Days",
+            note.find("<Days>").expect("there")
+        )
     );
     assert!(detail(&note.replace("<Days>6<", "<Days>six<")).ends_with(": not an integer"));
     let identifier = detail(example!("medical-absence-note/broken/OG-DOC-021-check-digits"));
-    assert!(identifier.starts_with("MedicalAbsenceNote/Head/Issuer/Id, byte ") && identifier.ends_with("XX-OGTEST: the check digits are wrong"));
-    assert!(detail(&note.replace("</MedicalAbsenceNote>", "<x/></MedicalAbsenceNote>")).ends_with("expected the end of the element"));
+    assert!(
+        identifier.starts_with("MedicalAbsenceNote/Head/Issuer/Id, byte ")
+            && identifier.ends_with("XX-OGTEST: the check digits are wrong")
+    );
+    assert!(
+        detail(&note.replace("</MedicalAbsenceNote>", "<x/></MedicalAbsenceNote>")).ends_with("expected the end of the element")
+    );
     assert!(detail("<x xmlns='urn:x'/>").starts_with("byte 0"));
 }
 
@@ -293,13 +352,16 @@ fn texts_in_pieces_are_one_value() {
 #[test]
 fn limits_hold_at_their_edge() {
     let text = compile("<xs:element name='R' type='xs:string'/>", "").expect("a schema");
-    for (len, fault) in [(crate::limits::PAYLOAD_TEXT_BYTES_MAX, None), (crate::limits::PAYLOAD_TEXT_BYTES_MAX + 1, Some(FaultCode::DocSchema))] {
+    for (len, fault) in
+        [(crate::limits::PAYLOAD_TEXT_BYTES_MAX, None), (crate::limits::PAYLOAD_TEXT_BYTES_MAX + 1, Some(FaultCode::DocSchema))]
+    {
         assert_eq!(code(&text, &format!("<R xmlns='urn:t'>{}</R>", "x".repeat(len))), fault);
     }
     let rule = "rule = [{ kind = 'once-per-role', paths = ['a'] }]\nsubject = [{ path = 'a' }]";
     let many = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='a' type='xs:int' maxOccurs='unbounded'/></xs:sequence></xs:complexType></xs:element>";
     let many = compile(many, rule).expect("a schema");
-    let document = |count: usize| format!("<R xmlns='urn:t'>{}</R>", (0..count).map(|i| format!("<a>{i}</a>")).collect::<String>());
+    let document =
+        |count: usize| format!("<R xmlns='urn:t'>{}</R>", (0..count).map(|i| format!("<a>{i}</a>")).collect::<String>());
     assert_eq!(code(&many, &document(crate::limits::DOCUMENT_WATCHED_MAX)), None);
     assert_eq!(code(&many, &document(crate::limits::DOCUMENT_WATCHED_MAX + 1)), Some(FaultCode::DocSchema));
 }
@@ -323,7 +385,27 @@ fn lists_and_unions_are_checked_item_by_item() {
 }
 
 #[test]
+fn a_list_of_values_keeps_to_the_facets_around_it() {
+    let values = "<xs:simpleType name='V'><xs:restriction base='xs:token'><xs:enumeration value='a'/><xs:enumeration value='bb'/></xs:restriction></xs:simpleType>";
+    let root = |facets: &str| {
+        format!(
+            "<xs:element name='R'><xs:simpleType><xs:restriction base='u:V'>{facets}</xs:restriction></xs:simpleType></xs:element>{values}"
+        )
+    };
+    let schemas = compile(&root("<xs:maxLength value='1'/>"), "").expect("a schema");
+    for (value, good) in [("a", true), (" a ", true), ("bb", false), ("c", false)] {
+        assert_eq!(validate(&schemas, &format!("<R xmlns='urn:t'>{value}</R>")).is_ok(), good, "{value}");
+    }
+    assert!(compile(&root("<xs:enumeration value='bb'/>"), "").is_ok());
+    assert!(compile(&root("<xs:enumeration value='c'/>"), "").is_err());
+    assert!(compile(&root("<xs:maxLength value='1'/><xs:enumeration value='bb'/>"), "").is_err());
+}
+
+#[test]
 fn a_simple_root_may_be_a_document() {
-    let schemas = compile("<!-- a comment -->\n<xs:element name='R' type='xs:date'/>\n<xs:annotation><xs:documentation>Text.</xs:documentation></xs:annotation>", "");
+    let schemas = compile(
+        "<!-- a comment -->\n<xs:element name='R' type='xs:date'/>\n<xs:annotation><xs:documentation>Text.</xs:documentation></xs:annotation>",
+        "",
+    );
     assert_eq!(code(&schemas.expect("a schema"), "<R xmlns='urn:t'>2026-01-01</R>"), None);
 }
