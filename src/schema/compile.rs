@@ -6,6 +6,7 @@ use super::number::{Bound, Inclusive};
 use super::pattern::Pattern;
 use super::read::{Node, QName, Source, XS};
 use super::value::{Kind, Simple, White};
+use crate::limits;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The type of an element.
@@ -147,13 +148,22 @@ impl<'s, 't> Compiler<'s, 't> {
             return Ok(self.push_simple(simple, Some(name.clone())));
         };
         check_visible(source, node, name)?;
-        if !self.open.insert(name.clone()) {
+        if !self.begin(source, node, name)? {
             return source.fail(node, "a type that contains itself: the depth of a document would have no bound");
         }
         let made = self.complex(home, found, Some(name.clone()))?;
         self.open.remove(name);
         self.named.insert(name.clone(), made);
         Ok(made)
+    }
+
+    /// Notes a type as under construction; false if it already is. Types that refer to types are compiled by recursion,
+    /// which must not exhaust the stack.
+    fn begin(&mut self, source: &Source<'_>, node: &Node, name: &QName) -> Result<bool, SchemaError> {
+        if self.open.len() >= limits::DEPTH_MAX {
+            return source.fail(node, "types that refer to one another too deeply");
+        }
+        Ok(self.open.insert(name.clone()))
     }
 
     fn push_simple(&mut self, simple: Simple, name: Option<QName>) -> usize {
@@ -274,7 +284,7 @@ impl<'s, 't> Compiler<'s, 't> {
         if *found.local != *"simpleType" {
             return source.fail(node, format!("the type {}, which is not simple", name.local));
         }
-        if !self.open.insert(name.clone()) {
+        if !self.begin(source, node, name)? {
             return source.fail(node, "a type derived from itself");
         }
         let made = self.simple(home, found)?;

@@ -58,85 +58,8 @@ fn compile(declarations: &str, rows: &str) -> Result<Schemas, SchemaError> {
 
 #[test]
 fn every_construct_that_is_not_enforced_is_refused_with_its_line() {
-    let simple = "<xs:element name='R' type='xs:string'/>\n";
-    let complex = "<xs:element name='R'><xs:complexType>\n";
-    let sequence = "<xs:element name='R'><xs:complexType><xs:sequence>\n";
-    let restriction = "<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'>\n";
-    let number = "<xs:element name='R'><xs:simpleType><xs:restriction base='xs:integer'>\n";
-    for (before, construct, after, what) in [
-        (simple, "<xs:redefine schemaLocation='t.xsd'/>", "", "xs:redefine"),
-        (simple, "<xs:import namespace='urn:x' schemaLocation='x.xsd'/>", "", "not in the set"),
-        (simple, "<xs:include schemaLocation='x.xsd'/>", "", "not in the set"),
-        (simple, "<xs:group name='g'/>", "", "xs:group"),
-        (simple, "<xs:attributeGroup name='g'/>", "", "xs:attributeGroup"),
-        (simple, "<xs:attribute name='a' type='xs:string'/>", "", "xs:attribute inside xs:schema"),
-        (simple, "<xs:notation name='n' public='p'/>", "", "xs:notation"),
-        (simple, "<xs:element name='S'/>", "", "without a type"),
-        (simple, "<xs:element name='R' type='xs:string'/>", "", "declared twice"),
-        (simple, "<xs:element name='S' type='xs:string' substitutionGroup='u:R'/>", "", "substitutionGroup"),
-        (simple, "<xs:element name='S' type='xs:string' abstract='true'/>", "", "abstract"),
-        (simple, "<xs:element name='S' type='xs:string' default='x'/>", "", "default"),
-        (simple, "<xs:element name='S' type='xs:string' fixed='x'/>", "", "fixed"),
-        (simple, "<xs:element name='S' type='xs:string' nillable='true'/>", "", "nillable"),
-        (simple, "<xs:element name='S' type='xs:string'><xs:unique name='q'/></xs:element>", "", "xs:unique"),
-        (simple, "<xs:element name='S' type='xs:string'><xs:key name='q'/></xs:element>", "", "xs:key"),
-        (simple, "<xs:element name='S' type='xs:QName'/>", "", "xs:QName"),
-        (simple, "<xs:element name='S' type='xs:NOTATION'/>", "", "xs:NOTATION"),
-        (simple, "<xs:element name='S' type='xs:ID'/>", "", "xs:ID"),
-        (simple, "<xs:element name='S' type='xs:anyType'/>", "", "xs:anyType"),
-        (simple, "<xs:element name='S' type='xs:duration'/>", "", "xs:duration"),
-        (simple, "<xs:element name='S' type='u:None'/>", "", "not declared"),
-        (simple, "<xs:element name='S' type='v:None'/>", "", "prefix is not declared"),
-        (simple, "<x:element xmlns:x='urn:x'/>", "", "not of XML Schema"),
-        (simple, "stray", "", "text"),
-        (simple, "<xs:complexType name='C' mixed='true'/>", "", "mixed"),
-        (simple, "<xs:complexType name='C' abstract='true'/>", "", "abstract"),
-        (complex, "<xs:all/>", "</xs:complexType></xs:element>", "xs:all"),
-        (complex, "<xs:anyAttribute/>", "</xs:complexType></xs:element>", "xs:anyAttribute"),
-        (complex, "<xs:complexContent/>", "</xs:complexType></xs:element>", "xs:complexContent"),
-        (complex, "<xs:group ref='u:g'/>", "</xs:complexType></xs:element>", "xs:group"),
-        (complex, "<xs:attribute name='a' type='xs:string' default='x'/>", "</xs:complexType></xs:element>", "default"),
-        (complex, "<xs:attribute name='a' type='xs:string' fixed='x'/>", "</xs:complexType></xs:element>", "fixed"),
-        (complex, "<xs:attribute name='a' type='xs:string' form='qualified'/>", "</xs:complexType></xs:element>", "form"),
-        (complex, "<xs:attribute name='a' type='xs:string' use='prohibited'/>", "</xs:complexType></xs:element>", "use"),
-        (complex, "<xs:attribute ref='u:a'/>", "</xs:complexType></xs:element>", "ref"),
-        (complex, "<xs:attribute name='a'/>", "</xs:complexType></xs:element>", "without a type"),
-        (sequence, "<xs:any/>", "</xs:sequence></xs:complexType></xs:element>", "xs:any"),
-        (sequence, "<xs:element ref='u:R'/>", "</xs:sequence></xs:complexType></xs:element>", "ref"),
-        (
-            sequence,
-            "<xs:element name='a' type='xs:string' form='unqualified'/>",
-            "</xs:sequence></xs:complexType></xs:element>",
-            "form",
-        ),
-        (
-            sequence,
-            "<xs:element name='a' type='xs:string' maxOccurs='0' minOccurs='0'/>",
-            "</xs:sequence></xs:complexType></xs:element>",
-            "may not occur",
-        ),
-        (
-            sequence,
-            "<xs:element name='a' type='xs:string' minOccurs='2'/>",
-            "</xs:sequence></xs:complexType></xs:element>",
-            "minOccurs above",
-        ),
-        (
-            sequence,
-            "<xs:choice maxOccurs='3'><xs:element name='a' type='xs:string'/></xs:choice>",
-            "</xs:sequence></xs:complexType></xs:element>",
-            "a group that occurs",
-        ),
-        (sequence, "<xs:choice/>", "</xs:sequence></xs:complexType></xs:element>", "empty xs:choice"),
-        (restriction, "<xs:minInclusive value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:minInclusive"),
-        (restriction, "<xs:whiteSpace value='collapse'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:whiteSpace"),
-        (restriction, "<xs:totalDigits value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:totalDigits"),
-        (restriction, "<xs:maxLength value='1' fixed='true'/>", "</xs:restriction></xs:simpleType></xs:element>", "fixed"),
-        (restriction, "<xs:maxLength value='x'/>", "</xs:restriction></xs:simpleType></xs:element>", "not a number"),
-        (number, "<xs:enumeration value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:enumeration"),
-        (number, "<xs:maxLength value='1'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:maxLength"),
-        (number, "<xs:minInclusive value='x'/>", "</xs:restriction></xs:simpleType></xs:element>", "xs:minInclusive"),
-    ] {
+    for (around, construct, what) in REFUSED {
+        let (before, after) = around.text();
         let error = compile(&format!("{before}{construct}{after}"), "").expect_err(construct);
         assert_eq!((error.file.as_str(), error.line), ("t.xsd", 3), "{construct}: {error}");
         assert!(error.what.contains(what), "{construct}: {error}");
@@ -409,3 +332,82 @@ fn a_simple_root_may_be_a_document() {
     );
     assert_eq!(code(&schemas.expect("a schema"), "<R xmlns='urn:t'>2026-01-01</R>"), None);
 }
+
+/// Where a construct stands; the line before it is always line 2.
+enum Around {
+    Simple,
+    Complex,
+    Sequence,
+    Restriction,
+    Number,
+}
+
+impl Around {
+    fn text(&self) -> (&'static str, &'static str) {
+        const IN_TYPE: &str = "</xs:complexType></xs:element>";
+        const IN_SEQUENCE: &str = "</xs:sequence></xs:complexType></xs:element>";
+        const IN_SIMPLE: &str = "</xs:restriction></xs:simpleType></xs:element>";
+        match self {
+            Self::Simple => ("<xs:element name='R' type='xs:string'/>\n", ""),
+            Self::Complex => ("<xs:element name='R'><xs:complexType>\n", IN_TYPE),
+            Self::Sequence => ("<xs:element name='R'><xs:complexType><xs:sequence>\n", IN_SEQUENCE),
+            Self::Restriction => ("<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'>\n", IN_SIMPLE),
+            Self::Number => ("<xs:element name='R'><xs:simpleType><xs:restriction base='xs:integer'>\n", IN_SIMPLE),
+        }
+    }
+}
+
+const REFUSED: &[(Around, &str, &str)] = &[
+    (Around::Simple, "<xs:redefine schemaLocation='t.xsd'/>", "xs:redefine"),
+    (Around::Simple, "<xs:import namespace='urn:x' schemaLocation='x.xsd'/>", "not in the set"),
+    (Around::Simple, "<xs:include schemaLocation='x.xsd'/>", "not in the set"),
+    (Around::Simple, "<xs:group name='g'/>", "xs:group"),
+    (Around::Simple, "<xs:attributeGroup name='g'/>", "xs:attributeGroup"),
+    (Around::Simple, "<xs:attribute name='a' type='xs:string'/>", "xs:attribute inside xs:schema"),
+    (Around::Simple, "<xs:notation name='n' public='p'/>", "xs:notation"),
+    (Around::Simple, "<xs:element name='S'/>", "without a type"),
+    (Around::Simple, "<xs:element name='R' type='xs:string'/>", "declared twice"),
+    (Around::Simple, "<xs:element name='S' type='xs:string' substitutionGroup='u:R'/>", "substitutionGroup"),
+    (Around::Simple, "<xs:element name='S' type='xs:string' abstract='true'/>", "abstract"),
+    (Around::Simple, "<xs:element name='S' type='xs:string' default='x'/>", "default"),
+    (Around::Simple, "<xs:element name='S' type='xs:string' fixed='x'/>", "fixed"),
+    (Around::Simple, "<xs:element name='S' type='xs:string' nillable='true'/>", "nillable"),
+    (Around::Simple, "<xs:element name='S' type='xs:string'><xs:unique name='q'/></xs:element>", "xs:unique"),
+    (Around::Simple, "<xs:element name='S' type='xs:string'><xs:key name='q'/></xs:element>", "xs:key"),
+    (Around::Simple, "<xs:element name='S' type='xs:QName'/>", "xs:QName"),
+    (Around::Simple, "<xs:element name='S' type='xs:NOTATION'/>", "xs:NOTATION"),
+    (Around::Simple, "<xs:element name='S' type='xs:ID'/>", "xs:ID"),
+    (Around::Simple, "<xs:element name='S' type='xs:anyType'/>", "xs:anyType"),
+    (Around::Simple, "<xs:element name='S' type='xs:duration'/>", "xs:duration"),
+    (Around::Simple, "<xs:element name='S' type='u:None'/>", "not declared"),
+    (Around::Simple, "<xs:element name='S' type='v:None'/>", "prefix is not declared"),
+    (Around::Simple, "<x:element xmlns:x='urn:x'/>", "not of XML Schema"),
+    (Around::Simple, "stray", "text"),
+    (Around::Simple, "<xs:complexType name='C' mixed='true'/>", "mixed"),
+    (Around::Simple, "<xs:complexType name='C' abstract='true'/>", "abstract"),
+    (Around::Complex, "<xs:all/>", "xs:all"),
+    (Around::Complex, "<xs:anyAttribute/>", "xs:anyAttribute"),
+    (Around::Complex, "<xs:complexContent/>", "xs:complexContent"),
+    (Around::Complex, "<xs:group ref='u:g'/>", "xs:group"),
+    (Around::Complex, "<xs:attribute name='a' type='xs:string' default='x'/>", "default"),
+    (Around::Complex, "<xs:attribute name='a' type='xs:string' fixed='x'/>", "fixed"),
+    (Around::Complex, "<xs:attribute name='a' type='xs:string' form='qualified'/>", "form"),
+    (Around::Complex, "<xs:attribute name='a' type='xs:string' use='prohibited'/>", "use"),
+    (Around::Complex, "<xs:attribute ref='u:a'/>", "ref"),
+    (Around::Complex, "<xs:attribute name='a'/>", "without a type"),
+    (Around::Sequence, "<xs:any/>", "xs:any"),
+    (Around::Sequence, "<xs:element ref='u:R'/>", "ref"),
+    (Around::Sequence, "<xs:element name='a' type='xs:string' form='unqualified'/>", "form"),
+    (Around::Sequence, "<xs:element name='a' type='xs:string' maxOccurs='0' minOccurs='0'/>", "may not occur"),
+    (Around::Sequence, "<xs:element name='a' type='xs:string' minOccurs='2'/>", "minOccurs above"),
+    (Around::Sequence, "<xs:choice maxOccurs='3'><xs:element name='a' type='xs:string'/></xs:choice>", "a group that occurs"),
+    (Around::Sequence, "<xs:choice/>", "empty xs:choice"),
+    (Around::Restriction, "<xs:minInclusive value='1'/>", "xs:minInclusive"),
+    (Around::Restriction, "<xs:whiteSpace value='collapse'/>", "xs:whiteSpace"),
+    (Around::Restriction, "<xs:totalDigits value='1'/>", "xs:totalDigits"),
+    (Around::Restriction, "<xs:maxLength value='1' fixed='true'/>", "fixed"),
+    (Around::Restriction, "<xs:maxLength value='x'/>", "not a number"),
+    (Around::Number, "<xs:enumeration value='1'/>", "xs:enumeration"),
+    (Around::Number, "<xs:maxLength value='1'/>", "xs:maxLength"),
+    (Around::Number, "<xs:minInclusive value='x'/>", "xs:minInclusive"),
+];
