@@ -9,6 +9,9 @@ use super::value::{Kind, Simple, White};
 use crate::limits;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The namespace of the types that all documents share; its type `Id` is the type of identifiers.
+const TYPES: &str = "urn:oncegate:types:1";
+
 /// The type of an element.
 #[derive(Debug)]
 pub(super) struct Complex {
@@ -16,8 +19,8 @@ pub(super) struct Complex {
     /// One bit for each attribute that must be there.
     pub(super) required: u64,
     pub(super) content: Content,
-    /// The name, if it is a type declared at the top of a file.
-    pub(super) name: Option<QName>,
+    /// Whether it is the type of identifiers or extends it: values are then parsed, and check digits verified.
+    pub(super) identifier: bool,
 }
 
 /// What stands between the tags.
@@ -167,7 +170,7 @@ impl<'s, 't> Compiler<'s, 't> {
     }
 
     fn push_simple(&mut self, simple: Simple, name: Option<QName>) -> usize {
-        let made = self.push(Complex { attributes: Vec::new(), required: 0, content: Content::Text(simple), name: name.clone() });
+        let made = self.push(Complex { attributes: Vec::new(), required: 0, content: Content::Text(simple), identifier: false });
         self.named.extend(name.map(|name| (name, made)));
         made
     }
@@ -180,6 +183,7 @@ impl<'s, 't> Compiler<'s, 't> {
     fn complex(&mut self, source: &'s Source<'t>, node: &'s Node, name: Option<QName>) -> Result<usize, SchemaError> {
         source.only(node, if name.is_some() { &["name"] } else { &[] })?;
         let (mut attributes, mut content) = (Vec::new(), Content::Empty);
+        let mut identifier = name.as_ref().is_some_and(|name| *name.uri == *TYPES && *name.local == *"Id");
         for (at, child) in node.children.iter().enumerate() {
             match &*child.local {
                 "attribute" => attributes.push(self.attribute(source, child)?),
@@ -189,16 +193,19 @@ impl<'s, 't> Compiler<'s, 't> {
                     content = if model.positions.is_empty() { Content::Empty } else { Content::Elements(model) };
                 }
                 "simpleContent" if at == 0 && node.children.len() == 1 => {
-                    (attributes, content) = self.simple_content(source, child)?;
+                    let extended;
+                    (attributes, content, extended) = self.simple_content(source, child)?;
+                    identifier |= extended;
                 }
                 _ => return source.refuse(child, node),
             }
         }
         let required = required_bits(source, node, &attributes)?;
-        Ok(self.push(Complex { attributes, required, content, name }))
+        Ok(self.push(Complex { attributes, required, content, identifier }))
     }
 
-    fn simple_content(&mut self, source: &'s Source<'t>, node: &'s Node) -> Result<(Vec<Attribute>, Content), SchemaError> {
+    /// The attributes and content of a type that extends text, and whether the text is an identifier.
+    fn simple_content(&mut self, source: &'s Source<'t>, node: &'s Node) -> Result<(Vec<Attribute>, Content, bool), SchemaError> {
         source.only(node, &[])?;
         let [extension] = node.children.as_slice() else { return source.fail(node, "xs:simpleContent without one xs:extension") };
         if *extension.local != *"extension" {
@@ -208,8 +215,10 @@ impl<'s, 't> Compiler<'s, 't> {
         source.required(extension, "base")?;
         let base = extension.names("base").next().ok_or_else(|| source.error(extension.at, "a base without a name"))?;
         let base = self.named_type(source, extension, base)?;
-        let (mut attributes, simple) = match self.types.complexes.get(base) {
-            Some(Complex { attributes, content: Content::Text(simple), .. }) => (attributes.clone(), simple.clone()),
+        let (mut attributes, simple, identifier) = match self.types.complexes.get(base) {
+            Some(Complex { attributes, content: Content::Text(simple), identifier, .. }) => {
+                (attributes.clone(), simple.clone(), *identifier)
+            }
             _ => return source.fail(extension, "a base that is not of text"),
         };
         for child in &extension.children {
@@ -218,7 +227,7 @@ impl<'s, 't> Compiler<'s, 't> {
             }
             attributes.push(self.attribute(source, child)?);
         }
-        Ok((attributes, Content::Text(simple)))
+        Ok((attributes, Content::Text(simple), identifier))
     }
 
     fn attribute(&mut self, source: &'s Source<'t>, node: &'s Node) -> Result<Attribute, SchemaError> {

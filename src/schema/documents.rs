@@ -8,9 +8,6 @@ use crate::ids::Code;
 use crate::limits;
 use serde::Deserialize;
 
-/// The type of identifiers: their values are parsed, and their check digits verified.
-const TYPES: &str = "urn:oncegate:types:1";
-
 /// A document type.
 #[derive(Debug)]
 pub struct DocumentType {
@@ -231,7 +228,7 @@ fn unfold(types: &Types, root: usize) -> Result<Vec<PathNode>, String> {
         if nodes.len() > limits::SCHEMA_PATHS_MAX {
             return Err("a document with too many paths".to_owned());
         }
-        let is_id = found.name.as_ref().is_some_and(|name| *name.uri == *TYPES && *name.local == *"Id");
+        let is_id = found.identifier;
         if let Some(parent) = nodes.get_mut(at) {
             (parent.first_child, parent.watch.identifier) = (first_child, is_id);
         }

@@ -163,6 +163,10 @@ impl<'s> Validator<'s> {
         }
         self.text.clear();
         self.frames.push(Frame { node, place, complex, cursor: Cursor::default() });
+        if node.watch.identifier {
+            // An identifier whose type lost its scheme must not be taken for one of the scheme before.
+            self.scheme.clear();
+        }
         if element.attributes().len() > 0 || complex.required != 0 {
             self.attributes(complex, element)?;
         }

@@ -325,6 +325,26 @@ fn a_list_of_values_keeps_to_the_facets_around_it() {
 }
 
 #[test]
+fn a_type_that_extends_an_identifier_is_one() {
+    let types = Schemas::built_in_files().iter().find(|(file, _)| *file == "types-1.xsd").map(|(_, text)| (*text).to_owned());
+    let schema = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' xmlns:t='urn:oncegate:types:1' targetNamespace='urn:t' elementFormDefault='qualified'>
+      <xs:import namespace='urn:oncegate:types:1' schemaLocation='types-1.xsd'/>
+      <xs:element name='R'><xs:complexType><xs:simpleContent><xs:extension base='t:Id'>
+        <xs:attribute name='since' type='t:Day'/>
+      </xs:extension></xs:simpleContent></xs:complexType></xs:element></xs:schema>";
+    let files = [("types-1.xsd".to_owned(), types.expect("built in")), ("t.xsd".to_owned(), schema.to_owned())];
+    let row = "[[document]]\nname = \"test\"\nfile = \"t.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n";
+    let schemas = Schemas::compile(&files, row).expect("a schema");
+    for (document, fault) in [
+        ("<R xmlns='urn:t' scheme='XX-OGTEST' since='2026-01-01'>99000000136</R>", None),
+        ("<R xmlns='urn:t' scheme='XX-OGTEST'>99000000137</R>", Some(FaultCode::DocCheckDigit)),
+        ("<R xmlns='urn:t' since='2026-01-01'>99000000136</R>", Some(FaultCode::DocSchema)),
+    ] {
+        assert_eq!(code(&schemas, document), fault, "{document}");
+    }
+}
+
+#[test]
 fn a_simple_root_may_be_a_document() {
     let schemas = compile(
         "<!-- a comment -->\n<xs:element name='R' type='xs:date'/>\n<xs:annotation><xs:documentation>Text.</xs:documentation></xs:annotation>",
