@@ -328,7 +328,7 @@ const SCHEMES: &[Scheme] = schemes! {
     "NL-BSN", "9 digits", |value| is_digits(value, 9), LAST, bsn, last_1;
     "SE-PNR", "10 or 12 digits", is_personnummer, LAST, personnummer, last_1;
     "IN-AADHAAR", "12 digits, the first from 2 to 9", is_aadhaar, LAST, verhoeff, last_1;
-    "ZZ-IBAN", "a country code, 2 digits and 11 to 30 letters or digits", is_iban, "the two digits after the country code", iban, iban_found;
+    "ZZ-IBAN", "a country code, 2 digits, 11 to 30 letters or digits", is_iban, "the digits after the country code", iban, iban_found;
     "ZZ-LEI", "18 letters or digits and 2 digits", is_lei, LAST_TWO, lei, last_2;
     "XX-OGTEST", "11 digits, the first two 99", is_synthetic, LAST_TWO, synthetic_check, last_2;
 };
@@ -387,7 +387,7 @@ mod tests {
         assert_eq!(error.detail_public(), "RU-SNILS: the check digits are wrong");
         assert!(!format!("{error:?}").contains("95"));
         let error = verify("ZZ-IBAN", "GB83WEST12345698765432").expect_err("wrong check digits");
-        assert_eq!(error.to_string(), "ZZ-IBAN: the two digits after the country code should be 82");
+        assert_eq!(error.to_string(), "ZZ-IBAN: the digits after the country code should be 82");
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl<'s> Validator<'s> {
 
     fn attributes(&mut self, complex: &'s Complex, element: &Start<'_>) -> Result<(), Fault> {
         let mut seen = 0_u64;
+        let identifier = self.frames.last().is_some_and(|frame| frame.node.watch.identifier);
         for attribute in element.attributes() {
             let same = |known: &super::compile::Attribute| *known.local == *attribute.local;
             let found = if attribute.uri.is_empty() { complex.attributes.iter().position(same) } else { None };
@@ -187,8 +188,7 @@ impl<'s> Validator<'s> {
             seen |= u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(0);
             let mut scratch = std::mem::take(&mut self.scratch);
             let checked = declared.simple.check(attribute.value, &mut scratch).map(|value| {
-                // Only identifiers have it: no other type of the set keeps an attribute.
-                if *declared.local == *"scheme" {
+                if identifier && *declared.local == *"scheme" {
                     self.scheme.clear();
                     self.scheme.push_str(value);
                 }

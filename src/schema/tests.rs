@@ -71,36 +71,45 @@ fn what_is_broken_across_lines_is_refused_too() {
     let root = "<xs:element name='R' type='u:C'/>";
     for (declarations, what) in [
         (
-            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='u:C' minOccurs='0'/></xs:sequence></xs:complexType>",
+            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='u:C' minOccurs='0'/></xs:sequence>\
+                 </xs:complexType>",
             "contains itself",
         ),
         ("<xs:simpleType name='C'><xs:restriction base='u:C'/></xs:simpleType>", "derived from itself"),
         (
-            "<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:pattern value='[a-z-[aeiou]]'/></xs:restriction></xs:simpleType>",
+            "<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:pattern value='[a-z-[aeiou]]'/>\
+                 </xs:restriction></xs:simpleType>",
             "pattern",
         ),
         (
-            "<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:maxLength value='1'/><xs:enumeration value='ab'/></xs:restriction></xs:simpleType>",
+            "<xs:simpleType name='C'><xs:restriction base='xs:token'><xs:maxLength value='1'/>\
+                 <xs:enumeration value='ab'/></xs:restriction></xs:simpleType>",
             "too long",
         ),
         (
-            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string' minOccurs='0'/><xs:element name='a' type='xs:string'/></xs:sequence></xs:complexType>",
+            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string' minOccurs='0'/>\
+                 <xs:element name='a' type='xs:string'/></xs:sequence></xs:complexType>",
             "ambiguous",
         ),
         (
-            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string'/><xs:element name='b' type='xs:string'/><xs:element name='a' type='xs:token'/></xs:sequence></xs:complexType>",
+            "<xs:complexType name='C'><xs:sequence><xs:element name='a' type='xs:string'/>\
+                 <xs:element name='b' type='xs:string'/><xs:element name='a' type='xs:token'/></xs:sequence>\
+                 </xs:complexType>",
             "two types",
         ),
         (
-            "<xs:complexType name='C'><xs:attribute name='a' type='xs:string'/><xs:attribute name='a' type='xs:string'/></xs:complexType>",
+            "<xs:complexType name='C'><xs:attribute name='a' type='xs:string'/>\
+                 <xs:attribute name='a' type='xs:string'/></xs:complexType>",
             "declared twice",
         ),
         (
-            "<xs:simpleType name='C'><xs:list itemType='u:L'/></xs:simpleType><xs:simpleType name='L'><xs:list itemType='xs:int'/></xs:simpleType>",
+            "<xs:simpleType name='C'><xs:list itemType='u:L'/></xs:simpleType><xs:simpleType name='L'>\
+                 <xs:list itemType='xs:int'/></xs:simpleType>",
             "list of lists",
         ),
         (
-            "<xs:simpleType name='C'><xs:restriction base='u:U'><xs:pattern value='a'/></xs:restriction></xs:simpleType><xs:simpleType name='U'><xs:union memberTypes='xs:int xs:date'/></xs:simpleType>",
+            "<xs:simpleType name='C'><xs:restriction base='u:U'><xs:pattern value='a'/></xs:restriction>\
+                 </xs:simpleType><xs:simpleType name='U'><xs:union memberTypes='xs:int xs:date'/></xs:simpleType>",
             "facet on a union",
         ),
     ] {
@@ -125,7 +134,9 @@ fn a_schema_must_say_that_its_elements_are_qualified() {
 
 #[test]
 fn documents_toml_is_checked_against_the_schemas() {
-    let schema = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='a' type='xs:date' maxOccurs='2'/><xs:element name='b' type='xs:date'/></xs:sequence></xs:complexType></xs:element>";
+    let schema = "<xs:element name='R'><xs:complexType><xs:sequence>\
+         <xs:element name='a' type='xs:date' maxOccurs='2'/><xs:element name='b' type='xs:date'/></xs:sequence>\
+         </xs:complexType></xs:element>";
     for (rows, good) in [
         ("subject = [{ path = 'b' }]", true),
         ("subject = [{ path = 'c' }]", false),
@@ -217,7 +228,8 @@ fn rules_have_their_codes_and_their_twins() {
         assert!(document.contains(from), "{from}");
         assert_eq!(code(&schemas, &document.replace(from, to)), fault, "{from} {to}");
     }
-    let declarations = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='b' type='xs:date'/><xs:element name='e' type='xs:date' minOccurs='0'/></xs:sequence></xs:complexType></xs:element>";
+    let declarations = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='b' type='xs:date'/>\
+         <xs:element name='e' type='xs:date' minOccurs='0'/></xs:sequence></xs:complexType></xs:element>";
     let schemas = compile(declarations, "rule = [{ kind = 'marriage', begins = 'b', ends = 'e' }]").expect("a schema");
     for (inside, fault) in [
         ("<b>2020-01-02</b>", None),
@@ -267,7 +279,12 @@ fn one_validator_reads_one_document_after_another() {
 
 #[test]
 fn texts_in_pieces_are_one_value() {
-    let schemas = compile("<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'><xs:pattern value='a&amp;b'/></xs:restriction></xs:simpleType></xs:element>", "").expect("a schema");
+    let schemas = compile(
+        "<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'>\
+         <xs:pattern value='a&amp;b'/></xs:restriction></xs:simpleType></xs:element>",
+        "",
+    )
+    .expect("a schema");
     assert_eq!(code(&schemas, "<R xmlns='urn:t'> a&amp;&#98;\n</R>"), None);
     assert_eq!(code(&schemas, "<R xmlns='urn:t'>a&amp; b</R>"), Some(FaultCode::DocSchema));
 }
@@ -281,7 +298,8 @@ fn limits_hold_at_their_edge() {
         assert_eq!(code(&text, &format!("<R xmlns='urn:t'>{}</R>", "x".repeat(len))), fault);
     }
     let rule = "rule = [{ kind = 'once-per-role', paths = ['a'] }]\nsubject = [{ path = 'a' }]";
-    let many = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='a' type='xs:int' maxOccurs='unbounded'/></xs:sequence></xs:complexType></xs:element>";
+    let many = "<xs:element name='R'><xs:complexType><xs:sequence>\
+         <xs:element name='a' type='xs:int' maxOccurs='unbounded'/></xs:sequence></xs:complexType></xs:element>";
     let many = compile(many, rule).expect("a schema");
     let document =
         |count: usize| format!("<R xmlns='urn:t'>{}</R>", (0..count).map(|i| format!("<a>{i}</a>")).collect::<String>());
@@ -291,7 +309,12 @@ fn limits_hold_at_their_edge() {
 
 #[test]
 fn lists_and_unions_are_checked_item_by_item() {
-    let declarations = "<xs:element name='R'><xs:complexType><xs:simpleContent><xs:extension base='u:L'><xs:attribute name='u' type='u:U'/></xs:extension></xs:simpleContent></xs:complexType></xs:element>\n<xs:simpleType name='L'><xs:restriction><xs:simpleType><xs:list itemType='xs:byte'/></xs:simpleType><xs:maxLength value='3'/></xs:restriction></xs:simpleType>\n<xs:simpleType name='U'><xs:union memberTypes='xs:byte xs:date'><xs:simpleType><xs:restriction base='xs:token'><xs:enumeration value='none'/></xs:restriction></xs:simpleType></xs:union></xs:simpleType>";
+    let declarations = "<xs:element name='R'><xs:complexType><xs:simpleContent><xs:extension base='u:L'>\
+         <xs:attribute name='u' type='u:U'/></xs:extension></xs:simpleContent></xs:complexType>\
+         </xs:element>\n<xs:simpleType name='L'><xs:restriction><xs:simpleType><xs:list itemType='xs:byte'/>\
+         </xs:simpleType><xs:maxLength value='3'/></xs:restriction></xs:simpleType>\n<xs:simpleType name='U'>\
+         <xs:union memberTypes='xs:byte xs:date'><xs:simpleType><xs:restriction base='xs:token'>\
+         <xs:enumeration value='none'/></xs:restriction></xs:simpleType></xs:union></xs:simpleType>";
     let schemas = compile(declarations, "").expect("a schema");
     for (document, good) in [
         ("<R xmlns='urn:t'>1 2\n 3</R>", true),
@@ -309,7 +332,8 @@ fn lists_and_unions_are_checked_item_by_item() {
 
 #[test]
 fn a_list_of_values_keeps_to_the_facets_around_it() {
-    let values = "<xs:simpleType name='V'><xs:restriction base='xs:token'><xs:enumeration value='a'/><xs:enumeration value='bb'/></xs:restriction></xs:simpleType>";
+    let values = "<xs:simpleType name='V'><xs:restriction base='xs:token'><xs:enumeration value='a'/>\
+         <xs:enumeration value='bb'/></xs:restriction></xs:simpleType>";
     let root = |facets: &str| {
         format!(
             "<xs:element name='R'><xs:simpleType><xs:restriction base='u:V'>{facets}</xs:restriction></xs:simpleType></xs:element>{values}"
@@ -347,7 +371,8 @@ fn a_type_that_extends_an_identifier_is_one() {
 #[test]
 fn a_simple_root_may_be_a_document() {
     let schemas = compile(
-        "<!-- a comment -->\n<xs:element name='R' type='xs:date'/>\n<xs:annotation><xs:documentation>Text.</xs:documentation></xs:annotation>",
+        "<!-- a comment -->\n<xs:element name='R' type='xs:date'/>\n<xs:annotation>\
+             <xs:documentation>Text.</xs:documentation></xs:annotation>",
         "",
     );
     assert_eq!(code(&schemas.expect("a schema"), "<R xmlns='urn:t'>2026-01-01</R>"), None);
