@@ -6,7 +6,11 @@ use super::number::{Bound, Inclusive};
 use super::pattern::Pattern;
 use super::read::{Node, QName, Source, XS};
 use super::value::{Kind, Simple, White};
+use crate::limits;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The namespace of the types that all documents share; its type `Id` is the type of identifiers.
+const TYPES: &str = "urn:oncegate:types:1";
 
 /// The type of an element.
 #[derive(Debug)]
@@ -15,8 +19,8 @@ pub(super) struct Complex {
     /// One bit for each attribute that must be there.
     pub(super) required: u64,
     pub(super) content: Content,
-    /// The name, if it is a type declared at the top of a file.
-    pub(super) name: Option<QName>,
+    /// Whether it is the type of identifiers or extends it: values are then parsed, and check digits verified.
+    pub(super) identifier: bool,
 }
 
 /// What stands between the tags.
@@ -147,7 +151,7 @@ impl<'s, 't> Compiler<'s, 't> {
             return Ok(self.push_simple(simple, Some(name.clone())));
         };
         check_visible(source, node, name)?;
-        if !self.open.insert(name.clone()) {
+        if !self.begin(source, node, name)? {
             return source.fail(node, "a type that contains itself: the depth of a document would have no bound");
         }
         let made = self.complex(home, found, Some(name.clone()))?;
@@ -156,8 +160,17 @@ impl<'s, 't> Compiler<'s, 't> {
         Ok(made)
     }
 
+    /// Notes a type as under construction; false if it already is. Types that refer to types are compiled by recursion,
+    /// which must not exhaust the stack.
+    fn begin(&mut self, source: &Source<'_>, node: &Node, name: &QName) -> Result<bool, SchemaError> {
+        if self.open.len() >= limits::DEPTH_MAX {
+            return source.fail(node, "types that refer to one another too deeply");
+        }
+        Ok(self.open.insert(name.clone()))
+    }
+
     fn push_simple(&mut self, simple: Simple, name: Option<QName>) -> usize {
-        let made = self.push(Complex { attributes: Vec::new(), required: 0, content: Content::Text(simple), name: name.clone() });
+        let made = self.push(Complex { attributes: Vec::new(), required: 0, content: Content::Text(simple), identifier: false });
         self.named.extend(name.map(|name| (name, made)));
         made
     }
@@ -170,6 +183,7 @@ impl<'s, 't> Compiler<'s, 't> {
     fn complex(&mut self, source: &'s Source<'t>, node: &'s Node, name: Option<QName>) -> Result<usize, SchemaError> {
         source.only(node, if name.is_some() { &["name"] } else { &[] })?;
         let (mut attributes, mut content) = (Vec::new(), Content::Empty);
+        let mut identifier = name.as_ref().is_some_and(|name| *name.uri == *TYPES && *name.local == *"Id");
         for (at, child) in node.children.iter().enumerate() {
             match &*child.local {
                 "attribute" => attributes.push(self.attribute(source, child)?),
@@ -179,16 +193,19 @@ impl<'s, 't> Compiler<'s, 't> {
                     content = if model.positions.is_empty() { Content::Empty } else { Content::Elements(model) };
                 }
                 "simpleContent" if at == 0 && node.children.len() == 1 => {
-                    (attributes, content) = self.simple_content(source, child)?;
+                    let extended;
+                    (attributes, content, extended) = self.simple_content(source, child)?;
+                    identifier |= extended;
                 }
                 _ => return source.refuse(child, node),
             }
         }
         let required = required_bits(source, node, &attributes)?;
-        Ok(self.push(Complex { attributes, required, content, name }))
+        Ok(self.push(Complex { attributes, required, content, identifier }))
     }
 
-    fn simple_content(&mut self, source: &'s Source<'t>, node: &'s Node) -> Result<(Vec<Attribute>, Content), SchemaError> {
+    /// The attributes and content of a type that extends text, and whether the text is an identifier.
+    fn simple_content(&mut self, source: &'s Source<'t>, node: &'s Node) -> Result<(Vec<Attribute>, Content, bool), SchemaError> {
         source.only(node, &[])?;
         let [extension] = node.children.as_slice() else { return source.fail(node, "xs:simpleContent without one xs:extension") };
         if *extension.local != *"extension" {
@@ -198,8 +215,10 @@ impl<'s, 't> Compiler<'s, 't> {
         source.required(extension, "base")?;
         let base = extension.names("base").next().ok_or_else(|| source.error(extension.at, "a base without a name"))?;
         let base = self.named_type(source, extension, base)?;
-        let (mut attributes, simple) = match self.types.complexes.get(base) {
-            Some(Complex { attributes, content: Content::Text(simple), .. }) => (attributes.clone(), simple.clone()),
+        let (mut attributes, simple, identifier) = match self.types.complexes.get(base) {
+            Some(Complex { attributes, content: Content::Text(simple), identifier, .. }) => {
+                (attributes.clone(), simple.clone(), *identifier)
+            }
             _ => return source.fail(extension, "a base that is not of text"),
         };
         for child in &extension.children {
@@ -208,7 +227,7 @@ impl<'s, 't> Compiler<'s, 't> {
             }
             attributes.push(self.attribute(source, child)?);
         }
-        Ok((attributes, Content::Text(simple)))
+        Ok((attributes, Content::Text(simple), identifier))
     }
 
     fn attribute(&mut self, source: &'s Source<'t>, node: &'s Node) -> Result<Attribute, SchemaError> {
@@ -274,7 +293,7 @@ impl<'s, 't> Compiler<'s, 't> {
         if *found.local != *"simpleType" {
             return source.fail(node, format!("the type {}, which is not simple", name.local));
         }
-        if !self.open.insert(name.clone()) {
+        if !self.begin(source, node, name)? {
             return source.fail(node, "a type derived from itself");
         }
         let made = self.simple(home, found)?;
@@ -311,7 +330,8 @@ impl<'s, 't> Compiler<'s, 't> {
 
     /// The types that an attribute names, then those written inside.
     fn members(&mut self, source: &'s Source<'t>, node: &'s Node, attribute: &'s str) -> Result<Vec<Simple>, SchemaError> {
-        let mut members = node.names(attribute).map(|name| self.named_simple(source, node, name)).collect::<Result<Vec<_>, _>>()?;
+        let mut members =
+            node.names(attribute).map(|name| self.named_simple(source, node, name)).collect::<Result<Vec<_>, _>>()?;
         for child in &node.children {
             if *child.local != *"simpleType" {
                 return source.refuse(child, node);
@@ -341,20 +361,28 @@ impl<'s, 't> Compiler<'s, 't> {
             restrict(source, node, &mut base, facet)?;
         }
         base.bounds.settle();
-        let all = |name: &str| facets.iter().filter(|facet| *facet.local == *name).filter_map(|facet| facet.attribute("value")).collect();
+        let all = |name: &str| {
+            facets.iter().filter(|facet| *facet.local == *name).filter_map(|facet| facet.attribute("value")).collect()
+        };
         let patterns: Vec<&str> = all("pattern");
-        if !patterns.is_empty() {
+        if matches!(base.kind, Kind::Date) && base.patterns.is_empty() && patterns == [PLAIN_DAY] {
+            base.kind = Kind::PlainDay;
+        } else if !patterns.is_empty() {
             base.patterns.push(Pattern::compile(&patterns).map_err(|what| source.error(node.at, what))?);
         }
-        let values: Vec<&str> = all("enumeration");
-        if values.is_empty() { Ok(base) } else { enumerate(source, node, base, &values) }
+        enumerate(source, node, base, &all("enumeration"))
     }
 }
 
 /// A name of another namespace must be imported by the file that uses it.
 fn check_visible(source: &Source<'_>, node: &Node, name: &QName) -> Result<(), SchemaError> {
-    let imported = || source.root.children.iter().any(|child| *child.local == *"import" && child.attribute("namespace") == Some(&*name.uri));
-    if *name.uri == *source.target || imported() { Ok(()) } else { source.fail(node, format!("the type {}, whose namespace is not imported", name.local)) }
+    let imported =
+        || source.root.children.iter().any(|child| *child.local == *"import" && child.attribute("namespace") == Some(&*name.uri));
+    if *name.uri == *source.target || imported() {
+        Ok(())
+    } else {
+        source.fail(node, format!("the type {}, whose namespace is not imported", name.local))
+    }
 }
 
 fn required_bits(source: &Source<'_>, node: &Node, attributes: &[Attribute]) -> Result<u64, SchemaError> {
@@ -401,28 +429,51 @@ fn restrict(source: &Source<'_>, parent: &Node, base: &mut Simple, facet: &Node)
     match &*facet.local {
         "pattern" => {}
         "enumeration" if matches!(base.kind, Kind::Text | Kind::Name | Kind::Uri) => {}
-        "length" if has_length => (base.length_min, base.length_max) = (count()?.max(base.length_min), count()?.min(base.length_max)),
+        "length" if has_length => {
+            (base.length_min, base.length_max) = (count()?.max(base.length_min), count()?.min(base.length_max))
+        }
         "minLength" if has_length => base.length_min = count()?.max(base.length_min),
         "maxLength" if has_length => base.length_max = count()?.min(base.length_max),
         "minInclusive" => base.bounds.low.push(bound(Inclusive::Yes)?),
         "minExclusive" => base.bounds.low.push(bound(Inclusive::No)?),
         "maxInclusive" => base.bounds.high.push(bound(Inclusive::Yes)?),
         "maxExclusive" => base.bounds.high.push(bound(Inclusive::No)?),
-        "totalDigits" if is_number => base.bounds.total_digits = Some(count()?.min(base.bounds.total_digits.unwrap_or(usize::MAX))),
-        "fractionDigits" if is_number => base.bounds.fraction_digits = Some(count()?.min(base.bounds.fraction_digits.unwrap_or(usize::MAX))),
+        "totalDigits" if is_number => {
+            base.bounds.total_digits = Some(count()?.min(base.bounds.total_digits.unwrap_or(usize::MAX)))
+        }
+        "fractionDigits" if is_number => {
+            base.bounds.fraction_digits = Some(count()?.min(base.bounds.fraction_digits.unwrap_or(usize::MAX)))
+        }
         "enumeration" | "length" | "minLength" | "maxLength" | "totalDigits" | "fractionDigits" => return Err(wrong()),
         _ => return source.refuse(facet, parent),
     }
     Ok(())
 }
 
-/// The values allowed must themselves be values of the type, which is then decided by the list alone.
-fn enumerate(source: &Source<'_>, node: &Node, base: Simple, values: &[&str]) -> Result<Simple, SchemaError> {
-    let mut allowed = Vec::new();
+/// Settles the list of allowed values. A value is then decided by the list alone, so it holds only what all other facets
+/// and the list of the base let through.
+fn enumerate(source: &Source<'_>, node: &Node, mut base: Simple, values: &[&str]) -> Result<Simple, SchemaError> {
+    let inherited = base.enumeration.take();
+    let mut scratch = String::new();
+    if values.is_empty() {
+        base.enumeration = inherited.map(|mut known| {
+            known.retain(|value| base.check(value, &mut scratch).is_ok());
+            known
+        });
+        return Ok(base);
+    }
+    let mut allowed: Vec<Box<str>> = Vec::new();
     for value in values {
-        let mut scratch = String::new();
-        let value = base.check(value, &mut scratch).map_err(|what| source.error(node.at, format!("an enumeration with a value that is {what}")))?;
+        let value = base.check(value, &mut scratch);
+        let value = value.map_err(|what| source.error(node.at, format!("an enumeration with a value that is {what}")))?;
+        if inherited.as_ref().is_some_and(|known| !known.iter().any(|known| **known == *value)) {
+            return source.fail(node, "an enumeration with a value that the base does not allow");
+        }
         allowed.push(value.into());
     }
-    Ok(Simple { enumeration: Some(allowed), ..base })
+    base.enumeration = Some(allowed);
+    Ok(base)
 }
+
+/// The pattern of days that need no automaton, since reading a day means the same.
+const PLAIN_DAY: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";

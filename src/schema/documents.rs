@@ -8,9 +8,6 @@ use crate::ids::Code;
 use crate::limits;
 use serde::Deserialize;
 
-/// The type of identifiers: their values are parsed, and their check digits verified.
-const TYPES: &str = "urn:oncegate:types:1";
-
 /// A document type.
 #[derive(Debug)]
 pub struct DocumentType {
@@ -76,6 +73,14 @@ pub(super) struct Watch {
     pub(super) identifier: bool,
     pub(super) compared: bool,
     pub(super) part: Option<Part>,
+}
+
+impl Watch {
+    /// Whether the value is only checked.
+    #[inline]
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.identifier && !self.compared && self.part.is_none()
+    }
 }
 
 /// What an element tells about a document or a person.
@@ -160,7 +165,10 @@ pub(super) fn read(text: &str, sources: &[Source<'_>], types: &Types) -> Result<
 }
 
 fn document(row: Row, sources: &[Source<'_>], types: &Types) -> Result<DocumentType, String> {
-    let source = sources.iter().find(|source| source.file == row.file).ok_or_else(|| format!("the file {}, which is not in the set", row.file))?;
+    let source = sources
+        .iter()
+        .find(|source| source.file == row.file)
+        .ok_or_else(|| format!("the file {}, which is not in the set", row.file))?;
     let root = QName { uri: source.target.clone(), local: row.root.as_str().into() };
     let complex = types.roots.get(&root).ok_or_else(|| format!("the root {}, which {} does not declare", row.root, row.file))?;
     let code = |text: &str| Code::parse(text).ok_or_else(|| format!("{text}, which is not a code"));
@@ -207,7 +215,8 @@ fn unfold(types: &Types, root: usize) -> Result<Vec<PathNode>, String> {
         if let Content::Elements(model) = &found.content {
             for position in &model.positions {
                 let particle = &position.particle;
-                let path = if path.is_empty() { particle.name.local.to_string() } else { format!("{path}/{}", particle.name.local) };
+                let path =
+                    if path.is_empty() { particle.name.local.to_string() } else { format!("{path}/{}", particle.name.local) };
                 let occurs = match outer {
                     _ if position.repeats() => Occurs::Repeatedly,
                     Occurs::Once => Occurs::Once,
@@ -219,7 +228,7 @@ fn unfold(types: &Types, root: usize) -> Result<Vec<PathNode>, String> {
         if nodes.len() > limits::SCHEMA_PATHS_MAX {
             return Err("a document with too many paths".to_owned());
         }
-        let is_id = found.name.as_ref().is_some_and(|name| *name.uri == *TYPES && *name.local == *"Id");
+        let is_id = found.identifier;
         if let Some(parent) = nodes.get_mut(at) {
             (parent.first_child, parent.watch.identifier) = (first_child, is_id);
         }
@@ -271,7 +280,11 @@ fn compared_before(path: &str, node: usize, nodes: &mut [PathNode]) -> Result<us
     let at = compared(path, nodes)?;
     let parent = |at: usize| nodes.get(at).map(|node| node.path.rsplit_once('/').map_or("", |(parent, _)| parent));
     let once = nodes.get(at).is_some_and(|node| !node.optional && node.occurs != Occurs::Repeatedly);
-    if once && at < node && parent(at) == parent(node) { Ok(at) } else { Err(format!("only_if on {path}, which does not stand before the person once")) }
+    if once && at < node && parent(at) == parent(node) {
+        Ok(at)
+    } else {
+        Err(format!("only_if on {path}, which does not stand before the person once"))
+    }
 }
 
 fn rule(row: &RuleRow, nodes: &mut [PathNode]) -> Result<Rule, String> {

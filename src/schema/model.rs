@@ -132,7 +132,7 @@ impl Model {
         match tree {
             Tree::Element(particle) => self.element(particle, optional),
             Tree::Sequence(items, repeat) => {
-                let inner = optional.or(repeat.optional);
+                let inner = optional.or(repeat);
                 let start = self.positions.len();
                 let mut whole = Part { first: Vec::new(), last: Vec::new(), empty: true };
                 for item in items {
@@ -191,7 +191,8 @@ impl Model {
         let ambiguous = |name: &QName| format!("an ambiguous content model: {} could be either of two particles", name.local);
         let clash = |group: &[usize]| {
             let names: Vec<&QName> = group.iter().filter_map(|at| self.positions.get(*at)).map(|p| &p.particle.name).collect();
-            let twice = names.iter().enumerate().find(|(at, name)| names.iter().skip(at.saturating_add(1)).any(|other| other == *name));
+            let twice =
+                names.iter().enumerate().find(|(at, name)| names.iter().skip(at.saturating_add(1)).any(|other| other == *name));
             twice.map(|(_, name)| ambiguous(name))
         };
         if let Some(what) = clash(&self.first) {
@@ -204,7 +205,9 @@ impl Model {
             if let Some(what) = clash(&followers) {
                 return Err(what);
             }
-            let same = |other: &&Position| other.particle.name == position.particle.name && other.particle.complex != position.particle.complex;
+            let same = |other: &&Position| {
+                other.particle.name == position.particle.name && other.particle.complex != position.particle.complex
+            };
             if let Some(other) = self.positions.iter().find(same) {
                 return Err(format!("the element {} with two types in one content model", other.particle.name.local));
             }
@@ -234,8 +237,8 @@ enum Optional {
 }
 
 impl Optional {
-    fn or(self, optional: bool) -> Self {
-        if optional { Self::Yes } else { self }
+    fn or(self, group: Repeat) -> Self {
+        if group.optional { Self::Yes } else { self }
     }
 }
 
@@ -261,9 +264,16 @@ mod tests {
         let choice = Tree::Choice(vec![element("b", 1, 1), element("c", 1, 1)], ONCE);
         let tree = Tree::Sequence(vec![element("a", 0, 1), choice, element("d", 2, 3)], ONCE);
         let model = Model::compile(tree).expect("a model");
-        for (names, good) in
-            [("abdd", true), ("cddd", true), ("abd", false), ("bdddd", false), ("abcdd", false), ("", false), ("dd", false), ("abddx", false)]
-        {
+        for (names, good) in [
+            ("abdd", true),
+            ("cddd", true),
+            ("abd", false),
+            ("bdddd", false),
+            ("abcdd", false),
+            ("", false),
+            ("dd", false),
+            ("abddx", false),
+        ] {
             assert_eq!(accepts(&model, names), good, "{names}");
         }
         let optional: Vec<bool> = model.positions.iter().map(|position| position.particle.optional).collect();

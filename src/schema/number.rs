@@ -24,6 +24,8 @@ pub(super) struct Bounds {
     pub(super) high: Vec<Bound>,
     pub(super) total_digits: Option<usize>,
     pub(super) fraction_digits: Option<usize>,
+    /// Whether a sign is refused, even before zero (part 2, section 3.3.21.1).
+    signless: bool,
     /// The lowest and highest value that is accepted, where the facets come down to that; most do.
     quick: Option<(i64, i64)>,
 }
@@ -104,7 +106,7 @@ impl Bounds {
             "unsignedByte" => (Some("0"), Some("255")),
             _ => return None,
         };
-        let mut bounds = Self::default();
+        let mut bounds = Self { signless: name.starts_with("unsigned"), ..Self::default() };
         bounds.low.extend(low.and_then(|text| Bound::parse(text, Inclusive::Yes)));
         bounds.high.extend(high.and_then(|text| Bound::parse(text, Inclusive::Yes)));
         bounds.settle();
@@ -113,14 +115,19 @@ impl Bounds {
 
     /// Works out the quick bounds; to be called when the facets are complete.
     pub(super) fn settle(&mut self) {
-        let low = self.low.iter().map(|bound| bound.nearest(1)).try_fold(i64::MIN, |low, bound| bound.map(|bound| low.max(bound)));
-        let high = self.high.iter().map(|bound| bound.nearest(-1)).try_fold(i64::MAX, |high, bound| bound.map(|bound| high.min(bound)));
+        let low =
+            self.low.iter().map(|bound| bound.nearest(1)).try_fold(i64::MIN, |low, bound| bound.map(|bound| low.max(bound)));
+        let high =
+            self.high.iter().map(|bound| bound.nearest(-1)).try_fold(i64::MAX, |high, bound| bound.map(|bound| high.min(bound)));
         self.quick = if self.total_digits.is_none() { low.zip(high) } else { None };
     }
 
     /// Checks an integer; the long way only where the short one cannot tell.
     pub(super) fn check_integer(&self, text: &str) -> Result<(), &'static str> {
         const NOT: &str = "not an integer";
+        if self.signless && text.starts_with(['+', '-']) {
+            return Err(NOT);
+        }
         if let Some((low, high)) = self.quick
             && let Some(value) = short_integer(text)
         {
@@ -155,7 +162,9 @@ impl Bounds {
             return Err("too large");
         }
         let digits = number.whole.len().saturating_add(number.fraction.len());
-        if self.total_digits.is_some_and(|most| digits > most) || self.fraction_digits.is_some_and(|most| number.fraction.len() > most) {
+        if self.total_digits.is_some_and(|most| digits > most)
+            || self.fraction_digits.is_some_and(|most| number.fraction.len() > most)
+        {
             return Err("too many digits");
         }
         Ok(())
@@ -190,7 +199,17 @@ mod tests {
     #[test]
     fn numbers_are_compared_by_value() {
         let order = [
-            "-100000000000000000000", "-2.5", "-2.49", "-0.1", "0", "0.09", "0.1", "1", "1.000000000000000000001", "9", "10",
+            "-100000000000000000000",
+            "-2.5",
+            "-2.49",
+            "-0.1",
+            "0",
+            "0.09",
+            "0.1",
+            "1",
+            "1.000000000000000000001",
+            "9",
+            "10",
             "99999999999999999999.9",
         ];
         for (left_at, left) in order.iter().enumerate() {

@@ -252,8 +252,34 @@ mod tests {
     #[test]
     fn what_is_not_translated_is_refused() {
         for pattern in [
-            "(", ")", "a)", "[", "[]", "[a-z-[aeiou]]", "[a-c-e]", "[c-a]", r"\w", r"\i", r"\c", r"\b", r"\1", r"\p{IsCyrillic}", r"\P{L}",
-            "a{", "a{x}", "a{,2}", "*", "+a", "a**", "(?i)a", "a{2}{3}", r"\", "{", "a]", "a{2,1}", "[[:alpha:]]",
+            "(",
+            ")",
+            "a)",
+            "[",
+            "[]",
+            "[a-z-[aeiou]]",
+            "[a-c-e]",
+            "[c-a]",
+            r"\w",
+            r"\i",
+            r"\c",
+            r"\b",
+            r"\1",
+            r"\p{IsCyrillic}",
+            r"\P{L}",
+            "a{",
+            "a{x}",
+            "a{,2}",
+            "*",
+            "+a",
+            "a**",
+            "(?i)a",
+            "a{2}{3}",
+            r"\",
+            "{",
+            "a]",
+            "a{2,1}",
+            "[[:alpha:]]",
         ] {
             assert!(Pattern::compile(&[pattern]).is_err(), "{pattern}");
         }

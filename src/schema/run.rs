@@ -6,6 +6,7 @@ use super::documents::{DocumentType, Part, PathNode};
 use super::facts::{Facts, Gathered, gather};
 use super::model::{Cursor, Model};
 use super::rules::{self, Watched};
+use super::value::is_blank;
 use crate::fault::{Code, Fault};
 use crate::ids::{Identifier, Uuid};
 use crate::limits;
@@ -162,6 +163,10 @@ impl<'s> Validator<'s> {
         }
         self.text.clear();
         self.frames.push(Frame { node, place, complex, cursor: Cursor::default() });
+        if node.watch.identifier {
+            // An identifier whose type lost its scheme must not be taken for one of the scheme before.
+            self.scheme.clear();
+        }
         if element.attributes().len() > 0 || complex.required != 0 {
             self.attributes(complex, element)?;
         }
@@ -173,6 +178,7 @@ impl<'s> Validator<'s> {
 
     fn attributes(&mut self, complex: &'s Complex, element: &Start<'_>) -> Result<(), Fault> {
         let mut seen = 0_u64;
+        let identifier = self.frames.last().is_some_and(|frame| frame.node.watch.identifier);
         for attribute in element.attributes() {
             let same = |known: &super::compile::Attribute| *known.local == *attribute.local;
             let found = if attribute.uri.is_empty() { complex.attributes.iter().position(same) } else { None };
@@ -182,8 +188,7 @@ impl<'s> Validator<'s> {
             seen |= u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(0);
             let mut scratch = std::mem::take(&mut self.scratch);
             let checked = declared.simple.check(attribute.value, &mut scratch).map(|value| {
-                // Only identifiers have it: no other type of the set keeps an attribute.
-                if *declared.local == *"scheme" {
+                if identifier && *declared.local == *"scheme" {
                     self.scheme.clear();
                     self.scheme.push_str(value);
                 }
@@ -208,6 +213,10 @@ impl<'s> Validator<'s> {
             Content::Empty => Ok(()),
             Content::Elements(model) if model.may_end(frame.cursor) => Ok(()),
             Content::Elements(model) => Err(self.wrong(&format!("ends too early; {}", expected(model, frame.cursor)))),
+            Content::Text(simple) if frame.node.watch.is_nothing() => {
+                let checked = simple.check(&self.text, &mut self.scratch).map(|_| ());
+                checked.map_err(|what| self.wrong(what))
+            }
             Content::Text(simple) => {
                 let mut scratch = std::mem::take(&mut self.scratch);
                 let text = std::mem::take(&mut self.text);
@@ -281,9 +290,4 @@ impl<'s> Validator<'s> {
 fn expected(model: &Model, cursor: Cursor) -> String {
     let names: Vec<&str> = model.expected(cursor).take(8).collect();
     if names.is_empty() { "expected the end of the element".to_owned() } else { format!("expected {}", names.join(" or ")) }
-}
-
-#[inline]
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }

@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Decimal,
     Integer,
     Date,
+    /// A date whose only pattern leaves neither sign, zone nor longer years: what [`Day::parse`] reads.
+    PlainDay,
     DateTime,
     Year,
     YearMonth,
@@ -79,12 +81,25 @@ impl Simple {
     /// Checks a value; returns it as its white space is to be read.
     #[inline]
     pub(super) fn check<'t>(&self, raw: &'t str, scratch: &'t mut String) -> Result<&'t str, &'static str> {
+        if self.fits_plainly(raw) {
+            return Ok(raw);
+        }
         if let Kind::Union(members) = &self.kind {
             let fits = members.iter().find(|member| member.check(raw, &mut String::new()).is_ok());
             return fits.ok_or("not of any of the forms allowed").map(|member| normalise(member.white, raw, scratch));
         }
         let value = normalise(self.white, raw, scratch);
         self.check_normal(value).map(|()| value)
+    }
+
+    /// A quick yes for what most values are: one of those listed, a plain day, a short text without a space to collapse.
+    #[inline]
+    fn fits_plainly(&self, raw: &str) -> bool {
+        match (&self.kind, &self.enumeration) {
+            (_, Some(allowed)) => allowed.iter().any(|known| **known == *raw),
+            (Kind::PlainDay, None) => self.patterns.is_empty() && Day::parse(raw).is_some(),
+            _ => false,
+        }
     }
 
     fn check_normal(&self, value: &str) -> Result<(), &'static str> {
@@ -110,6 +125,7 @@ impl Simple {
             Kind::Decimal => self.bounds.check(&Number::parse(value).ok_or("not a decimal number")?),
             Kind::Integer => self.bounds.check_integer(value),
             Kind::Date => good(is_date(value), "not a day"),
+            Kind::PlainDay => good(Day::parse(value).is_some(), "not a day"),
             Kind::DateTime => good(is_date_time(value), "not an instant"),
             Kind::Year => good(year_end(value).and_then(zone) == Some(""), "not a year"),
             Kind::YearMonth => good(month_end(value).and_then(|(_, rest)| zone(rest)) == Some(""), "not a month of a year"),
@@ -171,14 +187,45 @@ fn is_other_space(byte: u8) -> bool {
 }
 
 fn is_collapsed(raw: &str) -> bool {
+    let (words, rest) = raw.as_bytes().as_chunks::<8>();
     let mut previous = b' ';
-    for byte in raw.bytes() {
-        if byte <= b' ' && (byte != b' ' || previous == b' ') {
-            return false;
+    for word in words {
+        if holds_space(*word) {
+            if !is_collapsed_after(&mut previous, word) {
+                return false;
+            }
+        } else {
+            previous = 0;
         }
-        previous = byte;
     }
-    previous != b' ' || raw.is_empty()
+    is_collapsed_after(&mut previous, rest) && (previous != b' ' || raw.is_empty())
+}
+
+#[inline]
+fn is_collapsed_after(previous: &mut u8, bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| {
+        let good = *byte > b' ' || (*byte == b' ' && *previous != b' ');
+        *previous = *byte;
+        good
+    })
+}
+
+/// Whether any of eight octets is a space or below: borrows from the top bit of each octet, all eight at once.
+#[inline]
+fn holds_space(word: [u8; 8]) -> bool {
+    let word = u64::from_ne_bytes(word);
+    word.wrapping_sub(0x2121_2121_2121_2121) & !word & 0x8080_8080_8080_8080 != 0
+}
+
+/// Whether there is nothing but white space. The reader lets no other character below the space through.
+#[inline]
+pub(super) fn is_blank(text: &str) -> bool {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let blank = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        (word.wrapping_add(0x5f5f_5f5f_5f5f_5f5f) | word) & 0x8080_8080_8080_8080 == 0
+    };
+    words.iter().all(blank) && rest.iter().all(|byte| *byte <= b' ')
 }
 
 /// Namespaces in XML 1.0, production 4, over the characters of XML 1.0 (fifth edition), productions 4 and 4a.
@@ -189,9 +236,8 @@ fn is_ncname(value: &str) -> bool {
             | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
             | '\u{10000}'..='\u{EFFFF}')
     };
-    let follows = |c: char| {
-        starts(c) || matches!(c, '0'..='9' | '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
-    };
+    let follows =
+        |c: char| starts(c) || matches!(c, '0'..='9' | '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}');
     value.chars().next().is_some_and(starts) && value.chars().all(follows)
 }
 
@@ -256,12 +302,14 @@ fn is_date_time(value: &str) -> bool {
     (hour < 24 || midnight) && zone(rest) == Some("")
 }
 
-/// What follows the year: a sign, four digits or more, no leading zero beyond four, no year 0.
+/// What follows the year: a sign, 4 to 18 digits, no leading zero beyond four, no year 0.
 fn year_end(value: &str) -> Option<&str> {
     let unsigned = value.strip_prefix('-').unwrap_or(value);
     let rest = unsigned.trim_start_matches(|c: char| c.is_ascii_digit());
     let digits = unsigned.strip_suffix(rest)?;
-    let good = digits.len() >= 4 && !(digits.len() > 4 && digits.starts_with('0')) && digits.bytes().any(|digit| digit != b'0');
+    let good = (4..=18).contains(&digits.len())
+        && !(digits.len() > 4 && digits.starts_with('0'))
+        && digits.bytes().any(|digit| digit != b'0');
     good.then_some(rest)
 }
 
@@ -315,14 +363,37 @@ mod tests {
             ("integer", &["-0", "+7", "00012", " 5 "], &["", "+", "1.0", "1e3", "- 1", "１"]),
             ("decimal", &["1.50", "-.5", "+0", "123456789012345678901234567890.1"], &[".", "", "1,5", "1e3", "--1", "INF"]),
             ("byte", &["127", "-128"], &["128", "-129"]),
-            ("unsignedLong", &["18446744073709551615", "0", "-0"], &["18446744073709551616", "-1"]),
+            ("unsignedLong", &["18446744073709551615", "0"], &["18446744073709551616", "-1", "-0", "+1"]),
             ("long", &["-9223372036854775808", "+0009223372036854775807"], &["9223372036854775808"]),
             ("positiveInteger", &["1"], &["0"]),
             ("negativeInteger", &["-1"], &["0", "-0"]),
-            ("date", &["2024-02-29", "2023-01-01Z", "2023-01-01+14:00", "-0004-02-29", "12024-02-29"], &["2023-02-29", "0000-01-01",
-                "2023-1-1", "2023-01-01+14:01", "02023-01-01", "2023-13-01", "2023-01-00", "12023-02-29", "2023-01-01z"]),
-            ("dateTime", &["2024-02-29T24:00:00", "2024-01-01T00:00:59.999999999Z"], &["2024-02-29T24:00:01", "2024-01-01T00:00:60Z",
-                "2024-01-01 00:00:00", "2024-01-01T00:00:00.Z", "2024-01-01T25:00:00", "2024-01-01T00:00"]),
+            (
+                "date",
+                &["2024-02-29", "2023-01-01Z", "2023-01-01+14:00", "-0004-02-29", "12024-02-29"],
+                &[
+                    "2023-02-29",
+                    "0000-01-01",
+                    "2023-1-1",
+                    "2023-01-01+14:01",
+                    "02023-01-01",
+                    "2023-13-01",
+                    "2023-01-00",
+                    "12023-02-29",
+                    "2023-01-01z",
+                ],
+            ),
+            (
+                "dateTime",
+                &["2024-02-29T24:00:00", "2024-01-01T00:00:59.999999999Z"],
+                &[
+                    "2024-02-29T24:00:01",
+                    "2024-01-01T00:00:60Z",
+                    "2024-01-01 00:00:00",
+                    "2024-01-01T00:00:00.Z",
+                    "2024-01-01T25:00:00",
+                    "2024-01-01T00:00",
+                ],
+            ),
             ("gYear", &["2024", "2024Z", "-0001"], &["0000", "24", "2024-01"]),
             ("gYearMonth", &["2024-12", "2024-01-05:00"], &["2024-13", "2024-00", "2024-1"]),
             ("NCName", &["a", "_1", "я.б"], &["1a", "a:b", "", "-a"]),
@@ -343,9 +414,32 @@ mod tests {
     }
 
     #[test]
+    fn eight_octets_at_a_time_are_as_good_as_one() {
+        for len in 0..24 {
+            for at in 0..=len {
+                for (space, blank, collapsed) in [
+                    (" ", true, at > 0 && at < len),
+                    ("  ", true, false),
+                    ("\n", true, false),
+                    ("!", false, true),
+                    ("я", false, true),
+                ] {
+                    let text = format!("{}{space}{}", "x".repeat(at), "x".repeat(len - at));
+                    assert_eq!(is_collapsed(&text), collapsed, "{text:?}");
+                    let text = format!("{}{space}{}", " \t\n\r".repeat(at), " ".repeat(len - at));
+                    assert_eq!(is_blank(&text), blank, "{text:?}");
+                }
+            }
+        }
+        assert!(is_collapsed("") && is_blank(""));
+    }
+
+    #[test]
     fn lengths_count_characters() {
         let line = Simple { length_min: 2, length_max: 3, ..Simple::of(White::Collapse, Kind::Text) };
-        for (value, good) in [("я", false), ("яя", true), ("яяя", true), ("яяяя", false), ("ab", true), ("abcd", false), ("a", false)] {
+        for (value, good) in
+            [("я", false), ("яя", true), ("яяя", true), ("яяяя", false), ("ab", true), ("abcd", false), ("a", false)]
+        {
             assert_eq!(line.check(value, &mut String::new()).is_ok(), good, "{value}");
         }
     }
