@@ -131,6 +131,7 @@ mod tests {
             ("<a xmlns:p='urn:a&amp;b'/>", Code::XmlNamespace),
             ("<a xmlns:p='urn:a#b#c'/>", Code::XmlNamespace),
             ("<a xmlns:p='http://a:b/'/>", Code::XmlNamespace),
+            ("<a xmlns:p='http://a:/'/>", Code::XmlNamespace),
             ("<a xmlns:p=''/>", Code::XmlNamespace),
             ("<p:a/>", Code::XmlNamespace),
             ("<a p:b='1'/>", Code::XmlNamespace),

@@ -483,7 +483,8 @@ fn is_plain_uri(uri: &str) -> bool {
         .iter()
         .all(|text| text.bytes().all(|byte| byte == b'%' || good(byte)) && text.split('%').skip(1).all(escaped));
     let host = rest.split_once("://").map_or("", |(_, after)| after.split(['/', '?']).next().unwrap_or(""));
-    characters && host.split_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+    let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    characters && host.split_once(':').is_none_or(|(_, port)| is_port(port))
 }
 
 fn check_forbidden(uri: &str, local: &str, at: usize) -> Result<(), Violation> {
