@@ -60,7 +60,7 @@ pub fn scan<V: Visitor>(octets: &[u8], profile: Profile, visitor: &mut V) -> Res
     let mut reader = Reader::new(octets, profile).map_err(ScanError::Xml)?;
     loop {
         match reader.next().map_err(ScanError::Xml)? {
-            Event::Start(start) => visitor.start(&start).map_err(ScanError::Visitor)?,
+            Event::Start(start) => visitor.start(start).map_err(ScanError::Visitor)?,
             Event::Text { text, at, .. } => visitor.text(text, at).map_err(ScanError::Visitor)?,
             Event::End { .. } => visitor.end().map_err(ScanError::Visitor)?,
             Event::Done => return Ok(()),
