@@ -6,7 +6,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The agency that asks.
@@ -135,10 +135,13 @@ pub fn said(output: &Output) -> String {
     format!("{}{} ({})", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr), output.status)
 }
 
-/// A port of the loopback that nobody listens at.
+/// A port of the loopback that nobody uses. It lies below the ports that systems give to outgoing connections, and each
+/// process begins elsewhere, so that nobody takes it before it is listened at.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("bound").port()
+    static COUNTER: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 1_000).expect("small") * 12;
+    let mut ports = std::iter::from_fn(|| Some(first + COUNTER.fetch_add(1, Ordering::Relaxed)));
+    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("there are many")
 }
 
 /// The folder of the package.

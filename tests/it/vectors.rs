@@ -12,7 +12,7 @@ const SEED: u64 = 20_261_122;
 const DOCUMENTS: usize = 4_000;
 
 /// The canonical form of the first element with this local name, or of the root; the whole document is read.
-fn canonical(octets: &[u8], apex: Option<&str>) -> Result<Vec<u8>, Violation> {
+pub fn canonical(octets: &[u8], apex: Option<&str>) -> Result<Vec<u8>, Violation> {
     let mut reader = Reader::new(octets, Profile::Message)?;
     let mut canonical = Canonical::new(octets, Vec::new());
     let mut depth = apex.is_none().then_some(0_usize);
