@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A folder with throw-away keys of the school and the clinic.
-fn keys(name: &str) -> PathBuf {
+pub fn keys(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
     let made = Command::new(root().join("tests/peers/pki.sh")).arg(&folder).args([SCHOOL, CLINIC]).output().expect("it starts");
@@ -17,7 +17,7 @@ fn keys(name: &str) -> PathBuf {
     folder
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+pub fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).expect("writable");
     path
