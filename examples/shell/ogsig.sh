@@ -25,7 +25,7 @@ element() { xmllint --nonet --exc-c14n "$1" | xpath - "$2"; }
 sign() {
     local ds=http://www.w3.org/2000/09/xmldsig# more=http://www.w3.org/2001/04/xmldsig-more#
     local exclusive=http://www.w3.org/2001/10/xml-exc-c14n# algorithm=rsa-sha256
-    openssl pkey -in "$1/$2.key" -noout -text | grep -q prime256v1 && algorithm=ecdsa-sha256
+    [[ $(openssl pkey -in "$1/$2.key" -noout -text) != *prime256v1* ]] || algorithm=ecdsa-sha256
     sed "s|^</Message>|<Signature xmlns='$ds'><SignedInfo><CanonicalizationMethod Algorithm='$exclusive'/>\
 <SignatureMethod Algorithm='$more$algorithm'/><Reference URI=''><Transforms><Transform Algorithm='${ds}enveloped-signature'/>\
 <Transform Algorithm='$exclusive'/></Transforms><DigestMethod Algorithm='http://www.w3.org/2001/04/xmlenc#sha256'/><DigestValue/>\
@@ -43,7 +43,7 @@ verify() {
     xmlsec1 --verify --trusted-pem "$1" --enabled-key-data x509 "$2" >/dev/null 2>&1 || { echo 'the signature is not valid' >&2; return 1; }
     local names
     names=$(xpath "$2" 'string(//:X509Certificate)' | tr -d ' \t\r\n' | base64 -d | openssl x509 -inform der -noout -ext subjectAltName)
-    tr -s ', ' '\n' <<<"$names" | grep -qxF "URI:urn:oncegate:agency:$(xpath "$2" 'string(/:Message/:Header/:From)')" ||
+    tr -s ', ' '\n' <<<"$names" | grep -xF "URI:urn:oncegate:agency:$(xpath "$2" 'string(/:Message/:Header/:From)')" >/dev/null ||
         { echo 'the signer is not the sender' >&2; return 1; }
 }
 
