@@ -226,7 +226,10 @@ mod tests {
         let mut seq = 0;
         for group in groups {
             for _ in 0..*group {
-                write_frame(&Frame { kind: FrameKind::Record, seq, leaf: format!("leaf {seq}").as_bytes(), private: b"p" }, &mut out);
+                write_frame(
+                    &Frame { kind: FrameKind::Record, seq, leaf: format!("leaf {seq}").as_bytes(), private: b"p" },
+                    &mut out,
+                );
                 seq += 1;
             }
             write_frame(&Frame { kind: FrameKind::Commit, seq, leaf: b"", private: b"" }, &mut out);

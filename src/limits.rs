@@ -88,6 +88,8 @@ pub const HEAD_MS: u64 = 5_000;
 pub const BODY_MS: u64 = 10_000;
 /// How long a connection may stay idle between requests.
 pub const IDLE_MS: u64 = 60_000;
+/// Deadline for a provider's answer to a question; one that takes longer answers `202` and sends it later.
+pub const ANSWER_MS: u64 = 30_000;
 /// Deadline for a provider's connection and TLS handshake.
 pub const CONNECT_MS: u64 = 3_000;
 /// Most connections at one listener.

@@ -69,7 +69,9 @@ impl Certificate {
         }
         let spki = parsed.public_key();
         let algorithm = algorithm_of(spki).ok_or(CertificateError::Key)?;
-        let time = |value: i64| u64::try_from(value).map(|s| UnixTime::from_ms(s.saturating_mul(1000))).map_err(|_| CertificateError::Validity);
+        let time = |value: i64| {
+            u64::try_from(value).map(|s| UnixTime::from_ms(s.saturating_mul(1000))).map_err(|_| CertificateError::Validity)
+        };
         Ok(Self {
             thumbprint: sha256(der),
             agency: agency_of(&parsed),
