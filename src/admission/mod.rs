@@ -9,6 +9,8 @@
 //! let forged = oncegate::admission::Authenticated { message: todo!(), digest: todo!(), sender: todo!(), octets: Vec::new() };
 //! ```
 
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod answer;
 
 pub use answer::{Answer, admit_answer};
