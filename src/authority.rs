@@ -9,8 +9,8 @@ use crate::time::{Day, UnixTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use std::net::IpAddr;
 
@@ -96,10 +96,17 @@ impl Authority {
     }
 
     /// Makes a key for an agency and issues its certificate. `hosts` are the names and addresses that it serves on.
-    pub fn issue(&self, agency: &AgencyId, purpose: Purpose, key_type: KeyType, hosts: &[String], now: UnixTime) -> Result<Issued, AuthorityError> {
+    pub fn issue(
+        &self,
+        agency: &AgencyId,
+        purpose: Purpose,
+        key_type: KeyType,
+        hosts: &[String],
+        now: UnixTime,
+    ) -> Result<Issued, AuthorityError> {
         let key = match key_type {
             KeyType::P256 => KeyPair::generate()?,
-            KeyType::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519)?,
+            KeyType::Ed25519 => ed25519_key()?,
         };
         let certificate = leaf(&agency.to_string(), Some(agency), purpose, hosts, now)?.signed_by(&key, &self.0)?;
         Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem() })
@@ -123,9 +130,20 @@ impl Authority {
 
 /// Signs the octets of a registry file; the signature is written in base64.
 pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError> {
-    let key = crate::pki::pem_blocks(key_pem, "PRIVATE KEY").first().and_then(|der| PrivateKey::from_pkcs8(der)).ok_or(AuthorityError::Key)?;
+    let key = crate::pki::pem_blocks(key_pem, "PRIVATE KEY")
+        .first()
+        .and_then(|der| PrivateKey::from_pkcs8(der))
+        .ok_or(AuthorityError::Key)?;
     let signature = key.sign(text.as_bytes()).map_err(|crate::crypto::SigningFailed| AuthorityError::Key)?;
     Ok(BASE64.encode(signature) + "\n")
+}
+
+/// A key in PKCS#8 version 1 (RFC 8410, section 7): version 2, which rcgen writes, is not read by OpenSSL 3.0 and Node.
+fn ed25519_key() -> Result<KeyPair, AuthorityError> {
+    const HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let seed = crate::crypto::random::<32>().map_err(|crate::crypto::NoRandomness| AuthorityError::Key)?;
+    let der = [HEAD.as_slice(), &seed].concat();
+    Ok(KeyPair::from_pkcs8_der_and_sign_algo(&der.as_slice().into(), &rcgen::PKCS_ED25519)?)
 }
 
 fn params(name: &str, now: UnixTime, days: i64) -> Result<CertificateParams, AuthorityError> {
@@ -140,7 +158,13 @@ fn params(name: &str, now: UnixTime, days: i64) -> Result<CertificateParams, Aut
     Ok(params)
 }
 
-fn leaf(name: &str, agency: Option<&AgencyId>, purpose: Purpose, hosts: &[String], now: UnixTime) -> Result<CertificateParams, AuthorityError> {
+fn leaf(
+    name: &str,
+    agency: Option<&AgencyId>,
+    purpose: Purpose,
+    hosts: &[String],
+    now: UnixTime,
+) -> Result<CertificateParams, AuthorityError> {
     let mut params = params(name, now, LEAF_DAYS)?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;

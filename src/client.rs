@@ -161,19 +161,27 @@ impl Client {
 
     /// Signs markup of ours as it stands.
     pub fn sign_markup(&self, markup: &str) -> Result<Vec<u8>, ClientError> {
-        sig::sign(markup.as_bytes(), self.key.as_ref(), Some(&self.certificate)).map_err(|error| ClientError::Config(error.to_string()))
+        sig::sign(markup.as_bytes(), self.key.as_ref(), Some(&self.certificate))
+            .map_err(|error| ClientError::Config(error.to_string()))
     }
 
     /// Signs a message of ours; `documents` is the markup of its payload.
     pub fn sign(&self, message: &Message, documents: &str) -> Result<Signed, ClientError> {
         let failed = |error: sig::SignError| ClientError::Config(error.to_string());
-        let octets = sig::sign(write(message, documents).as_bytes(), self.key.as_ref(), Some(&self.certificate)).map_err(failed)?;
+        let octets =
+            sig::sign(write(message, documents).as_bytes(), self.key.as_ref(), Some(&self.certificate)).map_err(failed)?;
         let digest = digest_of(&octets).map_err(|fault| ClientError::Config(fault.to_string()))?;
         Ok(Signed { octets, id: message.header.id, digest })
     }
 
     /// A header of ours, as of now.
-    pub fn header(&self, kind: Kind, to: Option<AgencyId>, in_reply_to: Option<ReplyTo>, world: World) -> Result<Header, ClientError> {
+    pub fn header(
+        &self,
+        kind: Kind,
+        to: Option<AgencyId>,
+        in_reply_to: Option<ReplyTo>,
+        world: World,
+    ) -> Result<Header, ClientError> {
         let random = crate::crypto::random().map_err(|_| ClientError::Config("the system gives no random octets".to_owned()))?;
         let created_at = now();
         let expires_at = created_at.plus_ms(LIFE_MS);
@@ -184,7 +192,7 @@ impl Client {
 
     /// Sends octets to the gateway and gives whatever comes back.
     pub async fn post(&self, octets: Vec<u8>, prefer: &str, deadline: Duration) -> Result<Received, ClientError> {
-        let headers = [("accept", "application/xml, application/problem+json".to_owned()), ("prefer", prefer.to_owned())];
+        let headers = [("accept", "application/xml;q=0.9, application/problem+json".to_owned()), ("prefer", prefer.to_owned())];
         let url = self.at("/v1/messages");
         self.upstream.send(Method::POST, &url, octets, &headers, deadline).await.map_err(unreachable)
     }
@@ -293,7 +301,9 @@ impl Outline {
     fn end(&mut self) {
         let inside = self.path.get(1).is_some_and(|name| name == "Body");
         if self.is_leaf && inside && self.leaves.len() < OUTLINE_MAX {
-            let path = self.path.get(3..).unwrap_or_default().join("/");
+            // Without Message/Body, and for a document without Documents and its root.
+            let outer = if self.path.get(2).is_some_and(|name| name == "Documents") { 4 } else { 2 };
+            let path = self.path.get(outer..).unwrap_or_default().join("/");
             self.leaves.push((path, self.text.trim().to_owned()));
         }
         self.is_leaf = false;

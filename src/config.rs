@@ -62,6 +62,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Longest wait for an answer in milliseconds.
     pub wait_ms: u64,
+    /// Deadline for a provider's answer in milliseconds.
+    pub answer_ms: u64,
     /// Deadline for a request body in milliseconds.
     pub body_ms: u64,
     /// Most octets of the journal on disk.
@@ -153,6 +155,7 @@ struct RawRegistry {
 struct RawLimits {
     message_bytes: Option<Spanned<u64>>,
     wait_ms: Option<Spanned<u64>>,
+    answer_ms: Option<Spanned<u64>>,
     body_ms: Option<Spanned<u64>>,
     journal_bytes: Option<Spanned<u64>>,
     connections: Option<Spanned<u64>>,
@@ -177,7 +180,8 @@ impl Config {
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
-        let raw: Raw = toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        let raw: Raw =
+            toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         if *raw.format.get_ref() != 1 {
             return Err((raw.format.span().start, "this gateway reads format = 1".to_owned()));
         }
@@ -185,6 +189,7 @@ impl Config {
         let standard = Limits {
             message_bytes: limits::MESSAGE_BYTES_MAX,
             wait_ms: limits::WAIT_MS_MAX,
+            answer_ms: limits::ANSWER_MS,
             body_ms: limits::BODY_MS,
             journal_bytes: u64::MAX,
             connections: limits::CONNECTIONS_MAX,
@@ -209,6 +214,7 @@ impl Config {
             limits: Limits {
                 message_bytes: tightened("message_bytes", raw.limits.message_bytes, standard.message_bytes as u64)? as usize,
                 wait_ms: tightened("wait_ms", raw.limits.wait_ms, standard.wait_ms)?,
+                answer_ms: tightened("answer_ms", raw.limits.answer_ms, standard.answer_ms)?,
                 body_ms: tightened("body_ms", raw.limits.body_ms, standard.body_ms)?,
                 journal_bytes: tightened("journal_bytes", raw.limits.journal_bytes, standard.journal_bytes)?,
                 connections: tightened("connections", raw.limits.connections, standard.connections as u64)? as usize,
@@ -235,7 +241,10 @@ fn lines(value: Option<Spanned<String>>) -> Result<Lines, (usize, String)> {
     match value.as_ref().map(|value| value.get_ref().as_str()) {
         None | Some("stderr") => Ok(Lines::Stderr),
         Some("off") => Ok(Lines::Off),
-        Some(other) => Err((value.as_ref().map_or(0, |value| value.span().start), format!("records = \"{other}\"; it is \"stderr\" or \"off\""))),
+        Some(other) => Err((
+            value.as_ref().map_or(0, |value| value.span().start),
+            format!("records = \"{other}\"; it is \"stderr\" or \"off\""),
+        )),
     }
 }
 
@@ -316,6 +325,9 @@ mod tests {
             assert!(found.contains(what), "{found}");
             assert!(offset > 0 || from == "format = 1", "{what} has no place");
         }
-        assert_eq!(suggestion("unknown field `lisen`, expected one of `listen`, `key`").as_deref(), Some("did you mean `listen`?"));
+        assert_eq!(
+            suggestion("unknown field `lisen`, expected one of `listen`, `key`").as_deref(),
+            Some("did you mean `listen`?")
+        );
     }
 }

@@ -5,8 +5,8 @@
 use crate::ids::Digest;
 use ring::rand::SecureRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
 };
 use ring::{aead, digest, rand};
 
@@ -96,7 +96,9 @@ impl PublicKey {
             Algorithm::RsaSha256 => &RSA_PKCS1_2048_8192_SHA256,
         };
         // ring hides the cause on purpose: a verifier that explains is an oracle.
-        UnparsedPublicKey::new(algorithm, &self.octets).verify(message, signature).map_err(|ring::error::Unspecified| BadSignature)
+        UnparsedPublicKey::new(algorithm, &self.octets)
+            .verify(message, signature)
+            .map_err(|ring::error::Unspecified| BadSignature)
     }
 }
 

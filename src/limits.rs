@@ -17,8 +17,6 @@ pub const NAME_BYTES_MAX: usize = 256;
 pub const VALUE_BYTES_MAX: usize = 8 << 10;
 /// Most attachments of one message.
 pub const ATTACHMENTS_MAX: usize = 16;
-/// Longest signature value: RSA with 4096 bits.
-pub const SIGNATURE_BYTES_MAX: usize = 512;
 /// Longest certificate inside `KeyInfo`, decoded.
 pub const CERTIFICATE_BYTES_MAX: usize = 4 << 10;
 /// Longest text of one envelope leaf (a `Note` of 2,000 characters of up to four bytes).
@@ -56,6 +54,8 @@ pub const EVENT_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// How long a message id is remembered; longer than any retry horizon.
 pub const IDEMPOTENCY_WINDOW_MS: u64 = 48 * 60 * 60 * 1000;
 
+/// Longest name of a registered agency: two of them fit into a leaf.
+pub const AGENCY_BYTES_MAX: usize = 100;
 /// Most keys of one agency that are valid at one time.
 pub const KEYS_PER_AGENCY_MAX: usize = 4;
 /// Longest wait that `Prefer: wait` may ask for.
@@ -96,12 +96,12 @@ pub const HEAD_MS: u64 = 5_000;
 pub const BODY_MS: u64 = 10_000;
 /// How long a connection may stay idle between requests.
 pub const IDLE_MS: u64 = 60_000;
+/// Deadline for a provider's answer to a question; one that takes longer answers `202` and sends it later.
+pub const ANSWER_MS: u64 = 30_000;
 /// Deadline for a provider's connection and TLS handshake.
 pub const CONNECT_MS: u64 = 3_000;
 /// Most connections at one listener.
 pub const CONNECTIONS_MAX: usize = 10_000;
-/// Most connections of one agency.
-pub const CONNECTIONS_PER_AGENCY_MAX: usize = 256;
 /// Most streams of one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 64;
 /// Idle connections kept to one provider.

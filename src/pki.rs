@@ -4,6 +4,8 @@
 //! 5280), and the TLS layer checks it again at each handshake. Here the fields are read that the profiles in `certs/`
 //! demand.
 
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 use crate::crypto::{Algorithm, PublicKey, sha256};
 use crate::ids::{AgencyId, Digest};
 use crate::limits;
@@ -69,7 +71,9 @@ impl Certificate {
         }
         let spki = parsed.public_key();
         let algorithm = algorithm_of(spki).ok_or(CertificateError::Key)?;
-        let time = |value: i64| u64::try_from(value).map(|s| UnixTime::from_ms(s.saturating_mul(1000))).map_err(|_| CertificateError::Validity);
+        let time = |value: i64| {
+            u64::try_from(value).map(|s| UnixTime::from_ms(s.saturating_mul(1000))).map_err(|_| CertificateError::Validity)
+        };
         Ok(Self {
             thumbprint: sha256(der),
             agency: agency_of(&parsed),

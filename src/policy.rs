@@ -77,9 +77,10 @@ fn lies_in(path: &str, field: &str) -> bool {
 
 impl Grounds {
     /// The first optional path of a document that these grounds do not release. A path is released when it lies in a
-    /// granted field, or when a granted field lies in it.
-    pub fn withheld<'p>(&self, optional_paths: &'p [String]) -> Option<&'p str> {
-        let released = |path: &str| self.fields.iter().any(|field| lies_in(path, field) || lies_in(field, path));
+    /// granted field, when a granted field lies in it, or when it describes the subject, whom the consumer knows.
+    pub fn withheld<'p>(&self, optional_paths: &'p [String], subject: &[&str]) -> Option<&'p str> {
+        let granted = |path: &str| self.fields.iter().any(|field| lies_in(path, field) || lies_in(field, path));
+        let released = |path: &str| granted(path) || subject.iter().any(|subject| lies_in(path, subject));
         optional_paths.iter().map(String::as_str).find(|path| !released(path))
     }
 }
@@ -97,8 +98,8 @@ mod tests {
             fields: vec!["Doctor/Name".to_owned(), "PeExemption".to_owned()],
         };
         let paths = |list: &[&str]| list.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
-        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Name", "PeExemption/From"])), None);
-        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Id"])), Some("Doctor/Id"));
-        assert_eq!(grounds.withheld(&paths(&["PeExemptions"])), Some("PeExemptions"));
+        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Name", "PeExemption/From", "Patient/Sex"]), &["Patient"]), None);
+        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Id"]), &[]), Some("Doctor/Id"));
+        assert_eq!(grounds.withheld(&paths(&["PeExemptions"]), &[]), Some("PeExemptions"));
     }
 }

@@ -103,7 +103,8 @@ impl Quotas {
     /// verification is dear (P-384) or that failed costs more: see [`Quotas::charge`].
     pub fn enter(&self, agency: AgencyIndex, body_bytes: u64) -> Result<Slot, Fault> {
         let quota = self.agencies.get(agency.number()).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
-        let state = quota.requests.check().map_err(|not_until| refusal(Code::LimRequests, not_until.wait_time_from(self.clock.now())))?;
+        let state =
+            quota.requests.check().map_err(|not_until| refusal(Code::LimRequests, not_until.wait_time_from(self.clock.now())))?;
         let standing = Standing { per_minute: quota.per_minute, remaining: state.remaining_burst_capacity() };
         let kib = u32::try_from(body_bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
         self.take(&quota.kib, kib, Code::LimBytes)?;

@@ -88,8 +88,9 @@ fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartEr
     let files = &config.registry;
     let (text, signature) = (read_bounded(&files.file)?, read_bounded(&files.signature)?);
     let authority = authority(&files.authority)?;
-    let bundle = Bundle::verify(&text, &signature, &authority)
-        .map_err(|crate::registry::NotSigned| failed(Code::CfgRegistrySignature)(&format!("{}: the signature does not fit", files.file.display())))?;
+    let bundle = Bundle::verify(&text, &signature, &authority).map_err(|crate::registry::NotSigned| {
+        failed(Code::CfgRegistrySignature)(&format!("{}: the signature does not fit", files.file.display()))
+    })?;
     Registry::load(&bundle, schemas).map_err(|error| {
         let (line, column, file) = (error.line, error.column, files.file.display());
         failed(Code::CfgRegistry)(&format!("{file}:{line}:{column}: {} {}", Code::CfgRegistry, error.what))
@@ -99,8 +100,12 @@ fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartEr
 fn authority(path: &Path) -> Result<PublicKey, StartError> {
     let text = read_bounded(path)?;
     let der = pki::pem_blocks(&text, "CERTIFICATE").into_iter().next();
-    let certificate = der.ok_or("no certificate".to_owned()).and_then(|der| pki::Certificate::from_der(&der).map_err(|error| error.to_string()));
-    certificate.map(|certificate| certificate.key).map_err(|cause| failed(Code::CfgInvalid)(&format!("{}: {cause}", path.display())))
+    let certificate = der
+        .ok_or("no certificate".to_owned())
+        .and_then(|der| pki::Certificate::from_der(&der).map_err(|error| error.to_string()));
+    certificate
+        .map(|certificate| certificate.key)
+        .map_err(|cause| failed(Code::CfgInvalid)(&format!("{}: {cause}", path.display())))
 }
 
 /// A gateway whose listeners are open.
@@ -122,7 +127,9 @@ impl Server {
         let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let upstream = Upstream::new(identity.client().map_err(|cause| failed(Code::CfgInvalid)(&cause))?);
         let bind = async |address: SocketAddr| {
-            TcpListener::bind(address).await.map_err(|cause| failed(Code::CfgInvalid)(&format!("cannot listen on {address}: {cause}")))
+            TcpListener::bind(address)
+                .await
+                .map_err(|cause| failed(Code::CfgInvalid)(&format!("cannot listen on {address}: {cause}")))
         };
         let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes };
@@ -150,7 +157,8 @@ impl Server {
     /// Serves until `stop`, then lets open exchanges end and closes the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (stopping, stopped) = watch::channel(false);
-        let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, self.config.limits.connections, stopped.clone());
+        let exchange =
+            accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, self.config.limits.connections, stopped.clone());
         let public = accept_public(self.public, Arc::clone(&self.gateway), stopped);
         let upkeep = upkeep(Arc::clone(&self.gateway), &self.config);
         tokio::select! {
@@ -168,7 +176,13 @@ impl Server {
     }
 }
 
-async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, tls: Arc<rustls::ServerConfig>, connections: usize, stop: watch::Receiver<bool>) {
+async fn accept_agencies(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    tls: Arc<rustls::ServerConfig>,
+    connections: usize,
+    stop: watch::Receiver<bool>,
+) {
     let room = Arc::new(Semaphore::new(connections));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };

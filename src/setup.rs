@@ -128,7 +128,9 @@ impl Installation {
         ] {
             this.write(name, text)?;
         }
-        for (name, key) in [("authority/ca.key", &root.key), ("authority/registry.key", &registry_key.key), ("certs/gateway.key", &server.key)] {
+        for (name, key) in
+            [("authority/ca.key", &root.key), ("authority/registry.key", &registry_key.key), ("certs/gateway.key", &server.key)]
+        {
             this.write_secret(name, key)?;
         }
         this.sign()?;
@@ -222,7 +224,8 @@ impl Installation {
     /// Suspends an agency, or lets it take part again.
     pub fn suspend(&self, id: &AgencyId, suspension: Suspension) -> Result<(), SetupError> {
         self.change_entry(id, |entry| {
-            let active: String = entry.lines().filter(|line| line.trim() != "suspended = true").map(|line| format!("{line}\n")).collect();
+            let active: String =
+                entry.lines().filter(|line| line.trim() != "suspended = true").map(|line| format!("{line}\n")).collect();
             Ok(match suspension {
                 Suspension::Lift => active,
                 Suspension::Impose => active.replacen("\nname = ", "\nsuspended = true\nname = ", 1),
@@ -245,7 +248,8 @@ impl Installation {
         let rest = text.get(start + 1..).unwrap_or("");
         let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
         let end = next.map_or(text.len(), |at| start + 1 + at);
-        let (before, entry, after) = (text.get(..start).unwrap_or(""), text.get(start..end).unwrap_or(""), text.get(end..).unwrap_or(""));
+        let (before, entry, after) =
+            (text.get(..start).unwrap_or(""), text.get(start..end).unwrap_or(""), text.get(end..).unwrap_or(""));
         self.write("registry.toml", &format!("{before}{}{after}", change(entry)?))?;
         self.sign()
     }

@@ -68,7 +68,12 @@ impl Telemetry {
         };
         let registry = &mut this.registry;
         registry.register("records", "Records written, by kind and fault code", this.records.clone());
-        registry.register_with_unit("exchange", "Time from a request's arrival to its answer", Unit::Seconds, this.exchange_seconds.clone());
+        registry.register_with_unit(
+            "exchange",
+            "Time from a request's arrival to its answer",
+            Unit::Seconds,
+            this.exchange_seconds.clone(),
+        );
         registry.register_with_unit("messages", "Octets of messages received", Unit::Bytes, this.octets.clone());
         registry.register("exchanges_open", "Exchanges that are open", this.open_exchanges.clone());
         registry.register("connections_open", "Connections at the exchange listener", this.connections.clone());

@@ -9,7 +9,7 @@ use crate::envelope::{Body, EnvelopeReader, Kind, Message, Personal, Subject};
 use crate::fault::{Code, Fault};
 use crate::ids::Digest;
 use crate::limits;
-use crate::schema::Facts;
+use crate::schema::{Facts, Schemas};
 use crate::sig;
 
 /// An answer that may be released to the consumer of its question.
@@ -54,7 +54,7 @@ pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8
     }
     let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(&fault)))?;
     check_header(snapshot, question, &message).map_err(&refuse)?;
-    check_body(question, &message).map_err(&refuse)?;
+    check_body(snapshot.schemas, question, &message).map_err(&refuse)?;
     Ok(Answer { octets, message, digest })
 }
 
@@ -90,7 +90,7 @@ fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) 
     if asked.expires_at <= snapshot.now { Err(Fault::new(Code::RteLate)) } else { Ok(()) }
 }
 
-fn check_body(question: &Permitted, answer: &Message) -> Result<(), Fault> {
+fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
         && !same_subject(asked, &context.subject)
@@ -100,7 +100,7 @@ fn check_body(question: &Permitted, answer: &Message) -> Result<(), Fault> {
     match &answer.body {
         Body::Documents(documents) => {
             let mut documents = documents.iter();
-            documents.try_for_each(|document| check_document(question, asked, document.as_ref().map_err(bad)?))
+            documents.try_for_each(|document| check_document(schemas, question, asked, document.as_ref().map_err(bad)?))
         }
         Body::NoRecord { document_type } if document_type != &question.what => Err(bad(&Fault::new(Code::DocType))),
         Body::NoRecord { .. } | Body::Later { .. } | Body::State { .. } | Body::Fault { .. } => Ok(()),
@@ -110,15 +110,17 @@ fn check_body(question: &Permitted, answer: &Message) -> Result<(), Fault> {
 
 /// An answer to a request holds the type asked for, about the subject asked about, with no field withheld. The answer
 /// to an application is a document of the service's choice.
-fn check_document(question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
+fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
     let Body::Ask(ask) = &question.message.body else { return Ok(()) };
     if facts.document_type != question.what {
         return Err(bad(&Fault::new(Code::DocType)));
     }
-    if let Some(path) = question.grounds.withheld(&facts.optional_paths) {
+    let role = ask.of.as_ref().map_or("", |of| of.as_str());
+    let subjects = schemas.document_type(&question.what).map_or(&[][..], |document| document.subjects.as_slice());
+    let subject: Vec<&str> = subjects.iter().filter(|row| row.role == role).map(|row| row.path.as_str()).collect();
+    if let Some(path) = question.grounds.withheld(&facts.optional_paths, &subject) {
         return Err(Fault::at(Code::PolWithheldField, format!("the field {path}")));
     }
-    let role = ask.of.as_ref().map_or("", |of| of.as_str());
     let is_about = asked.is_none_or(|asked| document_is_about(facts, role, asked));
     if is_about { Ok(()) } else { Err(Fault::new(Code::RteWrongSubject)) }
 }

@@ -59,10 +59,12 @@ impl ExchangeApi {
             return Err(self.refuse(fault).await);
         }
         let limits = self.gateway.limits();
-        let octets = match read_body(head.version, &head.headers, body, limits.message_bytes, Duration::from_millis(limits.body_ms)).await {
-            Ok(octets) => octets,
-            Err(fault) => return Err(self.refuse(fault).await),
-        };
+        let octets =
+            match read_body(head.version, &head.headers, body, limits.message_bytes, Duration::from_millis(limits.body_ms)).await
+            {
+                Ok(octets) => octets,
+                Err(fault) => return Err(self.refuse(fault).await),
+            };
         let reply = self.gateway.submit(visit, octets, self.wait(&head.headers)).await?;
         Ok(write_reply(reply, standing))
     }
@@ -116,7 +118,9 @@ impl ExchangeApi {
         match self.known(agency, id, headers).await? {
             (id, Known::Settled(place)) => Ok(write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes)),
             (id, Known::Open) => Ok(accepted(id, None)),
-            (_, Known::Refused(code)) => Err(Fault::at(Code::MsgUnknown, format!("there is no answer: the exchange ended with {code}"))),
+            (_, Known::Refused(code)) => {
+                Err(Fault::at(Code::MsgUnknown, format!("there is no answer: the exchange ended with {code}")))
+            }
         }
     }
 

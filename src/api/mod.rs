@@ -104,7 +104,9 @@ fn preference(headers: &HeaderMap) -> (Option<u64>, bool) {
         for part in value.split(',').map(str::trim) {
             let token = part.split(';').next().unwrap_or("").trim();
             match token.split_once('=') {
-                Some((name, seconds)) if name.trim().eq_ignore_ascii_case("wait") => wait = seconds.trim().trim_matches('"').parse().ok(),
+                Some((name, seconds)) if name.trim().eq_ignore_ascii_case("wait") => {
+                    wait = seconds.trim().trim_matches('"').parse().ok()
+                }
                 None if token.eq_ignore_ascii_case("respond-async") => is_async = true,
                 _ => {}
             }

@@ -25,7 +25,8 @@ impl Form {
         for range in accept.flat_map(|value| value.split(',')) {
             let mut parts = range.split(';').map(str::trim);
             let media = parts.next().unwrap_or("");
-            let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse::<f64>().ok()).unwrap_or(1.0);
+            let weight =
+                parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse::<f64>().ok()).unwrap_or(1.0);
             match media {
                 "application/json" | "application/problem+json" => json = weight.max(json),
                 "application/xml" | "application/problem+xml" | "text/xml" => xml = weight.max(xml),
@@ -60,7 +61,10 @@ pub fn problem(refused: &Refused, form: Form) -> Response<Body> {
         insert(headers, "allow", methods);
     }
     // Where the framing is in doubt nothing further is read from the connection.
-    if matches!(fault.code, Code::HttpMalformed | Code::HttpTimeout | Code::HttpLengthRequired | Code::HttpTooLarge | Code::HttpIncomplete) {
+    if matches!(
+        fault.code,
+        Code::HttpMalformed | Code::HttpTimeout | Code::HttpLengthRequired | Code::HttpTooLarge | Code::HttpIncomplete
+    ) {
         insert(headers, "connection", "close");
     }
     response
@@ -83,7 +87,9 @@ fn as_xml(refused: &Refused) -> String {
     let code = fault.code;
     let mut out = Writer::new();
     out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").open("problem", &[("xmlns", "urn:ietf:rfc:7807")]);
-    out.leaf("type", &format!("urn:oncegate:error:{code}")).leaf("title", code.title()).leaf("status", &code.status().to_string());
+    out.leaf("type", &format!("urn:oncegate:error:{code}"))
+        .leaf("title", code.title())
+        .leaf("status", &code.status().to_string());
     out.leaf("detail", if fault.detail.is_empty() { code.title() } else { &fault.detail });
     out.leaf("code", code.as_str()).leaf("blame", code.blame().as_str()).leaf("retry", code.retry().as_str());
     out.leaf_if("retryAfterSeconds", fault.retry_after_seconds.map(|seconds| seconds.to_string()).as_deref());

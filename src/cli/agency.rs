@@ -119,7 +119,8 @@ impl Agency {
                 let id = parse(&id)?;
                 let gateway = gateway.map_or_else(|| address(&installation), Ok)?;
                 let holds: Vec<&str> = holds.iter().map(String::as_str).collect();
-                let quota = requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
+                let quota =
+                    requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
                 let more = quota + if test { "test = true\n" } else { "" };
                 let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
                 let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
@@ -131,8 +132,16 @@ impl Agency {
             Action::Grant { id, who, what, purpose, basis, fields, until, apply } => {
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 let action = if apply { "apply" } else { "read" };
-                let grant =
-                    NewGrant { id: &id, who: &who, action, what: &what, fields: &fields, purpose: &purpose, basis: &basis, until: &until };
+                let grant = NewGrant {
+                    id: &id,
+                    who: &who,
+                    action,
+                    what: &what,
+                    fields: &fields,
+                    purpose: &purpose,
+                    basis: &basis,
+                    until: &until,
+                };
                 installation.check_grant(&grant).map_err(failed)?;
                 installation.add_grant(&grant).map_err(failed)?;
                 out.print(format_args!("granted {id}"))
@@ -205,15 +214,25 @@ fn show(registry: &Registry, id: &AgencyId, out: &Out) -> Outcome {
     let schemas = crate::schema::Schemas::built_in();
     out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
     let allowance = agency.allowance;
-    out.print(format_args!("  quota   {} requests a minute, {} at once, {} open", allowance.requests_per_minute, allowance.burst, allowance.parallel))?;
-    out.print(format_args!("  keys    {} enrolled, {} usable without naming one", agency.key_count(), u8::from(agency.key(None, now()).is_ok())))?;
+    out.print(format_args!(
+        "  quota   {} requests a minute, {} at once, {} open",
+        allowance.requests_per_minute, allowance.burst, allowance.parallel
+    ))?;
+    out.print(format_args!(
+        "  keys    {} enrolled, {} usable without naming one",
+        agency.key_count(),
+        u8::from(agency.key(None, now()).is_ok())
+    ))?;
     for what in registry.held_by(index) {
         out.print(format_args!("  holds   {what}"))?;
     }
     for document in schemas.document_types() {
         for (_, grant) in registry.grants_of(index, &document.name) {
             let fields = grant.fields.join(" ");
-            out.print(format_args!("  may     {} for {} on {} until {}  [{}] {fields}", grant.what, grant.purpose, grant.basis, grant.until, grant.id))?;
+            out.print(format_args!(
+                "  may     {} for {} on {} until {}  [{}] {fields}",
+                grant.what, grant.purpose, grant.basis, grant.until, grant.id
+            ))?;
         }
     }
     Ok(())

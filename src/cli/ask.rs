@@ -55,8 +55,12 @@ impl Ask {
         let schemas = Schemas::built_in();
         let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is no code")));
         let (document_type, purpose) = (code(&self.document)?, code(&self.purpose)?);
-        let ask = AskBody { document_type, of: self.role.as_deref().map(code).transpose()?, select: self.select.clone(), during: None };
-        let to = self.to.as_deref().map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is no agency name"))));
+        let ask =
+            AskBody { document_type, of: self.role.as_deref().map(code).transpose()?, select: self.select.clone(), during: None };
+        let to = self
+            .to
+            .as_deref()
+            .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is no agency name"))));
         let (to, subject) = (to.transpose()?, subject(&self.of)?);
         let world = if self.test { World::Test } else { World::Live };
         let (checked, elapsed) = runtime()?.block_on(async {
@@ -79,19 +83,25 @@ impl Ask {
 fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
     let (from, time) = (&checked.message.header.from, checked.message.header.created_at);
     let what = match &checked.message.body {
-        Body::Documents(documents) => documents.first().and_then(|facts| facts.as_ref().ok()).map_or("document", |facts| facts.document_type.as_str()),
+        Body::Documents(documents) => {
+            documents.first().and_then(|facts| facts.as_ref().ok()).map_or("document", |facts| facts.document_type.as_str())
+        }
         Body::NoRecord { .. } => "no record",
         Body::Later { .. } => "later",
         Body::State { .. } => "state",
         Body::Fault { .. } | Body::Ask(_) => "fault",
     };
     if out.is_json {
-        let fields: Vec<_> = checked.outline.iter().map(|(path, value)| serde_json::json!({ "path": path, "value": value })).collect();
+        let fields: Vec<_> =
+            checked.outline.iter().map(|(path, value)| serde_json::json!({ "path": path, "value": value })).collect();
         out.print(serde_json::json!({
             "format": 1, "what": what, "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index, "fields": fields,
         }))?;
     } else {
-        out.print(format_args!("{what} from {from}, signed {time}, signature and path good        {:.0} ms", elapsed.as_secs_f64() * 1e3))?;
+        out.print(format_args!(
+            "{what} from {from}, signed {time}, signature and path good        {:.0} ms",
+            elapsed.as_secs_f64() * 1e3
+        ))?;
         for (path, value) in &checked.outline {
             out.print(format_args!("  {path:<28} {value}"))?;
         }
@@ -113,8 +123,10 @@ pub(super) fn folder(given: &Path) -> PathBuf {
 }
 
 fn subject(text: &str) -> Result<Subject, Failure> {
-    let (scheme, value) = text.split_once(':').ok_or_else(|| Failure::new(2, "--of takes SCHEME:VALUE, like RU-SNILS:11223344595"))?;
-    let identifier = Identifier::parse(scheme, value).map_err(|error| Failure::new(2, format!("OG-DOC-021 {scheme} {value}: {error}")))?;
+    let (scheme, value) =
+        text.split_once(':').ok_or_else(|| Failure::new(2, "--of takes SCHEME:VALUE, like RU-SNILS:11223344595"))?;
+    let identifier =
+        Identifier::parse(scheme, value).map_err(|error| Failure::new(2, format!("OG-DOC-021 {scheme} {value}: {error}")))?;
     Ok(Subject { identifiers: vec![identifier], ..Subject::default() })
 }
 
@@ -132,6 +144,10 @@ async fn granted_basis(client: &Client, document: &str, purpose: &str) -> Result
         return Ok(basis.to_owned());
     }
     let purposes: Vec<&str> = grants.iter().filter(of_type).filter_map(|grant| grant["purpose"].as_str()).collect();
-    let known = if purposes.is_empty() { format!("no grant gives {document}") } else { format!("it is granted for: {}", purposes.join(", ")) };
+    let known = if purposes.is_empty() {
+        format!("no grant gives {document}")
+    } else {
+        format!("it is granted for: {}", purposes.join(", "))
+    };
     Err(Failure::new(3, format!("{} may not ask for {document} for {purpose}; {known}", client.agency())))
 }

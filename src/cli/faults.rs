@@ -21,7 +21,12 @@ impl Faults {
                     "format": 1, "code": code.as_str(), "status": code.status(), "blame": blame, "retry": retry, "title": code.title(), "next": code.next_step(),
                 }))?;
             } else {
-                out.print(format_args!("{code:<12} {:<4} {blame:<9} {retry:<13} {}; {}", code.status(), code.title(), code.next_step()))?;
+                out.print(format_args!(
+                    "{code:<12} {:<4} {blame:<9} {retry:<13} {}; {}",
+                    code.status(),
+                    code.title(),
+                    code.next_step()
+                ))?;
             }
         }
         Ok(())

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 /// Send a message as it is; prints what comes back.
 #[derive(clap::Args)]
-#[command(before_help = "Examples:\n  oncegate send signed.xml --as agencies/ru.yar.school-17\n  oncegate sign m.xml --key k --certificate c | oncegate send - --as agencies/ru.yar.school-17")]
+#[command(
+    before_help = "Examples:\n  oncegate send signed.xml --as agencies/ru.yar.school-17\n  oncegate sign m.xml --key k --certificate c | oncegate send - --as agencies/ru.yar.school-17"
+)]
 pub(super) struct Send {
     /// The message, - for standard input
     file: PathBuf,
@@ -30,7 +32,9 @@ pub(super) struct Send {
 
 /// Sign a message: appends ds:Signature as the last child of its root.
 #[derive(clap::Args)]
-#[command(before_help = "Examples:\n  oncegate sign m.xml --key sign.key --certificate sign.pem > signed.xml\n  oncegate sign - --key sign.key --certificate sign.pem < m.xml")]
+#[command(
+    before_help = "Examples:\n  oncegate sign m.xml --key sign.key --certificate sign.pem > signed.xml\n  oncegate sign - --key sign.key --certificate sign.pem < m.xml"
+)]
 pub(super) struct Sign {
     /// The message, - for standard input
     file: PathBuf,
@@ -44,7 +48,9 @@ pub(super) struct Sign {
 
 /// Verify a signed message by the certificate that it carries, under an authority.
 #[derive(clap::Args)]
-#[command(before_help = "Examples:\n  oncegate verify answer.xml --authorities ca.pem\n  curl … | oncegate verify - --authorities ca.pem --json")]
+#[command(
+    before_help = "Examples:\n  oncegate verify answer.xml --authorities ca.pem\n  curl … | oncegate verify - --authorities ca.pem --json"
+)]
 pub(super) struct Verify {
     /// The message, - for standard input
     file: PathBuf,
@@ -115,7 +121,11 @@ impl Validate {
             ScanError::Visitor(fault) => faulty(&fault),
         })?;
         let what = reader.finish().map_err(|fault| faulty(&fault))?;
-        if out.is_json { out.print(serde_json::json!({ "format": 1, "valid": true, "what": what })) } else { out.print(format_args!("ok  {what}")) }
+        if out.is_json {
+            out.print(serde_json::json!({ "format": 1, "valid": true, "what": what }))
+        } else {
+            out.print(format_args!("ok  {what}"))
+        }
     }
 }
 

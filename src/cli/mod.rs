@@ -103,7 +103,11 @@ impl From<ClientError> for Failure {
 
 /// Two lines that answer: what rule, whose fault, what next.
 fn describe(problem: &crate::client::Problem) -> String {
-    let place = if problem.detail.is_empty() || problem.detail == problem.title { String::new() } else { format!(": {}", problem.detail) };
+    let place = if problem.detail.is_empty() || problem.detail == problem.title {
+        String::new()
+    } else {
+        format!(": {}", problem.detail)
+    };
     let record = problem.log_index.map_or(String::new(), |index| format!("    record: {index}"));
     let (code, title, blame, retry, help) = (&problem.code, &problem.title, &problem.blame, &problem.retry, &problem.help);
     format!("{code} {title}{place}\n  whose fault: {blame}    retry: {retry}{record}\n  next: {help}")

@@ -14,7 +14,9 @@ pub(super) fn document(document_type: &str, person: &Person, family: &[Person]) 
         ("medical-absence-note", Role::Pupil) if person.household() % 3 != 2 => Some(absence_note(person)),
         ("school-enrolment", Role::Pupil) => Some(enrolment(person)),
         ("birth-certificate", Role::Pupil | Role::Newborn) => Some(birth_certificate(person, family)),
-        ("medical-birth-record", Role::Mother) => Some(birth_record(person, family.iter().find(|person| person.role == Role::Newborn)?)),
+        ("medical-birth-record", Role::Mother) => {
+            Some(birth_record(person, family.iter().find(|person| person.role == Role::Newborn)?))
+        }
         ("identity-record", Role::Mother | Role::Father) => Some(identity(person)),
         ("residence-record", _) => Some(residence(person)),
         _ => None,

@@ -11,5 +11,5 @@ mod world;
 
 pub use people::{Person, Role, people};
 pub use provider::{Behaviour, Provider};
-pub use refusals::{CASES, Case, Shape, Sent, Verdict};
-pub use world::{World, WorldError};
+pub use refusals::{CASES, Case, Sent, Shape, Verdict};
+pub use world::{Plan, World, WorldError};

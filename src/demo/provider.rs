@@ -75,7 +75,7 @@ impl Behaviour {
 
     /// A household whose pupil has an absence note and is answered in this manner.
     pub fn household(self) -> u32 {
-        let of = |household: u32| super::people::people().into_iter().nth(household as usize * 4 + 2);
+        let of = |household: u32| super::people::people().into_iter().nth(household as usize * 4);
         let fits = |household: &u32| household % 3 != 2 && of(*household).is_some_and(|person| Self::about(&person) == self);
         (0..250).find(fits).unwrap_or(0)
     }
@@ -161,13 +161,22 @@ impl Provider {
     }
 
     fn body(&self, question: &Message, person: Option<&Person>, behaviour: Behaviour) -> Option<(Body, String)> {
-        let Body::Ask(ask) = &question.body else { return Some((Body::State { of: question.context.as_ref()?.purpose.clone(), at: crate::gateway::now() }, String::new())) };
+        let Body::Ask(ask) = &question.body else {
+            return Some((
+                Body::State { of: question.context.as_ref()?.purpose.clone(), at: crate::gateway::now() },
+                String::new(),
+            ));
+        };
         let document_type = ask.document_type.as_str();
         let described = match behaviour {
-            Behaviour::WrongSubject => person.and_then(|person| self.people.get((person.number as usize + 12) % self.people.len())),
+            Behaviour::WrongSubject => {
+                person.and_then(|person| self.people.get((person.number as usize + 12) % self.people.len()))
+            }
             _ => person,
         };
-        let family = described.map_or(&[][..], |person| self.people.get(person.household() as usize * 4..person.household() as usize * 4 + 4).unwrap_or(&[]));
+        let family = described.map_or(&[][..], |person| {
+            self.people.get(person.household() as usize * 4..person.household() as usize * 4 + 4).unwrap_or(&[])
+        });
         let wanted = if behaviour == Behaviour::WrongType { "residence-record" } else { document_type };
         match described.and_then(|person| document(wanted, person, family)) {
             Some(markup) => Some((Body::Documents(Vec::new()), strange(markup, behaviour))),
@@ -175,17 +184,28 @@ impl Provider {
         }
     }
 
-    fn write(&self, question: &Message, reply: ReplyTo, mut context: Context, body: Body, markup: &str, behaviour: Behaviour) -> Option<Vec<u8>> {
+    fn write(
+        &self,
+        question: &Message,
+        reply: ReplyTo,
+        mut context: Context,
+        body: Body,
+        markup: &str,
+        behaviour: Behaviour,
+    ) -> Option<Vec<u8>> {
         let reply = match behaviour {
             Behaviour::WrongQuestion => ReplyTo { digest: Digest::from_octets([7; 32]), ..reply },
             _ => reply,
         };
         context.official = None;
-        let header = self.client.header(Kind::Answer, Some(question.header.from.clone()), Some(reply), question.header.world).ok()?;
+        let header =
+            self.client.header(Kind::Answer, Some(question.header.from.clone()), Some(reply), question.header.world).ok()?;
         let message = Message { header, context: Some(context), body, attachments: Vec::new() };
         let signed = self.client.sign(&message, markup).ok()?;
         Some(match behaviour {
-            Behaviour::BadSignature => String::from_utf8(signed.octets).ok()?.replacen("<Kind>answer", "<Kind>status", 1).into_bytes(),
+            Behaviour::BadSignature => {
+                String::from_utf8(signed.octets).ok()?.replacen("<Kind>answer", "<Kind>status", 1).into_bytes()
+            }
             _ => signed.octets,
         })
     }

@@ -82,7 +82,8 @@ impl Verdict {
     pub fn is_right(&self, case: &Case) -> bool {
         let (code, problem) = (case.code, &self.bad.problem);
         let is_refused = problem.code == code.as_str() && self.bad.status == code.status() && problem.log_index.is_some();
-        let is_told = problem.blame == code.blame().as_str() && problem.retry == code.retry().as_str() && !problem.help.is_empty();
+        let is_told =
+            problem.blame == code.blame().as_str() && problem.retry == code.retry().as_str() && !problem.help.is_empty();
         is_refused && is_told && self.twin.status < 300
     }
 }
@@ -121,7 +122,7 @@ impl Shape {
                 last.ok_or_else(|| ClientError::Config("none was to be sent".to_owned()))
             }
             Self::About(behaviour) => {
-                let number = behaviour.household() * 4 + 2;
+                let number = behaviour.household() * 4;
                 let mut message = message(world, &school)?;
                 let context = message.context.as_mut();
                 if let (Some(context), Some(person)) = (context, world.people().get(number as usize)) {
@@ -150,7 +151,7 @@ fn text(octets: &[u8]) -> String {
 
 /// The pupil of the first household, who has an absence note.
 fn pupil(world: &World) -> Option<&Person> {
-    world.people().get(2)
+    world.people().first()
 }
 
 fn word(text: &str) -> Word {
@@ -210,7 +211,8 @@ async fn post(client: &Client, octets: Vec<u8>) -> Result<Sent, ClientError> {
 async fn raw(world: &World, request: &[u8]) -> Result<Sent, ClientError> {
     let broken = |cause: std::io::Error| ClientError::Unreachable(cause.to_string());
     let folder = world.agency_folder("xx.demo.school-17");
-    let identity = crate::transport::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None);
+    let identity =
+        crate::transport::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None);
     let tls = identity.and_then(|identity| identity.client()).map_err(|error| ClientError::Config(error.to_string()))?;
     let stream = tokio::net::TcpStream::connect(world.exchange_address()).await.map_err(broken)?;
     let name = ServerName::try_from("localhost").map_err(|error| ClientError::Config(error.to_string()))?;
@@ -272,69 +274,303 @@ use Shape::{About, After, Application, As, Before, Edit, Http, Many, SignedBy, T
 /// All cases.
 pub const CASES: &[Case] = &[
     // Framing.
-    case("no Content-Length", Code::HttpLengthRequired, Http(|m| http("POST /v1/messages", "Content-Type: application/xml\r\nTransfer-Encoding: chunked\r\n", &format!("{:x}\r\n{m}\r\n0\r\n\r\n", m.len()))), Http(good_post)),
-    case("both Transfer-Encoding and Content-Length", Code::HttpLengthRequired, Http(|m| posted("Content-Type: application/xml\r\nTransfer-Encoding: chunked\r\n", m)), Http(good_post)),
-    case("too large", Code::HttpTooLarge, Http(|_| http("POST /v1/messages", "Content-Type: application/xml\r\nContent-Length: 1048577\r\n", "")), Before(|m| m.replacen("<Header>", &format!("{}<Header>", " ".repeat(500_000)), 1))),
-    case("too slow", Code::HttpTimeout, Http(|m| http("POST /v1/messages", &format!("Content-Type: application/xml\r\nContent-Length: {}\r\n", m.len() + 1), m)), Http(good_post)),
-    case("not XML by its media type", Code::HttpMediaType, Http(|m| posted("Content-Type: text/plain\r\n", m)), Http(|m| posted("Content-Type: text/xml\r\n", m))),
-    case("compressed", Code::HttpMediaType, Http(|m| posted("Content-Type: application/xml\r\nContent-Encoding: gzip\r\n", m)), Http(|m| posted("Content-Type: application/xml\r\nContent-Encoding: identity\r\n", m))),
-    case("no such path", Code::HttpNoSuchPath, Http(|_| http("GET /v1/nothing", "", "")), Http(|_| http("GET /v1/catalogue", "", ""))),
+    case(
+        "no Content-Length",
+        Code::HttpLengthRequired,
+        Http(|m| {
+            http(
+                "POST /v1/messages",
+                "Content-Type: application/xml\r\nTransfer-Encoding: chunked\r\n",
+                &format!("{:x}\r\n{m}\r\n0\r\n\r\n", m.len()),
+            )
+        }),
+        Http(good_post),
+    ),
+    case(
+        "both Transfer-Encoding and Content-Length",
+        Code::HttpLengthRequired,
+        Http(|m| posted("Content-Type: application/xml\r\nTransfer-Encoding: chunked\r\n", m)),
+        Http(good_post),
+    ),
+    case(
+        "too large",
+        Code::HttpTooLarge,
+        Http(|_| http("POST /v1/messages", "Content-Type: application/xml\r\nContent-Length: 1048577\r\n", "")),
+        Before(|m| m.replacen("<Header>", &format!("{}<Header>", " ".repeat(500_000)), 1)),
+    ),
+    case(
+        "too slow",
+        Code::HttpTimeout,
+        Http(|m| http("POST /v1/messages", &format!("Content-Type: application/xml\r\nContent-Length: {}\r\n", m.len() + 1), m)),
+        Http(good_post),
+    ),
+    case(
+        "not XML by its media type",
+        Code::HttpMediaType,
+        Http(|m| posted("Content-Type: text/plain\r\n", m)),
+        Http(|m| posted("Content-Type: text/xml\r\n", m)),
+    ),
+    case(
+        "compressed",
+        Code::HttpMediaType,
+        Http(|m| posted("Content-Type: application/xml\r\nContent-Encoding: gzip\r\n", m)),
+        Http(|m| posted("Content-Type: application/xml\r\nContent-Encoding: identity\r\n", m)),
+    ),
+    case(
+        "no such path",
+        Code::HttpNoSuchPath,
+        Http(|_| http("GET /v1/nothing", "", "")),
+        Http(|_| http("GET /v1/catalogue", "", "")),
+    ),
     case("a method that is not allowed", Code::HttpMethod, Http(|_| http("DELETE /v1/messages", "", "")), Http(good_post)),
-    case("a message that nobody sent", Code::MsgUnknown, Http(|_| http("GET /v1/messages/01990a5d-ac96-774b-8cce-b302099a8057", "", "")), Http(|_| http("GET /v1/trail", "", ""))),
+    case(
+        "a message that nobody sent",
+        Code::MsgUnknown,
+        Http(|_| http("GET /v1/messages/01990a5d-ac96-774b-8cce-b302099a8057", "", "")),
+        Http(|_| http("GET /v1/trail", "", "")),
+    ),
     // Who.
     case("a certificate that nobody registered", Code::TlsUnknownCertificate, As("xx.demo.stranger"), GOOD),
     case("a suspended agency", Code::TlsAgencySuspended, As("xx.demo.suspended"), As("xx.demo.social-fund")),
-    case("another sender than the certificate's", Code::SigSender, Edit(|m| m.header.from = AgencyId::parse("xx.demo.social-fund").expect("a name")), GOOD),
-    case("an agency that nobody knows", Code::SigSender, Edit(|m| m.header.from = AgencyId::parse("xx.demo.nobody").expect("a name")), GOOD),
+    case(
+        "another sender than the certificate's",
+        Code::SigSender,
+        Edit(|m| m.header.from = AgencyId::parse("xx.demo.social-fund").expect("a name")),
+        GOOD,
+    ),
+    case(
+        "an agency that nobody knows",
+        Code::SigSender,
+        Edit(|m| m.header.from = AgencyId::parse("xx.demo.nobody").expect("a name")),
+        GOOD,
+    ),
     case("signed with another agency's key", Code::SigKeyUnknown, SignedBy("xx.demo.social-fund"), GOOD),
     case("signed with an expired key", Code::SigKeyExpired, As("xx.demo.old-key"), As("xx.demo.social-fund")),
     case("signed with a revoked key", Code::SigKeyRevoked, As("xx.demo.lost-key"), As("xx.demo.social-fund")),
     // XML.
-    case("a byte order mark", Code::XmlNotUtf8, After(|m| format!("\u{feff}{m}")), After(|m| format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{m}"))),
+    case(
+        "a byte order mark",
+        Code::XmlNotUtf8,
+        After(|m| format!("\u{feff}{m}")),
+        After(|m| format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{m}")),
+    ),
     case("a NUL", Code::XmlNotUtf8, After(|m| m.replacen("<Header>", "<Header>\0", 1)), PLAIN),
-    case("not well-formed", Code::XmlMalformed, After(|m| m.replacen("</Header>", "", 1)), PLAIN),
+    case("not well-formed", Code::XmlMalformed, After(|m| m.replacen("</Header>", "</Haeder>", 1)), PLAIN),
     case("cut off", Code::XmlMalformed, After(|m| m[..m.len() - 3].to_owned()), After(|m| format!("{m}\n"))),
-    case("a DOCTYPE", Code::XmlDoctype, After(|m| format!("<!DOCTYPE Message [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>{m}")), PLAIN),
+    case(
+        "a DOCTYPE",
+        Code::XmlDoctype,
+        After(|m| format!("<!DOCTYPE Message [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>{m}")),
+        PLAIN,
+    ),
     case("a processing instruction", Code::XmlInstruction, Before(|m| m.replacen("<Header>", "<?x y?><Header>", 1)), PLAIN),
-    case("a comment", Code::XmlComment, Before(|m| m.replacen("school-attendance", "school-<!-- -->attendance", 1)), Before(|m| m.replacen("school-attendance", "school-attend&#97;nce", 1))),
-    case("a CDATA section", Code::XmlCdata, Before(|m| m.replacen("school-attendance", "<![CDATA[school-attendance]]>", 1)), PLAIN),
+    case(
+        "a comment",
+        Code::XmlComment,
+        Before(|m| m.replacen("school-attendance", "school-<!-- -->attendance", 1)),
+        Before(|m| m.replacen("school-attendance", "school-attend&#97;nce", 1)),
+    ),
+    case(
+        "a CDATA section",
+        Code::XmlCdata,
+        Before(|m| m.replacen("school-attendance", "<![CDATA[school-attendance]]>", 1)),
+        PLAIN,
+    ),
     case("an entity", Code::XmlEntity, Before(|m| m.replacen("school-attendance", "&purpose;", 1)), PLAIN),
-    case("XML 1.1", Code::XmlVersion, After(|m| format!("<?xml version=\"1.1\"?>{m}")), After(|m| format!("<?xml version=\"1.0\" standalone=\"no\"?>{m}"))),
-    case("a relative namespace", Code::XmlNamespace, Before(|m| m.replacen("<Header>", "<Header xmlns:r=\"relative\">", 1)), Before(|m| m.replacen("<Header>", "<Header xmlns:r=\"urn:absolute\">", 1))),
-    case("xsi:schemaLocation", Code::XmlForbiddenAttribute, Before(|m| m.replacen("<Message ", "<Message xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"a b\" ", 1)), PLAIN),
-    case("xsi:type with a prefix that is not signed", Code::XmlQName, Before(|m| m.replacen("<Body>", "<Body xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:q=\"urn:q\" xsi:type=\"q:T\">", 1)), PLAIN),
+    case(
+        "XML 1.1",
+        Code::XmlVersion,
+        After(|m| format!("<?xml version=\"1.1\"?>{m}")),
+        After(|m| format!("<?xml version=\"1.0\" standalone=\"no\"?>{m}")),
+    ),
+    case(
+        "a relative namespace",
+        Code::XmlNamespace,
+        Before(|m| m.replacen("<Header>", "<Header xmlns:r=\"relative\">", 1)),
+        Before(|m| m.replacen("<Header>", "<Header xmlns:r=\"urn:absolute\">", 1)),
+    ),
+    case(
+        "xsi:schemaLocation",
+        Code::XmlForbiddenAttribute,
+        Before(|m| {
+            m.replacen(
+                "<Message ",
+                "<Message xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"a b\" ",
+                1,
+            )
+        }),
+        PLAIN,
+    ),
+    case(
+        "xsi:type with a prefix that is not signed",
+        Code::XmlQName,
+        Before(|m| {
+            m.replacen(
+                "<Body>",
+                "<Body xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:q=\"urn:q\" xsi:type=\"q:T\">",
+                1,
+            )
+        }),
+        PLAIN,
+    ),
     case("too many namespaces", Code::XmlLimit, Before(|m| declare(m, 65)), Before(|m| declare(m, 50))),
     // Signature.
-    case("no signature", Code::SigMissing, After(|m| without_signature(m)), PLAIN),
-    case("two signatures", Code::SigProfile, After(|m| m.replacen("</Message>", &format!("{}</Message>", signature_of(m)), 1)), PLAIN),
-    case("a signature that is not the last child", Code::SigProfile, After(|m| without_signature(m).replacen("<Header>", &format!("{}<Header>", signature_of(m)), 1)), PLAIN),
-    case("an attribute on the signature", Code::SigProfile, After(|m| m.replacen("<Signature ", "<Signature Id=\"s\" ", 1)), PLAIN),
-    case("an Object in the signature", Code::SigProfile, After(|m| m.replacen("</Signature>", "<Object></Object></Signature>", 1)), PLAIN),
-    case("a transform that the profile does not have", Code::SigProfile, After(|m| m.replacen("http://www.w3.org/2000/09/xmldsig#enveloped-signature", "http://www.w3.org/TR/1999/REC-xslt-19991116", 1)), PLAIN),
-    case("inclusive canonicalisation", Code::SigProfile, After(|m| m.replacen("http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", 1)), PLAIN),
+    case("no signature", Code::SigMissing, After(without_signature), PLAIN),
+    case(
+        "two signatures",
+        Code::SigProfile,
+        After(|m| m.replacen("</Message>", &format!("{}</Message>", signature_of(m)), 1)),
+        PLAIN,
+    ),
+    case(
+        "a signature that is not the last child",
+        Code::SigProfile,
+        After(|m| without_signature(m).replacen("<Header>", &format!("{}<Header>", signature_of(m)), 1)),
+        PLAIN,
+    ),
+    case(
+        "an attribute on the signature",
+        Code::SigProfile,
+        After(|m| m.replacen("<Signature ", "<Signature Id=\"s\" ", 1)),
+        PLAIN,
+    ),
+    case(
+        "an Object in the signature",
+        Code::SigProfile,
+        After(|m| m.replacen("</Signature>", "<Object></Object></Signature>", 1)),
+        PLAIN,
+    ),
+    case(
+        "a transform that the profile does not have",
+        Code::SigProfile,
+        After(|m| {
+            m.replacen("http://www.w3.org/2000/09/xmldsig#enveloped-signature", "http://www.w3.org/TR/1999/REC-xslt-19991116", 1)
+        }),
+        PLAIN,
+    ),
+    case(
+        "inclusive canonicalisation",
+        Code::SigProfile,
+        After(|m| m.replacen("http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", 1)),
+        PLAIN,
+    ),
     case("a reference to a part", Code::SigProfile, After(|m| m.replacen("URI=\"\"", "URI=\"#x\"", 1)), PLAIN),
-    case("SHA-1", Code::SigProfile, After(|m| m.replacen("http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2000/09/xmldsig#sha1", 1)), PLAIN),
-    case("a signature method that nobody knows", Code::SigProfile, After(|m| m.replacen("#ecdsa-sha256", "#ecdsa-sha1", 1)), PLAIN),
-    case("another algorithm than the key's", Code::SigAlgorithm, After(|m| m.replacen("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519", 1)), PLAIN),
-    case("two certificates", Code::SigProfile, After(|m| m.replacen("</X509Data>", "<X509Certificate>AA==</X509Certificate></X509Data>", 1)), PLAIN),
-    case("text between the parts of the signature", Code::SigProfile, After(|m| m.replacen("<SignatureValue>", "x<SignatureValue>", 1)), After(|m| m.replacen("<SignatureValue>", "\n<SignatureValue>", 1))),
-    case("changed after it was signed", Code::SigDigest, After(|m| m.replacen("school-attendance", "school-attendancf", 1)), After(|m| m.replacen("school-attendance", "school-attend&#97;nce", 1))),
+    case(
+        "SHA-1",
+        Code::SigProfile,
+        After(|m| m.replacen("http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2000/09/xmldsig#sha1", 1)),
+        PLAIN,
+    ),
+    case(
+        "a signature method that nobody knows",
+        Code::SigProfile,
+        After(|m| m.replacen("#ecdsa-sha256", "#ecdsa-sha1", 1)),
+        PLAIN,
+    ),
+    case(
+        "another algorithm than the key's",
+        Code::SigAlgorithm,
+        After(|m| {
+            m.replacen(
+                "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+                "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
+                1,
+            )
+        }),
+        PLAIN,
+    ),
+    case(
+        "two certificates",
+        Code::SigProfile,
+        After(|m| m.replacen("</X509Data>", "<X509Certificate>AA==</X509Certificate></X509Data>", 1)),
+        PLAIN,
+    ),
+    case(
+        "text between the parts of the signature",
+        Code::SigProfile,
+        After(|m| m.replacen("<SignatureValue>", "x<SignatureValue>", 1)),
+        After(|m| m.replacen("<SignatureValue>", "\n<SignatureValue>", 1)),
+    ),
+    case(
+        "changed after it was signed",
+        Code::SigDigest,
+        After(|m| m.replacen("school-attendance", "school-attendancf", 1)),
+        After(|m| m.replacen("school-attendance", "school-attend&#97;nce", 1)),
+    ),
     case("a signature value that is another's", Code::SigInvalid, After(swap_signature), PLAIN),
-    case("SignerCertificate of another certificate", Code::SigCertificate, Edit(|m| m.header.signer_certificate = Some(crate::crypto::sha256(b"another"))), GOOD),
+    case(
+        "SignerCertificate of another certificate",
+        Code::SigCertificate,
+        Edit(|m| m.header.signer_certificate = Some(crate::crypto::sha256(b"another"))),
+        GOOD,
+    ),
     // Envelope.
-    case("an element that the envelope does not have", Code::MsgStructure, Before(|m| m.replacen("<Header>", "<Extra></Extra><Header>", 1)), PLAIN),
+    case(
+        "an element that the envelope does not have",
+        Code::MsgStructure,
+        Before(|m| m.replacen("<Header>", "<Extra></Extra><Header>", 1)),
+        PLAIN,
+    ),
     case("an element missing", Code::MsgStructure, Before(|m| m.replacen("<Kind>request</Kind>", "", 1)), PLAIN),
-    case("a value without its form", Code::MsgValue, Before(|m| m.replacen("<Kind>request", "<Kind>question", 1)), Before(|m| m.replacen("<Kind>request", "<Kind>\nrequest ", 1))),
+    case(
+        "a value without its form",
+        Code::MsgValue,
+        Before(|m| m.replacen("<Kind>request", "<Kind>question", 1)),
+        Before(|m| m.replacen("<Kind>request", "<Kind>\nrequest ", 1)),
+    ),
     case("a kind that is not taken", Code::MsgKind, Edit(|m| m.header.kind = Kind::Event), GOOD),
     case("no context", Code::MsgContext, Edit(|m| m.context = None), GOOD),
-    case("an identifier with a wrong check digit", Code::DocCheckDigit, Before(|m| m.replacen("XX-OGTEST\">99", "RU-SNILS\">99", 1)), PLAIN),
-    case("a clock that is wrong", Code::MsgClock, Edit(|m| move_times(m, crate::gateway::now().minus_ms(6 * MINUTE))), Edit(|m| move_times(m, crate::gateway::now().minus_ms(4 * MINUTE)))),
-    case("a time in the future", Code::MsgClock, Edit(|m| move_times(m, crate::gateway::now().plus_ms(6 * MINUTE))), Edit(|m| move_times(m, crate::gateway::now().plus_ms(4 * MINUTE)))),
-    case("an id of another time", Code::MsgStaleId, Edit(|m| m.header.id = MessageId::new(m.header.created_at.minus_ms(6 * MINUTE), [9; 10])), GOOD),
-    case("an id older than the window", Code::MsgStaleId, Edit(|m| move_times(m, crate::gateway::now().minus_ms(49 * 60 * MINUTE))), GOOD),
-    case("a life too long", Code::MsgLifetime, Edit(|m| m.header.expires_at = m.header.created_at.plus_ms(24 * 60 * MINUTE + 1)), Edit(|m| m.header.expires_at = m.header.created_at.plus_ms(24 * 60 * MINUTE))),
-    case("expired", Code::MsgExpired, Edit(|m| { move_times(m, crate::gateway::now().minus_ms(2 * MINUTE)); m.header.expires_at = m.header.created_at.plus_ms(MINUTE); }), GOOD),
-    case("an id used again for another content", Code::MsgReplayed, Twice(|m| m.header.expires_at = m.header.expires_at.plus_ms(1)), Twice(same)),
+    case(
+        "an identifier with a wrong check digit",
+        Code::DocCheckDigit,
+        Before(|m| m.replacen("XX-OGTEST\">99", "RU-SNILS\">99", 1)),
+        PLAIN,
+    ),
+    case(
+        "a clock that is wrong",
+        Code::MsgClock,
+        Edit(|m| move_times(m, crate::gateway::now().minus_ms(6 * MINUTE))),
+        Edit(|m| move_times(m, crate::gateway::now().minus_ms(4 * MINUTE))),
+    ),
+    case(
+        "a time in the future",
+        Code::MsgClock,
+        Edit(|m| move_times(m, crate::gateway::now().plus_ms(6 * MINUTE))),
+        Edit(|m| move_times(m, crate::gateway::now().plus_ms(4 * MINUTE))),
+    ),
+    case(
+        "an id of another time",
+        Code::MsgStaleId,
+        Edit(|m| m.header.id = MessageId::new(m.header.created_at.minus_ms(6 * MINUTE), [9; 10])),
+        GOOD,
+    ),
+    case(
+        "an id older than the window",
+        Code::MsgStaleId,
+        Edit(|m| move_times(m, crate::gateway::now().minus_ms(49 * 60 * MINUTE))),
+        GOOD,
+    ),
+    case(
+        "a life too long",
+        Code::MsgLifetime,
+        Edit(|m| m.header.expires_at = m.header.created_at.plus_ms(24 * 60 * MINUTE + 1)),
+        Edit(|m| m.header.expires_at = m.header.created_at.plus_ms(24 * 60 * MINUTE)),
+    ),
+    case(
+        "expired",
+        Code::MsgExpired,
+        Edit(|m| {
+            move_times(m, crate::gateway::now().minus_ms(2 * MINUTE));
+            m.header.expires_at = m.header.created_at.plus_ms(MINUTE);
+        }),
+        GOOD,
+    ),
+    case(
+        "an id used again for another content",
+        Code::MsgReplayed,
+        Twice(|m| m.header.expires_at = m.header.expires_at.plus_ms(1)),
+        Twice(same),
+    ),
     case("an answer to nothing", Code::MsgReplyTo, Edit(|m| m.header.kind = Kind::Answer), GOOD),
     case("a test message of a live agency", Code::MsgTest, Edit(|m| m.header.world = MessageWorld::Test), GOOD),
     // Right and purpose.
@@ -342,13 +578,38 @@ pub const CASES: &[Case] = &[
     case("another purpose", Code::PolPurpose, Edit(|m| with_context(m, "curiosity", "XX:HEALTH:13")), GOOD),
     case("another legal basis", Code::PolBasis, Edit(|m| with_context(m, "school-attendance", "XX:HEALTH:99")), GOOD),
     case("a grant that has ended", Code::PolExpired, Edit(|m| ask_for(m, "residence-record")), GOOD),
-    case("a field that is not granted", Code::PolField, Edit(|m| select(m, "Diagnosis")), Edit(|m| select(m, "PeExemption"))),
+    case(
+        "a field that is not granted",
+        Code::PolField,
+        Edit(|m| select(m, &["Absence", "Diagnosis"])),
+        Edit(|m| select(m, &["Absence", "PeExemption"])),
+    ),
     case("a document type that nobody knows", Code::DocUnknown, Edit(|m| ask_for(m, "horoscope")), GOOD),
-    case("a holder that is none", Code::RteNoHolder, Edit(|m| m.header.to = AgencyId::parse("xx.demo.maternity")), Edit(|m| m.header.to = AgencyId::parse("xx.demo.clinic-3"))),
+    case(
+        "a holder that is none",
+        Code::RteNoHolder,
+        Edit(|m| m.header.to = AgencyId::parse("xx.demo.maternity")),
+        Edit(|m| m.header.to = AgencyId::parse("xx.demo.clinic-3")),
+    ),
     // Documents on the way in.
-    case("a document that breaks its schema", Code::DocSchema, Application(|d| d.replacen("<Reason>illness", "<Reason>laziness", 1)), Application(as_is)),
-    case("a document that nobody knows", Code::DocUnknown, Application(|_| "<x xmlns=\"urn:x\"></x>".to_owned()), Application(as_is)),
-    case("a period that is not its days", Code::DocPeriod, Application(|d| d.replacen("<Days>6<", "<Days>7<", 1)), Application(as_is)),
+    case(
+        "a document that breaks its schema",
+        Code::DocSchema,
+        Application(|d| d.replacen("<Reason>illness", "<Reason>laziness", 1)),
+        Application(as_is),
+    ),
+    case(
+        "a document that nobody knows",
+        Code::DocUnknown,
+        Application(|_| "<x xmlns=\"urn:x\"></x>".to_owned()),
+        Application(as_is),
+    ),
+    case(
+        "a period that is not its days",
+        Code::DocPeriod,
+        Application(|d| d.replacen("<Days>6<", "<Days>7<", 1)),
+        Application(as_is),
+    ),
     // Providers.
     case("a provider that is down", Code::RteUnreachable, Edit(|m| m.header.to = AgencyId::parse("xx.demo.clinic-9")), GOOD),
     case("a provider that is slow", Code::RteDeadline, About(Behaviour::Slow), About(Behaviour::Later)),
@@ -380,8 +641,10 @@ fn without_signature(message: &str) -> String {
 /// Puts a signature value of the right form and length in place of the message's.
 fn swap_signature(message: &str) -> String {
     let (start, end) = (message.find("<SignatureValue>").unwrap_or(0) + 16, message.find("</SignatureValue>").unwrap_or(0));
-    let value: String = message.get(start..end).unwrap_or("").chars().rev().skip(2).collect();
-    format!("{}{value}=={}", message.get(..start).unwrap_or(""), message.get(end..).unwrap_or(""))
+    // The last group of four keeps its padding and its trailing zero bits.
+    let (head, tail) = message.get(start..end).unwrap_or("").split_at(84);
+    let value: String = head.chars().rev().collect();
+    format!("{}{value}{tail}{}", message.get(..start).unwrap_or(""), message.get(end..).unwrap_or(""))
 }
 
 fn ask_for(message: &mut Message, document_type: &str) {
@@ -390,9 +653,9 @@ fn ask_for(message: &mut Message, document_type: &str) {
     }
 }
 
-fn select(message: &mut Message, field: &str) {
+fn select(message: &mut Message, fields: &[&str]) {
     if let Body::Ask(ask) = &mut message.body {
-        ask.select = vec![field.to_owned()];
+        ask.select = fields.iter().map(|field| (*field).to_owned()).collect();
     }
 }
 

@@ -25,8 +25,19 @@ pub struct World {
     schemas: Arc<Schemas>,
     exchange: SocketAddr,
     public: SocketAddr,
+    providers: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
     gateway: Option<JoinHandle<()>>,
+}
+
+/// What is particular about a world.
+pub struct Plan<'p> {
+    /// Further lines of the configuration.
+    pub config: &'p str,
+    /// Holders that are registered, but nobody listens for them.
+    pub absent: &'p [&'p str],
+    /// What is done to the installation before anything starts.
+    pub prepare: fn(&Installation),
 }
 
 /// Why a world could not be made.
@@ -73,7 +84,7 @@ const HOLDERS: [(&str, &str, &[&str]); 4] = [
 
 /// The others: name, what they are called, further lines of their entry.
 const OTHERS: [(&str, &str, &str); 6] = [
-    ("xx.demo.social-fund", "Social fund", ""),
+    ("xx.demo.social-fund", "Social fund", AMPLE),
     ("xx.demo.hasty", "An office with a small quota", "quota = { requests_per_minute = 2, burst = 2 }\n"),
     ("xx.demo.suspended", "A suspended office", "suspended = true\n"),
     ("xx.demo.old-key", "An office whose key has expired", ""),
@@ -81,39 +92,84 @@ const OTHERS: [(&str, &str, &str); 6] = [
     ("xx.demo.sandbox", "An office of the test world", "test = true\n"),
 ];
 
+/// The demo and its table of refusals are in a hurry.
+const AMPLE: &str = "quota = { requests_per_minute = 60000, burst = 5000 }\n";
+
 /// The grants: name, who, action, document type, fields, purpose, legal basis.
 type GrantRow = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str, &'static str);
 const GRANTS: [GrantRow; 9] = [
-    ("school-reads-absence", "xx.*.school-*", "read", "medical-absence-note", &["PeExemption", "InfectiousContact"], "school-attendance", "XX:HEALTH:13"),
-    ("offices-read-absence", "xx.demo.*", "read", "medical-absence-note", &["PeExemption"], "fault-finding", "XX:TEST:1"),
-    ("fund-reads-birth", "xx.demo.social-fund", "read", "birth-certificate", &["Parent", "FatherBasis", "Child/Id"], "birth-allowance", "XX:FAMILY:81"),
-    ("fund-reads-medical-birth", "xx.demo.social-fund", "read", "medical-birth-record", &["OrderForMother"], "birth-allowance", "XX:FAMILY:81"),
-    ("fund-reads-identity", "xx.demo.social-fund", "read", "identity-record", &[], "birth-allowance", "XX:FAMILY:81"),
-    ("fund-reads-residence", "xx.demo.social-fund", "read", "residence-record", &[], "birth-allowance", "XX:FAMILY:81"),
+    (
+        "school-reads-absence",
+        "xx.*.school-*",
+        "read",
+        "medical-absence-note",
+        &["Absence", "PeExemption", "InfectiousContact"],
+        "school-attendance",
+        "XX:HEALTH:13",
+    ),
+    (
+        "offices-read-absence",
+        "xx.demo.*",
+        "read",
+        "medical-absence-note",
+        &["Absence", "PeExemption"],
+        "fault-finding",
+        "XX:TEST:1",
+    ),
+    (
+        "fund-reads-birth",
+        "xx.demo.social-fund",
+        "read",
+        "birth-certificate",
+        &["Parent", "FatherBasis", "Child"],
+        "birth-allowance",
+        "XX:FAMILY:81",
+    ),
+    (
+        "fund-reads-medical-birth",
+        "xx.demo.social-fund",
+        "read",
+        "medical-birth-record",
+        &["OrderForMother"],
+        "birth-allowance",
+        "XX:FAMILY:81",
+    ),
+    ("fund-reads-identity", "xx.demo.social-fund", "read", "identity-record", &["Document"], "birth-allowance", "XX:FAMILY:81"),
+    ("fund-reads-residence", "xx.demo.social-fund", "read", "residence-record", &["Place"], "birth-allowance", "XX:FAMILY:81"),
     ("fund-reads-enrolment", "xx.demo.social-fund", "read", "school-enrolment", &[], "child-benefit", "XX:FAMILY:90"),
-    ("registry-reads-birth-record", "xx.demo.civil-registry", "read", "medical-birth-record", &["OrderForMother"], "birth-registration", "XX:CIVIL:14"),
+    (
+        "registry-reads-birth-record",
+        "xx.demo.civil-registry",
+        "read",
+        "medical-birth-record",
+        &["OrderForMother"],
+        "birth-registration",
+        "XX:CIVIL:14",
+    ),
     ("school-applies", "xx.demo.school-17", "apply", "medical-absence-note", &[], "absence-review", "XX:HEALTH:14"),
 ];
 
 impl World {
-    /// Makes a world in a folder and starts it. `more` are further lines of the configuration.
-    pub async fn start(folder: &Path, more: &str) -> Result<Self, WorldError> {
+    /// Makes a world in a folder and starts it.
+    pub async fn start(folder: &Path, plan: &Plan<'_>) -> Result<Self, WorldError> {
         let listeners = Listeners::bind().await?;
         let people = Arc::new(people());
         let schemas = Arc::new(Schemas::built_in());
-        let installation = listeners.install(folder, more)?;
+        let installation = listeners.install(folder, plan.config)?;
+        (plan.prepare)(&installation);
         let (stop, stopped) = watch::channel(false);
         let gateway_certificate = std::fs::read_to_string(folder.join("certs/gateway.pem"))?;
         let gateway = pki::pem_blocks(&gateway_certificate, "CERTIFICATE").first().map(|der| sha256(der));
         let gateway = gateway.ok_or_else(|| std::io::Error::other("the gateway has no certificate"))?;
         let Listeners { providers, exchange, public } = listeners;
-        for ((name, _, _), listener) in HOLDERS.iter().zip(providers) {
+        let addresses = providers.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+        for ((name, _, _), listener) in HOLDERS.iter().zip(providers).filter(|((name, _, _), _)| !plan.absent.contains(name)) {
             let agency = installation.agency_folder(&agency(name));
             let identity = Identity::load(&agency.join("tls.pem"), &agency.join("tls.key"), &agency.join("ca.pem"), None)?;
             let provider = Provider::open(&agency, Arc::clone(&schemas), Arc::clone(&people), gateway)?;
             tokio::spawn(Arc::new(provider).serve(listener, Arc::new(identity), stopped.clone()));
         }
-        let mut world = Self { installation, people, schemas, exchange, public, stop, gateway: None };
+        let mut world = Self { installation, people, schemas, exchange, public, providers: addresses, stop, gateway: None };
         world.start_gateway(Durability::Always).await?;
         Ok(world)
     }
@@ -172,6 +228,11 @@ impl World {
         self.exchange
     }
 
+    /// Where a holder listens.
+    pub fn provider_address(&self, name: &str) -> Option<SocketAddr> {
+        HOLDERS.iter().zip(&self.providers).find(|((holder, _, _), _)| *holder == name).map(|(_, address)| *address)
+    }
+
     /// Where health and metrics are.
     pub fn public_address(&self) -> SocketAddr {
         self.public
@@ -207,14 +268,21 @@ impl Listeners {
         let mut entries = String::new();
         for ((id, name, holds), listener) in HOLDERS.iter().zip(&self.providers) {
             let url = format!("https://{}/oncegate", listener.local_addr()?);
-            let new = NewAgency { id: &agency(id), name, url: Some(&url), holds, more: "" };
+            let new = NewAgency { id: &agency(id), name, url: Some(&url), holds, more: AMPLE };
             entries += &installation.prepare_agency(&new, &gateway)?;
         }
         // A holder that is never there: port 9 discards, and here nobody even listens.
-        let away = NewAgency { id: &agency("xx.demo.clinic-9"), name: "A clinic that is away", url: Some("https://127.0.0.1:9/"), holds: &["medical-absence-note"], more: "" };
+        let away = NewAgency {
+            id: &agency("xx.demo.clinic-9"),
+            name: "A clinic that is away",
+            url: Some("https://127.0.0.1:9/"),
+            holds: &["medical-absence-note"],
+            more: "",
+        };
         entries += &(installation.prepare_agency(&away, &gateway)?.trim_end().to_owned() + "\nregions = [\"XX-AWY\"]\n");
         for (id, name, more) in OTHERS {
-            let entry = installation.prepare_agency(&NewAgency { id: &agency(id), name, url: None, holds: &[], more }, &gateway)?;
+            let entry =
+                installation.prepare_agency(&NewAgency { id: &agency(id), name, url: None, holds: &[], more }, &gateway)?;
             entries += &match id {
                 "xx.demo.old-key" => entry.trim_end().to_owned() + "\nuntil = \"2026-01-01T00:00:00Z\"\n",
                 "xx.demo.lost-key" => entry.trim_end().to_owned() + "\nrevoked_at = \"2026-01-01T00:00:00Z\"\n",
@@ -224,7 +292,16 @@ impl Listeners {
         for (id, who, action, what, fields, purpose, basis) in GRANTS {
             entries += &grant_entry(&NewGrant { id, who, action, what, fields, purpose, basis, until: "2099-12-31" });
         }
-        let ended = NewGrant { id: "ended", who: "xx.demo.school-17", action: "read", what: "residence-record", fields: &[], purpose: "school-attendance", basis: "XX:HEALTH:13", until: "2020-12-31" };
+        let ended = NewGrant {
+            id: "ended",
+            who: "xx.demo.school-17",
+            action: "read",
+            what: "residence-record",
+            fields: &[],
+            purpose: "school-attendance",
+            basis: "XX:HEALTH:13",
+            until: "2020-12-31",
+        };
         entries += &grant_entry(&ended);
         installation.extend_registry(&entries)?;
         // What no agency was made for: a certificate of our authority that nobody registered.

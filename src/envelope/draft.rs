@@ -72,7 +72,7 @@ impl Draft {
             Field::SelectPath => self.select.push(path(text).ok_or(BAD)?),
             Field::DuringFrom => self.during_from = Some(Day::parse(text).ok_or(BAD)?),
             Field::DuringTo => self.during_to = Some(Day::parse(text).ok_or(BAD)?),
-            Field::Attachment => self.attachments.push(attachment(text, attributes).ok_or(BAD)?),
+            Field::Attachment => self.attachments.push(attachment(raw, attributes).ok_or(BAD)?),
             _ => return self.set_context(field, text, raw, attribute),
         }
         Ok(())
@@ -182,7 +182,9 @@ fn check_form(field: Field, text: &str, raw: &str, attribute: &str) -> Result<()
         Field::Note => (1..=2000).contains(&raw.chars().count()),
         Field::Absent => matches!(text, "none" | "unknown" | "withheld"),
         Field::Sex => matches!(text, "female" | "male" | "unknown" | "not-applicable"),
-        Field::Country => matches!(text, "stateless" | "unknown") || (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())),
+        Field::Country => {
+            matches!(text, "stateless" | "unknown") || (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()))
+        }
         Field::Count => text.parse::<u32>().is_ok_and(|count| count <= 1_000_000),
         Field::PlaceId => identifier(attribute, text).map(|_| true)?,
         _ => false,
@@ -238,14 +240,18 @@ fn partial_day(text: &str) -> Option<String> {
 fn region(text: &str) -> Option<String> {
     let (country, part) = text.split_once('-')?;
     let upper = |text: &str| text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let good = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) && (1..=3).contains(&part.len()) && upper(part);
+    let good = country.len() == 2
+        && country.bytes().all(|byte| byte.is_ascii_uppercase())
+        && (1..=3).contains(&part.len())
+        && upper(part);
     good.then(|| text.to_owned())
 }
 
 /// W3C Trace Context, section 3.2, version 00.
 fn trace(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('-').collect();
-    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex =
+        |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     match parts.as_slice() {
         ["00", trace, span, flags] if hex(trace, 32) && hex(span, 16) && hex(flags, 2) => Some(text.to_owned()),
         _ => None,

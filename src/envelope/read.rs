@@ -65,7 +65,11 @@ impl<'s> EnvelopeReader<'s> {
     fn child(&mut self, element: &Start<'_>) -> Result<&'static Rule, Fault> {
         let Some(frame) = self.open.last_mut() else {
             let is_message = !self.is_begun && element.is(NAMESPACE, MESSAGE.name);
-            return if is_message { Ok(&MESSAGE) } else { Err(self.structure("the root is not Message of urn:oncegate:message:1,", element.at())) };
+            return if is_message {
+                Ok(&MESSAGE)
+            } else {
+                Err(self.structure("the root is not Message of urn:oncegate:message:1,", element.at()))
+            };
         };
         if let Model::Children(particles) = frame.rule.model {
             while let Some(particle) = particles.get(frame.place) {

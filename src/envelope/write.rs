@@ -30,8 +30,13 @@ pub fn write(message: &Message, documents: &str) -> String {
         for part in &message.attachments {
             let (size, sha256) = (part.size.to_string(), part.sha256.to_string());
             // Canonical order: by local name.
-            let attributes =
-                [("id", part.id.as_str()), ("mediaType", &part.media_type), ("name", &part.name), ("sha256", &sha256), ("size", &size)];
+            let attributes = [
+                ("id", part.id.as_str()),
+                ("mediaType", &part.media_type),
+                ("name", &part.name),
+                ("sha256", &sha256),
+                ("size", &size),
+            ];
             out.leaf_with("Attachment", &attributes, "");
         }
         out.close();

@@ -10,7 +10,7 @@ mod seal;
 pub use seal::{SealError, SealKeys};
 
 use crate::admission::{Peer, Refusal, Snapshot};
-use crate::config::{Lines, Limits};
+use crate::config::{Limits, Lines};
 use crate::exchange::{Known, Ledger, OutcomePlace, Release};
 use crate::fault::{Code, Fault};
 use crate::ids::{AgencyId, Digest, MessageId};
@@ -290,7 +290,8 @@ impl Gateway {
         record.system = Some(*certificate);
         record.octets = octets;
         record.registry_version = world.registry.version();
-        record.consumer = world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
+        record.consumer =
+            world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
         (record.message, record.digest, record.raw) = (refusal.claimed.id, refusal.digest, refusal.raw);
         self.record_refusal(record, refusal.fault).await
     }

@@ -73,6 +73,7 @@ impl Gateway {
         let snapshot = self.snapshot(&visit.world);
         let octets = self.seal.at_the_door(&visit.world.registry, visit.peer.agency(), octets).map_err(Refusal::new)?;
         let authenticated = authenticate(snapshot, &visit.peer, octets)?;
+        visit.world.quotas.charge(visit.peer.agency(), authenticated.price().saturating_sub(1));
         if matches!(authenticated.message().header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
             return Ok(Taken::Late(authenticated));
         }
@@ -156,7 +157,8 @@ impl Gateway {
         let (id, digest) = (running.question.message().header.id, running.question.digest());
         self.telemetry.close(&record, None);
         let outcome = Outcome { id, digest, octets: answer.octets().to_vec() };
-        let committed = self.store.append(Entry { record, outcome: Some(outcome) }).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed =
+            self.store.append(Entry { record, outcome: Some(outcome) }).await.map_err(|cause| running.unrecorded(&cause))?;
         self.ledger().settle(&running.consumer, id, digest, committed.place);
         Ok(Release::new(answer, committed.logged))
     }
@@ -167,7 +169,7 @@ impl Gateway {
         let url = holder.url.as_ref().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let header = &running.question.message().header;
         let left = Duration::from_millis(header.expires_at.as_ms().saturating_sub(now().as_ms()));
-        let deadline = left.min(Duration::from_millis(self.limits.wait_ms));
+        let deadline = left.min(Duration::from_millis(self.limits.answer_ms));
         let waiting = self.answers.expect(header.id);
         let headers = [("oncegate-message-id", header.id.to_string())];
         match self.upstream.post(url, forward.octets().to_vec(), &headers, deadline).await {
@@ -239,10 +241,16 @@ fn interrupted(id: MessageId) -> Refused {
 
 fn fault_of(error: UpstreamError) -> Fault {
     match error {
-        UpstreamError::Unreachable(cause) | UpstreamError::Broken(cause) => Fault::new(Code::RteUnreachable).with_private(cause).with_retry_after(5),
-        UpstreamError::TooLarge => Fault::at(Code::RteBadAnswer, format!("the answer is larger than {} bytes", limits::MESSAGE_BYTES_MAX)),
+        UpstreamError::Unreachable(cause) | UpstreamError::Broken(cause) => {
+            Fault::new(Code::RteUnreachable).with_private(cause).with_retry_after(5)
+        }
+        UpstreamError::TooLarge => {
+            Fault::at(Code::RteBadAnswer, format!("the answer is larger than {} bytes", limits::MESSAGE_BYTES_MAX))
+        }
         UpstreamError::Status(429 | 503, retry_after) => Fault::new(Code::RteBusy).with_retry_after(retry_after.unwrap_or(5)),
-        UpstreamError::Status(status, _) => Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}")),
+        UpstreamError::Status(status, _) => {
+            Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}"))
+        }
         UpstreamError::Deadline => Fault::new(Code::RteDeadline),
     }
 }

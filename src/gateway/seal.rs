@@ -34,9 +34,13 @@ impl SealKeys {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".key"));
             let Some(agency) = name.and_then(AgencyId::parse) else { continue };
-            let read = |path: &Path| std::fs::read_to_string(path).map_err(|cause| SealError(format!("{}: {cause}", path.display())));
+            let read =
+                |path: &Path| std::fs::read_to_string(path).map_err(|cause| SealError(format!("{}: {cause}", path.display())));
             let unusable = || SealError(format!("{}: no key in PKCS#8 or no certificate beside it", path.display()));
-            let key = pki::pem_blocks(&read(&path)?, "PRIVATE KEY").first().and_then(|der| PrivateKey::from_pkcs8(der)).ok_or_else(unusable)?;
+            let key = pki::pem_blocks(&read(&path)?, "PRIVATE KEY")
+                .first()
+                .and_then(|der| PrivateKey::from_pkcs8(der))
+                .ok_or_else(unusable)?;
             // Not `with_extension`: the last label of the agency's name would be taken for one.
             let certificate = pki::pem_blocks(&read(&folder.join(format!("{agency}.pem")))?, "CERTIFICATE").into_iter().next();
             keys.insert(agency, (key, certificate.ok_or_else(unusable)?));

@@ -158,13 +158,17 @@ fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
 fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     let place = raw.id.span().start;
     let id = AgencyId::parse(raw.id.get_ref()).ok_or_else(|| (place, format!("\"{}\" is no agency name", raw.id.get_ref())))?;
+    if id.as_str().len() > limits::AGENCY_BYTES_MAX {
+        return Err((place, format!("an agency name has at most {} characters", limits::AGENCY_BYTES_MAX)));
+    }
     let index = AgencyIndex(registry.agencies.len() as u32);
     if registry.by_name.insert(id.clone(), index).is_some() {
         return Err((place, format!("the agency {id} is given twice")));
     }
     for system in &raw.system {
         let (text, place) = (system.certificate_sha256.get_ref(), system.certificate_sha256.span().start);
-        let thumbprint = Digest::parse_hex(text).ok_or_else(|| (place, "a SHA-256 has 64 hexadecimal digits in lower case".to_owned()))?;
+        let thumbprint =
+            Digest::parse_hex(text).ok_or_else(|| (place, "a SHA-256 has 64 hexadecimal digits in lower case".to_owned()))?;
         if registry.by_system.insert(thumbprint, index).is_some() {
             return Err((place, "the client certificate is given twice".to_owned()));
         }
@@ -173,7 +177,8 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     if keys.len() > limits::KEYS_PER_AGENCY_MAX {
         return Err((place, format!("{id} has more than {} keys", limits::KEYS_PER_AGENCY_MAX)));
     }
-    let url = raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is no https address"))));
+    let url =
+        raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is no https address"))));
     let seal = match raw.seal.as_deref() {
         None | Some("agency") => Seal::Agency,
         Some("gateway") => Seal::Gateway,
@@ -208,7 +213,8 @@ fn read_quota(raw: Option<&RawQuota>) -> Allowance {
 
 fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
     let place = raw.certificate.span().start;
-    let certificate = Certificate::from_base64(raw.certificate.get_ref()).map_err(|error| (place, format!("{agency}: {error}")))?;
+    let certificate =
+        Certificate::from_base64(raw.certificate.get_ref()).map_err(|error| (place, format!("{agency}: {error}")))?;
     if certificate.agency.as_ref().is_some_and(|named| named != agency) {
         return Err((place, format!("the certificate names another agency than {agency}")));
     }
@@ -247,7 +253,10 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas) -> L
     let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is no code")));
     let what = document_type(raw.what, place, schemas)?;
     let known = schemas.document_type(&what).map_or(&[][..], |document| document.fields.as_slice());
-    if let Some(field) = raw.fields.iter().find(|field| !known.contains(field)) {
+    let leads = |field: &str| {
+        known.iter().any(|path| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    if let Some(field) = raw.fields.iter().find(|field| !leads(field)) {
         let known = known.join(", ");
         return Err((place, format!("{what} has no optional field \"{field}\"; it has: {known}")));
     }

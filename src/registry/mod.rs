@@ -113,7 +113,9 @@ impl Url {
             _ => (authority, 443),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
-        let good = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte)) && path.bytes().all(plain);
+        let good = !host.is_empty()
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte))
+            && path.bytes().all(plain);
         good.then(|| Self { host: host.to_owned(), port, path: path.to_owned() })
     }
 }

@@ -40,7 +40,12 @@ enum Text {
     Certificate,
 }
 
-const fn step(depth: usize, name: &'static str, attribute: Option<(&'static str, Option<&'static str>)>, text: Option<Text>) -> Step {
+const fn step(
+    depth: usize,
+    name: &'static str,
+    attribute: Option<(&'static str, Option<&'static str>)>,
+    text: Option<Text>,
+) -> Step {
     Step { depth, name, attribute, text }
 }
 
@@ -133,7 +138,10 @@ impl<'a> Grammar<'a> {
             (Some((name, value)), Some(given), None) if given.uri.is_empty() && given.local == name => match value {
                 Some(value) if value == given.value => {}
                 Some(_) => return Err(broken("an algorithm or reference that the profile does not allow", at)),
-                None => self.algorithm = Some(Algorithm::from_uri(given.value).ok_or_else(|| broken("an unknown signature algorithm", at))?),
+                None => {
+                    self.algorithm =
+                        Some(Algorithm::from_uri(given.value).ok_or_else(|| broken("an unknown signature algorithm", at))?)
+                }
             },
             _ => return Err(broken("an attribute missing or superfluous", at)),
         }
@@ -163,7 +171,8 @@ impl<'a> Grammar<'a> {
             self.text.clear();
             match kind {
                 Text::Digest => {
-                    let octets = <[u8; 32]>::try_from(octets.as_slice()).map_err(|_| broken("a digest that has not 32 octets", at))?;
+                    let octets =
+                        <[u8; 32]>::try_from(octets.as_slice()).map_err(|_| broken("a digest that has not 32 octets", at))?;
                     self.digest = Some(Digest::from_octets(octets));
                 }
                 Text::Signature => self.signature = Some(octets),

@@ -14,6 +14,8 @@
 //! let forged = oncegate::sig::Verified { value: 1, digest: oncegate::crypto::sha256(b""), thumbprint: None };
 //! ```
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod grammar;
 mod sign;
 
@@ -167,7 +169,10 @@ fn scan<V: Visitor<Error = Fault>>(octets: &[u8], visitor: &mut V) -> Result<Sca
             (_, Some(grammar)) if !grammar.is_done() => grammar.event(&event)?,
             (Event::Start(start), None) if start.is(DSIG, "Signature") => {
                 if start.depth() != 2 {
-                    return Err(Fault::at(Code::SigProfile, format!("ds:Signature is not the last child of the root, at byte {}", start.at())));
+                    return Err(Fault::at(
+                        Code::SigProfile,
+                        format!("ds:Signature is not the last child of the root, at byte {}", start.at()),
+                    ));
                 }
                 signature = Some(Grammar::new(octets, start)?);
             }

@@ -277,7 +277,9 @@ impl Follower {
     fn run(&self) {
         loop {
             let (rows, is_closing, has_overflowed) = self.next_rows();
-            let applied = catch_unwind(AssertUnwindSafe(|| rows.chunks(limits::INDEX_GATHER_MAX).try_for_each(|batch| apply(&self.tree, batch))));
+            let applied = catch_unwind(AssertUnwindSafe(|| {
+                rows.chunks(limits::INDEX_GATHER_MAX).try_for_each(|batch| apply(&self.tree, batch))
+            }));
             if !matches!(applied, Ok(Ok(()))) {
                 // The index is disposable: it is rebuilt at the next start, and queries say how far it is behind.
                 self.shared.has_failed.store(true, Ordering::Release);

@@ -86,7 +86,9 @@ impl std::fmt::Display for StoreError {
         match self {
             Self::Io { path, cause } => write!(f, "{}: {cause}", path.display()),
             Self::InUse { path } => write!(f, "{}: another gateway is running on this data directory", path.display()),
-            Self::Damaged { path, offset } => write!(f, "{}: damaged from byte {offset} on; restore it from a copy", path.display()),
+            Self::Damaged { path, offset } => {
+                write!(f, "{}: damaged from byte {offset} on; restore it from a copy", path.display())
+            }
             Self::Full => f.write_str("the journal has reached its limit on disk"),
             Self::Stopped => f.write_str("the journal has stopped"),
             Self::Forgotten => f.write_str("the outcome is not readable any more"),
@@ -143,13 +145,19 @@ impl Handle {
         } else {
             Segment::resume(folder, recovered)?
         };
-        let mut writer = Writer { shared: Arc::clone(&shared), segment, settings, size: recovered.size, buffer: Vec::new(), index };
+        let mut writer =
+            Writer { shared: Arc::clone(&shared), segment, settings, size: recovered.size, buffer: Vec::new(), index };
         let builder = std::thread::Builder::new().name("journal".to_owned());
         let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(folder, cause))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) fn send(&self, record: &Record, private: Vec<u8>, reply: oneshot::Sender<Result<Committed, StoreError>>) -> Result<(), StoreError> {
+    pub(super) fn send(
+        &self,
+        record: &Record,
+        private: Vec<u8>,
+        reply: oneshot::Sender<Result<Committed, StoreError>>,
+    ) -> Result<(), StoreError> {
         if !self.is_ready() {
             return Err(StoreError::Stopped);
         }
@@ -229,7 +237,8 @@ impl Writer {
             queue = self.gather(queue);
         }
         queue.awaited = 0;
-        let rest = if queue.waiting.len() > limits::GROUP_RECORDS_MAX { queue.waiting.split_off(limits::GROUP_RECORDS_MAX) } else { Vec::new() };
+        let taken = queue.waiting.len().min(limits::GROUP_RECORDS_MAX);
+        let rest = queue.waiting.split_off(taken);
         Some(std::mem::replace(&mut queue.waiting, rest))
     }
 

@@ -21,7 +21,8 @@ pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> R
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err(Fault::at(Code::HttpLengthRequired, "Transfer-Encoding is not taken"));
     }
-    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
+    let declared =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
     match declared {
         Some(length) if length > limit => Err(Fault::at(Code::HttpTooLarge, format!("{length} bytes; the limit is {limit}"))),
         Some(length) => Ok(length),
@@ -32,7 +33,13 @@ pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> R
 }
 
 /// Reads a whole body within limit and deadline.
-pub async fn read_body(version: Version, headers: &HeaderMap, body: Incoming, limit: usize, deadline: Duration) -> Result<Vec<u8>, Fault> {
+pub async fn read_body(
+    version: Version,
+    headers: &HeaderMap,
+    body: Incoming,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, Fault> {
     let declared = declared_length(version, headers, limit)?;
     let collected = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
     let bytes = match collected.await {

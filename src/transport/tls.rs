@@ -59,7 +59,9 @@ impl Identity {
             .with_crls(self.revocation.iter().cloned())
             .build()
             .map_err(|cause| failed(&cause))?;
-        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|cause| failed(&cause))?;
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|cause| failed(&cause))?;
         let builder = builder.with_client_cert_verifier(verifier);
         let mut config = builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|cause| failed(&cause))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

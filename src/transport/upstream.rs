@@ -42,10 +42,13 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
+/// Connections that wait for a request, by host and port.
+type Idle = BTreeMap<(String, u16), Vec<SendRequest<Body>>>;
+
 /// A pool of connections.
 pub struct Upstream {
     tls: Arc<rustls::ClientConfig>,
-    idle: Mutex<BTreeMap<(String, u16), Vec<SendRequest<Body>>>>,
+    idle: Mutex<Idle>,
 }
 
 impl Upstream {
@@ -55,7 +58,13 @@ impl Upstream {
     }
 
     /// Posts a message and reads the answer, which must come with `200`, all within the deadline.
-    pub async fn post(&self, url: &Url, octets: Vec<u8>, headers: &[(&'static str, String)], deadline: Duration) -> Result<Vec<u8>, UpstreamError> {
+    pub async fn post(
+        &self,
+        url: &Url,
+        octets: Vec<u8>,
+        headers: &[(&'static str, String)],
+        deadline: Duration,
+    ) -> Result<Vec<u8>, UpstreamError> {
         let received = self.send(Method::POST, url, octets, headers, deadline).await?;
         if received.status != StatusCode::OK {
             let retry_after = received.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -93,7 +102,12 @@ impl Upstream {
         self.finish(url, sender, response).await
     }
 
-    async fn finish(&self, url: &Url, sender: SendRequest<Body>, response: hyper::Response<hyper::body::Incoming>) -> Result<Received, UpstreamError> {
+    async fn finish(
+        &self,
+        url: &Url,
+        sender: SendRequest<Body>,
+        response: hyper::Response<hyper::body::Incoming>,
+    ) -> Result<Received, UpstreamError> {
         let (head, body) = response.into_parts();
         let collected = Limited::new(body, limits::MESSAGE_BYTES_MAX).collect().await.map_err(|cause| {
             let is_too_large = cause.is::<http_body_util::LengthLimitError>();
@@ -125,7 +139,8 @@ impl Upstream {
             let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|cause| cause.to_string())?;
             stream.set_nodelay(true).map_err(|cause| cause.to_string())?;
             let name = ServerName::try_from(url.host.clone()).map_err(|cause| cause.to_string())?;
-            let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|cause| cause.to_string())?;
+            let stream =
+                TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|cause| cause.to_string())?;
             http1::handshake(TokioIo::new(stream)).await.map_err(|cause| cause.to_string())
         };
         let connected = tokio::time::timeout(Duration::from_millis(limits::CONNECT_MS), connecting).await;

@@ -11,7 +11,7 @@ pub(super) fn check_octets(octets: &[u8]) -> Result<&str, Violation> {
     let control = |byte: &u8| *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r');
     // The fold has no early exit, so that the compiler can look at 16 octets at a time.
     if octets.iter().fold(false, |found, byte| found | control(byte)) {
-        let at = octets.iter().position(|byte| control(byte)).unwrap_or(0);
+        let at = octets.iter().position(control).unwrap_or(0);
         let code = if octets.get(at) == Some(&0) { Code::XmlNotUtf8 } else { Code::XmlMalformed };
         return Err(Violation { code, what: "a control character", at });
     }

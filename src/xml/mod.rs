@@ -5,6 +5,8 @@
 //! refuses what `message.md` section 1 refuses. quick-xml finds the borders of the tokens; everything else, above all
 //! the rules of well-formedness that quick-xml leaves to its caller, is checked here.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod canonical;
 mod chars;
 mod reader;
@@ -60,7 +62,7 @@ pub fn scan<V: Visitor>(octets: &[u8], profile: Profile, visitor: &mut V) -> Res
     let mut reader = Reader::new(octets, profile).map_err(ScanError::Xml)?;
     loop {
         match reader.next().map_err(ScanError::Xml)? {
-            Event::Start(start) => visitor.start(&start).map_err(ScanError::Visitor)?,
+            Event::Start(start) => visitor.start(start).map_err(ScanError::Visitor)?,
             Event::Text { text, at, .. } => visitor.text(text, at).map_err(ScanError::Visitor)?,
             Event::End { .. } => visitor.end().map_err(ScanError::Visitor)?,
             Event::Done => return Ok(()),
@@ -87,6 +89,7 @@ mod tests {
     fn canonical_form_is_exclusive() {
         for (input, output) in [
             ("<a/>", "<a></a>"),
+            ("<a xmlns='http://a.b:80/%D0%96?c=d;e#f'/>", "<a xmlns=\"http://a.b:80/%D0%96?c=d;e#f\"></a>"),
             ("<?xml version='1.0'?>\n<a >x\r\ny\r</a >\n", "<a>x\ny\n</a>"),
             (
                 r#"<a xmlns:q="u:q" xmlns="u:d"><q:b z="1" a='2'/></a>"#,
@@ -124,6 +127,13 @@ mod tests {
             ("<?xml version='1.1'?><a/>", Code::XmlVersion),
             ("<?xml version='1.0' encoding='latin1'?><a/>", Code::XmlNotUtf8),
             ("<a xmlns:p='rel/ative'/>", Code::XmlNamespace),
+            ("<a xmlns:p='urn:Ж'/>", Code::XmlNamespace),
+            ("<a xmlns:p='urn:a b'/>", Code::XmlNamespace),
+            ("<a xmlns:p='urn:%4'/>", Code::XmlNamespace),
+            ("<a xmlns:p='urn:a&amp;b'/>", Code::XmlNamespace),
+            ("<a xmlns:p='urn:a#b#c'/>", Code::XmlNamespace),
+            ("<a xmlns:p='http://a:b/'/>", Code::XmlNamespace),
+            ("<a xmlns:p='http://a:/'/>", Code::XmlNamespace),
             ("<a xmlns:p=''/>", Code::XmlNamespace),
             ("<p:a/>", Code::XmlNamespace),
             ("<a p:b='1'/>", Code::XmlNamespace),

@@ -473,7 +473,25 @@ fn check_binding(prefix: &str, uri: &str, at: usize) -> Result<(), Violation> {
     let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme).as_bytes();
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    if is_scheme { Ok(()) } else { wrong("a relative namespace name") }
+    if !is_scheme {
+        return wrong("a relative namespace name");
+    }
+    if is_plain_uri(uri) { Ok(()) } else { wrong("a namespace name that is no plain URI") }
+}
+
+/// Whether a URI with a scheme is one that every peer canonicalises in the same way: RFC 3986 without the ampersand, which
+/// libxml2 writes unescaped into the canonical form and others do not, and without IP literals. What is no URI libxml2
+/// refuses, so that half of our peers could neither sign nor verify the message.
+fn is_plain_uri(uri: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?@!$'()*+,;=".contains(&byte);
+    let escaped = |part: &str| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    let (rest, fragment) = uri.split_once('#').unwrap_or((uri, ""));
+    let characters = [rest, fragment]
+        .iter()
+        .all(|text| text.bytes().all(|byte| byte == b'%' || good(byte)) && text.split('%').skip(1).all(escaped));
+    let host = rest.split_once("://").map_or("", |(_, after)| after.split(['/', '?']).next().unwrap_or(""));
+    let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    characters && host.split_once(':').is_none_or(|(_, port)| is_port(port))
 }
 
 fn check_forbidden(uri: &str, local: &str, at: usize) -> Result<(), Violation> {

@@ -1,3 +1,13 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
 
+mod agreement;
+mod envelope;
+mod generate;
+mod peers;
+mod profile;
+mod refusals;
 mod schema;
+mod tidy;
+mod tool;
+mod vectors;
+mod world;

@@ -1,0 +1,116 @@
+//! A world for tests: the demo's, in a folder that goes away, on a runtime of its own.
+
+use oncegate::authority::KeyType;
+use oncegate::demo;
+use oncegate::ids::AgencyId;
+use oncegate::setup::Installation;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Deadlines that do not make a test wait.
+pub const QUICK: &str = "[limits]\nanswer_ms = 1500\nbody_ms = 700\n\n[log]\nrecords = \"off\"\n";
+
+/// A folder that is removed when dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("world-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("writable");
+        Self(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub struct World {
+    runtime: tokio::runtime::Runtime,
+    world: Option<demo::World>,
+    folder: Folder,
+}
+
+impl World {
+    /// With everybody there.
+    pub fn start() -> Self {
+        Self::with(QUICK, &[])
+    }
+
+    /// With nobody in the clinic's place.
+    pub fn start_without_provider() -> Self {
+        Self::with(QUICK, &["xx.demo.clinic-3"])
+    }
+
+    pub fn with(config: &str, absent: &[&str]) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let folder = Folder::new();
+        let plan = demo::Plan { config, absent, prepare: enrol_further_keys };
+        let world = runtime.block_on(demo::World::start(&folder.path().join("gateway"), &plan)).expect("a world");
+        Self { runtime, world: Some(world), folder }
+    }
+
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    pub fn demo(&self) -> &demo::World {
+        self.world.as_ref().expect("it runs until it is dropped")
+    }
+
+    pub fn gateway_url(&self) -> String {
+        format!("https://{}", self.demo().exchange_address())
+    }
+
+    pub fn agency_dir(&self, name: &str) -> PathBuf {
+        self.demo().agency_folder(name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn provider_port(&self) -> u16 {
+        self.demo().provider_address("xx.demo.clinic-3").expect("a holder").port()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(world) = self.world.take() {
+            self.runtime.block_on(world.stop());
+        }
+    }
+}
+
+/// Further keys for those who test with foreign tools: RSA from a certificate request, and Ed25519.
+fn enrol_further_keys(installation: &Installation) {
+    for agency in ["xx.demo.school-17", "xx.demo.clinic-3"] {
+        let id = AgencyId::parse(agency).expect("an agency");
+        let folder = installation.agency_folder(&id);
+        let (key, request) = (folder.join("sign-rsa.key"), folder.join("sign-rsa.csr"));
+        let mut openssl = Command::new("openssl");
+        openssl
+            .args(["req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&request);
+        let made = openssl.output().expect("openssl starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let request = fs::read_to_string(request).expect("a request");
+        let [p256, ed25519] = [KeyType::P256, KeyType::Ed25519];
+        installation.add_key(&id, "sign-rsa", p256, Some(&request)).expect("a certificate");
+        installation.add_key(&id, "sign-ed25519", ed25519, None).expect("a key");
+    }
+}
