@@ -70,7 +70,7 @@ pub const GROUP_GATHER_US: u64 = 1_000;
 /// Records that come closer upon each other than this come faster than it pays to sync one by one.
 pub const GROUP_BUSY_US: u64 = 300;
 /// So many records are not waited for longer: a larger group makes each of them hardly cheaper.
-pub const GROUP_GATHER_RECORDS: usize = 32;
+pub const GROUP_GATHER_RECORDS: usize = 16;
 /// Most keys in one batch for the index: larger batches make sled hold 50 times the memory.
 pub const INDEX_BATCH_MAX: usize = 64;
 /// Most records that are put into the index together; those of one second or one agency share a key.

@@ -204,6 +204,7 @@ impl Rows<'_> {
         self.row(key("w2.cpu", "w200.cpu"), &name("CPU of the gateway per exchange"), "us", None, |round| Some(at(round).exchange.cpu_us));
         self.row(key("w2.p50", "w200.p50"), &name("median time, 32 open"), "us", None, |round| Some(at(round).exchange.p50_us));
         self.row(key("w2.p99", "w200.p99"), &name("99 of 100 within, 32 open"), "us", None, |round| Some(at(round).exchange.p99_us));
+        self.row(key("w2.loadShare", "w200.loadShare"), &name("share of the load's core in use"), "", None, |round| Some(at(round).exchange.load_share));
         self.row(key("w2.modelB", "w200.modelB"), &name("floor model, receipt each (B)"), "us", None, |round| Some(round.model(weight).receipts));
         self.row(key("w2.modelC", "w200.modelC"), &name("floor model, Merkle receipts (C)"), "us", None, |round| Some(round.model(weight).merkle));
         self.row(key("w2.modelStrict", "w200.modelStrict"), &name("floor model, strict"), "us", None, |round| Some(round.model(weight).strict));

@@ -221,7 +221,7 @@ impl Writer {
     }
 
     /// What waits. The first record after a pause is taken at once. While records come faster than they are synced, the
-    /// writer lets a group gather: a sync costs as much for one record as for thirty.
+    /// writer lets a group gather: a sync costs as much for one record as for sixteen.
     fn next_group(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = Duration::from_micros(limits::GROUP_BUSY_US);
