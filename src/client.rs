@@ -301,7 +301,9 @@ impl Outline {
     fn end(&mut self) {
         let inside = self.path.get(1).is_some_and(|name| name == "Body");
         if self.is_leaf && inside && self.leaves.len() < OUTLINE_MAX {
-            let path = self.path.get(3..).unwrap_or_default().join("/");
+            // Without Message/Body, and for a document without Documents and its root.
+            let outer = if self.path.get(2).is_some_and(|name| name == "Documents") { 4 } else { 2 };
+            let path = self.path.get(outer..).unwrap_or_default().join("/");
             self.leaves.push((path, self.text.trim().to_owned()));
         }
         self.is_leaf = false;

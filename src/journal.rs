@@ -7,6 +7,8 @@
 //! (volume header) are kept for what comes. Every group of frames ends with a commit frame, and what follows the last
 //! commit frame was never acknowledged: recovery cuts it off.
 
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 use crate::ids::{Digest, MessageId};
 use crate::limits;
 use crate::tlog::Record;
@@ -254,7 +256,9 @@ mod tests {
             let mut padded = octets[..cut].to_vec();
             padded.resize(octets.len() + 64, 0);
             let walked = walk(&padded, 0, |_, _| {});
-            let expected = if cut < first { 0 } else { 2 };
+            // Zeros that were cut off are read as they were.
+            let is_whole = |length: usize| padded[..length] == octets[..length];
+            let expected = if is_whole(octets.len()) { 4 } else { 2 * u64::from(is_whole(first)) };
             assert_eq!(walked.size, expected, "cut at {cut}");
         }
     }

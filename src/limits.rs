@@ -56,6 +56,8 @@ pub const EVENT_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// How long a message id is remembered; longer than any retry horizon.
 pub const IDEMPOTENCY_WINDOW_MS: u64 = 48 * 60 * 60 * 1000;
 
+/// Longest name of a registered agency: two of them fit into a leaf.
+pub const AGENCY_BYTES_MAX: usize = 100;
 /// Most keys of one agency that are valid at one time.
 pub const KEYS_PER_AGENCY_MAX: usize = 4;
 /// Longest wait that `Prefer: wait` may ask for.

@@ -4,6 +4,8 @@
 //! 5280), and the TLS layer checks it again at each handshake. Here the fields are read that the profiles in `certs/`
 //! demand.
 
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 use crate::crypto::{Algorithm, PublicKey, sha256};
 use crate::ids::{AgencyId, Digest};
 use crate::limits;

@@ -6,8 +6,10 @@
 //!
 //! ```compile_fail
 //! // What is not authenticated cannot be permitted: the proof has no public maker.
-//! let forged = oncegate::admission::Authenticated { message: todo!(), digest: todo!(), sender: todo!(), octets: Vec::new() };
+//! let forged = oncegate::admission::Authenticated { message: todo!(), digest: todo!(), sender: todo!(), octets: Vec::new(), price: 1 };
 //! ```
+
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod answer;
 
@@ -90,9 +92,15 @@ pub struct Authenticated {
     digest: Digest,
     sender: AgencyIndex,
     octets: Vec<u8>,
+    price: u32,
 }
 
 impl Authenticated {
+    /// What its verification cost, in verifications with P-256: more than one for P-384.
+    pub fn price(&self) -> u32 {
+        self.price
+    }
+
     /// The id.
     pub fn id(&self) -> MessageId {
         self.message.header.id
@@ -183,8 +191,9 @@ pub fn authenticate(snapshot: Snapshot<'_>, peer: &Peer, octets: Vec<u8>) -> Res
     let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest: Some(digest), raw: None };
     let sender = sender(snapshot.registry, peer, &claimed).map_err(&refuse)?;
     let agency = snapshot.registry.agency(sender).ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
+    let price = unverified.algorithm().price();
     let message = verify(snapshot, agency, unverified).map_err(&refuse)?;
-    Ok(Authenticated { message, digest, sender, octets })
+    Ok(Authenticated { message, digest, sender, octets, price })
 }
 
 /// The sender is the agency of the client certificate, or has said in the registry that this agency carries for it.
@@ -227,7 +236,7 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
     check_times(&authenticated.message, snapshot.now).map_err(&refuse)?;
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
-    let Authenticated { message, digest, sender: consumer, octets } = authenticated;
+    let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
     Ok(Permitted { octets, message, digest, consumer, holder, what, grounds })
 }
 

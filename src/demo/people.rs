@@ -67,7 +67,7 @@ fn person(number: u32) -> Person {
     let household = number / 4;
     let pick = |from: &[&'static str], salt: u32| from[(household.wrapping_mul(7).wrapping_add(salt) as usize) % from.len()];
     let (role, is_woman, years_ago, salt) = match number % 4 {
-        0 => (Role::Pupil, household % 2 == 0, 8 + household % 9, 2),
+        0 => (Role::Pupil, household.is_multiple_of(2), 8 + household % 9, 2),
         1 => (Role::Mother, true, 28 + household % 12, 0),
         2 => (Role::Father, false, 29 + household % 14, 1),
         _ => (Role::Newborn, household % 2 == 1, 0, 3),

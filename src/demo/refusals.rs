@@ -415,7 +415,7 @@ pub const CASES: &[Case] = &[
     ),
     case("too many namespaces", Code::XmlLimit, Before(|m| declare(m, 65)), Before(|m| declare(m, 50))),
     // Signature.
-    case("no signature", Code::SigMissing, After(|m| without_signature(m)), PLAIN),
+    case("no signature", Code::SigMissing, After(without_signature), PLAIN),
     case(
         "two signatures",
         Code::SigProfile,
@@ -578,7 +578,12 @@ pub const CASES: &[Case] = &[
     case("another purpose", Code::PolPurpose, Edit(|m| with_context(m, "curiosity", "XX:HEALTH:13")), GOOD),
     case("another legal basis", Code::PolBasis, Edit(|m| with_context(m, "school-attendance", "XX:HEALTH:99")), GOOD),
     case("a grant that has ended", Code::PolExpired, Edit(|m| ask_for(m, "residence-record")), GOOD),
-    case("a field that is not granted", Code::PolField, Edit(|m| select(m, &["Absence", "Diagnosis"])), Edit(|m| select(m, &["Absence", "PeExemption"]))),
+    case(
+        "a field that is not granted",
+        Code::PolField,
+        Edit(|m| select(m, &["Absence", "Diagnosis"])),
+        Edit(|m| select(m, &["Absence", "PeExemption"])),
+    ),
     case("a document type that nobody knows", Code::DocUnknown, Edit(|m| ask_for(m, "horoscope")), GOOD),
     case(
         "a holder that is none",

@@ -84,7 +84,7 @@ const HOLDERS: [(&str, &str, &[&str]); 4] = [
 
 /// The others: name, what they are called, further lines of their entry.
 const OTHERS: [(&str, &str, &str); 6] = [
-    ("xx.demo.social-fund", "Social fund", ""),
+    ("xx.demo.social-fund", "Social fund", AMPLE),
     ("xx.demo.hasty", "An office with a small quota", "quota = { requests_per_minute = 2, burst = 2 }\n"),
     ("xx.demo.suspended", "A suspended office", "suspended = true\n"),
     ("xx.demo.old-key", "An office whose key has expired", ""),

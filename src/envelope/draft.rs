@@ -72,7 +72,7 @@ impl Draft {
             Field::SelectPath => self.select.push(path(text).ok_or(BAD)?),
             Field::DuringFrom => self.during_from = Some(Day::parse(text).ok_or(BAD)?),
             Field::DuringTo => self.during_to = Some(Day::parse(text).ok_or(BAD)?),
-            Field::Attachment => self.attachments.push(attachment(text, attributes).ok_or(BAD)?),
+            Field::Attachment => self.attachments.push(attachment(raw, attributes).ok_or(BAD)?),
             _ => return self.set_context(field, text, raw, attribute),
         }
         Ok(())

@@ -206,7 +206,7 @@ rules! {
     RETRY_AFTER = m("RetryAfterSeconds", Field::Count);
     WHERE = m("Where", Field::Line);
     FAULT_TEXT = m("Text", Field::Note);
-    HELP = m("Help", Field::Note);
+    HELP = m("Help", Field::Line);
 
     ATTACHMENTS = children("Attachments", NAMESPACE, &[up_to(&[&ATTACHMENT], 1, limits::ATTACHMENTS_MAX)]);
     ATTACHMENT = with(m("Attachment", Field::Attachment), &["id", "name", "mediaType", "size", "sha256"]);

@@ -4,6 +4,8 @@
 //! The grammar is code, not a schema at run time; `schemas/message-1.xsd` says the same for everybody else, and a test
 //! holds the two against each other. What needs a clock or the registry is not decided here.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod draft;
 mod grammar;
 mod read;

@@ -73,6 +73,7 @@ impl Gateway {
         let snapshot = self.snapshot(&visit.world);
         let octets = self.seal.at_the_door(&visit.world.registry, visit.peer.agency(), octets).map_err(Refusal::new)?;
         let authenticated = authenticate(snapshot, &visit.peer, octets)?;
+        visit.world.quotas.charge(visit.peer.agency(), authenticated.price().saturating_sub(1));
         if matches!(authenticated.message().header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
             return Ok(Taken::Late(authenticated));
         }

@@ -158,6 +158,9 @@ fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
 fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     let place = raw.id.span().start;
     let id = AgencyId::parse(raw.id.get_ref()).ok_or_else(|| (place, format!("\"{}\" is no agency name", raw.id.get_ref())))?;
+    if id.as_str().len() > limits::AGENCY_BYTES_MAX {
+        return Err((place, format!("an agency name has at most {} characters", limits::AGENCY_BYTES_MAX)));
+    }
     let index = AgencyIndex(registry.agencies.len() as u32);
     if registry.by_name.insert(id.clone(), index).is_some() {
         return Err((place, format!("the agency {id} is given twice")));

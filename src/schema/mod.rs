@@ -7,6 +7,8 @@
 //! element or attribute that is not declared, and text where there may be none; then it verifies check digits and the
 //! rules that XML Schema cannot express.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod compile;
 mod documents;
 mod facts;

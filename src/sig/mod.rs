@@ -14,6 +14,8 @@
 //! let forged = oncegate::sig::Verified { value: 1, digest: oncegate::crypto::sha256(b""), thumbprint: None };
 //! ```
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod grammar;
 mod sign;
 

@@ -9,6 +9,8 @@ use crate::fault;
 use crate::ids::{AgencyId, Code, Digest, MessageId, Uuid};
 use crate::limits;
 use crate::time::UnixTime;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt::Write;
 
 /// What a record is of.
@@ -116,20 +118,20 @@ impl Record {
         shown("d", self.document_type.as_ref(), &mut leaf);
         shown("e", self.code.as_ref(), &mut leaf);
         shown("g", self.grant.as_ref(), &mut leaf);
-        shown("h", self.digest.as_ref(), &mut leaf);
+        digest("h", self.digest.as_ref(), &mut leaf);
         text("k", Some(self.kind.as_str()), &mut leaf);
         shown("m", self.message.as_ref(), &mut leaf);
         integer("o", self.octets, &mut leaf);
         shown("p", self.purpose.as_ref(), &mut leaf);
-        shown("q", self.counterpart.as_ref(), &mut leaf);
+        digest("q", self.counterpart.as_ref(), &mut leaf);
         integer("r", self.registry_version, &mut leaf);
         shown("s", self.provider.as_ref(), &mut leaf);
         integer("t", self.time.as_ms(), &mut leaf);
         text("test", (self.world == World::Test).then_some("1"), &mut leaf);
         shown("u", self.consumer.as_ref(), &mut leaf);
         integer("v", 1, &mut leaf);
-        shown("w", self.raw.as_ref(), &mut leaf);
-        shown("x", self.system.as_ref(), &mut leaf);
+        digest("w", self.raw.as_ref(), &mut leaf);
+        digest("x", self.system.as_ref(), &mut leaf);
         leaf.push('}');
         assert!(leaf.len() <= limits::LEAF_BYTES_MAX, "the parts of a leaf are bounded so that it fits");
         leaf
@@ -142,6 +144,11 @@ fn shown(key: &str, value: Option<&impl std::fmt::Display>, out: &mut String) {
         comma(out);
         let _ = write!(out, "\"{key}\":\"{value}\"");
     }
+}
+
+/// Digests are written in base64url without padding (RFC 4648, section 5): 43 characters.
+fn digest(key: &str, value: Option<&Digest>, out: &mut String) {
+    text(key, value.map(|digest| URL_SAFE_NO_PAD.encode(digest.octets())).as_deref(), out);
 }
 
 fn integer(key: &str, value: u64, out: &mut String) {
@@ -198,9 +205,10 @@ mod tests {
     #[test]
     fn a_leaf_is_sorted_and_fits_at_its_longest() {
         let mut record = Record::new(RecordKind::Refusal, UnixTime::from_ms(u64::MAX));
-        let name = format!("xx{}", format!(".{}", "a".repeat(40)).repeat(5));
+        let name = format!("xx{}.{}", format!(".{}", "a".repeat(40)).repeat(2), "a".repeat(limits::AGENCY_BYTES_MAX - 85));
         record.message = Some(MessageId::new(UnixTime::from_ms(1), [0; 10]));
         let digest = Some(Digest::from_octets([0xff; 32]));
+        // Octets that could not be read have no digest as a message.
         (record.digest, record.counterpart, record.raw, record.system) = (digest, digest, None, digest);
         (record.consumer, record.provider) = (AgencyId::parse(&name), AgencyId::parse(&name));
         record.basis = Some("Ж".repeat(200));

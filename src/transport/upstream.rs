@@ -42,10 +42,13 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
+/// Connections that wait for a request, by host and port.
+type Idle = BTreeMap<(String, u16), Vec<SendRequest<Body>>>;
+
 /// A pool of connections.
 pub struct Upstream {
     tls: Arc<rustls::ClientConfig>,
-    idle: Mutex<BTreeMap<(String, u16), Vec<SendRequest<Body>>>>,
+    idle: Mutex<Idle>,
 }
 
 impl Upstream {

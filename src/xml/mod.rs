@@ -5,6 +5,8 @@
 //! refuses what `message.md` section 1 refuses. quick-xml finds the borders of the tokens; everything else, above all
 //! the rules of well-formedness that quick-xml leaves to its caller, is checked here.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod canonical;
 mod chars;
 mod reader;
