@@ -1,6 +1,7 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
 
 mod agreement;
+mod api;
 mod envelope;
 mod generate;
 mod peers;
