@@ -4,6 +4,7 @@ mod agreement;
 mod api;
 mod envelope;
 mod generate;
+mod installation;
 mod peers;
 mod profile;
 mod refusals;
