@@ -17,8 +17,6 @@ pub const NAME_BYTES_MAX: usize = 256;
 pub const VALUE_BYTES_MAX: usize = 8 << 10;
 /// Most attachments of one message.
 pub const ATTACHMENTS_MAX: usize = 16;
-/// Longest signature value: RSA with 4096 bits.
-pub const SIGNATURE_BYTES_MAX: usize = 512;
 /// Longest certificate inside `KeyInfo`, decoded.
 pub const CERTIFICATE_BYTES_MAX: usize = 4 << 10;
 /// Longest text of one envelope leaf (a `Note` of 2,000 characters of up to four bytes).
@@ -96,8 +94,6 @@ pub const ANSWER_MS: u64 = 30_000;
 pub const CONNECT_MS: u64 = 3_000;
 /// Most connections at one listener.
 pub const CONNECTIONS_MAX: usize = 10_000;
-/// Most connections of one agency.
-pub const CONNECTIONS_PER_AGENCY_MAX: usize = 256;
 /// Most streams of one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 64;
 /// Idle connections kept to one provider.
