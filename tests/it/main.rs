@@ -1,8 +1,10 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
 
 mod agreement;
+mod api;
 mod envelope;
 mod generate;
+mod installation;
 mod peers;
 mod profile;
 mod refusals;
