@@ -4,7 +4,7 @@ use super::index::{Index, Row};
 use super::recovery::{Recovered, segment_path};
 use super::sync_directory;
 use crate::exchange::OutcomePlace;
-use crate::journal::{Frame, FrameKind, write_frame};
+use crate::journal::{Frame, FrameKind, write_commit, write_frame};
 use crate::limits;
 use crate::tlog::{Logged, Record};
 use std::fs::File;
@@ -247,7 +247,7 @@ impl Writer {
             write_frame(&frame, &mut self.buffer);
         }
         let size = self.size + group.len() as u64;
-        write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: b"", private: b"" }, &mut self.buffer);
+        write_commit(size, self.segment.end, &mut self.buffer);
         let used = self.segment.used_before + self.segment.end + self.buffer.len() as u64;
         if used > self.settings.bytes_max {
             return Err(Failure::Group(StoreError::Full));
@@ -305,7 +305,7 @@ impl Segment {
         let mut segment = Self { folder: folder.to_owned(), number, file, end: 0, prepared: 0, used_before: 0 };
         let mut header = Vec::new();
         write_frame(&Frame { kind: FrameKind::Header, seq: size, leaf: b"", private: b"" }, &mut header);
-        write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: b"", private: b"" }, &mut header);
+        write_commit(size, 0, &mut header);
         segment.append(&header)?;
         segment.end = header.len() as u64;
         segment.file.sync_all().map_err(|cause| StoreError::io(&path, cause))?;

@@ -1,9 +1,11 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
 
 mod agreement;
+mod crash;
 mod envelope;
 mod generate;
 mod peers;
+mod process;
 mod profile;
 mod refusals;
 mod schema;
