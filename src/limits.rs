@@ -65,8 +65,16 @@ pub const WAIT_MS_DEFAULT: u64 = 30_000;
 
 /// Most records in one commit group.
 pub const GROUP_RECORDS_MAX: usize = 512;
-/// Most records in one batch for the index: larger batches make sled hold 50 times the memory.
+/// How long the writer gathers a commit group when records came in while the last one was synced.
+pub const GROUP_GATHER_US: u64 = 1_000;
+/// Records that come closer upon each other than this come faster than it pays to sync one by one.
+pub const GROUP_BUSY_US: u64 = 300;
+/// So many records are not waited for longer: a larger group makes each of them hardly cheaper.
+pub const GROUP_GATHER_RECORDS: usize = 16;
+/// Most keys in one batch for the index: larger batches make sled hold 50 times the memory.
 pub const INDEX_BATCH_MAX: usize = 64;
+/// Most records that are put into the index together; those of one second or one agency share a key.
+pub const INDEX_GATHER_MAX: usize = 4096;
 /// Size of a journal segment.
 pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
 /// How far a segment is written with zeros ahead of its end, so that `fdatasync` has no metadata to write.
@@ -100,5 +108,7 @@ pub const STREAMS_MAX: u32 = 64;
 pub const POOL_IDLE_MAX: usize = 128;
 /// How long a stopping gateway waits for its open exchanges.
 pub const DRAIN_MS: u64 = 30_000;
+/// How long it then waits for the last responses to go out.
+pub const CLOSE_MS: u64 = 2_000;
 /// Largest configuration, registry or schema file.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;

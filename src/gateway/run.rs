@@ -83,6 +83,9 @@ impl Gateway {
             let claimed = crate::envelope::Claimed { id: Some(id), from: Some(sender.clone()) };
             Refusal { fault, claimed, digest: Some(digest), raw: None }
         };
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
+        }
         let begun = self.ledger().begin(snapshot.now, &sender, id, digest).map_err(&refuse)?;
         if let Begin::Replay(place) = begun {
             return Ok(Taken::Replay(id, place));

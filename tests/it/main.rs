@@ -2,10 +2,12 @@
 
 mod agreement;
 mod api;
+mod crash;
 mod envelope;
 mod generate;
 mod installation;
 mod peers;
+mod process;
 mod profile;
 mod refusals;
 mod schema;
