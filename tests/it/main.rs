@@ -8,6 +8,7 @@ mod peers;
 mod process;
 mod profile;
 mod refusals;
+mod restart;
 mod schema;
 mod tidy;
 mod tool;
