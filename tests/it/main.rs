@@ -4,6 +4,7 @@ mod agreement;
 mod crash;
 mod envelope;
 mod generate;
+mod journal;
 mod peers;
 mod process;
 mod profile;
