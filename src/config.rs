@@ -3,6 +3,7 @@
 //! Unknown keys are errors. A setting may tighten a limit, never lift one. Paths are relative to the file.
 
 use crate::limits;
+use crate::schema::{SchemaError, Schemas};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -109,6 +110,29 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Why a folder of schemas cannot be used.
+#[derive(Debug)]
+pub enum SchemasError {
+    /// The folder cannot be read.
+    Folder(PathBuf, std::io::Error),
+    /// A file of it cannot be read.
+    File(ConfigError),
+    /// A schema, or `documents.toml`, is refused.
+    Schema(SchemaError),
+}
+
+impl std::fmt::Display for SchemasError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(folder, cause) => write!(f, "{}: {cause}", folder.display()),
+            Self::File(error) => error.fmt(f),
+            Self::Schema(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SchemasError {}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -177,6 +201,23 @@ impl Config {
             let suggestion = suggestion(&what);
             ConfigError { file: file.to_owned(), line, column, what, suggestion }
         })
+    }
+
+    /// The schemas that the configuration names, or those that the program brings.
+    pub fn load_schemas(&self) -> Result<Schemas, SchemasError> {
+        let Some(folder) = &self.schemas else { return Ok(Schemas::built_in()) };
+        let cannot = |cause| SchemasError::Folder(folder.clone(), cause);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path.extension().is_some_and(|extension| extension == "xsd") {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                files.push((name, read_bounded(&path).map_err(SchemasError::File)?));
+            }
+        }
+        files.sort();
+        let documents = read_bounded(&folder.join("documents.toml")).map_err(SchemasError::File)?;
+        Schemas::compile(&files, &documents).map_err(SchemasError::Schema)
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {

@@ -9,6 +9,8 @@ pub mod api;
 #[cfg(feature = "server")]
 pub mod authority;
 #[cfg(feature = "server")]
+pub mod bench;
+#[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod client;

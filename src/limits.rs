@@ -65,8 +65,16 @@ pub const WAIT_MS_DEFAULT: u64 = 30_000;
 
 /// Most records in one commit group.
 pub const GROUP_RECORDS_MAX: usize = 512;
-/// Most records in one batch for the index: larger batches make sled hold 50 times the memory.
+/// How long the writer gathers a commit group when records came in while the last one was synced.
+pub const GROUP_GATHER_US: u64 = 1_000;
+/// Records that come closer upon each other than this come faster than it pays to sync one by one.
+pub const GROUP_BUSY_US: u64 = 300;
+/// So many records are not waited for longer: a larger group makes each of them hardly cheaper.
+pub const GROUP_GATHER_RECORDS: usize = 16;
+/// Most keys in one batch for the index: larger batches make sled hold 50 times the memory.
 pub const INDEX_BATCH_MAX: usize = 64;
+/// Most records that are put into the index together; those of one second or one agency share a key.
+pub const INDEX_GATHER_MAX: usize = 4096;
 /// Size of a journal segment.
 pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
 /// How far a segment is written with zeros ahead of its end, so that `fdatasync` has no metadata to write.

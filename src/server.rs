@@ -60,7 +60,7 @@ pub struct Checked {
 
 /// Reads and checks everything that a configuration names.
 pub fn check(config: Config) -> Result<Checked, StartError> {
-    let schemas = load_schemas(&config)?;
+    let schemas = config.load_schemas().map_err(|cause| failed(Code::CfgSchema)(&cause))?;
     let registry = load_registry(&config, &schemas)?;
     let exchange = &config.exchange;
     let identity = Identity::load(&exchange.certificate, &exchange.key, &exchange.authorities, exchange.revocation.as_deref());
@@ -68,21 +68,6 @@ pub fn check(config: Config) -> Result<Checked, StartError> {
     identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default() })
-}
-
-fn load_schemas(config: &Config) -> Result<Schemas, StartError> {
-    let Some(folder) = &config.schemas else { return Ok(Schemas::built_in()) };
-    let cannot = |cause: std::io::Error| failed(Code::CfgSchema)(&format!("{}: {cause}", folder.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        if path.extension().is_some_and(|extension| extension == "xsd") {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            files.push((name, read_bounded(&path)?));
-        }
-    }
-    files.sort();
-    Schemas::compile(&files, &read_bounded(&folder.join("documents.toml"))?).map_err(|cause| failed(Code::CfgSchema)(&cause))
 }
 
 fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {

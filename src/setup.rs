@@ -1,11 +1,15 @@
 //! Making an installation, and changing its registry: what `oncegate init` and `oncegate agency` do.
 //!
 //! The registry is changed as text, so that the comments of whoever keeps it stay, and is signed again after each change.
+//! A change that would leave no good registry is refused, and nothing is left of it.
 
 use crate::authority::{Authority, AuthorityError, Issued, KeyType, Purpose, make_registry_key, make_root, sign_registry};
+use crate::config::Config;
 use crate::gateway::now;
-use crate::ids::{AgencyId, Digest};
+use crate::ids::{AgencyId, Code, Digest};
 use crate::pki;
+use crate::registry::Registry;
+use crate::schema::Schemas;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -156,8 +160,13 @@ impl Installation {
     /// registry and signs the registry. Gives the agency's folder.
     pub fn add_agency(&self, agency: &NewAgency<'_>, gateway: &str) -> Result<PathBuf, SetupError> {
         let entry = self.prepare_agency(agency, gateway)?;
-        self.extend_registry(&entry)?;
-        Ok(self.agency_folder(agency.id))
+        let folder = self.agency_folder(agency.id);
+        if let Err(error) = self.extend_registry(&entry) {
+            // It was not there before; without it the agency can be added again.
+            let _ = std::fs::remove_dir_all(&folder);
+            return Err(error);
+        }
+        Ok(folder)
     }
 
     /// Makes the keys and files of an agency and gives its registry entry, which is not yet entered.
@@ -190,15 +199,26 @@ impl Installation {
     /// Enrols a further signing key of an agency; gives the certificate's file. With a certificate request only the
     /// certificate is made, and the private key never leaves the agency.
     pub fn add_key(&self, id: &AgencyId, name: &str, key_type: KeyType, request: Option<&str>) -> Result<PathBuf, SetupError> {
+        let folder = format!("agencies/{id}");
+        let is_there = |ending: &str| self.agency_folder(id).join(format!("{name}.{ending}")).exists();
+        if Code::parse(name).is_none() {
+            return Err(SetupError::Change(format!("\"{name}\" is no name of a key; it looks like sign-2")));
+        }
+        // With a certificate request the private key may lie there already: it was made there.
+        if is_there("pem") || (request.is_none() && is_there("key")) {
+            return Err(SetupError::Change(format!("{folder}/{name}.pem is there already; choose another name")));
+        }
         let authority = self.authority()?;
         let issued = match request {
             Some(request) => authority.certify(request, id, Purpose::Signing, now())?,
             None => authority.issue(id, Purpose::Signing, key_type, &[], now())?,
         };
-        let folder = format!("agencies/{id}");
-        self.write_pair(&folder, name, &issued)?;
         let key = format!("[[agency.key]]\ncertificate = \"{}\"\n", base64_of(&issued)?);
-        self.change_entry(id, |entry| Ok(format!("{}\n{key}", entry.trim_end())))?;
+        let registry = self.changed_entry(id, |entry| format!("{}\n{key}", entry.trim_end()))?;
+        self.check(&registry)?;
+        self.write_pair(&folder, name, &issued)?;
+        self.write("registry.toml", &registry)?;
+        self.sign()?;
         Ok(self.agency_folder(id).join(format!("{name}.pem")))
     }
 
@@ -207,30 +227,46 @@ impl Installation {
         self.extend_registry(&grant_entry(grant))
     }
 
-    /// Whether the registry would still be good with a grant.
-    pub fn check_grant(&self, grant: &NewGrant<'_>) -> Result<(), SetupError> {
-        let text = self.read("registry.toml")? + &grant_entry(grant);
-        let checked = crate::registry::Registry::check(&text, &crate::schema::Schemas::built_in());
-        checked.map(|_| ()).map_err(|error| SetupError::Change(error.what))
+    /// The registry as it stands, signed or not.
+    pub fn draft(&self) -> Result<Registry, SetupError> {
+        self.check(&self.read("registry.toml")?)
+    }
+
+    /// The schemas that the configuration names.
+    pub fn schemas(&self) -> Result<Schemas, SetupError> {
+        let config = Config::load(&self.config()).map_err(|error| SetupError::Change(error.to_string()))?;
+        config.load_schemas().map_err(|error| SetupError::Change(format!("OG-CFG-004 {error}")))
+    }
+
+    /// Reads a registry that is not yet written.
+    fn check(&self, text: &str) -> Result<Registry, SetupError> {
+        Registry::check(text, &self.schemas()?).map_err(|error| {
+            let path = self.folder.join("registry.toml");
+            SetupError::Change(format!("{}:{}:{}: OG-CFG-002 {}", path.display(), error.line, error.column, error.what))
+        })
     }
 
     /// Appends to the registry and signs it.
     pub fn extend_registry(&self, entries: &str) -> Result<(), SetupError> {
-        let text = self.read("registry.toml")?;
-        self.write("registry.toml", &(next_version(&text)? + entries))?;
+        let text = next_version(&self.read("registry.toml")?)? + entries;
+        self.check(&text)?;
+        self.write("registry.toml", &text)?;
         self.sign()
     }
 
     /// Suspends an agency, or lets it take part again.
     pub fn suspend(&self, id: &AgencyId, suspension: Suspension) -> Result<(), SetupError> {
-        self.change_entry(id, |entry| {
+        let text = self.changed_entry(id, |entry| {
             let active: String =
                 entry.lines().filter(|line| line.trim() != "suspended = true").map(|line| format!("{line}\n")).collect();
-            Ok(match suspension {
+            match suspension {
                 Suspension::Lift => active,
                 Suspension::Impose => active.replacen("\nname = ", "\nsuspended = true\nname = ", 1),
-            })
-        })
+            }
+        })?;
+        self.check(&text)?;
+        self.write("registry.toml", &text)?;
+        self.sign()
     }
 
     /// Signs the registry as it stands.
@@ -239,8 +275,8 @@ impl Installation {
         self.write("registry.sig", &signature)
     }
 
-    /// Changes the lines of one agency: from its `[[agency]]` to the next top-level table.
-    fn change_entry(&self, id: &AgencyId, change: impl FnOnce(&str) -> Result<String, SetupError>) -> Result<(), SetupError> {
+    /// The registry with other lines for one agency: from its `[[agency]]` to the next top-level table.
+    fn changed_entry(&self, id: &AgencyId, change: impl FnOnce(&str) -> String) -> Result<String, SetupError> {
         let text = next_version(&self.read("registry.toml")?)?;
         let unknown = || SetupError::Change(format!("no agency is called {id}"));
         let named = text.find(&format!("\nid = \"{id}\"\n")).ok_or_else(unknown)?;
@@ -250,8 +286,7 @@ impl Installation {
         let end = next.map_or(text.len(), |at| start + 1 + at);
         let (before, entry, after) =
             (text.get(..start).unwrap_or(""), text.get(start..end).unwrap_or(""), text.get(end..).unwrap_or(""));
-        self.write("registry.toml", &format!("{before}{}{after}", change(entry)?))?;
-        self.sign()
+        Ok(format!("{before}{}{after}", change(entry)))
     }
 
     fn authority(&self) -> Result<Authority, SetupError> {

@@ -35,6 +35,9 @@ impl ExchangeApi {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let form = Form::preferred(request.headers());
         let trace = request.headers().get("traceparent").cloned();
+        if let Err(fault) = check_head(&request) {
+            return problem(&self.refuse(fault).await, form);
+        }
         let result = match (request.method(), request.uri().path()) {
             (&Method::POST, "/v1/messages") => self.post(request).await,
             (&Method::GET, path) => self.get(path, request.headers()).await,
@@ -152,6 +155,17 @@ impl Service<Request<Incoming>> for ExchangeApi {
     }
 }
 
+/// The limit of the whole head: hyper holds it on HTTP/2 only, and reads far more on HTTP/1.1.
+fn check_head(request: &Request<Incoming>) -> Result<(), Fault> {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let line = request.method().as_str().len() + request.uri().to_string().len() + 11;
+    let size = fields.fold(line, usize::saturating_add);
+    if size <= limits::HEAD_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)))
+}
+
 /// `application/xml`, with UTF-8 as its only charset, and no coding: nothing is ever decompressed.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
     let wrong = |what| Err(Fault::at(Code::HttpMediaType, what));
@@ -160,11 +174,14 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
     }
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let mut parts = value.split(';').map(str::trim);
-    if !matches!(parts.next(), Some("application/xml" | "text/xml")) {
+    // RFC 9110, section 8.3.1: type, subtype and parameter names in any case.
+    let media = parts.next().unwrap_or("").to_ascii_lowercase();
+    if !matches!(media.as_str(), "application/xml" | "text/xml") {
         return wrong("Content-Type is not application/xml");
     }
-    let charset = parts.find_map(|part| part.strip_prefix("charset="));
-    if charset.is_some_and(|charset| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    let charset = parameters.find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    if charset.is_some_and(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
         return wrong("the charset is not UTF-8");
     }
     Ok(())
@@ -173,7 +190,9 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
 fn write_reply(reply: Reply, standing: Standing) -> Response<Body> {
     let mut response = match reply {
         Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
-        Reply::Accepted { id, logged } => accepted(id, logged.map(|logged| logged.index())),
+        Reply::Accepted { id, logged: Some(logged) } => accepted(id, Some(logged.index())),
+        // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
+        Reply::Accepted { id, logged: None } => taken(id),
     };
     // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
     let headers = response.headers_mut();
@@ -193,9 +212,15 @@ fn write_answer(id: MessageId, release: Release, replayed: Replayed) -> Response
     response
 }
 
-fn accepted(id: MessageId, index: Option<u64>) -> Response<Body> {
+fn taken(id: MessageId) -> Response<Body> {
     let mut response = Response::new(full(""));
     *response.status_mut() = StatusCode::ACCEPTED;
+    mark(response.headers_mut(), id, None);
+    response
+}
+
+fn accepted(id: MessageId, index: Option<u64>) -> Response<Body> {
+    let mut response = taken(id);
     let headers = response.headers_mut();
     mark(headers, id, index);
     insert(headers, "location", &format!("/v1/messages/{id}"));

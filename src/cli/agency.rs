@@ -124,7 +124,6 @@ impl Agency {
                 let more = quota + if test { "test = true\n" } else { "" };
                 let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
                 let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
-                draft(&installation)?;
                 out.print(read_bounded(&folder.join("client.toml")).map_err(|error| Failure::new(1, error))?.trim_end())?;
                 out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
                 Ok(())
@@ -142,12 +141,11 @@ impl Agency {
                     basis: &basis,
                     until: &until,
                 };
-                installation.check_grant(&grant).map_err(failed)?;
                 installation.add_grant(&grant).map_err(failed)?;
                 out.print(format_args!("granted {id}"))
             }
             Action::List => list(&draft(&installation)?, out),
-            Action::Show { id } => show(&draft(&installation)?, &parse(&id)?, out),
+            Action::Show { id } => show(&installation, &parse(&id)?, out),
             Action::Suspend { id, lift } => {
                 let suspension = if lift { Suspension::Lift } else { Suspension::Impose };
                 installation.suspend(&parse(&id)?, suspension).map_err(failed)?;
@@ -157,7 +155,6 @@ impl Agency {
                 let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
-                draft(&installation)?;
                 out.print(file.display())
             }
             Action::Sign => {
@@ -182,11 +179,7 @@ fn address(installation: &Installation) -> Result<String, Failure> {
 
 /// The registry as it stands, signed or not.
 fn draft(installation: &Installation) -> Result<Registry, Failure> {
-    let path = installation.folder().join("registry.toml");
-    let text = read_bounded(&path).map_err(|error| Failure::new(2, error))?;
-    Registry::check(&text, &crate::schema::Schemas::built_in()).map_err(|error| {
-        Failure::new(2, format!("{}:{}:{}: OG-CFG-002 {}", path.display(), error.line, error.column, error.what))
-    })
+    installation.draft().map_err(|error| Failure::new(2, error))
 }
 
 fn status(agency: &Registered) -> &'static str {
@@ -208,10 +201,10 @@ fn list(registry: &Registry, out: &Out) -> Outcome {
     Ok(())
 }
 
-fn show(registry: &Registry, id: &AgencyId, out: &Out) -> Outcome {
+fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
+    let (registry, schemas) = (draft(installation)?, installation.schemas().map_err(|error| Failure::new(2, error))?);
     let index = registry.find(id).ok_or_else(|| Failure::new(4, format!("no agency is called {id}")))?;
     let Some(agency) = registry.agency(index) else { return Ok(()) };
-    let schemas = crate::schema::Schemas::built_in();
     out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
     let allowance = agency.allowance;
     out.print(format_args!(

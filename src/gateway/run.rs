@@ -118,12 +118,16 @@ impl Gateway {
             drop(running);
             let _ = ended.send(result);
         });
-        let progress = match wait {
-            Wait::UpTo(limit) => match tokio::time::timeout(limit, &mut is_ended).await {
-                Ok(ended) => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
-                Err(_) => is_recorded.try_recv().map_or_else(|_| Progress::Ended(Err(interrupted(id))), Progress::Recorded),
-            },
-            Wait::Not => tokio::select! {
+        let mut progress = None;
+        if let Wait::UpTo(limit) = wait
+            && let Ok(ended) = tokio::time::timeout(limit, &mut is_ended).await
+        {
+            progress = Some(Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))));
+        }
+        // Whoever does not wait for the answer waits for the record all the same: nothing is accepted without one.
+        let progress = match progress {
+            Some(progress) => progress,
+            None => tokio::select! {
                 biased;
                 Ok(logged) = &mut is_recorded => Progress::Recorded(logged),
                 ended = &mut is_ended => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),

@@ -12,8 +12,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How the store writes.
@@ -118,6 +119,8 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
+    /// So many records wake the writer.
+    awaited: usize,
     is_closing: bool,
 }
 
@@ -195,9 +198,9 @@ impl Handle {
             return Err(StoreError::Stopped);
         }
         queue.waiting.push(waiting);
-        let is_first = queue.waiting.len() == 1;
+        let is_awaited = queue.waiting.len() == queue.awaited;
         drop(queue);
-        if is_first {
+        if is_awaited {
             self.shared.wake.notify_one();
         }
         Ok(())
@@ -248,21 +251,39 @@ impl Writer {
         }
     }
 
-    /// What waits, as soon as there is something: while one group is being synced the next one gathers.
+    /// What waits. The first record after a pause is taken at once. While records come faster than they are synced, the
+    /// writer lets a group gather: a sync costs as much for one record as for sixteen.
     fn next_group(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = Duration::from_micros(limits::GROUP_BUSY_US);
+        let paused = Instant::now();
         while queue.waiting.is_empty() {
             if queue.is_closing {
                 return None;
             }
+            queue.awaited = 1;
             queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let rest = if queue.waiting.len() > limits::GROUP_RECORDS_MAX {
-            queue.waiting.split_off(limits::GROUP_RECORDS_MAX)
-        } else {
-            Vec::new()
-        };
+        if paused.elapsed() < busy {
+            queue = self.gather(queue);
+        }
+        queue.awaited = 0;
+        let taken = queue.waiting.len().min(limits::GROUP_RECORDS_MAX);
+        let rest = queue.waiting.split_off(taken);
         Some(std::mem::replace(&mut queue.waiting, rest))
+    }
+
+    fn gather<'q>(&self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
+        let end = Instant::now() + Duration::from_micros(limits::GROUP_GATHER_US);
+        queue.awaited = limits::GROUP_GATHER_RECORDS;
+        while queue.waiting.len() < limits::GROUP_GATHER_RECORDS && !queue.is_closing {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            queue = self.shared.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        queue
     }
 
     fn commit(&mut self, group: &[Waiting]) -> Result<Vec<OutcomePlace>, Failure> {

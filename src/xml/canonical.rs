@@ -3,7 +3,7 @@
 //! Octets that are already canonical are handed on as they stand, in runs as long as possible: canonical input costs
 //! one comparison per tag and no copy.
 
-use super::reader::{NO_NAMESPACE, Slot, Start};
+use super::reader::{NO_NAMESPACE, Slot, Start, same_prefix};
 use super::write::{escape_attribute, escape_text};
 use super::{Event, Violation};
 use crate::fault::Code;
@@ -92,7 +92,7 @@ impl<'a, O: Octets> Canonical<'a, O> {
 
     /// Notes that the prefix is visibly utilised here; renders it unless an ancestor's output has the same binding.
     fn render(&mut self, prefix: &'a str, uri: u32) {
-        let last = self.rendered.iter().rev().find(|(rendered, _, _)| *rendered == prefix);
+        let last = self.rendered.iter().rev().find(|(rendered, _, _)| same_prefix(rendered, prefix));
         let same = match last {
             Some((_, rendered, _)) => *rendered == uri,
             None => (prefix.is_empty() && uri == NO_NAMESPACE) || prefix == "xml",

@@ -107,7 +107,7 @@ pub struct Attribute<'e> {
 impl<'a> Scope<'a> {
     /// The binding of a prefix, the empty one included.
     pub(super) fn resolve(&self, prefix: &str) -> Option<u32> {
-        let bound = self.bindings.iter().rev().find(|(bound, _)| *bound == prefix).map(|(_, uri)| *uri);
+        let bound = self.bindings.iter().rev().find(|(bound, _)| same_prefix(bound, prefix)).map(|(_, uri)| *uri);
         bound.or(if prefix.is_empty() { Some(NO_NAMESPACE) } else { None })
     }
 
@@ -186,6 +186,12 @@ fn local(name: &str, prefix_len: usize) -> &str {
     if prefix_len == 0 { name } else { name.get(prefix_len.saturating_add(1)..).unwrap_or("") }
 }
 
+/// Prefixes are a letter or two: comparing them in place is faster than a call.
+#[inline]
+pub(super) fn same_prefix(left: &str, right: &str) -> bool {
+    left.len() == right.len() && left.bytes().zip(right.bytes()).all(|(left, right)| left == right)
+}
+
 /// An open element: its name and how much of the scope was there before it.
 struct Open<'a> {
     name: &'a str,
@@ -196,10 +202,12 @@ struct Open<'a> {
 /// The reader.
 pub struct Reader<'a> {
     text: &'a str,
-    tokens: quick_xml::Reader<&'a [u8]>,
+    at: usize,
     start: Start<'a>,
     open: Vec<Open<'a>>,
     scratch: String,
+    /// Whether there is a carriage return anywhere.
+    has_returns: bool,
     profile: Profile,
     state: State,
 }
@@ -219,14 +227,9 @@ impl<'a> Reader<'a> {
             return Err(Violation { code: Code::XmlLimit, what: "more octets than a message may have", at: octets.len() });
         }
         let text = check_octets(octets)?;
-        let mut tokens = quick_xml::Reader::from_reader(octets);
-        let config = tokens.config_mut();
-        config.check_end_names = false;
-        config.allow_unmatched_ends = true;
-        config.allow_dangling_amp = false;
         let scope = Scope { bindings: vec![("xml", XML_NAMESPACE_INDEX)], uris: vec!["".into(), XML_NAMESPACE.into()] };
         let start = Start { scope, ..Start::default() };
-        Ok(Self { text, tokens, start, open: Vec::new(), scratch: String::new(), profile, state: State::BeforeRoot })
+        Ok(Self { text, at: 0, start, open: Vec::with_capacity(16), scratch: String::new(), has_returns: memchr::memchr(b'\r', octets).is_some(), profile, state: State::BeforeRoot })
     }
 
     /// The next token.
@@ -239,34 +242,57 @@ impl<'a> Reader<'a> {
             return Ok(Event::End { raw: "", name, at });
         }
         loop {
-            let at = self.tokens.buffer_position() as usize;
-            let token = self.tokens.read_event().map_err(|_| malformed("markup that does not end or nest", at))?;
-            let raw = self.text.get(at..self.tokens.buffer_position() as usize).unwrap_or("");
-            match token {
-                Token::Start(_) | Token::Empty(_) => {
-                    self.read_start(raw, at)?;
-                    return Ok(Event::Start(&self.start));
-                }
-                Token::End(_) => {
-                    let name = self.read_end(raw, at)?;
+            let at = self.at;
+            let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+            match rest {
+                [] => return self.finish(),
+                [b'<', b'/', ..] => {
+                    let (raw, name) = self.read_end(at)?;
                     return Ok(Event::End { raw, name, at });
                 }
-                Token::Text(_) if self.open.is_empty() => {
+                [b'<', b'!' | b'?', ..] => self.pass_over(at)?,
+                [b'<', ..] => {
+                    self.read_start(at)?;
+                    return Ok(Event::Start(&self.start));
+                }
+                [b'&', ..] => return self.read_reference(at),
+                _ if self.open.is_empty() => {
+                    let raw = self.take(memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len()));
                     if !is_blank(raw) {
                         return Err(malformed("text outside the root element", at));
                     }
                 }
-                Token::Text(_) if raw.is_empty() => {}
-                Token::Text(_) => return self.read_text(raw, at),
-                Token::GeneralRef(_) => return self.read_reference(raw, at),
-                Token::Decl(_) => check_declaration(raw, at)?,
-                Token::Comment(_) if self.profile == Profile::Schema => {}
-                Token::Eof => return self.finish(),
-                Token::Comment(_) => return Err(refused(Code::XmlComment, "a comment", at)),
-                Token::CData(_) => return Err(refused(Code::XmlCdata, "a CDATA section", at)),
-                Token::PI(_) => return Err(refused(Code::XmlInstruction, "a processing instruction", at)),
-                Token::DocType(_) => return Err(refused(Code::XmlDoctype, "a DOCTYPE", at)),
+                _ => return self.read_text(at),
             }
+        }
+    }
+
+    /// The next octets, which are then behind the reader.
+    fn take(&mut self, length: usize) -> &'a str {
+        let from = self.at;
+        self.at = from.saturating_add(length);
+        self.text.get(from..self.at).unwrap_or("")
+    }
+
+    /// Markup that is no tag: quick-xml says what it is and where it ends. All of it is refused but the declaration, and
+    /// comments in schemas.
+    fn pass_over(&mut self, at: usize) -> Result<(), Violation> {
+        let mut tokens = quick_xml::Reader::from_reader(self.text.as_bytes().get(at..).unwrap_or_default());
+        let token = tokens.read_event().map_err(|_| malformed("markup that does not end or nest", at))?;
+        match token {
+            Token::Decl(_) => {
+                let raw = self.take(tokens.buffer_position() as usize);
+                check_declaration(raw, at)
+            }
+            Token::Comment(_) if self.profile == Profile::Schema => {
+                self.take(tokens.buffer_position() as usize);
+                Ok(())
+            }
+            Token::Comment(_) => Err(refused(Code::XmlComment, "a comment", at)),
+            Token::CData(_) => Err(refused(Code::XmlCdata, "a CDATA section", at)),
+            Token::PI(_) => Err(refused(Code::XmlInstruction, "a processing instruction", at)),
+            Token::DocType(_) => Err(refused(Code::XmlDoctype, "a DOCTYPE", at)),
+            _ => Err(malformed("markup that does not end or nest", at)),
         }
     }
 
@@ -280,7 +306,7 @@ impl<'a> Reader<'a> {
         path
     }
 
-    fn read_start(&mut self, raw: &'a str, at: usize) -> Result<(), Violation> {
+    fn read_start(&mut self, at: usize) -> Result<(), Violation> {
         if matches!(self.state, State::Ended { .. }) && self.open.is_empty() {
             return Err(malformed("a second root element", at));
         }
@@ -288,7 +314,22 @@ impl<'a> Reader<'a> {
             return Err(refused(Code::XmlLimit, "elements nested too deep", at));
         }
         let (bindings, uris) = (self.start.scope.bindings.len(), self.start.scope.uris.len());
-        let empty = parse_tag(&mut self.start, raw, at)?;
+        let tag = self.text.as_bytes().get(at..).unwrap_or_default();
+        let empty = match plain_tag(tag) {
+            Some((length, colon)) => {
+                let raw = self.take(length.saturating_add(2));
+                self.start.attributes.clear();
+                self.start.declarations.clear();
+                (self.start.raw, self.start.at) = (raw, at);
+                self.start.name = raw.get(1..length.saturating_add(1)).unwrap_or("");
+                (self.start.prefix_len, self.start.plain) = (colon, true);
+                false
+            }
+            None => {
+                let raw = self.take(tag_length(tag).ok_or_else(|| malformed("markup that does not end or nest", at))?);
+                parse_tag(&mut self.start, raw, at)?
+            }
+        };
         self.open.push(Open { name: self.start.name, bindings, uris });
         self.start.depth = self.open.len();
         resolve_names(&mut self.start)?;
@@ -296,14 +337,24 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn read_end(&mut self, raw: &'a str, at: usize) -> Result<&'a str, Violation> {
-        let open = self.open.last().map(|open| open.name).ok_or_else(|| malformed("an end tag without a start tag", at))?;
-        let inner = raw.strip_prefix("</").and_then(|rest| rest.strip_suffix('>')).unwrap_or("");
-        if inner != open && inner.trim_end_matches([' ', '\t', '\n', '\r']) != open {
-            return Err(malformed("an end tag that does not match its start tag", at));
+    fn read_end(&mut self, at: usize) -> Result<(&'a str, &'a str), Violation> {
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        let unended = || malformed("markup that does not end or nest", at);
+        let Some(open) = self.open.last().map(|open| open.name) else {
+            memchr::memchr(b'>', rest).ok_or_else(unended)?;
+            return Err(malformed("an end tag without a start tag", at));
+        };
+        let is_plain = rest.get(2..).and_then(|rest| rest.strip_prefix(open.as_bytes())).is_some_and(|rest| rest.first() == Some(&b'>'));
+        let length = if is_plain { open.len().saturating_add(3) } else { memchr::memchr(b'>', rest).ok_or_else(unended)?.saturating_add(1) };
+        let raw = self.take(length);
+        if !is_plain {
+            let inner = raw.strip_prefix("</").and_then(|rest| rest.strip_suffix('>')).unwrap_or("");
+            if inner.trim_end_matches([' ', '\t', '\n', '\r']) != open {
+                return Err(malformed("an end tag that does not match its start tag", at));
+            }
         }
         self.close();
-        Ok(open)
+        Ok((raw, open))
     }
 
     /// The element stays in scope until the next token is asked for, since its end may be canonicalised by it.
@@ -321,13 +372,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_text(&mut self, raw: &'a str, at: usize) -> Result<Event<'_, 'a>, Violation> {
-        let octets = raw.as_bytes();
-        let has_bracket = memchr::memchr(b'>', octets).is_some();
+    fn read_text(&mut self, at: usize) -> Result<Event<'_, 'a>, Violation> {
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        let mut length = memchr::memchr3(b'<', b'&', b'>', rest).unwrap_or(rest.len());
+        let has_bracket = rest.get(length) == Some(&b'>');
+        if has_bracket {
+            let after = rest.get(length..).unwrap_or_default();
+            length = length.saturating_add(memchr::memchr2(b'<', b'&', after).unwrap_or(after.len()));
+        }
+        let raw = self.take(length);
         if has_bracket && raw.contains("]]>") {
             return Err(malformed("]]> in text", at));
         }
-        let has_return = memchr::memchr(b'\r', octets).is_some();
+        let has_return = self.has_returns && memchr::memchr(b'\r', raw.as_bytes()).is_some();
         if !has_return {
             return Ok(Event::Text { raw, text: raw, at, canonical: !has_bracket });
         }
@@ -341,11 +398,12 @@ impl<'a> Reader<'a> {
         Ok(Event::Text { raw, text: &self.scratch, at, canonical: false })
     }
 
-    fn read_reference(&mut self, raw: &'a str, at: usize) -> Result<Event<'_, 'a>, Violation> {
+    fn read_reference(&mut self, at: usize) -> Result<Event<'_, 'a>, Violation> {
         if self.open.is_empty() {
             return Err(malformed("a reference outside the root element", at));
         }
-        let (character, _) = reference(raw, at)?;
+        let (character, length) = reference(self.text.get(at..).unwrap_or(""), at)?;
+        let raw = self.take(length);
         self.scratch.clear();
         self.scratch.push(character);
         let canonical = matches!(raw, "&amp;" | "&lt;" | "&gt;" | "&#xD;");
@@ -359,6 +417,37 @@ impl<'a> Reader<'a> {
         match self.state {
             State::Ended { .. } => Ok(Event::Done),
             _ => Err(malformed("no root element", self.text.len())),
+        }
+    }
+}
+
+/// The length of the name and the place of its colon in a start tag that is nothing but an ASCII name.
+fn plain_tag(tag: &[u8]) -> Option<(usize, usize)> {
+    let (mut colon, mut at_start) = (0_usize, true);
+    for (place, byte) in tag.iter().skip(1).take(limits::NAME_BYTES_MAX.saturating_add(1)).enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => at_start = false,
+            b'0'..=b'9' | b'-' | b'.' if !at_start => {}
+            b':' if colon == 0 && !at_start => (colon, at_start) = (place, true),
+            b'>' if !at_start => return Some((place, colon)),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The length of a tag: up to the first `>` outside of quotes.
+fn tag_length(tag: &[u8]) -> Option<usize> {
+    let mut at = 1_usize;
+    loop {
+        let rest = tag.get(at..)?;
+        let found = memchr::memchr3(b'>', b'"', b'\'', rest)?;
+        let inside = rest.get(found.saturating_add(1)..)?;
+        at = at.saturating_add(found).saturating_add(1);
+        match rest.get(found) {
+            Some(b'>') => return Some(at),
+            Some(quote) => at = at.saturating_add(memchr::memchr(*quote, inside)?).saturating_add(1),
+            None => return None,
         }
     }
 }
@@ -379,7 +468,7 @@ fn parse_tag<'a>(start: &mut Start<'a>, raw: &'a str, at: usize) -> Result<bool,
     let mut place = 0;
     while !rest.is_empty() {
         let offset = at.saturating_add(raw.len()).saturating_sub(rest.len());
-        let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let trimmed = trim_start(rest);
         if trimmed.is_empty() {
             start.plain = false;
             break;
@@ -399,9 +488,10 @@ fn parse_tag<'a>(start: &mut Start<'a>, raw: &'a str, at: usize) -> Result<bool,
 
 /// Reads one attribute at the start of `text`; returns what follows it.
 fn parse_attribute<'a>(start: &mut Start<'a>, text: &'a str, place: usize, at: usize) -> Result<&'a str, Violation> {
-    let (name, rest) = text.split_once('=').ok_or_else(|| malformed("an attribute without a value", at))?;
-    let tight = name.trim_end_matches([' ', '\t', '\n', '\r']);
-    let value = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    let equals = text.bytes().position(|byte| byte == b'=').ok_or_else(|| malformed("an attribute without a value", at))?;
+    let (name, rest) = (text.get(..equals).unwrap_or(""), text.get(equals.saturating_add(1)..).unwrap_or(""));
+    let tight = if name.bytes().next_back().is_some_and(is_space) { name.trim_end_matches([' ', '\t', '\n', '\r']) } else { name };
+    let value = trim_start(rest);
     let quote = value.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
     let quote = quote.ok_or_else(|| malformed("an attribute value without quotes", at))?;
     let value = value.get(1..).unwrap_or("");
@@ -424,9 +514,19 @@ fn parse_attribute<'a>(start: &mut Start<'a>, text: &'a str, place: usize, at: u
     Ok(after)
 }
 
+fn trim_start(text: &str) -> &str {
+    let blank = text.bytes().take_while(|byte| is_space(*byte)).count();
+    text.get(blank..).unwrap_or("")
+}
+
 /// Binds the declarations, then resolves the names of the element and its attributes.
 fn resolve_names(start: &mut Start<'_>) -> Result<(), Violation> {
     let at = start.at;
+    if start.declarations.is_empty() && start.attributes.is_empty() && start.prefix() != "xmlns" {
+        let found = start.scope.resolve(start.prefix());
+        start.uri = found.ok_or_else(|| refused(Code::XmlNamespace, "a prefix that is not declared", at))?;
+        return Ok(());
+    }
     for index in 0..start.declarations.len() {
         let (seen, rest) = start.declarations.split_at_mut(index);
         let Some(declaration) = rest.first_mut() else { break };
@@ -535,9 +635,13 @@ fn normalise(raw: &str, at: usize) -> Result<(Cow<'_, str>, bool), Violation> {
                 value.push(' ');
                 canonical = false;
             }
-            other => {
-                value.push(other);
-                canonical &= other != '"';
+            '"' => {
+                value.push('"');
+                canonical = false;
+            }
+            _ => {
+                used = rest.bytes().position(special).unwrap_or(rest.len());
+                value.push_str(rest.get(..used).unwrap_or(""));
             }
         }
         rest = rest.get(used..).unwrap_or("");

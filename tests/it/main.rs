@@ -1,9 +1,11 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
 
 mod agreement;
+mod api;
 mod crash;
 mod envelope;
 mod generate;
+mod installation;
 mod journal;
 mod peers;
 mod process;
