@@ -217,8 +217,9 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, mut hangup: Signal) {
             _ = hourly.tick() => gateway.tidy_up(),
             _ = hangup.recv() => match load_registry(config, gateway.schemas()) {
                 Ok(registry) => {
-                    gateway.telemetry().say(&format!("registry version {} is in force", registry.version()));
+                    let version = registry.version();
                     gateway.reload(registry);
+                    gateway.telemetry().say(&format!("registry version {version} is in force"));
                 }
                 Err(error) => gateway.telemetry().say(&format!("the registry was not read again: {error}")),
             },

@@ -148,7 +148,13 @@ impl Process {
     /// Starts a gateway and waits until it is ready, or gives how it ended.
     pub fn run(config: &Path) -> Result<Self, (ExitStatus, String)> {
         let mut command = Command::new(ONCEGATE);
-        command.arg("run").arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.arg("run").arg("-c").arg(config);
+        Self::from(command)
+    }
+
+    /// The same with a command that becomes the gateway.
+    pub fn from(mut command: Command) -> Result<Self, (ExitStatus, String)> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped"));
         let mut greeting = String::new();
