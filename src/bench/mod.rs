@@ -18,6 +18,7 @@ mod rounds;
 mod world;
 
 pub use forward::forward;
+pub use message::{Template, Values};
 pub use primitive::canonical;
 pub use report::{Report, Row};
 
