@@ -38,7 +38,11 @@ impl Subjects {
         let pem = make_registry_key(NOW).expect("a key").key;
         let der = pki::pem_blocks(&pem, "PRIVATE KEY").into_iter().next().expect("one block");
         let agency = AgencyId::parse("xx.bench.client-00").expect("a name");
-        Self { template: Template::request(size, &agency).expect("a size"), key: PrivateKey::from_pkcs8(&der).expect("a key"), agency }
+        Self {
+            template: Template::request(size, &agency).expect("a size"),
+            key: PrivateKey::from_pkcs8(&der).expect("a key"),
+            agency,
+        }
     }
 
     fn values(&self) -> Values<'_> {
@@ -84,7 +88,9 @@ fn canonical_form_and_hash(bencher: Bencher, size: usize) {
 fn verify(bencher: Bencher, size: usize) {
     let subjects = Subjects::new(size);
     let (signed, key) = (subjects.signed(), subjects.public());
-    bencher.counter(BytesCount::new(size)).bench(|| sig::read(black_box(&signed), Blind).is_ok_and(|read| read.verify(&key).is_ok()));
+    bencher
+        .counter(BytesCount::new(size))
+        .bench(|| sig::read(black_box(&signed), Blind).is_ok_and(|read| read.verify(&key).is_ok()));
 }
 
 #[divan::bench(args = SIZES)]
@@ -226,7 +232,8 @@ fn leaf(bencher: Bencher) {
     record.message = Some(MessageId::new(NOW, [1; 10]));
     (record.digest, record.counterpart, record.system) = (digest, digest, digest);
     (record.consumer, record.provider) = (agency.clone(), agency);
-    (record.document_type, record.purpose, record.grant) = (Code::parse("bench-record"), Code::parse("benchmark"), Code::parse("g-1"));
+    (record.document_type, record.purpose, record.grant) =
+        (Code::parse("bench-record"), Code::parse("benchmark"), Code::parse("g-1"));
     record.basis = Some("XX:BENCH:1".to_owned());
     bencher.bench(|| black_box(&record).leaf());
 }

@@ -136,7 +136,6 @@ catalogue! {
     PolExpired = "OG-POL-004", 403, Sender, AfterChange, "the grant has ended", "ask the authority to renew it";
     PolField = "OG-POL-011", 403, Sender, AfterChange, "the request selects a field that the grant does not give", "select fields that /v1/catalogue lists for you";
     PolWithheldField = "OG-POL-012", 502, Receiver, Later, "the answer holds a field that the request may not receive", "the holder must leave the field out; nothing was released";
-    PolNotHolder = "OG-POL-013", 403, Sender, AfterChange, "the sender is no holder of this document type", "ask the authority to register the holder";
 
     LimRequests = "OG-LIM-001", 429, Sender, Later, "the agency's quota of requests is used up", "send again after Retry-After seconds";
     LimParallel = "OG-LIM-002", 429, Sender, Later, "the agency has too many exchanges open at once", "wait for answers before sending more";
