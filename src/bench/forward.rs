@@ -54,7 +54,9 @@ impl Service<Request<Incoming>> for Through {
         let through = self.clone();
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let octets = read_body(head.version, &head.headers, body, limits::MESSAGE_BYTES_MAX, Duration::from_secs(30)).await.unwrap_or_default();
+            let octets = read_body(head.version, &head.headers, body, limits::MESSAGE_BYTES_MAX, Duration::from_secs(30))
+                .await
+                .unwrap_or_default();
             let answer = through.upstream.post(&through.url, octets, &[], Duration::from_secs(30)).await;
             let mut response = Response::new(full(""));
             match answer {

@@ -126,7 +126,11 @@ impl Load {
         let answer = |weight: Weight| Template::answer(weight.octets(), client);
         let (requests, answers) = ([request(Weight::W2)?, request(Weight::W200)?], [answer(Weight::W2)?, answer(Weight::W200)?]);
         let plain = [plain(&requests[0], &world)?, plain(&requests[1], &world)?];
-        let stub = Stub { world: Provider { id: world.holder.id.to_string(), key: Arc::clone(&world.holder.key) }, answers: Arc::new(answers), plain: plain.clone() };
+        let stub = Stub {
+            world: Provider { id: world.holder.id.to_string(), key: Arc::clone(&world.holder.key) },
+            answers: Arc::new(answers),
+            plain: plain.clone(),
+        };
         let (stop, stopped) = watch::channel(false);
         let tls = Arc::clone(&world.holder_tls);
         runtime.block_on(async { provider.set_nonblocking(true).and_then(|()| TcpListener::from_std(provider)) }).map_or_else(
@@ -273,7 +277,9 @@ impl Shared {
     fn outcome(&self, cpu: Duration, own: Duration, wall: Duration) -> Outcome {
         let mut times = self.times.borrow_mut();
         times.sort_unstable();
-        let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied().map_or(0.0, f64::from);
+        let at = |share: f64| {
+            times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied().map_or(0.0, f64::from)
+        };
         let count = self.done.get().max(1) as f64;
         Outcome {
             per_second: self.done.get() as f64 / wall.as_secs_f64(),
@@ -379,7 +385,9 @@ impl Service<Request<Incoming>> for Serving {
         let stub = Arc::clone(&self.0);
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let octets = read_body(head.version, &head.headers, body, limits::MESSAGE_BYTES_MAX, Duration::from_secs(30)).await.unwrap_or_default();
+            let octets = read_body(head.version, &head.headers, body, limits::MESSAGE_BYTES_MAX, Duration::from_secs(30))
+                .await
+                .unwrap_or_default();
             let mut response = Response::new(full(Bytes::new()));
             match stub.answer(head.uri.path(), &octets) {
                 Some(answer) => *response.body_mut() = full(answer),

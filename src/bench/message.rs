@@ -95,7 +95,8 @@ impl Template {
         let values = Values { id, from: name, to: name, now, reply: (ID, DIGEST) };
         let length = |text: &str| fill(&pieces(text), &values).len();
         let mut body = String::new();
-        let room = size.checked_sub(length(&head) + length(&tail) + "<b:Note>".len() + 1).ok_or(BenchError::Workload("too small"))?;
+        let room =
+            size.checked_sub(length(&head) + length(&tail) + "<b:Note>".len() + 1).ok_or(BenchError::Workload("too small"))?;
         for number in 1.. {
             let record = record(number);
             if body.len() + record.len() > room {
@@ -107,7 +108,11 @@ impl Template {
         let filling = "x".repeat(room - body.len() + 1);
         let raw = format!("{head}{body}<b:Note>{filling}{tail}");
         let template = Self { canonical: pieces(&canonical(&raw)?), raw: pieces(&raw) };
-        if fill(&template.raw, &values).len() == size { Ok(template) } else { Err(BenchError::Workload("a size that is not met")) }
+        if fill(&template.raw, &values).len() == size {
+            Ok(template)
+        } else {
+            Err(BenchError::Workload("a size that is not met"))
+        }
     }
 
     /// The message, unsigned.
@@ -119,7 +124,8 @@ impl Template {
     /// filled in is spelled the same in both.
     pub fn sign(&self, values: &Values<'_>, key: &dyn Signer) -> Result<(Vec<u8>, Digest), BenchError> {
         let canonical = fill(&self.canonical, values);
-        let (signed, digest) = sig::sign_envelope(&canonical, key, None).map_err(|_| BenchError::Workload("a key that cannot sign"))?;
+        let (signed, digest) =
+            sig::sign_envelope(&canonical, key, None).map_err(|_| BenchError::Workload("a key that cannot sign"))?;
         let from = canonical.len() - END.len();
         let signature = signed.get(from..signed.len() - END.len()).unwrap_or("");
         let mut raw = fill(&self.raw, values);
@@ -163,7 +169,10 @@ fn pieces(text: &str) -> Vec<Piece> {
     let mut found = Vec::new();
     let mut rest = text;
     loop {
-        let next = HOLES.iter().filter_map(|(token, hole)| rest.find(token).map(|at| (at, token.len(), *hole))).min_by_key(|next| next.0);
+        let next = HOLES
+            .iter()
+            .filter_map(|(token, hole)| rest.find(token).map(|at| (at, token.len(), *hole)))
+            .min_by_key(|next| next.0);
         let Some((at, length, hole)) = next else { break };
         found.push(Piece::Text(rest.get(..at).unwrap_or("").to_owned()));
         found.push(Piece::Hole(hole));

@@ -47,7 +47,8 @@ impl Xmlsec {
     pub fn build(folder: &Path, key: &Path) -> Result<Option<Self>, BenchError> {
         let (source, program) = (folder.join("xmlsec.c"), folder.join("xmlsec-peer"));
         write(&source, PEER)?;
-        let Ok(flags) = Command::new("pkg-config").args(["--cflags", "--libs", "xmlsec1-openssl"]).stderr(Stdio::null()).output() else {
+        let Ok(flags) = Command::new("pkg-config").args(["--cflags", "--libs", "xmlsec1-openssl"]).stderr(Stdio::null()).output()
+        else {
             return Ok(None);
         };
         let flags = String::from_utf8_lossy(&flags.stdout).into_owned();
@@ -62,8 +63,11 @@ impl Xmlsec {
         let file = folder.join("signed.xml");
         std::fs::write(&file, signed).map_err(|cause| BenchError::file(&file, cause))?;
         let core = if can_pin() { CORE } else { 0 };
-        let output = Command::new(&self.program).arg(&self.key).arg(&file).arg(core.to_string()).output().map_err(BenchError::Io)?;
+        let output =
+            Command::new(&self.program).arg(&self.key).arg(&file).arg(core.to_string()).output().map_err(BenchError::Io)?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        said.trim().parse::<f64>().map_err(|_| BenchError::Start(format!("libxmlsec1 does not verify: {}", String::from_utf8_lossy(&output.stderr))))
+        said.trim()
+            .parse::<f64>()
+            .map_err(|_| BenchError::Start(format!("libxmlsec1 does not verify: {}", String::from_utf8_lossy(&output.stderr))))
     }
 }

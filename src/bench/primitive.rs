@@ -101,7 +101,14 @@ impl Subjects {
         };
         let record = vec![b'x'; 700];
         let signature = client.key.sign(&record).map_err(|_| BenchError::Workload("a key that cannot sign"))?;
-        Ok(Self { small: subject(Weight::W2)?, large: subject(Weight::W200)?, schemas: Schemas::built_in(), key, record, signature })
+        Ok(Self {
+            small: subject(Weight::W2)?,
+            large: subject(Weight::W200)?,
+            schemas: Schemas::built_in(),
+            key,
+            record,
+            signature,
+        })
     }
 
     /// The signed message of 2 KiB, for peers.
@@ -202,7 +209,9 @@ fn pull(text: &str, with_attributes: bool) -> usize {
     loop {
         match tokens.read_event() {
             Ok(Token::Eof) | Err(_) => return count,
-            Ok(Token::Start(tag) | Token::Empty(tag)) if with_attributes => count += tag.attributes().flatten().map(black_box).count(),
+            Ok(Token::Start(tag) | Token::Empty(tag)) if with_attributes => {
+                count += tag.attributes().flatten().map(black_box).count()
+            }
             Ok(token) => {
                 black_box(&token);
                 count += 1;

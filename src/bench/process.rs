@@ -47,7 +47,9 @@ impl Process {
             });
             starter.join()
         });
-        let child = started.map_err(|_| BenchError::Workload("a thread ended"))?.map_err(|cause| BenchError::file(Path::new(name), cause))?;
+        let child = started
+            .map_err(|_| BenchError::Workload("a thread ended"))?
+            .map_err(|cause| BenchError::file(Path::new(name), cause))?;
         Ok(Self { child })
     }
 

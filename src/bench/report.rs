@@ -49,7 +49,8 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn here() -> Self {
-        let cores = std::fs::read_to_string("/proc/cpuinfo").map_or(0, |text| text.lines().filter(|line| line.starts_with("processor")).count());
+        let cores = std::fs::read_to_string("/proc/cpuinfo")
+            .map_or(0, |text| text.lines().filter(|line| line.starts_with("processor")).count());
         Self { cores, is_pinned: process::can_pin() || cores >= 2 }
     }
 }
@@ -133,7 +134,11 @@ impl Report {
         let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         let mut out = String::new();
         let pinned = if self.machine.is_pinned { "gateway and load on a core of their own" } else { "not pinned: one core" };
-        let _ = writeln!(out, "{} cores, {pinned}, medians of {} rounds, CPU time from the scheduler\n", self.machine.cores, self.rounds);
+        let _ = writeln!(
+            out,
+            "{} cores, {pinned}, medians of {} rounds, CPU time from the scheduler\n",
+            self.machine.cores, self.rounds
+        );
         for row in &self.rows {
             let goal = match row.goal {
                 Some(Goal::AtLeast(least)) => format!("≥ {least}"),
@@ -187,7 +192,14 @@ impl Rows<'_> {
         (!figures.is_empty()).then(|| median(&mut figures))
     }
 
-    fn row(&mut self, key: &'static str, name: &str, unit: &'static str, goal: Option<Goal>, figure: impl Fn(&Round) -> Option<f64>) {
+    fn row(
+        &mut self,
+        key: &'static str,
+        name: &str,
+        unit: &'static str,
+        goal: Option<Goal>,
+        figure: impl Fn(&Round) -> Option<f64>,
+    ) {
         if let Some(value) = self.median(figure) {
             self.add(key, name, value, unit, goal);
         }
@@ -200,14 +212,28 @@ impl Rows<'_> {
         let name = |what: &str| format!("{size}: {what}");
         let cpu = |outcome: Option<&Outcome>| outcome.map(|outcome| outcome.cpu_us);
         let at = move |round: &Round| *round.of(weight);
-        self.row(key("w2.perSecond", "w200.perSecond"), &name("exchanges per second, one core"), "/s", None, |round| Some(at(round).exchange.per_second));
-        self.row(key("w2.cpu", "w200.cpu"), &name("CPU of the gateway per exchange"), "us", None, |round| Some(at(round).exchange.cpu_us));
+        self.row(key("w2.perSecond", "w200.perSecond"), &name("exchanges per second, one core"), "/s", None, |round| {
+            Some(at(round).exchange.per_second)
+        });
+        self.row(key("w2.cpu", "w200.cpu"), &name("CPU of the gateway per exchange"), "us", None, |round| {
+            Some(at(round).exchange.cpu_us)
+        });
         self.row(key("w2.p50", "w200.p50"), &name("median time, 32 open"), "us", None, |round| Some(at(round).exchange.p50_us));
-        self.row(key("w2.p99", "w200.p99"), &name("99 of 100 within, 32 open"), "us", None, |round| Some(at(round).exchange.p99_us));
-        self.row(key("w2.loadShare", "w200.loadShare"), &name("share of the load's core in use"), "", None, |round| Some(at(round).exchange.load_share));
-        self.row(key("w2.modelB", "w200.modelB"), &name("floor model, receipt each (B)"), "us", None, |round| Some(round.model(weight).receipts));
-        self.row(key("w2.modelC", "w200.modelC"), &name("floor model, Merkle receipts (C)"), "us", None, |round| Some(round.model(weight).merkle));
-        self.row(key("w2.modelStrict", "w200.modelStrict"), &name("floor model, strict"), "us", None, |round| Some(round.model(weight).strict));
+        self.row(key("w2.p99", "w200.p99"), &name("99 of 100 within, 32 open"), "us", None, |round| {
+            Some(at(round).exchange.p99_us)
+        });
+        self.row(key("w2.loadShare", "w200.loadShare"), &name("share of the load's core in use"), "", None, |round| {
+            Some(at(round).exchange.load_share)
+        });
+        self.row(key("w2.modelB", "w200.modelB"), &name("floor model, receipt each (B)"), "us", None, |round| {
+            Some(round.model(weight).receipts)
+        });
+        self.row(key("w2.modelC", "w200.modelC"), &name("floor model, Merkle receipts (C)"), "us", None, |round| {
+            Some(round.model(weight).merkle)
+        });
+        self.row(key("w2.modelStrict", "w200.modelStrict"), &name("floor model, strict"), "us", None, |round| {
+            Some(round.model(weight).strict)
+        });
         let least = Some(Goal::AtLeast(if small { 0.65 } else { 0.80 }));
         self.row(key("w2.floorShare", "w200.floorShare"), &name("floor share (C / CPU)"), "", least, |round| {
             Some(round.model(weight).merkle / at(round).exchange.cpu_us)
@@ -215,8 +241,12 @@ impl Rows<'_> {
         self.row(key("w2.strictShare", "w200.strictShare"), &name("strict floor share"), "", None, |round| {
             Some(round.model(weight).strict / at(round).exchange.cpu_us)
         });
-        self.row(key("w2.forward", "w200.forward"), &name("CPU of bare forwarding"), "us", None, |round| Some(at(round).forward.cpu_us));
-        self.row(key("w2.nginx", "w200.nginx"), &name("CPU of nginx, two hops"), "us", None, |round| cpu(at(round).nginx.as_ref()));
+        self.row(key("w2.forward", "w200.forward"), &name("CPU of bare forwarding"), "us", None, |round| {
+            Some(at(round).forward.cpu_us)
+        });
+        self.row(key("w2.nginx", "w200.nginx"), &name("CPU of nginx, two hops"), "us", None, |round| {
+            cpu(at(round).nginx.as_ref())
+        });
         let most = Some(Goal::AtMost(if small { 0.9 } else { 0.6 }));
         self.row(key("w2.forwardToNginx", "w200.forwardToNginx"), &name("bare forwarding / nginx, CPU"), "", most, |round| {
             Some(at(round).forward.cpu_us / at(round).nginx?.cpu_us)
@@ -259,7 +289,9 @@ impl Rows<'_> {
         self.row("durability", "durable / not durable, exchanges/s", "", Some(Goal::AtLeast(0.90)), |round| {
             Some(round.small.exchange.per_second / round.volatile?.per_second)
         });
-        self.row("durabilityCpu", "not durable / durable, CPU", "", None, |round| Some(round.volatile?.cpu_us / round.small.exchange.cpu_us));
+        self.row("durabilityCpu", "not durable / durable, CPU", "", None, |round| {
+            Some(round.volatile?.cpu_us / round.small.exchange.cpu_us)
+        });
         self.row("manyAgencies", "10,000 agencies / 10 agencies, CPU per exchange", "", Some(Goal::AtMost(1.05)), |round| {
             Some(round.many?.cpu_us / round.few?.cpu_us)
         });

@@ -163,7 +163,15 @@ impl<'o> Stage<'o> {
         found.fresh_start_seconds = fresh.as_secs_f64();
         found.fresh_mib = target.process.resident_kib() as f64 / 1024.0;
         let (until, warm) = (Until::Count(ENDURANCE), Duration::ZERO);
-        let plan = Plan { process: &target.process, port, traffic: Traffic::Exchange, weight: Weight::W2, clients: CLIENTS, warm, until };
+        let plan = Plan {
+            process: &target.process,
+            port,
+            traffic: Traffic::Exchange,
+            weight: Weight::W2,
+            clients: CLIENTS,
+            warm,
+            until,
+        };
         self.load.run(&plan)?;
         found.endurance_mib = target.process.resident_kib() as f64 / 1024.0;
         target.process.stop();

@@ -130,8 +130,17 @@ impl World {
         }
         for number in 0..others {
             for place in 0..size.grants {
-                let what = ["birth-certificate", "residence-record", "identity-record", "school-enrolment"].get(place % 4).unwrap_or(&"");
-                grant(&format!("g-{number}-{place}"), &format!("xx.bench.other-{number:05}"), "read", what, &format!("p-{place}"), &mut text);
+                let what = ["birth-certificate", "residence-record", "identity-record", "school-enrolment"]
+                    .get(place % 4)
+                    .unwrap_or(&"");
+                grant(
+                    &format!("g-{number}-{place}"),
+                    &format!("xx.bench.other-{number:05}"),
+                    "read",
+                    what,
+                    &format!("p-{place}"),
+                    &mut text,
+                );
             }
         }
         Ok(text)

@@ -5,7 +5,8 @@ use crate::bench::{self, Extent, Options};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4";
+const EXAMPLES: &str =
+    "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4";
 
 /// Measure this machine and this gateway, against loopback only.
 #[derive(clap::Args)]

@@ -331,8 +331,15 @@ mod tests {
         let tree = sled::Config::new().temporary(true).open().expect("sled opens an empty folder");
         let agency = |name: &str| AgencyId::parse(name).expect("a name");
         let id = |number: u8| MessageId::new(crate::time::UnixTime::from_ms(1_800_000_000_000), [number; 10]);
-        let row = |number: u8, consumer: &str| Row { time: 7 + u64::from(number), message: Some(id(number / 2)), consumer: Some(agency(consumer)), kind: b'r', code: 0 };
-        let rows: Vec<(u64, Row)> = (0..200_u8).map(|number| (u64::from(number), row(number, if number % 3 == 0 { "xx.a" } else { "xx.ab" }))).collect();
+        let row = |number: u8, consumer: &str| Row {
+            time: 7 + u64::from(number),
+            message: Some(id(number / 2)),
+            consumer: Some(agency(consumer)),
+            kind: b'r',
+            code: 0,
+        };
+        let rows: Vec<(u64, Row)> =
+            (0..200_u8).map(|number| (u64::from(number), row(number, if number % 3 == 0 { "xx.a" } else { "xx.ab" }))).collect();
         apply(&tree, &rows[..150]).expect("a batch");
         // After a crash rows are put in again, cut otherwise.
         apply(&tree, &rows[100..]).expect("a batch");
@@ -340,7 +347,8 @@ mod tests {
         assert_eq!(index.by_message(id(60)), [120, 121]);
         assert_eq!(index.by_message(id(250)), [0_u64; 0]);
         let trail: Vec<(u64, u64)> = index.trail(&agency("xx.a"), 40).into_iter().map(|entry| (entry.0, entry.1)).collect();
-        let expected: Vec<(u64, u64)> = (0..200_u64).rev().filter(|seq| seq % 3 == 0).take(40).map(|seq| (seq, seq + 7)).collect();
+        let expected: Vec<(u64, u64)> =
+            (0..200_u64).rev().filter(|seq| seq % 3 == 0).take(40).map(|seq| (seq, seq + 7)).collect();
         assert_eq!(trail, expected);
         assert_eq!(watermark(&index.tree), 200);
     }

@@ -229,7 +229,16 @@ impl<'a> Reader<'a> {
         let text = check_octets(octets)?;
         let scope = Scope { bindings: vec![("xml", XML_NAMESPACE_INDEX)], uris: vec!["".into(), XML_NAMESPACE.into()] };
         let start = Start { scope, ..Start::default() };
-        Ok(Self { text, at: 0, start, open: Vec::with_capacity(16), scratch: String::new(), has_returns: memchr::memchr(b'\r', octets).is_some(), profile, state: State::BeforeRoot })
+        Ok(Self {
+            text,
+            at: 0,
+            start,
+            open: Vec::with_capacity(16),
+            scratch: String::new(),
+            has_returns: memchr::memchr(b'\r', octets).is_some(),
+            profile,
+            state: State::BeforeRoot,
+        })
     }
 
     /// The next token.
@@ -344,8 +353,13 @@ impl<'a> Reader<'a> {
             memchr::memchr(b'>', rest).ok_or_else(unended)?;
             return Err(malformed("an end tag without a start tag", at));
         };
-        let is_plain = rest.get(2..).and_then(|rest| rest.strip_prefix(open.as_bytes())).is_some_and(|rest| rest.first() == Some(&b'>'));
-        let length = if is_plain { open.len().saturating_add(3) } else { memchr::memchr(b'>', rest).ok_or_else(unended)?.saturating_add(1) };
+        let is_plain =
+            rest.get(2..).and_then(|rest| rest.strip_prefix(open.as_bytes())).is_some_and(|rest| rest.first() == Some(&b'>'));
+        let length = if is_plain {
+            open.len().saturating_add(3)
+        } else {
+            memchr::memchr(b'>', rest).ok_or_else(unended)?.saturating_add(1)
+        };
         let raw = self.take(length);
         if !is_plain {
             let inner = raw.strip_prefix("</").and_then(|rest| rest.strip_suffix('>')).unwrap_or("");
@@ -490,7 +504,8 @@ fn parse_tag<'a>(start: &mut Start<'a>, raw: &'a str, at: usize) -> Result<bool,
 fn parse_attribute<'a>(start: &mut Start<'a>, text: &'a str, place: usize, at: usize) -> Result<&'a str, Violation> {
     let equals = text.bytes().position(|byte| byte == b'=').ok_or_else(|| malformed("an attribute without a value", at))?;
     let (name, rest) = (text.get(..equals).unwrap_or(""), text.get(equals.saturating_add(1)..).unwrap_or(""));
-    let tight = if name.bytes().next_back().is_some_and(is_space) { name.trim_end_matches([' ', '\t', '\n', '\r']) } else { name };
+    let tight =
+        if name.bytes().next_back().is_some_and(is_space) { name.trim_end_matches([' ', '\t', '\n', '\r']) } else { name };
     let value = trim_start(rest);
     let quote = value.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
     let quote = quote.ok_or_else(|| malformed("an attribute value without quotes", at))?;
