@@ -251,6 +251,39 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// "Did you mean", from the words of an unknown-field error: ``unknown field `lisen`, expected one of `listen`, …``.
+pub fn suggestion(what: &str) -> Option<String> {
+    let rest = what.strip_prefix("unknown field `")?;
+    let (word, rest) = rest.split_once('`')?;
+    nearest(word, rest.split('`').skip(1).step_by(2)).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// The candidate at the smallest edit distance of at most a third of the word.
+pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    let ranked = candidates.map(|candidate| (distance(word, candidate), candidate));
+    ranked.filter(|(distance, _)| *distance <= word.len() / 3 + 1).min().map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = i;
+        let mut last = i + 1;
+        for (slot, b) in row.iter_mut().skip(1).zip(&right) {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = *slot;
+            last = substituted.min(last + 1).min(diagonal + 1);
+            *slot = last;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
