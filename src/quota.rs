@@ -40,7 +40,8 @@ type CountedCell = RateLimiter<NotKeyed, InMemoryState, EngineClock, StateInform
 /// The quotas of all agencies of one registry.
 pub struct Quotas {
     agencies: Vec<OfAgency>,
-    grants: Vec<Option<Cell>>,
+    /// Few grants have a quota: boxed, the others take a word each.
+    grants: Vec<Option<Box<Cell>>>,
     clock: EngineClock,
 }
 
@@ -94,7 +95,7 @@ impl Quotas {
         };
         Self {
             agencies: registry.agencies().map(|(_, known)| agency(known.allowance)).collect(),
-            grants: registry.grants().map(|grant| grant.per_minute.map(|limit| cell(limit, limit, clock))).collect(),
+            grants: registry.grants().map(|grant| grant.per_minute.map(|limit| Box::new(cell(limit, limit, clock)))).collect(),
             clock: clock.clone(),
         }
     }

@@ -8,7 +8,7 @@ use crate::crypto;
 use crate::gateway::now;
 use crate::ids::MessageId;
 use crate::limits;
-use crate::transport::{Body, Connection, full, read_body};
+use crate::transport::{Body, full, read_body};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http_body_util::BodyExt;
@@ -27,9 +27,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::LocalSet;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// How many exchanges are open at once.
 pub const OPEN: usize = 32;
@@ -114,7 +113,6 @@ pub struct Load {
     world: Rc<World>,
     requests: [Template; 2],
     plain: [Bytes; 2],
-    _stop: watch::Sender<bool>,
 }
 
 impl Load {
@@ -131,16 +129,15 @@ impl Load {
             answers: Arc::new(answers),
             plain: plain.clone(),
         };
-        let (stop, stopped) = watch::channel(false);
         let tls = Arc::clone(&world.holder_tls);
         runtime.block_on(async { provider.set_nonblocking(true).and_then(|()| TcpListener::from_std(provider)) }).map_or_else(
             |cause| Err(BenchError::Io(cause)),
             |listener| {
-                runtime.spawn(stub.serve(listener, tls, stopped));
+                runtime.spawn(stub.serve(listener, tls));
                 Ok(())
             },
         )?;
-        Ok(Self { runtime, world, requests, plain, _stop: stop })
+        Ok(Self { runtime, world, requests, plain })
     }
 
     /// Runs a plan.
@@ -347,14 +344,15 @@ struct Stub {
 }
 
 impl Stub {
-    async fn serve(self, listener: TcpListener, tls: Arc<rustls::ServerConfig>, stop: watch::Receiver<bool>) {
+    async fn serve(self, listener: TcpListener, tls: Arc<rustls::ServerConfig>) {
         let stub = Arc::new(self);
         while let Ok((stream, _)) = listener.accept().await {
-            let (stub, tls, stop) = (Arc::clone(&stub), Arc::clone(&tls), stop.clone());
+            let (stub, tls) = (Arc::clone(&stub), Arc::clone(&tls));
+            let _ = stream.set_nodelay(true);
             tokio::spawn(async move {
-                if let Some(connection) = Connection::accept(stream, tls).await {
-                    connection.serve(Serving(stub), stop).await;
-                }
+                // Without the deadlines of the gateway's own listeners: between two runs nobody looks at these connections.
+                let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await else { return };
+                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), Serving(stub)).await;
             });
         }
     }
