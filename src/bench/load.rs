@@ -168,7 +168,8 @@ impl Load {
         let shared = Rc::new(Shared::default());
         for number in 0..plan.clients.min(self.world.clients.len()) {
             let client = self.world.clients.get(number).ok_or(BenchError::Workload("no clients"))?;
-            shared.idle.borrow_mut().push_back(Line::open(number, client, plan.port).await?);
+            let line = Line::open(number, client, plan.port).await?;
+            shared.idle.borrow_mut().push_back(line);
         }
         let loops = (0..OPEN.min(plan.clients)).map(|_| self.client(plan, &shared));
         let clock = async {

@@ -181,11 +181,12 @@ struct Retried {
 
 /// Sends everything of the last rounds again.
 async fn retry(books: &Books, client: &Client, retried: &mut Retried) {
-    let pages = books.pages();
-    let recent = pages.asked.iter().filter(|(_, asked)| asked.round + AGAIN_ROUNDS >= pages.round || asked.answer.is_none());
-    let all: Vec<_> = recent.map(|(id, asked)| (*id, asked.request.clone(), asked.answer.is_some())).collect();
-    let settled = pages.settled.clone();
-    drop(pages);
+    let (all, settled) = {
+        let pages = books.pages();
+        let recent = pages.asked.iter().filter(|(_, asked)| asked.round + AGAIN_ROUNDS >= pages.round || asked.answer.is_none());
+        let all: Vec<_> = recent.map(|(id, asked)| (*id, asked.request.clone(), asked.answer.is_some())).collect();
+        (all, pages.settled.clone())
+    };
     for (id, octets, was_answered) in all {
         let replayed = ask(books, client, id, &octets).await.expect("the gateway is there");
         assert_eq!(replayed, settled.contains(&id), "{id}: an answer on record is given again, and no other");

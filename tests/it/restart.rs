@@ -204,7 +204,8 @@ fn the_index_is_made_anew_when_it_is_gone_or_garbage() {
     let expected = scene.block_on(trail(&client));
     assert_eq!(expected.len(), 6);
     gateway.stop();
-    let spoil: [(&str, fn(&Path)); 5] = [
+    type Spoil = fn(&Path);
+    let spoil: [(&str, Spoil); 5] = [
         ("deleted", |index| fs::remove_dir_all(index).expect("writable")),
         ("each file garbage", |index| overwrite(index, |at, _| b"garbage "[at % 8])),
         ("each file zeros", |index| overwrite(index, |_, _| 0)),
