@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are errors. A setting may tighten a limit, never lift one. Paths are relative to the file.
 
+use crate::fault;
 use crate::limits;
 use crate::schema::{SchemaError, Schemas};
 use serde::Deserialize;
@@ -198,7 +199,7 @@ impl Config {
         let folder = file.parent().unwrap_or(Path::new(""));
         Self::parse(&text, folder).map_err(|(offset, what)| {
             let (line, column) = place(&text, offset);
-            let suggestion = suggestion(&what);
+            let suggestion = fault::suggestion(&what);
             ConfigError { file: file.to_owned(), line, column, what, suggestion }
         })
     }
@@ -306,39 +307,6 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
     (line, before.rsplit('\n').next().unwrap_or("").chars().count() + 1)
 }
 
-/// "Did you mean", from the words of an unknown-field error: ``unknown field `lisen`, expected one of `listen`, …``.
-fn suggestion(what: &str) -> Option<String> {
-    let rest = what.strip_prefix("unknown field `")?;
-    let (word, rest) = rest.split_once('`')?;
-    nearest(word, rest.split('`').skip(1).step_by(2)).map(|known| format!("did you mean `{known}`?"))
-}
-
-/// The candidate at the smallest edit distance of at most a third of the word.
-pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let ranked = candidates.map(|candidate| (distance(word, candidate), candidate));
-    ranked.filter(|(distance, _)| *distance <= word.len() / 3 + 1).min().map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut last = i + 1;
-        for (slot, b) in row.iter_mut().skip(1).zip(&right) {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = *slot;
-            last = substituted.min(last + 1).min(diagonal + 1);
-            *slot = last;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,7 +335,7 @@ mod tests {
             assert!(offset > 0 || from == "format = 1", "{what} has no place");
         }
         assert_eq!(
-            suggestion("unknown field `lisen`, expected one of `listen`, `key`").as_deref(),
+            fault::suggestion("unknown field `lisen`, expected one of `listen`, `key`").as_deref(),
             Some("did you mean `listen`?")
         );
     }

@@ -74,7 +74,7 @@ catalogue! {
     HttpMethod = "OG-HTTP-003", 405, Sender, AfterChange, "the method is not allowed here", "use a method from the Allow header";
     HttpTimeout = "OG-HTTP-004", 408, Sender, Later, "the request did not arrive in time", "send head and body without pauses";
     HttpLengthRequired = "OG-HTTP-005", 411, Sender, AfterChange, "a Content-Length is required", "send Content-Length and no Transfer-Encoding";
-    HttpTooLarge = "OG-HTTP-006", 413, Sender, AfterChange, "the message is too large", "move large content into an attachment";
+    HttpTooLarge = "OG-HTTP-006", 413, Sender, AfterChange, "the message is too large", "send fewer or smaller documents; docs/message.md has the limits";
     HttpMediaType = "OG-HTTP-007", 415, Sender, AfterChange, "the media type is not supported", "send Content-Type: application/xml, without Content-Encoding";
     HttpHeadTooLarge = "OG-HTTP-008", 431, Sender, AfterChange, "the request head is too large", "send fewer or shorter header fields";
     HttpBusy = "OG-HTTP-009", 503, Gateway, Later, "the gateway is stopping or has no room", "send the same message again after Retry-After seconds";
@@ -94,7 +94,7 @@ catalogue! {
     XmlNamespace = "OG-XML-009", 400, Sender, AfterChange, "the namespaces are not well-formed or a namespace name is relative", "declare each prefix once, with an absolute URI";
     XmlForbiddenAttribute = "OG-XML-010", 400, Sender, AfterChange, "xml:base and xsi:schemaLocation are forbidden", "leave the attribute out";
     XmlQName = "OG-XML-011", 400, Sender, AfterChange, "a qualified name in a value uses a prefix that the signature does not cover", "use the prefix in an element or attribute name on the same element";
-    XmlLimit = "OG-XML-012", 400, Sender, AfterChange, "the message exceeds a limit of its structure", "see the limits in docs/message.md; deep or large content belongs into an attachment";
+    XmlLimit = "OG-XML-012", 400, Sender, AfterChange, "the message exceeds a limit of its structure", "keep within the limits of docs/message.md";
 
     SigMissing = "OG-SIG-001", 400, Sender, AfterChange, "the message has no signature", "sign the message; ds:Signature is the last child of Message";
     SigProfile = "OG-SIG-002", 400, Sender, AfterChange, "the signature is not of the profile og-sig-1", "sign from the template of docs/message.md";
@@ -130,13 +130,12 @@ catalogue! {
     DocMarriage = "OG-DOC-033", 422, Sender, AfterChange, "a marriage ends before it begins", "correct the dates";
     DocParents = "OG-DOC-034", 422, Sender, AfterChange, "a parent's role is given twice", "give each role once, as Parent or ParentNotStated";
 
-    PolNoGrant = "OG-POL-001", 403, Sender, AfterChange, "no grant permits this request", "ask the authority for a grant; oncegate check explains the rows";
+    PolNoGrant = "OG-POL-001", 403, Sender, AfterChange, "no grant permits this request", "ask the authority for a grant; /v1/catalogue lists those that you have";
     PolPurpose = "OG-POL-002", 403, Sender, AfterChange, "the grant is for another purpose", "ask for a purpose that /v1/catalogue lists for you";
     PolBasis = "OG-POL-003", 403, Sender, AfterChange, "the grant stands on another legal basis", "name the legal basis that /v1/catalogue lists for you";
     PolExpired = "OG-POL-004", 403, Sender, AfterChange, "the grant has ended", "ask the authority to renew it";
     PolField = "OG-POL-011", 403, Sender, AfterChange, "the request selects a field that the grant does not give", "select fields that /v1/catalogue lists for you";
     PolWithheldField = "OG-POL-012", 502, Receiver, Later, "the answer holds a field that the request may not receive", "the holder must leave the field out; nothing was released";
-    PolNotHolder = "OG-POL-013", 403, Sender, AfterChange, "the sender is no holder of this document type", "ask the authority to register the holder";
 
     LimRequests = "OG-LIM-001", 429, Sender, Later, "the agency's quota of requests is used up", "send again after Retry-After seconds";
     LimParallel = "OG-LIM-002", 429, Sender, Later, "the agency has too many exchanges open at once", "wait for answers before sending more";
@@ -251,6 +250,39 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// "Did you mean", from the words of an unknown-field error: ``unknown field `lisen`, expected one of `listen`, …``.
+pub fn suggestion(what: &str) -> Option<String> {
+    let rest = what.strip_prefix("unknown field `")?;
+    let (word, rest) = rest.split_once('`')?;
+    nearest(word, rest.split('`').skip(1).step_by(2)).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// The candidate at the smallest edit distance of at most a third of the word.
+pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    let ranked = candidates.map(|candidate| (distance(word, candidate), candidate));
+    ranked.filter(|(distance, _)| *distance <= word.len() / 3 + 1).min().map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = i;
+        let mut last = i + 1;
+        for (slot, b) in row.iter_mut().skip(1).zip(&right) {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = *slot;
+            last = substituted.min(last + 1).min(diagonal + 1);
+            *slot = last;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
 
 #[cfg(test)]
 mod tests {

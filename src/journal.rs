@@ -4,8 +4,12 @@
 //! `len u32 | crc32 u32 | kind u8 | seq u64 | leaf_len u16 | leaf | private_len u32 | private`. `len` counts what follows
 //! the checksum; the checksum (CRC-32, IEEE) is over the same octets. A segment is written with zeros ahead of its end,
 //! so a `len` of zero is the end of what was written. Kinds: 1 record, 2 commit, 5 segment header; 3 (erasure) and 4
-//! (volume header) are kept for what comes. Every group of frames ends with a commit frame, and what follows the last
-//! commit frame was never acknowledged: recovery cuts it off.
+//! (volume header) are kept for what comes. Every group of frames ends with a commit frame, whose leaf is the offset at
+//! which the group begins (u64). What follows the last commit frame was never acknowledged: recovery cuts it off.
+//!
+//! A group is written only when the one before it is durable. So a good commit frame tells by its offset whether what
+//! cannot be read before it was acknowledged, and is damaged, or is part of the same unfinished group. And a commit frame
+//! left over from a group that failed cannot end another group.
 
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
@@ -92,6 +96,16 @@ pub fn write_frame(frame: &Frame<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends the frame that ends a group: the number of records so far, and the offset in the segment where the group begins.
+pub fn write_commit(size: u64, start: u64, out: &mut Vec<u8>) {
+    write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: &start.to_be_bytes(), private: b"" }, out);
+}
+
+/// Where the group begins that a commit frame ends.
+fn group_start(commit: &Frame<'_>) -> Option<u64> {
+    commit.leaf.try_into().ok().map(u64::from_be_bytes)
+}
+
 /// Reads the frame at the start of `octets`, and its length with its head.
 pub fn read_frame(octets: &[u8]) -> Result<(Frame<'_>, usize), FrameError> {
     let length = u32_at(octets, 0).ok_or(FrameError::End)? as usize;
@@ -133,10 +147,7 @@ pub struct Walked {
 }
 
 /// Walks the frames of a segment that starts with record number `size`; gives each acknowledged record with its offset
-/// to `visit`, and tells where the acknowledged part ends.
-///
-/// A frame that is broken before a later good commit frame was acknowledged and damaged; that cannot be told from the
-/// tail here, so the caller compares the end with what it knows.
+/// to `visit`, and tells where the acknowledged part ends. [`is_damaged`] tells whether it should have been longer.
 pub fn walk<'s>(segment: &'s [u8], size: u64, mut visit: impl FnMut(usize, Frame<'s>)) -> Walked {
     let mut walked = Walked { end: 0, size, cut: 0 };
     let mut waiting = Vec::new();
@@ -146,7 +157,7 @@ pub fn walk<'s>(segment: &'s [u8], size: u64, mut visit: impl FnMut(usize, Frame
         match frame.kind {
             FrameKind::Record if frame.seq == expected => waiting.push((at, frame)),
             FrameKind::Header if at == 0 && frame.seq == expected => {}
-            FrameKind::Commit if frame.seq == expected => {
+            FrameKind::Commit if frame.seq == expected && group_start(&frame) == Some(walked.end as u64) => {
                 waiting.drain(..).for_each(|(at, frame)| visit(at, frame));
                 (walked.size, walked.end) = (frame.seq, at + length);
             }
@@ -157,6 +168,30 @@ pub fn walk<'s>(segment: &'s [u8], size: u64, mut visit: impl FnMut(usize, Frame
     }
     walked.cut = at.saturating_sub(walked.end);
     walked
+}
+
+/// Whether records behind `end`, where [`walk`] stopped, were acknowledged: a group that begins behind `end` was written
+/// only when what stood at `end` was durable.
+///
+/// The last group of all has no such witness: damaged, it looks like one whose octets did not all reach the disk.
+pub fn is_damaged(segment: &[u8], end: usize) -> bool {
+    let mut at = end;
+    while let Some(offset) = segment.get(at..).and_then(|rest| rest.iter().position(|octet| *octet != 0)) {
+        let found = at + offset;
+        // A frame begins with its length, whose first octets may be zero.
+        let starts = found.saturating_sub(3).max(end)..=found;
+        let frame = starts.filter_map(|start| Some((start, read_frame(segment.get(start..)?).ok()?))).next();
+        at = match frame {
+            Some((_, (frame, _)))
+                if frame.kind == FrameKind::Commit && group_start(&frame).is_some_and(|start| start > end as u64) =>
+            {
+                return true;
+            }
+            Some((start, (_, length))) => start + length,
+            None => found + 1,
+        };
+    }
+    false
 }
 
 /// The head of a record's private part: enough to fill the ledger without reading the leaf.
@@ -225,8 +260,10 @@ mod tests {
     fn segment(groups: &[usize]) -> Vec<u8> {
         let mut out = Vec::new();
         write_frame(&Frame { kind: FrameKind::Header, seq: 0, leaf: b"", private: b"" }, &mut out);
+        write_commit(0, 0, &mut out);
         let mut seq = 0;
         for group in groups {
+            let start = out.len() as u64;
             for _ in 0..*group {
                 write_frame(
                     &Frame { kind: FrameKind::Record, seq, leaf: format!("leaf {seq}").as_bytes(), private: b"p" },
@@ -234,7 +271,7 @@ mod tests {
                 );
                 seq += 1;
             }
-            write_frame(&Frame { kind: FrameKind::Commit, seq, leaf: b"", private: b"" }, &mut out);
+            write_commit(seq, start, &mut out);
         }
         out
     }

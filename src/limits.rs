@@ -108,5 +108,7 @@ pub const STREAMS_MAX: u32 = 64;
 pub const POOL_IDLE_MAX: usize = 128;
 /// How long a stopping gateway waits for its open exchanges.
 pub const DRAIN_MS: u64 = 30_000;
+/// How long it then waits for the last responses to go out.
+pub const CLOSE_MS: u64 = 2_000;
 /// Largest configuration, registry or schema file.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;

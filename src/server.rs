@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
 /// Why the gateway does not start, or stopped.
@@ -100,6 +101,7 @@ pub struct Server {
     public: TcpListener,
     tls: Arc<rustls::ServerConfig>,
     config: Config,
+    hangup: Signal,
 }
 
 /// Whether the journal syncs; only the benchmark's comparand does not.
@@ -119,9 +121,11 @@ impl Server {
         let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes };
         let store = Store::open(&config.data, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
+        let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
         let gateway = Gateway::new(Parts { registry, schemas, store, upstream, seal, limits, lines });
-        Ok(Self { gateway, exchange, public, tls, config })
+        Ok(Self { gateway, exchange, public, tls, config, hangup })
     }
 
     /// The gateway.
@@ -139,24 +143,29 @@ impl Server {
         self.public.local_addr()
     }
 
-    /// Serves until `stop`, then lets open exchanges end and closes the store.
+    /// Serves until `stop`, then lets open exchanges end and closes the store. Until they have ended the listeners stay
+    /// open: a holder that answers later answers by a message of its own.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (stopping, stopped) = watch::channel(false);
-        let exchange =
-            accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, self.config.limits.connections, stopped.clone());
+        let room = Arc::new(Semaphore::new(self.config.limits.connections));
+        let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, Arc::clone(&room), stopped.clone());
         let public = accept_public(self.public, Arc::clone(&self.gateway), stopped);
-        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config);
+        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, self.hangup);
+        let stop = async {
+            stop.await;
+            self.gateway.stop();
+            self.gateway.drained(Duration::from_millis(limits::DRAIN_MS)).await;
+        };
         tokio::select! {
             () = stop => {}
             () = exchange => {}
             () = public => {}
             () = upkeep => {}
         }
-        self.gateway.stop();
-        self.gateway.drained(Duration::from_millis(limits::DRAIN_MS)).await;
-        // Answers that are on their way out get out.
+        // Answers that are on their way out get out: a connection ends with the response that it is at.
         let _ = stopping.send(true);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let ended = room.acquire_many(self.config.limits.connections as u32);
+        let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), ended).await;
         self.gateway.store().close();
     }
 }
@@ -165,10 +174,9 @@ async fn accept_agencies(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     tls: Arc<rustls::ServerConfig>,
-    connections: usize,
+    room: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(connections));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
@@ -202,16 +210,16 @@ async fn accept_public(listener: TcpListener, gateway: Arc<Gateway>, stop: watch
 
 /// Forgets what is past its window, and reads the registry again when told to by SIGHUP; a registry that does not read
 /// leaves the one in force.
-async fn upkeep(gateway: Arc<Gateway>, config: &Config) {
-    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+async fn upkeep(gateway: Arc<Gateway>, config: &Config, mut hangup: Signal) {
     let mut hourly = tokio::time::interval(Duration::from_secs(600));
     loop {
         tokio::select! {
             _ = hourly.tick() => gateway.tidy_up(),
             _ = hangup.recv() => match load_registry(config, gateway.schemas()) {
                 Ok(registry) => {
-                    gateway.telemetry().say(&format!("registry version {} is in force", registry.version()));
+                    let version = registry.version();
                     gateway.reload(registry);
+                    gateway.telemetry().say(&format!("registry version {version} is in force"));
                 }
                 Err(error) => gateway.telemetry().say(&format!("the registry was not read again: {error}")),
             },

@@ -108,11 +108,10 @@ impl Telemetry {
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 
-    /// Writes a line about the gateway itself.
+    /// Writes a line about the gateway itself, whether or not there are lines about records.
     pub fn say(&self, what: &str) {
-        if self.lines == Lines::Stderr {
-            let _ = std::io::stderr().lock().write_all(format!("{{\"gateway\":{}}}\n", serde_json::Value::from(what)).as_bytes());
-        }
+        let line = format!("{{\"gateway\":{}}}\n", serde_json::Value::from(what));
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 
     /// The metrics in the OpenMetrics text format.

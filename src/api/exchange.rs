@@ -5,13 +5,14 @@ use super::{catalogue, common, no_such_path, preference, respond};
 use crate::admission::{Peer, Refusal};
 use crate::exchange::{Known, Release};
 use crate::fault::{Code, Fault};
-use crate::gateway::{Gateway, Refused, Replayed, Reply, Wait, World};
+use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::Standing;
 use crate::transport::{Body, full, read_body};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -39,7 +40,7 @@ impl ExchangeApi {
             return problem(&self.refuse(fault).await, form);
         }
         let result = match (request.method(), request.uri().path()) {
-            (&Method::POST, "/v1/messages") => self.post(request).await,
+            (&Method::POST, "/v1/messages") => Ok(self.post(request, form).await),
             (&Method::GET, path) => self.get(path, request.headers()).await,
             (method, path) => Err(self.refuse(no_such_path(method, path)).await),
         };
@@ -50,14 +51,36 @@ impl ExchangeApi {
         response
     }
 
-    async fn post(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+    async fn post(&self, request: Request<Incoming>, form: Form) -> Response<Body> {
         let (head, body) = request.into_parts();
         let declared = crate::transport::declared_length(head.version, &head.headers, self.gateway.limits().message_bytes);
-        let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
-            Ok(visit) => visit,
-            Err(fault) => return Err(self.refuse(fault).await),
+        let (reply, standing) = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
+            Ok(visit) => {
+                let standing = visit.slot().standing();
+                (self.take(visit, &head, body).await, Some(standing))
+            }
+            Err(fault) => {
+                let standing = if fault.code == Code::LimRequests { self.used_up() } else { None };
+                (Err(self.refuse(fault).await), standing)
+            }
         };
-        let standing = visit.slot().standing();
+        let mut response = reply.map_or_else(|refused| problem(&refused, form), write_reply);
+        if let Some(standing) = standing {
+            // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
+            let headers = response.headers_mut();
+            insert(headers, "ratelimit-policy", &format!("\"requests\";q={};w=60", standing.per_minute));
+            insert(headers, "ratelimit", &format!("\"requests\";r={};t=60", standing.remaining));
+        }
+        response
+    }
+
+    /// How an agency stands that did not get in.
+    fn used_up(&self) -> Option<Standing> {
+        let (world, peer) = self.gateway.identify(&self.certificate).ok()?;
+        world.quotas.per_minute(peer.agency()).map(|per_minute| Standing { per_minute, remaining: 0 })
+    }
+
+    async fn take(&self, visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
         if let Err(fault) = check_media_type(&head.headers) {
             return Err(self.refuse(fault).await);
         }
@@ -68,8 +91,7 @@ impl ExchangeApi {
                 Ok(octets) => octets,
                 Err(fault) => return Err(self.refuse(fault).await),
             };
-        let reply = self.gateway.submit(visit, octets, self.wait(&head.headers)).await?;
-        Ok(write_reply(reply, standing))
+        self.gateway.submit(visit, octets, self.wait(&head.headers)).await
     }
 
     async fn get(&self, path: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
@@ -187,18 +209,13 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
-fn write_reply(reply: Reply, standing: Standing) -> Response<Body> {
-    let mut response = match reply {
+fn write_reply(reply: Reply) -> Response<Body> {
+    match reply {
         Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
         Reply::Accepted { id, logged: Some(logged) } => accepted(id, Some(logged.index())),
         // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
         Reply::Accepted { id, logged: None } => taken(id),
-    };
-    // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
-    let headers = response.headers_mut();
-    insert(headers, "ratelimit-policy", &format!("\"requests\";q={};w=60", standing.per_minute));
-    insert(headers, "ratelimit", &format!("\"requests\";r={};t=60", standing.remaining));
-    response
+    }
 }
 
 fn write_answer(id: MessageId, release: Release, replayed: Replayed) -> Response<Body> {

@@ -130,7 +130,7 @@ impl Subjects {
             sha256_64: time(each, || sha256(zeros.get(..64).unwrap_or_default())),
             sha256_1k: time(each, || sha256(&zeros)),
             node: time(each, || sha256(&node)),
-            pull_attributes: time(each, || pull(&self.small.unsigned, Attributes::Read)),
+            pull_attributes: time(each, || pull(&self.small.unsigned, Depth::Attributes)),
             sync_cpu,
             sync_wall,
             small: self.of_weight(&self.small, each)?,
@@ -152,7 +152,7 @@ impl Subjects {
             return Err(BenchError::Workload("a message that does not verify"));
         }
         Ok(OfWeight {
-            pull: time(each, || pull(&subject.unsigned, Attributes::Leave)),
+            pull: time(each, || pull(&subject.unsigned, Depth::Tags)),
             sha256: time(each, || sha256(subject.unsigned.as_bytes())),
             canonical: time(each, || canonical(subject.unsigned.as_bytes())),
             verify: time(each, verify),
@@ -203,20 +203,20 @@ pub fn canonical(octets: &[u8]) -> bool {
     true
 }
 
-/// Whether quick-xml is asked for the attributes of a tag.
+/// How far quick-xml alone reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Attributes {
-    Read,
-    Leave,
+enum Depth {
+    Tags,
+    Attributes,
 }
 
-fn pull(text: &str, attributes: Attributes) -> usize {
+fn pull(text: &str, depth: Depth) -> usize {
     let mut tokens = quick_xml::Reader::from_str(text);
     let mut count = 0;
     loop {
         match tokens.read_event() {
             Ok(Token::Eof) | Err(_) => return count,
-            Ok(Token::Start(tag) | Token::Empty(tag)) if attributes == Attributes::Read => {
+            Ok(Token::Start(tag) | Token::Empty(tag)) if depth == Depth::Attributes => {
                 count += tag.attributes().flatten().map(black_box).count()
             }
             Ok(token) => {

@@ -270,7 +270,8 @@ impl Rows<'_> {
         self.row("merkleNode", "Merkle node", "us", None, of(|found| found.node));
         self.row("syncCpu", "fdatasync of 1 KiB written before, CPU", "us", None, of(|found| found.sync_cpu));
         self.row("syncWall", "fdatasync of 1 KiB written before, median", "us", None, of(|found| found.sync_wall));
-        let rows: [(&'static str, &'static str, &str, OfSize); 5] = [
+        type Figure = fn(&primitive::OfWeight) -> f64;
+        let rows: [(&'static str, &'static str, &str, Figure); 5] = [
             ("sha256.w2", "sha256.w200", "SHA-256", |of| of.sha256),
             ("pull.w2", "pull.w200", "quick-xml alone", |of| of.pull),
             ("canonical.w2", "canonical.w200", "canonical form and hash", |of| of.canonical),

@@ -29,6 +29,9 @@ pub(super) struct Agency {
 #[derive(Subcommand)]
 enum Action {
     /// Add an agency: makes its keys and certificates, and prints its client configuration
+    #[command(
+        before_help = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note"
+    )]
     Add {
         /// Its name in messages: ru.yar.school-17
         id: String,
@@ -52,6 +55,9 @@ enum Action {
         test: bool,
     },
     /// Let agencies ask for a document type
+    #[command(
+        before_help = "Examples:\n  oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note --purpose school-attendance --basis RU:323-FZ:13 --until 2027-12-31"
+    )]
     Grant {
         /// The grant's name
         id: String,
@@ -78,13 +84,18 @@ enum Action {
         apply: bool,
     },
     /// List all agencies
+    #[command(before_help = "Examples:\n  oncegate agency list --in office\n  oncegate agency list --in office --json")]
     List,
     /// Show one agency
+    #[command(before_help = "Examples:\n  oncegate agency show ru.yar.school-17 --in office")]
     Show {
         /// Its name
         id: String,
     },
     /// Refuse an agency from now on
+    #[command(
+        before_help = "Examples:\n  oncegate agency suspend ru.yar.school-17 --in office\n  oncegate agency suspend ru.yar.school-17 --in office --lift"
+    )]
     Suspend {
         /// Its name
         id: String,
@@ -93,6 +104,9 @@ enum Action {
         lift: bool,
     },
     /// Enrol a further signing key
+    #[command(
+        before_help = "Examples:\n  oncegate agency cert ru.yar.school-17 --in office --request key.csr --name sign-2027\n  oncegate agency cert ru.yar.school-17 --in office --name sign-2027 --ed25519"
+    )]
     Cert {
         /// The agency
         id: String,
@@ -107,6 +121,7 @@ enum Action {
         ed25519: bool,
     },
     /// Sign the registry after a change by hand
+    #[command(before_help = "Examples:\n  oncegate agency sign --in office")]
     Sign,
 }
 
@@ -124,7 +139,10 @@ impl Agency {
                 let more = quota + if test { "test = true\n" } else { "" };
                 let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
                 let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
-                out.print(read_bounded(&folder.join("client.toml")).map_err(|error| Failure::new(1, error))?.trim_end())?;
+                let client = folder.join("client.toml");
+                let json = serde_json::json!({ "format": 1, "id": id.as_str(), "client": client });
+                let text = read_bounded(&client).map_err(|error| Failure::new(1, error))?;
+                out.result(text.trim_end(), &json)?;
                 out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
                 Ok(())
             }
@@ -142,25 +160,26 @@ impl Agency {
                     until: &until,
                 };
                 installation.add_grant(&grant).map_err(failed)?;
-                out.print(format_args!("granted {id}"))
+                out.result(format_args!("granted {id}"), &serde_json::json!({ "format": 1, "granted": id }))
             }
             Action::List => list(&draft(&installation)?, out),
             Action::Show { id } => show(&installation, &parse(&id)?, out),
             Action::Suspend { id, lift } => {
                 let suspension = if lift { Suspension::Lift } else { Suspension::Impose };
                 installation.suspend(&parse(&id)?, suspension).map_err(failed)?;
-                out.print(format_args!("{} {id}", if lift { "active" } else { "suspended" }))
+                let status = if lift { "active" } else { "suspended" };
+                out.result(format_args!("{status} {id}"), &serde_json::json!({ "format": 1, "id": id, "status": status }))
             }
             Action::Cert { id, request, name, ed25519 } => {
                 let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
-                out.print(file.display())
+                out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))
             }
             Action::Sign => {
-                draft(&installation)?;
+                let version = draft(&installation)?.version();
                 installation.sign().map_err(failed)?;
-                out.print("signed registry.toml")
+                out.result("signed registry.toml", &serde_json::json!({ "format": 1, "registryVersion": version }))
             }
         }
     }
@@ -205,28 +224,35 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     let (registry, schemas) = (draft(installation)?, installation.schemas().map_err(|error| Failure::new(2, error))?);
     let index = registry.find(id).ok_or_else(|| Failure::new(4, format!("no agency is called {id}")))?;
     let Some(agency) = registry.agency(index) else { return Ok(()) };
+    let (allowance, is_usable) = (agency.allowance, agency.key(None, now()).is_ok());
+    let holds: Vec<&str> = registry.held_by(index).map(|what| what.as_str()).collect();
+    let grants: Vec<_> = schemas.document_types().flat_map(|document| registry.grants_of(index, &document.name)).collect();
+    if out.is_json {
+        let may = grants.iter().map(|(_, grant)| {
+            serde_json::json!({
+                "grant": grant.id.as_str(), "what": grant.what.as_str(), "purpose": grant.purpose.as_str(),
+                "legalBasis": grant.basis, "until": grant.until.to_string(), "fields": grant.fields,
+            })
+        });
+        return out.print(serde_json::json!({
+            "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency),
+            "requestsPerMinute": allowance.requests_per_minute, "burst": allowance.burst, "parallel": allowance.parallel,
+            "keys": agency.key_count(), "keyIsUsable": is_usable, "holds": holds, "may": may.collect::<Vec<_>>(),
+        }));
+    }
     out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
-    let allowance = agency.allowance;
     out.print(format_args!(
         "  quota   {} requests a minute, {} at once, {} open",
         allowance.requests_per_minute, allowance.burst, allowance.parallel
     ))?;
-    out.print(format_args!(
-        "  keys    {} enrolled, {} usable without naming one",
-        agency.key_count(),
-        u8::from(agency.key(None, now()).is_ok())
-    ))?;
-    for what in registry.held_by(index) {
-        out.print(format_args!("  holds   {what}"))?;
-    }
-    for document in schemas.document_types() {
-        for (_, grant) in registry.grants_of(index, &document.name) {
-            let fields = grant.fields.join(" ");
-            out.print(format_args!(
-                "  may     {} for {} on {} until {}  [{}] {fields}",
-                grant.what, grant.purpose, grant.basis, grant.until, grant.id
-            ))?;
-        }
-    }
-    Ok(())
+    let count = agency.key_count();
+    out.print(format_args!("  keys    {count} enrolled, {} usable without naming one", u8::from(is_usable)))?;
+    holds.iter().try_for_each(|what| out.print(format_args!("  holds   {what}")))?;
+    grants.iter().try_for_each(|(_, grant)| {
+        let fields = grant.fields.join(" ");
+        out.print(format_args!(
+            "  may     {} for {} on {} until {}  [{}] {fields}",
+            grant.what, grant.purpose, grant.basis, grant.until, grant.id
+        ))
+    })
 }

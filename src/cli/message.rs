@@ -144,7 +144,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Puts file, line and column in front of a text that names a byte.
 fn at(path: &Path, octets: &[u8], text: &str) -> String {
     let digits = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse::<usize>().ok());
-    match (text.split_once("at byte ").and_then(|(_, rest)| digits(rest)), std::str::from_utf8(octets)) {
+    match (text.split("byte ").skip(1).find_map(digits), std::str::from_utf8(octets)) {
         (Some(offset), Ok(content)) => {
             let (line, column) = place(content, offset);
             format!("{}:{line}:{column}: {text}", path.display())

@@ -137,6 +137,11 @@ impl Out {
         Ok(())
     }
 
+    /// Writes a result in the form that was asked for.
+    fn result(&self, text: impl Display, json: &serde_json::Value) -> Outcome {
+        if self.is_json { self.print(json) } else { self.print(text) }
+    }
+
     /// Writes to standard error, unless told to be quiet.
     fn say(&self, text: impl Display) {
         if !self.is_quiet {

@@ -26,13 +26,13 @@ impl Run {
         let checked = check(config).map_err(|error| Failure::new(2, error))?;
         let durability = if self.no_sync { Durability::Never } else { Durability::Always };
         runtime()?.block_on(async {
+            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             let server = Server::open(checked, durability).await.map_err(|error| Failure::new(1, error))?;
             let (exchange, public) = (server.exchange_address()?, server.public_address()?);
             let store = server.gateway().store();
             let rebuilt = if store.index().was_rebuilt() { ", index made anew" } else { "" };
             out.say(format_args!("journal: {} records{rebuilt}", store.size()));
             out.say(format_args!("ready: agencies at https://{exchange}, health and metrics at http://{public}"));
-            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             let stop = async {
                 tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
                 out.say("stopping: open exchanges end first");

@@ -10,6 +10,6 @@ mod refusals;
 mod world;
 
 pub use people::{Person, Role, people};
-pub use provider::{Behaviour, Provider};
+pub use provider::{Behaviour, Observer, Provider};
 pub use refusals::{CASES, Case, Sent, Shape, Verdict};
-pub use world::{Plan, World, WorldError};
+pub use world::{Elsewhere, Plan, World, WorldError};

@@ -4,7 +4,7 @@ use super::documents::document;
 use super::people::Person;
 use crate::client::{Client, ClientError, digest_of, verify_under};
 use crate::envelope::{Body, Context, Kind, Message, ReplyTo};
-use crate::ids::Digest;
+use crate::ids::{Digest, MessageId};
 use crate::limits::{BODY_MS, MESSAGE_BYTES_MAX};
 use crate::schema::Schemas;
 use crate::transport::{self, Anchors, Connection, Identity, full};
@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use std::convert::Infallible;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -81,6 +82,14 @@ impl Behaviour {
     }
 }
 
+/// Told of each question before it is answered; the answer waits for what it gives.
+pub type Observer = Arc<dyn Fn(MessageId) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// An observer who does not care.
+pub(super) fn nobody() -> Observer {
+    Arc::new(|_| Box::pin(std::future::ready(())))
+}
+
 /// A provider.
 pub struct Provider {
     client: Client,
@@ -88,13 +97,20 @@ pub struct Provider {
     schemas: Arc<Schemas>,
     people: Arc<Vec<Person>>,
     gateway: Digest,
+    observer: Observer,
 }
 
 impl Provider {
     /// Opens an agency's folder; only the gateway with this certificate may ask.
     pub fn open(folder: &Path, schemas: Arc<Schemas>, people: Arc<Vec<Person>>, gateway: Digest) -> Result<Self, ClientError> {
         let anchors = Anchors::load(&folder.join("ca.pem")).map_err(|error| ClientError::Config(error.to_string()))?;
-        Ok(Self { client: Client::load(folder)?, anchors, schemas, people, gateway })
+        Ok(Self { client: Client::load(folder)?, anchors, schemas, people, gateway, observer: nobody() })
+    }
+
+    /// The same provider, watched.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// Serves until told to stop.
@@ -138,6 +154,7 @@ impl Provider {
     /// The signed answer to a question, or the status that says why there is none.
     async fn answer(&self, octets: &[u8]) -> Option<Result<Vec<u8>, u16>> {
         let (question, _) = verify_under(octets, &self.anchors, &self.schemas).ok()?;
+        (self.observer)(question.header.id).await;
         let reply = ReplyTo { id: question.header.id, digest: digest_of(octets).ok()? };
         let context = question.context.clone()?;
         let asked = context.subject.identifiers.first()?;

@@ -1,7 +1,7 @@
 //! The world of the demo and of the tests.
 
 use super::people::{Person, people};
-use super::provider::Provider;
+use super::provider::{Observer, Provider, nobody};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
 use crate::crypto::sha256;
@@ -38,6 +38,16 @@ pub struct Plan<'p> {
     pub absent: &'p [&'p str],
     /// What is done to the installation before anything starts.
     pub prepare: fn(&Installation),
+}
+
+/// The gateway of a world that is run by somebody else, and who looks on.
+pub struct Elsewhere {
+    /// Where its agencies connect.
+    pub exchange: SocketAddr,
+    /// Where its health and metrics are.
+    pub public: SocketAddr,
+    /// Who is told of each question that reaches a provider.
+    pub observer: Observer,
 }
 
 /// Why a world could not be made.
@@ -152,26 +162,38 @@ const GRANTS: [GrantRow; 9] = [
 impl World {
     /// Makes a world in a folder and starts it.
     pub async fn start(folder: &Path, plan: &Plan<'_>) -> Result<Self, WorldError> {
-        let listeners = Listeners::bind().await?;
-        let people = Arc::new(people());
-        let schemas = Arc::new(Schemas::built_in());
-        let installation = listeners.install(folder, plan.config)?;
-        (plan.prepare)(&installation);
-        let (stop, stopped) = watch::channel(false);
-        let gateway_certificate = std::fs::read_to_string(folder.join("certs/gateway.pem"))?;
-        let gateway = pki::pem_blocks(&gateway_certificate, "CERTIFICATE").first().map(|der| sha256(der));
-        let gateway = gateway.ok_or_else(|| std::io::Error::other("the gateway has no certificate"))?;
-        let Listeners { providers, exchange, public } = listeners;
-        let addresses = providers.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-        for ((name, _, _), listener) in HOLDERS.iter().zip(providers).filter(|((name, _, _), _)| !plan.absent.contains(name)) {
-            let agency = installation.agency_folder(&agency(name));
-            let identity = Identity::load(&agency.join("tls.pem"), &agency.join("tls.key"), &agency.join("ca.pem"), None)?;
-            let provider = Provider::open(&agency, Arc::clone(&schemas), Arc::clone(&people), gateway)?;
-            tokio::spawn(Arc::new(provider).serve(listener, Arc::new(identity), stopped.clone()));
-        }
-        let mut world = Self { installation, people, schemas, exchange, public, providers: addresses, stop, gateway: None };
+        // Ports for the gateway, held until everybody else has a port.
+        let (exchange, public) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
+        let gateway = Elsewhere { exchange: exchange.local_addr()?, public: public.local_addr()?, observer: nobody() };
+        let mut world = Self::start_without_gateway(folder, plan, &gateway).await?;
+        drop((exchange, public));
         world.start_gateway(Durability::Always).await?;
         Ok(world)
+    }
+
+    /// Makes a world in a folder and starts its providers; its gateway is started by whoever called.
+    pub async fn start_without_gateway(folder: &Path, plan: &Plan<'_>, gateway: &Elsewhere) -> Result<Self, WorldError> {
+        let mut listeners = Vec::new();
+        for _ in HOLDERS {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await?);
+        }
+        let providers = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+        let installation = install(folder, gateway, &providers, plan.config)?;
+        (plan.prepare)(&installation);
+        let (people, schemas) = (Arc::new(people()), Arc::new(Schemas::built_in()));
+        let (stop, stopped) = watch::channel(false);
+        let certificate = std::fs::read_to_string(folder.join("certs/gateway.pem"))?;
+        let certificate = pki::pem_blocks(&certificate, "CERTIFICATE").first().map(|der| sha256(der));
+        let certificate = certificate.ok_or_else(|| std::io::Error::other("the gateway has no certificate"))?;
+        for ((name, _, _), listener) in HOLDERS.iter().zip(listeners).filter(|((name, _, _), _)| !plan.absent.contains(name)) {
+            let agency = installation.agency_folder(&agency(name));
+            let identity = Identity::load(&agency.join("tls.pem"), &agency.join("tls.key"), &agency.join("ca.pem"), None)?;
+            let provider = Provider::open(&agency, Arc::clone(&schemas), Arc::clone(&people), certificate)?;
+            let provider = provider.observed_by(Arc::clone(&gateway.observer));
+            tokio::spawn(Arc::new(provider).serve(listener, Arc::new(identity), stopped.clone()));
+        }
+        let Elsewhere { exchange, public, .. } = *gateway;
+        Ok(Self { installation, people, schemas, exchange, public, providers, stop, gateway: None })
     }
 
     /// Starts the gateway of the world in this process.
@@ -244,71 +266,52 @@ fn agency(name: &str) -> AgencyId {
     AgencyId::parse(name).expect("the names of the demo's agencies have the form of agency names")
 }
 
-/// Ports of the providers, held; and ports for the gateway, which were free a moment ago.
-struct Listeners {
-    providers: Vec<TcpListener>,
-    exchange: SocketAddr,
-    public: SocketAddr,
-}
-
-impl Listeners {
-    async fn bind() -> Result<Self, std::io::Error> {
-        let mut providers = Vec::new();
-        for _ in HOLDERS {
-            providers.push(TcpListener::bind("127.0.0.1:0").await?);
-        }
-        let (exchange, public) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
-        Ok(Self { providers, exchange: exchange.local_addr()?, public: public.local_addr()? })
+fn install(folder: &Path, gateway: &Elsewhere, providers: &[SocketAddr], more: &str) -> Result<Installation, WorldError> {
+    let listening = Listening { exchange: gateway.exchange, public: gateway.public, ..Listening::default() };
+    let installation = Installation::create(folder, &listening)?;
+    let gateway = format!("https://{}", gateway.exchange);
+    let mut entries = String::new();
+    for ((id, name, holds), address) in HOLDERS.iter().zip(providers) {
+        let url = format!("https://{address}/oncegate");
+        let new = NewAgency { id: &agency(id), name, url: Some(&url), holds, more: AMPLE };
+        entries += &installation.prepare_agency(&new, &gateway)?;
     }
-
-    fn install(&self, folder: &Path, more: &str) -> Result<Installation, WorldError> {
-        let listening = Listening { exchange: self.exchange, public: self.public, ..Listening::default() };
-        let installation = Installation::create(folder, &listening)?;
-        let gateway = format!("https://{}", self.exchange);
-        let mut entries = String::new();
-        for ((id, name, holds), listener) in HOLDERS.iter().zip(&self.providers) {
-            let url = format!("https://{}/oncegate", listener.local_addr()?);
-            let new = NewAgency { id: &agency(id), name, url: Some(&url), holds, more: AMPLE };
-            entries += &installation.prepare_agency(&new, &gateway)?;
-        }
-        // A holder that is never there: port 9 discards, and here nobody even listens.
-        let away = NewAgency {
-            id: &agency("xx.demo.clinic-9"),
-            name: "A clinic that is away",
-            url: Some("https://127.0.0.1:9/"),
-            holds: &["medical-absence-note"],
-            more: "",
+    // A holder that is never there: port 9 discards, and here nobody even listens.
+    let away = NewAgency {
+        id: &agency("xx.demo.clinic-9"),
+        name: "A clinic that is away",
+        url: Some("https://127.0.0.1:9/"),
+        holds: &["medical-absence-note"],
+        more: "",
+    };
+    entries += &(installation.prepare_agency(&away, &gateway)?.trim_end().to_owned() + "\nregions = [\"XX-AWY\"]\n");
+    for (id, name, more) in OTHERS {
+        let entry = installation.prepare_agency(&NewAgency { id: &agency(id), name, url: None, holds: &[], more }, &gateway)?;
+        entries += &match id {
+            "xx.demo.old-key" => entry.trim_end().to_owned() + "\nuntil = \"2026-01-01T00:00:00Z\"\n",
+            "xx.demo.lost-key" => entry.trim_end().to_owned() + "\nrevoked_at = \"2026-01-01T00:00:00Z\"\n",
+            _ => entry,
         };
-        entries += &(installation.prepare_agency(&away, &gateway)?.trim_end().to_owned() + "\nregions = [\"XX-AWY\"]\n");
-        for (id, name, more) in OTHERS {
-            let entry =
-                installation.prepare_agency(&NewAgency { id: &agency(id), name, url: None, holds: &[], more }, &gateway)?;
-            entries += &match id {
-                "xx.demo.old-key" => entry.trim_end().to_owned() + "\nuntil = \"2026-01-01T00:00:00Z\"\n",
-                "xx.demo.lost-key" => entry.trim_end().to_owned() + "\nrevoked_at = \"2026-01-01T00:00:00Z\"\n",
-                _ => entry,
-            };
-        }
-        for (id, who, action, what, fields, purpose, basis) in GRANTS {
-            entries += &grant_entry(&NewGrant { id, who, action, what, fields, purpose, basis, until: "2099-12-31" });
-        }
-        let ended = NewGrant {
-            id: "ended",
-            who: "xx.demo.school-17",
-            action: "read",
-            what: "residence-record",
-            fields: &[],
-            purpose: "school-attendance",
-            basis: "XX:HEALTH:13",
-            until: "2020-12-31",
-        };
-        entries += &grant_entry(&ended);
-        installation.extend_registry(&entries)?;
-        // What no agency was made for: a certificate of our authority that nobody registered.
-        let stranger = NewAgency { id: &agency("xx.demo.stranger"), name: "Nobody", url: None, holds: &[], more: "" };
-        installation.prepare_agency(&stranger, &gateway)?;
-        let config = std::fs::read_to_string(installation.config())?;
-        std::fs::write(installation.config(), format!("{config}\n{more}"))?;
-        Ok(installation)
     }
+    for (id, who, action, what, fields, purpose, basis) in GRANTS {
+        entries += &grant_entry(&NewGrant { id, who, action, what, fields, purpose, basis, until: "2099-12-31" });
+    }
+    let ended = NewGrant {
+        id: "ended",
+        who: "xx.demo.school-17",
+        action: "read",
+        what: "residence-record",
+        fields: &[],
+        purpose: "school-attendance",
+        basis: "XX:HEALTH:13",
+        until: "2020-12-31",
+    };
+    entries += &grant_entry(&ended);
+    installation.extend_registry(&entries)?;
+    // What no agency was made for: a certificate of our authority that nobody registered.
+    let stranger = NewAgency { id: &agency("xx.demo.stranger"), name: "Nobody", url: None, holds: &[], more: "" };
+    installation.prepare_agency(&stranger, &gateway)?;
+    let config = std::fs::read_to_string(installation.config())?;
+    std::fs::write(installation.config(), format!("{config}\n{more}"))?;
+    Ok(installation)
 }

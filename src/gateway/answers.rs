@@ -1,16 +1,13 @@
 //! Exchanges whose holder said `202` and will answer by a message of its own.
 
-use crate::ids::MessageId;
+use crate::ids::{AgencyId, Digest};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
-/// An answer that came as a message of its own.
-pub(super) struct Late {
-    pub(super) octets: Vec<u8>,
-}
-
-type Table = Arc<Mutex<BTreeMap<MessageId, oneshot::Sender<Late>>>>;
+/// By the digest of the question, which nobody else's question has: the holder that may answer, and the way to whoever
+/// waits.
+type Table = Arc<Mutex<BTreeMap<Digest, (AgencyId, oneshot::Sender<Vec<u8>>)>>>;
 
 /// The exchanges that wait.
 #[derive(Default)]
@@ -19,34 +16,37 @@ pub(super) struct Awaited(Table);
 /// One exchange's place among those that wait, given up when dropped.
 pub(super) struct Place {
     table: Table,
-    id: MessageId,
-    receiver: oneshot::Receiver<Late>,
+    question: Digest,
+    receiver: oneshot::Receiver<Vec<u8>>,
 }
 
 impl Awaited {
-    /// From now on an answer to this message is expected.
-    pub(super) fn expect(&self, id: MessageId) -> Place {
+    /// From now on an answer of this holder to this question is expected.
+    pub(super) fn expect(&self, question: Digest, holder: AgencyId) -> Place {
         let (sender, receiver) = oneshot::channel();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
-        Place { table: Arc::clone(&self.0), id, receiver }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(question, (holder, sender));
+        Place { table: Arc::clone(&self.0), question, receiver }
     }
 
-    /// Hands an answer to whoever expects it; tells whether anybody did.
-    pub(super) fn deliver(&self, question: MessageId, late: Late) -> bool {
-        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&question);
-        sender.is_some_and(|sender| sender.send(late).is_ok())
+    /// Hands an answer to whoever expects it from its sender; tells whether anybody did.
+    pub(super) fn deliver(&self, question: Digest, from: &AgencyId, octets: Vec<u8>) -> bool {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.get(&question).is_none_or(|(holder, _)| holder != from) {
+            return false;
+        }
+        table.remove(&question).is_some_and(|(_, sender)| sender.send(octets).is_ok())
     }
 }
 
 impl Place {
     /// Waits for the answer.
     pub(super) async fn arrived(mut self) -> Result<Vec<u8>, oneshot::error::RecvError> {
-        (&mut self.receiver).await.map(|late| late.octets)
+        (&mut self.receiver).await
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
     }
 }

@@ -217,7 +217,7 @@ impl Gateway {
         self.store.is_ready() && !self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// Takes no further messages.
+    /// Takes no further messages, but the answers to those that are open.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -247,9 +247,8 @@ impl Gateway {
         self.clock.advance_to(self.started.elapsed());
         let world = self.world();
         let peer = Peer::identify(&world.registry, certificate)?;
-        if !self.is_ready() {
-            let code = if self.store.is_ready() { Code::HttpBusy } else { Code::LogUnavailable };
-            return Err(Fault::new(code).with_retry_after(5));
+        if !self.store.is_ready() {
+            return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
         }
         let slot = world.quotas.enter(peer.agency(), body_bytes as u64)?;
         Ok(Visit { world, peer, slot, arrived: Instant::now() })

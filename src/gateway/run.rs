@@ -1,6 +1,5 @@
 //! One exchange from its octets to its reply.
 
-use super::answers::Late;
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit};
 use crate::envelope::Kind;
@@ -83,6 +82,9 @@ impl Gateway {
             let claimed = crate::envelope::Claimed { id: Some(id), from: Some(sender.clone()) };
             Refusal { fault, claimed, digest: Some(digest), raw: None }
         };
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
+        }
         let begun = self.ledger().begin(snapshot.now, &sender, id, digest).map_err(&refuse)?;
         if let Begin::Replay(place) = begun {
             return Ok(Taken::Replay(id, place));
@@ -174,7 +176,7 @@ impl Gateway {
         let header = &running.question.message().header;
         let left = Duration::from_millis(header.expires_at.as_ms().saturating_sub(now().as_ms()));
         let deadline = left.min(Duration::from_millis(self.limits.answer_ms));
-        let waiting = self.answers.expect(header.id);
+        let waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         let headers = [("oncegate-message-id", header.id.to_string())];
         match self.upstream.post(url, forward.octets().to_vec(), &headers, deadline).await {
             Err(UpstreamError::Status(202, _)) => {
@@ -197,9 +199,9 @@ impl Gateway {
     /// An answer that comes as a message of its own goes to the exchange that waits for it.
     async fn deliver_late(&self, visit: &Visit, answer: Authenticated) -> Result<Reply, Refused> {
         let id = answer.id();
-        let question = answer.message().header.in_reply_to.map(|reply| reply.id);
+        let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
         let (digest, claimed) = (answer.digest(), crate::envelope::Claimed { id: Some(id), from: None });
-        let delivered = question.is_some_and(|question| self.answers.deliver(question, Late { octets: answer.into_octets() }));
+        let delivered = question.is_some_and(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
         if delivered {
             return Ok(Reply::Accepted { id, logged: None });
         }

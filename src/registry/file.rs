@@ -2,6 +2,7 @@
 
 use super::{Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Seal, Status, Url};
 use crate::envelope::World;
+use crate::fault;
 use crate::ids::{AgencyId, Code, Digest};
 use crate::limits;
 use crate::pki::Certificate;
@@ -128,8 +129,10 @@ pub(super) fn load(text: &str, schemas: &Schemas) -> Result<Registry, RegistryEr
 }
 
 fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
-    let raw: RawRegistry<'_> =
-        toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+    let raw: RawRegistry<'_> = toml::from_str(text).map_err(|error| {
+        let what = fault::suggestion(error.message()).map_or(String::new(), |suggestion| format!("; {suggestion}"));
+        (error.span().map_or(0, |span| span.start), error.message().to_owned() + &what)
+    })?;
     if raw.format != 1 {
         return Err((0, format!("format {} is not known; this gateway reads format 1", raw.format)));
     }
@@ -233,7 +236,11 @@ fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
 
 fn document_type(text: &str, place: usize, schemas: &Schemas) -> Loaded<Code> {
     let code = Code::parse(text).filter(|code| schemas.document_type(code).is_some());
-    code.ok_or_else(|| (place, format!("no document type is called \"{text}\"")))
+    code.ok_or_else(|| {
+        let known = schemas.document_types().map(|known| known.name.as_str());
+        let nearest = fault::nearest(text, known).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
+        (place, format!("no document type is called \"{text}\"{nearest}"))
+    })
 }
 
 fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -> Loaded<()> {

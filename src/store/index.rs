@@ -97,14 +97,14 @@ pub struct Index {
 
 impl Index {
     pub(super) fn open(path: &Path, journal: &Path, size: u64) -> Result<Self, StoreError> {
-        let (tree, was_rebuilt) = match open_tree(path).filter(|tree| watermark(tree) <= size) {
-            Some(tree) => (tree, false),
-            None => {
-                let _ = std::fs::remove_dir_all(path);
-                (open_tree(path).ok_or_else(|| StoreError::Index("sled does not open an empty folder".to_owned()))?, true)
+        let (tree, was_rebuilt) = match open_tree(path, journal, size) {
+            Ok(tree) => (tree, false),
+            // The journal holds everything that is in the index.
+            Err(_) => {
+                remove(path).map_err(|cause| StoreError::io(path, cause))?;
+                (open_tree(path, journal, size)?, true)
             }
         };
-        catch_up(&tree, journal, size)?;
         let shared = Arc::new(Shared { next: AtomicU64::new(size), ..Shared::default() });
         let follower = Follower { tree: tree.clone(), shared: Arc::clone(&shared), journal: journal.to_owned() };
         let builder = std::thread::Builder::new().name("index".to_owned());
@@ -198,15 +198,24 @@ fn agency_prefix(agency: &AgencyId) -> Vec<u8> {
     [&[2], agency.as_str().as_bytes(), &[0]].concat()
 }
 
-/// sled panics on some damage instead of returning an error, so opening it is fenced.
-fn open_tree(path: &Path) -> Option<sled::Db> {
+/// Opens the index and brings it up to the size of the journal. sled panics on some damage instead of returning an error,
+/// so all of it is fenced.
+fn open_tree(path: &Path, journal: &Path, size: u64) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new().path(path).cache_capacity(16 << 20).flush_every_ms(Some(500)).mode(sled::Mode::LowSpace);
+    let failed = |cause: &dyn std::fmt::Display| StoreError::Index(cause.to_string());
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let tree = config.open().ok()?;
-        tree.get(WATERMARK).ok()?;
-        Some(tree)
+        let tree = config.open().map_err(|cause| failed(&cause))?;
+        if watermark(&tree) > size {
+            return Err(failed(&"it is ahead of the journal"));
+        }
+        catch_up(&tree, journal, size)?;
+        Ok(tree)
     }));
-    opened.ok().flatten()
+    opened.unwrap_or_else(|_| Err(failed(&"sled gave up")))
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
 }
 
 fn watermark(tree: &sled::Db) -> u64 {

@@ -65,13 +65,17 @@ impl Keys {
         Ok(octets)
     }
 
-    /// A key made before `oldest` sealed nothing that may still be asked for once a younger key is as old.
+    /// Destroys the keys that were out of use before `oldest`: a key was in use until its successor was made.
     pub(super) fn forget_before(&self, oldest: u64) {
         let mut older = self.older.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let kept = older.split_off(&oldest);
-        // The youngest of the old keys may have been in use until its successor was made.
-        for number in std::mem::replace(&mut *older, kept).into_keys() {
-            let _ = std::fs::remove_file(key_path(&self.folder, number));
+        let numbers: Vec<u64> = older.keys().copied().chain([self.current]).collect();
+        for pair in numbers.windows(2) {
+            if let [number, successor] = pair
+                && *successor < oldest
+            {
+                older.remove(number);
+                let _ = std::fs::remove_file(key_path(&self.folder, *number));
+            }
         }
     }
 }
@@ -84,4 +88,29 @@ fn write_key(path: &Path, octets: &[u8]) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(octets)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key that was made long ago may have sealed an outcome until its successor was made.
+    #[test]
+    fn a_key_is_kept_until_its_last_outcome_is_past_its_window() {
+        let folder = std::env::temp_dir().join(format!("oncegate-keys-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("writable");
+        for number in [100, 200, 300] {
+            write_key(&key_path(&folder, number), &[1; 32]).expect("writable");
+        }
+        let keys = Keys::open(&folder).expect("opens");
+        let kept = || [100, 200, 300].map(|number| key_path(&folder, number).exists());
+        keys.forget_before(200);
+        assert_eq!(kept(), [true, true, true]);
+        keys.forget_before(201);
+        assert_eq!(kept(), [false, true, true]);
+        keys.forget_before(301);
+        assert_eq!(kept(), [false, false, true]);
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
 }

@@ -7,6 +7,8 @@
 mod index;
 mod keys;
 mod recovery;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use index::{Index, Row};
@@ -38,13 +40,17 @@ pub struct Store {
 impl Store {
     /// Opens the store in `data`, or makes it; gives what the ledger has to know again.
     pub fn open(data: &Path, settings: Settings) -> Result<(Self, Recovered), StoreError> {
+        Self::open_on(data, settings, writer::files())
+    }
+
+    fn open_on(data: &Path, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
         let folder = data.join("log");
         std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
         let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
         let recovered = recovery::recover(&folder)?;
         let index = Arc::new(Index::open(&folder.join("ix"), &folder, recovered.size)?);
-        let writer = writer::Handle::start(&folder, settings, &recovered, Arc::clone(&index))?;
+        let writer = writer::Handle::start(&folder, settings, &recovered, Arc::clone(&index), disks)?;
         Ok((Self { writer, keys, index, folder, _lock: lock }, recovered))
     }
 

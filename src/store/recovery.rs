@@ -49,9 +49,12 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<u32>, StoreError> {
 pub(super) fn recover(folder: &Path) -> Result<Recovered, StoreError> {
     let numbers = segments(folder)?;
     let mut recovered = Recovered::default();
-    for (place, number) in numbers.iter().enumerate() {
+    for (place, number) in (0..).zip(&numbers) {
+        if place != *number {
+            return Err(StoreError::Damaged { path: segment_path(folder, place), offset: 0 });
+        }
         let walked = recover_segment(folder, *number, &mut recovered)?;
-        let is_last = place + 1 == numbers.len();
+        let is_last = numbers.last() == Some(number);
         // Only the last segment can have a tail: the others were full and synced before the next was begun.
         if !is_last && walked.cut > 0 {
             return Err(StoreError::Damaged { path: segment_path(folder, *number), offset: walked.end as u64 });
@@ -65,6 +68,12 @@ pub(super) fn recover(folder: &Path) -> Result<Recovered, StoreError> {
 fn recover_segment(folder: &Path, number: u32, recovered: &mut Recovered) -> Result<Walked, StoreError> {
     let path = segment_path(folder, number);
     let octets = std::fs::read(&path).map_err(|cause| StoreError::io(&path, cause))?;
+    if let Ok((first, _)) = journal::read_frame(&octets)
+        && first.seq != recovered.size
+    {
+        // A segment begins with the number at which the one before it ended, so that one has lost its end.
+        return Err(StoreError::Damaged { path: segment_path(folder, recovered.segment), offset: recovered.end });
+    }
     let walked = journal::walk(&octets, recovered.size, |offset, frame| {
         let sender = || serde_json::from_slice::<LeafSender>(frame.leaf).ok().and_then(|leaf| AgencyId::parse(leaf.u));
         if let Some((settlement, _)) = Settlement::read(frame.private)
@@ -74,28 +83,10 @@ fn recover_segment(folder: &Path, number: u32, recovered: &mut Recovered) -> Res
             recovered.settled.push(Settled { sender, id: settlement.id, digest: settlement.digest, place });
         }
     });
-    refuse_damage(&path, &octets, walked)?;
-    Ok(walked)
-}
-
-/// Behind the last good commit frame there may be zeros, or one unfinished group, whose octets reached the disk in any
-/// order. Two commit frames there mean that acknowledged records before them were damaged.
-fn refuse_damage(path: &Path, octets: &[u8], walked: Walked) -> Result<(), StoreError> {
-    let tail = octets.get(walked.end..).unwrap_or_default();
-    let (mut at, mut commits) = (0, 0);
-    while let Some(offset) = tail.get(at..).and_then(|rest| rest.iter().position(|octet| *octet != 0)) {
-        let found = at + offset;
-        // A frame begins with its length, whose first octets may be zero.
-        let mut frames = (found.saturating_sub(3)..=found).filter_map(|start| journal::read_frame(tail.get(start..)?).ok());
-        at = match frames.next() {
-            Some((frame, length)) => {
-                commits += usize::from(frame.kind == journal::FrameKind::Commit && frame.seq > walked.size);
-                found + length.saturating_sub(3)
-            }
-            None => found + 1,
-        };
+    if journal::is_damaged(&octets, walked.end) {
+        return Err(StoreError::Damaged { path, offset: walked.end as u64 });
     }
-    if commits > 1 { Err(StoreError::Damaged { path: path.to_owned(), offset: walked.end as u64 }) } else { Ok(()) }
+    Ok(walked)
 }
 
 #[derive(serde::Deserialize)]

@@ -4,7 +4,7 @@ use super::index::{Index, Row};
 use super::recovery::{Recovered, segment_path};
 use super::sync_directory;
 use crate::exchange::OutcomePlace;
-use crate::journal::{Frame, FrameKind, write_frame};
+use crate::journal::{Frame, FrameKind, write_commit, write_frame};
 use crate::limits;
 use crate::tlog::{Logged, Record};
 use std::fs::File;
@@ -132,18 +132,49 @@ struct Shared {
     size: AtomicU64,
 }
 
+/// What a segment is written to. The files are the only one outside of tests, which put one in between that fails or
+/// that loses what was not synced.
+pub(super) trait Disk: Send {
+    fn write(&self, octets: &[u8], at: u64) -> io::Result<()>;
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn write(&self, octets: &[u8], at: u64) -> io::Result<()> {
+        self.write_all_at(octets, at)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Makes the disk of a segment from its file.
+pub(super) type Disks = Arc<dyn Fn(File) -> Box<dyn Disk> + Send + std::marker::Sync>;
+
+/// The files themselves.
+pub(super) fn files() -> Disks {
+    Arc::new(|file| Box::new(file))
+}
+
 pub(super) struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Handle {
-    pub(super) fn start(folder: &Path, settings: Settings, recovered: &Recovered, index: Arc<Index>) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        folder: &Path,
+        settings: Settings,
+        recovered: &Recovered,
+        index: Arc<Index>,
+        disks: Disks,
+    ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared { size: AtomicU64::new(recovered.size), ..Shared::default() });
         let segment = if recovered.size == 0 && recovered.end == 0 {
-            Segment::create(folder, 0, 0)?
+            Segment::create(folder, 0, 0, disks).map_err(Failure::into_error)?
         } else {
-            Segment::resume(folder, recovered)?
+            Segment::resume(folder, recovered, disks)?
         };
         let mut writer =
             Writer { shared: Arc::clone(&shared), segment, settings, size: recovered.size, buffer: Vec::new(), index };
@@ -258,7 +289,7 @@ impl Writer {
     fn commit(&mut self, group: &[Waiting]) -> Result<Vec<OutcomePlace>, Failure> {
         self.buffer.clear();
         if self.segment.end > limits::SEGMENT_BYTES_MAX {
-            self.segment = self.segment.next(self.size).map_err(Failure::Group)?;
+            self.segment = self.segment.next(self.size)?;
         }
         let mut places = Vec::with_capacity(group.len());
         for (seq, waiting) in (self.size..).zip(group) {
@@ -268,7 +299,7 @@ impl Writer {
             write_frame(&frame, &mut self.buffer);
         }
         let size = self.size + group.len() as u64;
-        write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: b"", private: b"" }, &mut self.buffer);
+        write_commit(size, self.segment.end, &mut self.buffer);
         let used = self.segment.used_before + self.segment.end + self.buffer.len() as u64;
         if used > self.settings.bytes_max {
             return Err(Failure::Group(StoreError::Full));
@@ -300,6 +331,14 @@ enum Failure {
     Store(StoreError),
 }
 
+impl Failure {
+    fn into_error(self) -> StoreError {
+        match self {
+            Self::Group(error) | Self::Store(error) => error,
+        }
+    }
+}
+
 fn refuse(group: Vec<Waiting>, error: &StoreError) {
     for waiting in group {
         let _ = waiting.reply.send(Err(error.clone()));
@@ -310,7 +349,8 @@ fn refuse(group: Vec<Waiting>, error: &StoreError) {
 struct Segment {
     folder: PathBuf,
     number: u32,
-    file: File,
+    disk: Box<dyn Disk>,
+    disks: Disks,
     /// Behind the last acknowledged frame.
     end: u64,
     /// Up to here the file is written, with frames or with zeros.
@@ -319,58 +359,60 @@ struct Segment {
 }
 
 impl Segment {
-    fn create(folder: &Path, number: u32, size: u64) -> Result<Self, StoreError> {
+    fn create(folder: &Path, number: u32, size: u64, disks: Disks) -> Result<Self, Failure> {
         let path = segment_path(folder, number);
         let open = || File::options().create(true).truncate(true).write(true).open(&path);
-        let file = open().map_err(|cause| StoreError::io(&path, cause))?;
-        let mut segment = Self { folder: folder.to_owned(), number, file, end: 0, prepared: 0, used_before: 0 };
+        let file = open().map_err(|cause| Failure::Group(StoreError::io(&path, cause)))?;
+        let disk = disks(file);
+        let mut segment = Self { folder: folder.to_owned(), number, disk, disks, end: 0, prepared: 0, used_before: 0 };
         let mut header = Vec::new();
         write_frame(&Frame { kind: FrameKind::Header, seq: size, leaf: b"", private: b"" }, &mut header);
-        write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: b"", private: b"" }, &mut header);
-        segment.append(&header)?;
+        write_commit(size, 0, &mut header);
+        segment.append(&header).map_err(Failure::Group)?;
+        segment.sync().map_err(Failure::Store)?;
+        sync_directory(folder).map_err(|cause| Failure::Store(StoreError::io(folder, cause)))?;
         segment.end = header.len() as u64;
-        segment.file.sync_all().map_err(|cause| StoreError::io(&path, cause))?;
-        sync_directory(folder).map_err(|cause| StoreError::io(folder, cause))?;
         Ok(segment)
     }
 
-    /// Goes on behind the last acknowledged frame; the tail is written over with zeros first, so that no old frame can
-    /// ever be read behind a new one.
-    fn resume(folder: &Path, recovered: &Recovered) -> Result<Self, StoreError> {
+    /// Goes on behind the last acknowledged frame; the tail is cut off first, so that no old frame can ever be read
+    /// behind a new one.
+    fn resume(folder: &Path, recovered: &Recovered, disks: Disks) -> Result<Self, StoreError> {
         let path = segment_path(folder, recovered.segment);
         let file = File::options().write(true).open(&path).map_err(|cause| StoreError::io(&path, cause))?;
         file.set_len(recovered.end).map_err(|cause| StoreError::io(&path, cause))?;
         file.sync_all().map_err(|cause| StoreError::io(&path, cause))?;
         let used_before = u64::from(recovered.segment) * limits::SEGMENT_BYTES_MAX;
-        let (end, number) = (recovered.end, recovered.segment);
-        Ok(Self { folder: folder.to_owned(), number, file, end, prepared: end, used_before })
+        let (end, number, disk) = (recovered.end, recovered.segment, disks(file));
+        Ok(Self { folder: folder.to_owned(), number, disk, disks, end, prepared: end, used_before })
     }
 
-    fn next(&self, size: u64) -> Result<Self, StoreError> {
+    fn next(&self, size: u64) -> Result<Self, Failure> {
         let used_before = self.used_before + self.end;
-        Self::create(&self.folder, self.number + 1, size).map(|next| Self { used_before, ..next })
+        Self::create(&self.folder, self.number + 1, size, Arc::clone(&self.disks)).map(|next| Self { used_before, ..next })
     }
 
-    /// Writes behind the end, without moving it. A segment is filled with zeros well ahead: a sync of octets that were
-    /// written before has no metadata to write and takes two thirds of the time.
+    /// Writes behind the end, without moving it. A segment is filled with zeros well ahead, as far as there is room: a
+    /// sync of octets that were written before has no metadata to write and takes two thirds of the time.
     fn append(&mut self, octets: &[u8]) -> Result<(), StoreError> {
         let failed = |cause| StoreError::io(&segment_path(&self.folder, self.number), cause);
         let needed = self.end + octets.len() as u64;
         if needed > self.prepared {
             let zeros = vec![0; 1 << 20];
             let target = needed.next_multiple_of(limits::PREWRITE_BYTES);
-            let mut at = self.prepared;
-            while at < target {
-                let length = (target - at).min(zeros.len() as u64) as usize;
-                self.file.write_all_at(zeros.get(..length).unwrap_or_default(), at).map_err(failed)?;
-                at += length as u64;
-                self.prepared = at;
+            while self.prepared < target {
+                let length = (target - self.prepared).min(zeros.len() as u64);
+                match self.disk.write(zeros.get(..length as usize).unwrap_or_default(), self.prepared) {
+                    Ok(()) => self.prepared += length,
+                    Err(_) if self.prepared >= needed => break,
+                    Err(cause) => return Err(failed(cause)),
+                }
             }
         }
-        self.file.write_all_at(octets, self.end).map_err(failed)
+        self.disk.write(octets, self.end).map_err(failed)
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(|cause| StoreError::io(&segment_path(&self.folder, self.number), cause))
+        self.disk.sync().map_err(|cause| StoreError::io(&segment_path(&self.folder, self.number), cause))
     }
 }

@@ -2,12 +2,17 @@
 
 mod agreement;
 mod api;
+mod cli;
+mod crash;
 mod envelope;
 mod generate;
 mod installation;
+mod journal;
 mod peers;
+mod process;
 mod profile;
 mod refusals;
+mod restart;
 mod schema;
 mod tidy;
 mod tool;
