@@ -176,9 +176,6 @@ fn shown(value: f64) -> String {
     }
 }
 
-/// A figure of one size.
-type OfSize = fn(&primitive::OfWeight) -> f64;
-
 struct Rows<'r> {
     rounds: &'r [Round],
     rows: Vec<Row>,
