@@ -234,6 +234,6 @@ fn leaf(bencher: Bencher) {
     (record.consumer, record.provider) = (agency.clone(), agency);
     (record.document_type, record.purpose, record.grant) =
         (Code::parse("bench-record"), Code::parse("benchmark"), Code::parse("g-1"));
-    record.basis = Some("XX:BENCH:1".to_owned());
+    record.basis = Some("XX:BENCH:1".into());
     bencher.bench(|| black_box(&record).leaf());
 }

@@ -8,6 +8,7 @@ use crate::fault::{Code as FaultCode, Fault};
 use crate::ids::Code;
 use crate::registry::{Action, AgencyIndex, GrantIndex, Registry};
 use crate::time::UnixTime;
+use std::sync::Arc;
 
 /// The grounds on which something is permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +18,9 @@ pub struct Grounds {
     /// Its name.
     pub grant_id: Code,
     /// The legal basis.
-    pub basis: String,
+    pub basis: Arc<str>,
     /// The optional fields that may be released.
-    fields: Vec<String>,
+    fields: Arc<[String]>,
 }
 
 /// What is asked of the policy.
@@ -48,15 +49,15 @@ pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Re
             (0, None)
         } else if grant.purpose != question.context.purpose {
             (1, Some(Fault::at(FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose))))
-        } else if !question.context.legal_basis.contains(&grant.basis) {
+        } else if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
             (2, Some(Fault::at(FaultCode::PolBasis, format!("the grant {} stands on {}", grant.id, grant.basis))))
         } else if grant.until < now.day() {
             (3, Some(Fault::at(FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until))))
         } else if let Some(path) = question.select.iter().find(|path| !is_covered(path, &grant.fields, question.optional)) {
             (4, Some(Fault::at(FaultCode::PolField, format!("the grant {} does not give {path}", grant.id))))
         } else {
-            let fields = if question.select.is_empty() { grant.fields.clone() } else { question.select.to_vec() };
-            return Ok(Grounds { grant: index, grant_id: grant.id.clone(), basis: grant.basis.clone(), fields });
+            let fields = if question.select.is_empty() { Arc::clone(&grant.fields) } else { question.select.into() };
+            return Ok(Grounds { grant: index, grant_id: grant.id.clone(), basis: Arc::clone(&grant.basis), fields });
         };
         if let (true, Some(fault)) = (step >= nearest, fault) {
             (nearest, refusal) = (step, fault);
@@ -94,8 +95,8 @@ mod tests {
         let grounds = Grounds {
             grant: GrantIndex(0),
             grant_id: Code::parse("g").expect("a code"),
-            basis: String::new(),
-            fields: vec!["Doctor/Name".to_owned(), "PeExemption".to_owned()],
+            basis: "".into(),
+            fields: ["Doctor/Name".to_owned(), "PeExemption".to_owned()].into(),
         };
         let paths = |list: &[&str]| list.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
         assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Name", "PeExemption/From", "Patient/Sex"]), &["Patient"]), None);

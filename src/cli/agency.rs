@@ -231,7 +231,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
         let may = grants.iter().map(|(_, grant)| {
             serde_json::json!({
                 "grant": grant.id.as_str(), "what": grant.what.as_str(), "purpose": grant.purpose.as_str(),
-                "legalBasis": grant.basis, "until": grant.until.to_string(), "fields": grant.fields,
+                "legalBasis": &*grant.basis, "until": grant.until.to_string(), "fields": &*grant.fields,
             })
         });
         return out.print(serde_json::json!({

@@ -9,10 +9,11 @@ pub use scheme::{CheckDigitError, Expected};
 
 use crate::time::UnixTime;
 use std::fmt;
+use std::sync::Arc;
 
 /// The name of an agency: `ru.yar.school-17`. Two lower-case letters, then one to five labels of up to 40 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AgencyId(Box<str>);
+pub struct AgencyId(Arc<str>);
 
 impl AgencyId {
     /// Reads a name of the form `[a-z]{2}(\.[a-z0-9-]{1,40}){1,5}`.
@@ -57,7 +58,7 @@ impl fmt::Display for AgencyId {
 
 /// A code: `[a-z0-9][a-z0-9.-]{0,63}`; purposes, document types, situations, steps and roles are codes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(Box<str>);
+pub struct Code(Arc<str>);
 
 impl Code {
     /// Reads a code.

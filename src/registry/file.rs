@@ -9,7 +9,8 @@ use crate::pki::Certificate;
 use crate::schema::Schemas;
 use crate::time::{Day, UnixTime};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use toml::Spanned;
 
 /// What is wrong with a registry file, and where.
@@ -152,10 +153,49 @@ fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
     for holder in &raw.holder {
         add_holder(&mut registry, holder, schemas)?;
     }
+    let mut texts = Texts::default();
     for grant in raw.grant {
-        add_grant(&mut registry, grant, schemas)?;
+        add_grant(&mut registry, grant, schemas, &mut texts)?;
     }
     Ok(registry)
+}
+
+/// What the grants of a registry say again and again, each kept once: a hundred thousand rows name few purposes, laws and
+/// lists of fields.
+#[derive(Default)]
+struct Texts {
+    purposes: BTreeSet<Code>,
+    bases: BTreeSet<Arc<str>>,
+    fields: BTreeSet<Arc<[String]>>,
+}
+
+impl Texts {
+    fn purpose(&mut self, text: &str) -> Option<Code> {
+        let purpose = Code::parse(text)?;
+        if let Some(known) = self.purposes.get(&purpose) {
+            return Some(known.clone());
+        }
+        self.purposes.insert(purpose.clone());
+        Some(purpose)
+    }
+
+    fn basis(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.bases.get(text) {
+            return Arc::clone(known);
+        }
+        let basis = Arc::<str>::from(text);
+        self.bases.insert(Arc::clone(&basis));
+        basis
+    }
+
+    fn fields(&mut self, list: Vec<String>) -> Arc<[String]> {
+        if let Some(known) = self.fields.get(list.as_slice()) {
+            return Arc::clone(known);
+        }
+        let fields = Arc::<[String]>::from(list);
+        self.fields.insert(Arc::clone(&fields));
+        fields
+    }
 }
 
 fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
@@ -235,8 +275,8 @@ fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
 }
 
 fn document_type(text: &str, place: usize, schemas: &Schemas) -> Loaded<Code> {
-    let code = Code::parse(text).filter(|code| schemas.document_type(code).is_some());
-    code.ok_or_else(|| {
+    let known = Code::parse(text).and_then(|code| schemas.document_type(&code));
+    known.map(|document| document.name.clone()).ok_or_else(|| {
         let known = schemas.document_types().map(|known| known.name.as_str());
         let nearest = fault::nearest(text, known).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
         (place, format!("no document type is called \"{text}\"{nearest}"))
@@ -255,7 +295,7 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
     Ok(())
 }
 
-fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas) -> Loaded<()> {
+fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     let place = raw.id.span().start;
     let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is no code")));
     let what = document_type(raw.what, place, schemas)?;
@@ -282,12 +322,12 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas) -> L
     }
     registry.grants.push(Grant {
         id: code(raw.id.get_ref())?,
-        who: raw.who.to_owned(),
+        pattern: raw.who.contains('*').then(|| raw.who.into()),
         action,
         what,
-        fields: raw.fields,
-        purpose: code(raw.purpose)?,
-        basis: raw.basis,
+        fields: texts.fields(raw.fields),
+        purpose: texts.purpose(raw.purpose).ok_or_else(|| (place, format!("\"{}\" is no code", raw.purpose)))?,
+        basis: texts.basis(&raw.basis),
         until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is no day", raw.until)))?,
         per_minute: raw.per_minute,
     });

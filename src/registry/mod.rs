@@ -16,6 +16,7 @@ use crate::time::{Day, UnixTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A registry file whose signature is the authority's.
 pub struct Bundle<'t>(&'t str);
@@ -211,18 +212,18 @@ pub enum Action {
 pub struct Grant {
     /// Its name.
     pub id: Code,
-    /// Who: an agency, or a pattern whose `*` stands for any part of one label.
-    pub who: String,
+    /// Whom it is for, if it is for more than the one agency that it is found by: `*` stands for any part of one label.
+    pub pattern: Option<Box<str>>,
     /// What they may do.
     pub action: Action,
     /// With which document type.
     pub what: Code,
     /// Which optional fields they may receive.
-    pub fields: Vec<String>,
+    pub fields: Arc<[String]>,
     /// For which purpose.
     pub purpose: Code,
     /// On which legal basis.
-    pub basis: String,
+    pub basis: Arc<str>,
     /// Until which day, that day included.
     pub until: Day,
     /// How often per minute, beside the agency's quota.
@@ -309,7 +310,9 @@ impl Registry {
         let name = self.agency(consumer).map_or("", |agency| agency.id.as_str());
         let exact = self.exact.get(&(consumer, what.clone())).map_or(&[][..], Vec::as_slice);
         let patterned = self.patterned.get(what).map_or(&[][..], Vec::as_slice);
-        let patterned = patterned.iter().filter(move |index| self.grant(**index).is_some_and(|grant| matches(&grant.who, name)));
+        let patterned = patterned.iter().filter(move |index| {
+            self.grant(**index).and_then(|grant| grant.pattern.as_deref()).is_some_and(|who| matches(who, name))
+        });
         exact.iter().chain(patterned).filter_map(|index| self.grant(*index).map(|grant| (*index, grant)))
     }
 

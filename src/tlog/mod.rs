@@ -12,6 +12,7 @@ use crate::time::UnixTime;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// What a record is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +58,7 @@ pub struct Record {
     /// For which purpose.
     pub purpose: Option<Code>,
     /// On which legal basis.
-    pub basis: Option<String>,
+    pub basis: Option<Arc<str>>,
     /// By which grant.
     pub grant: Option<Code>,
     /// In which case.
@@ -211,7 +212,7 @@ mod tests {
         // Octets that could not be read have no digest as a message.
         (record.digest, record.counterpart, record.raw, record.system) = (digest, digest, None, digest);
         (record.consumer, record.provider) = (AgencyId::parse(&name), AgencyId::parse(&name));
-        record.basis = Some("Ж".repeat(200));
+        record.basis = Some("Ж".repeat(200).into());
         let code = Code::parse(&"c".repeat(64));
         (record.document_type, record.purpose, record.grant) = (code.clone(), code.clone(), code);
         record.case = Uuid::parse("01990a5c-0000-7000-8000-000000000001");
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn a_leaf_is_plain_json() {
         let mut record = Record::new(RecordKind::Answer, UnixTime::from_ms(7));
-        record.basis = Some("a \"law\" \\ \u{1}".to_owned());
+        record.basis = Some("a \"law\" \\ \u{1}".into());
         assert_eq!(record.leaf(), r#"{"b":"a \"law\" \\ \u0001","k":"rsp","o":0,"r":0,"t":7,"v":1}"#);
     }
 }

@@ -82,23 +82,25 @@ impl Upstream {
         headers: &[(&'static str, String)],
         deadline: Duration,
     ) -> Result<Received, UpstreamError> {
-        let request = build(method, url, octets.into(), headers)?;
-        tokio::time::timeout(deadline, self.exchange(url, request)).await.unwrap_or(Err(UpstreamError::Deadline))
+        let octets = Bytes::from(octets);
+        let make = || build(method.clone(), url, octets.clone(), headers);
+        tokio::time::timeout(deadline, self.exchange(url, make)).await.unwrap_or(Err(UpstreamError::Deadline))
     }
 
-    async fn exchange(&self, url: &Url, mut request: Request<Body>) -> Result<Received, UpstreamError> {
-        // A pooled connection may have been closed by the peer; what was certainly not sent is sent again.
-        while let Some(mut sender) = self.take(url) {
-            match sender.try_send_request(request).await {
-                Ok(response) => return self.finish(url, sender, response).await,
-                Err(mut failed) => match failed.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(UpstreamError::Broken(failed.into_error().to_string())),
-                },
-            }
+    /// A kept connection may be closed by the peer at any time, also while the request is on its way: then it is sent once
+    /// more, over a new connection. That is no second message, since its id is the same.
+    async fn exchange(
+        &self,
+        url: &Url,
+        make: impl Fn() -> Result<Request<Body>, UpstreamError>,
+    ) -> Result<Received, UpstreamError> {
+        if let Some(mut sender) = self.take(url)
+            && let Ok(response) = sender.send_request(make()?).await
+        {
+            return self.finish(url, sender, response).await;
         }
         let mut sender = self.connect(url).await?;
-        let response = sender.send_request(request).await.map_err(|cause| UpstreamError::Broken(cause.to_string()))?;
+        let response = sender.send_request(make()?).await.map_err(|cause| UpstreamError::Broken(cause.to_string()))?;
         self.finish(url, sender, response).await
     }
 
