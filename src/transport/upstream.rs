@@ -95,6 +95,7 @@ impl Upstream {
         make: impl Fn() -> Result<Request<Body>, UpstreamError>,
     ) -> Result<Received, UpstreamError> {
         if let Some(mut sender) = self.take(url)
+            && sender.ready().await.is_ok()
             && let Ok(response) = sender.send_request(make()?).await
         {
             return self.finish(url, sender, response).await;
