@@ -189,6 +189,7 @@ pub struct Logged {
 
 impl Logged {
     /// For the stores, which call it only for records that `fdatasync` has covered; `tests/it/tidy.rs` holds them to it.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "the core has no store"))]
     pub(crate) const fn durable(index: u64) -> Self {
         Self { index }
     }
