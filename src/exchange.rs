@@ -151,7 +151,7 @@ impl Ledger {
 
 /// A question on its way to the holder. It can be made only from a permitted question whose record is durable:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// // Without the proof of the log nothing is forwarded.
 /// fn early(question: &oncegate::admission::Permitted) -> oncegate::exchange::Forward<'_> {
 ///     oncegate::exchange::Forward { question }

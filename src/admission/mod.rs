@@ -4,9 +4,11 @@
 //! sender's, the sender is the peer) → [`Permitted`] (times, kind, right, purpose, basis, fields, holder). A provider's
 //! answer comes in by the same door, with the question as its measure.
 //!
-//! ```compile_fail
-//! // What is not authenticated cannot be permitted: the proof has no public maker.
-//! let forged = oncegate::admission::Authenticated { message: todo!(), digest: todo!(), sender: todo!(), octets: Vec::new(), price: 1 };
+//! ```compile_fail,E0308
+//! // What is not authenticated cannot be permitted.
+//! fn skip(snapshot: oncegate::admission::Snapshot<'_>, message: oncegate::envelope::Message) {
+//!     let _ = oncegate::admission::permit(snapshot, message);
+//! }
 //! ```
 
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]

@@ -5,11 +5,11 @@
 //! pass, so what is used is what was hashed. Its result is of no use until [`Unverified::verify`] has turned it into a
 //! [`Verified`], which nothing else can make.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0616
 //! // The value cannot be reached before the signature is checked.
 //! fn leak<V>(message: oncegate::sig::Unverified<V>) -> V { message.value }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! // A proof cannot be made by hand.
 //! let forged = oncegate::sig::Verified { value: 1, digest: oncegate::crypto::sha256(b""), thumbprint: None };
 //! ```
