@@ -87,6 +87,11 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// Its octets, as in the bit string of a `SubjectPublicKeyInfo`.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
     /// Checks a signature over a message.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         let algorithm: &dyn VerificationAlgorithm = match self.algorithm {
@@ -134,6 +139,11 @@ impl PrivateKey {
             return Some(Self(Kind::Ed25519(key)));
         }
         RsaKeyPair::from_pkcs8(der).ok().map(|key| Self(Kind::Rsa(Box::new(key))))
+    }
+
+    /// The Ed25519 key with this seed (RFC 8032, section 5.1.5).
+    pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
+        Ed25519KeyPair::from_seed_unchecked(seed).ok().map(|key| Self(Kind::Ed25519(key)))
     }
 
     /// The public key that belongs to it.

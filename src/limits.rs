@@ -81,6 +81,14 @@ pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
 pub const PREWRITE_BYTES: u64 = 8 << 20;
 /// Largest leaf of the log.
 pub const LEAF_BYTES_MAX: usize = 1 << 10;
+/// Longest name of a log or a witness.
+pub const LOG_NAME_BYTES_MAX: usize = 255;
+/// Largest signed note: a checkpoint with the cosignatures of sixteen witnesses, with room for longer signatures.
+pub const NOTE_BYTES_MAX: usize = 64 << 10;
+/// Largest proof: a leaf, 63 hashes and a checkpoint.
+pub const PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + (8 << 10);
+/// Most proofs in one receipt.
+pub const RECEIPT_PROOFS_MAX: usize = 256;
 /// Largest private part of a frame: a whole answer, sealed, and its head.
 pub const PRIVATE_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (4 << 10);
 

@@ -1,8 +1,12 @@
 //! The evidence log: what a record says, and the proof that it is durable.
 //!
 //! A leaf is UTF-8 JSON with sorted keys, no spaces, strings and integers only (RFC 8785 holds trivially), at most
-//! 1 KiB, and holds nothing that would ever need erasing: no identifier, no name, no free text of a person. The Merkle
-//! tree over the leaves (RFC 6962) has its place in the commit frames of the journal and is not built yet.
+//! 1 KiB, and holds nothing that would ever need erasing: no identifier, no name, no free text of a person. Over the
+//! leaves stands a Merkle tree ([`tree`]), which checkpoints sign ([`note`]) and receipts stand on ([`proof`]).
+
+pub mod note;
+pub mod proof;
+pub mod tree;
 
 use crate::envelope::World;
 use crate::fault;
