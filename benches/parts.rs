@@ -15,7 +15,7 @@ use oncegate::quota::{EngineClock, Quotas};
 use oncegate::registry::{Action, Registry};
 use oncegate::schema::{Schemas, Validator};
 use oncegate::time::UnixTime;
-use oncegate::tlog::{Record, RecordKind};
+use oncegate::tlog::{self, Record, RecordKind};
 use oncegate::xml::{self, Profile, Start, Visitor};
 use oncegate::{pki, sig};
 use std::fmt::Write as _;
@@ -215,12 +215,12 @@ fn ledger(bencher: Bencher, entries: u64) {
 }
 
 #[divan::bench(args = [0, 2_900, 206_000])]
-fn frame(bencher: Bencher, private: usize) {
-    let (leaf, private) = ([b'x'; 500], vec![b'y'; private]);
-    let mut out = Vec::with_capacity(private.len() + 1024);
+fn frame(bencher: Bencher, body: usize) {
+    let (leaf, body) = ([b'x'; 500], vec![b'y'; body]);
+    let mut out = Vec::with_capacity(body.len() + 1024);
     bencher.bench_local(|| {
         out.clear();
-        write_frame(&Frame { kind: FrameKind::Record, seq: 1, leaf: black_box(&leaf), private: &private }, &mut out);
+        write_frame(&Frame { kind: FrameKind::Record, seq: 1, leaf: black_box(&leaf), private: b"", body: &body }, &mut out);
         out.len()
     });
 }
@@ -235,5 +235,5 @@ fn leaf(bencher: Bencher) {
     (record.document_type, record.purpose, record.grant) =
         (Code::parse("bench-record"), Code::parse("benchmark"), Code::parse("g-1"));
     record.basis = Some("XX:BENCH:1".into());
-    bencher.bench(|| black_box(&record).leaf());
+    bencher.bench(|| black_box(&record).leaf(&tlog::Blind::default()));
 }

@@ -29,6 +29,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whether a line per record goes to standard error.
     pub records: Lines,
+    /// The name of the log in its checkpoints: a URL without its scheme that nobody else uses.
+    pub origin: String,
 }
 
 /// The exchange listener and the gateway's own identity.
@@ -72,6 +74,8 @@ pub struct Limits {
     pub journal_bytes: u64,
     /// Most connections.
     pub connections: usize,
+    /// For how many days messages are kept with their records, sealed; 0 for no archive.
+    pub archive_days: u32,
 }
 
 /// Where the lines about records go.
@@ -190,6 +194,8 @@ struct RawLimits {
 #[serde(deny_unknown_fields)]
 struct RawLog {
     records: Option<Spanned<String>>,
+    origin: Option<Spanned<String>>,
+    archive_days: Option<u32>,
 }
 
 impl Config {
@@ -235,6 +241,7 @@ impl Config {
             body_ms: limits::BODY_MS,
             journal_bytes: u64::MAX,
             connections: limits::CONNECTIONS_MAX,
+            archive_days: 0,
         };
         Ok(Self {
             data: path(raw.data),
@@ -260,8 +267,10 @@ impl Config {
                 body_ms: tightened("body_ms", raw.limits.body_ms, standard.body_ms)?,
                 journal_bytes: tightened("journal_bytes", raw.limits.journal_bytes, standard.journal_bytes)?,
                 connections: tightened("connections", raw.limits.connections, standard.connections as u64)? as usize,
+                archive_days: raw.log.archive_days.unwrap_or(standard.archive_days),
             },
             records: lines(raw.log.records)?,
+            origin: origin(raw.log.origin)?,
         })
     }
 }
@@ -277,6 +286,19 @@ fn tightened(name: &str, value: Option<Spanned<u64>>, limit: u64) -> Result<u64,
         Some(value) if (1..=limit).contains(value.get_ref()) => Ok(value.into_inner()),
         Some(value) => Err((value.span().start, format!("{name} is at least 1 and at most {limit}: a setting tightens a limit"))),
     }
+}
+
+/// What C2SP signed-note lets a key be named.
+fn origin(value: Option<Spanned<String>>) -> Result<String, (usize, String)> {
+    let Some(value) = value else { return Ok("oncegate/audit".to_owned()) };
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.len() <= limits::LOG_NAME_BYTES_MAX
+            && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+    };
+    let place = value.span().start;
+    let name = value.into_inner();
+    if is_name(&name) { Ok(name) } else { Err((place, "origin is a name without spaces and plus signs".to_owned())) }
 }
 
 fn lines(value: Option<Spanned<String>>) -> Result<Lines, (usize, String)> {

@@ -8,7 +8,7 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair,
     KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
 };
-use ring::{aead, digest, rand};
+use ring::{aead, digest, hmac, rand};
 
 /// A signature algorithm. The registry names one per key; a message never chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +233,26 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut octets = [0; N];
     rand::SystemRandom::new().fill(&mut octets).map_err(|_| NoRandomness)?;
     Ok(octets)
+}
+
+/// A key of HMAC-SHA-256 (RFC 2104).
+pub struct HmacKey(hmac::Key);
+
+impl HmacKey {
+    /// The key with these octets.
+    pub fn new(octets: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, octets))
+    }
+
+    /// The tag of octets that come in pieces.
+    pub fn tag(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        pieces.iter().for_each(|piece| context.update(piece));
+        let mut octets = [0; 32];
+        // ring's HMAC-SHA-256 always has 32 octets.
+        octets.copy_from_slice(context.sign().as_ref());
+        octets
+    }
 }
 
 /// Seals octets at rest with AES-256-GCM (NIST SP 800-38D): what is stored beside a leaf.

@@ -1,11 +1,13 @@
 //! The stored form of the log: frames, commit groups, recovery. No I/O.
 //!
-//! A segment is a sequence of frames, all integers big-endian:
-//! `len u32 | crc32 u32 | kind u8 | seq u64 | leaf_len u16 | leaf | private_len u32 | private`. `len` counts what follows
-//! the checksum; the checksum (CRC-32, IEEE) is over the same octets. A segment is written with zeros ahead of its end,
-//! so a `len` of zero is the end of what was written. Kinds: 1 record, 2 commit, 5 segment header; 3 (erasure) and 4
-//! (volume header) are kept for what comes. Every group of frames ends with a commit frame, whose leaf is the offset at
-//! which the group begins (u64). What follows the last commit frame was never acknowledged: recovery cuts it off.
+//! A segment is a sequence of frames, all integers big-endian: a head, `len u32 | crc32 u32 | kind u8 | seq u64 |
+//! leaf_len u16 | leaf | private_len u32 | private_crc u32 | body_len u32 | body_crc u32`, then `private` and `body`. `len`
+//! counts all that follows the checksum; the checksum (CRC-32, IEEE) is over the rest of the head, and private part and
+//! body have their own: they can be erased and the frame is still read. A segment is written with zeros ahead of its end,
+//! so a `len` of zero is the end of what was written. Kinds: 1 record, 2 commit, 3 a record shredded to the hash of its
+//! leaf, 5 segment header. Every group of frames ends with a commit frame, whose leaf is the offset at which the group
+//! begins (u64), the root of the tree (32) and the time (u64). What follows the last commit frame was never acknowledged:
+//! recovery cuts it off.
 //!
 //! A group is written only when the one before it is durable. So a good commit frame tells by its offset whether what
 //! cannot be read before it was acknowledged, and is damaged, or is part of the same unfinished group. And a commit frame
@@ -13,18 +15,21 @@
 
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
-use crate::ids::{Digest, MessageId};
 use crate::limits;
-use crate::tlog::Record;
+use crate::time::UnixTime;
+use crate::tlog::tree::{Hash, Head};
+use crate::tlog::{Private, Record};
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// A record: a leaf and its private part.
+    /// A record: a leaf, its private part, its body.
     Record,
     /// The end of a commit group.
     Commit,
-    /// The start of a segment.
+    /// A record of which only the hash of its leaf is left: the first 32 octets of what was the leaf.
+    Shredded,
+    /// The start of a segment: the number of records before it and the root over them.
     Header,
 }
 
@@ -33,6 +38,7 @@ impl FrameKind {
         match self {
             Self::Record => 1,
             Self::Commit => 2,
+            Self::Shredded => 3,
             Self::Header => 5,
         }
     }
@@ -41,6 +47,7 @@ impl FrameKind {
         match code {
             1 => Some(Self::Record),
             2 => Some(Self::Commit),
+            3 => Some(Self::Shredded),
             5 => Some(Self::Header),
             _ => None,
         }
@@ -56,13 +63,27 @@ pub struct Frame<'s> {
     pub seq: u64,
     /// The leaf.
     pub leaf: &'s [u8],
-    /// What is never part of a proof.
+    /// What is beside the leaf and never part of a proof: personal data, sealed. Zeros once erased.
     pub private: &'s [u8],
+    /// The message that is kept with the record, sealed. Zeros once erased.
+    pub body: &'s [u8],
+}
+
+impl Frame<'_> {
+    /// The hash that stands in the tree for a record.
+    pub fn hash(&self) -> Hash {
+        match (self.kind, self.leaf.first_chunk::<32>()) {
+            (FrameKind::Shredded, Some(hash)) => Hash::from_octets(*hash),
+            _ => Hash::of_leaf(self.leaf),
+        }
+    }
 }
 
 const HEAD: usize = 8;
-/// kind, seq, leaf_len, private_len.
-const FIXED: usize = 1 + 8 + 2 + 4;
+/// kind, seq, leaf_len, and lengths and checksums of private part and body.
+const FIXED: usize = 1 + 8 + 2 + 4 * 4;
+/// Largest frame.
+pub const FRAME_BYTES_MAX: usize = HEAD + FIXED + limits::LEAF_BYTES_MAX + limits::PRIVATE_BYTES_MAX + limits::BODY_BYTES_MAX;
 
 /// Why no frame could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,14 +94,25 @@ pub enum FrameError {
     Broken,
 }
 
+/// Whether private parts and bodies may have been erased. In the segment that is written to none is: zeros there are
+/// octets that have not reached the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// They are as they were written.
+    None,
+    /// They may be zeros.
+    Possible,
+}
+
 /// Appends a frame.
 ///
 /// # Panics
-/// When leaf or private part is over its limit: they are bounded where they are made.
+/// When leaf, private part or body is over its limit: they are bounded where they are made.
 pub fn write_frame(frame: &Frame<'_>, out: &mut Vec<u8>) {
     assert!(frame.leaf.len() <= limits::LEAF_BYTES_MAX, "a leaf is bounded where it is made");
     assert!(frame.private.len() <= limits::PRIVATE_BYTES_MAX, "a private part is bounded where it is made");
-    let length = FIXED + frame.leaf.len() + frame.private.len();
+    assert!(frame.body.len() <= limits::BODY_BYTES_MAX, "a body is bounded where it is made");
+    let length = FIXED + frame.leaf.len() + frame.private.len() + frame.body.len();
     let start = out.len();
     out.extend_from_slice(&(length as u32).to_be_bytes());
     out.extend_from_slice(&[0; 4]);
@@ -88,47 +120,127 @@ pub fn write_frame(frame: &Frame<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&frame.seq.to_be_bytes());
     out.extend_from_slice(&(frame.leaf.len() as u16).to_be_bytes());
     out.extend_from_slice(frame.leaf);
-    out.extend_from_slice(&(frame.private.len() as u32).to_be_bytes());
-    out.extend_from_slice(frame.private);
+    for part in [frame.private, frame.body] {
+        out.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        out.extend_from_slice(&crc32fast::hash(part).to_be_bytes());
+    }
     let checksum = crc32fast::hash(out.get(start + HEAD..).unwrap_or_default());
     if let Some(place) = out.get_mut(start + 4..start + HEAD) {
         place.copy_from_slice(&checksum.to_be_bytes());
     }
+    out.extend_from_slice(frame.private);
+    out.extend_from_slice(frame.body);
 }
 
-/// Appends the frame that ends a group: the number of records so far, and the offset in the segment where the group begins.
-pub fn write_commit(size: u64, start: u64, out: &mut Vec<u8>) {
-    write_frame(&Frame { kind: FrameKind::Commit, seq: size, leaf: &start.to_be_bytes(), private: b"" }, out);
+/// The end of a commit group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The tree after the group.
+    pub head: Head,
+    /// The offset in the segment where the group begins.
+    pub start: u64,
+    /// When it was written.
+    pub time: UnixTime,
 }
 
-/// Where the group begins that a commit frame ends.
-fn group_start(commit: &Frame<'_>) -> Option<u64> {
-    commit.leaf.try_into().ok().map(u64::from_be_bytes)
+impl Commit {
+    /// Appends its frame.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let leaf = [&self.start.to_be_bytes(), self.head.root.octets().as_slice(), &self.time.as_ms().to_be_bytes()].concat();
+        write_frame(&Frame { kind: FrameKind::Commit, seq: self.head.size, leaf: &leaf, private: b"", body: b"" }, out);
+    }
+
+    fn read(frame: &Frame<'_>) -> Option<Self> {
+        let (start, rest) = frame.leaf.split_first_chunk::<8>()?;
+        let (root, rest) = rest.split_first_chunk::<32>()?;
+        let time = rest.try_into().ok().map(u64::from_be_bytes)?;
+        let head = Head { size: frame.seq, root: Hash::from_octets(*root) };
+        Some(Self { head, start: u64::from_be_bytes(*start), time: UnixTime::from_ms(time) })
+    }
+}
+
+/// The start of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The tree before the segment.
+    pub head: Head,
+    /// The volume that its records belong to.
+    pub volume: u32,
+}
+
+/// Octets of the frame that begins a segment.
+pub const HEADER_BYTES: usize = HEAD + FIXED + 32 + 4;
+
+impl Header {
+    /// Appends its frame.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let leaf = [self.head.root.octets().as_slice(), &self.volume.to_be_bytes()].concat();
+        write_frame(&Frame { kind: FrameKind::Header, seq: self.head.size, leaf: &leaf, private: b"", body: b"" }, out);
+    }
+
+    /// Reads it from the beginning of a segment.
+    pub fn read(segment: &[u8]) -> Option<Self> {
+        let (frame, _) = read_frame(segment, Erasure::None).ok()?;
+        let (root, volume) = frame.leaf.split_first_chunk::<32>()?;
+        let volume = volume.try_into().ok().map(u32::from_be_bytes)?;
+        let head = Head { size: frame.seq, root: Hash::from_octets(*root) };
+        (frame.kind == FrameKind::Header).then_some(Self { head, volume })
+    }
 }
 
 /// Reads the frame at the start of `octets`, and its length with its head.
-pub fn read_frame(octets: &[u8]) -> Result<(Frame<'_>, usize), FrameError> {
+pub fn read_frame(octets: &[u8], erasure: Erasure) -> Result<(Frame<'_>, usize), FrameError> {
     let length = u32_at(octets, 0).ok_or(FrameError::End)? as usize;
     if length == 0 {
         return Err(FrameError::End);
     }
-    if !(FIXED..=FIXED + limits::LEAF_BYTES_MAX + limits::PRIVATE_BYTES_MAX).contains(&length) {
+    if !(FIXED..=FRAME_BYTES_MAX - HEAD).contains(&length) {
         return Err(FrameError::Broken);
     }
-    let body = octets.get(HEAD..HEAD + length).ok_or(FrameError::Broken)?;
-    if u32_at(octets, 4) != Some(crc32fast::hash(body)) {
-        return Err(FrameError::Broken);
-    }
-    parse_body(body).map(|frame| (frame, HEAD + length)).ok_or(FrameError::Broken)
+    let rest = octets.get(HEAD..HEAD + length).ok_or(FrameError::Broken)?;
+    let checksum = u32_at(octets, 4).ok_or(FrameError::Broken)?;
+    parse(rest, checksum, erasure).map(|frame| (frame, HEAD + length)).ok_or(FrameError::Broken)
 }
 
-fn parse_body(body: &[u8]) -> Option<Frame<'_>> {
-    let kind = FrameKind::from_code(*body.first()?)?;
-    let seq = u64::from_be_bytes(body.get(1..9)?.try_into().ok()?);
-    let leaf_len = usize::from(u16::from_be_bytes(body.get(9..11)?.try_into().ok()?));
-    let (leaf, rest) = body.get(11..)?.split_at_checked(leaf_len)?;
-    let private = rest.get(4..)?;
-    (u32_at(rest, 0)? as usize == private.len()).then_some(Frame { kind, seq, leaf, private })
+fn parse(rest: &[u8], checksum: u32, erasure: Erasure) -> Option<Frame<'_>> {
+    let kind = FrameKind::from_code(*rest.first()?)?;
+    let seq = u64::from_be_bytes(rest.get(1..9)?.try_into().ok()?);
+    let leaf_len = usize::from(u16::from_be_bytes(rest.get(9..11)?.try_into().ok()?));
+    let leaf = rest.get(11..11 + leaf_len)?;
+    let (head, parts) = rest.split_at_checked(FIXED + leaf_len)?;
+    if crc32fast::hash(head) != checksum {
+        return None;
+    }
+    let sizes = head.get(11 + leaf_len..)?;
+    let (private, body) = parts.split_at_checked(u32_at(sizes, 0)? as usize)?;
+    let is_whole = |part: &[u8], checksum| {
+        crc32fast::hash(part) == checksum || (erasure == Erasure::Possible && part.iter().all(|octet| *octet == 0))
+    };
+    let is_good =
+        u32_at(sizes, 8)? as usize == body.len() && is_whole(private, u32_at(sizes, 4)?) && is_whole(body, u32_at(sizes, 12)?);
+    is_good.then_some(Frame { kind, seq, leaf, private, body })
+}
+
+/// The head of a record's frame after it has been shredded: what is to be written in place of its head. The private part
+/// and the body behind it are to be zeros.
+pub fn shredded(frame: &Frame<'_>) -> Option<Vec<u8>> {
+    let mut leaf = frame.hash().octets().to_vec();
+    if frame.leaf.len() < leaf.len() {
+        return None;
+    }
+    leaf.resize(frame.leaf.len(), 0);
+    let (private, body) = (vec![0; frame.private.len()], vec![0; frame.body.len()]);
+    let mut octets = Vec::new();
+    write_frame(&Frame { kind: FrameKind::Shredded, seq: frame.seq, leaf: &leaf, private: &private, body: &body }, &mut octets);
+    octets.truncate(HEAD + FIXED + leaf.len());
+    Some(octets)
+}
+
+/// Where in a frame private part and body stand, from the start of the frame.
+pub fn parts_of(frame: &Frame<'_>) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let private = HEAD + FIXED + frame.leaf.len();
+    let body = private + frame.private.len();
+    (private..body, body..body + frame.body.len())
 }
 
 fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
@@ -142,26 +254,42 @@ pub struct Walked {
     pub end: usize,
     /// Number of records at the last commit frame.
     pub size: u64,
+    /// The last commit frame.
+    pub commit: Option<Commit>,
     /// Octets behind `end` that were written and never acknowledged.
     pub cut: usize,
 }
 
-/// Walks the frames of a segment that starts with record number `size`; gives each acknowledged record with its offset
-/// to `visit`, and tells where the acknowledged part ends. [`is_damaged`] tells whether it should have been longer.
-pub fn walk<'s>(segment: &'s [u8], size: u64, mut visit: impl FnMut(usize, Frame<'s>)) -> Walked {
-    let mut walked = Walked { end: 0, size, cut: 0 };
+/// Where a walk begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct From {
+    /// The offset in the segment of the octets that are walked: where a group begins.
+    pub offset: u64,
+    /// The number of records before them.
+    pub size: u64,
+}
+
+/// Walks the frames of a segment, or of a part of it that begins with a group; gives each acknowledged record with its
+/// offset in the part to `visit`, and tells where the acknowledged part ends. [`is_damaged`] tells whether it should have
+/// been longer.
+pub fn walk<'s>(part: &'s [u8], from: From, erasure: Erasure, mut visit: impl FnMut(usize, Frame<'s>)) -> Walked {
+    let mut walked = Walked { size: from.size, ..Walked::default() };
     let mut waiting = Vec::new();
     let mut at = 0;
-    while let Ok((frame, length)) = read_frame(segment.get(at..).unwrap_or_default()) {
+    while let Ok((frame, length)) = read_frame(part.get(at..).unwrap_or_default(), erasure) {
         let expected = walked.size + waiting.len() as u64;
         match frame.kind {
-            FrameKind::Record if frame.seq == expected => waiting.push((at, frame)),
-            FrameKind::Header if at == 0 && frame.seq == expected => {}
-            FrameKind::Commit if frame.seq == expected && group_start(&frame) == Some(walked.end as u64) => {
-                waiting.drain(..).for_each(|(at, frame)| visit(at, frame));
-                (walked.size, walked.end) = (frame.seq, at + length);
-            }
-            // Numbers that do not follow are a tail of an earlier life of the file.
+            FrameKind::Header if from.offset == 0 && at == 0 && frame.seq == expected => {}
+            FrameKind::Record | FrameKind::Shredded if frame.seq == expected => waiting.push((at, frame)),
+            FrameKind::Commit if frame.seq == expected => match Commit::read(&frame) {
+                Some(commit) if commit.start == from.offset + walked.end as u64 => {
+                    for (offset, record) in waiting.drain(..) {
+                        visit(offset, record);
+                    }
+                    (walked.end, walked.size, walked.commit) = (at + length, frame.seq, Some(commit));
+                }
+                _ => break,
+            },
             _ => break,
         }
         at += length;
@@ -170,20 +298,20 @@ pub fn walk<'s>(segment: &'s [u8], size: u64, mut visit: impl FnMut(usize, Frame
     walked
 }
 
-/// Whether records behind `end`, where [`walk`] stopped, were acknowledged: a group that begins behind `end` was written
-/// only when what stood at `end` was durable.
+/// Whether records behind `offset`, where [`walk`] stopped, were acknowledged: a group that begins behind it was written
+/// only when what stood there was durable. `rest` is what stands there, as far as two of the largest groups reach.
 ///
 /// The last group of all has no such witness: damaged, it looks like one whose octets did not all reach the disk.
-pub fn is_damaged(segment: &[u8], end: usize) -> bool {
-    let mut at = end;
-    while let Some(offset) = segment.get(at..).and_then(|rest| rest.iter().position(|octet| *octet != 0)) {
-        let found = at + offset;
+pub fn is_damaged(rest: &[u8], offset: u64) -> bool {
+    let mut at = 0;
+    while let Some(distance) = rest.get(at..).and_then(|rest| rest.iter().position(|octet| *octet != 0)) {
+        let found = at + distance;
         // A frame begins with its length, whose first octets may be zero.
-        let starts = found.saturating_sub(3).max(end)..=found;
-        let frame = starts.filter_map(|start| Some((start, read_frame(segment.get(start..)?).ok()?))).next();
+        let starts = found.saturating_sub(3)..=found;
+        let frame = starts.filter_map(|start| Some((start, read_frame(rest.get(start..)?, Erasure::Possible).ok()?))).next();
         at = match frame {
             Some((_, (frame, _)))
-                if frame.kind == FrameKind::Commit && group_start(&frame).is_some_and(|start| start > end as u64) =>
+                if frame.kind == FrameKind::Commit && Commit::read(&frame).is_some_and(|commit| commit.start > offset) =>
             {
                 return true;
             }
@@ -194,84 +322,38 @@ pub fn is_damaged(segment: &[u8], end: usize) -> bool {
     false
 }
 
-/// The head of a record's private part: enough to fill the ledger without reading the leaf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// The request's id.
-    pub id: MessageId,
-    /// The request's digest.
-    pub digest: Digest,
-    /// The key that the outcome is sealed with.
-    pub key: u64,
-    /// The number that the outcome was sealed under.
-    pub nonce: u64,
-}
-
-const SETTLEMENT: usize = 16 + 32 + 8 + 8;
-
-impl Settlement {
-    /// Writes the head in front of the sealed outcome.
-    pub fn with_outcome(&self, sealed: &[u8]) -> Vec<u8> {
-        let mut private = Vec::with_capacity(SETTLEMENT + sealed.len());
-        private.extend_from_slice(self.id.octets());
-        private.extend_from_slice(self.digest.octets());
-        private.extend_from_slice(&self.key.to_be_bytes());
-        private.extend_from_slice(&self.nonce.to_be_bytes());
-        private.extend_from_slice(sealed);
-        private
-    }
-
-    /// Reads the head and the sealed outcome.
-    pub fn read(private: &[u8]) -> Option<(Self, &[u8])> {
-        let (head, sealed) = private.split_at_checked(SETTLEMENT)?;
-        let number = |from: usize| head.get(from..from + 8)?.try_into().ok().map(u64::from_be_bytes);
-        let settlement = Self {
-            id: MessageId::from_octets(head.get(..16)?.try_into().ok()?)?,
-            digest: Digest::from_octets(head.get(16..48)?.try_into().ok()?),
-            key: number(48)?,
-            nonce: number(56)?,
-        };
-        Some((settlement, sealed))
-    }
-}
-
-/// What is to be made durable: a record, and the outcome that is to be remembered with it.
+/// What is to be made durable: a record, what is personal about it, and the message that is to be kept with it.
 pub struct Entry {
     /// The record.
     pub record: Record,
-    /// The request that it settles, with its outcome: the octets of the signed answer.
-    pub outcome: Option<Outcome>,
-}
-
-/// An outcome to remember.
-pub struct Outcome {
-    /// The request's id.
-    pub id: MessageId,
-    /// The request's digest.
-    pub digest: Digest,
-    /// The signed answer.
-    pub octets: Vec<u8>,
+    /// Who it is about.
+    pub private: Private,
+    /// The message: an answer, to be given again when the same request comes again, or one for the archive.
+    pub body: Option<Vec<u8>>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const START: From = From { offset: 0, size: 0 };
+
     fn segment(groups: &[usize]) -> Vec<u8> {
         let mut out = Vec::new();
-        write_frame(&Frame { kind: FrameKind::Header, seq: 0, leaf: b"", private: b"" }, &mut out);
-        write_commit(0, 0, &mut out);
-        let mut seq = 0;
+        let mut head = Head { size: 0, root: Hash::of_empty() };
+        let time = UnixTime::from_ms(7);
+        Header { head, volume: 0 }.write(&mut out);
+        assert_eq!(out.len(), HEADER_BYTES);
+        Commit { head, start: 0, time }.write(&mut out);
         for group in groups {
             let start = out.len() as u64;
             for _ in 0..*group {
-                write_frame(
-                    &Frame { kind: FrameKind::Record, seq, leaf: format!("leaf {seq}").as_bytes(), private: b"p" },
-                    &mut out,
-                );
-                seq += 1;
+                let leaf = format!("the leaf of record number {:08}", head.size);
+                let kind = FrameKind::Record;
+                write_frame(&Frame { kind, seq: head.size, leaf: leaf.as_bytes(), private: b"p", body: b"body" }, &mut out);
+                head.size += 1;
             }
-            write_commit(seq, start, &mut out);
+            Commit { head, start, time }.write(&mut out);
         }
         out
     }
@@ -280,9 +362,12 @@ mod tests {
     fn frames_are_read_as_they_were_written() {
         let octets = segment(&[3, 1, 5]);
         let mut leaves = Vec::new();
-        let walked = walk(&octets, 0, |_, frame| leaves.push(String::from_utf8_lossy(frame.leaf).into_owned()));
-        assert_eq!(walked, Walked { end: octets.len(), size: 9, cut: 0 });
-        assert_eq!(leaves.last().map(String::as_str), Some("leaf 8"));
+        let walked =
+            walk(&octets, START, Erasure::None, |_, frame| leaves.push(String::from_utf8_lossy(frame.leaf).into_owned()));
+        assert_eq!((walked.end, walked.size, walked.cut), (octets.len(), 9, 0));
+        assert_eq!(leaves.last().map(String::as_str), Some("the leaf of record number 00000008"));
+        let head = Head { size: 0, root: Hash::of_empty() };
+        assert_eq!(Header::read(&octets), Some(Header { head, volume: 0 }));
     }
 
     #[test]
@@ -292,7 +377,7 @@ mod tests {
         for cut in 0..octets.len() {
             let mut padded = octets[..cut].to_vec();
             padded.resize(octets.len() + 64, 0);
-            let walked = walk(&padded, 0, |_, _| {});
+            let walked = walk(&padded, START, Erasure::None, |_, _| {});
             // Zeros that were cut off are read as they were.
             let is_whole = |length: usize| padded[..length] == octets[..length];
             let expected = if is_whole(octets.len()) { 4 } else { 2 * u64::from(is_whole(first)) };
@@ -306,7 +391,28 @@ mod tests {
         for at in 0..octets.len() {
             let mut changed = octets.clone();
             changed[at] ^= 1;
-            assert_eq!(walk(&changed, 0, |_, _| {}).size, 0, "byte {at}");
+            assert_eq!(walk(&changed, START, Erasure::None, |_, _| {}).size, 0, "byte {at}");
         }
+    }
+    #[test]
+    fn what_was_erased_is_still_a_record_with_the_same_hash() {
+        let octets = segment(&[1, 1]);
+        let mut at = 0;
+        walk(&octets, START, Erasure::None, |offset, frame| at = if frame.seq == 0 { offset } else { at });
+        let (frame, _) = read_frame(&octets[at..], Erasure::None).expect("a record");
+        let (hash, (private, body)) = (frame.hash(), parts_of(&frame));
+        assert_eq!((&octets[at..][private.clone()], &octets[at..][body.clone()]), (b"p".as_slice(), b"body".as_slice()));
+        let mut erased = octets.clone();
+        erased[at..][private.start..body.end].fill(0);
+        assert_eq!(walk(&erased, START, Erasure::None, |_, _| {}).size, 0);
+        assert_eq!(walk(&erased, START, Erasure::Possible, |_, _| {}).size, 2);
+        let head = shredded(&frame).expect("the leaf is long enough");
+        erased[at..at + head.len()].copy_from_slice(&head);
+        let mut found = None;
+        assert_eq!(
+            walk(&erased, START, Erasure::Possible, |_, frame| found = found.or(Some((frame.kind, frame.hash())))).size,
+            2
+        );
+        assert_eq!(found, Some((FrameKind::Shredded, hash)));
     }
 }

@@ -6,6 +6,7 @@
 pub mod admission;
 #[cfg(feature = "server")]
 pub mod api;
+pub mod audit;
 #[cfg(feature = "server")]
 pub mod authority;
 #[cfg(feature = "server")]

@@ -65,6 +65,8 @@ pub const WAIT_MS_DEFAULT: u64 = 30_000;
 
 /// Most records in one commit group.
 pub const GROUP_RECORDS_MAX: usize = 512;
+/// Octets of a commit group, by which it is cut: recovery reads whole groups into memory.
+pub const GROUP_BYTES_MAX: usize = 8 << 20;
 /// How long the writer gathers a commit group when records came in while the last one was synced.
 pub const GROUP_GATHER_US: u64 = 1_000;
 /// Records that come closer upon each other than this come faster than it pays to sync one by one.
@@ -75,6 +77,18 @@ pub const GROUP_GATHER_RECORDS: usize = 16;
 pub const INDEX_BATCH_MAX: usize = 64;
 /// Most records that are put into the index together; those of one second or one agency share a key.
 pub const INDEX_GATHER_MAX: usize = 4096;
+/// Most records that wait for the index: beyond that the journal waits for it, since memory is bounded.
+pub const INDEX_WAITING_MAX: usize = 200_000;
+/// How long a query waits for the index to catch up.
+pub const INDEX_WAIT_MS: u64 = 1_000;
+/// Most records of one page.
+pub const PAGE_RECORDS_MAX: usize = 1_000;
+/// Most rows that one page of a search looks at; then it says where to go on.
+pub const SEARCH_ROWS_MAX: usize = 100_000;
+/// Records that a volume has before it may be closed for its age, and that age.
+pub const VOLUME_RECORDS_MIN: u64 = 1 << 16;
+/// Age at which a volume is closed.
+pub const VOLUME_MS: u64 = 24 * 60 * 60 * 1000;
 /// Size of a journal segment.
 pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
 /// How far a segment is written with zeros ahead of its end, so that `fdatasync` has no metadata to write.
@@ -89,8 +103,18 @@ pub const NOTE_BYTES_MAX: usize = 64 << 10;
 pub const PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + (8 << 10);
 /// Most proofs in one receipt.
 pub const RECEIPT_PROOFS_MAX: usize = 256;
-/// Largest private part of a frame: a whole answer, sealed, and its head.
-pub const PRIVATE_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (4 << 10);
+/// Octets of a legal basis in a leaf.
+pub const BASIS_BYTES_MAX: usize = 80;
+/// Octets of a person's tag in a leaf: twelve cannot be guessed, and four tags still fit.
+pub const TAG_BYTES: usize = 12;
+/// Largest private part of a frame: identifiers, fields, a reason, sealed, and their head.
+pub const PRIVATE_BYTES_MAX: usize = 64 << 10;
+/// Longest reason for reading the log.
+pub const REASON_BYTES_MAX: usize = 1 << 10;
+/// Largest body of a frame: a whole message, sealed.
+pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 16;
+/// Most records of a volume.
+pub const VOLUME_RECORDS_MAX: u64 = 1 << 19;
 
 /// Longest request head: request line and header fields together.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;

@@ -119,8 +119,8 @@ impl Server {
                 .map_err(|cause| failed(Code::CfgInvalid)(&format!("cannot listen on {address}: {cause}")))
         };
         let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
-        let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes };
-        let store = Store::open(&config.data, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
+        let store = Store::open(&config.data, &config.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);

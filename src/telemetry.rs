@@ -5,7 +5,7 @@
 
 use crate::config::Lines;
 use crate::fault::Fault;
-use crate::tlog::{Record, RecordKind};
+use crate::tlog::{Blind, Record, RecordKind};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -98,9 +98,8 @@ impl Telemetry {
 
     /// What only the operator may know stands beside the leaf, never in it.
     fn write_line(&self, record: &Record, fault: Option<&Fault>) {
-        let mut line = record.leaf();
+        let mut line = record.leaf(&Blind::default());
         line.pop();
-        let _ = write!(line, ",\"us\":{}", record.elapsed_us);
         if let Some(private) = fault.and_then(|fault| fault.private.as_deref()) {
             let _ = write!(line, ",\"private\":{}", serde_json::Value::from(private));
         }

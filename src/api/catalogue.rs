@@ -1,10 +1,11 @@
 //! What a caller may ask of whom, and its own entries in the log.
 
 use super::respond;
+use crate::audit::Filter;
+use crate::fault::{Code, Fault};
 use crate::gateway::{Gateway, World};
 use crate::ids::AgencyId;
 use crate::registry::{Action, AgencyIndex};
-use crate::time::UnixTime;
 use crate::transport::Body;
 use hyper::{Response, StatusCode};
 use serde_json::json;
@@ -51,15 +52,14 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
     catalogue.to_string()
 }
 
-pub(super) fn trail(gateway: &Gateway, agency: &AgencyId) -> Response<Body> {
-    let entries = gateway.store().index().trail(agency, TRAIL_MAX).into_iter().map(|(index, time, kind, code)| {
-        let kind = match kind {
-            'r' => "exchange",
-            _ => "refusal",
-        };
-        json!({ "logIndex": index, "time": UnixTime::from_ms(time).to_string(), "kind": kind, "code": code.map(|code| code.as_str()) })
+pub(super) fn trail(gateway: &Gateway, agency: &AgencyId) -> Result<Response<Body>, Fault> {
+    let filter = Filter { party: Some(agency.clone()), ..Filter::default() };
+    let page = gateway.store().search(&filter, None, TRAIL_MAX);
+    let page = page.map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()))?;
+    let entries = page.records.iter().filter_map(|record| {
+        let leaf: serde_json::Value = serde_json::from_str(&record.leaf).ok()?;
+        Some(json!({ "logIndex": record.index, "record": leaf }))
     });
-    let upto = gateway.store().index().watermark();
-    let body = json!({ "indexedUpTo": upto, "entries": entries.collect::<Vec<_>>() });
-    respond(StatusCode::OK, "application/json", body.to_string())
+    let body = json!({ "indexedUpTo": page.indexed, "entries": entries.collect::<Vec<_>>() });
+    Ok(respond(StatusCode::OK, "application/json", body.to_string()))
 }

@@ -106,7 +106,7 @@ impl ExchangeApi {
         }
         let result = match super::segments(path).as_slice() {
             ["v1", "catalogue"] => Ok(self.catalogue(&world, &peer)),
-            ["v1", "trail"] => Ok(catalogue::trail(&self.gateway, &agency)),
+            ["v1", "trail"] => catalogue::trail(&self.gateway, &agency),
             ["v1", "messages", id] => self.state(&agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(&agency, id, headers).await,
             _ => Err(no_such_path(&Method::GET, path)),

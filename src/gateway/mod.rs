@@ -15,13 +15,14 @@ use crate::exchange::{Known, Ledger, OutcomePlace, Release};
 use crate::fault::{Code, Fault};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::journal::Entry;
+use crate::limits;
 use crate::quota::{EngineClock, Quotas, Slot};
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::store::{Recovered, Store};
 use crate::telemetry::Telemetry;
 use crate::time::UnixTime;
-use crate::tlog::{Logged, Record, RecordKind};
+use crate::tlog::{Logged, Private, Record, RecordKind};
 use crate::transport::Upstream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -239,7 +240,11 @@ impl Gateway {
     pub fn tidy_up(&self) {
         let now = now();
         self.ledger().evict(now);
-        self.store.forget_before(now.as_ms());
+        // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
+        let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * 24 * 60 * 60 * 1000);
+        if let Err(cause) = self.store.forget_bodies(now.minus_ms(kept)) {
+            self.telemetry.say(&format!("messages that are past their time were not forgotten: {cause}"));
+        }
     }
 
     /// Identifies a peer and asks its quota, before a byte of its body is read.
@@ -292,14 +297,14 @@ impl Gateway {
         record.consumer =
             world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
         (record.message, record.digest, record.raw) = (refusal.claimed.id, refusal.digest, refusal.raw);
-        self.record_refusal(record, refusal.fault).await
+        self.record_refusal(record, Private::default(), refusal.fault).await
     }
 
-    async fn record_refusal(&self, mut record: Record, fault: Fault) -> Refused {
+    async fn record_refusal(&self, mut record: Record, private: Private, fault: Fault) -> Refused {
         record.code = Some(fault.code);
         let id = record.message;
         self.telemetry.close(&record, Some(&fault));
-        match self.store.append(Entry { record, outcome: None }).await {
+        match self.store.append(Entry { record, private, body: None }).await {
             Ok(committed) => Refused { fault, id, logged: Some(committed.logged) },
             // Nothing is released either way; without a record even the refusal is not given its own name.
             Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },

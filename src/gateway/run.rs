@@ -2,13 +2,13 @@
 
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit};
-use crate::envelope::Kind;
+use crate::envelope::{Body, Kind};
 use crate::exchange::{Begin, Forward, Release};
 use crate::fault::{Code, Fault};
 use crate::ids::{AgencyId, MessageId};
-use crate::journal::{Entry, Outcome};
+use crate::journal::Entry;
 use crate::limits;
-use crate::tlog::{Logged, Record, RecordKind};
+use crate::tlog::{Logged, Private, Record, RecordKind};
 use crate::transport::UpstreamError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,7 +142,9 @@ impl Gateway {
     async fn run(&self, running: &Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
-        let committed = self.store.append(Entry { record, outcome: None }).await.map_err(|cause| running.unrecorded(&cause))?;
+        let body = self.archived(running.question.octets());
+        let entry = Entry { record, private: running.private(), body };
+        let committed = self.store.append(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
         let forward = Forward::new(&running.question, &committed.logged);
         let octets = match self.forward(&running.visit.world, &forward, running).await {
@@ -162,11 +164,16 @@ impl Gateway {
         record.octets = answer.octets().len() as u64;
         let (id, digest) = (running.question.message().header.id, running.question.digest());
         self.telemetry.close(&record, None);
-        let outcome = Outcome { id, digest, octets: answer.octets().to_vec() };
-        let committed =
-            self.store.append(Entry { record, outcome: Some(outcome) }).await.map_err(|cause| running.unrecorded(&cause))?;
+        let private = Private { fields: Vec::new(), ..running.private() };
+        let entry = Entry { record, private, body: Some(answer.octets().to_vec()) };
+        let committed = self.store.append(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         self.ledger().settle(&running.consumer, id, digest, committed.place);
         Ok(Release::new(answer, committed.logged))
+    }
+
+    /// A request is kept with its record only where there is an archive; an answer always, to be given again.
+    fn archived(&self, octets: &[u8]) -> Option<Vec<u8>> {
+        (self.limits.archive_days > 0).then(|| octets.to_vec())
     }
 
     /// Delivers the question; the holder answers at once, or later by a message of its own.
@@ -193,7 +200,8 @@ impl Gateway {
     async fn fail(&self, running: &Running, refusal: Refusal) -> Refused {
         let mut record = running.record(RecordKind::Refusal);
         (record.counterpart, record.raw) = (refusal.digest, refusal.raw);
-        self.record_refusal(record, refusal.fault).await
+        let private = Private { fields: Vec::new(), ..running.private() };
+        self.record_refusal(record, private, refusal.fault).await
     }
 
     /// An answer that comes as a message of its own goes to the exchange that waits for it.
@@ -233,6 +241,22 @@ impl Running {
         record.world = message.header.world;
         record.elapsed_us = self.visit.arrived.elapsed().as_micros() as u64;
         record
+    }
+
+    /// Who it is about, who asked, and for which fields.
+    fn private(&self) -> Private {
+        let context = self.question.context();
+        let official = context.and_then(|context| context.official.as_ref());
+        Private {
+            identifiers: context.map(|context| context.subject.identifiers.clone()).unwrap_or_default(),
+            official: official.map(|official| official.identifier.clone()),
+            role: official.map(|official| official.role.clone()),
+            fields: match &self.question.message().body {
+                Body::Ask(ask) => ask.select.clone(),
+                _ => Vec::new(),
+            },
+            reason: None,
+        }
     }
 
     /// Nothing was released, and there is no record to point to.

@@ -8,6 +8,8 @@ mod scheme;
 pub use scheme::{CheckDigitError, Expected};
 
 use crate::time::UnixTime;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 use std::sync::Arc;
 
@@ -137,6 +139,11 @@ impl Uuid {
     pub fn parse(text: &str) -> Option<Self> {
         parse_uuid(text).map(Self)
     }
+
+    /// The octets.
+    pub const fn octets(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Uuid {
@@ -165,6 +172,11 @@ impl Digest {
             *octet = hex_digit(*pair.first()?)? << 4 | hex_digit(*pair.get(1)?)?;
         }
         Some(Self(octets))
+    }
+
+    /// Reads 43 characters of base64url (RFC 4648, section 5).
+    pub fn parse_base64url(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
     /// The octets.

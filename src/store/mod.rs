@@ -1,9 +1,9 @@
 //! Segment files, which are the truth, and sled, which is the index that people query.
 //!
 //! One thread writes: it takes what waits, appends the frames of a commit group, calls `fdatasync` once and then releases
-//! everything that waited. sled follows behind with a watermark and is thrown away and rebuilt when it does not open
-//! or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
+//! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
+mod hashes;
 mod index;
 mod keys;
 mod recovery;
@@ -11,20 +11,27 @@ mod recovery;
 mod tests;
 mod writer;
 
-pub use index::{Index, Row};
+pub use index::Index;
 pub use recovery::Recovered;
 pub use writer::{Committed, Settings, StoreError, Sync};
 
-use crate::crypto::SealKey;
+use crate::audit::Filter;
 use crate::exchange::OutcomePlace;
-use crate::journal::{self, Entry, FrameKind, Settlement};
+use crate::ids::{Identifier, MessageId};
+use crate::journal::{self, Entry, Erasure, FrameKind};
 use crate::limits;
-use crate::tlog::Logged;
+use crate::time::UnixTime;
+use crate::tlog::note::{Checkpoint, VerifierKey};
+use crate::tlog::proof::Proof;
+use crate::tlog::tree::{self, Hash, Hashes};
+use crate::tlog::{Logged, RecordKind};
+use index::{Conditions, Hits};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 /// The log's store: one per data directory.
@@ -32,54 +39,205 @@ pub struct Store {
     writer: writer::Handle,
     keys: Arc<keys::Keys>,
     index: Arc<Index>,
+    tree: Arc<hashes::TreeFiles>,
+    verifier: VerifierKey,
     folder: PathBuf,
     /// Held for as long as the store is open, so that no second process writes to it.
     _lock: File,
 }
 
+/// A record as it was found: its leaf is what the tree holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its index.
+    pub index: u64,
+    /// Its leaf; nothing if the record was shredded.
+    pub leaf: String,
+}
+
+/// A page of what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The records, newest first.
+    pub records: Vec<Found>,
+    /// Where to go on: the records with this index and higher ones were looked at. None at the end.
+    pub next: Option<u64>,
+    /// How many records were in the index.
+    pub indexed: u64,
+}
+
 impl Store {
-    /// Opens the store in `data`, or makes it; gives what the ledger has to know again.
-    pub fn open(data: &Path, settings: Settings) -> Result<(Self, Recovered), StoreError> {
-        Self::open_on(data, settings, writer::files())
+    /// Opens the store in `data`, or makes it; gives what the ledger has to know again. `origin` is the log's name.
+    pub fn open(data: &Path, origin: &str, settings: Settings) -> Result<(Self, Recovered), StoreError> {
+        Self::open_on(data, origin, settings, writer::files())
     }
 
-    fn open_on(data: &Path, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
+    fn open_on(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
         let folder = data.join("log");
         std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
         let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
-        let recovered = recovery::recover(&folder)?;
-        let index = Arc::new(Index::open(&folder.join("ix"), &folder, recovered.size)?);
-        let writer = writer::Handle::start(&folder, settings, &recovered, Arc::clone(&index), disks)?;
-        Ok((Self { writer, keys, index, folder, _lock: lock }, recovered))
+        let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let oldest = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
+        let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
+        let signer = keys.signer(origin, recovered.size)?;
+        let verifier = signer.verifier().clone();
+        let index = Arc::new(opening.finish(recovered.size)?);
+        let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));
+        let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
+        let writer = writer::Handle::start(parts, &recovered)?;
+        Ok((Self { writer, keys, index, tree, verifier, folder, _lock: lock }, recovered))
     }
 
     /// Makes an entry durable. Returns when `fdatasync` has covered it.
     pub async fn append(&self, entry: Entry) -> Result<Committed, StoreError> {
-        let private = match entry.outcome {
-            Some(outcome) => self.keys.seal(outcome)?,
-            None => Vec::new(),
-        };
+        let beside = self.keys.seal(&entry.record, &entry.private, entry.body)?;
+        let leaf = entry.record.leaf(&beside.blind);
         let (sender, receiver) = oneshot::channel();
-        self.writer.send(&entry.record, private, sender)?;
+        self.writer.send(leaf, beside, sender)?;
         receiver.await.map_err(|_| StoreError::Stopped)?
     }
 
     /// Reads an outcome back, with the proof of its record: a place is known only of what was durable.
     pub fn outcome(&self, place: OutcomePlace) -> Result<(Vec<u8>, Logged), StoreError> {
+        let body = self.with_frame(place, |frame| self.keys.open_body(frame.private, frame.body))??;
+        Ok((body, Logged::durable(place.index)))
+    }
+
+    /// Reads the frame of a record and holds its leaf against the tree: what was changed is never given out.
+    fn with_frame<R>(&self, place: OutcomePlace, read: impl FnOnce(&journal::Frame<'_>) -> R) -> Result<R, StoreError> {
         let path = recovery::segment_path(&self.folder, place.segment);
+        let offset = u64::from(place.offset);
         let file = File::open(&path).map_err(|cause| StoreError::io(&path, cause))?;
         let mut head = [0; 4];
-        file.read_exact_at(&mut head, u64::from(place.offset)).map_err(|cause| StoreError::io(&path, cause))?;
-        let length = (u32::from_be_bytes(head) as usize).min(limits::PRIVATE_BYTES_MAX + limits::LEAF_BYTES_MAX + 64) + 8;
+        file.read_exact_at(&mut head, offset).map_err(|cause| StoreError::io(&path, cause))?;
+        let length = (u32::from_be_bytes(head) as usize + 8).min(journal::FRAME_BYTES_MAX);
         let mut octets = vec![0; length];
-        file.read_exact_at(&mut octets, u64::from(place.offset)).map_err(|cause| StoreError::io(&path, cause))?;
-        match journal::read_frame(&octets) {
-            Ok((frame, _)) if frame.kind == FrameKind::Record && frame.seq == place.index => {
-                Ok((self.keys.open_outcome(frame.private)?, Logged::durable(place.index)))
-            }
-            _ => Err(StoreError::Damaged { path, offset: u64::from(place.offset) }),
+        file.read_exact_at(&mut octets, offset).map_err(|cause| StoreError::io(&path, cause))?;
+        match journal::read_frame(&octets, Erasure::Possible) {
+            Ok((frame, _)) if frame.seq == place.index && self.is_in_tree(&frame)? => Ok(read(&frame)),
+            _ => Err(StoreError::Damaged { path, offset }),
         }
+    }
+
+    fn is_in_tree(&self, frame: &journal::Frame<'_>) -> Result<bool, StoreError> {
+        let mut hash = Vec::with_capacity(1);
+        self.tree.read(0, frame.seq, 1, &mut hash)?;
+        Ok(matches!(frame.kind, FrameKind::Record | FrameKind::Shredded) && hash.first() == Some(&frame.hash()))
+    }
+
+    /// The key that the log's checkpoints are verified with.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// The latest checkpoint: the tree of all records that are durable.
+    pub fn checkpoint(&self) -> Result<Arc<Checkpoint>, StoreError> {
+        self.writer.checkpoint().ok_or(StoreError::Stopped)
+    }
+
+    /// The proof that the tree of `old` records is the beginning of that of `new`, which are durable.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, StoreError> {
+        if old > new || new > self.size() {
+            return Err(StoreError::Forgotten);
+        }
+        tree::consistency(&*self.tree, old, new)
+    }
+
+    /// Hashes of a level of the tree, of records that are durable: what tiles are cut from.
+    pub fn hashes(&self, level: u32, from: u64, count: u64) -> Result<Vec<Hash>, StoreError> {
+        let mut hashes = Vec::new();
+        self.tree.read(level, from, count, &mut hashes)?;
+        Ok(hashes)
+    }
+
+    /// The receipt of a record against a checkpoint of this log: a proof that has been checked before it is given.
+    pub fn receipt(&self, index: u64, checkpoint: &Checkpoint) -> Result<Proof, StoreError> {
+        let head = checkpoint.claimed();
+        if index >= head.size || head.size > self.size() {
+            return Err(StoreError::Forgotten);
+        }
+        let leaf = self.record(index)?.leaf.into_bytes();
+        let hashes = tree::inclusion(&*self.tree, index, head.size)?;
+        let proof = Proof { leaf, index, hashes, checkpoint: checkpoint.clone() };
+        // A leaf that was shredded is gone, and what a disk has changed is not given out.
+        proof.verify(&self.verifier).map_err(|_| StoreError::Damaged { path: self.folder.join("tree"), offset: 0 })?;
+        Ok(proof)
+    }
+
+    /// A record by its index.
+    pub fn record(&self, index: u64) -> Result<Found, StoreError> {
+        let place = self.place(index)?;
+        self.with_frame(place, found)
+    }
+
+    /// The personal part of a record, opened: JSON, empty if there is none.
+    pub fn private(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        let place = self.place(index)?;
+        self.with_frame(place, |frame| self.keys.open_private(frame.private))?
+    }
+
+    /// The message that is kept with a record.
+    pub fn body(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        let place = self.place(index)?;
+        self.outcome(place).map(|(body, _)| body)
+    }
+
+    fn place(&self, index: u64) -> Result<OutcomePlace, StoreError> {
+        self.settle(index + 1);
+        let row = self.index.row(index)?.ok_or(StoreError::Forgotten)?;
+        Ok(OutcomePlace { index, segment: row.segment, offset: row.offset })
+    }
+
+    /// Waits a moment for the index if it is behind; gives how far it is.
+    fn settle(&self, size: u64) -> u64 {
+        self.index.settle(size.min(self.size()), Duration::from_millis(limits::INDEX_WAIT_MS))
+    }
+
+    /// The records that a filter finds with an index below `before`, newest first.
+    pub fn search(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, StoreError> {
+        let indexed = self.settle(u64::MAX);
+        let before = before.unwrap_or(u64::MAX);
+        let conditions = self.conditions(filter);
+        let mut hits = Hits::new();
+        self.index.each_volume(|view| {
+            if view.first() >= before {
+                return Ok(false);
+            }
+            hits.look(view, &conditions, before, limit.min(limits::PAGE_RECORDS_MAX))
+        })?;
+        let mut records = Vec::with_capacity(hits.rows.len());
+        for (index, row) in &hits.rows {
+            let place = OutcomePlace { index: *index, segment: row.segment, offset: row.offset };
+            records.push(self.with_frame(place, found)?);
+        }
+        // Rows know ids by half of them.
+        let names = |id: String| move |found: &Found| found.leaf.contains(&id);
+        if let Some(id) = filter.message {
+            records.retain(names(format!("\"m\":\"{id}\"")));
+        }
+        if let Some(case) = &filter.case {
+            records.retain(names(format!("\"case\":\"{case}\"")));
+        }
+        Ok(Page { records, next: hits.next, indexed })
+    }
+
+    fn conditions(&self, filter: &Filter) -> Conditions {
+        self.index.conditions(filter, &self.keys)
+    }
+
+    /// The records of a message and of its answer, oldest first.
+    pub fn by_message(&self, id: MessageId) -> Result<Vec<Found>, StoreError> {
+        let filter = Filter { message: Some(id), ..Filter::default() };
+        let mut records = self.search(&filter, None, limits::RECEIPT_PROOFS_MAX)?.records;
+        records.reverse();
+        Ok(records)
+    }
+
+    /// The key with which a person finds all leaves of a year that are about them.
+    pub fn person_key(&self, year: u16, person: &Identifier) -> Result<[u8; 32], StoreError> {
+        self.keys.person_key(year, person)
     }
 
     /// The queryable index.
@@ -97,9 +255,13 @@ impl Store {
         self.writer.size()
     }
 
-    /// Destroys the keys of outcomes that are past their window.
-    pub fn forget_before(&self, now_ms: u64) {
-        self.keys.forget_before(now_ms.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS * 2));
+    /// Destroys the keys of the messages that are kept with records from before a time.
+    pub fn forget_bodies(&self, before: UnixTime) -> Result<(), StoreError> {
+        let filter = Filter { to: Some(before), kind: Some(RecordKind::Answer), ..Filter::default() };
+        let Some(last) = self.search(&filter, None, 1)?.records.pop() else { return Ok(()) };
+        let place = self.place(last.index)?;
+        let ticket = self.with_frame(place, |frame| keys::PrivateHead::read(frame.private).map_or(0, |(head, _)| head.ticket))?;
+        self.keys.erase_bodies(&[], ticket + 1)
     }
 
     /// Writes what waits and stops the writer.
@@ -107,6 +269,11 @@ impl Store {
         self.writer.close();
         self.index.close();
     }
+}
+
+fn found(frame: &journal::Frame<'_>) -> Found {
+    let leaf = if frame.kind == FrameKind::Record { String::from_utf8_lossy(frame.leaf).into_owned() } else { String::new() };
+    Found { index: frame.seq, leaf }
 }
 
 fn lock(folder: &Path) -> Result<File, StoreError> {
@@ -122,11 +289,4 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// Makes the names in a directory durable.
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
-}
-
-/// Seals with a key and reads its number; a helper of the keys that needs the journal's form.
-fn seal_with(key: &SealKey, number: u64, nonce: u64, outcome: journal::Outcome) -> Option<Vec<u8>> {
-    let mut sealed = outcome.octets;
-    key.seal(nonce, &mut sealed).ok()?;
-    Some(Settlement { id: outcome.id, digest: outcome.digest, key: number, nonce }.with_outcome(&sealed))
 }

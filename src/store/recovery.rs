@@ -1,9 +1,20 @@
-//! Opening the journal: find the segments, cut off what was never acknowledged, and read back what the ledger needs.
+//! Opening the journal: cut off what was never acknowledged, make the tree's edge and the index's rows anew from the live
+//! volume, and read back what the ledger needs. Volumes that are complete are not read, unless something derived from
+//! them is missing or they hold outcomes that may still be asked for.
 
 use super::StoreError;
+use super::hashes::{Kept, TreeFiles};
+use super::index::{Entered, Opening};
+use super::keys::PrivateHead;
 use crate::exchange::OutcomePlace;
 use crate::ids::{AgencyId, Digest, MessageId};
-use crate::journal::{self, Settlement, Walked};
+use crate::journal::{self, Erasure, Frame, FrameKind, Header};
+use crate::limits;
+use crate::tlog::tree::{Edge, Head};
+use serde::Deserialize;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// What was found.
@@ -17,6 +28,11 @@ pub struct Recovered {
     pub settled: Vec<Settled>,
     pub(super) segment: u32,
     pub(super) end: u64,
+    pub(super) edge: Edge,
+    pub(super) volume: u32,
+    /// Number of records before the live volume, and the time of its first commit in milliseconds.
+    pub(super) volume_first: u64,
+    pub(super) volume_time: u64,
 }
 
 /// An outcome that was found.
@@ -35,61 +51,224 @@ pub(super) fn segment_path(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("seg-{number:06}"))
 }
 
-/// The numbers of the segments, in order.
-pub(super) fn segments(folder: &Path) -> Result<Vec<u32>, StoreError> {
+/// A segment and what it begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    pub number: u32,
+    pub header: Header,
+}
+
+/// The segments, in order, each beginning where the one before it ended.
+pub(super) fn segments(folder: &Path) -> Result<Vec<Segment>, StoreError> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|cause| StoreError::io(folder, cause))? {
         let name = entry.map_err(|cause| StoreError::io(folder, cause))?.file_name();
         numbers.extend(name.to_str().and_then(|name| name.strip_prefix("seg-")?.parse::<u32>().ok()));
     }
     numbers.sort_unstable();
-    Ok(numbers)
-}
-
-pub(super) fn recover(folder: &Path) -> Result<Recovered, StoreError> {
-    let numbers = segments(folder)?;
-    let mut recovered = Recovered::default();
+    let mut segments: Vec<Segment> = Vec::new();
     for (place, number) in (0..).zip(&numbers) {
+        let path = segment_path(folder, place);
         if place != *number {
-            return Err(StoreError::Damaged { path: segment_path(folder, place), offset: 0 });
+            return Err(StoreError::Damaged { path, offset: 0 });
         }
-        let walked = recover_segment(folder, *number, &mut recovered)?;
-        let is_last = numbers.last() == Some(number);
-        // Only the last segment can have a tail: the others were full and synced before the next was begun.
-        if !is_last && walked.cut > 0 {
-            return Err(StoreError::Damaged { path: segment_path(folder, *number), offset: walked.end as u64 });
+        let mut octets = [0; journal::HEADER_BYTES];
+        let read = File::open(&path).and_then(|file| file.read_exact_at(&mut octets, 0));
+        let header = read.ok().and_then(|()| Header::read(&octets));
+        let last = segments.last().map(|last| last.header);
+        match (header, last) {
+            (Some(header), None) if header.head.size == 0 && header.volume == 0 => {
+                segments.push(Segment { number: place, header })
+            }
+            (Some(header), Some(last))
+                if header.head.size >= last.head.size && (last.volume..=last.volume + 1).contains(&header.volume) =>
+            {
+                segments.push(Segment { number: place, header });
+            }
+            // The last segment may not have been begun when the power went.
+            (None, _) if place + 1 == numbers.len() as u32 && !is_begun(&path)? => {}
+            _ => return Err(StoreError::Damaged { path, offset: 0 }),
         }
-        (recovered.size, recovered.segment, recovered.end) = (walked.size, *number, walked.end as u64);
-        recovered.cut = walked.cut as u64;
     }
-    Ok(recovered)
+    Ok(segments)
 }
 
-fn recover_segment(folder: &Path, number: u32, recovered: &mut Recovered) -> Result<Walked, StoreError> {
-    let path = segment_path(folder, number);
-    let octets = std::fs::read(&path).map_err(|cause| StoreError::io(&path, cause))?;
-    if let Ok((first, _)) = journal::read_frame(&octets)
-        && first.seq != recovered.size
-    {
-        // A segment begins with the number at which the one before it ended, so that one has lost its end.
-        return Err(StoreError::Damaged { path: segment_path(folder, recovered.segment), offset: recovered.end });
+/// Whether a segment whose first frame cannot be read has groups behind it.
+fn is_begun(path: &Path) -> Result<bool, StoreError> {
+    let mut octets = Vec::new();
+    let file = File::open(path).map_err(|cause| StoreError::io(path, cause))?;
+    file.take(WINDOW as u64).read_to_end(&mut octets).map_err(|cause| StoreError::io(path, cause))?;
+    Ok(journal::is_damaged(&octets, 0))
+}
+
+/// What walking a segment's acknowledged records found; it is walked a window of the file at a time.
+pub(super) struct Walk {
+    /// Behind the last commit frame.
+    pub end: u64,
+    /// The tree at the last commit frame.
+    pub head: Head,
+    /// Time of the first and the last commit in milliseconds.
+    pub times: (u64, u64),
+    /// Octets behind the end that were written and never acknowledged.
+    pub cut: u64,
+}
+
+/// Octets that hold a whole group, its last frame reaching over its limit.
+const WINDOW: usize = 2 * limits::GROUP_BYTES_MAX + 2 * journal::FRAME_BYTES_MAX;
+
+pub(super) fn walk_segment(
+    folder: &Path,
+    segment: &Segment,
+    erasure: Erasure,
+    mut visit: impl FnMut(u32, &Frame<'_>) -> Result<(), StoreError>,
+) -> Result<Walk, StoreError> {
+    let path = segment_path(folder, segment.number);
+    let io = |cause| StoreError::io(&path, cause);
+    let file = File::open(&path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut walk = Walk { end: 0, head: segment.header.head, times: (0, 0), cut: 0 };
+    let mut window = Vec::new();
+    loop {
+        let size = (length - walk.end).min(WINDOW as u64) as usize;
+        window.resize(size, 0);
+        file.read_exact_at(&mut window, walk.end).map_err(io)?;
+        let from = journal::From { offset: walk.end, size: walk.head.size };
+        let mut result = Ok(());
+        let base = walk.end;
+        let walked = journal::walk(&window, from, erasure, |offset, frame| {
+            if result.is_ok() {
+                result = visit((base + offset as u64) as u32, &frame);
+            }
+        });
+        result?;
+        walk.cut = walked.cut as u64;
+        let Some(commit) = walked.commit else {
+            if journal::is_damaged(&window, walk.end) {
+                return Err(StoreError::Damaged { path, offset: walk.end });
+            }
+            return Ok(walk);
+        };
+        let first = if walk.times.0 == 0 { commit.time.as_ms() } else { walk.times.0 };
+        (walk.end, walk.head, walk.times) = (walk.end + walked.end as u64, commit.head, (first, commit.time.as_ms()));
     }
-    let walked = journal::walk(&octets, recovered.size, |offset, frame| {
-        let sender = || serde_json::from_slice::<LeafSender>(frame.leaf).ok().and_then(|leaf| AgencyId::parse(leaf.u));
-        if let Some((settlement, _)) = Settlement::read(frame.private)
-            && let Some(sender) = sender()
+}
+
+/// What recovery works on.
+struct Recovery<'r> {
+    folder: &'r Path,
+    tree: &'r TreeFiles,
+    oldest: u64,
+    /// The first volume whose records are entered into the index.
+    from: u32,
+    recovered: Recovered,
+    kept: Kept,
+}
+
+/// Reads what there is. Outcomes from before `oldest`, in milliseconds, are not needed any more.
+pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: u64) -> Result<(Recovered, Opening), StoreError> {
+    let segments = segments(folder)?;
+    let mut starts: Vec<(u32, u64)> = segments.iter().map(|segment| (segment.header.volume, segment.header.head.size)).collect();
+    starts.dedup_by_key(|(volume, _)| *volume);
+    let (mut index, from) = Opening::begin(folder, &starts)?;
+    let mut recovery = Recovery { folder, tree, oldest, from, recovered: Recovered::default(), kept: Kept::default() };
+    let mut previous: Option<(PathBuf, Walk)> = None;
+    for (place, segment) in segments.iter().enumerate() {
+        let header = &segment.header;
+        let next = segments.get(place + 1).map(|next| next.header.head);
+        if header.volume < from && !recovery.needs(segment, &index, next) {
+            continue;
+        }
+        if let Some((path, walk)) = &previous
+            && walk.head != header.head
         {
-            let place = OutcomePlace { index: frame.seq, segment: number, offset: offset as u32 };
-            recovered.settled.push(Settled { sender, id: settlement.id, digest: settlement.digest, place });
+            return Err(StoreError::Damaged { path: path.clone(), offset: walk.end });
         }
-    });
-    if journal::is_damaged(&octets, walked.end) {
-        return Err(StoreError::Damaged { path, offset: walked.end as u64 });
+        // In the segment that is written to nothing has been erased.
+        let erasure = if next.is_none() { Erasure::None } else { Erasure::Possible };
+        let walk = recovery.read(segment, erasure, &mut index)?;
+        previous = Some((segment_path(folder, segment.number), walk));
     }
-    Ok(walked)
+    Ok((recovery.recovered, index))
 }
 
-#[derive(serde::Deserialize)]
-struct LeafSender<'l> {
-    u: &'l str,
+impl Recovery<'_> {
+    /// Whether a segment of a complete volume has to be read.
+    fn needs(&mut self, segment: &Segment, index: &Opening, next: Option<Head>) -> bool {
+        let is_tree_good = |head: &Head| self.tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
+        let is_fresh = index.latest(segment.header.volume) >= self.oldest;
+        is_fresh || !is_tree_good(&segment.header.head) || next.is_some_and(|next| !is_tree_good(&next))
+    }
+
+    fn read(&mut self, segment: &Segment, erasure: Erasure, index: &mut Opening) -> Result<Walk, StoreError> {
+        let header = segment.header;
+        let enters = header.volume >= self.from;
+        if self.recovered.edge.size() != header.head.size || self.recovered.edge.root() != header.head.root {
+            self.recovered.edge = self.tree.edge(header.head.size)?;
+            if self.recovered.edge.root() != header.head.root {
+                let path = segment_path(self.folder, segment.number);
+                return Err(StoreError::Damaged { path, offset: 0 });
+            }
+        }
+        if enters && header.volume != index.number() {
+            index.next_volume(header.volume, header.head.size)?;
+        }
+        if header.volume != self.recovered.volume || segment.number == 0 {
+            (self.recovered.volume, self.recovered.volume_first, self.recovered.volume_time) =
+                (header.volume, header.head.size, 0);
+        }
+        let (folder, number) = (self.folder, segment.number);
+        let walk = walk_segment(folder, segment, erasure, |offset, frame| {
+            self.take(frame, (number, offset))?;
+            if enters {
+                let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+                let leaf = if frame.kind == FrameKind::Record { frame.leaf.to_vec() } else { Vec::new() };
+                index.enter(&Entered { leaf, head, segment: number, offset })?;
+            }
+            Ok(())
+        })?;
+        let edge = &self.recovered.edge;
+        self.tree.write(header.head.size, &self.kept)?;
+        self.kept.clear();
+        if (edge.size(), edge.root()) != (walk.head.size, walk.head.root) {
+            // Each record has its checksum, and yet they are not those that were committed to.
+            return Err(StoreError::Damaged { path: segment_path(folder, number), offset: 0 });
+        }
+        if self.recovered.volume_time == 0 {
+            self.recovered.volume_time = walk.times.0;
+        }
+        (self.recovered.size, self.recovered.segment) = (walk.head.size, number);
+        (self.recovered.end, self.recovered.cut) = (walk.end, walk.cut);
+        Ok(walk)
+    }
+
+    fn take(&mut self, frame: &Frame<'_>, place: (u32, u32)) -> Result<(), StoreError> {
+        let kept = &mut self.kept;
+        self.recovered.edge.push(frame.hash(), |level, hash| kept.keep(level, hash));
+        if !frame.body.is_empty() && frame.kind == FrameKind::Record {
+            self.recovered.settled.extend(settled(frame, place, self.oldest));
+        }
+        Ok(())
+    }
+}
+
+/// The outcome that an answer's record keeps.
+fn settled(frame: &Frame<'_>, (segment, offset): (u32, u32), oldest: u64) -> Option<Settled> {
+    #[derive(Deserialize)]
+    struct Leaf<'l> {
+        k: &'l str,
+        m: &'l str,
+        q: &'l str,
+        t: u64,
+        u: &'l str,
+    }
+    let leaf: Leaf<'_> = serde_json::from_slice(frame.leaf).ok()?;
+    if leaf.k != "rsp" || leaf.t < oldest {
+        return None;
+    }
+    Some(Settled {
+        sender: AgencyId::parse(leaf.u)?,
+        id: MessageId::parse(leaf.m)?,
+        digest: Digest::parse_base64url(leaf.q)?,
+        place: OutcomePlace { index: frame.seq, segment, offset },
+    })
 }

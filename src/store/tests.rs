@@ -2,13 +2,15 @@
 
 use super::writer::{Disk, Disks};
 use super::*;
-use crate::ids::{AgencyId, Digest, MessageId};
+use crate::ids::{AgencyId, Digest, Identifier, MessageId};
 use crate::time::UnixTime;
-use crate::tlog::{Record, RecordKind};
+use crate::tlog::{Private, Record, RecordKind};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+const ORIGIN: &str = "log.example/audit";
 
 /// A folder that is removed when dropped.
 struct Folder(PathBuf);
@@ -31,12 +33,14 @@ impl Drop for Folder {
 }
 
 fn entry(number: u64) -> Entry {
-    let mut record = Record::new(RecordKind::Request, UnixTime::from_ms(number));
+    let mut record = Record::new(RecordKind::Answer, UnixTime::from_ms(number));
     let (id, digest) = (MessageId::new(UnixTime::from_ms(number), [7; 10]), Digest::from_octets([1; 32]));
     record.message = Some(id);
     record.consumer = AgencyId::parse("xx.demo.school-17");
-    // An outcome makes the frame so long that it lies on several sectors.
-    Entry { record, outcome: Some(journal::Outcome { id, digest, octets: vec![b'a'; 3000] }) }
+    (record.digest, record.counterpart) = (Some(digest), Some(digest));
+    let private = Private { identifiers: vec![Identifier::synthetic(number as u32)], ..Private::default() };
+    // A body makes the frame so long that it lies on several sectors.
+    Entry { record, private, body: Some(vec![b'a'; 3000]) }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -93,7 +97,7 @@ fn faulty(control: &Arc<Control>) -> Disks {
 #[test]
 fn after_a_failed_sync_nothing_is_taken_any_more() {
     let (folder, control) = (Folder::new(), Arc::new(Control::default()));
-    let (store, _) = Store::open_on(&folder.0, Settings::default(), faulty(&control)).expect("opens");
+    let (store, _) = Store::open_on(&folder.0, ORIGIN, Settings::default(), faulty(&control)).expect("opens");
     let runtime = runtime();
     assert!(runtime.block_on(store.append(entry(1))).is_ok());
     control.is_broken.store(true, Ordering::Relaxed);
@@ -108,7 +112,7 @@ fn after_a_failed_sync_nothing_is_taken_any_more() {
 #[test]
 fn after_a_full_disk_the_next_that_fits_is_taken() {
     let (folder, control) = (Folder::new(), Arc::new(Control::default()));
-    let (store, _) = Store::open_on(&folder.0, Settings::default(), faulty(&control)).expect("opens");
+    let (store, _) = Store::open_on(&folder.0, ORIGIN, Settings::default(), faulty(&control)).expect("opens");
     let runtime = runtime();
     assert!(runtime.block_on(store.append(entry(1))).is_ok());
     control.is_full.store(true, Ordering::Relaxed);
@@ -119,7 +123,7 @@ fn after_a_full_disk_the_next_that_fits_is_taken() {
     assert_eq!(committed.logged.index(), 1);
     store.close();
     drop(store);
-    assert_eq!(Store::open(&folder.0, Settings::default()).expect("opens").1.size, 2);
+    assert_eq!(Store::open(&folder.0, ORIGIN, Settings::default()).expect("opens").1.size, 2);
 }
 
 /// Appends records; then the power fails while one more is being synced, and of what was written since the last sync
@@ -127,7 +131,7 @@ fn after_a_full_disk_the_next_that_fits_is_taken() {
 fn power_cut(records: u64, kept: u64) -> (u64, u64) {
     const SECTOR: usize = 512;
     let (folder, control, runtime) = (Folder::new(), Arc::new(Control::default()), runtime());
-    let (store, _) = Store::open_on(&folder.0, Settings::default(), faulty(&control)).expect("opens");
+    let (store, _) = Store::open_on(&folder.0, ORIGIN, Settings::default(), faulty(&control)).expect("opens");
     let is_acknowledged = |number| u64::from(runtime.block_on(store.append(entry(number))).is_ok());
     let acknowledged: u64 = (0..records).map(is_acknowledged).sum();
     control.is_broken.store(true, Ordering::Relaxed);
@@ -147,7 +151,7 @@ fn power_cut(records: u64, kept: u64) -> (u64, u64) {
         }
     }
     std::fs::write(recovery::segment_path(&folder.0.join("log"), 0), image).expect("writable");
-    let (store, recovered) = Store::open(&folder.0, Settings::default()).expect("a power cut is no damage");
+    let (store, recovered) = Store::open(&folder.0, ORIGIN, Settings::default()).expect("a power cut is no damage");
     assert!(runtime.block_on(store.append(entry(1 << 40))).is_ok_and(|committed| committed.logged.index() == recovered.size));
     store.close();
     (acknowledged, recovered.size)

@@ -1,20 +1,26 @@
 //! The one thread that writes to the journal.
 
-use super::index::{Index, Row};
+use super::hashes::{Kept, TreeFiles};
+use super::index::{Entered, Index};
+use super::keys::Beside;
 use super::recovery::{Recovered, segment_path};
 use super::sync_directory;
+use crate::crypto::SigningFailed;
 use crate::exchange::OutcomePlace;
-use crate::journal::{Frame, FrameKind, write_commit, write_frame};
+use crate::journal::{Commit, Frame, FrameKind, Header, write_frame};
 use crate::limits;
-use crate::tlog::{Logged, Record};
+use crate::time::UnixTime;
+use crate::tlog::Logged;
+use crate::tlog::note::{Checkpoint, LogSigner};
+use crate::tlog::tree::{Edge, Head};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 /// How the store writes.
@@ -24,6 +30,8 @@ pub struct Settings {
     pub sync: Sync,
     /// Most octets that the journal may take on disk.
     pub bytes_max: u64,
+    /// Most records of a volume.
+    pub volume_records: u64,
 }
 
 /// Whether a commit group is synced before it is acknowledged.
@@ -37,7 +45,7 @@ pub enum Sync {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { sync: Sync::Always, bytes_max: u64::MAX }
+        Self { sync: Sync::Always, bytes_max: u64::MAX, volume_records: limits::VOLUME_RECORDS_MAX }
     }
 }
 
@@ -111,9 +119,14 @@ pub struct Committed {
 
 struct Waiting {
     leaf: String,
-    private: Vec<u8>,
-    row: Row,
+    beside: Beside,
     reply: oneshot::Sender<Result<Committed, StoreError>>,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.leaf.len() + self.beside.private.len() + self.beside.body.len()
+    }
 }
 
 #[derive(Default)]
@@ -129,7 +142,7 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     has_stopped: AtomicBool,
-    size: AtomicU64,
+    checkpoint: RwLock<Option<Arc<Checkpoint>>>,
 }
 
 /// What a segment is written to. The files are the only one outside of tests, which put one in between that fails or
@@ -157,42 +170,51 @@ pub(super) fn files() -> Disks {
     Arc::new(|file| Box::new(file))
 }
 
+/// What the writer writes to, beside its segment.
+pub(super) struct Parts {
+    pub folder: PathBuf,
+    pub settings: Settings,
+    pub signer: LogSigner,
+    pub tree: Arc<TreeFiles>,
+    pub index: Arc<Index>,
+    pub disks: Disks,
+}
+
 pub(super) struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Handle {
-    pub(super) fn start(
-        folder: &Path,
-        settings: Settings,
-        recovered: &Recovered,
-        index: Arc<Index>,
-        disks: Disks,
-    ) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared { size: AtomicU64::new(recovered.size), ..Shared::default() });
+    pub(super) fn start(parts: Parts, recovered: &Recovered) -> Result<Self, StoreError> {
+        let head = Head { size: recovered.edge.size(), root: recovered.edge.root() };
+        let checkpoint = parts.signer.checkpoint(head).map_err(|SigningFailed| StoreError::Stopped)?;
+        let shared = Arc::new(Shared { checkpoint: RwLock::new(Some(Arc::new(checkpoint))), ..Shared::default() });
+        let Parts { folder, settings, signer, tree, index, disks } = parts;
         let segment = if recovered.size == 0 && recovered.end == 0 {
-            Segment::create(folder, 0, 0, disks).map_err(Failure::into_error)?
+            Segment::create(&folder, 0, &Header { head, volume: 0 }, disks).map_err(Failure::into_error)?
         } else {
-            Segment::resume(folder, recovered, disks)?
+            Segment::resume(&folder, recovered, disks)?
         };
+        let volume = Volume { number: recovered.volume, first: recovered.volume_first, began: recovered.volume_time };
+        let (shared_, edge, kept) = (Arc::clone(&shared), recovered.edge.clone(), Kept::default());
         let mut writer =
-            Writer { shared: Arc::clone(&shared), segment, settings, size: recovered.size, buffer: Vec::new(), index };
+            Writer { shared: shared_, segment, settings, edge, kept, volume, signer, tree, buffer: Vec::new(), index };
         let builder = std::thread::Builder::new().name("journal".to_owned());
-        let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(folder, cause))?;
+        let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(&folder, cause))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) fn send(
         &self,
-        record: &Record,
-        private: Vec<u8>,
+        leaf: String,
+        beside: Beside,
         reply: oneshot::Sender<Result<Committed, StoreError>>,
     ) -> Result<(), StoreError> {
         if !self.is_ready() {
             return Err(StoreError::Stopped);
         }
-        let waiting = Waiting { leaf: record.leaf(), private, row: Row::of(record), reply };
+        let waiting = Waiting { leaf, beside, reply };
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.is_closing {
             return Err(StoreError::Stopped);
@@ -210,8 +232,13 @@ impl Handle {
         !self.shared.has_stopped.load(Ordering::Acquire)
     }
 
+    /// The latest checkpoint.
+    pub(super) fn checkpoint(&self) -> Option<Arc<Checkpoint>> {
+        self.shared.checkpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn size(&self) -> u64 {
-        self.shared.size.load(Ordering::Acquire)
+        self.checkpoint().map_or(0, |checkpoint| checkpoint.claimed().size)
     }
 
     pub(super) fn close(&self) {
@@ -224,11 +251,23 @@ impl Handle {
     }
 }
 
+/// The volume that is written to.
+struct Volume {
+    number: u32,
+    first: u64,
+    /// Time of its first commit in milliseconds; 0 before it.
+    began: u64,
+}
+
 struct Writer {
     shared: Arc<Shared>,
     segment: Segment,
     settings: Settings,
-    size: u64,
+    edge: Edge,
+    kept: Kept,
+    volume: Volume,
+    signer: LogSigner,
+    tree: Arc<TreeFiles>,
     buffer: Vec<u8>,
     index: Arc<Index>,
 }
@@ -237,7 +276,7 @@ impl Writer {
     fn run(&mut self) {
         while let Some(group) = self.next_group() {
             match self.commit(&group) {
-                Ok(places) => self.release(group, &places),
+                Ok((places, checkpoint)) => self.release(group, &places, checkpoint),
                 Err(Failure::Group(error)) => refuse(group, &error),
                 Err(Failure::Store(error)) => {
                     // A failed sync leaves it unknown what is on disk: never try again, never carry on.
@@ -268,7 +307,13 @@ impl Writer {
             queue = self.gather(queue);
         }
         queue.awaited = 0;
-        let taken = queue.waiting.len().min(limits::GROUP_RECORDS_MAX);
+        let mut octets = 0;
+        let fits = queue.waiting.iter().take(limits::GROUP_RECORDS_MAX).take_while(|waiting| {
+            octets += waiting.len();
+            octets <= limits::GROUP_BYTES_MAX
+        });
+        // One record fits in any case: its parts are bounded.
+        let taken = fits.count().max(1);
         let rest = queue.waiting.split_off(taken);
         Some(std::mem::replace(&mut queue.waiting, rest))
     }
@@ -286,41 +331,77 @@ impl Writer {
         queue
     }
 
-    fn commit(&mut self, group: &[Waiting]) -> Result<Vec<OutcomePlace>, Failure> {
+    fn commit(&mut self, group: &[Waiting]) -> Result<(Vec<OutcomePlace>, Checkpoint), Failure> {
         self.buffer.clear();
-        if self.segment.end > limits::SEGMENT_BYTES_MAX {
-            self.segment = self.segment.next(self.size)?;
-        }
+        self.kept.clear();
+        self.roll()?;
+        let mut edge = self.edge.clone();
         let mut places = Vec::with_capacity(group.len());
-        for (seq, waiting) in (self.size..).zip(group) {
-            let offset = (self.segment.end + self.buffer.len() as u64) as u32;
+        for waiting in group {
+            let (seq, offset) = (edge.size(), (self.segment.end + self.buffer.len() as u64) as u32);
             places.push(OutcomePlace { index: seq, segment: self.segment.number, offset });
-            let frame = Frame { kind: FrameKind::Record, seq, leaf: waiting.leaf.as_bytes(), private: &waiting.private };
+            let (leaf, beside) = (waiting.leaf.as_bytes(), &waiting.beside);
+            let frame = Frame { kind: FrameKind::Record, seq, leaf, private: &beside.private, body: &beside.body };
             write_frame(&frame, &mut self.buffer);
+            edge.push(frame.hash(), |level, hash| self.kept.keep(level, hash));
         }
-        let size = self.size + group.len() as u64;
-        write_commit(size, self.segment.end, &mut self.buffer);
+        let head = Head { size: edge.size(), root: edge.root() };
+        let time = wall_clock();
+        Commit { head, start: self.segment.end, time }.write(&mut self.buffer);
         let used = self.segment.used_before + self.segment.end + self.buffer.len() as u64;
         if used > self.settings.bytes_max {
             return Err(Failure::Group(StoreError::Full));
         }
+        // First what is derived: if there is no room for it, nothing has been committed.
+        self.tree.write(self.edge.size(), &self.kept).map_err(Failure::Group)?;
         self.segment.append(&self.buffer).map_err(Failure::Group)?;
         if self.settings.sync == Sync::Always {
             self.segment.sync().map_err(Failure::Store)?;
         }
         self.segment.end += self.buffer.len() as u64;
-        self.size = size;
-        Ok(places)
+        self.edge = edge;
+        if self.volume.began == 0 {
+            self.volume.began = time.as_ms();
+        }
+        // Only now: a checkpoint that is seen before it is durable would be a fork after a crash.
+        let checkpoint = self.signer.checkpoint(head).map_err(|SigningFailed| Failure::Store(StoreError::Stopped))?;
+        Ok((places, checkpoint))
     }
 
-    fn release(&self, group: Vec<Waiting>, places: &[OutcomePlace]) {
-        self.shared.size.store(self.size, Ordering::Release);
+    /// Goes on to the next segment when this one is full, or its volume is.
+    fn roll(&mut self) -> Result<(), Failure> {
+        let count = self.edge.size() - self.volume.first;
+        let is_old = wall_clock().as_ms().saturating_sub(self.volume.began) > limits::VOLUME_MS;
+        let is_complete = count >= self.settings.volume_records || (is_old && count >= limits::VOLUME_RECORDS_MIN);
+        if !is_complete && self.segment.end <= limits::SEGMENT_BYTES_MAX {
+            return Ok(());
+        }
+        let head = Head { size: self.edge.size(), root: self.edge.root() };
+        let volume = self.volume.number + u32::from(is_complete);
+        // What a complete segment says of the tree is what recovery starts from.
+        self.tree.sync().map_err(Failure::Group)?;
+        self.segment = self.segment.next(&Header { head, volume })?;
+        if is_complete {
+            self.volume = Volume { number: volume, first: head.size, began: 0 };
+            self.index.begin(volume, head.size);
+        }
+        Ok(())
+    }
+
+    fn release(&self, group: Vec<Waiting>, places: &[OutcomePlace], checkpoint: Checkpoint) {
+        *self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(checkpoint));
         for (waiting, place) in group.into_iter().zip(places) {
             // Nobody waits any more when the exchange was given up; the record stands all the same.
             let _ = waiting.reply.send(Ok(Committed { logged: Logged::durable(place.index), place: *place }));
-            self.index.follow(place.index, waiting.row);
+            let (leaf, head) = (waiting.leaf.into_bytes(), waiting.beside.head);
+            self.index.enter(Entered { leaf, head, segment: place.segment, offset: place.offset });
         }
     }
+}
+
+/// The time of a commit: for people and for the age of a volume, nothing is decided by it.
+fn wall_clock() -> UnixTime {
+    UnixTime::from_ms(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64))
 }
 
 /// What went wrong with a commit group.
@@ -359,15 +440,15 @@ struct Segment {
 }
 
 impl Segment {
-    fn create(folder: &Path, number: u32, size: u64, disks: Disks) -> Result<Self, Failure> {
+    fn create(folder: &Path, number: u32, first: &Header, disks: Disks) -> Result<Self, Failure> {
         let path = segment_path(folder, number);
         let open = || File::options().create(true).truncate(true).write(true).open(&path);
         let file = open().map_err(|cause| Failure::Group(StoreError::io(&path, cause)))?;
         let disk = disks(file);
         let mut segment = Self { folder: folder.to_owned(), number, disk, disks, end: 0, prepared: 0, used_before: 0 };
         let mut header = Vec::new();
-        write_frame(&Frame { kind: FrameKind::Header, seq: size, leaf: b"", private: b"" }, &mut header);
-        write_commit(size, 0, &mut header);
+        first.write(&mut header);
+        Commit { head: first.head, start: 0, time: wall_clock() }.write(&mut header);
         segment.append(&header).map_err(Failure::Group)?;
         segment.sync().map_err(Failure::Store)?;
         sync_directory(folder).map_err(|cause| Failure::Store(StoreError::io(folder, cause)))?;
@@ -387,9 +468,9 @@ impl Segment {
         Ok(Self { folder: folder.to_owned(), number, disk, disks, end, prepared: end, used_before })
     }
 
-    fn next(&self, size: u64) -> Result<Self, Failure> {
+    fn next(&self, first: &Header) -> Result<Self, Failure> {
         let used_before = self.used_before + self.end;
-        Self::create(&self.folder, self.number + 1, size, Arc::clone(&self.disks)).map(|next| Self { used_before, ..next })
+        Self::create(&self.folder, self.number + 1, first, Arc::clone(&self.disks)).map(|next| Self { used_before, ..next })
     }
 
     /// Writes behind the end, without moving it. A segment is filled with zeros well ahead, as far as there is room: a

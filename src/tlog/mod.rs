@@ -10,7 +10,7 @@ pub mod tree;
 
 use crate::envelope::World;
 use crate::fault;
-use crate::ids::{AgencyId, Code, Digest, MessageId, Uuid};
+use crate::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
 use crate::limits;
 use crate::time::UnixTime;
 use base64::Engine;
@@ -27,15 +27,27 @@ pub enum RecordKind {
     Answer,
     /// A refusal or failure, before it is answered.
     Refusal,
+    /// Somebody read the log who had to say why.
+    Audit,
+    /// Something of a record was erased.
+    Erasure,
+    /// Something was done to the gateway: it was started, its registry was changed, a checkpoint was stamped.
+    Administration,
 }
 
 impl RecordKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [Self::Request, Self::Answer, Self::Refusal, Self::Audit, Self::Erasure, Self::Administration];
+
     /// The word in the leaf.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Request => "req",
             Self::Answer => "rsp",
             Self::Refusal => "err",
+            Self::Audit => "aud",
+            Self::Erasure => "era",
+            Self::Administration => "adm",
         }
     }
 }
@@ -79,8 +91,71 @@ pub struct Record {
     pub system: Option<Digest>,
     /// Test or live.
     pub world: World,
-    /// How long the exchange took so far, in microseconds; not part of the leaf.
+    /// How long the exchange took so far, in microseconds.
     pub elapsed_us: u64,
+    /// Until when the citizen is not shown it, where the law orders that.
+    pub withheld_until: Option<UnixTime>,
+    /// What was done, for records of other things than messages.
+    pub action: Option<Code>,
+    /// The record that it was done to.
+    pub concerns: Option<u64>,
+}
+
+/// What is personal about a record: kept sealed beside the leaf, and erasable.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Private {
+    /// The identifiers of whom it is about.
+    pub identifiers: Vec<Identifier>,
+    /// The official who asked.
+    pub official: Option<Identifier>,
+    /// The official's role.
+    pub role: Option<Code>,
+    /// The fields that were asked for.
+    pub fields: Vec<String>,
+    /// Why, in the words of whoever had to give a reason.
+    pub reason: Option<String>,
+}
+
+impl Private {
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is sealed: JSON with sorted keys; `f` fields, `i` identifiers as scheme and value, `o` the official's, `r` the
+    /// role, `s` the salt, `w` the reason.
+    pub fn to_json(&self, salt: &[u8; 32]) -> String {
+        let mut out = String::from("{");
+        let mut list = |key: &str, items: &mut dyn Iterator<Item = &str>| {
+            comma(&mut out);
+            let _ = write!(out, "\"{key}\":[");
+            for (number, item) in items.enumerate() {
+                out.push_str(if number == 0 { "" } else { "," });
+                quoted(item, &mut out);
+            }
+            out.push(']');
+        };
+        let pair = |id: &'_ Identifier| [id.scheme().to_owned(), id.value().to_owned()];
+        let (persons, official): (Vec<_>, Vec<_>) =
+            (self.identifiers.iter().flat_map(pair).collect(), self.official.iter().flat_map(pair).collect());
+        list("f", &mut self.fields.iter().take(limits::SELECT_PATHS_MAX).map(String::as_str));
+        list("i", &mut persons.iter().map(String::as_str));
+        list("o", &mut official.iter().map(String::as_str));
+        shown("r", self.role.as_ref(), &mut out);
+        text("s", Some(&URL_SAFE_NO_PAD.encode(salt)), &mut out);
+        text("w", self.reason.as_deref(), &mut out);
+        out.push('}');
+        out
+    }
+}
+
+/// What a leaf says of its private part without telling it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blind {
+    /// A tag for each identifier: the persons' keys find them, nothing else links them.
+    pub tags: Vec<[u8; limits::TAG_BYTES]>,
+    /// HMAC-SHA-256 of the private part under its salt.
+    pub commitment: Option<Digest>,
 }
 
 impl Record {
@@ -106,37 +181,49 @@ impl Record {
             system: None,
             world: World::Live,
             elapsed_us: 0,
+            withheld_until: None,
+            action: None,
+            concerns: None,
         }
     }
 
-    /// The leaf. Keys: `b` legal basis, `case`, `d` document type, `e` fault code, `g` grant, `h` digest of the message,
-    /// `k` kind, `m` message id, `o` octets, `p` purpose, `q` digest of the message answered, `r` registry version,
-    /// `s` provider, `t` milliseconds since the epoch, `test`, `u` consumer, `v` version of this form, `w` SHA-256 of
-    /// unreadable octets, `x` SHA-256 of the client certificate.
-    pub fn leaf(&self) -> String {
-        let mut leaf = String::with_capacity(512);
+    /// The leaf. Keys: `a` what was done, `b` legal basis, `c` commitment to the private part, `case`, `d` document type,
+    /// `e` fault code, `g` grant, `h` digest of the message, `i` tags of the persons, `k` kind, `l` microseconds since the
+    /// request came, `m` message id, `n` withheld from the citizen until, `o` octets, `p` purpose, `q` digest of the message
+    /// answered, `r` registry version, `s` provider, `t` milliseconds since the epoch, `test`, `u` consumer, `v` version of
+    /// this form, `w` SHA-256 of unreadable octets, `x` SHA-256 of the client certificate, `z` the record concerned.
+    pub fn leaf(&self, blind: &Blind) -> String {
+        let mut leaf = String::with_capacity(640);
         leaf.push('{');
+        shown("a", self.action.as_ref(), &mut leaf);
         // A legal basis is the only long text; cut, it still names the law.
-        let basis = self.basis.as_deref().map(|basis| basis.get(..basis.floor_char_boundary(200)).unwrap_or(basis));
+        let basis = self.basis.as_deref();
+        let basis = basis.map(|basis| basis.get(..basis.floor_char_boundary(limits::BASIS_BYTES_MAX)).unwrap_or(basis));
         text("b", basis, &mut leaf);
+        digest("c", blind.commitment.as_ref(), &mut leaf);
         shown("case", self.case.as_ref(), &mut leaf);
         shown("d", self.document_type.as_ref(), &mut leaf);
         shown("e", self.code.as_ref(), &mut leaf);
         shown("g", self.grant.as_ref(), &mut leaf);
         digest("h", self.digest.as_ref(), &mut leaf);
+        let tags: String = blind.tags.iter().map(|tag| URL_SAFE_NO_PAD.encode(tag)).collect();
+        text("i", (!tags.is_empty()).then_some(&tags), &mut leaf);
         text("k", Some(self.kind.as_str()), &mut leaf);
+        integer("l", (self.elapsed_us > 0).then_some(self.elapsed_us.min(u64::from(u32::MAX))), &mut leaf);
         shown("m", self.message.as_ref(), &mut leaf);
-        integer("o", self.octets, &mut leaf);
+        integer("n", self.withheld_until.map(UnixTime::as_ms), &mut leaf);
+        integer("o", Some(self.octets), &mut leaf);
         shown("p", self.purpose.as_ref(), &mut leaf);
         digest("q", self.counterpart.as_ref(), &mut leaf);
-        integer("r", self.registry_version, &mut leaf);
+        integer("r", Some(self.registry_version), &mut leaf);
         shown("s", self.provider.as_ref(), &mut leaf);
-        integer("t", self.time.as_ms(), &mut leaf);
+        integer("t", Some(self.time.as_ms()), &mut leaf);
         text("test", (self.world == World::Test).then_some("1"), &mut leaf);
         shown("u", self.consumer.as_ref(), &mut leaf);
-        integer("v", 1, &mut leaf);
+        integer("v", Some(1), &mut leaf);
         digest("w", self.raw.as_ref(), &mut leaf);
         digest("x", self.system.as_ref(), &mut leaf);
+        integer("z", self.concerns, &mut leaf);
         leaf.push('}');
         assert!(leaf.len() <= limits::LEAF_BYTES_MAX, "the parts of a leaf are bounded so that it fits");
         leaf
@@ -156,16 +243,23 @@ fn digest(key: &str, value: Option<&Digest>, out: &mut String) {
     text(key, value.map(|digest| URL_SAFE_NO_PAD.encode(digest.octets())).as_deref(), out);
 }
 
-fn integer(key: &str, value: u64, out: &mut String) {
-    comma(out);
-    let _ = write!(out, "\"{key}\":{value}");
+fn integer(key: &str, value: Option<u64>, out: &mut String) {
+    if let Some(value) = value {
+        comma(out);
+        let _ = write!(out, "\"{key}\":{value}");
+    }
 }
 
 /// RFC 8785, section 3.2.2.2: only the quotation mark, the reverse solidus and controls are escaped.
 fn text(key: &str, value: Option<&str>, out: &mut String) {
     let Some(value) = value else { return };
     comma(out);
-    let _ = write!(out, "\"{key}\":\"");
+    let _ = write!(out, "\"{key}\":");
+    quoted(value, out);
+}
+
+fn quoted(value: &str, out: &mut String) {
+    out.push('"');
     for character in value.chars() {
         match character {
             '"' => out.push_str("\\\""),
@@ -222,7 +316,9 @@ mod tests {
         (record.document_type, record.purpose, record.grant) = (code.clone(), code.clone(), code);
         record.case = Uuid::parse("01990a5c-0000-7000-8000-000000000001");
         (record.code, record.octets, record.registry_version) = (Some(fault::Code::XmlLimit), u64::MAX, u64::MAX);
-        let leaf = record.leaf();
+        (record.elapsed_us, record.withheld_until) = (u64::MAX, Some(UnixTime::from_ms(u64::MAX)));
+        let blind = Blind { tags: vec![[0xff; limits::TAG_BYTES]; limits::IDENTIFIERS_MAX], commitment: digest };
+        let leaf = record.leaf(&blind);
         assert!(leaf.len() > 900, "{}", leaf.len());
     }
 
@@ -230,6 +326,6 @@ mod tests {
     fn a_leaf_is_plain_json() {
         let mut record = Record::new(RecordKind::Answer, UnixTime::from_ms(7));
         record.basis = Some("a \"law\" \\ \u{1}".into());
-        assert_eq!(record.leaf(), r#"{"b":"a \"law\" \\ \u0001","k":"rsp","o":0,"r":0,"t":7,"v":1}"#);
+        assert_eq!(record.leaf(&Blind::default()), r#"{"b":"a \"law\" \\ \u0001","k":"rsp","o":0,"r":0,"t":7,"v":1}"#);
     }
 }

@@ -135,7 +135,10 @@ fn records(scene: &Scene) -> Vec<Leaf> {
     for number in 0.. {
         let Ok(octets) = fs::read(scene.segment(number)) else { break };
         let size = leaves.len() as u64;
-        let walked = journal::walk(&octets, size, |_, frame| leaves.push(serde_json::from_slice(frame.leaf).expect("a leaf")));
+        let from = journal::From { offset: 0, size };
+        let walked = journal::walk(&octets, from, journal::Erasure::None, |_, frame| {
+            leaves.push(serde_json::from_slice(frame.leaf).expect("a leaf"))
+        });
         assert_eq!(walked.size, leaves.len() as u64);
     }
     leaves

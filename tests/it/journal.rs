@@ -1,7 +1,9 @@
 //! The journal's frames under truncation and change: nothing that was not written is ever read, and nothing that was
 //! acknowledged before the damage is missed.
 
-use oncegate::journal::{Frame, FrameKind, is_damaged, walk, write_commit, write_frame};
+use oncegate::journal::{Commit, Erasure, Frame, FrameKind, From, Header, is_damaged, walk, write_frame};
+use oncegate::time::UnixTime;
+use oncegate::tlog::tree::{Hash, Head};
 use proptest::prelude::*;
 
 /// The groups of a segment; a record is its leaf and its private part.
@@ -12,16 +14,32 @@ fn groups() -> impl Strategy<Value = Groups> {
     prop::collection::vec(prop::collection::vec(record, 0..5), 0..6)
 }
 
+fn head(size: u64) -> Head {
+    Head { size, root: Hash::of_empty() }
+}
+
+fn write_commit(size: u64, start: u64, out: &mut Vec<u8>) {
+    Commit { head: head(size), start, time: UnixTime::from_ms(7) }.write(out);
+}
+
+fn record<'r>(seq: u64, leaf: &'r [u8], private: &'r [u8]) -> Frame<'r> {
+    Frame { kind: FrameKind::Record, seq, leaf, private, body: b"" }
+}
+
+fn from(size: u64) -> From {
+    From { offset: 0, size }
+}
+
 /// The octets, and where each group ends; the header is the first.
 fn segment(groups: &Groups, first: u64) -> (Vec<u8>, Vec<usize>) {
     let (mut octets, mut seq) = (Vec::new(), first);
-    write_frame(&Frame { kind: FrameKind::Header, seq, leaf: b"", private: b"" }, &mut octets);
+    Header { head: head(seq), volume: 0 }.write(&mut octets);
     write_commit(seq, 0, &mut octets);
     let mut ends = vec![octets.len()];
     for group in groups {
         let start = octets.len() as u64;
         for (leaf, private) in group {
-            write_frame(&Frame { kind: FrameKind::Record, seq, leaf, private }, &mut octets);
+            write_frame(&record(seq, leaf, private), &mut octets);
             seq += 1;
         }
         write_commit(seq, start, &mut octets);
@@ -34,7 +52,7 @@ fn segment(groups: &Groups, first: u64) -> (Vec<u8>, Vec<usize>) {
 fn read(octets: &[u8], groups: &Groups, first: u64) -> (usize, usize) {
     let written: Vec<_> = groups.iter().flatten().collect();
     let mut count = 0;
-    let walked = walk(octets, first, |_, frame| {
+    let walked = walk(octets, from(first), Erasure::None, |_, frame| {
         assert_eq!(frame.seq, first + count as u64);
         let (leaf, private) = written[count];
         assert!(frame.leaf == leaf && frame.private == private, "record {count} is not as it was written");
@@ -50,6 +68,10 @@ fn whole_before(ends: &[usize], groups: &Groups, at: usize) -> (usize, usize) {
     let whole = ends.iter().filter(|end| **end <= at).count();
     let end = whole.checked_sub(1).map_or(0, |last| ends[last]);
     (end, groups.iter().take(whole.saturating_sub(1)).map(Vec::len).sum())
+}
+
+fn damaged(octets: &[u8], end: usize) -> bool {
+    is_damaged(&octets[end..], end as u64)
 }
 
 proptest! {
@@ -72,7 +94,7 @@ proptest! {
         // A frame may end with zeros, so that zeros behind the cut make it whole again.
         let same = octets.iter().zip(&left).take_while(|(a, b)| a == b).count();
         prop_assert_eq!(read(&left, &groups, first), whole_before(&ends, &groups, same));
-        prop_assert!(!is_damaged(&left, whole_before(&ends, &groups, same).0), "an unfinished group is no damage");
+        prop_assert!(!damaged(&left, whole_before(&ends, &groups, same).0), "an unfinished group is no damage");
     }
 
     #[test]
@@ -84,7 +106,7 @@ proptest! {
         prop_assert_eq!(read(&octets, &groups, first), (end, count));
         // All groups but the last have a witness: the commit frame of the one behind them.
         let is_last = ends.len() < 2 || at >= ends[ends.len() - 2];
-        prop_assert_eq!(is_damaged(&octets, end), !is_last);
+        prop_assert_eq!(damaged(&octets, end), !is_last);
     }
 
     #[test]
@@ -98,13 +120,13 @@ proptest! {
         let same = good.iter().zip(&octets).take_while(|(a, b)| a == b).count();
         let (end, count) = read(&octets, &groups, first);
         prop_assert!((end, count) >= whole_before(&ends, &groups, same));
-        is_damaged(&octets, end);
+        damaged(&octets, end);
     }
 
     #[test]
     fn noise_is_no_segment(noise in prop::collection::vec(any::<u8>(), 0..600)) {
-        prop_assert_eq!(walk(&noise, 0, |_, _| panic!("a record in noise")).size, 0);
-        is_damaged(&noise, 0);
+        prop_assert_eq!(walk(&noise, from(0), Erasure::Possible, |_, _| panic!("a record in noise")).size, 0);
+        damaged(&noise, 0);
     }
 
     /// A group whose write failed may lie behind the end of a shorter one that took its place.
@@ -115,7 +137,7 @@ proptest! {
         let group = |records: Vec<&(Vec<u8>, Vec<u8>)>, out: &mut Vec<u8>| {
             let from = out.len() as u64;
             for (seq, (leaf, private)) in (seq..).zip(&records) {
-                write_frame(&Frame { kind: FrameKind::Record, seq, leaf, private }, out);
+                write_frame(&record(seq, leaf, private), out);
             }
             write_commit(seq + records.len() as u64, from, out);
         };
@@ -127,7 +149,7 @@ proptest! {
         let written: Groups = groups.iter().cloned().chain([last.iter().flatten().cloned().collect()]).collect();
         let count = written.iter().map(Vec::len).sum::<usize>();
         prop_assert_eq!(read(&octets, &written, 0), (end, count), "from {}", start);
-        prop_assert!(!is_damaged(&octets, end));
+        prop_assert!(!damaged(&octets, end));
     }
 }
 
@@ -136,10 +158,10 @@ proptest! {
 fn a_commit_frame_ends_only_the_group_that_it_was_written_for() {
     let (mut octets, ends) = segment(&vec![vec![(b"kept".to_vec(), Vec::new())]], 0);
     let end = ends[1];
-    write_frame(&Frame { kind: FrameKind::Record, seq: 1, leaf: b"refused", private: b"" }, &mut octets);
+    write_frame(&record(1, b"refused", b""), &mut octets);
     let mut stale = octets.clone();
     write_commit(2, end as u64 - 40, &mut stale);
-    assert_eq!(walk(&stale, 0, |_, _| {}).size, 1);
+    assert_eq!(walk(&stale, from(0), Erasure::None, |_, _| {}).size, 1);
     write_commit(2, end as u64, &mut octets);
-    assert_eq!(walk(&octets, 0, |_, _| {}).size, 2);
+    assert_eq!(walk(&octets, from(0), Erasure::None, |_, _| {}).size, 2);
 }

@@ -5,9 +5,11 @@ use crate::tool::free_port;
 use oncegate::client::{Client, problem_of};
 use oncegate::demo::Behaviour;
 use oncegate::ids::{AgencyId, MessageId};
-use oncegate::journal::{self, Frame, FrameKind};
+use oncegate::journal::{self, Commit, Erasure, Frame, FrameKind, Header};
 use oncegate::setup::Suspension;
 use oncegate::store::{Settings, Store, StoreError};
+use oncegate::time::UnixTime;
+use oncegate::tlog::tree::{Edge, Head};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -193,7 +195,7 @@ async fn trail(client: &Client) -> Vec<String> {
 #[test]
 fn the_index_is_made_anew_when_it_is_gone_or_garbage() {
     let scene = Scene::new(SILENT);
-    let (client, index) = (scene.client(), scene.data().join("log/ix"));
+    let (client, index) = (scene.client(), scene.data().join("log/live-000000/ix"));
     let gateway = scene.start();
     for number in 0..3 {
         scene.block_on(answered(&client, &scene.request(&client, number)));
@@ -239,13 +241,26 @@ fn overwrite(folder: &Path, change: fn(usize, u8) -> u8) {
     }
 }
 
+const START: journal::From = journal::From { offset: 0, size: 0 };
+
+/// The tree over the records of the only segment.
+fn edge_of(octets: &[u8]) -> Edge {
+    let mut edge = Edge::new();
+    journal::walk(octets, START, Erasure::None, |_, frame| edge.push(frame.hash(), |_, _| {}));
+    edge
+}
+
+fn head_of(edge: &Edge) -> Head {
+    Head { size: edge.size(), root: edge.root() }
+}
+
 /// The acknowledged part of the only segment, and the offsets at which its groups end.
 fn acknowledged(scene: &Scene) -> (Vec<u8>, Vec<usize>) {
     let mut octets = fs::read(scene.segment(0)).expect("readable");
-    let walked = journal::walk(&octets, 0, |_, _| {});
+    let walked = journal::walk(&octets, START, Erasure::None, |_, _| {});
     octets.truncate(walked.end);
     let (mut at, mut ends) = (0, Vec::new());
-    while let Ok((frame, length)) = journal::read_frame(&octets[at..]) {
+    while let Ok((frame, length)) = journal::read_frame(&octets[at..], Erasure::None) {
         at += length;
         ends.extend((frame.kind == FrameKind::Commit).then_some(at));
     }
@@ -267,7 +282,7 @@ fn two_exchanges() -> (Scene, Client) {
 /// Opens the store as the gateway does, without the rest of it.
 fn open(scene: &Scene) -> Result<u64, StoreError> {
     loop {
-        match Store::open(&scene.data(), Settings::default()) {
+        match Store::open(&scene.data(), "oncegate/audit", Settings::default()) {
             // Another test is just starting a process, which has our files open until it becomes that program.
             Err(StoreError::InUse { .. }) => std::thread::yield_now(),
             opened => {
@@ -284,12 +299,14 @@ fn a_journal_cut_anywhere_in_its_tail_starts() {
     let (scene, client) = two_exchanges();
     let (good, ends) = acknowledged(&scene);
     let mut tail = Vec::new();
+    let mut edge = edge_of(&good);
     for seq in 4..6 {
-        let frame =
-            Frame { kind: FrameKind::Record, seq, leaf: b"{\"k\":\"err\",\"o\":0,\"r\":0,\"t\":1,\"v\":1}", private: b"" };
+        let leaf = b"{\"k\":\"err\",\"o\":0,\"r\":0,\"t\":1,\"v\":1}";
+        let frame = Frame { kind: FrameKind::Record, seq, leaf, private: b"", body: b"" };
         journal::write_frame(&frame, &mut tail);
+        edge.push(frame.hash(), |_, _| {});
     }
-    journal::write_commit(6, good.len() as u64, &mut tail);
+    Commit { head: head_of(&edge), start: good.len() as u64, time: UnixTime::from_ms(7) }.write(&mut tail);
     let put = |tail: &[u8]| fs::write(scene.segment(0), [&good, tail, &[0; 4096]].concat()).expect("writable");
     // A frame ends with zeros, which the zeros behind it make up for.
     let needed = tail.iter().rposition(|octet| *octet != 0).expect("not only zeros") + 1;
@@ -327,7 +344,7 @@ fn a_journal_damaged_in_the_middle_does_not_start_and_names_the_place() {
     let (good, ends) = acknowledged(&scene);
     let [.., last_but_one, last] = ends[..] else { panic!("{ends:?}") };
     // Each commit frame, and places of all other frames; the last group has no witness behind it.
-    let places = ends.iter().flat_map(|end| end - 31..*end).chain((0..last_but_one).step_by(97));
+    let places = ends.iter().flat_map(|end| end - 83..*end).chain((0..last_but_one).step_by(97));
     for at in places.filter(|at| *at < last_but_one) {
         let mut damaged = good.clone();
         damaged[at] ^= 0x40;
@@ -345,8 +362,9 @@ fn a_journal_damaged_in_the_middle_does_not_start_and_names_the_place() {
     assert!(said.contains("OG-LOG-001") && said.contains("seg-000000") && said.contains(&place), "{said}");
     // A segment that is missing, or has lost its end, is found by the one behind it.
     let mut next = Vec::new();
-    journal::write_frame(&Frame { kind: FrameKind::Header, seq: 4, leaf: b"", private: b"" }, &mut next);
-    journal::write_commit(4, 0, &mut next);
+    let head = head_of(&edge_of(&good));
+    Header { head, volume: 0 }.write(&mut next);
+    Commit { head, start: 0, time: UnixTime::from_ms(7) }.write(&mut next);
     fs::write(scene.segment(0), &good).expect("writable");
     fs::write(scene.segment(1), &next).expect("writable");
     assert_eq!(open(&scene).expect("whole"), 4);
@@ -397,11 +415,13 @@ fn what_does_not_fit_into_the_journal_is_not_released() {
     let (gateway, client) = (scene.start(), scene.client());
     scene.block_on(answered(&client, &scene.request(&client, 0)));
     gateway.stop();
-    // Requests about one person make groups of one size: the request's, and the answer's.
+    // Requests about one person make groups of one size, the request's and the answer's, but for the digits of the time
+    // that they took.
+    const DIGITS: usize = 12;
     let (_, ends) = acknowledged(&scene);
     let [header, request, answer] = ends[..] else { panic!("{ends:?}") };
     let message = scene.request(&client, 0);
-    for (limit, forwarded) in [(answer + (request - header) - 1, 0), (2 * answer - header - 1, 1)] {
+    for (limit, forwarded) in [(answer + (request - header) - DIGITS, 0), (2 * answer - header - DIGITS, 1)] {
         scene.limit_journal(limit);
         let (gateway, before) = (scene.start(), *arrived.borrow());
         scene.block_on(unrecorded(&client, &message.octets));
@@ -410,7 +430,7 @@ fn what_does_not_fit_into_the_journal_is_not_released() {
         // The request's record of the second time is there for good.
         fs::write(scene.segment(0), &fs::read(scene.segment(0)).expect("readable")[..answer]).expect("writable");
     }
-    scene.limit_journal(2 * answer - header);
+    scene.limit_journal(2 * answer - header + DIGITS);
     let gateway = scene.start();
     assert!(!is_replayed(&scene.block_on(answered(&client, &message))), "the same message passes when it just fits");
     scene.block_on(unrecorded(&client, &scene.request(&client, 0).octets));

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["envelope"],
     &["registry"],
     &["policy", "quota", "tlog"],
-    &["journal", "admission"],
+    &["journal", "admission", "audit"],
     &["exchange"],
     &["config", "store", "authority"],
     &["telemetry", "transport"],
