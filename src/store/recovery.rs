@@ -160,6 +160,7 @@ struct Recovery<'r> {
     oldest: u64,
     /// The first volume whose records are entered into the index.
     from: u32,
+    is_tree_lost: bool,
     recovered: Recovered,
     kept: Kept,
 }
@@ -170,12 +171,14 @@ pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: u64) -> Result<(R
     let mut starts: Vec<(u32, u64)> = segments.iter().map(|segment| (segment.header.volume, segment.header.head.size)).collect();
     starts.dedup_by_key(|(volume, _)| *volume);
     let (mut index, from) = Opening::begin(folder, &starts)?;
-    let mut recovery = Recovery { folder, tree, oldest, from, recovered: Recovered::default(), kept: Kept::default() };
+    let mut recovery =
+        Recovery { folder, tree, oldest, from, is_tree_lost: false, recovered: Recovered::default(), kept: Kept::default() };
     let mut previous: Option<(PathBuf, Walk)> = None;
     for (place, segment) in segments.iter().enumerate() {
         let header = &segment.header;
         let next = segments.get(place + 1).map(|next| next.header.head);
         if header.volume < from && !recovery.needs(segment, &index, next) {
+            previous = None;
             continue;
         }
         if let Some((path, walk)) = &previous
@@ -196,7 +199,9 @@ impl Recovery<'_> {
     fn needs(&mut self, segment: &Segment, index: &Opening, next: Option<Head>) -> bool {
         let is_tree_good = |head: &Head| self.tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
         let is_fresh = index.latest(segment.header.volume) >= self.oldest;
-        is_fresh || !is_tree_good(&segment.header.head) || next.is_some_and(|next| !is_tree_good(&next))
+        // What begins to be made anew is made anew to the end: the hashes of full tiles do not show that others are gone.
+        self.is_tree_lost |= !is_tree_good(&segment.header.head) || next.is_some_and(|next| !is_tree_good(&next));
+        is_fresh || self.is_tree_lost
     }
 
     fn read(&mut self, segment: &Segment, erasure: Erasure, index: &mut Opening) -> Result<Walk, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::writer::{Disk, Disks};
 use super::*;
-use crate::ids::{AgencyId, Digest, Identifier, MessageId};
+use crate::ids::{AgencyId, Digest};
 use crate::time::UnixTime;
 use crate::tlog::{Private, Record, RecordKind};
 use proptest::prelude::*;
@@ -164,5 +164,143 @@ proptest! {
     fn what_was_acknowledged_survives_a_power_cut(records in 0..6_u64, kept: u64) {
         let (acknowledged, found) = power_cut(records, kept);
         prop_assert!(found >= acknowledged, "{acknowledged} were acknowledged, {found} are found");
+    }
+}
+
+const SMALL: Settings = Settings { sync: Sync::Never, bytes_max: u64::MAX, volume_records: 64 };
+
+/// A record of the n-th exchange; four agencies ask three, about nine persons.
+fn varied(number: u64) -> Entry {
+    let mut entry = entry(number);
+    let agency = |kind: &str, number: u64| AgencyId::parse(&format!("xx.{kind}-{number}"));
+    (entry.record.consumer, entry.record.provider) = (agency("school", number % 4), agency("clinic", number % 3));
+    entry.record.kind = RecordKind::ALL[number as usize % 2];
+    entry.private.identifiers = (0..1 + number % 2).map(|other| Identifier::synthetic((number % 9 + 9 * other) as u32)).collect();
+    entry.body = None;
+    entry
+}
+
+fn append(store: &Store, runtime: &tokio::runtime::Runtime, numbers: std::ops::Range<u64>) {
+    runtime.block_on(async {
+        // Together, as many exchanges come, in the order in which they were put in.
+        let waiting: Vec<_> = numbers.map(|number| Box::pin(store.append(varied(number)))).collect();
+        for append in waiting {
+            append.await.expect("there is room");
+        }
+    });
+}
+
+/// All that a filter finds, page by page.
+fn all(store: &Store, filter: &Filter) -> Vec<u64> {
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let page = store.search(filter, before, 7).expect("an index");
+        found.extend(page.records.iter().map(|record| record.index));
+        match page.next {
+            Some(next) => before = Some(next),
+            None => return found,
+        }
+    }
+}
+
+fn filters() -> Vec<(Filter, fn(u64) -> bool)> {
+    let agency = |name: &str| AgencyId::parse(name);
+    vec![
+        (Filter::default(), |_| true),
+        (Filter { consumer: agency("xx.school-1"), ..Filter::default() }, |n| n % 4 == 1),
+        (Filter { provider: agency("xx.clinic-2"), ..Filter::default() }, |n| n % 3 == 2),
+        (Filter { consumer: agency("xx.school-1"), provider: agency("xx.clinic-2"), ..Filter::default() }, |n| {
+            n % 4 == 1 && n % 3 == 2
+        }),
+        (Filter { consumer: agency("xx.nobody"), ..Filter::default() }, |_| false),
+        (Filter { party: agency("xx.clinic-0"), ..Filter::default() }, |n| n % 3 == 0),
+        (Filter { kind: Some(RecordKind::Request), ..Filter::default() }, |n| n % 2 == 0),
+        (Filter { person: Some(Identifier::synthetic(4)), ..Filter::default() }, |n| n % 9 == 4),
+        // The second of two persons.
+        (Filter { person: Some(Identifier::synthetic(13)), ..Filter::default() }, |n| n % 9 == 4 && n % 2 == 1),
+        (Filter { message: Some(MessageId::new(UnixTime::from_ms(77), [7; 10])), ..Filter::default() }, |n| n == 77),
+        (Filter { from: Some(UnixTime::from_ms(60)), to: Some(UnixTime::from_ms(200)), ..Filter::default() }, |n| {
+            (60..200).contains(&n)
+        }),
+    ]
+}
+
+fn check_all(store: &Store, size: u64) {
+    for (filter, holds) in filters() {
+        let expected: Vec<u64> = (0..size).rev().filter(|number| holds(*number)).collect();
+        assert_eq!(all(store, &filter), expected, "{filter:?}");
+    }
+    let checkpoint = store.checkpoint().expect("a log");
+    for index in (0..size).step_by(17) {
+        let receipt = store.receipt(index, &checkpoint).expect("in the log");
+        assert_eq!(receipt.verify(store.verifier()).map(|shown| shown.head.size), Ok(size));
+    }
+    for old in (0..=size).step_by(41) {
+        let old = tree::Head { size: old, root: tree::root(&*store.tree, old).expect("kept") };
+        let proof = store.consistency(old.size, size).expect("kept");
+        assert_eq!(tree::verify_consistency(&old, &checkpoint.claimed(), &proof), Ok(()));
+    }
+}
+
+#[test]
+fn what_is_put_in_is_found_across_volumes_restarts_and_loss_of_all_that_is_derived() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let mut size = 0;
+    for more in [10, 54, 1, 200, 30] {
+        let store = open();
+        assert_eq!(store.size(), size);
+        append(&store, &runtime, size..size + more);
+        size += more;
+        check_all(&store, size);
+        store.close();
+    }
+    let log = folder.0.join("log");
+    let volumes = std::fs::read_dir(&log).expect("readable").flatten();
+    let sealed = volumes.filter(|entry| entry.file_name().to_string_lossy().starts_with("vol-")).count();
+    assert!(sealed >= 2, "{sealed} volumes");
+    for lost in ["names", "tree", "vol-000001", "vol-000000/rows", "vol-000000/meta", "tree/0"] {
+        let path = log.join(lost);
+        if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.expect("it is there");
+        let store = open();
+        check_all(&store, size);
+        store.close();
+    }
+}
+
+#[test]
+fn a_changed_octet_in_what_is_derived_is_never_served() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    append(&store, &runtime, 0..200);
+    check_all(&store, 200);
+    store.close();
+    drop(store);
+    for name in ["vol-000000/rows", "vol-000000/runs", "vol-000000/meta", "tree/0", "names"] {
+        let path = folder.0.join("log").join(name);
+        let good = std::fs::read(&path).expect("there");
+        for at in (0..good.len()).step_by(good.len() / 7 + 1) {
+            let mut changed = good.clone();
+            changed[at] ^= 4;
+            std::fs::write(&path, &changed).expect("writable");
+            let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+            for (filter, holds) in filters() {
+                let expected: Vec<u64> = (0..200).rev().filter(|number| holds(*number)).collect();
+                let found =
+                    store.search(&filter, None, 1000).map(|page| page.records.iter().map(|r| r.index).collect::<Vec<_>>());
+                assert!(
+                    matches!(&found, Err(StoreError::Damaged { .. })) || found.as_ref().ok() == Some(&expected),
+                    "{name} {at}: {found:?}"
+                );
+            }
+            let checkpoint = store.checkpoint().expect("a log");
+            for index in 0..200 {
+                let receipt = store.receipt(index, &checkpoint);
+                assert!(receipt.is_err() || receipt.is_ok_and(|receipt| receipt.verify(store.verifier()).is_ok()));
+            }
+            store.close();
+            drop(store);
+            std::fs::write(&path, &good).expect("writable");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! is put in again has the same keys, since they begin at the watermark, and overwrites what was there.
 
 use super::blocks::Blocks;
+use super::names::Known;
 use super::row::{By, ROW, Row};
 use super::volume::{Source, read_posting, read_rows};
 use crate::limits;
@@ -152,7 +153,7 @@ impl Live {
     }
 
     /// What a sealed volume is made of.
-    pub(crate) fn source(&self, names: u64) -> Source<'_> {
+    pub(crate) fn source(&self, names: Known) -> Source<'_> {
         Source { number: self.number, first: self.first, names, rows: &self.rows, more: &self.more }
     }
 

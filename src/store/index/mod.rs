@@ -103,8 +103,8 @@ impl Opening {
             Volume::open(log, *number).ok().filter(meta).map(Arc::new)
         });
         let mut sealed: Vec<Arc<Volume>> = good.collect();
-        let count = sealed.last().map_or(0, |volume| volume.meta.names);
-        let names = Names::open(&log.join("names"), count).unwrap_or_else(|| {
+        let known = sealed.last().map_or(Names::new(log).known(), |volume| volume.meta.names);
+        let names = Names::open(&log.join("names"), known).unwrap_or_else(|| {
             sealed.clear();
             Names::new(&log.join("names"))
         });
@@ -210,7 +210,7 @@ fn catch_up(live: &Live) -> Result<(), StoreError> {
 /// Makes a complete volume of the live one, and begins the next.
 fn seal(log: &Path, live: &Live, names: &mut Names, number: u32, first: u64) -> Result<(Arc<Volume>, Live), StoreError> {
     names.sync()?;
-    Volume::seal(log, &live.source(names.count()))?;
+    Volume::seal(log, &live.source(names.known()))?;
     let volume = Arc::new(Volume::open(log, live.number)?);
     let (next, _) = Live::open(log, number, first)?;
     Ok((volume, next))

@@ -2,6 +2,7 @@
 //! the same. The file is a line of JSON for each.
 
 use crate::store::StoreError;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -14,11 +15,20 @@ pub(crate) struct Names {
     texts: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, u64>,
     unwritten: String,
+    sum: crc32fast::Hasher,
+}
+
+/// How many names there are, and their checksum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub count: u64,
+    pub sum: u32,
 }
 
 impl Names {
-    /// Reads the first `count` names, those that sealed volumes speak of; none if they are not all there.
-    pub(crate) fn open(path: &Path, count: u64) -> Option<Self> {
+    /// Reads the first names, those that sealed volumes speak of; none if they are not as they were.
+    pub(crate) fn open(path: &Path, known: Known) -> Option<Self> {
+        let count = known.count;
         let text = if count == 0 { String::new() } else { std::fs::read_to_string(path).ok()? };
         let mut names = Self::new(path);
         for line in text.split_inclusive('\n').take(count as usize) {
@@ -26,15 +36,19 @@ impl Names {
             names.number_or_new(&name);
         }
         // What came later is given its number again by the records of the live volume; all is written anew.
-        (names.count() == count).then_some(names)
+        (names.known() == known).then_some(names)
     }
 
     pub(crate) fn new(path: &Path) -> Self {
-        let (texts, numbers, unwritten) = (Vec::new(), HashMap::new(), String::new());
-        Self { path: path.to_owned(), file: None, texts, numbers, unwritten }
+        let (texts, numbers, unwritten, sum) = (Vec::new(), HashMap::new(), String::new(), crc32fast::Hasher::new());
+        Self { path: path.to_owned(), file: None, texts, numbers, unwritten, sum }
     }
 
-    pub(crate) fn count(&self) -> u64 {
+    pub(crate) fn known(&self) -> Known {
+        Known { count: self.count(), sum: self.sum.clone().finalize() }
+    }
+
+    fn count(&self) -> u64 {
         self.texts.len() as u64
     }
 
@@ -55,8 +69,9 @@ impl Names {
         let number = self.count();
         self.numbers.insert(name, number);
         // A string is always written as JSON.
-        self.unwritten.push_str(&serde_json::to_string(text).unwrap_or_default());
-        self.unwritten.push('\n');
+        let line = serde_json::to_string(text).unwrap_or_default() + "\n";
+        self.sum.update(line.as_bytes());
+        self.unwritten.push_str(&line);
         number
     }
 

@@ -2,6 +2,7 @@
 //! never change, with the first key of each block in memory.
 
 use super::blocks::{BLOCK, Blocks};
+use super::names::Known;
 use super::row::{By, ROW, Row};
 use crate::store::{StoreError, sync_directory};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub(crate) struct Meta {
     pub first: u64,
     pub count: u64,
     /// Names that the rows may speak of.
-    pub names: u64,
+    pub names: Known,
     /// Earliest and latest time of each span of rows.
     pub times: Vec<(u64, u64)>,
     /// Postings of each [`By`].
@@ -51,7 +52,7 @@ pub(crate) fn volume_path(log: &Path, number: u32) -> PathBuf {
 pub(crate) struct Source<'s> {
     pub number: u32,
     pub first: u64,
-    pub names: u64,
+    pub names: Known,
     pub rows: &'s Blocks,
     /// Persons beyond the first of a record: key and place.
     pub more: &'s [(u64, u32)],
