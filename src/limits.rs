@@ -89,6 +89,20 @@ pub const NOTE_BYTES_MAX: usize = 64 << 10;
 pub const PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + (8 << 10);
 /// Most proofs in one receipt.
 pub const RECEIPT_PROOFS_MAX: usize = 256;
+/// Largest policy file about logs and witnesses.
+pub const WITNESS_POLICY_BYTES_MAX: usize = 64 << 10;
+/// Most logs, witnesses and groups in it, each; C2SP tlog-policy asks for at least 32.
+pub const WITNESS_POLICY_NAMES_MAX: usize = 64;
+/// Most witnesses that a log asks, so that a checkpoint with all their cosignatures is a note.
+pub const WITNESSES_MAX: usize = 16;
+/// Most logs that a witness knows.
+pub const WITNESSED_LOGS_MAX: usize = 1024;
+/// Largest request to a witness: 63 hashes and a checkpoint.
+pub const WITNESS_REQUEST_BYTES_MAX: usize = NOTE_BYTES_MAX + (4 << 10);
+/// Deadline for a witness's answer and for a time stamp.
+pub const WITNESS_MS: u64 = 5_000;
+/// Largest answer of a time stamping authority: a token with its certificates.
+pub const STAMP_BYTES_MAX: usize = 64 << 10;
 /// Largest private part of a frame: a whole answer, sealed, and its head.
 pub const PRIVATE_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (4 << 10);
 

@@ -99,6 +99,11 @@ impl VerifierKey {
     pub fn role(&self) -> Role {
         self.role
     }
+
+    /// Whether both are of one key, by whatever names.
+    pub fn is_of_same_key(&self, other: &Self) -> bool {
+        self.octets == other.octets
+    }
 }
 
 impl fmt::Display for VerifierKey {
