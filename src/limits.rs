@@ -99,6 +99,8 @@ pub const WITNESSES_MAX: usize = 16;
 pub const WITNESSED_LOGS_MAX: usize = 1024;
 /// Largest request to a witness: 63 hashes and a checkpoint.
 pub const WITNESS_REQUEST_BYTES_MAX: usize = NOTE_BYTES_MAX + (4 << 10);
+/// Most connections of a witness.
+pub const WITNESS_CONNECTIONS_MAX: usize = 1024;
 /// Deadline for a witness's answer and for a time stamp.
 pub const WITNESS_MS: u64 = 5_000;
 /// Largest answer of a time stamping authority: a token with its certificates.

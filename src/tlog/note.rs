@@ -294,6 +294,11 @@ impl Checkpoint {
         self.note.signatures.retain(|known| (&known.name, known.id) != (&line.name, line.id));
         self.note.signatures.push(line);
     }
+
+    /// Drops all signatures but those that name one of these keys.
+    pub fn keep_only(&mut self, keys: &[VerifierKey]) {
+        self.note.signatures.retain(|line| keys.iter().any(|key| (&key.name, key.id) == (&line.name, line.id)));
+    }
 }
 
 impl fmt::Display for Checkpoint {

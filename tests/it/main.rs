@@ -8,6 +8,8 @@ mod envelope;
 mod generate;
 mod installation;
 mod journal;
+mod manipulation;
+mod memory;
 mod peers;
 mod process;
 mod profile;
