@@ -17,7 +17,7 @@ mod watch;
 pub use ask::{Client, Failing, Reply};
 pub use book::{Book, Consistent, Malformed, Refusal, Submission};
 pub use file::WitnessFile;
-pub use service::{ROUTE_PREFIX, Service, serve};
+pub use service::{ROUTE_PREFIX, Say, Service, serve};
 pub use state::{Weighed, Witness, WitnessError};
 pub use watch::{Fork, Known, Log, RolledBack, Witnessing};
 

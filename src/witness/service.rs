@@ -18,12 +18,15 @@ pub const ROUTE_PREFIX: &str = "/witness";
 pub struct Service {
     witness: Arc<Witness>,
     prefix: Arc<str>,
-    say: fn(&str),
+    say: Say,
 }
+
+/// Takes a line for the operator.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Service {
     /// The service of a witness, its paths beginning with `prefix`. `say` is told what its operator should know.
-    pub fn new(witness: Arc<Witness>, prefix: &str, say: fn(&str)) -> Self {
+    pub fn new(witness: Arc<Witness>, prefix: &str, say: Say) -> Self {
         Self { witness, prefix: prefix.into(), say }
     }
 
@@ -54,7 +57,7 @@ impl Service {
 
     /// Weighing waits for the disk, so it does not run among the connections.
     async fn add_checkpoint(&self, body: Vec<u8>) -> Answered {
-        let (witness, say) = (Arc::clone(&self.witness), self.say);
+        let (witness, say) = (Arc::clone(&self.witness), Arc::clone(&self.say));
         let weighing = tokio::task::spawn_blocking(move || {
             let weighed = witness.add_checkpoint(&body, super::now());
             if let Weighed::Fork(_) = &weighed {

@@ -19,4 +19,5 @@ mod schema;
 mod tidy;
 mod tool;
 mod vectors;
+mod witness;
 mod world;

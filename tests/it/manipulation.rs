@@ -52,8 +52,10 @@ fn history(numbers: &mut Numbers, log: &LogSigner, witness: &LogSigner) -> Histo
     History { tree, book, cosigned }
 }
 
+type Rewrite = fn(&mut Numbers, &mut Vec<Vec<u8>>);
+
 /// The ways to rewrite a history of at least one record.
-const WAYS: [(&str, fn(&mut Numbers, &mut Vec<Vec<u8>>)); 11] = [
+const WAYS: [(&str, Rewrite); 11] = [
     ("change an octet of a record", |numbers, leaves| {
         let at = numbers.below(leaves.len() as u64) as usize;
         let octet = numbers.below(leaves[at].len() as u64) as usize;
