@@ -233,10 +233,10 @@ impl Witnessing {
     }
 }
 
-/// Has one witness cosign a checkpoint. `old` is what it is thought to have cosigned last; it knows better.
-async fn ask<L: Log>(client: &Client, key: &VerifierKey, log: &Arc<L>, checkpoint: &Checkpoint, old: u64) -> Became {
+/// Has one witness cosign a checkpoint. `seen` is the size that it was seen to cosign; it may have gone on from there.
+async fn ask<L: Log>(client: &Client, key: &VerifierKey, log: &Arc<L>, checkpoint: &Checkpoint, seen: u64) -> Became {
     let new = checkpoint.claimed().size;
-    let mut old = old.min(new);
+    let mut old = seen.min(new);
     for _ in 0..2 {
         let proof = match prove(log, old, new).await {
             Ok(proof) => proof,
@@ -244,6 +244,9 @@ async fn ask<L: Log>(client: &Client, key: &VerifierKey, log: &Arc<L>, checkpoin
         };
         match client.submit(&Submission { old, proof, checkpoint: checkpoint.clone() }).await {
             Reply::Cosigned(line) => return Became::Cosigned(line),
+            Reply::At(size) if size < seen => {
+                return Became::Failed(format!("it cosigned {seen} records and says {size} now: it has lost its state"));
+            }
             Reply::At(size) if size <= new && size != old => old = size,
             // Whoever reads our checkpoints may have brought it a later one than this.
             Reply::At(size) if size > new && size <= log.checkpoint().claimed().size => return Became::Ahead(size),

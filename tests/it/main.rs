@@ -5,6 +5,7 @@ mod api;
 mod cli;
 mod crash;
 mod envelope;
+mod foreign;
 mod generate;
 mod installation;
 mod journal;

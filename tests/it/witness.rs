@@ -42,6 +42,13 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::parse(&format!("http://{address}/w")).expect("a URL")
 }
 
+fn witness_key(file: &WitnessFile) -> String {
+    let pem = std::fs::read_to_string(&file.key).expect("a key");
+    let der = oncegate::pki::pem_blocks(&pem, "PRIVATE KEY").pop().expect("a key");
+    let key = oncegate::crypto::PrivateKey::from_pkcs8(&der).expect("an Ed25519 key");
+    LogSigner::new(&file.name, Role::Witness, key).expect("a name").verifier().to_string()
+}
+
 fn make(folder: &Path, logs: &[&VerifierKey]) -> (WitnessFile, VerifierKey) {
     let key = WitnessFile::create(folder, "witness.example", SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a witness");
     let file = folder.join("witness.toml");
@@ -50,9 +57,9 @@ fn make(folder: &Path, logs: &[&VerifierKey]) -> (WitnessFile, VerifierKey) {
 }
 
 /// A witness that is served until this value goes.
-struct Served {
-    key: VerifierKey,
-    address: SocketAddr,
+pub struct Served {
+    pub key: VerifierKey,
+    pub address: SocketAddr,
     _stop: watch::Sender<bool>,
 }
 
@@ -63,6 +70,11 @@ async fn start(file: &WitnessFile) -> Served {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(serve(listener, Service::new(witness, "/w", Arc::new(|_: &str| {})), stopped));
     Served { key, address, _stop: stop }
+}
+
+/// A new witness of these logs, served.
+pub async fn serve_witness(folder: &Path, logs: &[&VerifierKey]) -> Served {
+    start(&make(folder, logs).0).await
 }
 
 async fn post(fetcher: &Fetcher, at: &Endpoint, body: impl Into<Vec<u8>>) -> (u16, String, String) {
@@ -374,6 +386,38 @@ async fn a_claim_that_its_own_evidence_contradicts_is_none() {
         witnessing.round(&log, &telemetry).await;
         assert_eq!(witnessing.fork().is_some(), is_fork, "{status}");
     }
+}
+
+/// A witness that starts anew with the same key would cosign whatever comes: it is not believed again.
+#[tokio::test]
+async fn a_witness_that_has_lost_its_state_is_not_believed() {
+    let folder = Folder::new();
+    let (fetcher, telemetry) = (fetcher(folder.path()), Telemetry::new(Lines::Off));
+    let (file, _) = make(&folder.path().join("w"), &[log().verifier()]);
+    let witness = |file| Service::new(Arc::new(Witness::open(file).expect("a witness")), "/w", Arc::new(|_: &str| {}));
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (stop, stopped) = watch::channel(false);
+    let first = witness(&file);
+    let serving = tokio::spawn(async move {
+        serve(listener, first, stopped).await;
+    });
+    let key = VerifierKey::parse(&witness_key(&file)).expect("a key");
+    let witnessing = witnessing(&[(key, address)], &fetcher);
+    let log = MemoryLog::new(log(), leaves(50));
+    witnessing.round(&log, &telemetry).await;
+    stop.send(true).expect("it is served");
+    serving.await.expect("it ends");
+    std::fs::remove_file(&file.state).expect("there");
+    Witness::create(&file.state).expect("a state");
+    let listener = tokio::net::TcpListener::bind(address).await.expect("the port is free again");
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(serve(listener, witness(&file), stopped));
+    log.grow(1);
+    witnessing.round(&log, &telemetry).await;
+    let known = &witnessing.known()[0];
+    assert!(known.size == 50 && known.trouble.as_ref().is_some_and(|why| why.contains("lost its state")), "{known:?}");
+    assert_eq!(witnessing.cosigned().expect("of before").claimed().size, 50);
 }
 
 /// A running `oncegate witness`; it ends with this value.
