@@ -138,6 +138,11 @@ pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError
     Ok(BASE64.encode(signature) + "\n")
 }
 
+/// Makes the key of a log or a witness, in PEM.
+pub fn make_log_key() -> Result<String, AuthorityError> {
+    Ok(ed25519_key()?.serialize_pem())
+}
+
 /// A key in PKCS#8 version 1 (RFC 8410, section 7): version 2, which rcgen writes, is not read by OpenSSL 3.0 and Node.
 fn ed25519_key() -> Result<KeyPair, AuthorityError> {
     const HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

@@ -4,7 +4,9 @@
 
 use crate::fault;
 use crate::limits;
+use crate::registry::Endpoint;
 use crate::schema::{SchemaError, Schemas};
+use crate::tlog::note::{Role, VerifierKey};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,8 +31,51 @@ pub struct Config {
     pub limits: Limits,
     /// Whether a line per record goes to standard error.
     pub records: Lines,
-    /// The name of the log in its checkpoints: a URL without its scheme that nobody else uses.
+    /// The log: its name, its key, who witnesses it.
+    pub log: Log,
+    /// The file of the witness that this gateway is for the logs of others.
+    pub witness: Option<PathBuf>,
+}
+
+/// The log: its name, its key, who witnesses it.
+#[derive(Debug)]
+pub struct Log {
+    /// Its name in checkpoints: a URL without its scheme that no other log has.
     pub origin: String,
+    /// Who cosigns its checkpoints.
+    pub witnesses: Witnesses,
+    /// Who stamps its checkpoints with the time.
+    pub stamps: Option<Stamps>,
+    /// The authorities that witnesses' and time stamping authorities' TLS certificates come from; those of the exchange
+    /// if there are none.
+    pub authorities: Option<PathBuf>,
+}
+
+/// Who cosigns checkpoints, and how often they are asked.
+#[derive(Clone, Debug)]
+pub struct Witnesses {
+    /// The witnesses.
+    pub witnesses: Vec<WitnessAt>,
+    /// How often they are asked, in seconds.
+    pub every_s: u64,
+}
+
+/// A witness and where it is.
+#[derive(Clone, Debug)]
+pub struct WitnessAt {
+    /// Its key.
+    pub key: VerifierKey,
+    /// Its submission prefix.
+    pub url: Endpoint,
+}
+
+/// Who stamps checkpoints with the time, and how often.
+#[derive(Clone, Debug)]
+pub struct Stamps {
+    /// The time stamping authority.
+    pub url: Endpoint,
+    /// How often, in hours.
+    pub every_hours: u64,
 }
 
 /// The exchange listener and the gateway's own identity.
@@ -153,6 +198,13 @@ struct Raw {
     limits: RawLimits,
     #[serde(default)]
     log: RawLog,
+    witness: Option<RawWitnessFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWitnessFile {
+    file: String,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +248,19 @@ struct RawLog {
     records: Option<Spanned<String>>,
     origin: Option<Spanned<String>>,
     archive_days: Option<u32>,
+    authorities: Option<String>,
+    #[serde(default)]
+    witness: Vec<RawWitness>,
+    witness_seconds: Option<Spanned<u64>>,
+    timestamp: Option<Spanned<String>>,
+    timestamp_hours: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWitness {
+    key: Spanned<String>,
+    url: Spanned<String>,
 }
 
 impl Config {
@@ -269,9 +334,52 @@ impl Config {
                 connections: tightened("connections", raw.limits.connections, standard.connections as u64)? as usize,
                 archive_days: raw.log.archive_days.unwrap_or(standard.archive_days),
             },
-            records: lines(raw.log.records)?,
-            origin: origin(raw.log.origin)?,
+            records: lines(raw.log.records.as_ref())?,
+            log: raw.log.check(path)?,
+            witness: raw.witness.map(|witness| path(witness.file)),
         })
+    }
+}
+
+impl RawLog {
+    fn check(self, path: impl Fn(String) -> PathBuf) -> Result<Log, (usize, String)> {
+        let mut witnesses: Vec<WitnessAt> = Vec::with_capacity(self.witness.len());
+        for raw in &self.witness {
+            let wrong = |what: String| (raw.key.span().start, what);
+            let key = VerifierKey::parse(raw.key.get_ref()).map_err(|error| wrong(error.to_string()))?;
+            if key.role() != Role::Witness {
+                return Err(wrong("the key is a log's, not a witness's".to_owned()));
+            }
+            if witnesses.iter().any(|known| known.key.is_of_same_key(&key)) {
+                return Err(wrong("the key is there already".to_owned()));
+            }
+            if witnesses.len() == limits::WITNESSES_MAX {
+                return Err(wrong(format!("more than {} witnesses", limits::WITNESSES_MAX)));
+            }
+            witnesses.push(WitnessAt { key, url: endpoint(&raw.url)? });
+        }
+        let every_hours = within("timestamp_hours", self.timestamp_hours, 24, STAMP_HOURS_MAX)?;
+        let stamps = self.timestamp.as_ref().map(|url| Ok(Stamps { url: endpoint(url)?, every_hours })).transpose()?;
+        let every_s = within("witness_seconds", self.witness_seconds, 10, WITNESS_SECONDS_MAX)?;
+        let witnesses = Witnesses { witnesses, every_s };
+        let (origin, authorities) = (origin(self.origin)?, self.authorities.map(&path));
+        Ok(Log { origin, witnesses, stamps, authorities })
+    }
+}
+
+const WITNESS_SECONDS_MAX: u64 = 3600;
+const STAMP_HOURS_MAX: u64 = 31 * 24;
+
+fn endpoint(text: &Spanned<String>) -> Result<Endpoint, (usize, String)> {
+    let wrong = || (text.span().start, format!("\"{}\" is no URL; write \"https://host:port/path\"", text.get_ref()));
+    Endpoint::parse(text.get_ref()).ok_or_else(wrong)
+}
+
+fn within(name: &str, value: Option<Spanned<u64>>, standard: u64, most: u64) -> Result<u64, (usize, String)> {
+    match value {
+        None => Ok(standard),
+        Some(value) if (1..=most).contains(value.get_ref()) => Ok(value.into_inner()),
+        Some(value) => Err((value.span().start, format!("{name} is at least 1 and at most {most}"))),
     }
 }
 
@@ -301,14 +409,13 @@ fn origin(value: Option<Spanned<String>>) -> Result<String, (usize, String)> {
     if is_name(&name) { Ok(name) } else { Err((place, "origin is a name without spaces and plus signs".to_owned())) }
 }
 
-fn lines(value: Option<Spanned<String>>) -> Result<Lines, (usize, String)> {
-    match value.as_ref().map(|value| value.get_ref().as_str()) {
+fn lines(value: Option<&Spanned<String>>) -> Result<Lines, (usize, String)> {
+    match value.map(|value| value.get_ref().as_str()) {
         None | Some("stderr") => Ok(Lines::Stderr),
         Some("off") => Ok(Lines::Off),
-        Some(other) => Err((
-            value.as_ref().map_or(0, |value| value.span().start),
-            format!("records = \"{other}\"; it is \"stderr\" or \"off\""),
-        )),
+        Some(other) => {
+            Err((value.map_or(0, |value| value.span().start), format!("records = \"{other}\"; it is \"stderr\" or \"off\"")))
+        }
     }
 }
 
@@ -344,6 +451,20 @@ mod tests {
     }
 
     #[test]
+    fn witnesses_are_read_and_a_logs_key_is_none() {
+        let key = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+        let text = format!("{GOOD}[[log.witness]]\nkey = \"{key}\"\nurl = \"http://127.0.0.1:8090/w\"\n");
+        let (_, what) = Config::parse(&text, Path::new("")).expect_err("a log's key");
+        assert!(what.contains("log's"), "{what}");
+        let text =
+            format!("{GOOD}[log]\ntimestamp = \"http://tsa.example\"\nauthorities = \"ca.pem\"\n[witness]\nfile = \"w.toml\"\n");
+        let config = Config::parse(&text, Path::new("/etc")).expect("good");
+        let stamps = config.log.stamps.expect("a time stamping authority");
+        assert_eq!((stamps.url.to_string().as_str(), stamps.every_hours), ("http://tsa.example:80/", 24));
+        assert_eq!((config.log.witnesses.every_s, config.witness.as_deref()), (10, Some(Path::new("/etc/w.toml"))));
+    }
+
+    #[test]
     fn errors_name_the_place_and_the_next_step() {
         for (from, to, what) in [
             ("listen =", "lisen =", "unknown field `lisen`"),
@@ -351,6 +472,9 @@ mod tests {
             ("format = 1", "format = 2", "format = 1"),
             ("[registry]", "[limits]\nmessage_bytes = 9999999\n[registry]", "tightens"),
             ("key = \"k\"\n", "", "missing field `key`"),
+            ("[registry]", "[log]\ntimestamp = \"ftp://tsa\"\n[registry]", "no URL"),
+            ("[registry]", "[log]\nwitness_seconds = 0\n[registry]", "at least 1"),
+            ("[registry]", "[[log.witness]]\nkey = \"k\"\nurl = \"http://w\"\n[registry]", "verifier key"),
         ] {
             let (offset, found) = Config::parse(&GOOD.replace(from, to), Path::new("")).expect_err(what);
             assert!(found.contains(what), "{found}");

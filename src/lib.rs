@@ -43,7 +43,11 @@ pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
 pub mod time;
+#[cfg(feature = "server")]
+pub mod timestamp;
 pub mod tlog;
 #[cfg(feature = "server")]
 pub mod transport;
+#[cfg(feature = "server")]
+pub mod witness;
 pub mod xml;

@@ -114,7 +114,23 @@ pub const REASON_BYTES_MAX: usize = 1 << 10;
 /// Largest body of a frame: a whole message, sealed.
 pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 16;
 /// Most records of a volume.
-pub const VOLUME_RECORDS_MAX: u64 = 1 << 19;
+pub const VOLUME_RECORDS_MAX: u64 = 1 << 18;
+/// Largest policy file about logs and witnesses.
+pub const WITNESS_POLICY_BYTES_MAX: usize = 64 << 10;
+/// Most logs, witnesses and groups in it, each; C2SP tlog-policy asks for at least 32.
+pub const WITNESS_POLICY_NAMES_MAX: usize = 64;
+/// Most witnesses that a log asks, so that a checkpoint with all their cosignatures is a note.
+pub const WITNESSES_MAX: usize = 16;
+/// Most logs that a witness knows.
+pub const WITNESSED_LOGS_MAX: usize = 1024;
+/// Largest request to a witness: 63 hashes and a checkpoint.
+pub const WITNESS_REQUEST_BYTES_MAX: usize = NOTE_BYTES_MAX + (4 << 10);
+/// Most connections of a witness.
+pub const WITNESS_CONNECTIONS_MAX: usize = 1024;
+/// Deadline for a witness's answer and for a time stamp.
+pub const WITNESS_MS: u64 = 5_000;
+/// Largest answer of a time stamping authority: a token with its certificates.
+pub const STAMP_BYTES_MAX: usize = 64 << 10;
 
 /// Longest request head: request line and header fields together.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;

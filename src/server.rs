@@ -11,6 +11,7 @@ use crate::registry::{Bundle, Registry};
 use crate::schema::Schemas;
 use crate::store::{Settings, Store, Sync};
 use crate::transport::{Connection, Identity, Upstream, serve_plain};
+use crate::witness::{self, Witness, WitnessFile};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub struct Checked {
     pub registry: Registry,
     identity: Identity,
     seal: SealKeys,
+    witness: Option<WitnessFile>,
 }
 
 /// Reads and checks everything that a configuration names.
@@ -67,7 +69,8 @@ pub fn check(config: Config) -> Result<Checked, StartError> {
     let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-    Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default() })
+    let witness = config.witness.as_deref().map(WitnessFile::load).transpose()?;
+    Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default(), witness })
 }
 
 fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
@@ -102,6 +105,7 @@ pub struct Server {
     tls: Arc<rustls::ServerConfig>,
     config: Config,
     hangup: Signal,
+    witness: Option<witness::Service>,
 }
 
 /// Whether the journal syncs; only the benchmark's comparand does not.
@@ -110,7 +114,7 @@ pub use crate::store::Sync as Durability;
 impl Server {
     /// Opens the store and the listeners. The gateway takes messages from `run` on.
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
-        let Checked { config, schemas, registry, identity, seal } = checked;
+        let Checked { config, schemas, registry, identity, seal, witness } = checked;
         let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let upstream = Upstream::new(identity.client().map_err(|cause| failed(Code::CfgInvalid)(&cause))?);
         let bind = async |address: SocketAddr| {
@@ -120,12 +124,20 @@ impl Server {
         };
         let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
-        let store = Store::open(&config.data, &config.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        let store =
+            Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
+        let witness = witness.map(|file| Witness::open(&file)).transpose();
+        let witness = witness.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let gateway = Gateway::new(Parts { registry, schemas, store, upstream, seal, limits, lines });
-        Ok(Self { gateway, exchange, public, tls, config, hangup })
+        let witness = witness.map(|witness| {
+            let gateway = Arc::clone(&gateway);
+            let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
+            witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
+        });
+        Ok(Self { gateway, exchange, public, tls, config, hangup, witness })
     }
 
     /// The gateway.
@@ -149,7 +161,7 @@ impl Server {
         let (stopping, stopped) = watch::channel(false);
         let room = Arc::new(Semaphore::new(self.config.limits.connections));
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, Arc::clone(&room), stopped.clone());
-        let public = accept_public(self.public, Arc::clone(&self.gateway), stopped);
+        let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
         let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, self.hangup);
         let stop = async {
             stop.await;
@@ -197,14 +209,13 @@ async fn accept_agencies(
     }
 }
 
-async fn accept_public(listener: TcpListener, gateway: Arc<Gateway>, stop: watch::Receiver<bool>) {
+async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Receiver<bool>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let (api, stop) = (PublicApi::new(Arc::clone(&gateway)), stop.clone());
-        tokio::spawn(serve_plain(stream, api, stop));
+        tokio::spawn(serve_plain(stream, api.clone(), stop.clone()));
     }
 }
 

@@ -399,8 +399,11 @@ fn configuration(listening: &Listening) -> String {
         "# The configuration of an Oncegate gateway; docs/configuration.md describes every key. Paths are relative to this file.\n\
          format = 1\ndata = \"data\"\n\n[exchange]\nlisten = \"{}\"\ncertificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
          authorities = \"certs/ca.pem\"\n\n[public]\nlisten = \"{}\"\n\n[registry]\nfile = \"registry.toml\"\nsignature = \"registry.sig\"\n\
-         authority = \"certs/authority.pem\"\n",
-        listening.exchange, listening.public
+         authority = \"certs/authority.pem\"\n\n[log]\n# The name of the log, in every receipt: give it one that nobody else has, before the first exchange.\n\
+         origin = \"{}/audit\"\n",
+        listening.exchange,
+        listening.public,
+        listening.hosts.first().map_or("localhost", String::as_str)
     )
 }
 

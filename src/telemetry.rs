@@ -31,6 +31,22 @@ impl EncodeLabelValue for Label {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WitnessLabels {
+    answer: Label,
+}
+
+/// What a witness answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WitnessAnswer {
+    /// A cosignature.
+    Cosigned,
+    /// That there are two histories.
+    Fork,
+    /// Nothing, or nothing that says anything.
+    Failed,
+}
+
 /// The gateway's metrics.
 pub struct Telemetry {
     registry: Registry,
@@ -47,6 +63,9 @@ pub struct Telemetry {
     pub index_lag: Gauge,
     /// Message ids that are remembered.
     pub remembered_ids: Gauge,
+    /// Records in the last checkpoint that a witness cosigned.
+    pub cosigned_records: Gauge,
+    witness_answers: Family<WitnessLabels, Counter>,
     lines: Lines,
 }
 
@@ -64,6 +83,8 @@ impl Telemetry {
             journal_records: Gauge::default(),
             index_lag: Gauge::default(),
             remembered_ids: Gauge::default(),
+            cosigned_records: Gauge::default(),
+            witness_answers: Family::default(),
             lines,
         };
         let registry = &mut this.registry;
@@ -80,6 +101,8 @@ impl Telemetry {
         registry.register("journal_records", "Records in the journal", this.journal_records.clone());
         registry.register("index_lag_records", "Records that the index lacks", this.index_lag.clone());
         registry.register("remembered_ids", "Message ids in the idempotency window", this.remembered_ids.clone());
+        registry.register("cosigned_records", "Records in the last cosigned checkpoint", this.cosigned_records.clone());
+        registry.register("witness_answers", "Answers of witnesses, by what they said", this.witness_answers.clone());
         this
     }
 
@@ -111,6 +134,16 @@ impl Telemetry {
     pub fn say(&self, what: &str) {
         let line = format!("{{\"gateway\":{}}}\n", serde_json::Value::from(what));
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+
+    /// Counts the answer of a witness.
+    pub fn witness_answered(&self, answer: WitnessAnswer) {
+        let answer = match answer {
+            WitnessAnswer::Cosigned => "cosigned",
+            WitnessAnswer::Fork => "fork",
+            WitnessAnswer::Failed => "failed",
+        };
+        self.witness_answers.get_or_create(&WitnessLabels { answer: Label(answer) }).inc();
     }
 
     /// The metrics in the OpenMetrics text format.

@@ -3,32 +3,37 @@
 use super::problem::{Form, problem};
 use super::{common, no_such_path, respond};
 use crate::gateway::{Gateway, Refused};
-use crate::transport::Body;
+use crate::limits;
+use crate::transport::{Asked, Body};
+use crate::witness;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The API of the public listener.
 #[derive(Clone)]
-pub struct PublicApi(Arc<Gateway>);
+pub struct PublicApi {
+    gateway: Arc<Gateway>,
+    witness: Option<witness::Service>,
+}
 
 impl PublicApi {
-    /// The API.
-    pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self(gateway)
+    /// The API; with that of a witness, if the gateway is one.
+    pub fn new(gateway: Arc<Gateway>, witness: Option<witness::Service>) -> Self {
+        Self { gateway, witness }
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         let found = match (request.method(), path) {
             (&Method::GET, "/metrics") => {
-                let metrics = self.0.telemetry().metrics();
+                let metrics = self.gateway.telemetry().metrics();
                 Some(respond(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics))
             }
-            (&Method::GET, path) => common(&self.0, path),
+            (&Method::GET, path) => common(&self.gateway, path),
             _ => None,
         };
         // What is asked here is nobody's message: it leaves no record.
@@ -40,9 +45,18 @@ impl PublicApi {
 impl Service<Request<Incoming>> for PublicApi {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        ready(Ok(self.answer(&request)))
+        let Some(witness) = self.witness.clone().filter(|witness| witness.has(request.uri().path())) else {
+            return Box::pin(std::future::ready(Ok(self.answer(&request))));
+        };
+        Box::pin(async move {
+            let answered = match Asked::read(request, limits::WITNESS_REQUEST_BYTES_MAX).await {
+                Ok(asked) => witness.answer(asked).await,
+                Err(answered) => answered,
+            };
+            Ok(answered.into_response())
+        })
     }
 }

@@ -109,7 +109,7 @@ impl Demo {
     async fn play(&self, folder: &std::path::Path, out: &Out) -> Outcome {
         let failed = |error: crate::demo::WorldError| Failure::new(1, error);
         let start = Instant::now();
-        let quick = "[limits]\nanswer_ms = 1500\nbody_ms = 500\n\n[log]\nrecords = \"off\"\n";
+        let quick = "records = \"off\"\n\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n";
         let world = World::start(folder, &Plan { config: quick, absent: &[], prepare: |_| () }).await.map_err(failed)?;
         out.print(format_args!(
             "A world of {} people and 11 agencies; the gateway listens at https://{}",

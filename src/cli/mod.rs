@@ -12,6 +12,7 @@ mod faults;
 mod init;
 mod message;
 mod run;
+mod witness;
 
 use crate::client::ClientError;
 use crate::fault::Code;
@@ -61,6 +62,8 @@ enum Command {
     Validate(message::Validate),
     /// Measure this machine and this gateway, against loopback only
     Bench(bench::Bench),
+    /// Be a witness to the logs of others
+    Witness(witness::Witness),
     /// Print the catalogue of fault codes
     Faults(faults::Faults),
 }
@@ -172,6 +175,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.run(&out),
         Command::Validate(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
+        Command::Witness(command) => command.run(&out),
         Command::Faults(command) => command.run(&out),
     };
     match outcome {

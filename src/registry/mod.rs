@@ -107,17 +107,65 @@ pub struct Url {
 impl Url {
     /// Reads an `https` URL without user, query or fragment (RFC 3986).
     pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("https://")?;
+        Self::parse_after(text.strip_prefix("https://")?, 443)
+    }
+
+    fn parse_after(rest: &str, port: u16) -> Option<Self> {
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !host.ends_with(':') => (host, port.parse().ok()?),
-            _ => (authority, 443),
+            _ => (authority, port),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
         let good = !host.is_empty()
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte))
             && path.bytes().all(plain);
         good.then(|| Self { host: host.to_owned(), port, path: path.to_owned() })
+    }
+}
+
+/// Whether there is TLS under HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// There is none.
+    Http,
+    /// There is.
+    Https,
+}
+
+/// Where a service is that proves its answers itself, by signatures: a witness, or a time stamping authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Over TLS or not.
+    pub scheme: Scheme,
+    /// Host, port and path.
+    pub url: Url,
+}
+
+impl Endpoint {
+    /// Reads an `http` or `https` URL.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("http://") {
+            Some(rest) => Some(Self { scheme: Scheme::Http, url: Url::parse_after(rest, 80)? }),
+            None => Some(Self { scheme: Scheme::Https, url: Url::parse(text)? }),
+        }
+    }
+
+    /// The endpoint below this one: `add-checkpoint` below `https://w.example/a` is `https://w.example/a/add-checkpoint`.
+    pub fn below(&self, path: &str) -> Self {
+        let mut this = self.clone();
+        this.url.path = format!("{}/{path}", self.url.path.trim_end_matches('/'));
+        this
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}:{}{}", self.url.host, self.url.port, self.url.path)
     }
 }
 

@@ -5,7 +5,9 @@
 //! leaves stands a Merkle tree ([`tree`]), which checkpoints sign ([`note`]) and receipts stand on ([`proof`]).
 
 pub mod note;
+pub mod policy;
 pub mod proof;
+pub mod tiles;
 pub mod tree;
 
 use crate::envelope::World;

@@ -99,6 +99,11 @@ impl VerifierKey {
     pub fn role(&self) -> Role {
         self.role
     }
+
+    /// Whether both are of one key, by whatever names.
+    pub fn is_of_same_key(&self, other: &Self) -> bool {
+        self.octets == other.octets
+    }
 }
 
 impl fmt::Display for VerifierKey {
@@ -288,6 +293,11 @@ impl Checkpoint {
     pub fn add(&mut self, line: SignatureLine) {
         self.note.signatures.retain(|known| (&known.name, known.id) != (&line.name, line.id));
         self.note.signatures.push(line);
+    }
+
+    /// Drops all signatures but those that name one of these keys.
+    pub fn keep_only(&mut self, keys: &[VerifierKey]) {
+        self.note.signatures.retain(|line| keys.iter().any(|key| (&key.name, key.id) == (&line.name, line.id)));
     }
 }
 

@@ -4,11 +4,15 @@
 //! by sniffing: a connection that says nothing is closed by the handshake's deadline (RFC 8446, RFC 9112, RFC 9113).
 
 mod body;
+mod fetch;
+mod plain;
 mod tls;
 mod upstream;
 
 pub use body::{Body, declared_length, full, read_body};
-pub use tls::{Anchors, Identity, TlsError};
+pub use fetch::{Fetch, Fetcher};
+pub use plain::{Answered, Asked, Asking, serve_whole};
+pub use tls::{Anchors, Identity, TlsError, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 
 use crate::crypto::sha256;

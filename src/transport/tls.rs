@@ -83,6 +83,20 @@ impl Identity {
     }
 }
 
+/// For connections without a certificate of our own, to servers of these authorities.
+pub fn trust(authorities: &Path) -> Result<Arc<ClientConfig>, TlsError> {
+    let failed = |cause: rustls::Error| TlsError::Config(format!("{}: {cause}", authorities.display()));
+    let mut roots = RootCertStore::empty();
+    for root in certificates(authorities)? {
+        roots.add(root).map_err(failed)?;
+    }
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(failed)?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
 /// The authorities that certificates of signing keys are checked against: for tools, which have no registry.
 #[derive(Clone)]
 pub struct Anchors(Arc<dyn rustls::server::danger::ClientCertVerifier>);

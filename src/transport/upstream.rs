@@ -32,6 +32,18 @@ pub enum UpstreamError {
     Deadline,
 }
 
+impl std::fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreachable(cause) => write!(f, "not reached: {cause}"),
+            Self::Broken(cause) => write!(f, "broken off: {cause}"),
+            Self::TooLarge => f.write_str("the answer is too large"),
+            Self::Status(status, _) => write!(f, "status {status}"),
+            Self::Deadline => f.write_str("no answer in time"),
+        }
+    }
+}
+
 /// A response, whole.
 pub struct Received {
     /// Its status.

@@ -249,7 +249,7 @@ fn nothing_answered_is_lost_when_the_gateway_is_killed() {
         observing.forwarded(id);
         Box::pin(std::future::ready(())) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
     });
-    let scene = Arc::new(Scene::observed("[log]\nrecords = \"off\"\n", observer));
+    let scene = Arc::new(Scene::observed("records = \"off\"\n", observer));
     let (mut retried, mut killed_at_start, mut records_before) = (Retried::default(), 0, 0);
     for round in 0..rounds {
         books.pages().round = round;

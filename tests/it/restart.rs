@@ -16,7 +16,7 @@ use std::process::Command;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-const SILENT: &str = "[log]\nrecords = \"off\"\n";
+const SILENT: &str = "records = \"off\"\n";
 const SCHOOL: &str = "xx.demo.school-17";
 
 #[test]
@@ -282,7 +282,7 @@ fn two_exchanges() -> (Scene, Client) {
 /// Opens the store as the gateway does, without the rest of it.
 fn open(scene: &Scene) -> Result<u64, StoreError> {
     loop {
-        match Store::open(&scene.data(), "oncegate/audit", Settings::default()) {
+        match Store::open(&scene.data(), "localhost/audit", Settings::default()) {
             // Another test is just starting a process, which has our files open until it becomes that program.
             Err(StoreError::InUse { .. }) => std::thread::yield_now(),
             opened => {

@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["exchange"],
     &["config", "store", "authority"],
     &["telemetry", "transport"],
+    &["witness", "timestamp"],
     &["gateway"],
     &["api", "setup", "client"],
     &["server"],

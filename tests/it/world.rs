@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Deadlines that do not make a test wait.
-pub const QUICK: &str = "[limits]\nanswer_ms = 4000\nbody_ms = 2000\n\n[log]\nrecords = \"off\"\n";
+pub const QUICK: &str = "records = \"off\"\n\n[limits]\nanswer_ms = 4000\nbody_ms = 2000\n";
 
 /// A folder that is removed when dropped.
 pub struct Folder(PathBuf);
@@ -51,7 +51,7 @@ impl World {
     /// With nobody in the clinic's place.
     pub fn start_without_provider() -> Self {
         // Whoever takes its place may need its time: a Java machine on a busy computer needs seconds.
-        Self::with("[log]\nrecords = \"off\"\n", &["xx.demo.clinic-3"])
+        Self::with("records = \"off\"\n", &["xx.demo.clinic-3"])
     }
 
     pub fn with(config: &str, absent: &[&str]) -> Self {

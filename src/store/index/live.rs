@@ -23,6 +23,8 @@ pub(crate) struct Live {
     pub first: u64,
     rows: Blocks,
     more: Vec<(u64, u32)>,
+    /// How many rows have each name: what is rare is looked for first.
+    counts: BTreeMap<(By, u64), u64>,
     tree: sled::Db,
 }
 
@@ -47,12 +49,17 @@ impl Live {
             }
         };
         let rows = Blocks::create(&folder.join("rows"))?;
-        Ok((Self { folder, number, first, rows, more: Vec::new(), tree }, remade))
+        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: BTreeMap::new(), tree }, remade))
     }
 
     /// How many rows there are.
     pub(crate) fn count(&self) -> u64 {
         self.rows.len() / ROW as u64
+    }
+
+    /// How many rows a key has; of hashes, about one.
+    pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
+        if by.is_name() { self.counts.get(&(by, key)).copied().unwrap_or(0) } else { 1 }
     }
 
     /// How many rows the postings cover.
@@ -79,7 +86,12 @@ impl Live {
     /// Appends rows; `more` are persons beyond the first, with their places.
     pub(crate) fn append(&mut self, rows: &[Row], more: &[(u64, u32)]) -> Result<(), StoreError> {
         let mut octets = Vec::with_capacity(rows.len() * ROW);
-        rows.iter().for_each(|row| row.write(&mut octets));
+        for row in rows {
+            row.write(&mut octets);
+            for by in By::ALL.into_iter().filter(|by| by.is_name() && row.key(*by) != 0) {
+                *self.counts.entry((by, row.key(by))).or_insert(0) += 1;
+            }
+        }
         self.rows.append(&octets)?;
         self.more.extend_from_slice(more);
         Ok(())

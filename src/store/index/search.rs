@@ -115,9 +115,8 @@ impl View<'_> {
     fn driver(&self, conditions: &Conditions) -> Option<(By, u64)> {
         let rank = |(by, key): &(By, u64)| match self {
             _ if *by == By::Person => 0,
+            Self::Live(live) => live.estimate(*by, *key) + 1,
             Self::Sealed(volume) => volume.estimate(*by, *key) + 1,
-            // Without counts: hashes are rarer than names, codes than the others.
-            Self::Live(_) => 1 + By::ALL.len() as u64 - by.number() as u64,
         };
         conditions.keys.iter().min_by_key(|key| rank(key)).copied()
     }

@@ -1,0 +1,163 @@
+//! The file of a witness, in TOML: its name, key and state, where it listens, and the logs that it knows.
+
+use super::state::{Witness, WitnessError};
+use crate::authority;
+use crate::config::{ConfigError, place, read_bounded};
+use crate::fault;
+use crate::limits;
+use crate::tlog::note::{Role, VerifierKey};
+use serde::Deserialize;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// A checked file of a witness.
+#[derive(Clone, Debug)]
+pub struct WitnessFile {
+    /// Its name, which its key is bound to.
+    pub name: String,
+    /// Its private key, PKCS#8 in PEM.
+    pub key: PathBuf,
+    /// Its state.
+    pub state: PathBuf,
+    /// Where it listens, if it is a program of its own.
+    pub listen: SocketAddr,
+    /// What its paths begin with: empty, or a path without a solidus at its end.
+    pub prefix: String,
+    /// The keys of the logs that it knows. A log may have several.
+    pub logs: Vec<VerifierKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    format: Spanned<u32>,
+    name: String,
+    key: String,
+    state: String,
+    listen: Option<Spanned<String>>,
+    #[serde(default)]
+    prefix: Option<Spanned<String>>,
+    #[serde(default)]
+    log: Vec<RawLog>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    key: Spanned<String>,
+}
+
+impl WitnessFile {
+    /// Reads a witness's file; paths in it are relative to it.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = read_bounded(file)?;
+        Self::parse(&text, file.parent().unwrap_or(Path::new(""))).map_err(|(offset, what)| {
+            let (line, column) = place(&text, offset);
+            let suggestion = fault::suggestion(&what);
+            ConfigError { file: file.to_owned(), line, column, what, suggestion }
+        })
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
+        let raw: Raw =
+            toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        if *raw.format.get_ref() != 1 {
+            return Err((raw.format.span().start, "this program reads format = 1".to_owned()));
+        }
+        if raw.log.len() > limits::WITNESSED_LOGS_MAX {
+            return Err((0, format!("more than {} logs", limits::WITNESSED_LOGS_MAX)));
+        }
+        let mut logs: Vec<VerifierKey> = Vec::with_capacity(raw.log.len());
+        for log in &raw.log {
+            let wrong = |what: String| (log.key.span().start, what);
+            let key = VerifierKey::parse(log.key.get_ref()).map_err(|error| wrong(error.to_string()))?;
+            if key.role() != Role::Log {
+                return Err(wrong("the key is a witness's, not a log's".to_owned()));
+            }
+            if logs.contains(&key) {
+                return Err(wrong("the key is there already".to_owned()));
+            }
+            logs.push(key);
+        }
+        let listen = raw.listen.map_or(Ok(LISTEN), |listen| {
+            let wrong = || (listen.span().start, format!("\"{}\" is no address; write \"{LISTEN}\"", listen.get_ref()));
+            listen.get_ref().parse().map_err(|_| wrong())
+        })?;
+        let prefix = raw.prefix.map_or(Ok(String::new()), |prefix| {
+            let text = prefix.get_ref();
+            let is_good = text.is_empty() || (text.starts_with('/') && !text.ends_with('/') && !text.contains(['?', '#', ' ']));
+            let wrong = || (prefix.span().start, "a prefix begins with a solidus and does not end with one".to_owned());
+            if is_good { Ok(text.clone()) } else { Err(wrong()) }
+        })?;
+        Ok(Self { name: raw.name, key: folder.join(raw.key), state: folder.join(raw.state), listen, prefix, logs })
+    }
+
+    /// Makes a new witness in a folder: `witness.toml`, `witness.key` and `witness.state`. Gives its public key.
+    pub fn create(folder: &Path, name: &str, listen: SocketAddr) -> Result<VerifierKey, WitnessError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| WitnessError::File(path, cause)
+        };
+        let (file, key) = (folder.join("witness.toml"), folder.join("witness.key"));
+        let pem = authority::make_log_key().map_err(|_| WitnessError::Key(key.clone()))?;
+        let signer = super::state::signer(&pem, name).filter(|_| !name.contains(['"', '\\']));
+        let signer = signer.ok_or_else(|| WitnessError::Name(name.to_owned()))?;
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        write_new(&key, &pem, 0o600).map_err(failed(&key))?;
+        let text = format!(
+            "format = 1\nname = \"{name}\"\nkey = \"witness.key\"\nstate = \"witness.state\"\nlisten = \"{listen}\"\n\n\
+             # Each log that is witnessed:\n# [[log]]\n# key = \"name+hash+base64\"\n"
+        );
+        write_new(&file, &text, 0o644).map_err(failed(&file))?;
+        Witness::create(&folder.join("witness.state"))?;
+        Ok(signer.verifier().clone())
+    }
+
+    /// Adds a log to a witness's file; nothing is written unless the file is good with it.
+    pub fn add_log(file: &Path, key: &VerifierKey) -> Result<(), WitnessError> {
+        let text = read_bounded(file)? + &format!("\n[[log]]\nkey = \"{key}\"\n");
+        let parsed = Self::parse(&text, Path::new(""));
+        parsed.map_err(|(_, what)| ConfigError { file: file.to_owned(), line: 0, column: 0, what, suggestion: None })?;
+        let mut beside = file.to_owned().into_os_string();
+        beside.push(".new");
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file));
+        written.map_err(|cause| WitnessError::File(file.to_owned(), cause))
+    }
+}
+
+/// Never writes over what is there: a key that is gone takes the witness with it.
+fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8090);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_named() {
+        let good = format!("format = 1\nname = \"w\"\nkey = \"k\"\nstate = \"s\"\nprefix = \"/w\"\n[[log]]\nkey = \"{KEY}\"\n");
+        let file = WitnessFile::parse(&good, Path::new("/etc/w")).expect("good");
+        assert_eq!((file.logs.len(), file.state.to_str(), file.listen.port()), (1, Some("/etc/w/s"), 8090));
+        for (from, to, what) in [
+            ("format = 1", "format = 2", "format = 1"),
+            ("state =", "stat =", "unknown field `stat`"),
+            ("\"/w\"", "\"/w/\"", "prefix"),
+            ("033de0ae", "033de0af", "verifier key"),
+            ("[[log]]", &format!("listen = \"here\"\n[[log]]\nkey = \"{KEY}\"\n[[log]]"), "already"),
+            ("[[log]]", "listen = \"here\"\n[[log]]", "no address"),
+        ] {
+            let (_, found) = WitnessFile::parse(&good.replace(from, to), Path::new("")).expect_err(what);
+            assert!(found.contains(what), "{found}");
+        }
+    }
+}
