@@ -152,6 +152,7 @@ catalogue! {
     RteBusy = "OG-RTE-008", 503, Receiver, Later, "the holder has no room", "send the same message again after Retry-After seconds";
 
     LogUnavailable = "OG-LOG-001", 503, Gateway, Later, "the record could not be made durable: nothing was released", "send the same message again after Retry-After seconds";
+    LogForked = "OG-LOG-002", 503, Gateway, Never, "a witness knows another history of this log", "tell the operator: restore the newest copy of the data directory, and find out who changed it";
 
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";

@@ -10,8 +10,9 @@ use crate::pki;
 use crate::registry::{Bundle, Registry};
 use crate::schema::Schemas;
 use crate::store::{Settings, Store, Sync};
-use crate::transport::{Connection, Identity, Upstream, serve_plain};
-use crate::witness::{self, Witness, WitnessFile};
+use crate::timestamp::Stamping;
+use crate::transport::{Connection, Fetcher, Identity, Upstream, serve_plain, trust};
+use crate::witness::{self, Witness, WitnessFile, Witnessing};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -106,6 +107,7 @@ pub struct Server {
     config: Config,
     hangup: Signal,
     witness: Option<witness::Service>,
+    stamping: Option<Stamping>,
 }
 
 /// Whether the journal syncs; only the benchmark's comparand does not.
@@ -129,15 +131,22 @@ impl Server {
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
+        let trusted = trust(config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities));
+        let trusted = trusted.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let witness = witness.map(|file| Witness::open(&file)).transpose();
         let witness = witness.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-        let gateway = Gateway::new(Parts { registry, schemas, store, upstream, seal, limits, lines });
+        let fetcher = Fetcher::new(trusted);
+        let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
+        let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
+        let gateway = Gateway::new(Parts { registry, schemas, store, witnessing, upstream, seal, limits, lines });
+        let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;
+        checked.map_err(|rolled_back| failed(Code::LogForked)(&rolled_back))?;
         let witness = witness.map(|witness| {
             let gateway = Arc::clone(&gateway);
             let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
-        Ok(Self { gateway, exchange, public, tls, config, hangup, witness })
+        Ok(Self { gateway, exchange, public, tls, config, hangup, witness, stamping })
     }
 
     /// The gateway.
@@ -157,7 +166,10 @@ impl Server {
 
     /// Serves until `stop`, then lets open exchanges end and closes the store. Until they have ended the listeners stay
     /// open: a holder that answers later answers by a message of its own.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    ///
+    /// It also stops, with an error, when a witness says that the log has another history: what such a log proves is worth
+    /// nothing.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let (stopping, stopped) = watch::channel(false);
         let room = Arc::new(Semaphore::new(self.config.limits.connections));
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, Arc::clone(&room), stopped.clone());
@@ -168,17 +180,32 @@ impl Server {
             self.gateway.stop();
             self.gateway.drained(Duration::from_millis(limits::DRAIN_MS)).await;
         };
+        let (witnessing, telemetry) = (self.gateway.witnessing(), self.gateway.telemetry());
+        let stamping = async {
+            match &self.stamping {
+                Some(stamping) => stamping.run(|| self.gateway.checkpoint(), telemetry).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut result = Ok(());
         tokio::select! {
             () = stop => {}
             () = exchange => {}
             () = public => {}
             () = upkeep => {}
+            () = witnessing.run(Arc::clone(self.gateway.store()), telemetry) => {
+                self.gateway.stop();
+                let told = witnessing.fork().map_or_else(String::new, |fork| fork.to_string());
+                result = Err(failed(Code::LogForked)(&told));
+            }
+            () = stamping => {}
         }
         // Answers that are on their way out get out: a connection ends with the response that it is at.
         let _ = stopping.send(true);
         let ended = room.acquire_many(self.config.limits.connections as u32);
         let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), ended).await;
         self.gateway.store().close();
+        result
     }
 }
 

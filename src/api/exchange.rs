@@ -1,11 +1,12 @@
 //! The exchange listener: agency systems, known by their client certificate.
 
+use super::evidence::{self, Leaves};
 use super::problem::{Form, insert, problem};
 use super::{catalogue, common, no_such_path, preference, respond};
 use crate::admission::{Peer, Refusal};
 use crate::exchange::{Known, Release};
 use crate::fault::{Code, Fault};
-use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
+use crate::gateway::{Gateway, Refused, Replayed, Reply, Sight, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::Standing;
@@ -108,6 +109,10 @@ impl ExchangeApi {
             ["v1", "catalogue"] => Ok(self.catalogue(&world, &peer)),
             ["v1", "trail"] => catalogue::trail(&self.gateway, &agency),
             ["v1", "messages", id] => self.state(&agency, id, headers).await,
+            ["v1", "messages", id, "receipt"] => evidence::receipt(&self.gateway, Sight::Own(agency), id).await,
+            ["log", ..] => evidence::file(&self.gateway, path, Leaves::Hidden)
+                .await
+                .and_then(|found| found.ok_or_else(|| no_such_path(&Method::GET, path))),
             ["v1", "messages", id, "answer"] => self.earlier_answer(&agency, id, headers).await,
             _ => Err(no_such_path(&Method::GET, path)),
         };
@@ -249,5 +254,7 @@ fn mark(headers: &mut HeaderMap, id: MessageId, index: Option<u64>) {
     insert(headers, "oncegate-message-id", &id.to_string());
     if let Some(index) = index {
         insert(headers, "oncegate-log-index", &index.to_string());
+        // RFC 8288.
+        insert(headers, "link", &format!("</v1/messages/{id}/receipt>; rel=\"receipt\""));
     }
 }

@@ -3,6 +3,7 @@
 //! A handler reads the request into types, asks the gateway, and writes the response; it decides nothing itself.
 
 mod catalogue;
+mod evidence;
 mod exchange;
 mod problem;
 mod public;
@@ -24,11 +25,15 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("POST", "/v1/messages", Listeners::Exchange),
     ("GET", "/v1/messages/{id}", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/answer", Listeners::Exchange),
+    ("GET", "/v1/messages/{id}/receipt", Listeners::Exchange),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("GET", "/v1/schemas/{name}", Listeners::Both),
     ("GET", "/v1/examples/{type}", Listeners::Both),
     ("GET", "/v1/openapi.json", Listeners::Both),
+    ("GET", "/log/checkpoint", Listeners::Both),
+    ("GET", "/log/key", Listeners::Both),
+    ("GET", "/log/tile/{level}/{number}", Listeners::Both),
     ("GET", "/health", Listeners::Both),
     ("GET", "/metrics", Listeners::Public),
 ];

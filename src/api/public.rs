@@ -1,5 +1,6 @@
 //! The public listener: health, metrics and descriptions, read-only, on loopback unless told otherwise.
 
+use super::evidence::{self, Leaves};
 use super::problem::{Form, problem};
 use super::{common, no_such_path, respond};
 use crate::gateway::{Gateway, Refused};
@@ -26,6 +27,16 @@ impl PublicApi {
         Self { gateway, witness }
     }
 
+    async fn file(&self, request: &Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let fault = match evidence::file(&self.gateway, path, Leaves::Hidden).await {
+            Ok(Some(response)) => return response,
+            Ok(None) => no_such_path(request.method(), path),
+            Err(fault) => fault,
+        };
+        problem(&Refused { fault, id: None, logged: None }, Form::preferred(request.headers()))
+    }
+
     fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         let found = match (request.method(), path) {
@@ -48,7 +59,12 @@ impl Service<Request<Incoming>> for PublicApi {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let Some(witness) = self.witness.clone().filter(|witness| witness.has(request.uri().path())) else {
+        let path = request.uri().path();
+        if request.method() == Method::GET && path.starts_with("/log/") {
+            let api = self.clone();
+            return Box::pin(async move { Ok(api.file(&request).await) });
+        }
+        let Some(witness) = self.witness.clone().filter(|witness| witness.has(path)) else {
             return Box::pin(std::future::ready(Ok(self.answer(&request))));
         };
         Box::pin(async move {

@@ -37,7 +37,7 @@ impl Run {
                 tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
                 out.say("stopping: open exchanges end first");
             };
-            server.run(stop).await;
+            server.run(stop).await.map_err(|error| Failure::new(1, error))?;
             out.say("stopped");
             Ok(())
         })

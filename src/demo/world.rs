@@ -27,7 +27,7 @@ pub struct World {
     public: SocketAddr,
     providers: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
-    gateway: Option<JoinHandle<()>>,
+    gateway: Option<JoinHandle<Result<(), StartError>>>,
 }
 
 /// What is particular about a world.

@@ -4,9 +4,11 @@
 //! groups what waits. An exchange runs in a task of its own, so that a consumer who goes away does not undo it.
 
 mod answers;
+mod evidence;
 mod run;
 mod seal;
 
+pub use evidence::Sight;
 pub use seal::{SealError, SealKeys};
 
 use crate::admission::{Peer, Refusal, Snapshot};
@@ -24,6 +26,7 @@ use crate::telemetry::Telemetry;
 use crate::time::UnixTime;
 use crate::tlog::{Logged, Private, Record, RecordKind};
 use crate::transport::Upstream;
+use crate::witness::Witnessing;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -34,7 +37,8 @@ pub struct Gateway {
     world: RwLock<Arc<World>>,
     schemas: Arc<Schemas>,
     ledger: Mutex<Ledger>,
-    store: Store,
+    store: Arc<Store>,
+    witnessing: Witnessing,
     upstream: Upstream,
     answers: answers::Awaited,
     clock: EngineClock,
@@ -63,6 +67,8 @@ pub struct Parts {
     pub schemas: Schemas,
     /// The store, and what it knew.
     pub store: (Store, Recovered),
+    /// Who cosigns the log's checkpoints.
+    pub witnessing: Witnessing,
     /// Connections to providers.
     pub upstream: Upstream,
     /// Keys of agencies for which the gateway signs.
@@ -162,7 +168,8 @@ impl Gateway {
             world: RwLock::new(Arc::new(World { registry: parts.registry, quotas })),
             schemas: Arc::new(parts.schemas),
             ledger: Mutex::new(ledger),
-            store,
+            store: Arc::new(store),
+            witnessing: parts.witnessing,
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
             clock,
@@ -208,8 +215,13 @@ impl Gateway {
     }
 
     /// The store.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Who cosigns the log's checkpoints.
+    pub fn witnessing(&self) -> &Witnessing {
+        &self.witnessing
     }
 
     /// Whether messages are taken: the journal is open and the gateway is not stopping. Registry and keys were read

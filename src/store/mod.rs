@@ -133,8 +133,8 @@ impl Store {
     }
 
     /// The latest checkpoint: the tree of all records that are durable.
-    pub fn checkpoint(&self) -> Result<Arc<Checkpoint>, StoreError> {
-        self.writer.checkpoint().ok_or(StoreError::Stopped)
+    pub fn checkpoint(&self) -> Arc<Checkpoint> {
+        self.writer.checkpoint()
     }
 
     /// The proof that the tree of `old` records is the beginning of that of `new`, which are durable.
@@ -143,13 +143,6 @@ impl Store {
             return Err(StoreError::Forgotten);
         }
         tree::consistency(&*self.tree, old, new)
-    }
-
-    /// Hashes of a level of the tree, of records that are durable: what tiles are cut from.
-    pub fn hashes(&self, level: u32, from: u64, count: u64) -> Result<Vec<Hash>, StoreError> {
-        let mut hashes = Vec::new();
-        self.tree.read(level, from, count, &mut hashes)?;
-        Ok(hashes)
     }
 
     /// The receipt of a record against a checkpoint of this log: a proof that has been checked before it is given.
@@ -268,6 +261,15 @@ impl Store {
     pub fn close(&self) {
         self.writer.close();
         self.index.close();
+    }
+}
+
+/// What tiles are cut from; of records that are durable.
+impl Hashes for Store {
+    type Error = StoreError;
+
+    fn read(&self, level: u32, from: u64, count: u64, out: &mut Vec<Hash>) -> Result<(), StoreError> {
+        self.tree.read(level, from, count, out)
     }
 }
 

@@ -137,12 +137,11 @@ struct Queue {
     is_closing: bool,
 }
 
-#[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     has_stopped: AtomicBool,
-    checkpoint: RwLock<Option<Arc<Checkpoint>>>,
+    checkpoint: RwLock<Arc<Checkpoint>>,
 }
 
 /// What a segment is written to. The files are the only one outside of tests, which put one in between that fails or
@@ -189,7 +188,12 @@ impl Handle {
     pub(super) fn start(parts: Parts, recovered: &Recovered) -> Result<Self, StoreError> {
         let head = Head { size: recovered.edge.size(), root: recovered.edge.root() };
         let checkpoint = parts.signer.checkpoint(head).map_err(|SigningFailed| StoreError::Stopped)?;
-        let shared = Arc::new(Shared { checkpoint: RwLock::new(Some(Arc::new(checkpoint))), ..Shared::default() });
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            has_stopped: AtomicBool::new(false),
+            checkpoint: RwLock::new(Arc::new(checkpoint)),
+        });
         let Parts { folder, settings, signer, tree, index, disks } = parts;
         let segment = if recovered.size == 0 && recovered.end == 0 {
             Segment::create(&folder, 0, &Header { head, volume: 0 }, disks).map_err(Failure::into_error)?
@@ -233,12 +237,12 @@ impl Handle {
     }
 
     /// The latest checkpoint.
-    pub(super) fn checkpoint(&self) -> Option<Arc<Checkpoint>> {
-        self.shared.checkpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn checkpoint(&self) -> Arc<Checkpoint> {
+        Arc::clone(&self.shared.checkpoint.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.checkpoint().map_or(0, |checkpoint| checkpoint.claimed().size)
+        self.checkpoint().claimed().size
     }
 
     pub(super) fn close(&self) {
@@ -389,7 +393,7 @@ impl Writer {
     }
 
     fn release(&self, group: Vec<Waiting>, places: &[OutcomePlace], checkpoint: Checkpoint) {
-        *self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(checkpoint));
+        *self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(checkpoint);
         for (waiting, place) in group.into_iter().zip(places) {
             // Nobody waits any more when the exchange was given up; the record stands all the same.
             let _ = waiting.reply.send(Ok(Committed { logged: Logged::durable(place.index), place: *place }));
