@@ -43,6 +43,100 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.bytes().all(is_space)
 }
 
+/// The place of the first octet that `marks` finds. It looks at eight octets at a time and sets the top bit of those that
+/// it finds; since it may borrow, only the lowest of them counts. Most texts and values are shorter than what a call of a
+/// vectorised search costs, so only what is longer is given to `search`.
+#[inline]
+pub(super) fn find(octets: &[u8], marks: impl Fn(u64) -> u64, search: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+    let mut place = 0_usize;
+    for word in octets.as_chunks::<8>().0.iter().take(8) {
+        let found = marks(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(place.saturating_add((found.trailing_zeros() / 8) as usize));
+        }
+        place = place.saturating_add(8);
+    }
+    search(octets.get(place..)?).map(|found| place.saturating_add(found))
+}
+
+/// Marks `<`, `>` and `&`: what text may end at.
+#[inline]
+pub(super) fn ends_text(word: u64) -> u64 {
+    // The two brackets differ in one bit.
+    zeros((word & !(EACH << 1)) ^ (EACH * b'<' as u64)) | zeros(word ^ (EACH * b'&' as u64))
+}
+
+/// Marks `"`, `<`, `&` and control characters: where a quoted value ends, or is not its own canonical form.
+#[inline]
+pub(super) fn ends_value(word: u64) -> u64 {
+    let control = word.wrapping_sub(EACH * b' ' as u64) & !word & (EACH << 7);
+    // The quotation mark and the ampersand differ in one bit.
+    zeros((word & !(EACH << 2)) ^ (EACH * b'"' as u64)) | zeros(word ^ (EACH * b'<' as u64)) | control
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Marks the octets that are zero.
+#[inline]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(EACH) & !word & (EACH << 7)
+}
+
+/// Whether two short texts are equal, without a call.
+#[inline]
+pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
+    let ((words, rest), (other_words, other_rest)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
+    left.len() == right.len()
+        && words.iter().zip(other_words).all(|(word, other)| u64::from_ne_bytes(*word) == u64::from_ne_bytes(*other))
+        && rest.iter().zip(other_rest).all(|(octet, other)| octet == other)
+}
+
+/// The length of an ASCII qualified name at the start of the octets, and the position of its colon, 0 if it has none.
+/// Nothing if there is no name, a second colon, or a letter beyond ASCII.
+#[inline]
+pub(super) fn ascii_name(octets: &[u8]) -> Option<(usize, usize)> {
+    let class = |at: usize| octets.get(at).map_or(OTHER, |byte| CLASSES[*byte as usize]);
+    let part = |from: usize| {
+        let mut at = from;
+        if class(at) != LETTER {
+            return None;
+        }
+        while class(at) <= DIGIT {
+            at = at.saturating_add(1);
+        }
+        Some(at)
+    };
+    let end = part(0)?;
+    match class(end) {
+        COLON => part(end.saturating_add(1)).filter(|rest| class(*rest) == OTHER).map(|rest| (rest, end)),
+        OTHER => Some((end, 0)),
+        _ => None,
+    }
+}
+
+const LETTER: u8 = 0;
+const DIGIT: u8 = 1;
+const COLON: u8 = 2;
+const OTHER: u8 = 3;
+const BEYOND: u8 = 4;
+
+/// What an octet is in an ASCII name.
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => LETTER,
+            b'0'..=b'9' | b'-' | b'.' => DIGIT,
+            b':' => COLON,
+            0x80.. => BEYOND,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 /// The position of the colon in a qualified name, 0 if it has none; nothing if it is no qualified name.
 pub(super) fn check_qname(name: &str) -> Option<usize> {
     let mut colon = 0;

@@ -1,7 +1,7 @@
 //! The strict reader: tokens with resolved names and normalised values, each with its octets.
 
 use super::Violation;
-use super::chars::{check_octets, check_qname, is_blank, is_char, is_space};
+use super::chars::{ascii_name, check_octets, check_qname, ends_text, ends_value, find, is_blank, is_char, is_space, same};
 use crate::fault::Code;
 use crate::limits;
 use quick_xml::events::Event as Token;
@@ -76,6 +76,8 @@ pub(super) struct Slot<'a> {
     pub(super) prefix_len: usize,
     pub(super) value: Cow<'a, str>,
     pub(super) uri: u32,
+    /// The attribute with the space before it, if it is spelled canonically.
+    pub(super) spelled: Option<&'a str>,
 }
 
 /// A namespace declaration, its place among all attributes of the tag kept.
@@ -323,18 +325,13 @@ impl<'a> Reader<'a> {
             return Err(refused(Code::XmlLimit, "elements nested too deep", at));
         }
         let (bindings, uris) = (self.start.scope.bindings.len(), self.start.scope.uris.len());
-        let tag = self.text.as_bytes().get(at..).unwrap_or_default();
-        let empty = match plain_tag(tag) {
-            Some((length, colon)) => {
-                let raw = self.take(length.saturating_add(2));
-                self.start.attributes.clear();
-                self.start.declarations.clear();
-                (self.start.raw, self.start.at) = (raw, at);
-                self.start.name = raw.get(1..length.saturating_add(1)).unwrap_or("");
-                (self.start.prefix_len, self.start.plain) = (colon, true);
-                false
+        let empty = match usual_tag(&mut self.start, self.text, at) {
+            Some((length, empty)) => {
+                self.start.raw = self.take(length);
+                empty
             }
             None => {
+                let tag = self.text.as_bytes().get(at..).unwrap_or_default();
                 let raw = self.take(tag_length(tag).ok_or_else(|| malformed("markup that does not end or nest", at))?);
                 parse_tag(&mut self.start, raw, at)?
             }
@@ -353,8 +350,9 @@ impl<'a> Reader<'a> {
             memchr::memchr(b'>', rest).ok_or_else(unended)?;
             return Err(malformed("an end tag without a start tag", at));
         };
+        let end = open.len().saturating_add(2);
         let is_plain =
-            rest.get(2..).and_then(|rest| rest.strip_prefix(open.as_bytes())).is_some_and(|rest| rest.first() == Some(&b'>'));
+            rest.get(end) == Some(&b'>') && rest.get(2..end).is_some_and(|name| same(name, open.as_bytes()));
         let length = if is_plain {
             open.len().saturating_add(3)
         } else {
@@ -388,7 +386,8 @@ impl<'a> Reader<'a> {
 
     fn read_text(&mut self, at: usize) -> Result<Event<'_, 'a>, Violation> {
         let rest = self.text.as_bytes().get(at..).unwrap_or_default();
-        let mut length = memchr::memchr3(b'<', b'&', b'>', rest).unwrap_or(rest.len());
+        let found = find(rest, ends_text, |rest| memchr::memchr3(b'<', b'&', b'>', rest));
+        let mut length = found.unwrap_or(rest.len());
         let has_bracket = rest.get(length) == Some(&b'>');
         if has_bracket {
             let after = rest.get(length..).unwrap_or_default();
@@ -435,19 +434,59 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The length of the name and the place of its colon in a start tag that is nothing but an ASCII name.
-fn plain_tag(tag: &[u8]) -> Option<(usize, usize)> {
-    let (mut colon, mut at_start) = (0_usize, true);
-    for (place, byte) in tag.iter().skip(1).take(limits::NAME_BYTES_MAX.saturating_add(1)).enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => at_start = false,
-            b'0'..=b'9' | b'-' | b'.' if !at_start => {}
-            b':' if colon == 0 && !at_start => (colon, at_start) = (place, true),
-            b'>' if !at_start => return Some((place, colon)),
-            _ => return None,
+/// Reads a start tag that is spelled as nearly all are: ASCII names, one space before each attribute, quotation marks. Tells
+/// its length and whether it is an empty-element tag. On any other, and on all that is wrong, [`parse_tag`] decides.
+fn usual_tag<'a>(start: &mut Start<'a>, text: &'a str, at: usize) -> Option<(usize, bool)> {
+    start.attributes.clear();
+    start.declarations.clear();
+    let tag = text.as_bytes().get(at..)?;
+    let (length, colon) = ascii_name(tag.get(1..)?)?;
+    let mut end = length.saturating_add(1);
+    start.name = text.get(at.saturating_add(1)..at.saturating_add(end))?;
+    (start.at, start.prefix_len, start.plain) = (at, colon, true);
+    while tag.get(end) == Some(&b' ') {
+        end = usual_attribute(start, text, at, end)?;
+    }
+    let empty = tag.get(end) == Some(&b'/');
+    let close = end.saturating_add(usize::from(empty));
+    start.plain &= !empty;
+    (length <= limits::NAME_BYTES_MAX && tag.get(close) == Some(&b'>')).then(|| (close.saturating_add(1), empty))
+}
+
+/// Reads the attribute after the space at `from`; tells where it ends.
+fn usual_attribute<'a>(start: &mut Start<'a>, text: &'a str, at: usize, from: usize) -> Option<usize> {
+    let text = text.get(at..)?;
+    let rest = text.as_bytes().get(from.saturating_add(1)..)?;
+    let (length, prefix_len) = ascii_name(rest)?;
+    let (name_at, opens) = (from.saturating_add(1), length.saturating_add(2));
+    let inside = rest.get(opens..).filter(|_| rest.get(length..opens) == Some(b"=\""))?;
+    let mut value_len = find(inside, ends_value, |rest| rest.iter().position(|byte| matches!(byte, b'"' | b'&' | b'<' | ..b' ')))?;
+    let is_plain = inside.get(value_len) == Some(&b'"');
+    if !is_plain {
+        value_len = memchr::memchr(b'"', inside)?;
+    }
+    let place = start.attributes.len().saturating_add(start.declarations.len());
+    if length > limits::NAME_BYTES_MAX || value_len > limits::VALUE_BYTES_MAX || place >= limits::ATTRIBUTES_MAX {
+        return None;
+    }
+    let value_at = name_at.saturating_add(opens);
+    let end = value_at.saturating_add(value_len).saturating_add(1);
+    let name = text.get(name_at..name_at.saturating_add(length))?;
+    let raw_value = text.get(value_at..value_at.saturating_add(value_len))?;
+    let (value, canonical) = if is_plain { (Cow::Borrowed(raw_value), true) } else { normalise(raw_value, at).ok()? };
+    start.plain &= canonical;
+    match name.strip_prefix("xmlns") {
+        Some("") => start.declarations.push(Declaration { prefix: "", place, uri: value }),
+        Some(_) if prefix_len == 5 => {
+            let prefix = name.get(6..)?;
+            start.declarations.push(Declaration { prefix, place, uri: value });
+        }
+        _ => {
+            let spelled = if canonical { text.get(from..end) } else { None };
+            start.attributes.push(Slot { name, prefix_len, value, uri: NO_NAMESPACE, spelled });
         }
     }
-    None
+    Some(end)
 }
 
 /// The length of a tag: up to the first `>` outside of quotes.
@@ -524,7 +563,7 @@ fn parse_attribute<'a>(start: &mut Start<'a>, text: &'a str, place: usize, at: u
     } else if let Some(prefix) = tight.strip_prefix("xmlns:") {
         start.declarations.push(Declaration { prefix, place, uri: value });
     } else {
-        start.attributes.push(Slot { name: tight, prefix_len, value, uri: NO_NAMESPACE });
+        start.attributes.push(Slot { name: tight, prefix_len, value, uri: NO_NAMESPACE, spelled: None });
     }
     Ok(after)
 }
