@@ -267,12 +267,7 @@ impl<'a> Reader<'a> {
                     return Ok(Event::Start(&self.start));
                 }
                 [b'&', ..] => return self.read_reference(at),
-                _ if self.open.is_empty() => {
-                    let raw = self.take(memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len()));
-                    if !is_blank(raw) {
-                        return Err(malformed("text outside the root element", at));
-                    }
-                }
+                _ if self.open.is_empty() => self.pass_over_blank(at)?,
                 _ => return self.read_text(at),
             }
         }
@@ -285,8 +280,17 @@ impl<'a> Reader<'a> {
         self.text.get(from..self.at).unwrap_or("")
     }
 
+    /// White space around the root element.
+    #[cold]
+    fn pass_over_blank(&mut self, at: usize) -> Result<(), Violation> {
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        let raw = self.take(memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len()));
+        if is_blank(raw) { Ok(()) } else { Err(malformed("text outside the root element", at)) }
+    }
+
     /// Markup that is no tag: quick-xml says what it is and where it ends. All of it is refused but the declaration, and
     /// comments in schemas.
+    #[cold]
     fn pass_over(&mut self, at: usize) -> Result<(), Violation> {
         let mut tokens = quick_xml::Reader::from_reader(self.text.as_bytes().get(at..).unwrap_or_default());
         let token = tokens.read_event().map_err(|_| malformed("markup that does not end or nest", at))?;
@@ -330,17 +334,20 @@ impl<'a> Reader<'a> {
                 self.start.raw = self.take(length);
                 empty
             }
-            None => {
-                let tag = self.text.as_bytes().get(at..).unwrap_or_default();
-                let raw = self.take(tag_length(tag).ok_or_else(|| malformed("markup that does not end or nest", at))?);
-                parse_tag(&mut self.start, raw, at)?
-            }
+            None => self.read_unusual_tag(at)?,
         };
         self.open.push(Open { name: self.start.name, bindings, uris });
         self.start.depth = self.open.len();
         resolve_names(&mut self.start)?;
         self.state = if empty { State::EmptyTag } else { State::InRoot };
         Ok(())
+    }
+
+    #[cold]
+    fn read_unusual_tag(&mut self, at: usize) -> Result<bool, Violation> {
+        let tag = self.text.as_bytes().get(at..).unwrap_or_default();
+        let raw = self.take(tag_length(tag).ok_or_else(|| malformed("markup that does not end or nest", at))?);
+        parse_tag(&mut self.start, raw, at)
     }
 
     fn read_end(&mut self, at: usize) -> Result<(&'a str, &'a str), Violation> {
@@ -423,6 +430,7 @@ impl<'a> Reader<'a> {
         Ok(Event::Text { raw, text: &self.scratch, at, canonical })
     }
 
+    #[cold]
     fn finish(&self) -> Result<Event<'_, 'a>, Violation> {
         if !self.open.is_empty() {
             return Err(malformed("an element that does not end", self.text.len()));
@@ -581,6 +589,11 @@ fn resolve_names(start: &mut Start<'_>) -> Result<(), Violation> {
         start.uri = found.ok_or_else(|| refused(Code::XmlNamespace, "a prefix that is not declared", at))?;
         return Ok(());
     }
+    resolve_all(start, at)
+}
+
+#[inline(never)]
+fn resolve_all(start: &mut Start<'_>, at: usize) -> Result<(), Violation> {
     for index in 0..start.declarations.len() {
         let (seen, rest) = start.declarations.split_at_mut(index);
         let Some(declaration) = rest.first_mut() else { break };
@@ -763,10 +776,12 @@ fn check_declaration(raw: &str, at: usize) -> Result<(), Violation> {
     if expected.first() == Some(&"version") { Err(wrong()) } else { Ok(()) }
 }
 
+#[cold]
 fn malformed(what: &'static str, at: usize) -> Violation {
     Violation { code: Code::XmlMalformed, what, at }
 }
 
+#[cold]
 fn refused(code: Code, what: &'static str, at: usize) -> Violation {
     Violation { code, what, at }
 }
