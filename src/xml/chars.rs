@@ -63,23 +63,27 @@ pub(super) fn find(octets: &[u8], marks: impl Fn(u64) -> u64, search: impl Fn(&[
 #[inline]
 pub(super) fn ends_text(word: u64) -> u64 {
     // The two brackets differ in one bit.
-    zeros((word & !(EACH << 1)) ^ (EACH * b'<' as u64)) | zeros(word ^ (EACH * b'&' as u64))
+    zeros((word & !each(0b10)) ^ each(b'<')) | zeros(word ^ each(b'&'))
 }
 
 /// Marks `"`, `<`, `&` and control characters: where a quoted value ends, or is not its own canonical form.
 #[inline]
 pub(super) fn ends_value(word: u64) -> u64 {
-    let control = word.wrapping_sub(EACH * b' ' as u64) & !word & (EACH << 7);
+    let control = word.wrapping_sub(each(b' ')) & !word & each(0x80);
     // The quotation mark and the ampersand differ in one bit.
-    zeros((word & !(EACH << 2)) ^ (EACH * b'"' as u64)) | zeros(word ^ (EACH * b'<' as u64)) | control
+    zeros((word & !each(0b100)) ^ each(b'"')) | zeros(word ^ each(b'<')) | control
 }
 
-const EACH: u64 = 0x0101_0101_0101_0101;
+/// Eight times the same octet.
+#[inline]
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
 
 /// Marks the octets that are zero.
 #[inline]
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(EACH) & !word & (EACH << 7)
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(each(1)) & !word & each(0x80)
 }
 
 /// Whether two short texts are equal, without a call.
@@ -95,42 +99,47 @@ pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
 /// Nothing if there is no name, a second colon, or a letter beyond ASCII.
 #[inline]
 pub(super) fn ascii_name(octets: &[u8]) -> Option<(usize, usize)> {
-    let class = |at: usize| octets.get(at).map_or(OTHER, |byte| CLASSES[*byte as usize]);
+    let class = |at: usize| octets.get(at).and_then(|byte| CLASSES.get(usize::from(*byte))).map_or(Class::Other, |class| *class);
     let part = |from: usize| {
         let mut at = from;
-        if class(at) != LETTER {
+        if class(at) != Class::Letter {
             return None;
         }
-        while class(at) <= DIGIT {
+        while matches!(class(at), Class::Letter | Class::Digit) {
             at = at.saturating_add(1);
         }
         Some(at)
     };
     let end = part(0)?;
     match class(end) {
-        COLON => part(end.saturating_add(1)).filter(|rest| class(*rest) == OTHER).map(|rest| (rest, end)),
-        OTHER => Some((end, 0)),
+        Class::Colon => part(end.saturating_add(1)).filter(|rest| class(*rest) == Class::Other).map(|rest| (rest, end)),
+        Class::Other => Some((end, 0)),
         _ => None,
     }
 }
 
-const LETTER: u8 = 0;
-const DIGIT: u8 = 1;
-const COLON: u8 = 2;
-const OTHER: u8 = 3;
-const BEYOND: u8 = 4;
-
 /// What an octet is in an ASCII name.
-const CLASSES: [u8; 256] = {
-    let mut classes = [OTHER; 256];
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Digit,
+    Colon,
+    Beyond,
+    Other,
+}
+
+/// A table is faster than deciding for each octet.
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
     let mut byte = 0;
-    while byte < 256 {
+    while byte < classes.len() {
         classes[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => LETTER,
-            b'0'..=b'9' | b'-' | b'.' => DIGIT,
-            b':' => COLON,
-            0x80.. => BEYOND,
-            _ => OTHER,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => Class::Letter,
+            b'0'..=b'9' | b'-' | b'.' => Class::Digit,
+            b':' => Class::Colon,
+            0x80.. => Class::Beyond,
+            _ => Class::Other,
         };
         byte += 1;
     }
