@@ -164,8 +164,11 @@ impl Gateway {
         record.octets = answer.octets().len() as u64;
         let (id, digest) = (running.question.message().header.id, running.question.digest());
         self.telemetry.close(&record, None);
+        // Room for the tag of the seal, so that it is not copied once more to get some.
+        let mut body = Vec::with_capacity(answer.octets().len() + 16);
+        body.extend_from_slice(answer.octets());
         let private = Private { fields: Vec::new(), ..running.private() };
-        let entry = Entry { record, private, body: Some(answer.octets().to_vec()) };
+        let entry = Entry { record, private, body: Some(body) };
         let committed = self.store.append(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         self.ledger().settle(&running.consumer, id, digest, committed.place);
         Ok(Release::new(answer, committed.logged))

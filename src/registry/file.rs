@@ -47,6 +47,24 @@ struct RawRegistry<'t> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawHead {
+    format: u32,
+    version: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSections<'t> {
+    #[serde(default, borrow)]
+    agency: Vec<RawAgency<'t>>,
+    #[serde(default, borrow)]
+    holder: Vec<RawHolder<'t>>,
+    #[serde(default, borrow)]
+    grant: Vec<RawGrant<'t>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawAgency<'t> {
     #[serde(borrow)]
     id: Spanned<&'t str>,
@@ -129,7 +147,13 @@ pub(super) fn load(text: &str, schemas: &Schemas) -> Result<Registry, RegistryEr
     })
 }
 
+/// As one tree a file takes twenty times its size, and leaves holes all over the heap. So its sections are read some at a time;
+/// whatever is unusual or wrong is left to the reading as a whole, which tells where.
 fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
+    in_parts(text, schemas).map_or_else(|| whole(text, schemas), Ok)
+}
+
+fn whole(text: &str, schemas: &Schemas) -> Loaded<Registry> {
     let raw: RawRegistry<'_> = toml::from_str(text).map_err(|error| {
         let what = fault::suggestion(error.message()).map_or(String::new(), |suggestion| format!("; {suggestion}"));
         (error.span().map_or(0, |span| span.start), error.message().to_owned() + &what)
@@ -137,27 +161,76 @@ fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
     if raw.format != 1 {
         return Err((0, format!("format {} is not known; this gateway reads format 1", raw.format)));
     }
-    let mut registry = Registry {
-        version: raw.version,
-        agencies: Vec::with_capacity(raw.agency.len()),
+    let (mut registry, mut texts) = (empty(raw.version), Texts::default());
+    let sections = RawSections { agency: raw.agency, holder: raw.holder, grant: raw.grant };
+    add_all(&mut registry, sections, schemas, &mut texts)?;
+    Ok(registry)
+}
+
+/// Each part must be a document of its own that holds sections of its kind and nothing else. So no part begins inside of a text
+/// or an array, and to read them one by one, agencies first, means the same as to read them together.
+fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
+    let (head, parts) = split(text)?;
+    let head: RawHead = toml::from_str(head).ok().filter(|head: &RawHead| head.format == 1)?;
+    let (mut registry, mut texts) = (empty(head.version), Texts::default());
+    for kind in KINDS {
+        for (_, part) in parts.iter().filter(|(of, _)| *of == kind) {
+            let sections: RawSections<'_> = toml::from_str(part).ok()?;
+            let counts = [sections.agency.len(), sections.holder.len(), sections.grant.len()];
+            if KINDS.iter().zip(counts).any(|(other, count)| *other != kind && count > 0) {
+                return None;
+            }
+            add_all(&mut registry, sections, schemas, &mut texts).ok()?;
+        }
+    }
+    registry.agencies.shrink_to_fit();
+    registry.grants.shrink_to_fit();
+    Some(registry)
+}
+
+const KINDS: [&str; 3] = ["[[agency]]", "[[holder]]", "[[grant]]"];
+const SECTIONS_PER_PART: usize = 64;
+
+type Part<'t> = (&'static str, &'t str);
+
+/// What stands before the first section, and the sections in runs of one kind.
+fn split(text: &str) -> Option<(&str, Vec<Part<'_>>)> {
+    let kind_at = |at: usize| KINDS.into_iter().find(|kind| text.get(at..).is_some_and(|rest| rest.starts_with(kind)));
+    let mut begins = text.match_indices("\n[[").map(|(at, _)| at + 1).filter_map(|at| Some((at, kind_at(at)?)));
+    let (head_end, first) = begins.next()?;
+    let (mut parts, mut from, mut kind, mut count) = (Vec::new(), head_end, first, 1);
+    for (at, next) in begins {
+        if next != kind || count == SECTIONS_PER_PART {
+            parts.push((kind, text.get(from..at)?));
+            (from, kind, count) = (at, next, 0);
+        }
+        count += 1;
+    }
+    parts.push((kind, text.get(from..)?));
+    Some((text.get(..head_end)?, parts))
+}
+
+fn empty(version: u64) -> Registry {
+    Registry {
+        version,
+        agencies: Vec::new(),
         by_name: BTreeMap::new(),
         by_system: BTreeMap::new(),
         holders: BTreeMap::new(),
-        grants: Vec::with_capacity(raw.grant.len()),
+        grants: Vec::new(),
         exact: BTreeMap::new(),
         patterned: BTreeMap::new(),
-    };
+    }
+}
+
+fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     for agency in &raw.agency {
-        add_agency(&mut registry, agency)?;
+        add_agency(registry, agency)?;
     }
     for holder in &raw.holder {
-        add_holder(&mut registry, holder, schemas)?;
+        add_holder(registry, holder, schemas)?;
     }
-    let mut texts = Texts::default();
-    for grant in raw.grant {
-        add_grant(&mut registry, grant, schemas, &mut texts)?;
-    }
-    Ok(registry)
+    raw.grant.into_iter().try_for_each(|grant| add_grant(registry, grant, schemas, texts))
 }
 
 /// What the grants of a registry say again and again, each kept once: a hundred thousand rows name few purposes, laws and
@@ -332,4 +405,60 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         per_minute: raw.per_minute,
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "format = 1\nversion = 3\n";
+
+    fn agency(name: &str, more: &str) -> String {
+        format!("[[agency]]\nid = \"xx.{name}\"\nname = \"A\"\nurl = \"https://a/\"\n{more}")
+    }
+
+    fn grant(name: &str) -> String {
+        format!(
+            "[[grant]]\nid = \"g\"\nwho = \"xx.{name}\"\nwhat = \"birth-certificate\"\npurpose = \"p\"\nbasis = \"b\"\nuntil = \"2030-12-31\"\n"
+        )
+    }
+
+    #[test]
+    fn parts_mean_what_the_whole_means() {
+        let schemas = Schemas::built_in();
+        let holder = "[[holder]]\ndocument = \"birth-certificate\"\nagency = \"xx.a\"\n";
+        let many = |from: usize| (from..from + 100).map(|number| agency(&format!("m-{number}"), "")).collect::<String>();
+        let quota = "[agency.quota]\nburst = 7\n";
+        for text in [
+            format!("{HEAD}{}{}{holder}", agency("a", ""), grant("a")),
+            // A grant before its agency, kinds mixed, more sections than a part holds.
+            format!("{HEAD}{}{}{holder}{}{}{}", grant("a"), many(0), agency("a", quota), many(100), grant("m-7")),
+        ] {
+            let (parts, whole) = (in_parts(&text, &schemas).expect("parts"), whole(&text, &schemas).expect("a whole"));
+            assert_eq!(format!("{parts:?}"), format!("{whole:?}"));
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_whole() {
+        let schemas = Schemas::built_in();
+        let text = agency("b", "[agency.quota]\nburst = 7\n").replace("\"A\"", "\"\"\"\n[[grant]]\n\"\"\"");
+        for (text, is_good) in [
+            (format!("{HEAD}{text}"), true),
+            (format!("{HEAD}{}{}", agency("a", ""), agency("b", "").replace("[[agency]]", "[[ agency ]]")), true),
+            (format!("{HEAD}{}{}", grant("a"), agency("a", "").replace("[[agency]]", "[[ agency ]]")), true),
+            (format!("{HEAD}{}{}[agency.quota]\nburst = 7\n", agency("a", ""), grant("a")), true),
+            (format!("{HEAD}agency = []\n{}", agency("a", "")), false),
+            (format!("{HEAD}{}format = 1\n", agency("a", "")), false),
+            (format!("{HEAD}{}{}", agency("a", ""), agency("a", "")), false),
+            (format!("{}{HEAD}", agency("a", "")), false),
+            (HEAD.replace('1', "2"), false),
+        ] {
+            let (parts, whole) = (in_parts(&text, &schemas), whole(&text, &schemas));
+            assert_eq!(whole.is_ok(), is_good, "{text}: {whole:?}");
+            if let Some(parts) = parts {
+                assert_eq!(format!("{parts:?}"), format!("{:?}", whole.expect("what its parts are")));
+            }
+        }
+    }
 }

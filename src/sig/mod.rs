@@ -160,13 +160,18 @@ fn scan<V: Visitor<Error = Fault>>(octets: &[u8], visitor: &mut V) -> Result<Sca
     let mut document = Canonical::new(octets, Sha256::new());
     let mut signature: Option<Grammar<'_>> = None;
     loop {
-        let event = match reader.next() {
+        // Looked at where it lies: moving it out of the result costs more than reading it did.
+        let event = reader.next();
+        let event = match &event {
             Ok(event) => event,
-            Err(violation) => return Err(refusal(&violation, &reader.path())),
+            Err(violation) => {
+                let violation = violation.clone();
+                return Err(refusal(&violation, &reader.path()));
+            }
         };
-        match (&event, &mut signature) {
+        match (event, &mut signature) {
             (Event::Done, _) => break,
-            (_, Some(grammar)) if !grammar.is_done() => grammar.event(&event)?,
+            (_, Some(grammar)) if !grammar.is_done() => grammar.event(event)?,
             (Event::Start(start), None) if start.is(DSIG, "Signature") => {
                 if start.depth() != 2 {
                     return Err(Fault::at(
@@ -180,8 +185,8 @@ fn scan<V: Visitor<Error = Fault>>(octets: &[u8], visitor: &mut V) -> Result<Sca
                 return Err(Fault::at(Code::SigProfile, format!("an element after ds:Signature, at byte {}", start.at())));
             }
             _ => {
-                document.event(&event).map_err(|violation| refusal(&violation, ""))?;
-                visit(&event, visitor)?;
+                document.event(event).map_err(|violation| refusal(&violation, ""))?;
+                visit(event, visitor)?;
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Bodies: whole, with their length known and checked before a byte is read.
 
 use crate::fault::{Code, Fault};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Version};
 use std::time::Duration;
@@ -41,15 +41,39 @@ pub async fn read_body(
     deadline: Duration,
 ) -> Result<Vec<u8>, Fault> {
     let declared = declared_length(version, headers, limit)?;
-    let collected = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
-    let bytes = match collected.await {
+    let octets = match tokio::time::timeout(deadline, collect(body, limit)).await {
         Err(_) => return Err(Fault::at(Code::HttpTimeout, "the body did not arrive in time")),
-        Ok(Err(cause)) if cause.is::<http_body_util::LengthLimitError>() => return Err(Fault::new(Code::HttpTooLarge)),
-        Ok(Err(_)) => return Err(Fault::new(Code::HttpIncomplete)),
-        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(CollectError::TooLarge)) => return Err(Fault::new(Code::HttpTooLarge)),
+        Ok(Err(CollectError::Broken(_))) => return Err(Fault::new(Code::HttpIncomplete)),
+        Ok(Ok(octets)) => octets,
     };
-    if declared > 0 && bytes.len() != declared {
+    if declared > 0 && octets.len() != declared {
         return Err(Fault::new(Code::HttpIncomplete));
     }
-    Ok(bytes.into())
+    Ok(octets)
+}
+
+/// Why a body could not be collected.
+pub(super) enum CollectError {
+    /// It is longer than it may be.
+    TooLarge,
+    /// The connection broke.
+    Broken(hyper::Error),
+}
+
+/// Collects a body in one place, so that its octets are copied once. Trailers are passed over.
+pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>, CollectError> {
+    let mut octets = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(CollectError::Broken)?.into_data() else { continue };
+        let room = limit.saturating_sub(octets.len());
+        if data.len() > room {
+            return Err(CollectError::TooLarge);
+        }
+        // What is declared is only believed when something has come, and never beyond the limit.
+        let rest = usize::try_from(body.size_hint().lower()).unwrap_or(room);
+        octets.reserve(data.len().saturating_add(rest).min(room));
+        octets.extend_from_slice(&data);
+    }
+    Ok(octets)
 }

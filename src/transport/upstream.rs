@@ -1,10 +1,9 @@
 //! Connections to providers: mutual TLS, HTTP/1.1, pooled per address.
 
 use super::Body;
-use super::body::full;
+use super::body::{CollectError, collect, full};
 use crate::limits;
 use crate::registry::Url;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST};
@@ -124,12 +123,12 @@ impl Upstream {
         response: hyper::Response<hyper::body::Incoming>,
     ) -> Result<Received, UpstreamError> {
         let (head, body) = response.into_parts();
-        let collected = Limited::new(body, limits::MESSAGE_BYTES_MAX).collect().await.map_err(|cause| {
-            let is_too_large = cause.is::<http_body_util::LengthLimitError>();
-            if is_too_large { UpstreamError::TooLarge } else { UpstreamError::Broken(cause.to_string()) }
+        let body = collect(body, limits::MESSAGE_BYTES_MAX).await.map_err(|error| match error {
+            CollectError::TooLarge => UpstreamError::TooLarge,
+            CollectError::Broken(cause) => UpstreamError::Broken(cause.to_string()),
         })?;
         self.give_back(url, sender);
-        Ok(Received { status: head.status, headers: head.headers, body: collected.to_bytes().into() })
+        Ok(Received { status: head.status, headers: head.headers, body })
     }
 
     fn take(&self, url: &Url) -> Option<SendRequest<Body>> {

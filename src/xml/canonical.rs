@@ -7,6 +7,7 @@ use super::reader::{NO_NAMESPACE, Slot, Start, same_prefix};
 use super::write::{escape_attribute, escape_text};
 use super::{Event, Violation};
 use crate::fault::Code;
+use std::cmp::Ordering;
 
 const XSI_NAMESPACE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
@@ -127,9 +128,14 @@ impl<'a, O: Octets> Canonical<'a, O> {
     fn sort_attributes(&mut self, start: &Start<'a>) {
         self.order.clear();
         self.order.extend(0..start.attributes.len());
-        if start.attributes.len() > 1 {
-            let key = |index: &usize| start.attributes.get(*index).map(|slot| (start.scope.uri(slot.uri), slot.local()));
-            self.order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        let order = |a: &Slot<'_>, b: &Slot<'_>| {
+            let uris = if a.uri == b.uri { Ordering::Equal } else { start.scope.uri(a.uri).cmp(start.scope.uri(b.uri)) };
+            // Names differ early: comparing them in place is faster than a call.
+            uris.then_with(|| a.local().bytes().cmp(b.local().bytes()))
+        };
+        if !start.attributes.is_sorted_by(|a, b| order(a, b).is_le()) {
+            let slot = |index: &usize| start.attributes.get(*index);
+            self.order.sort_unstable_by(|a, b| slot(a).zip(slot(b)).map_or(Ordering::Equal, |(a, b)| order(a, b)));
         }
     }
 
@@ -198,6 +204,10 @@ impl<'a, O: Octets> Canonical<'a, O> {
 }
 
 fn write_attribute(slot: &Slot<'_>, buffer: &mut String) {
+    if let Some(spelled) = slot.spelled {
+        buffer.push_str(spelled);
+        return;
+    }
     buffer.push(' ');
     buffer.push_str(slot.name);
     write_value(&slot.value, buffer);

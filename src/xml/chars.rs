@@ -43,6 +43,109 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.bytes().all(is_space)
 }
 
+/// The place of the first octet that `marks` finds. It looks at eight octets at a time and sets the top bit of those that
+/// it finds; since it may borrow, only the lowest of them counts. Most texts and values are shorter than what a call of a
+/// vectorised search costs, so only what is longer is given to `search`.
+#[inline]
+pub(super) fn find(octets: &[u8], marks: impl Fn(u64) -> u64, search: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+    let mut place = 0_usize;
+    for word in octets.as_chunks::<8>().0.iter().take(8) {
+        let found = marks(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(place.saturating_add((found.trailing_zeros() / 8) as usize));
+        }
+        place = place.saturating_add(8);
+    }
+    search(octets.get(place..)?).map(|found| place.saturating_add(found))
+}
+
+/// Marks `<`, `>` and `&`: what text may end at.
+#[inline]
+pub(super) fn ends_text(word: u64) -> u64 {
+    // The two brackets differ in one bit.
+    zeros((word & !each(0b10)) ^ each(b'<')) | zeros(word ^ each(b'&'))
+}
+
+/// Marks `"`, `<`, `&` and control characters: where a quoted value ends, or is not its own canonical form.
+#[inline]
+pub(super) fn ends_value(word: u64) -> u64 {
+    let control = word.wrapping_sub(each(b' ')) & !word & each(0x80);
+    // The quotation mark and the ampersand differ in one bit.
+    zeros((word & !each(0b100)) ^ each(b'"')) | zeros(word ^ each(b'<')) | control
+}
+
+/// Eight times the same octet.
+#[inline]
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// Marks the octets that are zero.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(each(1)) & !word & each(0x80)
+}
+
+/// Whether two short texts are equal, without a call.
+#[inline]
+pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
+    let ((words, rest), (other_words, other_rest)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
+    left.len() == right.len()
+        && words.iter().zip(other_words).all(|(word, other)| u64::from_ne_bytes(*word) == u64::from_ne_bytes(*other))
+        && rest.iter().zip(other_rest).all(|(octet, other)| octet == other)
+}
+
+/// The length of an ASCII qualified name at the start of the octets, and the position of its colon, 0 if it has none.
+/// Nothing if there is no name, a second colon, or a letter beyond ASCII.
+#[inline]
+pub(super) fn ascii_name(octets: &[u8]) -> Option<(usize, usize)> {
+    let class = |at: usize| octets.get(at).and_then(|byte| CLASSES.get(usize::from(*byte))).map_or(Class::Other, |class| *class);
+    let part = |from: usize| {
+        let mut at = from;
+        if class(at) != Class::Letter {
+            return None;
+        }
+        while matches!(class(at), Class::Letter | Class::Digit) {
+            at = at.saturating_add(1);
+        }
+        Some(at)
+    };
+    let end = part(0)?;
+    match class(end) {
+        Class::Colon => part(end.saturating_add(1)).filter(|rest| class(*rest) == Class::Other).map(|rest| (rest, end)),
+        Class::Other => Some((end, 0)),
+        _ => None,
+    }
+}
+
+/// What an octet is in an ASCII name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Digit,
+    Colon,
+    Beyond,
+    Other,
+}
+
+/// A table is faster than deciding for each octet.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => Class::Letter,
+            b'0'..=b'9' | b'-' | b'.' => Class::Digit,
+            b':' => Class::Colon,
+            0x80.. => Class::Beyond,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 /// The position of the colon in a qualified name, 0 if it has none; nothing if it is no qualified name.
 pub(super) fn check_qname(name: &str) -> Option<usize> {
     let mut colon = 0;

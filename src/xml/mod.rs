@@ -10,6 +10,7 @@
 mod canonical;
 mod chars;
 mod reader;
+mod tag;
 mod write;
 
 pub use canonical::{Canonical, Octets};

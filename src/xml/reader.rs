@@ -1,7 +1,8 @@
 //! The strict reader: tokens with resolved names and normalised values, each with its octets.
 
 use super::Violation;
-use super::chars::{check_octets, check_qname, is_blank, is_char, is_space};
+use super::chars::{check_octets, ends_text, find, is_blank, same};
+use super::tag::{parse_tag, reference, tag_length, usual_tag};
 use crate::fault::Code;
 use crate::limits;
 use quick_xml::events::Event as Token;
@@ -65,7 +66,7 @@ pub struct Start<'a> {
     pub(super) attributes: Vec<Slot<'a>>,
     pub(super) declarations: Vec<Declaration<'a>>,
     pub(super) scope: Scope<'a>,
-    at: usize,
+    pub(super) at: usize,
     depth: usize,
 }
 
@@ -76,6 +77,8 @@ pub(super) struct Slot<'a> {
     pub(super) prefix_len: usize,
     pub(super) value: Cow<'a, str>,
     pub(super) uri: u32,
+    /// The attribute with the space before it, if it is spelled canonically.
+    pub(super) spelled: Option<&'a str>,
 }
 
 /// A namespace declaration, its place among all attributes of the tag kept.
@@ -83,7 +86,7 @@ pub(super) struct Slot<'a> {
 pub(super) struct Declaration<'a> {
     pub(super) prefix: &'a str,
     pub(super) place: usize,
-    uri: Cow<'a, str>,
+    pub(super) uri: Cow<'a, str>,
 }
 
 /// The namespace bindings in scope.
@@ -265,12 +268,7 @@ impl<'a> Reader<'a> {
                     return Ok(Event::Start(&self.start));
                 }
                 [b'&', ..] => return self.read_reference(at),
-                _ if self.open.is_empty() => {
-                    let raw = self.take(memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len()));
-                    if !is_blank(raw) {
-                        return Err(malformed("text outside the root element", at));
-                    }
-                }
+                _ if self.open.is_empty() => self.pass_over_blank(at)?,
                 _ => return self.read_text(at),
             }
         }
@@ -283,8 +281,17 @@ impl<'a> Reader<'a> {
         self.text.get(from..self.at).unwrap_or("")
     }
 
+    /// White space around the root element.
+    #[cold]
+    fn pass_over_blank(&mut self, at: usize) -> Result<(), Violation> {
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        let raw = self.take(memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len()));
+        if is_blank(raw) { Ok(()) } else { Err(malformed("text outside the root element", at)) }
+    }
+
     /// Markup that is no tag: quick-xml says what it is and where it ends. All of it is refused but the declaration, and
     /// comments in schemas.
+    #[cold]
     fn pass_over(&mut self, at: usize) -> Result<(), Violation> {
         let mut tokens = quick_xml::Reader::from_reader(self.text.as_bytes().get(at..).unwrap_or_default());
         let token = tokens.read_event().map_err(|_| malformed("markup that does not end or nest", at))?;
@@ -323,27 +330,25 @@ impl<'a> Reader<'a> {
             return Err(refused(Code::XmlLimit, "elements nested too deep", at));
         }
         let (bindings, uris) = (self.start.scope.bindings.len(), self.start.scope.uris.len());
-        let tag = self.text.as_bytes().get(at..).unwrap_or_default();
-        let empty = match plain_tag(tag) {
-            Some((length, colon)) => {
-                let raw = self.take(length.saturating_add(2));
-                self.start.attributes.clear();
-                self.start.declarations.clear();
-                (self.start.raw, self.start.at) = (raw, at);
-                self.start.name = raw.get(1..length.saturating_add(1)).unwrap_or("");
-                (self.start.prefix_len, self.start.plain) = (colon, true);
-                false
+        let empty = match usual_tag(&mut self.start, self.text, at) {
+            Some((length, empty)) => {
+                self.start.raw = self.take(length);
+                empty
             }
-            None => {
-                let raw = self.take(tag_length(tag).ok_or_else(|| malformed("markup that does not end or nest", at))?);
-                parse_tag(&mut self.start, raw, at)?
-            }
+            None => self.read_unusual_tag(at)?,
         };
         self.open.push(Open { name: self.start.name, bindings, uris });
         self.start.depth = self.open.len();
         resolve_names(&mut self.start)?;
         self.state = if empty { State::EmptyTag } else { State::InRoot };
         Ok(())
+    }
+
+    #[cold]
+    fn read_unusual_tag(&mut self, at: usize) -> Result<bool, Violation> {
+        let tag = self.text.as_bytes().get(at..).unwrap_or_default();
+        let raw = self.take(tag_length(tag).ok_or_else(|| malformed("markup that does not end or nest", at))?);
+        parse_tag(&mut self.start, raw, at)
     }
 
     fn read_end(&mut self, at: usize) -> Result<(&'a str, &'a str), Violation> {
@@ -353,8 +358,8 @@ impl<'a> Reader<'a> {
             memchr::memchr(b'>', rest).ok_or_else(unended)?;
             return Err(malformed("an end tag without a start tag", at));
         };
-        let is_plain =
-            rest.get(2..).and_then(|rest| rest.strip_prefix(open.as_bytes())).is_some_and(|rest| rest.first() == Some(&b'>'));
+        let end = open.len().saturating_add(2);
+        let is_plain = rest.get(end) == Some(&b'>') && rest.get(2..end).is_some_and(|name| same(name, open.as_bytes()));
         let length = if is_plain {
             open.len().saturating_add(3)
         } else {
@@ -388,7 +393,8 @@ impl<'a> Reader<'a> {
 
     fn read_text(&mut self, at: usize) -> Result<Event<'_, 'a>, Violation> {
         let rest = self.text.as_bytes().get(at..).unwrap_or_default();
-        let mut length = memchr::memchr3(b'<', b'&', b'>', rest).unwrap_or(rest.len());
+        let found = find(rest, ends_text, |rest| memchr::memchr3(b'<', b'&', b'>', rest));
+        let mut length = found.unwrap_or(rest.len());
         let has_bracket = rest.get(length) == Some(&b'>');
         if has_bracket {
             let after = rest.get(length..).unwrap_or_default();
@@ -424,6 +430,7 @@ impl<'a> Reader<'a> {
         Ok(Event::Text { raw, text: &self.scratch, at, canonical })
     }
 
+    #[cold]
     fn finish(&self) -> Result<Event<'_, 'a>, Violation> {
         if !self.open.is_empty() {
             return Err(malformed("an element that does not end", self.text.len()));
@@ -435,105 +442,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The length of the name and the place of its colon in a start tag that is nothing but an ASCII name.
-fn plain_tag(tag: &[u8]) -> Option<(usize, usize)> {
-    let (mut colon, mut at_start) = (0_usize, true);
-    for (place, byte) in tag.iter().skip(1).take(limits::NAME_BYTES_MAX.saturating_add(1)).enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => at_start = false,
-            b'0'..=b'9' | b'-' | b'.' if !at_start => {}
-            b':' if colon == 0 && !at_start => (colon, at_start) = (place, true),
-            b'>' if !at_start => return Some((place, colon)),
-            _ => return None,
-        }
-    }
-    None
-}
-
-/// The length of a tag: up to the first `>` outside of quotes.
-fn tag_length(tag: &[u8]) -> Option<usize> {
-    let mut at = 1_usize;
-    loop {
-        let rest = tag.get(at..)?;
-        let found = memchr::memchr3(b'>', b'"', b'\'', rest)?;
-        let inside = rest.get(found.saturating_add(1)..)?;
-        at = at.saturating_add(found).saturating_add(1);
-        match rest.get(found) {
-            Some(b'>') => return Some(at),
-            Some(quote) => at = at.saturating_add(memchr::memchr(*quote, inside)?).saturating_add(1),
-            None => return None,
-        }
-    }
-}
-
-/// Reads a tag into `start`; tells whether it is an empty-element tag.
-fn parse_tag<'a>(start: &mut Start<'a>, raw: &'a str, at: usize) -> Result<bool, Violation> {
-    start.attributes.clear();
-    start.declarations.clear();
-    (start.raw, start.at) = (raw, at);
-    let inner = raw.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(|| malformed("a broken tag", at))?;
-    // A solidus may also end an unquoted value, but those are refused below.
-    let (inner, empty) = inner.strip_suffix('/').map_or((inner, false), |inner| (inner, true));
-    let end = inner.bytes().position(is_space).unwrap_or(inner.len());
-    let (name, mut rest) = inner.split_at_checked(end).ok_or_else(|| malformed("a broken tag", at))?;
-    start.prefix_len = name_parts(name, at)?;
-    start.name = name;
-    start.plain = !empty;
-    let mut place = 0;
-    while !rest.is_empty() {
-        let offset = at.saturating_add(raw.len()).saturating_sub(rest.len());
-        let trimmed = trim_start(rest);
-        if trimmed.is_empty() {
-            start.plain = false;
-            break;
-        }
-        if trimmed.len() == rest.len() {
-            return Err(malformed("no white space before an attribute", offset));
-        }
-        start.plain &= rest.len() == trimmed.len().saturating_add(1) && rest.starts_with(' ');
-        if place >= limits::ATTRIBUTES_MAX {
-            return Err(refused(Code::XmlLimit, "too many attributes", offset));
-        }
-        rest = parse_attribute(start, trimmed, place, offset)?;
-        place = place.saturating_add(1);
-    }
-    Ok(empty)
-}
-
-/// Reads one attribute at the start of `text`; returns what follows it.
-fn parse_attribute<'a>(start: &mut Start<'a>, text: &'a str, place: usize, at: usize) -> Result<&'a str, Violation> {
-    let equals = text.bytes().position(|byte| byte == b'=').ok_or_else(|| malformed("an attribute without a value", at))?;
-    let (name, rest) = (text.get(..equals).unwrap_or(""), text.get(equals.saturating_add(1)..).unwrap_or(""));
-    let tight =
-        if name.bytes().next_back().is_some_and(is_space) { name.trim_end_matches([' ', '\t', '\n', '\r']) } else { name };
-    let value = trim_start(rest);
-    let quote = value.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
-    let quote = quote.ok_or_else(|| malformed("an attribute value without quotes", at))?;
-    let value = value.get(1..).unwrap_or("");
-    let end = memchr::memchr(quote, value.as_bytes()).ok_or_else(|| malformed("an attribute value that does not end", at))?;
-    let (raw_value, after) = (value.get(..end).unwrap_or(""), value.get(end.saturating_add(1)..).unwrap_or(""));
-    if raw_value.len() > limits::VALUE_BYTES_MAX {
-        return Err(refused(Code::XmlLimit, "an attribute value too long", at));
-    }
-    let (value, canonical) = normalise(raw_value, at)?;
-    let spaced = tight.len() != name.len() || rest.len() != after.len().saturating_add(raw_value.len()).saturating_add(2);
-    start.plain &= canonical && quote == b'"' && !spaced;
-    let prefix_len = name_parts(tight, at)?;
-    if tight == "xmlns" {
-        start.declarations.push(Declaration { prefix: "", place, uri: value });
-    } else if let Some(prefix) = tight.strip_prefix("xmlns:") {
-        start.declarations.push(Declaration { prefix, place, uri: value });
-    } else {
-        start.attributes.push(Slot { name: tight, prefix_len, value, uri: NO_NAMESPACE });
-    }
-    Ok(after)
-}
-
-fn trim_start(text: &str) -> &str {
-    let blank = text.bytes().take_while(|byte| is_space(*byte)).count();
-    text.get(blank..).unwrap_or("")
-}
-
 /// Binds the declarations, then resolves the names of the element and its attributes.
 fn resolve_names(start: &mut Start<'_>) -> Result<(), Violation> {
     let at = start.at;
@@ -542,6 +450,11 @@ fn resolve_names(start: &mut Start<'_>) -> Result<(), Violation> {
         start.uri = found.ok_or_else(|| refused(Code::XmlNamespace, "a prefix that is not declared", at))?;
         return Ok(());
     }
+    resolve_all(start, at)
+}
+
+#[inline(never)]
+fn resolve_all(start: &mut Start<'_>, at: usize) -> Result<(), Violation> {
     for index in 0..start.declarations.len() {
         let (seen, rest) = start.declarations.split_at_mut(index);
         let Some(declaration) = rest.first_mut() else { break };
@@ -618,80 +531,6 @@ fn check_forbidden(uri: &str, local: &str, at: usize) -> Result<(), Violation> {
     if forbidden { Err(refused(Code::XmlForbiddenAttribute, "xml:base or xsi:schemaLocation", at)) } else { Ok(()) }
 }
 
-/// The length of the prefix of a qualified name.
-fn name_parts(name: &str, at: usize) -> Result<usize, Violation> {
-    if name.len() > limits::NAME_BYTES_MAX {
-        return Err(refused(Code::XmlLimit, "a name too long", at));
-    }
-    check_qname(name).ok_or_else(|| malformed("what is no qualified name", at))
-}
-
-/// The normalised value of an attribute (XML 1.0, section 3.3.3), and whether the spelling is canonical.
-fn normalise(raw: &str, at: usize) -> Result<(Cow<'_, str>, bool), Violation> {
-    let special = |byte: u8| matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r' | b'"');
-    if !raw.bytes().any(special) {
-        return Ok((Cow::Borrowed(raw), true));
-    }
-    let mut value = String::with_capacity(raw.len());
-    let mut canonical = true;
-    let mut rest = raw;
-    while let Some(character) = rest.chars().next() {
-        let mut used = character.len_utf8();
-        match character {
-            '<' => return Err(malformed("< in an attribute value", at)),
-            '&' => {
-                let (meant, length) = reference(rest, at)?;
-                used = length;
-                value.push(meant);
-                canonical &= matches!(rest.get(..length), Some("&amp;" | "&lt;" | "&quot;" | "&#x9;" | "&#xA;" | "&#xD;"));
-            }
-            '\r' if rest.starts_with("\r\n") => canonical = false,
-            '\t' | '\n' | '\r' => {
-                value.push(' ');
-                canonical = false;
-            }
-            '"' => {
-                value.push('"');
-                canonical = false;
-            }
-            _ => {
-                used = rest.bytes().position(special).unwrap_or(rest.len());
-                value.push_str(rest.get(..used).unwrap_or(""));
-            }
-        }
-        rest = rest.get(used..).unwrap_or("");
-    }
-    Ok((Cow::Owned(value), canonical))
-}
-
-/// The character that a reference at the start of `text` means, and the reference's length.
-fn reference(text: &str, at: usize) -> Result<(char, usize), Violation> {
-    let broken = || malformed("a broken reference", at);
-    let end = text.bytes().take(16).position(|byte| byte == b';').ok_or_else(broken)?;
-    let name = text.get(1..end).ok_or_else(broken)?;
-    let character = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => match name.strip_prefix('#') {
-            Some(number) => numeric(number).ok_or_else(broken)?,
-            None if check_qname(name).is_some() => return Err(refused(Code::XmlEntity, "an entity reference", at)),
-            None => return Err(broken()),
-        },
-    };
-    Ok((character, end.saturating_add(1)))
-}
-
-/// XML 1.0, production 66: a lower-case x, digits, and a character that may stand in a document.
-fn numeric(number: &str) -> Option<char> {
-    let (digits, radix) = number.strip_prefix('x').map_or((number, 10), |hex| (hex, 16));
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| (byte as char).is_digit(radix));
-    let code = if plain { u32::from_str_radix(digits, radix).ok()? } else { return None };
-    if is_char(code) { char::from_u32(code) } else { None }
-}
-
 /// XML 1.0, production 23, with UTF-8 as the only encoding.
 fn check_declaration(raw: &str, at: usize) -> Result<(), Violation> {
     if at != 0 {
@@ -724,10 +563,12 @@ fn check_declaration(raw: &str, at: usize) -> Result<(), Violation> {
     if expected.first() == Some(&"version") { Err(wrong()) } else { Ok(()) }
 }
 
-fn malformed(what: &'static str, at: usize) -> Violation {
+#[cold]
+pub(super) fn malformed(what: &'static str, at: usize) -> Violation {
     Violation { code: Code::XmlMalformed, what, at }
 }
 
-fn refused(code: Code, what: &'static str, at: usize) -> Violation {
+#[cold]
+pub(super) fn refused(code: Code, what: &'static str, at: usize) -> Violation {
     Violation { code, what, at }
 }
