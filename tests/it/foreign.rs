@@ -20,6 +20,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ORIGIN: &str = "gateway.example/audit/2026";
@@ -420,6 +421,11 @@ async fn openssl_stamps_a_checkpoint_and_verifies_what_was_kept() {
     let authority = Authority::start(&folder.path().join("tsa"), honest);
     let token = authority.stamping(folder.path()).stamp(&checkpoint()).await.expect("a stamp");
     assert_eq!(token, folder.path().join("stamps/50.tsr"));
+    // A gateway that starts now finds that there is one of today.
+    let (stamping, telemetry) = (authority.stamping(folder.path()), Telemetry::new(Lines::Off));
+    let running = stamping.run(|| Arc::new(checkpoint()), &telemetry);
+    tokio::time::timeout(Duration::from_millis(300), running).await.expect_err("it runs for ever");
+    assert_eq!(fs::read_to_string(authority.folder.join("serial")).expect("a serial number").trim(), "02");
     let kept = folder.path().join("stamps/50.checkpoint");
     assert_eq!(fs::read_to_string(&kept).expect("beside the token"), checkpoint().to_string());
     let verify = || {

@@ -2,7 +2,8 @@
 
 use crate::memory::{MemoryLog, Tree, signer};
 use crate::tool::{free_port, said};
-use crate::world::Folder;
+use crate::world::{Folder, QUICK, World};
+use oncegate::authority::{Authority, make_root};
 use oncegate::config::{Lines, WitnessAt, Witnesses};
 use oncegate::crypto::sha256;
 use oncegate::registry::Endpoint;
@@ -19,7 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 fn log() -> LogSigner {
@@ -32,7 +33,7 @@ fn leaves(count: usize) -> Tree {
 
 /// Somebody that believes any certificate of a throw-away authority: the tests talk over plain HTTP.
 pub fn fetcher(folder: &Path) -> Fetcher {
-    let root = oncegate::authority::make_root("test", UnixTime::from_ms(1_800_000_000_000)).expect("a root");
+    let root = make_root("test", UnixTime::from_ms(1_800_000_000_000)).expect("a root");
     let path = folder.join("root.pem");
     std::fs::write(&path, root.certificate).expect("writable");
     Fetcher::new(trust(&path).expect("a root"))
@@ -420,13 +421,17 @@ async fn a_witness_that_has_lost_its_state_is_not_believed() {
     assert_eq!(witnessing.cosigned().expect("of before").claimed().size, 50);
 }
 
-/// A running `oncegate witness`; it ends with this value.
+/// A running program, such as `oncegate witness`; it ends with this value.
 struct Program(Child);
 
 impl Program {
     fn start(file: &Path, port: u16) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oncegate"));
         command.args(["witness", "run", "-c"]).arg(file).stderr(Stdio::null());
+        Self::spawn(command, port)
+    }
+
+    fn spawn(mut command: Command, port: u16) -> Self {
         let mut this = Self(command.spawn().expect("it starts"));
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -485,4 +490,67 @@ async fn the_program_remembers_what_it_cosigned_when_it_is_killed() {
     let _running = Program::start(&file, port);
     let output = Command::new(env!("CARGO_BIN_EXE_oncegate")).args(["witness", "run", "-c", file_name]).output().expect("starts");
     assert!(!output.status.success() && said(&output).contains("another process has it"), "{}", said(&output));
+}
+
+/// A gateway that has a witness's file witnesses the logs of others at its public listener.
+#[test]
+fn a_gateway_witnesses_the_logs_of_others() {
+    let folder = Folder::new();
+    let (file, key) = make(&folder.path().join("w"), &[log().verifier()]);
+    let config = format!("{QUICK}\n[witness]\nfile = {:?}\n", folder.path().join("w/witness.toml"));
+    let world = World::with(&config, &[]);
+    let at = Endpoint::parse(&format!("http://{}/witness", world.demo().public_address())).expect("a URL");
+    let fetcher = fetcher(folder.path());
+    let first = submission(0, &leaves(5));
+    let (status, _, line) = world.block_on(post(&fetcher, &at, first.to_string()));
+    assert_eq!(status, 200, "{line}");
+    let cosigned = Checkpoint::parse(&format!("{}{line}", first.checkpoint)).expect("a checkpoint");
+    cosigned.cosigned_at(&key).expect("cosigned");
+    let path = format!("{}/checkpoint", sha256(log().verifier().name().as_bytes()));
+    assert_eq!(world.block_on(get(&fetcher, &at, &path)).0, 200);
+    assert_eq!(world.block_on(post(&fetcher, &at, submission(3, &leaves(9)).to_string())).0, 409);
+    // What is not the witness's is answered as ever.
+    let public = Endpoint::parse(&format!("http://{}", world.demo().public_address())).expect("a URL");
+    assert_eq!(world.block_on(get(&fetcher, &public, "health")).0, 200);
+    assert_eq!(world.block_on(get(&fetcher, &public, "witnesses")).0, 404);
+    // The state is the gateway's as long as it runs.
+    assert!(matches!(Witness::open(&file), Err(WitnessError::InUse(_))));
+}
+
+/// A witness behind a server with TLS is reached if its certificate is of the authority that is configured, and only then.
+#[tokio::test]
+async fn a_witness_behind_tls_is_reached_by_its_authority() {
+    let folder = Folder::new();
+    let now = UnixTime::from_ms(u64::try_from(since_1970().as_millis()).expect("before the year 584 million"));
+    let root = make_root("test", now).expect("a root");
+    let authority = Authority::open(&root.certificate, &root.key).expect("an authority");
+    let server = authority.issue_server("witness", &["localhost".to_owned()], now).expect("a certificate");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("writable");
+        path
+    };
+    let (root, certificate) = (file("root.pem", &root.certificate), file("tls.pem", &server.certificate));
+    let (key, other) = (file("tls.key", &server.key), make_root("other", now).expect("a root").certificate);
+    let other = file("other.pem", &other);
+    let served = serve_witness(&folder.path().join("w"), &[log().verifier()]).await;
+    let port = free_port();
+    let mut socat = Command::new("socat");
+    let options = format!("bind=127.0.0.1,reuseaddr,fork,verify=0,cert={},key={}", certificate.display(), key.display());
+    socat.arg(format!("OPENSSL-LISTEN:{port},{options}")).arg(format!("TCP:{}", served.address)).stderr(Stdio::null());
+    let _socat = Program::spawn(socat, port);
+    let url = Endpoint::parse(&format!("https://localhost:{port}/w")).expect("a URL");
+    let (log, telemetry) = (MemoryLog::new(log(), leaves(7)), Telemetry::new(Lines::Off));
+    for (authorities, is_believed) in [(&root, true), (&other, false)] {
+        let witnesses = vec![WitnessAt { key: served.key.clone(), url: url.clone() }];
+        let fetcher = Fetcher::new(trust(authorities).expect("a root"));
+        let config = Witnesses { witnesses, every_s: 1 };
+        let witnessing = Witnessing::new(&config, log.signer.verifier().clone(), &fetcher);
+        witnessing.round(&log, &telemetry).await;
+        assert_eq!(witnessing.cosigned().is_some(), is_believed, "{:?}", witnessing.known());
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970")
 }
