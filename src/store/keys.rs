@@ -316,6 +316,16 @@ impl Keys {
         Ok(tag.first_chunk().copied().unwrap_or_default())
     }
 
+    /// Whether what is personal about a record can still be opened.
+    pub(super) fn has_private(&self, ticket: u64) -> bool {
+        lock(&self.private).key(ticket).is_some()
+    }
+
+    /// Whether the message that is kept with a record can still be opened.
+    pub(super) fn has_body(&self, ticket: u64) -> bool {
+        lock(&self.bodies).key(ticket).is_some()
+    }
+
     /// Destroys the keys of some bodies, and of all with an earlier ticket than `before`.
     pub(super) fn erase_bodies(&self, tickets: &[u64], before: u64) -> Result<(), StoreError> {
         lock(&self.bodies).erase(tickets, before)

@@ -9,10 +9,12 @@ mod keys;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod writer;
 
 pub use index::Index;
 pub use recovery::Recovered;
+pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
 
 use crate::audit::Filter;

@@ -203,7 +203,10 @@ fn all(store: &Store, filter: &Filter) -> Vec<u64> {
     }
 }
 
-fn filters() -> Vec<(Filter, fn(u64) -> bool)> {
+/// A filter, and which numbers it holds for.
+type Case = (Filter, fn(u64) -> bool);
+
+fn filters() -> Vec<Case> {
     let agency = |name: &str| AgencyId::parse(name);
     vec![
         (Filter::default(), |_| true),

@@ -43,7 +43,7 @@ fn post(world: &World, client: &Client, signed: &Signed, prefer: &str) -> Receiv
 
 fn get(world: &World, client: &Client, path: &str) -> (u16, String) {
     let received = world.block_on(client.get(path)).expect("a response");
-    (received.status.as_u16(), String::from_utf8(received.body).expect("text"))
+    (received.status.as_u16(), String::from_utf8_lossy(&received.body).into_owned())
 }
 
 fn json(text: &str) -> Value {

@@ -14,6 +14,7 @@ pub(crate) use search::{Conditions, Hits, View};
 use super::StoreError;
 use super::keys::{Keys, PrivateHead};
 use crate::audit::Filter;
+use crate::journal::{Frame, FrameKind};
 use crate::limits;
 use live::{Live, Remade, live_path};
 use names::Names;
@@ -191,6 +192,41 @@ impl Opening {
         let builder = std::thread::Builder::new().name("index".to_owned());
         let thread = builder.spawn(move || follower.run()).map_err(|cause| StoreError::io(&self.log, cause))?;
         Ok(Index { shared, thread: Mutex::new(Some(thread)), was_rebuilt: self.was_rebuilt })
+    }
+}
+
+/// Reads what the complete volumes say, to hold it against the journal.
+pub(crate) struct Reader {
+    volumes: Vec<Volume>,
+    names: Option<Names>,
+    rows: Vec<Row>,
+    start: u64,
+}
+
+impl Reader {
+    pub(crate) fn open(log: &Path) -> Self {
+        let volumes: Vec<Volume> = (0..).map_while(|number| Volume::open(log, number).ok()).collect();
+        let known = volumes.last().map(|volume| volume.meta.names);
+        let names = known.and_then(|known| Names::open(&log.join("names"), known));
+        Self { volumes, names, rows: Vec::new(), start: 0 }
+    }
+
+    /// Whether the row of a record is what follows from its frame. Records of the live volume have none that counts.
+    pub(crate) fn agrees(&mut self, segment: u32, offset: u32, frame: &Frame<'_>) -> Result<bool, StoreError> {
+        let at = self.volumes.partition_point(|volume| volume.meta.first + volume.meta.count <= frame.seq);
+        let (Some(volume), Some(names)) = (self.volumes.get(at), &mut self.names) else { return Ok(true) };
+        let place = frame.seq - volume.meta.first;
+        if place < self.start || place >= self.start + self.rows.len() as u64 || place == 0 {
+            self.start = place;
+            volume.rows(place, (place + volume::SPAN).min(volume.meta.count), &mut self.rows)?;
+        }
+        let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+        let leaf = if frame.kind == FrameKind::Record { frame.leaf } else { &[] };
+        let expected = Row::of(leaf, &head, (segment, offset), names);
+        let found = self.rows.get((place - self.start) as usize);
+        // What was erased since is still in the row.
+        let is_erased = head == PrivateHead::default();
+        Ok(found.is_some_and(|found| *found == expected || (is_erased && found.without_persons() == expected)))
     }
 }
 

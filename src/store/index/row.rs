@@ -112,6 +112,17 @@ impl Row {
         }
     }
 
+    /// The row without what came from the private part.
+    pub(crate) fn without_persons(&self) -> Self {
+        let mut row = *self;
+        for by in [By::Official, By::Person] {
+            if let Some(key) = row.keys.get_mut(by.number()) {
+                *key = 0;
+            }
+        }
+        row
+    }
+
     pub(crate) fn key(&self, by: By) -> u64 {
         self.keys.get(by.number()).copied().unwrap_or(0)
     }
