@@ -87,6 +87,8 @@ pub const PAGE_RECORDS_MAX: usize = 1_000;
 pub const SEARCH_ROWS_MAX: usize = 100_000;
 /// Records that a volume has before it may be closed for its age, and that age.
 pub const VOLUME_RECORDS_MIN: u64 = 1 << 16;
+/// How often upkeep is done: each time one closed segment and one volume are read again.
+pub const UPKEEP_MS: u64 = 10 * 60 * 1000;
 /// Age at which a volume is closed.
 pub const VOLUME_MS: u64 = 24 * 60 * 60 * 1000;
 /// Size of a journal segment.

@@ -246,13 +246,19 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
     }
 }
 
-/// Forgets what is past its window, and reads the registry again when told to by SIGHUP; a registry that does not read
+/// Forgets what is past its window, reads a part of the log again to see that it is whole, and reads the registry again when told to by SIGHUP; a registry that does not read
 /// leaves the one in force.
 async fn upkeep(gateway: Arc<Gateway>, config: &Config, mut hangup: Signal) {
-    let mut hourly = tokio::time::interval(Duration::from_secs(600));
+    let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
+    let mut turn = 0;
     loop {
         tokio::select! {
-            _ = hourly.tick() => gateway.tidy_up(),
+            _ = regularly.tick() => {
+                let gateway = Arc::clone(&gateway);
+                // It reads files.
+                let _ = tokio::task::spawn_blocking(move || gateway.tidy_up(turn)).await;
+                turn += 1;
+            }
             _ = hangup.recv() => match load_registry(config, gateway.schemas()) {
                 Ok(registry) => {
                     let version = registry.version();

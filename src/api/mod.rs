@@ -98,7 +98,22 @@ fn health(gateway: &crate::gateway::Gateway) -> Response<Body> {
     let journal = if gateway.store().is_ready() { "open" } else { "stopped" };
     let version = gateway.world().registry.version();
     let lag = gateway.store().size().saturating_sub(gateway.store().index().watermark());
-    let body = serde_json::json!({ "status": word, "journal": journal, "registryVersion": version, "indexLag": lag });
+    // The place of damage is the operator's to know, and in the lines.
+    let log = match (gateway.witnessing().fork(), gateway.damage()) {
+        (Some(_), _) => "forked",
+        (None, Some(_)) => "damaged",
+        (None, None) => "whole",
+    };
+    let witnesses: Vec<serde_json::Value> = gateway
+        .witnessing()
+        .known()
+        .into_iter()
+        .map(|known| serde_json::json!({ "name": known.name, "size": known.size, "answers": known.trouble.is_none() }))
+        .collect();
+    let body = serde_json::json!({
+        "status": word, "journal": journal, "log": log, "records": gateway.store().size(), "witnesses": witnesses,
+        "registryVersion": version, "indexLag": lag,
+    });
     respond(status, "application/json", body.to_string())
 }
 

@@ -2,11 +2,20 @@
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::client::{Checked, Client, ClientError, context};
+use crate::config::{Config, Lines};
 use crate::demo::{CASES, Person, Plan, Role, World};
+use crate::demo::{DemoWitness, change_record, copy, drop_record};
 use crate::envelope::{Ask, Body, World as MessageWorld};
 use crate::ids::Code;
+use crate::setup::Installation;
+use crate::store::{Settings, Store, StoreError, log_key, verify_all};
+use crate::telemetry::Telemetry;
+use crate::tlog::proof::Proof;
+use crate::transport::{Fetcher, trust};
+use crate::witness::Witnessing;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const EXAMPLES: &str =
@@ -109,8 +118,17 @@ impl Demo {
     async fn play(&self, folder: &std::path::Path, out: &Out) -> Outcome {
         let failed = |error: crate::demo::WorldError| Failure::new(1, error);
         let start = Instant::now();
-        let quick = "records = \"off\"\n\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n";
-        let world = World::start(folder, &Plan { config: quick, absent: &[], prepare: |_| () }).await.map_err(failed)?;
+        let witness = DemoWitness::make(&folder.join("witness")).await?;
+        let config = format!("records = \"off\"\n{}\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n", witness.configuration());
+        let (waiting, serving) = (Mutex::new(Some(witness)), Mutex::new(None));
+        let prepare = |installation: &Installation| {
+            // The witness has to know the log's key before the gateway asks it at its start.
+            let key = Config::load(&installation.config()).ok().and_then(|config| log_key(&config.data, &config.log.origin).ok());
+            let witness = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let served = key.zip(witness).map(|(key, witness)| witness.serve(&key));
+            *serving.lock().unwrap_or_else(PoisonError::into_inner) = served.and_then(Result::ok);
+        };
+        let world = World::start(folder, &Plan { config: &config, absent: &[], prepare: &prepare }).await.map_err(failed)?;
         out.print(format_args!(
             "A world of {} people and 11 agencies; the gateway listens at https://{}",
             world.people().len(),
@@ -132,6 +150,7 @@ impl Demo {
             }
         }
         refusals(&world, &mut tally, out).await?;
+        evidence(&world, &mut tally, out).await?;
         summary(&world, &mut tally, out)?;
         if !self.once {
             next_steps(&world, out)?;
@@ -223,6 +242,67 @@ async fn refusals(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     Ok(())
 }
 
+/// A receipt, verified without the gateway; and three ways to lie about the log, each on a copy, and who finds it.
+async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
+    let failed = |what: &str| Failure::new(1, what.to_owned());
+    let config = Config::load(&world.installation().config()).map_err(|error| Failure::new(1, error))?;
+    let key = log_key(&config.data, &config.log.origin)?;
+    let older = world.folder().join("older");
+    copy(&config.data, &older)?;
+    out.print("\nThe record of an exchange, provable by whoever has the receipt")?;
+    let checked = ask(world, &QUESTIONS[0], 1, tally).await?;
+    let client = world.client(SCHOOL)?;
+    let id = checked.message.header.in_reply_to.map(|question| question.id.to_string()).unwrap_or_default();
+    // The witness is asked every second: wait for a checkpoint that it has cosigned.
+    let (mut receipt, end) = (String::new(), Instant::now() + Duration::from_secs(10));
+    while receipt.matches('\u{2014}').count() < 4 && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let received = client.get(&format!("/v1/messages/{id}/receipt")).await?;
+        receipt = String::from_utf8_lossy(&received.body).into_owned();
+    }
+    let path = world.folder().join("receipt.tlog-proof");
+    std::fs::write(&path, &receipt)?;
+    let proofs = Proof::parse_bundle(&receipt).map_err(|error| Failure::new(1, error))?;
+    let last = proofs.last().ok_or_else(|| failed("there is no receipt"))?;
+    last.to_string().lines().try_for_each(|line| out.print(format_args!("   | {}", &line[..line.floor_char_boundary(100)])))?;
+    for proof in &proofs {
+        let shown = proof.verify(&key).map_err(|error| Failure::new(1, error))?;
+        out.print(format_args!(
+            "   verified  record {} is in the log of {} records, by its key alone",
+            shown.index, shown.head.size
+        ))?;
+    }
+    out.print(format_args!("   key       {key}"))?;
+    out.print("\nThree lies about the log, told by somebody who has its disk and its key")?;
+    let copied = |name: &str| {
+        let folder = world.folder().join(name);
+        copy(&config.data, &folder).map(|()| folder)
+    };
+    let (index, checkpoint) = (last.index - 1, std::slice::from_ref(&last.checkpoint));
+    let changed = copied("changed")?;
+    change_record(&changed, index)?;
+    let found = verify_all(&changed, &[]).err().ok_or_else(|| failed("a changed record was not found"))?;
+    out.print(format_args!("   record {index} changed, its checksum made to fit\n      found by `log verify --all`: {found}"))?;
+    let dropped = copied("dropped")?;
+    drop_record(&dropped, index)?;
+    // What is derived from the journal makes itself anew.
+    Store::open(&dropped, &config.log.origin, Settings::default())?.0.close();
+    verify_all(&dropped, &[]).map_err(|error| Failure::new(1, error))?;
+    let found = verify_all(&dropped, checkpoint).err().ok_or_else(|| failed("a dropped record was not found"))?;
+    out.print(format_args!(
+        "   record {index} dropped, another put at the end, everything written anew: it fits together\n      found by whoever has a receipt: {found}"
+    ))?;
+    let (store, _) = Store::open(&older, &config.log.origin, Settings::default())?;
+    let authorities = config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities);
+    let fetcher = Fetcher::new(trust(authorities).map_err(|error| Failure::new(1, error))?);
+    let witnessing = Witnessing::new(&config.log.witnesses, key, &fetcher);
+    let (store, telemetry) = (Arc::new(store), Telemetry::new(Lines::Off));
+    let found = witnessing.check_not_rolled_back(&store, &telemetry).await;
+    store.close();
+    let found = found.err().ok_or_else(|| failed("a rollback was not found"))?;
+    out.print(format_args!("   an older copy put back\n      found by the witness, before the gateway starts: {found}"))
+}
+
 fn summary(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     tally.latencies.sort_unstable();
     let at =
@@ -265,6 +345,12 @@ fn next_steps(world: &World, out: &Out) -> Outcome {
 impl From<crate::demo::WorldError> for Failure {
     fn from(error: crate::demo::WorldError) -> Self {
         Self::new(1, error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(6, error)
     }
 }
 

@@ -4,11 +4,13 @@
 //! Nothing here is a stand-in for the gateway: what runs is the gateway, over real connections.
 
 mod documents;
+mod evidence;
 mod people;
 mod provider;
 mod refusals;
 mod world;
 
+pub use evidence::{DemoWitness, change_record, copy, drop_record};
 pub use people::{Person, Role, people};
 pub use provider::{Behaviour, Observer, Provider};
 pub use refusals::{CASES, Case, Sent, Shape, Verdict};

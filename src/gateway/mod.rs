@@ -39,6 +39,7 @@ pub struct Gateway {
     ledger: Mutex<Ledger>,
     store: Arc<Store>,
     witnessing: Witnessing,
+    damage: Mutex<Option<String>>,
     upstream: Upstream,
     answers: answers::Awaited,
     clock: EngineClock,
@@ -170,6 +171,7 @@ impl Gateway {
             ledger: Mutex::new(ledger),
             store: Arc::new(store),
             witnessing: parts.witnessing,
+            damage: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
             clock,
@@ -248,8 +250,9 @@ impl Gateway {
         }
     }
 
-    /// Forgets what is past its window; called now and then.
-    pub fn tidy_up(&self) {
+    /// Forgets what is past its window, and reads a part of the log again; called now and then, where nobody waits. Turns
+    /// count the calls.
+    pub fn tidy_up(&self, turn: u64) {
         let now = now();
         self.ledger().evict(now);
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
@@ -257,6 +260,16 @@ impl Gateway {
         if let Err(cause) = self.store.forget_bodies(now.minus_ms(kept)) {
             self.telemetry.say(&format!("messages that are past their time were not forgotten: {cause}"));
         }
+        if let Err(cause) = self.store.scrub(turn) {
+            self.telemetry.say(&format!("the log is not what it was: {cause}"));
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            damage.get_or_insert(cause.to_string());
+        }
+    }
+
+    /// What was found to be damaged while the gateway runs. What is damaged is not served; what is not goes on.
+    pub fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Identifies a peer and asks its quota, before a byte of its body is read.

@@ -235,17 +235,6 @@ impl Keys {
         })
     }
 
-    /// The key that signs the log's checkpoints, made when the log is.
-    pub(super) fn signer(&self, origin: &str, size: u64) -> Result<LogSigner, StoreError> {
-        let path = self.folder.join("log");
-        if size > 0 && !path.exists() {
-            // A new key would make another log of it, that nobody trusts.
-            return Err(StoreError::Damaged { path, offset: 0 });
-        }
-        let key = PrivateKey::from_seed(&secret(&path)?).ok_or(StoreError::NoRandomness)?;
-        LogSigner::new(origin, Role::Log, key).map_err(|_| StoreError::Damaged { path, offset: 0 })
-    }
-
     /// Seals what is personal and the body, and makes what the leaf and the index say of them.
     pub(super) fn seal(&self, record: &Record, private: &Private, body: Option<Vec<u8>>) -> Result<Beside, StoreError> {
         let mut beside = Beside { private: Vec::new(), body: Vec::new(), head: PrivateHead::default(), blind: Blind::default() };
@@ -335,6 +324,13 @@ impl Keys {
     pub(super) fn erase_private(&self, tickets: &[u64]) -> Result<(), StoreError> {
         lock(&self.private).erase(tickets, 0)
     }
+}
+
+/// The key that signs the log's checkpoints, made when the log is.
+pub(super) fn signer(folder: &Path, origin: &str) -> Result<LogSigner, StoreError> {
+    let path = folder.join("log");
+    let key = PrivateKey::from_seed(&secret(&path)?).ok_or(StoreError::NoRandomness)?;
+    LogSigner::new(origin, Role::Log, key).map_err(|_| StoreError::Damaged { path, offset: 0 })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

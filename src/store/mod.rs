@@ -48,6 +48,14 @@ pub struct Store {
     _lock: File,
 }
 
+/// The key that the checkpoints of a data directory's log are verified with, which is made if there is none yet: for
+/// whoever is to know it before the gateway starts.
+pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
+    let folder = data.join("keys");
+    std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+    keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
+}
+
 /// A record as it was found: its leaf is what the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -83,7 +91,12 @@ impl Store {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let oldest = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
-        let signer = keys.signer(origin, recovered.size)?;
+        let key = data.join("keys/log");
+        if recovered.size > 0 && !key.exists() {
+            // A new key would make another log of it, that nobody trusts.
+            return Err(StoreError::Damaged { path: key, offset: 0 });
+        }
+        let signer = keys::signer(&data.join("keys"), origin)?;
         let verifier = signer.verifier().clone();
         let index = Arc::new(opening.finish(recovered.size)?);
         let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));

@@ -34,7 +34,7 @@ impl Scene {
     pub fn observed(config: &str, observer: Observer) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let folder = Folder::new();
-        let plan = demo::Plan { config, absent: &[], prepare: |_| {} };
+        let plan = demo::Plan { config, absent: &[], prepare: &|_| {} };
         let address = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let gateway = Elsewhere { exchange: address(), public: address(), observer };
         let inside = folder.path().join("gateway");

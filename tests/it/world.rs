@@ -57,7 +57,7 @@ impl World {
     pub fn with(config: &str, absent: &[&str]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let folder = Folder::new();
-        let plan = demo::Plan { config, absent, prepare: enrol_further_keys };
+        let plan = demo::Plan { config, absent, prepare: &enrol_further_keys };
         let world = runtime.block_on(demo::World::start(&folder.path().join("gateway"), &plan)).expect("a world");
         Self { runtime, world: Some(world), folder }
     }
