@@ -1,4 +1,5 @@
-//! kill -9 at random moments under load: what was answered stays answered, what was forwarded is on record.
+//! kill -9 at random moments under load: what was answered stays answered, what was forwarded is on record, and the log
+//! goes on from every checkpoint that it has shown.
 //!
 //! `CRASH_ROUNDS=1000 cargo test --test it crash` does it for longer; `CRASH_SEED` begins elsewhere.
 
@@ -8,6 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oncegate::client::{Client, Signed, digest_of, problem_of};
 use oncegate::ids::{Digest, MessageId};
 use oncegate::journal;
+use oncegate::store::verify_all;
+use oncegate::tlog::note::Checkpoint;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -39,6 +42,8 @@ struct Pages {
     forwarded: BTreeSet<MessageId>,
     /// The ids whose answer was given or is on record: no provider may see them again.
     settled: BTreeSet<MessageId>,
+    /// The log's checkpoints, in the order in which they were seen.
+    checkpoints: Vec<String>,
     wrong: Vec<String>,
 }
 
@@ -213,6 +218,29 @@ async fn load(scene: Arc<Scene>, books: Arc<Books>, first: usize) {
     }
 }
 
+/// Reads the log's checkpoint again and again, until the gateway is away.
+async fn watch_log(scene: Arc<Scene>, books: Arc<Books>) {
+    let client = scene.client();
+    while let Ok(received) = client.get("/log/checkpoint").await {
+        let text = String::from_utf8_lossy(&received.body).into_owned();
+        let mut pages = books.pages();
+        if pages.checkpoints.last() != Some(&text) {
+            pages.checkpoints.push(text);
+        }
+    }
+}
+
+/// Derives the log anew from the disk, and holds it against every checkpoint that was ever seen.
+fn hold_against_checkpoints(scene: &Scene, books: &Books) -> usize {
+    let seen: Vec<Checkpoint> =
+        books.pages().checkpoints.iter().map(|text| Checkpoint::parse(text).expect("a checkpoint")).collect();
+    let sizes: Vec<u64> = seen.iter().map(|checkpoint| checkpoint.claimed().size).collect();
+    assert!(sizes.is_sorted(), "a checkpoint went backwards: {sizes:?}");
+    let verified = verify_all(&scene.data(), &seen).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(verified.checkpoints, seen.len());
+    seen.len()
+}
+
 /// Starts the gateway and kills it before, or just when, it is ready.
 fn kill_at_start(scene: &Scene, chance: &mut Chance) {
     let mut command = Command::new(ONCEGATE);
@@ -250,7 +278,7 @@ fn nothing_answered_is_lost_when_the_gateway_is_killed() {
         Box::pin(std::future::ready(())) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
     });
     let scene = Arc::new(Scene::observed("records = \"off\"\n", observer));
-    let (mut retried, mut killed_at_start, mut records_before) = (Retried::default(), 0, 0);
+    let (mut retried, mut killed_at_start, mut records_before, mut checkpoints) = (Retried::default(), 0, 0, 0);
     for round in 0..rounds {
         books.pages().round = round;
         let gateway = scene.start();
@@ -259,6 +287,7 @@ fn nothing_answered_is_lost_when_the_gateway_is_killed() {
         under_load(&scene, &books, gateway, &mut chance);
         let records = records(&scene);
         compare(&books, &records);
+        checkpoints = hold_against_checkpoints(&scene, &books);
         records_before = records.len();
         if chance.below(4) == 0 {
             kill_at_start(&scene, &mut chance);
@@ -280,6 +309,7 @@ fn nothing_answered_is_lost_when_the_gateway_is_killed() {
     println!("retried, on record only       {}", retried.on_record_only);
     println!("retried, answered afresh      {}", retried.afresh);
     println!("records                       {}", records(&scene).len());
+    println!("checkpoints seen, all kept    {checkpoints}");
 }
 
 /// Many clients ask at once, until the gateway is killed.
@@ -290,6 +320,7 @@ fn under_load(scene: &Arc<Scene>, books: &Arc<Books>, gateway: Process, chance: 
     let first = chance.below(146) as usize;
     scene.block_on(async {
         let mut clients = JoinSet::new();
+        clients.spawn(watch_log(Arc::clone(scene), Arc::clone(books)));
         for client in 0..CLIENTS {
             clients.spawn(load(Arc::clone(scene), Arc::clone(books), first + client * 17));
         }
