@@ -7,6 +7,7 @@ mod hashes;
 mod index;
 mod keys;
 mod recovery;
+mod shred;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -88,6 +89,7 @@ impl Store {
         let lock = lock(&folder)?;
         let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
+        shred::resume(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let oldest = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;

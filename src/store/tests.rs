@@ -322,3 +322,93 @@ fn a_changed_octet_in_what_is_derived_is_never_served() {
         }
     }
 }
+
+#[test]
+fn what_is_erased_is_gone_and_every_proof_stays() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let store = open();
+    append(&store, &runtime, 0..60);
+    for number in 60..70 {
+        runtime.block_on(store.append(Entry { body: Some(vec![b'b'; 9000]), ..varied(number) })).expect("there is room");
+    }
+    append(&store, &runtime, 70..200);
+    store.close();
+    drop(store);
+    let store = open();
+    let checkpoint = store.checkpoint();
+    assert!(store.private(13).expect("there").starts_with(b"{\"f\":[],\"i\":[\"XX-OGTEST\""));
+    assert_eq!(store.body(63).expect("there").len(), 9000);
+    assert!(matches!(store.erase_private(199), Err(StoreError::Live)));
+    store.erase_private(13).expect("its volume is complete");
+    store.erase_body(63).expect("writable");
+    assert!(matches!(store.private(13), Err(StoreError::Forgotten)));
+    assert!(matches!(store.body(63), Err(StoreError::Forgotten)));
+    assert!(store.body(64).is_ok() && store.private(63).is_ok());
+    let mut reclaimed = 0;
+    for turn in 0..9 {
+        reclaimed += store.scrub(turn).expect("whole").reclaimed;
+    }
+    assert!(reclaimed >= 9000, "{reclaimed}");
+    assert!(matches!(store.shred(199), Err(StoreError::Live)));
+    store.shred(14).expect("its volume is complete");
+    let check = |store: &Store| {
+        assert_eq!(store.record(14).expect("its hash is there").leaf, "");
+        assert!(store.record(13).is_ok() && store.body(64).is_ok());
+        for index in (0..200).filter(|index| *index != 14) {
+            assert!(store.receipt(index, &checkpoint).is_ok(), "{index}");
+        }
+        let persons = |number: u32| all(store, &Filter { person: Some(Identifier::synthetic(number)), ..Filter::default() });
+        assert!(!persons(14 % 9).contains(&14), "a shredded record is about nobody");
+        assert_eq!(persons(13).len(), (0..200).filter(|n| n % 9 == 4 && n % 2 == 1 && *n != 13).count());
+        for turn in 0..9 {
+            store.scrub(turn).expect("whole");
+        }
+    };
+    check(&store);
+    store.close();
+    drop(store);
+    assert_eq!(verify_all(&folder.0, &[Checkpoint::clone(&checkpoint)]).expect("whole").shredded, 1);
+    let store = open();
+    check(&store);
+    store.close();
+    drop(store);
+    // All that is derived can be made anew, with the hole in it.
+    for derived in ["tree", "vol-000000", "names"] {
+        let path = folder.0.join("log").join(derived);
+        if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.expect("there");
+    }
+    let store = open();
+    check(&store);
+    store.close();
+}
+
+/// A bit that a disk has changed in a closed segment is found by reading it again, and its record is not given out.
+#[test]
+fn a_changed_bit_in_a_closed_segment_is_found_and_never_served() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    append(&store, &runtime, 0..200);
+    store.close();
+    drop(store);
+    let path = recovery::segment_path(&folder.0.join("log"), 0);
+    let good = std::fs::read(&path).expect("there");
+    let end = good.iter().rposition(|octet| *octet != 0).expect("written");
+    for at in (0..end).step_by(end / 40 + 1) {
+        let mut changed = good.clone();
+        changed[at] ^= 0x10;
+        std::fs::write(&path, &changed).expect("writable");
+        assert!(verify_all(&folder.0, &[]).is_err(), "byte {at}");
+        let Ok((store, _)) = Store::open(&folder.0, ORIGIN, SMALL) else { continue };
+        let found = (0..9).filter_map(|turn| store.scrub(turn).err()).next();
+        assert!(matches!(found, Some(StoreError::Damaged { path: of, .. }) if of == path), "byte {at}: {:?}", store.scrub(0));
+        for index in 0..64 {
+            if let Ok(found) = store.record(index) {
+                assert!(found.leaf.contains(&format!("\"t\":{index},")), "byte {at}: {}", found.leaf);
+            }
+        }
+        store.close();
+    }
+    std::fs::write(&path, &good).expect("writable");
+    assert_eq!(verify_all(&folder.0, &[]).expect("whole again").head.size, 200);
+}

@@ -3,7 +3,7 @@
 //! [`Store::scrub`] reads one closed segment and one volume of a running gateway. [`verify_all`] derives everything anew
 //! from the journal of a stopped one, and holds it against checkpoints that others have kept.
 
-use super::index::Reader;
+use super::index::{Reader, Row};
 use super::recovery::{Segment, segment_path, segments, walk_segment};
 use super::{Store, StoreError, hashes, keys, lock};
 use crate::journal::{self, Erasure, Frame, FrameKind};
@@ -86,14 +86,18 @@ impl Store {
             .collect()
     }
 
-    /// Destroys the key of what is personal about a record, for good; its leaf, and all proofs, stay. The record of it is
-    /// the caller's, and comes first.
+    /// Destroys the key of what is personal about a record, for good; its leaf, and all proofs, stay. Its volume must be
+    /// complete. The record of it is the caller's, and comes first.
     pub fn erase_private(&self, index: u64) -> Result<(), StoreError> {
+        if !self.index.is_complete(index) {
+            return Err(StoreError::Live);
+        }
         let ticket = self.ticket(index)?;
-        self.keys.erase_private(&[ticket])
+        self.keys.erase_private(&[ticket])?;
+        self.index.forget(index, Row::without_persons)
     }
 
-    /// Destroys the key of the message that is kept with a record, for good.
+    /// Destroys the key of the message that is kept with a record, for good. The record of it is the caller's, and comes first.
     pub fn erase_body(&self, index: u64) -> Result<(), StoreError> {
         let ticket = self.ticket(index)?;
         self.keys.erase_bodies(&[ticket], 0)

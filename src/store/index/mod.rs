@@ -460,6 +460,20 @@ impl Index {
         Ok(found)
     }
 
+    /// Whether a record is in a volume that is complete.
+    pub(super) fn is_complete(&self, index: u64) -> bool {
+        index < self.shared.live().first
+    }
+
+    /// Makes a complete volume anew that knows less of a record, and none of its persons.
+    pub(super) fn forget(&self, index: u64, less: fn(&Row) -> Row) -> Result<(), StoreError> {
+        let mut sealed = self.shared.sealed.write().unwrap_or_else(PoisonError::into_inner);
+        let of = |volume: &&mut Arc<Volume>| (volume.meta.first..volume.meta.first + volume.meta.count).contains(&index);
+        let volume = sealed.iter_mut().find(of).ok_or(StoreError::Forgotten)?;
+        *volume = Arc::new(volume.without(&self.shared.log, index - volume.meta.first, less)?);
+        Ok(())
+    }
+
     pub(super) fn sealed(&self) -> Vec<Arc<Volume>> {
         self.shared.sealed.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -112,6 +112,11 @@ impl Row {
         }
     }
 
+    /// Nothing but the place in the journal.
+    pub(crate) fn bare(&self) -> Self {
+        Self { segment: self.segment, offset: self.offset, ..Self::default() }
+    }
+
     /// The row without what came from the private part.
     pub(crate) fn without_persons(&self) -> Self {
         let mut row = *self;

@@ -151,6 +151,39 @@ impl Volume {
         Ok(octets.as_chunks::<12>().0.iter().filter_map(|posting| read_posting(posting)).collect())
     }
 
+    /// The same volume, knowing less of one row.
+    pub(crate) fn without(&self, log: &Path, place: u64, less: fn(&Row) -> Row) -> Result<Self, StoreError> {
+        let path = log.join("rows.new");
+        let mut rows = Blocks::create(&path)?;
+        let mut firsts = Vec::new();
+        each_span(&self.rows, |octets, found| {
+            let mut octets = octets.to_vec();
+            let start = firsts.len() as u64;
+            firsts.extend(found.iter().map(|row| row.key(By::Person)));
+            let at = place.checked_sub(start).filter(|at| *at < found.len() as u64);
+            if let Some((at, row)) = at.and_then(|at| Some((at as usize * ROW, found.get(at as usize)?))) {
+                let mut known = Vec::new();
+                less(row).write(&mut known);
+                octets.splice(at..at + ROW, known);
+            }
+            rows.append(&octets)
+        })?;
+        // Persons beyond the first of a record are in the postings alone.
+        let mut more = Vec::new();
+        let blocks = self.meta.firsts.get(By::Person.number()).map_or(0, Vec::len) as u64;
+        for block in 0..blocks {
+            let postings = self.block(By::Person, block)?;
+            more.extend(
+                postings.into_iter().filter(|(key, at)| firsts.get(*at as usize) != Some(key) && u64::from(*at) != place),
+            );
+        }
+        let source =
+            Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &rows, more: &more };
+        Self::seal(log, &source)?;
+        std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        Self::open(log, self.meta.number)
+    }
+
     /// Reads all of it, to find what a disk has changed.
     pub(crate) fn scrub(&self) -> Result<u64, StoreError> {
         let mut octets = Vec::new();

@@ -1,0 +1,103 @@
+//! Shredding: of a record only the hash of its leaf is left, and all proofs of other records stay as they are.
+//!
+//! The frame is overwritten where it stands. What is to be written is made durable beside the segment first: if the power
+//! goes in between, it is written again at the next start.
+
+use super::index::Row;
+use super::recovery::segment_path;
+use super::{Store, StoreError, keys, sync_directory};
+use crate::journal;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+fn intent_path(folder: &Path) -> PathBuf {
+    folder.join("shred")
+}
+
+/// A frame's head as it is to be, and how much behind it is to be zeros.
+struct Intent {
+    segment: u32,
+    offset: u32,
+    zeros: u32,
+    head: Vec<u8>,
+}
+
+impl Intent {
+    fn write(&self, folder: &Path) -> std::io::Result<()> {
+        let mut octets = Vec::new();
+        for number in [self.segment, self.offset, self.zeros] {
+            octets.extend_from_slice(&number.to_be_bytes());
+        }
+        octets.extend_from_slice(&self.head);
+        octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
+        let mut file = File::create(intent_path(folder))?;
+        file.write_all(&octets)?;
+        file.sync_all()?;
+        sync_directory(folder)
+    }
+
+    /// What was begun and not ended. One that did not get to the disk whole has not begun.
+    fn read(folder: &Path) -> Option<Self> {
+        let octets = std::fs::read(intent_path(folder)).ok()?;
+        let (rest, sum) = octets.split_last_chunk::<4>()?;
+        let (numbers, head) = rest.split_first_chunk::<12>()?;
+        let number = |at: usize| numbers.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
+        if crc32fast::hash(rest).to_be_bytes() != *sum {
+            return None;
+        }
+        Some(Self { segment: number(0)?, offset: number(4)?, zeros: number(8)?, head: head.to_vec() })
+    }
+
+    fn carry_out(&self, folder: &Path) -> Result<(), StoreError> {
+        let path = segment_path(folder, self.segment);
+        let write = || {
+            let file = File::options().write(true).open(&path)?;
+            file.write_all_at(&self.head, u64::from(self.offset))?;
+            file.write_all_at(&vec![0; self.zeros as usize], u64::from(self.offset) + self.head.len() as u64)?;
+            file.sync_all()
+        };
+        write().map_err(|cause| StoreError::io(&path, cause))
+    }
+}
+
+/// Ends what a crash has interrupted.
+pub(super) fn resume(folder: &Path) -> Result<(), StoreError> {
+    let path = intent_path(folder);
+    if let Some(intent) = Intent::read(folder) {
+        intent.carry_out(folder)?;
+    }
+    match std::fs::remove_file(&path) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io(&path, cause)),
+        _ => Ok(()),
+    }
+}
+
+impl Store {
+    /// Leaves of a record only the hash of its leaf, for good. Its volume must be complete. The record of it is the
+    /// caller's, and comes first.
+    pub fn shred(&self, index: u64) -> Result<(), StoreError> {
+        let place = self.place(index)?;
+        // A volume ends with a segment, so that one is closed too.
+        if !self.index.is_complete(index) {
+            return Err(StoreError::Live);
+        }
+        let made = self.with_frame(place, |frame| {
+            let (private, body) = journal::parts_of(frame);
+            let ticket = keys::PrivateHead::read(frame.private).map(|(head, _)| head.ticket);
+            let zeros = (private.len() + body.len()) as u32;
+            let head = journal::shredded(frame)?;
+            Some((ticket, Intent { segment: place.segment, offset: place.offset, zeros, head }))
+        })?;
+        let (ticket, intent) = made.ok_or(StoreError::Forgotten)?;
+        if let Some(ticket) = ticket {
+            self.keys.erase_private(&[ticket])?;
+            self.keys.erase_bodies(&[ticket], 0)?;
+        }
+        intent.write(&self.folder).map_err(|cause| StoreError::io(&intent_path(&self.folder), cause))?;
+        intent.carry_out(&self.folder)?;
+        self.index.forget(index, Row::bare)?;
+        resume(&self.folder)
+    }
+}
