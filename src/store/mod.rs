@@ -7,6 +7,7 @@ mod hashes;
 mod index;
 mod keys;
 mod recovery;
+mod report;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use index::Index;
 pub use recovery::Recovered;
+pub use report::{Export, ExportForm, ReportError};
 pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
 
