@@ -154,6 +154,14 @@ catalogue! {
     LogUnavailable = "OG-LOG-001", 503, Gateway, Later, "the record could not be made durable: nothing was released", "send the same message again after Retry-After seconds";
     LogForked = "OG-LOG-002", 503, Gateway, Never, "a witness knows another history of this log", "tell the operator: restore the newest copy of the data directory, and find out who changed it";
 
+    AudQuery = "OG-AUD-001", 400, Sender, AfterChange, "the query of the log is not valid", "correct the key that is named; docs/audit.md has them all";
+    AudCursor = "OG-AUD-002", 400, Sender, AfterChange, "the cursor is not of this query", "leave the cursor out, and go on with the one that each page gives";
+    AudReason = "OG-AUD-003", 400, Sender, AfterChange, "whoever asks for a person, an official or what is private must say why, and not in an address", "send POST /v1/log/search with a reason";
+    AudUnknown = "OG-AUD-004", 404, Sender, AfterChange, "no such record of yours is in the log", "ask with the index of a record of your own exchanges";
+    AudRole = "OG-AUD-005", 403, Sender, AfterChange, "the agency has not the role for this", "ask the authority for the role";
+    AudTrail = "OG-AUD-006", 400, Sender, AfterChange, "the message is not a request for a trail", "ask for access-trail, for citizen-trail, with the identifier of the citizen as the subject";
+    AudBusy = "OG-AUD-007", 503, Gateway, Later, "too many reports are being made at once", "ask again after Retry-After seconds";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";

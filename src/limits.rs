@@ -83,6 +83,32 @@ pub const INDEX_WAITING_MAX: usize = 200_000;
 pub const INDEX_WAIT_MS: u64 = 1_000;
 /// Most records of one page.
 pub const PAGE_RECORDS_MAX: usize = 1_000;
+/// Records of a page that does not say how many.
+pub const PAGE_RECORDS: usize = 100;
+/// Most pairs of a query.
+pub const QUERY_PAIRS_MAX: usize = 32;
+/// Longest value of a query that has no form of its own.
+pub const QUERY_VALUE_BYTES_MAX: usize = 512;
+/// Largest query in a body.
+pub const QUERY_BYTES_MAX: usize = 16 << 10;
+/// Most records that one summary or one look for anomalies reads.
+pub const REPORT_ROWS_MAX: u64 = 20_000_000;
+/// Most groups of a summary.
+pub const REPORT_GROUPS_MAX: usize = 10_000;
+/// Most different pairs, such as of an official and a person, that a look for anomalies keeps in memory.
+pub const REPORT_PAIRS_MAX: usize = 1_000_000;
+/// Most anomalies of one kind that are told.
+pub const ANOMALIES_MAX: usize = 100;
+/// Most reports and exports that are made at once.
+pub const REPORTS_MAX: usize = 4;
+/// About how many octets of an export are made at a time.
+pub const EXPORT_CHUNK_BYTES: usize = 64 << 10;
+/// How long an export waits for whoever reads it.
+pub const EXPORT_STALL_MS: u64 = 30_000;
+/// Longest line of an export: the first, with a checkpoint and the hashes left of the range.
+pub const EXPORT_LINE_BYTES_MAX: u64 = 2 * NOTE_BYTES_MAX as u64;
+/// Longest time, in days, that a grant may keep accesses from the citizen.
+pub const WITHHELD_DAYS_MAX: u16 = 3650;
 /// Most rows that one page of a search looks at; then it says where to go on.
 pub const SEARCH_ROWS_MAX: usize = 100_000;
 /// Records that a volume has before it may be closed for its age, and that age.

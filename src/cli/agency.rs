@@ -50,6 +50,9 @@ enum Action {
         /// The gateway's address as this agency sees it; else the one that it listens on
         #[arg(long)]
         gateway: Option<String>,
+        /// What it may do beside asking and answering: auditor, portal; may be given again
+        #[arg(long = "role")]
+        roles: Vec<String>,
         /// An agency of the test world
         #[arg(long)]
         test: bool,
@@ -130,13 +133,14 @@ impl Agency {
         let installation = Installation::at(&self.folder);
         let failed = |error: crate::setup::SetupError| Failure::new(2, error);
         match self.action {
-            Action::Add { id, name, url, holds, requests_per_minute, gateway, test } => {
+            Action::Add { id, name, url, holds, requests_per_minute, gateway, roles, test } => {
                 let id = parse(&id)?;
                 let gateway = gateway.map_or_else(|| address(&installation), Ok)?;
                 let holds: Vec<&str> = holds.iter().map(String::as_str).collect();
                 let quota =
                     requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
-                let more = quota + if test { "test = true\n" } else { "" };
+                let roles = if roles.is_empty() { String::new() } else { format!("roles = {roles:?}\n") };
+                let more = quota + &roles + if test { "test = true\n" } else { "" };
                 let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
                 let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
                 let client = folder.join("client.toml");
@@ -238,6 +242,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
             "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency),
             "requestsPerMinute": allowance.requests_per_minute, "burst": allowance.burst, "parallel": allowance.parallel,
             "keys": agency.key_count(), "keyIsUsable": is_usable, "holds": holds, "may": may.collect::<Vec<_>>(),
+            "roles": agency.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
         }));
     }
     out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
@@ -247,6 +252,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     ))?;
     let count = agency.key_count();
     out.print(format_args!("  keys    {count} enrolled, {} usable without naming one", u8::from(is_usable)))?;
+    agency.roles.iter().try_for_each(|role| out.print(format_args!("  role    {}", role.as_str())))?;
     holds.iter().try_for_each(|what| out.print(format_args!("  holds   {what}")))?;
     grants.iter().try_for_each(|(_, grant)| {
         let fields = grant.fields.join(" ");

@@ -238,6 +238,8 @@ impl Running {
         record.case = context.and_then(|context| context.case);
         record.basis = Some(self.question.grounds().basis.clone());
         record.grant = Some(self.question.grounds().grant_id.clone());
+        let withheld = self.visit.world.registry.grant(self.question.grounds().grant).map_or(0, |grant| grant.withheld_days);
+        record.withheld_until = (withheld > 0).then(|| record.time.plus_ms(u64::from(withheld) * 24 * 60 * 60 * 1000));
         record.registry_version = self.visit.world.registry.version();
         record.octets = self.question.octets().len() as u64;
         record.system = Some(self.visit.peer.system());

@@ -1,6 +1,6 @@
 //! The registry as a file in TOML 1.0, turned into types; every error names its line and column.
 
-use super::{Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Seal, Status, Url};
+use super::{Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Role, Seal, Status, Url};
 use crate::envelope::World;
 use crate::fault;
 use crate::ids::{AgencyId, Code, Digest};
@@ -79,6 +79,8 @@ struct RawAgency<'t> {
     #[serde(default)]
     carried_by: Vec<String>,
     #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
     key: Vec<RawKey<'t>>,
     #[serde(default)]
     system: Vec<RawSystem<'t>>,
@@ -134,6 +136,8 @@ struct RawGrant<'t> {
     basis: String,
     until: &'t str,
     per_minute: Option<u32>,
+    #[serde(default)]
+    withheld_days: u16,
 }
 
 type Loaded<T> = Result<T, (usize, String)>;
@@ -302,8 +306,10 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     };
     let carrier = |name: &String| AgencyId::parse(name).ok_or_else(|| (place, format!("\"{name}\" is no agency name")));
     let carried_by = raw.carried_by.iter().map(carrier).collect::<Loaded<Vec<AgencyId>>>()?;
+    let roles = raw.roles.iter().map(|text| role(text, place, &id)).collect::<Loaded<Vec<Role>>>()?;
     registry.agencies.push(Agency {
         carried_by,
+        roles,
         id,
         name: raw.name.clone(),
         status: if raw.suspended { Status::Suspended } else { Status::Active },
@@ -314,6 +320,14 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
         keys,
     });
     Ok(())
+}
+
+fn role(text: &str, place: usize, agency: &AgencyId) -> Loaded<Role> {
+    let known = || Role::ALL.into_iter().map(Role::as_str);
+    Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+        let nearest = fault::nearest(text, known()).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
+        (place, format!("{agency}: no role is called \"{text}\"{nearest}"))
+    })
 }
 
 /// A quota of nothing would be a suspension that does not say so: every figure is at least one.
@@ -385,6 +399,9 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         Some("apply") => Action::Apply,
         Some(other) => return Err((place, format!("action = \"{other}\"; it is \"read\" or \"apply\""))),
     };
+    if raw.withheld_days > limits::WITHHELD_DAYS_MAX {
+        return Err((place, format!("withheld_days is at most {}", limits::WITHHELD_DAYS_MAX)));
+    }
     let index = GrantIndex(registry.grants.len() as u32);
     if raw.who.contains('*') {
         registry.patterned.entry(what.clone()).or_default().push(index);
@@ -403,6 +420,7 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         basis: texts.basis(&raw.basis),
         until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is no day", raw.until)))?,
         per_minute: raw.per_minute,
+        withheld_days: raw.withheld_days,
     });
     Ok(())
 }

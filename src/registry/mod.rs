@@ -53,7 +53,31 @@ pub struct Agency {
     pub allowance: Allowance,
     /// The agencies whose systems may carry its messages.
     pub carried_by: Vec<AgencyId>,
+    /// What it may do beside asking and answering.
+    pub roles: Vec<Role>,
     keys: Vec<Key>,
+}
+
+/// What an agency may do beside asking and answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It sees the whole log.
+    Auditor,
+    /// It shows citizens who has asked about them.
+    Portal,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 2] = [Self::Auditor, Self::Portal];
+
+    /// The word of the registry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auditor => "auditor",
+            Self::Portal => "portal",
+        }
+    }
 }
 
 /// Whether an agency may take part.
@@ -276,6 +300,8 @@ pub struct Grant {
     pub until: Day,
     /// How often per minute, beside the agency's quota.
     pub per_minute: Option<u32>,
+    /// For how many days the citizen is not shown what it was used for, where the law orders that.
+    pub withheld_days: u16,
 }
 
 /// A holder of a document type.

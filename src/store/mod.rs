@@ -7,6 +7,7 @@ mod hashes;
 mod index;
 mod keys;
 mod recovery;
+mod report;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod writer;
 pub use index::Index;
 pub use recovery::Recovered;
 pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
+pub use report::{Export, ExportForm, ReportError};
 pub use writer::{Committed, Settings, StoreError, Sync};
 
 use crate::audit::Filter;

@@ -4,10 +4,12 @@
 //! 1 KiB, and holds nothing that would ever need erasing: no identifier, no name, no free text of a person. Over the
 //! leaves stands a Merkle tree ([`tree`]), which checkpoints sign ([`note`]) and receipts stand on ([`proof`]).
 
+pub mod leaf;
 pub mod note;
 pub mod policy;
 pub mod proof;
 pub mod tiles;
+pub mod range;
 pub mod tree;
 
 use crate::envelope::World;

@@ -194,7 +194,7 @@ const fn split(size: u64) -> u64 {
 }
 
 /// The hash of the leaves from `start` to before `end`, a range that the recursion of RFC 6962 comes by.
-fn subtree<H: Hashes>(hashes: &H, start: u64, end: u64) -> Result<Hash, H::Error> {
+pub(super) fn subtree<H: Hashes>(hashes: &H, start: u64, end: u64) -> Result<Hash, H::Error> {
     let size = end - start;
     if !size.is_power_of_two() {
         let middle = start + split(size);

@@ -5,10 +5,11 @@ mod blocks;
 mod live;
 mod names;
 mod row;
+mod scan;
 mod search;
 mod volume;
 
-pub(crate) use row::Row;
+pub(crate) use row::{By, Row};
 pub(crate) use search::{Conditions, Hits, View};
 
 use super::StoreError;

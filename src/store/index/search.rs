@@ -18,8 +18,8 @@ pub(crate) struct Conditions {
     to: u64,
     kind: u8,
     keys: Vec<(By, u64)>,
-    /// The agency is the one or the other.
-    party: Option<u64>,
+    /// Each agency is the one or the other.
+    parties: Vec<u64>,
     /// A name that no record has: nothing is found.
     is_void: bool,
 }
@@ -37,13 +37,12 @@ impl Conditions {
             kind: filter.kind.map_or(0, |kind| kind_octet(kind.as_str())),
             ..Self::default()
         };
-        let basis = filter.basis.as_deref().map(|basis| &basis[..basis.floor_char_boundary(limits::BASIS_BYTES_MAX)]);
         for (by, text) in [
             (By::Consumer, filter.consumer.as_ref().map(|name| name.as_str())),
             (By::Provider, filter.provider.as_ref().map(|name| name.as_str())),
             (By::DocumentType, filter.document_type.as_ref().map(|code| code.as_str())),
             (By::Purpose, filter.purpose.as_ref().map(|code| code.as_str())),
-            (By::Basis, basis),
+            (By::Basis, filter.basis_of_leaves()),
             (By::Code, filter.code.as_deref()),
         ] {
             let Some(text) = text else { continue };
@@ -52,9 +51,10 @@ impl Conditions {
                 None => this.is_void = true,
             }
         }
-        if let Some(party) = &filter.party {
-            this.party = names.number(party.as_str());
-            this.is_void |= this.party.is_none();
+        for party in filter.party.iter().chain(&filter.scope) {
+            let number = names.number(party.as_str());
+            this.is_void |= number.is_none();
+            this.parties.extend(number);
         }
         this.keys.extend(filter.message.as_ref().map(|id| (By::Message, message_key(id))));
         this.keys.extend(filter.case.as_ref().map(|case| (By::Case, case_key(case))));
@@ -64,10 +64,10 @@ impl Conditions {
     }
 
     pub(crate) fn hold(&self, row: &Row, driver: Option<By>) -> bool {
-        let is_party = |party| row.key(By::Consumer) == party || row.key(By::Provider) == party;
+        let is_party = |party: &u64| row.key(By::Consumer) == *party || row.key(By::Provider) == *party;
         (self.from..self.to).contains(&row.time)
             && (self.kind == 0 || self.kind == row.kind)
-            && self.party.is_none_or(is_party)
+            && self.parties.iter().all(is_party)
             // A row has only the first person: the posting is the truth.
             && self.keys.iter().all(|(by, key)| row.key(*by) == *key || (*by == By::Person && driver == Some(By::Person)))
     }
@@ -209,46 +209,59 @@ impl Hits {
         before: u64,
         limit: usize,
     ) -> Result<bool, StoreError> {
-        if conditions.is_void {
-            return Ok(false);
-        }
-        let first = view.first();
-        let (from, to) = view.span(conditions.from, conditions.to);
-        let to = to.min(before.saturating_sub(first));
-        let driver = view.driver(conditions);
-        let mut candidates = match (driver, conditions.party) {
-            (Some((by, key)), _) => Candidates::Of(view.places(by, key, to as u32)),
-            (None, Some(party)) => {
-                Candidates::Either(view.places(By::Consumer, party, to as u32), view.places(By::Provider, party, to as u32))
-            }
-            (None, None) => Candidates::All((from..to).rev()),
-        };
-        // Rows are read in portions, since what is found often lies together.
-        let (mut rows, mut start) = (Vec::new(), u64::MAX);
-        while let Some(place) = candidates.next()? {
-            if place < from {
-                break;
-            }
-            if !(start..start.saturating_add(rows.len() as u64)).contains(&place) {
-                start = place.saturating_sub(PORTION - 1);
-                view.rows(start, place + 1, &mut rows)?;
-            }
-            let Some(row) = rows.get((place - start) as usize) else { continue };
-            if self.budget == 0 {
-                self.next = Some(first + place + 1);
-                return Ok(true);
+        each_row(view, conditions, before, |index, row, holds| {
+            let is_full = self.budget == 0 || (holds && self.rows.len() == limit);
+            if is_full {
+                self.next = Some(index + 1);
+                return true;
             }
             self.budget -= 1;
-            if conditions.hold(row, driver.map(|(by, _)| by)) {
-                if self.rows.len() == limit {
-                    self.next = Some(first + place + 1);
-                    return Ok(true);
-                }
-                self.rows.push((first + place, *row));
+            if holds {
+                self.rows.push((index, *row));
             }
-        }
-        Ok(false)
+            false
+        })
     }
+}
+
+/// Gives each row of a volume that may be meant to `visit`, latest first, and whether the conditions hold for it, until
+/// `visit` has enough; says whether it had.
+pub(crate) fn each_row(
+    view: &View<'_>,
+    conditions: &Conditions,
+    before: u64,
+    mut visit: impl FnMut(u64, &Row, bool) -> bool,
+) -> Result<bool, StoreError> {
+    if conditions.is_void {
+        return Ok(false);
+    }
+    let first = view.first();
+    let (from, to) = view.span(conditions.from, conditions.to);
+    let to = to.min(before.saturating_sub(first));
+    let driver = view.driver(conditions);
+    let mut candidates = match (driver, conditions.parties.first().copied()) {
+        (Some((by, key)), _) => Candidates::Of(view.places(by, key, to as u32)),
+        (None, Some(party)) => {
+            Candidates::Either(view.places(By::Consumer, party, to as u32), view.places(By::Provider, party, to as u32))
+        }
+        (None, None) => Candidates::All((from..to).rev()),
+    };
+    // Rows are read in portions, since what is found often lies together.
+    let (mut rows, mut start) = (Vec::new(), u64::MAX);
+    while let Some(place) = candidates.next()? {
+        if place < from {
+            break;
+        }
+        if !(start..start.saturating_add(rows.len() as u64)).contains(&place) {
+            start = place.saturating_sub(PORTION - 1);
+            view.rows(start, place + 1, &mut rows)?;
+        }
+        let Some(row) = rows.get((place - start) as usize) else { continue };
+        if visit(first + place, row, conditions.hold(row, driver.map(|(by, _)| by))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Rows that are read together: one block or two.
