@@ -11,8 +11,8 @@ mod pairs;
 mod query;
 mod report;
 
-pub(crate) use export::{First, Last, Line};
 pub use export::{COLUMNS, ExportError, ExportVerifier, Exported, csv_row};
+pub(crate) use export::{First, Last, Line};
 pub use pairs::Pairs;
 pub use query::{Cursor, KEYS, Query, QueryError};
 pub use report::{Anomaly, AnomalyKind, GROUPINGS_MAX, Group, Grouping, Latencies, Thresholds};

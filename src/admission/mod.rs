@@ -242,8 +242,8 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
     Ok(Permitted { octets, message, digest, consumer, holder, what, grounds })
 }
 
-/// `message.md` section 4.
-fn check_times(message: &Message, now: UnixTime) -> Result<(), Fault> {
+/// Whether a message is of now, by `message.md` section 4.
+pub fn check_times(message: &Message, now: UnixTime) -> Result<(), Fault> {
     let header = &message.header;
     if header.created_at.distance_ms(now) > limits::CLOCK_SKEW_MS {
         return Err(Fault::at(Code::MsgClock, format!("the gateway's clock says {now}")));

@@ -1,17 +1,8 @@
-//! What a caller may ask of whom, and its own entries in the log.
+//! What a caller may ask of whom.
 
-use super::respond;
-use crate::audit::Filter;
-use crate::fault::{Code, Fault};
 use crate::gateway::{Gateway, World};
-use crate::ids::AgencyId;
 use crate::registry::{Action, AgencyIndex};
-use crate::transport::Body;
-use hyper::{Response, StatusCode};
 use serde_json::json;
-
-/// Entries of one page of the trail.
-const TRAIL_MAX: usize = 100;
 
 pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -> String {
     let registry = &world.registry;
@@ -50,16 +41,4 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
         "mayAsk": grants,
     });
     catalogue.to_string()
-}
-
-pub(super) fn trail(gateway: &Gateway, agency: &AgencyId) -> Result<Response<Body>, Fault> {
-    let filter = Filter { party: Some(agency.clone()), ..Filter::default() };
-    let page = gateway.store().search(&filter, None, TRAIL_MAX);
-    let page = page.map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()))?;
-    let entries = page.records.iter().filter_map(|record| {
-        let leaf: serde_json::Value = serde_json::from_str(&record.leaf).ok()?;
-        Some(json!({ "logIndex": record.index, "record": leaf }))
-    });
-    let body = json!({ "indexedUpTo": page.indexed, "entries": entries.collect::<Vec<_>>() });
-    Ok(respond(StatusCode::OK, "application/json", body.to_string()))
 }

@@ -1,12 +1,13 @@
 //! The exchange listener: agency systems, known by their client certificate.
 
-use super::evidence::{self, Leaves};
+use super::evidence;
+use super::log::{Reader, TrailPage};
 use super::problem::{Form, insert, problem};
 use super::{catalogue, common, no_such_path, preference, respond};
 use crate::admission::{Peer, Refusal};
 use crate::exchange::{Known, Release};
 use crate::fault::{Code, Fault};
-use crate::gateway::{Gateway, Refused, Replayed, Reply, Sight, Visit, Wait, World};
+use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::Standing;
@@ -42,7 +43,9 @@ impl ExchangeApi {
         }
         let result = match (request.method(), request.uri().path()) {
             (&Method::POST, "/v1/messages") => Ok(self.post(request, form).await),
-            (&Method::GET, path) => self.get(path, request.headers()).await,
+            (&Method::POST, "/v1/trail") => self.citizens_trail(request).await,
+            (&Method::POST, "/v1/log/search") => self.search_log(request).await,
+            (&Method::GET, path) => self.get(path, request.uri().query().unwrap_or(""), request.headers()).await,
             (method, path) => Err(self.refuse(no_such_path(method, path)).await),
         };
         let mut response = result.unwrap_or_else(|refused| problem(&refused, form));
@@ -95,26 +98,74 @@ impl ExchangeApi {
         self.gateway.submit(visit, octets, self.wait(&head.headers)).await
     }
 
-    async fn get(&self, path: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
-        let (world, peer) = match self.gateway.identify(&self.certificate) {
-            Ok(identified) => identified,
+    /// Whoever is at the other end, as a reader.
+    fn reader(&self) -> Result<Reader, Fault> {
+        let (world, peer) = self.gateway.identify(&self.certificate)?;
+        let agency = world.registry.agency(peer.agency()).map(|agency| agency.id.clone());
+        let agency = agency.ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
+        Ok(Reader { gateway: Arc::clone(&self.gateway), world, peer, agency })
+    }
+
+    async fn search_log(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+        let search = async {
+            let reader = self.reader()?;
+            let (head, body) = request.into_parts();
+            check_json(&head.headers)?;
+            let deadline = Duration::from_millis(self.gateway.limits().body_ms);
+            let octets = read_body(head.version, &head.headers, body, limits::QUERY_BYTES_MAX, deadline).await?;
+            reader.search(&octets).await
+        };
+        match search.await {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.refuse(fault).await),
+        }
+    }
+
+    /// A portal's signed request for what is known of accesses to a citizen's data.
+    async fn citizens_trail(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+        let (head, body) = request.into_parts();
+        let limits = self.gateway.limits();
+        let read = async {
+            let length = crate::transport::declared_length(head.version, &head.headers, limits.message_bytes)?;
+            let visit = self.gateway.enter(&self.certificate, length)?;
+            let page = TrailPage::parse(head.uri.query().unwrap_or(""))?;
+            check_media_type(&head.headers)?;
+            let deadline = Duration::from_millis(limits.body_ms);
+            let octets = read_body(head.version, &head.headers, body, limits.message_bytes, deadline).await?;
+            Ok((visit, page, octets, self.reader()?))
+        };
+        let (visit, page, octets, reader) = match read.await {
+            Ok(read) => read,
             Err(fault) => return Err(self.refuse(fault).await),
         };
-        let agency = world.registry.agency(peer.agency()).map(|agency| agency.id.clone());
-        let Some(agency) = agency else { return Err(self.refuse(Fault::new(Code::TlsUnknownCertificate)).await) };
+        let granted = self.gateway.grant_trail(&visit, octets).await?;
+        match reader.citizens_trail(&granted, &page).await {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.refuse(fault).await),
+        }
+    }
+
+    async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
+        let reader = match self.reader() {
+            Ok(reader) => reader,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
+        let Reader { world, peer, agency, .. } = &reader;
         if let Some(response) = common(&self.gateway, path) {
             return Ok(response);
         }
         let result = match super::segments(path).as_slice() {
-            ["v1", "catalogue"] => Ok(self.catalogue(&world, &peer)),
-            ["v1", "trail"] => catalogue::trail(&self.gateway, &agency),
-            ["v1", "messages", id] => self.state(&agency, id, headers).await,
-            ["v1", "messages", id, "receipt"] => evidence::receipt(&self.gateway, Sight::Own(agency), id).await,
-            ["log", ..] => evidence::file(&self.gateway, path, Leaves::Hidden)
+            ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
+            ["v1", "messages", id] => self.state(agency, id, headers).await,
+            ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
+            ["v1", "messages", id, "receipt"] => evidence::receipt(&self.gateway, reader.sight(), id).await,
+            ["log", ..] => evidence::file(&self.gateway, path, reader.leaves())
                 .await
                 .and_then(|found| found.ok_or_else(|| no_such_path(&Method::GET, path))),
-            ["v1", "messages", id, "answer"] => self.earlier_answer(&agency, id, headers).await,
-            _ => Err(no_such_path(&Method::GET, path)),
+            segments => {
+                let found = reader.get(segments, query).await;
+                found.unwrap_or_else(|| Err(no_such_path(&Method::GET, path)))
+            }
         };
         match result {
             Ok(response) => Ok(response),
@@ -210,6 +261,16 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
     let charset = parameters.find(|(name, _)| name.eq_ignore_ascii_case("charset"));
     if charset.is_some_and(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
         return wrong("the charset is not UTF-8");
+    }
+    Ok(())
+}
+
+/// `application/json`, without a coding.
+fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media = value.split(';').next().unwrap_or("").trim();
+    if headers.contains_key(CONTENT_ENCODING) || !media.eq_ignore_ascii_case("application/json") {
+        return Err(Fault::at(Code::HttpMediaType, "Content-Type is not application/json"));
     }
     Ok(())
 }

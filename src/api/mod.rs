@@ -5,6 +5,7 @@
 mod catalogue;
 mod evidence;
 mod exchange;
+mod log;
 mod problem;
 mod public;
 
@@ -28,6 +29,14 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/messages/{id}/receipt", Listeners::Exchange),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
+    ("POST", "/v1/trail", Listeners::Exchange),
+    ("GET", "/v1/log/records", Listeners::Exchange),
+    ("GET", "/v1/log/records/{index}", Listeners::Exchange),
+    ("GET", "/v1/log/records/{index}/receipt", Listeners::Exchange),
+    ("POST", "/v1/log/search", Listeners::Exchange),
+    ("GET", "/v1/log/summary", Listeners::Exchange),
+    ("GET", "/v1/log/anomalies", Listeners::Exchange),
+    ("GET", "/v1/log/export", Listeners::Exchange),
     ("GET", "/v1/schemas/{name}", Listeners::Both),
     ("GET", "/v1/examples/{type}", Listeners::Both),
     ("GET", "/v1/openapi.json", Listeners::Both),

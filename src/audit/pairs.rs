@@ -3,6 +3,8 @@
 
 use super::QueryError;
 use crate::limits;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 /// Pairs that are waiting to be taken; what nobody takes is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,21 @@ impl Pairs {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
             let key = decoded(key).ok_or_else(|| QueryError::escape(key))?;
             let value = decoded(value).ok_or_else(|| QueryError::escape(&key))?;
+            pairs.add(key, value)?;
+        }
+        Ok(pairs)
+    }
+
+    /// Reads an object of JSON whose values are texts and whole numbers.
+    pub fn parse_json(octets: &[u8]) -> Result<Self, QueryError> {
+        let Members(members) = serde_json::from_slice(octets).map_err(|_| QueryError::value("body", "an object of JSON"))?;
+        let mut pairs = Self::default();
+        for (key, value) in members {
+            let value = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                _ => return Err(QueryError::value(&key, "a text or a whole number")),
+            };
             pairs.add(key, value)?;
         }
         Ok(pairs)
@@ -42,6 +59,33 @@ impl Pairs {
     /// Any key that is left.
     pub fn left(&self) -> Option<&str> {
         self.0.first().map(|(key, _)| key.as_str())
+    }
+}
+
+/// The members of an object, also those that are there twice.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Read)
     }
 }
 
@@ -96,6 +140,16 @@ mod tests {
             pairs.add(key.to_owned(), value.to_owned()).expect("once");
         }
         assert_eq!(Pairs::parse(&pairs.to_string()), Ok(pairs));
+    }
+
+    #[test]
+    fn an_object_is_read_and_nothing_else() {
+        let pairs = Pairs::parse_json(br#"{"limit": 7, "consumer": "xx.a"}"#).expect("an object");
+        assert_eq!(pairs.to_string(), "limit=7&consumer=xx.a");
+        assert_eq!(Pairs::parse_json(br#"{"to":"1","to":"1"}"#), Err(QueryError::doubled("to")));
+        for bad in [&b"[]"[..], b"", b"{", b"{\"to\":null}", b"{\"to\":{}}", b"{\"to\":true}", b"{}{}", b"\xff"] {
+            assert!(Pairs::parse_json(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -145,9 +145,8 @@ impl Query {
             text.parse().ok().filter(|limit| (1..=limits::PAGE_RECORDS_MAX).contains(limit))
         })?;
         let cursor = pairs.take("cursor");
-        let is_text = |text: &str| {
-            (1..=limits::REASON_BYTES_MAX).contains(&text.trim().len()) && !text.chars().any(char::is_control)
-        };
+        let is_text =
+            |text: &str| (1..=limits::REASON_BYTES_MAX).contains(&text.trim().len()) && !text.chars().any(char::is_control);
         let reason = read(&mut pairs, "reason", REASON, |text| is_text(text).then(|| text.trim().to_owned()))?;
         if let Some(key) = pairs.left() {
             return Err(QueryError::unknown(key));

@@ -4,6 +4,7 @@
 //! groups what waits. An exchange runs in a task of its own, so that a consumer who goes away does not undo it.
 
 mod answers;
+pub mod audit;
 mod evidence;
 mod run;
 mod seal;

@@ -16,8 +16,8 @@ mod writer;
 
 pub use index::Index;
 pub use recovery::Recovered;
-pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
 pub use report::{Export, ExportForm, ReportError};
+pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
 
 use crate::audit::Filter;

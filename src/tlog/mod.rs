@@ -8,8 +8,8 @@ pub mod leaf;
 pub mod note;
 pub mod policy;
 pub mod proof;
-pub mod tiles;
 pub mod range;
+pub mod tiles;
 pub mod tree;
 
 use crate::envelope::World;

@@ -1,18 +1,53 @@
-//! Bodies: whole, with their length known and checked before a byte is read.
+//! Bodies: whole, with their length known and checked before a byte is read; and those that are sent as they are made.
 
 use crate::fault::{Code, Fault};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Bytes, Incoming};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Version};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// The body of what we send.
-pub type Body = Full<Bytes>;
+pub type Body = Either<Full<Bytes>, Streamed>;
 
 /// A body of these octets.
 pub fn full(octets: impl Into<Bytes>) -> Body {
-    Full::new(octets.into())
+    Either::Left(Full::new(octets.into()))
+}
+
+/// A body that comes in portions, of which the last is none. If they end without it, the connection is broken off, so that
+/// nobody takes a part for the whole.
+pub struct Streamed {
+    portions: mpsc::Receiver<Option<Bytes>>,
+    is_whole: bool,
+}
+
+/// A body of the portions that come.
+pub fn streamed(portions: mpsc::Receiver<Option<Bytes>>) -> Body {
+    Either::Right(Streamed { portions, is_whole: false })
+}
+
+impl hyper::body::Body for Streamed {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.is_whole {
+            return Poll::Ready(None);
+        }
+        self.portions.poll_recv(context).map(|portion| match portion {
+            Some(Some(portion)) => Some(Ok(Frame::data(portion))),
+            Some(None) => {
+                self.is_whole = true;
+                None
+            }
+            None => Some(Err(io::Error::other("broken off"))),
+        })
+    }
 }
 
 /// The length that a request declares, within the limit. On HTTP/1.1 a length is required and `Transfer-Encoding` is

@@ -9,7 +9,7 @@ mod plain;
 mod tls;
 mod upstream;
 
-pub use body::{Body, declared_length, full, read_body};
+pub use body::{Body, Streamed, declared_length, full, read_body, streamed};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
 pub use tls::{Anchors, Identity, TlsError, trust};
