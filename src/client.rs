@@ -203,6 +203,19 @@ impl Client {
         self.upstream.send(Method::GET, &self.at(path), Vec::new(), &headers, Duration::from_secs(30)).await.map_err(unreachable)
     }
 
+    /// Posts something that is no message.
+    pub async fn post_to(&self, path: &str, media_type: &str, octets: Vec<u8>) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/json".to_owned()), ("content-type", media_type.to_owned())];
+        let url = self.at(path);
+        self.upstream.send(Method::POST, &url, octets, &headers, Duration::from_secs(30)).await.map_err(unreachable)
+    }
+
+    /// Gets something of any length; the body that is returned is that of a refusal.
+    pub async fn download(&self, path: &str, take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/json".to_owned())];
+        self.upstream.download(&self.at(path), &headers, Duration::from_secs(60), take).await.map_err(unreachable)
+    }
+
     /// Sends a signed request, waits for the answer and checks it.
     pub async fn exchange(&self, request: &Signed, wait: Duration, schemas: &Schemas) -> Result<Checked, ClientError> {
         let prefer = format!("wait={}", wait.as_secs());

@@ -56,6 +56,11 @@ impl Pairs {
         Some(self.0.swap_remove(at).1)
     }
 
+    /// All pairs.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// Any key that is left.
     pub fn left(&self) -> Option<&str> {
         self.0.first().map(|(key, _)| key.as_str())

@@ -122,7 +122,7 @@ pub(super) fn folder(given: &Path) -> PathBuf {
     if !given.is_dir() && named.is_dir() { named } else { given.to_owned() }
 }
 
-fn subject(text: &str) -> Result<Subject, Failure> {
+pub(super) fn subject(text: &str) -> Result<Subject, Failure> {
     let (scheme, value) =
         text.split_once(':').ok_or_else(|| Failure::new(2, "--of takes SCHEME:VALUE, like RU-SNILS:11223344595"))?;
     let identifier =

@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod faults;
 mod init;
+mod log;
 mod message;
 mod run;
 mod witness;
@@ -62,6 +63,8 @@ enum Command {
     Validate(message::Validate),
     /// Measure this machine and this gateway, against loopback only
     Bench(bench::Bench),
+    /// Search the log, export it, verify what it proves
+    Log(log::Log),
     /// Be a witness to the logs of others
     Witness(witness::Witness),
     /// Print the catalogue of fault codes
@@ -117,6 +120,12 @@ fn describe(problem: &crate::client::Problem) -> String {
 }
 
 fn exit_of(code: &str) -> u8 {
+    match code {
+        "OG-AUD-004" => return 4,
+        "OG-AUD-005" => return 3,
+        "OG-AUD-007" => return 5,
+        _ => {}
+    }
     match Code::parse(code).map(|_| code.get(3..6).unwrap_or("")) {
         Some("POL" | "TLS") => 3,
         Some("LIM") => 5,
@@ -175,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.run(&out),
         Command::Validate(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
+        Command::Log(command) => command.run(&out),
         Command::Witness(command) => command.run(&out),
         Command::Faults(command) => command.run(&out),
     };

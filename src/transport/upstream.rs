@@ -4,6 +4,7 @@ use super::Body;
 use super::body::{CollectError, collect, full};
 use crate::limits;
 use crate::registry::Url;
+use http_body_util::BodyExt;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST};
@@ -98,6 +99,31 @@ impl Upstream {
         tokio::time::timeout(deadline, self.exchange(url, make)).await.unwrap_or(Err(UpstreamError::Deadline))
     }
 
+    /// Gets something of any length and gives it to `take` as it comes; the body that is returned is that of a refusal.
+    /// Each portion has the deadline.
+    pub async fn download(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        deadline: Duration,
+        mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<Received, UpstreamError> {
+        let broken = |cause: String| UpstreamError::Broken(cause);
+        let mut sender = self.connect(url).await?;
+        let request = build(Method::GET, url, Bytes::new(), headers)?;
+        let response = tokio::time::timeout(deadline, sender.send_request(request)).await;
+        let response = response.map_err(|_| UpstreamError::Deadline)?.map_err(|cause| broken(cause.to_string()))?;
+        if response.status() != StatusCode::OK {
+            return self.finish(url, sender, response).await;
+        }
+        let (head, mut body) = response.into_parts();
+        while let Some(frame) = tokio::time::timeout(deadline, body.frame()).await.map_err(|_| UpstreamError::Deadline)? {
+            let Ok(portion) = frame.map_err(|cause| broken(cause.to_string()))?.into_data() else { continue };
+            take(&portion).map_err(|cause| broken(cause.to_string()))?;
+        }
+        Ok(Received { status: head.status, headers: head.headers, body: Vec::new() })
+    }
+
     /// A kept connection may be closed by the peer at any time, also while the request is on its way: then it is sent once
     /// more, over a new connection. That is no second message, since its id is the same.
     async fn exchange(
@@ -172,8 +198,10 @@ fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, Str
     let mut request = Request::builder()
         .method(method)
         .uri(url.path.as_str())
-        .header(HOST, if url.port == 443 { url.host.clone() } else { format!("{}:{}", url.host, url.port) })
-        .header(CONTENT_TYPE, "application/xml");
+        .header(HOST, if url.port == 443 { url.host.clone() } else { format!("{}:{}", url.host, url.port) });
+    if headers.iter().all(|(name, _)| *name != "content-type") {
+        request = request.header(CONTENT_TYPE, "application/xml");
+    }
     for (name, value) in headers {
         request = request.header(*name, value);
     }

@@ -1,0 +1,135 @@
+//! `oncegate log verify`: what the log proves, without asking it.
+
+use super::super::{Failure, Out, Outcome};
+use crate::audit::{ExportVerifier, Exported};
+use crate::limits;
+use crate::tlog::leaf::Leaf;
+use crate::tlog::note::{Checkpoint, Role, VerifierKey};
+use crate::tlog::proof::Proof;
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Verify receipts or an export, offline, with the log's public key.
+#[derive(clap::Args)]
+pub(super) struct Verify {
+    /// Receipts as `log prove` gives them, or an export
+    file: PathBuf,
+    /// The log's key: name+hash+base64, or a file that has it
+    #[arg(long)]
+    key: String,
+}
+
+impl Verify {
+    pub(super) fn run(&self, out: &Out) -> Outcome {
+        let key = read_key(&self.key)?;
+        let failed = |cause: std::io::Error| Failure::new(2, format!("{}: {cause}", self.file.display()));
+        let mut reader = BufReader::new(File::open(&self.file).map_err(failed)?);
+        let is_export = reader.fill_buf().map_err(failed)?.first() == Some(&b'{');
+        if is_export {
+            let exported = export(reader, &self.file, &key, |_, _| Ok(()))?;
+            return say(&exported, out);
+        }
+        let mut text = String::new();
+        let limit = (limits::PROOF_BYTES_MAX * limits::RECEIPT_PROOFS_MAX) as u64;
+        reader.take(limit).read_to_string(&mut text).map_err(failed)?;
+        self.receipts(&text, &key, out)
+    }
+
+    fn receipts(&self, text: &str, key: &VerifierKey, out: &Out) -> Outcome {
+        let wrong = |what: String| Failure::new(6, format!("{}: {what}", self.file.display()));
+        let proofs = Proof::parse_bundle(text).map_err(|error| wrong(error.to_string()))?;
+        // All of them hold before any is believed.
+        for (number, proof) in (1..).zip(&proofs) {
+            proof.verify(key).map_err(|error| wrong(format!("receipt {number}: {error}")))?;
+        }
+        for proof in &proofs {
+            let leaf = String::from_utf8_lossy(&proof.leaf);
+            let (index, size, origin) = (proof.index, proof.checkpoint.claimed().size, proof.checkpoint.origin());
+            let what = Leaf::parse(&leaf).map_or("record".to_owned(), |leaf| {
+                let time = crate::time::UnixTime::from_ms(leaf.time);
+                format!("{} {} of {time}", leaf.kind, leaf.message.unwrap_or_default())
+            });
+            let text = format_args!("ok  record {index} ({what}) is in the log {origin}, which has signed its {size} records")
+                .to_string();
+            out.result(text, &json!({ "format": 1, "index": index, "size": size, "origin": origin, "leaf": leaf }))?;
+        }
+        Ok(())
+    }
+}
+
+fn say(exported: &Exported, out: &Out) -> Outcome {
+    let Exported { origin, head, range: (from, to), filter, shown, hidden } = exported;
+    if out.is_json {
+        return out.print(json!({
+            "format": 1, "origin": origin, "size": head.size, "range": [from, to], "shown": shown, "hidden": hidden, "filter": filter,
+        }));
+    }
+    out.print(format_args!("ok  the log {origin} has signed its {} records", head.size))?;
+    out.print(format_args!(
+        "ok  the records {from} to {to} (not included) are all accounted for: none is missing, added or changed"
+    ))?;
+    out.print(format_args!("ok  {shown} are shown, and fit what was looked for"))?;
+    if *hidden == 0 {
+        return Ok(());
+    }
+    out.print(format_args!("    {hidden} are there by their hashes alone: that they do not fit is the gateway's word"))
+}
+
+/// Verifies an export line by line; gives each leaf to `take`.
+pub(super) fn export(
+    mut reader: impl BufRead,
+    path: &Path,
+    key: &VerifierKey,
+    mut take: impl FnMut(u64, &str) -> Outcome,
+) -> Result<Exported, Failure> {
+    let wrong = |what: String| Failure::new(6, format!("{}: {what}", path.display()));
+    let mut verifier: Option<ExportVerifier> = None;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = (&mut reader).take(limits::EXPORT_LINE_BYTES_MAX).read_line(&mut line);
+        if read.map_err(|cause| wrong(cause.to_string()))? == 0 {
+            break;
+        }
+        let text = line.trim_end_matches('\n');
+        match &mut verifier {
+            None => verifier = Some(ExportVerifier::begin(text, key).map_err(|error| wrong(error.to_string()))?),
+            Some(verifier) => {
+                if let Some((index, leaf)) = verifier.line(text).map_err(|error| wrong(error.to_string()))? {
+                    take(index, &leaf)?;
+                }
+            }
+        }
+    }
+    let verifier = verifier.ok_or_else(|| wrong("it is empty".to_owned()))?;
+    verifier.finish().map_err(|error| wrong(error.to_string()))
+}
+
+/// Prints a checkpoint, verified if there is a key to verify it with.
+pub(super) fn checkpoint(note: &str, key: Option<&str>, out: &Out) -> Outcome {
+    let checkpoint = Checkpoint::parse(note).map_err(|error| Failure::new(6, error))?;
+    let key = key.map(read_key).transpose()?;
+    if let Some(key) = &key {
+        checkpoint.verify(key).map_err(|error| Failure::new(6, format!("the checkpoint: {error}")))?;
+    }
+    let (origin, head) = (checkpoint.origin(), checkpoint.claimed());
+    let root = head.root.to_string();
+    let json =
+        json!({ "format": 1, "origin": origin, "size": head.size, "root": root, "verified": key.is_some(), "checkpoint": note });
+    out.result(note.trim_end(), &json)?;
+    out.say(if key.is_some() { "the signature is good" } else { "not verified: give --key" });
+    Ok(())
+}
+
+/// A key as given, or in a file.
+pub(super) fn read_key(given: &str) -> Result<VerifierKey, Failure> {
+    let text = if given.contains('+') && !Path::new(given).exists() {
+        given.to_owned()
+    } else {
+        crate::config::read_bounded(Path::new(given)).map_err(|error| Failure::new(2, error))?
+    };
+    let key = VerifierKey::parse(text.trim()).map_err(|error| Failure::new(2, format!("--key: {error}")))?;
+    if key.role() == Role::Log { Ok(key) } else { Err(Failure::new(2, "--key: it is the key of a witness")) }
+}
