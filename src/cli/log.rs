@@ -33,13 +33,13 @@ pub(super) struct Log {
 #[derive(Args)]
 struct As {
     /// The agency's folder, or its name under ./agencies
-    #[arg(long = "as")]
-    agency: PathBuf,
+    #[arg(long = "as", id = "as")]
+    folder: PathBuf,
 }
 
 impl As {
     fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::load(&super::ask::folder(&self.agency))?)
+        Ok(Client::load(&super::ask::folder(&self.folder))?)
     }
 }
 
