@@ -3,6 +3,7 @@
 mod export;
 mod show;
 mod verify;
+mod whole;
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::audit::Pairs;
@@ -33,13 +34,13 @@ pub(super) struct Log {
 #[derive(Args)]
 struct As {
     /// The agency's folder, or its name under ./agencies
-    #[arg(long = "as")]
-    agency: PathBuf,
+    #[arg(long = "as", id = "as")]
+    folder: PathBuf,
 }
 
 impl As {
     fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::load(&super::ask::folder(&self.agency))?)
+        Ok(Client::load(&super::ask::folder(&self.folder))?)
     }
 }
 
@@ -179,11 +180,17 @@ enum Action {
         #[command(flatten)]
         who: As,
     },
-    /// Verify receipts or an export, offline
+    /// Verify receipts, an export, or the whole log of a stopped gateway; offline
     #[command(
-        before_help = "Examples:\n  oncegate log verify receipt.txt --key log.key\n  oncegate log verify march.ndjson --key gateway.office/audit/2026+1f2e3d4c+AZ…"
+        before_help = "Examples:\n  oncegate log verify receipt.txt --key log.key\n  oncegate log verify march.ndjson --key gateway.office/audit/2026+1f2e3d4c+AZ…\n  oncegate log verify --all -c oncegate.toml --checkpoint receipt.txt"
     )]
     Verify(verify::Verify),
+    /// Make everything anew that is derived from the journal
+    Rebuild(whole::Rebuild),
+    /// Print the key that checkpoints are verified with
+    Key(whole::Key),
+    /// Erase what is personal about a record, its message, or all but its hash
+    Erase(whole::Erase),
     /// Print the log's latest signed checkpoint
     #[command(before_help = "Examples:\n  oncegate log checkpoint --as agencies/xx.court --key log.key")]
     Checkpoint {
@@ -287,6 +294,9 @@ impl Log {
                 out.result(text.trim_end(), &serde_json::json!({ "format": 1, "receipt": text }))
             }
             Action::Verify(command) => command.run(out),
+            Action::Rebuild(command) => command.run(out),
+            Action::Key(command) => command.run(out),
+            Action::Erase(command) => command.run(out),
             Action::Checkpoint { who, key } => {
                 let note = text(runtime()?.block_on(fetched(&who.client()?, "/log/checkpoint"))?)?;
                 verify::checkpoint(&note, key.as_deref(), out)

@@ -37,7 +37,7 @@ pub struct Plan<'p> {
     /// Holders that are registered, but nobody listens for them.
     pub absent: &'p [&'p str],
     /// What is done to the installation before anything starts.
-    pub prepare: &'p (dyn Fn(&Installation) + Sync),
+    pub prepare: &'p dyn Fn(&Installation),
 }
 
 /// The gateway of a world that is run by somebody else, and who looks on.

@@ -59,6 +59,22 @@ pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
     keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
 }
 
+/// Removes all that is derived from the journal of a stopped gateway: it is made anew when the store is opened.
+pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
+    let folder = data.join("log");
+    let _lock = lock(&folder)?;
+    for entry in std::fs::read_dir(&folder).map_err(|cause| StoreError::io(&folder, cause))?.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_str().unwrap_or("");
+        let is_derived = name == "tree" || name == "names" || name.starts_with("vol-") || name.starts_with("live-");
+        if is_derived {
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|cause| StoreError::io(&path, cause))?;
+        }
+    }
+    Ok(())
+}
+
 /// A record as it was found: its leaf is what the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -250,6 +266,11 @@ impl Store {
     /// The key with which a person finds all leaves of a year that are about them.
     pub fn person_key(&self, year: u16, person: &Identifier) -> Result<[u8; 32], StoreError> {
         self.keys.person_key(year, person)
+    }
+
+    /// Whether a record is in a volume that is complete: only of those anything can be erased but messages.
+    pub fn is_complete(&self, index: u64) -> bool {
+        self.index.is_complete(index)
     }
 
     /// The queryable index.

@@ -157,7 +157,7 @@ fn power_cut(records: u64, kept: u64) -> (u64, u64) {
     }
     std::fs::write(recovery::segment_path(&folder.0.join("log"), 0), image).expect("writable");
     // What is derived is not synced: it may be gone, or not be there yet.
-    if kept % 3 == 0 {
+    if kept.is_multiple_of(3) {
         std::fs::remove_dir_all(folder.0.join("log/tree")).expect("there");
     } else if kept % 3 == 1 {
         std::fs::write(folder.0.join("log/tree/0"), vec![0; 32 * records as usize]).expect("writable");

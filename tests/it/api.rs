@@ -168,6 +168,7 @@ fn every_get_route_answers_on_its_listeners() {
             .replace("{id}", &signed.id.to_string())
             .replace("{name}", "message-1.xsd")
             .replace("{type}", "medical-absence-note")
+            .replace("{index}", "0")
             .replace("{level}/{number}", "0/000.p/2");
         let (exchange, public) = (get(&world, &school, &path).0, plain(&world, &path).0);
         let expected = match on {

@@ -55,9 +55,14 @@ impl World {
     }
 
     pub fn with(config: &str, absent: &[&str]) -> Self {
+        Self::prepared(config, absent, &enrol_further_keys)
+    }
+
+    /// With something done to the installation before anything starts.
+    pub fn prepared(config: &str, absent: &[&str], prepare: &dyn Fn(&Installation)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let folder = Folder::new();
-        let plan = demo::Plan { config, absent, prepare: &enrol_further_keys };
+        let plan = demo::Plan { config, absent, prepare };
         let world = runtime.block_on(demo::World::start(&folder.path().join("gateway"), &plan)).expect("a world");
         Self { runtime, world: Some(world), folder }
     }

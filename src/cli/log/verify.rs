@@ -11,52 +11,65 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Verify receipts or an export, offline, with the log's public key.
+/// Verify receipts or an export, offline, with the log's public key; or derive the whole log of a stopped gateway anew.
 #[derive(clap::Args)]
 pub(super) struct Verify {
     /// Receipts as `log prove` gives them, or an export
-    file: PathBuf,
+    #[arg(required_unless_present = "all", requires = "key")]
+    file: Option<PathBuf>,
     /// The log's key: name+hash+base64, or a file that has it
     #[arg(long)]
-    key: String,
+    key: Option<String>,
+    /// The whole log: every record, the tree, the index
+    #[arg(long, conflicts_with_all = ["file", "key"])]
+    all: bool,
+    /// The configuration of the gateway, which is stopped
+    #[arg(short, long, default_value = "oncegate.toml")]
+    config: PathBuf,
+    /// Checkpoints and receipts that somebody has kept: the log must go on from each
+    #[arg(long, requires = "all")]
+    checkpoint: Vec<PathBuf>,
 }
 
 impl Verify {
     pub(super) fn run(&self, out: &Out) -> Outcome {
-        let key = read_key(&self.key)?;
-        let failed = |cause: std::io::Error| Failure::new(2, format!("{}: {cause}", self.file.display()));
-        let mut reader = BufReader::new(File::open(&self.file).map_err(failed)?);
+        let (Some(file), Some(key)) = (&self.file, &self.key) else {
+            return super::whole::verify(&self.config, &self.checkpoint, out);
+        };
+        let key = read_key(key)?;
+        let failed = |cause: std::io::Error| Failure::new(2, format!("{}: {cause}", file.display()));
+        let mut reader = BufReader::new(File::open(file).map_err(failed)?);
         let is_export = reader.fill_buf().map_err(failed)?.first() == Some(&b'{');
         if is_export {
-            let exported = export(reader, &self.file, &key, |_, _| Ok(()))?;
+            let exported = export(reader, file, &key, |_, _| Ok(()))?;
             return say(&exported, out);
         }
         let mut text = String::new();
         let limit = (limits::PROOF_BYTES_MAX * limits::RECEIPT_PROOFS_MAX) as u64;
         reader.take(limit).read_to_string(&mut text).map_err(failed)?;
-        self.receipts(&text, &key, out)
+        receipts(&text, file, &key, out)
     }
+}
 
-    fn receipts(&self, text: &str, key: &VerifierKey, out: &Out) -> Outcome {
-        let wrong = |what: String| Failure::new(6, format!("{}: {what}", self.file.display()));
-        let proofs = Proof::parse_bundle(text).map_err(|error| wrong(error.to_string()))?;
-        // All of them hold before any is believed.
-        for (number, proof) in (1..).zip(&proofs) {
-            proof.verify(key).map_err(|error| wrong(format!("receipt {number}: {error}")))?;
-        }
-        for proof in &proofs {
-            let leaf = String::from_utf8_lossy(&proof.leaf);
-            let (index, size, origin) = (proof.index, proof.checkpoint.claimed().size, proof.checkpoint.origin());
-            let what = Leaf::parse(&leaf).map_or("record".to_owned(), |leaf| {
-                let time = crate::time::UnixTime::from_ms(leaf.time);
-                format!("{} {} of {time}", leaf.kind, leaf.message.unwrap_or_default())
-            });
-            let text = format_args!("ok  record {index} ({what}) is in the log {origin}, which has signed its {size} records")
-                .to_string();
-            out.result(text, &json!({ "format": 1, "index": index, "size": size, "origin": origin, "leaf": leaf }))?;
-        }
-        Ok(())
+fn receipts(text: &str, file: &Path, key: &VerifierKey, out: &Out) -> Outcome {
+    let wrong = |what: String| Failure::new(6, format!("{}: {what}", file.display()));
+    let proofs = Proof::parse_bundle(text).map_err(|error| wrong(error.to_string()))?;
+    // All of them hold before any is believed.
+    for (number, proof) in (1..).zip(&proofs) {
+        proof.verify(key).map_err(|error| wrong(format!("receipt {number}: {error}")))?;
     }
+    for proof in &proofs {
+        let leaf = String::from_utf8_lossy(&proof.leaf);
+        let (index, size, origin) = (proof.index, proof.checkpoint.claimed().size, proof.checkpoint.origin());
+        let what = Leaf::parse(&leaf).map_or("record".to_owned(), |leaf| {
+            let time = crate::time::UnixTime::from_ms(leaf.time);
+            format!("{} {} of {time}", leaf.kind, leaf.message.unwrap_or_default())
+        });
+        let text =
+            format_args!("ok  record {index} ({what}) is in the log {origin}, which has signed its {size} records").to_string();
+        out.result(text, &json!({ "format": 1, "index": index, "size": size, "origin": origin, "leaf": leaf }))?;
+    }
+    Ok(())
 }
 
 fn say(exported: &Exported, out: &Out) -> Outcome {
