@@ -270,6 +270,7 @@ impl Store {
 
     /// Whether a record is in a volume that is complete: only of those anything can be erased but messages.
     pub fn is_complete(&self, index: u64) -> bool {
+        self.settle(u64::MAX);
         self.index.is_complete(index)
     }
 

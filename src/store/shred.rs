@@ -80,7 +80,7 @@ impl Store {
     pub fn shred(&self, index: u64) -> Result<(), StoreError> {
         let place = self.place(index)?;
         // A volume ends with a segment, so that one is closed too.
-        if !self.index.is_complete(index) {
+        if !self.is_complete(index) {
             return Err(StoreError::Live);
         }
         let made = self.with_frame(place, |frame| {

@@ -89,12 +89,16 @@ impl Store {
     /// Destroys the key of what is personal about a record, for good; its leaf, and all proofs, stay. Its volume must be
     /// complete. The record of it is the caller's, and comes first.
     pub fn erase_private(&self, index: u64) -> Result<(), StoreError> {
-        if !self.index.is_complete(index) {
+        if !self.is_complete(index) {
             return Err(StoreError::Live);
         }
         let ticket = self.ticket(index)?;
         self.keys.erase_private(&[ticket])?;
-        self.index.forget(index, Row::without_persons)
+        self.index.forget(index, Row::without_persons)?;
+        // The octets are worth nothing without the key; the index keys before them go as well.
+        let segment = self.place(index)?.segment;
+        let segments = segments(&self.folder)?;
+        segments.iter().find(|known| known.number == segment).map_or(Ok(()), |known| self.scrub_segment(known).map(drop))
     }
 
     /// Destroys the key of the message that is kept with a record, for good. The record of it is the caller's, and comes first.

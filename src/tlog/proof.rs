@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 
-const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
+/// The line that every proof begins with.
+pub const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
 /// The proof that a leaf is in the log. Its `extra` is the leaf itself, which the hashes authenticate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use crate::journal::Entry;
 use crate::limits;
 use crate::store::{NotVerified, Settings, Store, StoreError, log_key, remove_derived, verify_all};
 use crate::tlog::note::Checkpoint;
+use crate::tlog::proof::{FIRST_LINE, Proof};
 use crate::tlog::{Private, Record, RecordKind};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -30,15 +31,17 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let mut checkpoints = Vec::new();
     for path in given.iter().cloned().chain(stamped) {
         let text = std::fs::read_to_string(&path).map_err(|cause| unreadable(&path, &cause))?;
-        // A receipt ends with the checkpoint that it stands on.
-        let text = if text.starts_with("c2sp.org/tlog-proof@v1\n") {
-            text.split_once("\n\n").map_or("", |(_, rest)| rest)
+        // A receipt has the checkpoint that it stands on.
+        let found = if text.starts_with(FIRST_LINE) {
+            let proofs = Proof::parse_bundle(&text).map_err(|error| unreadable(&path, &error))?;
+            proofs.into_iter().map(|proof| proof.checkpoint).collect()
         } else {
-            &text
+            vec![Checkpoint::parse(&text).map_err(|error| unreadable(&path, &error))?]
         };
-        let checkpoint = Checkpoint::parse(text).map_err(|error| unreadable(&path, &error))?;
-        checkpoint.verify(&key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
-        checkpoints.push(checkpoint);
+        for checkpoint in found {
+            checkpoint.verify(&key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
+            checkpoints.push(checkpoint);
+        }
     }
     let verified = verify_all(&config.data, &checkpoints).map_err(|error| match error {
         NotVerified::Store(StoreError::InUse { .. }) => {
@@ -132,12 +135,19 @@ impl Erase {
             return Err(Failure::new(2, format!("the reason has 1 to {} octets", limits::REASON_BYTES_MAX)));
         }
         let config = load(&self.config)?;
-        let (store, _) = Store::open(&config.data, &config.log.origin, Settings::default())?;
+        // The record of the erasure begins a new volume: only of those that are complete anything can be erased.
+        let settings =
+            Settings { volume_records: if self.is_of_message() { limits::VOLUME_RECORDS_MAX } else { 1 }, ..Settings::default() };
+        let (store, _) = Store::open(&config.data, &config.log.origin, settings)?;
         let erased = self.erase(&store);
         store.close();
         let noted = erased?;
         let text = format!("ok  erased; record {noted} says so");
         out.result(text, &json!({ "format": 1, "index": self.index, "record": noted }))
+    }
+
+    fn is_of_message(&self) -> bool {
+        matches!(self.part, Part::Message)
     }
 
     /// The record of it comes first: nothing is erased without a trace.
@@ -147,9 +157,6 @@ impl Erase {
             Part::Message => "erase-message",
             Part::Record => "shred",
         };
-        if !matches!(self.part, Part::Message) && !store.is_complete(self.index) {
-            return Err(StoreError::Live.into());
-        }
         store.record(self.index)?;
         let mut record = Record::new(RecordKind::Erasure, now());
         (record.action, record.concerns) = (Code::parse(action), Some(self.index));
