@@ -86,7 +86,7 @@ impl Store {
             .collect()
     }
 
-    /// Destroys the key of what is personal about a record, for good; its leaf, and all proofs, stay. Its volume must be
+    /// Destroys the keys of what is personal about a record and of its message, for good; its leaf, and all proofs, stay. Its volume must be
     /// complete. The record of it is the caller's, and comes first.
     pub fn erase_private(&self, index: u64) -> Result<(), StoreError> {
         if !self.is_complete(index) {
@@ -94,6 +94,7 @@ impl Store {
         }
         let ticket = self.ticket(index)?;
         self.keys.erase_private(&[ticket])?;
+        self.keys.erase_bodies(&[ticket], 0)?;
         self.index.forget(index, Row::without_persons)?;
         // The octets are worth nothing without the key; the index keys before them go as well.
         let segment = self.place(index)?.segment;

@@ -105,7 +105,7 @@ impl Key {
 /// What is erased of a record.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
-    /// What is personal about it
+    /// What is personal about it, and its message
     Private,
     /// The message that is kept with it
     Message,
