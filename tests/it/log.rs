@@ -386,99 +386,136 @@ fn run(folder: &Path, status: i32, arguments: &[&str]) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-#[test]
-fn the_command_line_reads_the_log() {
-    let world = world();
-    let (_, message) = ask(&world, SCHOOL, Behaviour::Honest, ATTENDANCE);
-    ask(&world, FUND, Behaviour::Honest, FINDING);
-    let folder = world.folder();
-    let (court, school, portal) = (world.agency_dir(COURT), world.agency_dir(SCHOOL), world.agency_dir(PORTAL));
-    let [court, school, portal] = [&court, &school, &portal].map(|path| path.to_str().expect("UTF-8"));
-    let log = |status: i32, arguments: &[&str]| run(folder, status, &[&["log"], arguments].concat());
-    let person = person(&world, Behaviour::Honest);
-    let person = format!("{}:{}", person.scheme(), person.value());
+/// A world with two exchanges, and the folders of those who read its log.
+struct Office {
+    world: World,
+    message: String,
+}
 
-    let (out, err) = log(0, &["search", "--as", court, "--kind", "req", "--limit", "1"]);
+impl Office {
+    fn new() -> Self {
+        let world = world();
+        let (_, message) = ask(&world, SCHOOL, Behaviour::Honest, ATTENDANCE);
+        ask(&world, FUND, Behaviour::Honest, FINDING);
+        std::fs::write(world.folder().join("log.key"), raw(&world, COURT, "/log/key").1).expect("writable");
+        Self { world, message }
+    }
+
+    /// `oncegate log …` as an agency; gives standard output and standard error.
+    fn log(&self, status: i32, name: &str, arguments: &[&str]) -> (String, String) {
+        let folder = self.world.agency_dir(name);
+        let folder = folder.to_str().expect("UTF-8");
+        run(self.world.folder(), status, &[&["log"], arguments, &["--as", folder]].concat())
+    }
+
+    fn verify(&self, status: i32, file: &str, key: &str) -> (String, String) {
+        run(self.world.folder(), status, &["log", "verify", file, "--key", key])
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.world.folder().join(file), text).expect("writable");
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.world.folder().join(file)).expect("readable")
+    }
+
+    fn person(&self) -> String {
+        text_of(&person(&self.world, Behaviour::Honest)).replace('|', ":")
+    }
+}
+
+#[test]
+fn the_command_line_searches_and_follows() {
+    let office = Office::new();
+    let log = |status, name: &str, arguments: &[&str]| office.log(status, name, arguments);
+    let person = office.person();
+    let (out, err) = log(0, COURT, &["search", "--kind", "req", "--limit", "1"]);
     assert!(out.lines().count() == 1 && out.contains(FUND) && err.contains("more: --cursor "), "{out}{err}");
     let cursor = err.split("--cursor ").nth(1).expect("a cursor").trim();
-    let (out, _) = log(0, &["search", "--as", court, "--kind", "req", "--limit", "1", "--cursor", cursor]);
+    let (out, _) = log(0, COURT, &["search", "--kind", "req", "--limit", "1", "--cursor", cursor]);
     assert!(out.lines().count() == 1 && out.contains(SCHOOL), "{out}");
-    let (_, err) = log(2, &["search", "--as", court, "--kind", "rsp", "--cursor", cursor]);
+    let (_, err) = log(2, COURT, &["search", "--kind", "rsp", "--cursor", cursor]);
     assert!(err.contains("OG-AUD-002") && err.contains("next: "), "{err}");
-    let (_, err) = log(2, &["search", "--as", court, "--person", &person]);
+    let (_, err) = log(2, COURT, &["search", "--person", &person]);
     assert!(err.contains("OG-AUD-003"), "{err}");
-    let (out, err) = log(0, &["search", "--as", court, "--person", &person, "--reason", "complaint"]);
+    let (out, err) = log(0, COURT, &["search", "--person", &person, "--reason", "complaint"]);
     assert!(out.contains("search-person") && out.contains(SCHOOL) && err.contains("this search is record 6"), "{out}{err}");
-    let (out, _) = log(0, &["search", "--as", court, "--json"]);
+    let (out, _) = log(0, COURT, &["search", "--json"]);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(lines.len() == 8 && lines.iter().all(|line| line["format"] == 1), "{out}");
-
-    let (out, _) = log(0, &["show", "0", "--as", court, "--reason", "control"]);
+    let (out, _) = log(0, COURT, &["show", "0", "--reason", "control"]);
     assert!(out.contains("registrar") && out.contains("Absence"), "{out}");
-    log(4, &["show", "2", "--as", school]);
-    let (out, _) = log(0, &["tail", "--as", court, "--kind", "req", "--lines", "2", "--seconds", "1"]);
+    log(4, SCHOOL, &["show", "2"]);
+    let (out, _) = log(0, COURT, &["tail", "--kind", "req", "--lines", "2", "--seconds", "1"]);
     assert_eq!(out.lines().count(), 2, "{out}");
+    log(2, COURT, &["tail", "--person", &person, "--reason", "complaint"]);
+    let (out, _) = log(0, COURT, &["summary", "--by", "consumer,kind", "--kind", "rsp"]);
+    assert!(out.lines().count() == 3 && out.contains(SCHOOL), "{out}");
+    let every = ["--night", "0-23", "--nightly", "1", "--agencies", "2", "--persons", "1"];
+    let (out, _) = log(0, COURT, &[&["anomalies"], &every[..]].concat());
+    assert!(["many-persons", "many-agencies"].iter().all(|kind| out.contains(kind)), "{out}");
+    let (out, _) = log(0, PORTAL, &["trail", "--of", &person]);
+    assert!(out.contains("School 17 (registrar)") && out.contains("search-person"), "{out}");
+    log(3, SCHOOL, &["trail", "--of", &person]);
+}
 
-    std::fs::write(folder.join("log.key"), raw(&world, COURT, "/log/key").1).expect("writable");
-    let (out, err) = log(0, &["checkpoint", "--as", school, "--key", "log.key"]);
+#[test]
+fn the_command_line_fetches_proofs_and_verifies_them() {
+    let office = Office::new();
+    let (out, err) = office.log(0, SCHOOL, &["checkpoint", "--key", "log.key"]);
     assert!(out.contains("\u{2014} ") && err.contains("good"), "{out}{err}");
-
-    let (receipt, _) = log(0, &["prove", &message, "--as", school]);
-    std::fs::write(folder.join("receipt.txt"), &receipt).expect("writable");
-    let (out, _) = log(0, &["verify", "receipt.txt", "--key", "log.key"]);
+    let (receipt, _) = office.log(0, SCHOOL, &["prove", &office.message]);
+    office.write("receipt.txt", &receipt);
+    let (out, _) = office.verify(0, "receipt.txt", "log.key");
     assert!(out.lines().count() == 2 && out.contains("ok  record 0 (req ") && out.contains("ok  record 1 (rsp "), "{out}");
-    let (one, _) = log(0, &["prove", "1", "--as", school]);
-    std::fs::write(folder.join("one.txt"), one.replace("index 1", "index 0")).expect("writable");
-    let (_, err) = log(6, &["verify", "one.txt", "--key", "log.key"]);
-    assert!(err.contains("not in the tree"), "{err}");
+    let (one, _) = office.log(0, SCHOOL, &["prove", "1"]);
+    office.write("one.txt", &one.replace("index 1", "index 0"));
+    let (_, err) = office.verify(6, "one.txt", "log.key");
+    assert!(err.contains("receipt 1: the leaf is not in the tree"), "{err}");
+    office.write("none.txt", "");
+    office.verify(6, "none.txt", "log.key");
+}
 
-    let (out, err) = log(
-        0,
-        &["export", "--as", court, "--consumer", SCHOOL, "--purpose", ATTENDANCE.0, "-o", "all.ndjson", "--key", "log.key"],
-    );
+#[test]
+fn the_command_line_exports_and_verifies_offline() {
+    let office = Office::new();
+    let selection = ["--consumer", SCHOOL, "-o", "all.ndjson", "--key", "log.key"];
+    let (out, err) = office.log(0, COURT, &[&["export"], &selection[..]].concat());
     assert!(out.starts_with("2 records; all.ndjson sha256 ") && err.contains("verified with the key given"), "{out}{err}");
-    let (out, _) = log(0, &["verify", "all.ndjson", "--key", "log.key"]);
+    let (out, _) = office.verify(0, "all.ndjson", "log.key");
     assert!(out.lines().filter(|line| line.starts_with("ok ")).count() == 3 && out.contains("2 are shown"), "{out}");
-    let text = std::fs::read_to_string(folder.join("all.ndjson")).expect("readable");
+    let text = office.read("all.ndjson");
+    let lines = |keep: &dyn Fn(usize, &str) -> bool| -> String {
+        text.lines().enumerate().filter(|(at, line)| keep(*at, line)).map(|(_, line)| format!("{line}\n")).collect()
+    };
     for (changed, words) in [
         (text.replacen("school-17", "school-18", 2), "does not fit the filter"),
         (text.replacen("\\\"o\\\":", "\\\"o\\\":1", 1), "at least one line was changed"),
-        (
-            text.lines().filter(|line| !line.contains("\\\"k\\\":\\\"rsp\\\"")).map(|line| format!("{line}\n")).collect(),
-            "was to come here",
-        ),
-        (text.lines().take(3).map(|line| format!("{line}\n")).collect(), "cut off"),
+        (lines(&|_, line| !line.contains("\\\"k\\\":\\\"rsp\\\"")), "was to come here"),
+        (lines(&|at, _| at < 3), "cut off"),
     ] {
-        std::fs::write(folder.join("changed.ndjson"), changed).expect("writable");
-        let (out, err) = log(6, &["verify", "changed.ndjson", "--key", "log.key"]);
+        office.write("changed.ndjson", &changed);
+        let (out, err) = office.verify(6, "changed.ndjson", "log.key");
         assert!(out.is_empty() && err.contains(words), "{words}: {err}");
     }
-    let other = text_of_other_key();
-    let (_, err) = log(6, &["verify", "all.ndjson", "--key", &other]);
+    let (_, err) = office.verify(6, "all.ndjson", &text_of_other_key());
     assert!(err.contains("the checkpoint"), "{err}");
-    log(2, &["verify", "all.ndjson", "--key", "nonsense+x"]);
-    let (out, _) = log(0, &["export", "--as", court, "--format", "csv", "-o", "all.csv"]);
-    let table = std::fs::read_to_string(folder.join("all.csv")).expect("readable");
+    office.verify(2, "all.ndjson", "nonsense+x");
+    let (out, _) = office.log(0, COURT, &["export", "--format", "csv", "-o", "all.csv"]);
+    let table = office.read("all.csv");
     assert!(table.starts_with("index,time,kind,") && out.contains("all.csv.ndjson"), "{out}");
     let records: usize = out.split(' ').next().and_then(|count| count.parse().ok()).expect("a number");
     assert_eq!(table.lines().count(), records + 1);
-    // The same table comes from the gateway, apart from what was recorded since.
-    let mut from_gateway = Vec::new();
-    let download = world.block_on(client(&world, COURT).download("/v1/log/export?format=csv", |portion| {
-        from_gateway.extend_from_slice(portion);
+    // The same table comes from the gateway, with what was recorded since.
+    let mut given = Vec::new();
+    let download = client(&office.world, COURT);
+    let download = download.download("/v1/log/export?format=csv", |portion| {
+        given.extend_from_slice(portion);
         Ok(())
-    }));
-    assert!(download.is_ok_and(|received| received.headers.contains_key("oncegate-checkpoint")));
-    assert!(String::from_utf8(from_gateway).is_ok_and(|text| text.starts_with(&table)));
-
-    let (out, _) = log(0, &["summary", "--as", court, "--by", "consumer,kind", "--kind", "rsp"]);
-    assert!(out.lines().count() == 3 && out.contains(SCHOOL), "{out}");
-    let (out, _) =
-        log(0, &["anomalies", "--as", court, "--night", "0-23", "--nightly", "1", "--agencies", "2", "--persons", "1"]);
-    assert!(["night", "many-persons", "many-agencies"].iter().all(|kind| out.contains(kind)), "{out}");
-    let (out, _) = log(0, &["trail", "--as", portal, "--of", &person]);
-    assert!(out.contains("School 17 (registrar)") && out.contains("search-person"), "{out}");
-    log(3, &["trail", "--as", school, "--of", &person]);
+    });
+    assert!(office.world.block_on(download).is_ok_and(|received| received.headers.contains_key("oncegate-checkpoint")));
+    assert!(String::from_utf8(given).is_ok_and(|text| text.starts_with(&table)));
 }
 
 /// A key of the same log that is not its own.
