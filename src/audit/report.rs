@@ -90,7 +90,7 @@ impl Latencies {
 /// The greatest number of the class that one is in: all but its seven highest bits set.
 fn upper(us: u32) -> u32 {
     let bits = u32::BITS - us.leading_zeros();
-    us | (1 << bits.saturating_sub(7)) - 1
+    us | ((1 << bits.saturating_sub(7)) - 1)
 }
 
 /// A group of a summary.

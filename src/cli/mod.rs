@@ -64,7 +64,7 @@ enum Command {
     /// Measure this machine and this gateway, against loopback only
     Bench(bench::Bench),
     /// Search the log, export it, verify what it proves
-    Log(log::Log),
+    Log(Box<log::Log>),
     /// Be a witness to the logs of others
     Witness(witness::Witness),
     /// Print the catalogue of fault codes

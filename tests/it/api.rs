@@ -58,8 +58,9 @@ fn header<'r>(received: &'r Received, name: &str) -> &'r str {
 fn plain(world: &World, path: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(world.demo().public_address()).expect("it listens");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("written");
-    let mut response = String::new();
-    stream.read_to_string(&mut response).expect("text");
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).expect("a response");
+    let response = String::from_utf8_lossy(&octets);
     let (head, body) = response.split_once("\r\n\r\n").expect("a head");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     (status, head.to_ascii_lowercase(), body.to_owned())

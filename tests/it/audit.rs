@@ -1,7 +1,7 @@
 //! The auditor's work: what is found is what a plain look through all leaves finds, and whoever looks is seen.
 
 use crate::world::Folder;
-use oncegate::audit::{Cursor, ExportVerifier, Filter, Grouping};
+use oncegate::audit::{Anomaly, AnomalyKind, Cursor, ExportVerifier, Filter, Grouping, Thresholds};
 use oncegate::fault;
 use oncegate::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
 use oncegate::journal::Entry;
@@ -339,4 +339,55 @@ fn a_changed_export_is_found() {
     }
     let plain = exported(&filled.store, &filter, ExportForm::Plain);
     assert!(verified(&plain, &filled.store).is_err_and(|error| error.contains("without a proof")));
+}
+
+/// Requests that stand out, each in its manner, among others that do not.
+#[test]
+fn what_stands_out_is_told() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let folder = Folder::new();
+    let (store, _) = Store::open(folder.path(), "log.example/audit", SMALL).expect("opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    // Midnight of a day; times are hours from there on.
+    let start = START / DAY * DAY;
+    let ask = |agency: u64, hours: u64, official: u64, about: u64| {
+        let mut record = Record::new(RecordKind::Request, UnixTime::from_ms(start + hours * 60 * 60 * 1000));
+        record.consumer = Some(consumer(agency));
+        let private = Private { identifiers: vec![person(about)], official: Some(person(official)), ..Private::default() };
+        runtime.block_on(store.append(Entry { record, private, body: None })).expect("there is room");
+    };
+    for day in 0..6 {
+        // Two agencies ask for one person each by day, at most; on the fourth day the second asks for forty.
+        ask(0, day * 24 + 10, 100, day);
+        (0..if day == 3 { 40 } else { 1 }).for_each(|_| ask(1, day * 24 + 11, 101, 50));
+        // The third asks twice in each night.
+        ask(2, day * 24 + 23, 102, 60);
+        ask(2, day * 24 + 3, 102, 60);
+    }
+    // An official asks for twelve persons on a day; and all four agencies ask for one.
+    (0..12).for_each(|about| ask(3, 2 * 24 + 12, 103, 70 + about));
+    (0..4).for_each(|agency| ask(agency, 5 * 24 + 12, 100 + agency, 90));
+    let thresholds = Thresholds { persons: 12, agencies: 4, ..Thresholds::default() };
+    let found = store.anomalies(&Filter::default(), &thresholds).expect("a report");
+    let told: Vec<_> = found.iter().map(|found| (found.kind, found.agency.as_deref(), found.count, found.usual)).collect();
+    let day = |of: &Anomaly| of.day.map(|day| day.days_since_epoch() as u64 - start / DAY);
+    assert_eq!(
+        told,
+        [
+            (AnomalyKind::Night, Some("xx.school-2"), 12, Some(13)),
+            (AnomalyKind::ManyPersons, Some("xx.school-3"), 12, None),
+            (AnomalyKind::ManyAgencies, None, 4, None),
+            (AnomalyKind::Jump, Some("xx.school-1"), 40, Some(1)),
+        ]
+    );
+    assert_eq!(found.iter().map(day).collect::<Vec<_>>(), [None, Some(2), Some(5), Some(3)]);
+    assert!(found[1].official.is_some() && found[3].official.is_none());
+    for found in &found {
+        let leaf = Leaf::parse(&store.record(found.example).expect("it is there").leaf).expect("a leaf");
+        assert!(found.agency.is_none() || leaf.consumer == found.agency);
+    }
+    // An agency is told of itself alone.
+    let own = Filter { scope: Some(consumer(3)), ..Filter::default() };
+    let found = store.anomalies(&own, &thresholds).expect("a report");
+    assert_eq!(found.iter().map(|found| found.kind).collect::<Vec<_>>(), [AnomalyKind::ManyPersons]);
 }

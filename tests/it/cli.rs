@@ -378,3 +378,21 @@ fn a_broken_pipe_ends_quietly() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.stderr.is_empty() && text.lines().collect::<Vec<_>>()[1..] == ["0"], "{}", said(&output));
 }
+
+#[test]
+fn roles_and_withholding_are_given_within_their_bounds() {
+    let (_folder, path) = office();
+    let (_, err) = ends(2, &path, &agency(&["add", "xx.court", "--name", "Court", "--role", "auditr"]));
+    assert!(err.contains("no role is called \"auditr\"; did you mean \"auditor\"?"), "{err}");
+    ends(0, &path, &agency(&["add", "xx.court", "--name", "Court", "--role", "auditor", "--role", "portal"]));
+    assert_eq!(json(0, &path, &agency(&["show", "xx.court"]))[0]["roles"], serde_json::json!(["auditor", "portal"]));
+    let grant = ["grant", "g", "--who", "xx.court", "--what", "medical-absence-note", "--purpose", "p", "--basis", "XX:1"];
+    ends(0, &path, &agency(&[&grant[..], &["--until", "2099-12-31"]].concat()));
+    let registry = path.join("office/registry.toml");
+    for (days, status) in [(3650, 0), (3651, 2), (70_000, 2)] {
+        let text = fs::read_to_string(&registry).expect("readable");
+        let kept = text.lines().filter(|line| !line.starts_with("withheld_days")).map(|line| format!("{line}\n"));
+        fs::write(&registry, kept.collect::<String>() + &format!("withheld_days = {days}\n")).expect("writable");
+        ends(status, &path, &agency(&["sign"]));
+    }
+}

@@ -10,6 +10,7 @@ mod foreign;
 mod generate;
 mod installation;
 mod journal;
+mod log;
 mod manipulation;
 mod memory;
 mod peers;

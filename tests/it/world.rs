@@ -59,7 +59,7 @@ impl World {
     }
 
     /// With something done to the installation before anything starts.
-    pub fn prepared(config: &str, absent: &[&str], prepare: &dyn Fn(&Installation)) -> Self {
+    pub fn prepared(config: &str, absent: &[&str], prepare: &(dyn Fn(&Installation) + Sync)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let folder = Folder::new();
         let plan = demo::Plan { config, absent, prepare };

@@ -134,7 +134,11 @@ pub(super) fn anomalies(found: &Value, out: &Out) -> Outcome {
     }
     let mut rest = marked(found);
     rest["anomalies"] = list(&found["anomalies"]).len().into();
-    if out.is_json { out.print(rest) } else { Ok(out.say(format_args!("looked from {} on", word(&found["from"])))) }
+    if out.is_json {
+        return out.print(rest);
+    }
+    out.say(format_args!("looked from {} on", word(&found["from"])));
+    Ok(())
 }
 
 pub(super) fn trail(trail: &Value, out: &Out) -> Outcome {
