@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod crash;
 mod envelope;
+mod evidence;
 mod foreign;
 mod generate;
 mod installation;
