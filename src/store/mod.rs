@@ -145,11 +145,15 @@ impl Store {
         let path = recovery::segment_path(&self.folder, place.segment);
         let offset = u64::from(place.offset);
         let file = File::open(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        let cut = |cause: io::Error| match cause.kind() {
+            io::ErrorKind::UnexpectedEof => StoreError::Damaged { path: path.clone(), offset },
+            _ => StoreError::io(&path, cause),
+        };
         let mut head = [0; 4];
-        file.read_exact_at(&mut head, offset).map_err(|cause| StoreError::io(&path, cause))?;
+        file.read_exact_at(&mut head, offset).map_err(cut)?;
         let length = (u32::from_be_bytes(head) as usize + 8).min(journal::FRAME_BYTES_MAX);
         let mut octets = vec![0; length];
-        file.read_exact_at(&mut octets, offset).map_err(|cause| StoreError::io(&path, cause))?;
+        file.read_exact_at(&mut octets, offset).map_err(cut)?;
         match journal::read_frame(&octets, Erasure::Possible) {
             Ok((frame, _)) if frame.seq == place.index && self.is_in_tree(&frame)? => Ok(read(&frame)),
             _ => Err(StoreError::Damaged { path, offset }),

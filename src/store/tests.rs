@@ -412,3 +412,64 @@ fn a_changed_bit_in_a_closed_segment_is_found_and_never_served() {
     std::fs::write(&path, &good).expect("writable");
     assert_eq!(verify_all(&folder.0, &[]).expect("whole again").head.size, 200);
 }
+
+/// A file that was cut is made anew if it is derived; if not, it is named, at start or by reading it again.
+#[test]
+fn a_cut_file_is_found_and_never_served() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    append(&store, &runtime, 0..200);
+    store.close();
+    drop(store);
+    for name in ["seg-000000", "seg-000001", "vol-000000/rows", "vol-000000/runs", "vol-000001/meta", "tree/0", "names"] {
+        let path = folder.0.join("log").join(name);
+        let good = std::fs::read(&path).expect("there");
+        let written = good.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+        for length in [0, 1, written / 3, written * 2 / 3, written - 1] {
+            std::fs::write(&path, &good[..length]).expect("writable");
+            let opened = Store::open(&folder.0, ORIGIN, SMALL);
+            let is_segment = name.starts_with("seg-");
+            match opened {
+                Err(StoreError::Damaged { path: of, .. }) => {
+                    assert!(is_segment && of == path, "{name} {length}: {}", of.display())
+                }
+                Err(other) => panic!("{name} {length}: {other}"),
+                Ok((store, _)) => {
+                    let scrubbed = (0..9).filter_map(|turn| store.scrub(turn).err()).next();
+                    assert_eq!(scrubbed.is_some(), is_segment, "{name} {length}");
+                    if !is_segment {
+                        check_all(&store, 200);
+                    }
+                    for index in 0..200 {
+                        let found = store.record(index);
+                        let is_right = |found: &Found| found.leaf.contains(&format!("\"t\":{index},"));
+                        let is_named = matches!(&found, Err(StoreError::Damaged { path: of, .. }) if *of == path);
+                        assert!(found.as_ref().is_ok_and(is_right) || is_named, "{name} {length}: {found:?}");
+                    }
+                    store.close();
+                }
+            }
+            assert_eq!(verify_all(&folder.0, &[]).is_err(), is_segment, "{name} {length}");
+            std::fs::write(&path, &good).expect("writable");
+        }
+    }
+}
+
+/// The order of the log is that of its indexes: what a clock says may go backwards.
+#[test]
+fn a_clock_that_goes_backwards_hides_nothing() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let time = |number: u64| 10_000 - number * 37 % 5_000;
+    for number in 0..200 {
+        let mut entry = varied(number);
+        entry.record.time = UnixTime::from_ms(time(number));
+        runtime.block_on(store.append(entry)).expect("there is room");
+    }
+    for (from, to) in [(0, 20_000), (5_000, 6_000), (9_990, 10_001), (7_777, 7_778), (20_000, 30_000)] {
+        let filter = Filter { from: Some(UnixTime::from_ms(from)), to: Some(UnixTime::from_ms(to)), ..Filter::default() };
+        let expected: Vec<u64> = (0..200).rev().filter(|number| (from..to).contains(&time(*number))).collect();
+        assert_eq!(all(&store, &filter), expected, "{from} to {to}");
+    }
+    store.close();
+}

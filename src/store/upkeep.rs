@@ -30,10 +30,9 @@ impl Store {
     pub fn scrub(&self, turn: u64) -> Result<Scrubbed, StoreError> {
         let mut scrubbed = Scrubbed::default();
         let segments = segments(&self.folder)?;
-        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
         let of_turn = |count: usize| usize::try_from(turn).unwrap_or(0).checked_rem(count);
-        if let Some(segment) = of_turn(closed.len()).and_then(|at| closed.get(at)) {
-            scrubbed = self.scrub_segment(segment)?;
+        if let Some(at) = of_turn(segments.len().saturating_sub(1)) {
+            scrubbed = self.scrub_segment(&segments, at)?;
         }
         let volumes = self.index.sealed();
         if let Some(volume) = of_turn(volumes.len()).and_then(|at| volumes.get(at)) {
@@ -42,7 +41,8 @@ impl Store {
         Ok(scrubbed)
     }
 
-    fn scrub_segment(&self, segment: &Segment) -> Result<Scrubbed, StoreError> {
+    fn scrub_segment(&self, segments: &[Segment], at: usize) -> Result<Scrubbed, StoreError> {
+        let (Some(segment), Some(next)) = (segments.get(at), segments.get(at + 1)) else { return Ok(Scrubbed::default()) };
         let path = segment_path(&self.folder, segment.number);
         let mut erased: Vec<std::ops::Range<u64>> = Vec::new();
         let mut kept = Kept::new(&*self.tree);
@@ -56,6 +56,10 @@ impl Store {
             }));
             Ok(())
         })?;
+        if walk.head != next.header.head {
+            // It is shorter than it was when the next was begun.
+            return Err(StoreError::Damaged { path, offset: walk.end });
+        }
         let mut scrubbed = Scrubbed { octets: walk.end, reclaimed: 0 };
         if !erased.is_empty() {
             let open = File::options().write(true).open(&path);
@@ -98,8 +102,7 @@ impl Store {
         self.index.forget(index, Row::without_persons)?;
         // The octets are worth nothing without the key; the index keys before them go as well.
         let segment = self.place(index)?.segment;
-        let segments = segments(&self.folder)?;
-        segments.iter().find(|known| known.number == segment).map_or(Ok(()), |known| self.scrub_segment(known).map(drop))
+        self.scrub_segment(&segments(&self.folder)?, segment as usize).map(drop)
     }
 
     /// Destroys the key of the message that is kept with a record, for good. The record of it is the caller's, and comes first.
