@@ -12,6 +12,7 @@ mod query;
 mod report;
 
 pub use export::{COLUMNS, ExportError, ExportVerifier, Exported, csv_row};
+#[cfg(feature = "server")]
 pub(crate) use export::{First, Last, Line};
 pub use pairs::Pairs;
 pub use query::{Cursor, KEYS, Query, QueryError};

@@ -256,6 +256,7 @@ fn hash_of(filter: &Filter) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn query(text: &str) -> Result<Query, QueryError> {
         Query::parse(Pairs::parse(text)?)
@@ -330,6 +331,29 @@ mod tests {
         assert_eq!(Cursor::parse(&text, &seen), Err(QueryError::CursorOfOther));
         for bad in ["", "a", "====", &text[1..], &format!("{text}AA"), &text.replace(&text[..1], "ё")] {
             assert_eq!(Cursor::parse(bad, &a), Err(QueryError::CursorForm), "{bad}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever comes is a query or a refusal in plain words; what is a query is the same once it was written.
+        #[test]
+        fn no_text_does_harm(key in "(from|to|kind|limit|cursor|person|basis|[a-z]{0,5}|\\PC{0,6})", value in "\\PC{0,12}", rest in "[ -~]{0,20}") {
+            let text = format!("{key}={value}&{rest}");
+            match query(&text) {
+                Ok(query) => {
+                    let mut pairs = Pairs::default();
+                    for (key, value) in query.filter.to_pairs() {
+                        prop_assert_eq!(pairs.add(key.to_owned(), value), Ok(()));
+                    }
+                    let again = Query::parse(Pairs::parse(&pairs.to_string()).expect("as written")).expect("as written");
+                    prop_assert_eq!(again.filter, query.filter);
+                }
+                Err(error) => prop_assert!(error.to_string().is_ascii(), "{}", error),
+            }
+            let _ = Cursor::parse(&value, &Filter::default());
+            let _ = Pairs::parse_json(text.as_bytes());
         }
     }
 }
