@@ -31,6 +31,11 @@ impl DemoWitness {
         Ok(Self { listener, file: folder.join("witness.toml"), key, address })
     }
 
+    /// Its public key.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
     /// The lines by which a gateway has its checkpoints cosigned here.
     pub fn configuration(&self) -> String {
         format!(

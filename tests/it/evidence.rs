@@ -26,6 +26,7 @@ const ORIGIN: &str = "localhost/audit";
 struct Witnessed {
     scene: Scene,
     key: VerifierKey,
+    witness: VerifierKey,
     _serving: watch::Sender<bool>,
     _runtime: tokio::runtime::Runtime,
     _folder: Folder,
@@ -36,10 +37,11 @@ impl Witnessed {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let folder = Folder::new();
         let witness = runtime.block_on(DemoWitness::make(folder.path())).expect("a witness");
+        let witness_key = witness.key().clone();
         let scene = Scene::new(&format!("records = \"off\"\n{}", witness.configuration()));
         let key = log_key(&scene.data(), ORIGIN).expect("a key");
         let serving = runtime.block_on(async { witness.serve(&key) }).expect("it serves");
-        Self { scene, key, _serving: serving, _runtime: runtime, _folder: folder }
+        Self { scene, key, witness: witness_key, _serving: serving, _runtime: runtime, _folder: folder }
     }
 
     fn config(&self) -> Config {
@@ -103,6 +105,17 @@ fn both_sides_have_a_receipt_that_holds_and_nobody_else_has_one() {
         command.args(["log", "verify"]).arg(file).arg("--key").arg(&key_file).output().expect("it starts").status.code()
     };
     assert_eq!(verify(&file), Some(0));
+    // With a policy that asks for the witness, and with one that asks for another.
+    let with_policy = |witness: &str| {
+        let policy = scene.folder().join("policy");
+        std::fs::write(&policy, format!("log {key}\nwitness w {witness}\nquorum w\n")).expect("writable");
+        let mut command = Command::new(ONCEGATE);
+        let command = command.args(["log", "verify"]).arg(&file).arg("--key").arg(&key_file).arg("--policy").arg(policy);
+        command.output().expect("it starts").status.code()
+    };
+    assert_eq!(with_policy(&witnessed.witness.to_string()), Some(0));
+    let other = scene.block_on(DemoWitness::make(&scene.folder().join("other"))).expect("a witness");
+    assert_eq!(with_policy(&other.key().to_string()), Some(6));
     let changed = std::fs::read_to_string(&file).expect("readable").replacen("\nindex 0\n", "\nindex 1\n", 1);
     std::fs::write(&file, changed).expect("writable");
     assert_eq!(verify(&file), Some(6));

@@ -5,6 +5,7 @@ use crate::audit::{ExportVerifier, Exported};
 use crate::limits;
 use crate::tlog::leaf::Leaf;
 use crate::tlog::note::{Checkpoint, Role, VerifierKey};
+use crate::tlog::policy::Policy;
 use crate::tlog::proof::Proof;
 use serde_json::json;
 use std::fs::File;
@@ -20,6 +21,9 @@ pub(super) struct Verify {
     /// The log's key: name+hash+base64, or a file that has it
     #[arg(long)]
     key: Option<String>,
+    /// A policy (C2SP tlog-policy): so many of its witnesses must have cosigned each receipt
+    #[arg(long, requires = "file")]
+    policy: Option<PathBuf>,
     /// The whole log: every record, the tree, the index
     #[arg(long, conflicts_with_all = ["file", "key"])]
     all: bool,
@@ -47,16 +51,26 @@ impl Verify {
         let mut text = String::new();
         let limit = (limits::PROOF_BYTES_MAX * limits::RECEIPT_PROOFS_MAX) as u64;
         reader.take(limit).read_to_string(&mut text).map_err(failed)?;
-        receipts(&text, file, &key, out)
+        let policy = self.policy.as_deref().map(read_policy).transpose()?;
+        receipts(&text, file, &key, policy.as_ref(), out)
     }
 }
 
-fn receipts(text: &str, file: &Path, key: &VerifierKey, out: &Out) -> Outcome {
+fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let wrong = |cause: &dyn std::fmt::Display| Failure::new(2, format!("{}: {cause}", path.display()));
+    let octets = std::fs::read(path).map_err(|cause| wrong(&cause))?;
+    Policy::parse(&octets).map_err(|error| wrong(&error))
+}
+
+fn receipts(text: &str, file: &Path, key: &VerifierKey, policy: Option<&Policy>, out: &Out) -> Outcome {
     let wrong = |what: String| Failure::new(6, format!("{}: {what}", file.display()));
     let proofs = Proof::parse_bundle(text).map_err(|error| wrong(error.to_string()))?;
     // All of them hold before any is believed.
     for (number, proof) in (1..).zip(&proofs) {
         proof.verify(key).map_err(|error| wrong(format!("receipt {number}: {error}")))?;
+        if let Some(policy) = policy {
+            policy.verify(&proof.checkpoint).map_err(|unmet| wrong(format!("receipt {number}: {unmet}")))?;
+        }
     }
     for proof in &proofs {
         let leaf = String::from_utf8_lossy(&proof.leaf);
