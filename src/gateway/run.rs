@@ -167,7 +167,7 @@ impl Gateway {
         // Room for the tag of the seal, so that it is not copied once more to get some.
         let mut body = Vec::with_capacity(answer.octets().len() + 16);
         body.extend_from_slice(answer.octets());
-        let private = Private { fields: Vec::new(), ..running.private() };
+        let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(body) };
         let committed = self.store.append(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         self.ledger().settle(&running.consumer, id, digest, committed.place);
@@ -203,7 +203,7 @@ impl Gateway {
     async fn fail(&self, running: &Running, refusal: Refusal) -> Refused {
         let mut record = running.record(RecordKind::Refusal);
         (record.counterpart, record.raw) = (refusal.digest, refusal.raw);
-        let private = Private { fields: Vec::new(), ..running.private() };
+        let private = Private { is_with_request: true, ..running.private() };
         self.record_refusal(record, private, refusal.fault).await
     }
 
@@ -261,6 +261,7 @@ impl Running {
                 _ => Vec::new(),
             },
             reason: None,
+            is_with_request: false,
         }
     }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Children of a node in the tree of keys, as bits.
-const FAN_BITS: u32 = 4;
+const FAN_BITS: u32 = 8;
 /// Nodes on the way from the root to a ticket's key.
 const DEPTH: u32 = u64::BITS / FAN_BITS;
 
@@ -29,11 +29,16 @@ struct KeyTree {
     /// The nodes that are kept: depth and the ticket's leading bits that lead there. None lies below another.
     nodes: BTreeMap<(u32, u64), Secret>,
     /// The parent of the last key that was asked for: tickets come one after the other.
-    last: Option<(u64, Secret)>,
+    last: Option<(u64, HmacKey)>,
 }
 
 fn child(node: &Secret, number: u64) -> Secret {
     HmacKey::new(node).tag(&[&number.to_be_bytes()])
+}
+
+/// Where a ticket's key is: the number of its parent, and its own among the children.
+const fn place(ticket: u64) -> (u64, u64) {
+    (ticket >> FAN_BITS, ticket & ((1 << FAN_BITS) - 1))
 }
 
 impl KeyTree {
@@ -64,17 +69,14 @@ impl KeyTree {
     }
 
     fn key(&mut self, ticket: u64) -> Option<Secret> {
-        let prefix = ticket >> FAN_BITS;
-        let number = ticket & ((1 << FAN_BITS) - 1);
         if let Some(key) = self.nodes.get(&(DEPTH, ticket)) {
             return Some(*key);
         }
-        let parent = match self.last {
-            Some((known, parent)) if known == prefix => parent,
-            _ => self.node(DEPTH - 1, prefix)?,
-        };
-        self.last = Some((prefix, parent));
-        Some(child(&parent, number))
+        let (prefix, number) = place(ticket);
+        if self.last.as_ref().is_none_or(|(known, _)| *known != prefix) {
+            self.last = Some((prefix, HmacKey::new(&self.node(DEPTH - 1, prefix)?)));
+        }
+        self.last.as_ref().map(|(_, parent)| parent.tag(&[&number.to_be_bytes()]))
     }
 
     /// Erases the keys of some tickets, and of all before a ticket. Returns when they are gone from the disk.
@@ -249,14 +251,14 @@ impl Keys {
         beside.head.persons = private.identifiers.iter().map(|id| self.index_key(id)).collect();
         beside.head.official = private.official.as_ref().map(|id| self.index_key(id));
         beside.head.write(&mut beside.private);
-        if !private.is_empty() {
+        if let Some(message) = record.message {
+            let tags = private.identifiers.iter().map(|id| self.person_tag(record.time, id, message.octets()));
+            beside.blind.tags = tags.collect::<Result<_, _>>()?;
+        }
+        if !private.is_empty() && !private.is_with_request {
             let salt = random()?;
             let json = private.to_json(&salt);
             beside.blind.commitment = Some(Digest::from_octets(HmacKey::new(&salt).tag(&[json.as_bytes()])));
-            if let Some(message) = record.message {
-                let tags = private.identifiers.iter().map(|id| self.person_tag(record.time, id, message.octets()));
-                beside.blind.tags = tags.collect::<Result<_, _>>()?;
-            }
             let mut sealed = json.into_bytes();
             seal(&self.private, beside.head.ticket, &mut sealed)?;
             beside.private.extend_from_slice(&sealed);
@@ -430,7 +432,7 @@ mod tests {
             for (ticket, key) in (0..).zip(&keys) {
                 assert_eq!(tree.key(ticket), if ticket < before { None } else { *key }, "{ticket} of {before}");
             }
-            assert!(tree.nodes.len() < 16 * 16, "{}", tree.nodes.len());
+            assert!(tree.nodes.len() < 256 * 8, "{}", tree.nodes.len());
         }
     }
 }

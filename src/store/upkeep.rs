@@ -76,11 +76,11 @@ impl Store {
     /// The parts of a frame that are there and whose keys are gone.
     fn erased(&self, frame: &Frame<'_>) -> Vec<std::ops::Range<usize>> {
         let is_there = |part: &[u8]| part.iter().any(|octet| *octet != 0);
-        let Some((head, sealed)) = keys::PrivateHead::read(frame.private).filter(|_| is_there(frame.private)) else {
+        let Some((head, _)) = keys::PrivateHead::read(frame.private).filter(|_| is_there(frame.private)) else {
             return Vec::new();
         };
         let (private, body) = journal::parts_of(frame);
-        let has_lost_private = !sealed.is_empty() && !self.keys.has_private(head.ticket);
+        let has_lost_private = !self.keys.has_private(head.ticket);
         let has_lost_body = is_there(frame.body) && !self.keys.has_body(head.ticket);
         // The head of the private part says which key a body has: it goes with the last of them.
         let is_bare = has_lost_private && (has_lost_body || !is_there(frame.body));

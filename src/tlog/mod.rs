@@ -118,6 +118,8 @@ pub struct Private {
     pub fields: Vec<String>,
     /// Why, in the words of whoever had to give a reason.
     pub reason: Option<String>,
+    /// It is sealed with the request's record already: this one has tags and index keys alone.
+    pub is_with_request: bool,
 }
 
 impl Private {
