@@ -71,6 +71,8 @@ pub const GROUP_BYTES_MAX: usize = 8 << 20;
 pub const GROUP_GATHER_US: u64 = 1_000;
 /// Records that come closer upon each other than this come faster than it pays to sync one by one.
 pub const GROUP_BUSY_US: u64 = 300;
+/// When no record has come for so long, the writer gathers no longer.
+pub const GROUP_QUIET_US: u64 = 150;
 /// So many records are not waited for longer: a larger group makes each of them hardly cheaper.
 pub const GROUP_GATHER_RECORDS: usize = 16;
 /// Most keys in one batch for the index: larger batches make sled hold 50 times the memory.
