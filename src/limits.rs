@@ -71,14 +71,17 @@ pub const GROUP_BYTES_MAX: usize = 8 << 20;
 pub const GROUP_GATHER_US: u64 = 1_000;
 /// Records that come closer upon each other than this come faster than it pays to sync one by one.
 pub const GROUP_BUSY_US: u64 = 300;
+/// When no record has come for so long, the writer gathers no longer.
+pub const GROUP_QUIET_US: u64 = 150;
 /// So many records are not waited for longer: a larger group makes each of them hardly cheaper.
 pub const GROUP_GATHER_RECORDS: usize = 16;
 /// Most keys in one batch for the index: larger batches make sled hold 50 times the memory.
 pub const INDEX_BATCH_MAX: usize = 64;
 /// Most records that are put into the index together; those of one second or one agency share a key.
 pub const INDEX_GATHER_MAX: usize = 4096;
-/// Most records that wait for the index: beyond that the journal waits for it, since memory is bounded.
-pub const INDEX_WAITING_MAX: usize = 200_000;
+/// Most octets of records that wait for the index: beyond that the journal waits for it, since memory is bounded. They are
+/// those of about a second.
+pub const INDEX_WAITING_BYTES_MAX: usize = 32 << 20;
 /// How long a query waits for the index to catch up.
 pub const INDEX_WAIT_MS: u64 = 1_000;
 /// Most records of one page.

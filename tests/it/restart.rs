@@ -195,7 +195,7 @@ async fn trail(client: &Client) -> Vec<String> {
 #[test]
 fn the_index_is_made_anew_when_it_is_gone_or_garbage() {
     let scene = Scene::new(SILENT);
-    let (client, index) = (scene.client(), scene.data().join("log/live-000000/ix"));
+    let (client, index) = (scene.client(), scene.data().join("log/live-000000/postings"));
     let gateway = scene.start();
     for number in 0..3 {
         scene.block_on(answered(&client, &scene.request(&client, number)));

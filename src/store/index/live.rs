@@ -1,14 +1,14 @@
 //! The volume that grows: rows in a file, postings in sled.
 //!
-//! sled copies a node for each key that it is given, so postings share keys: those of one name, and those of hashes with
-//! the same first octet, that were put in together. A key is `by | name 4, or first octet of the hash | first place 4`;
-//! a value the places (4) of a name, or key and place (12) of hashes. The watermark is written last. After a crash what
-//! is put in again has the same keys, since they begin at the watermark, and overwrites what was there.
+//! sled copies a node for each key that it is given, so postings share keys: those in the same of 64 buckets that were put in
+//! together. What a record costs does not grow with the number of agencies this way. A key is `by | bucket | first place 4`;
+//! a value postings, `name 4, or hash 8 | place 4`. The watermark is written last. After a crash what is put in again has the
+//! same keys, since they begin at the watermark, and overwrites what was there.
 
 use super::blocks::Blocks;
 use super::names::Known;
 use super::row::{By, ROW, Row};
-use super::volume::{Source, read_posting, read_rows};
+use super::volume::{Source, read_rows};
 use crate::limits;
 use crate::store::StoreError;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(crate) struct Live {
     rows: Blocks,
     more: Vec<(u64, u32)>,
     /// How many rows have each name: what is rare is looked for first.
-    counts: BTreeMap<(By, u64), u64>,
+    counts: [Vec<u32>; NAMES],
     tree: sled::Db,
 }
 
@@ -39,7 +39,7 @@ impl Live {
         let folder = live_path(log, number);
         let io = |cause| StoreError::io(&folder, cause);
         std::fs::create_dir_all(&folder).map_err(io)?;
-        let path = folder.join("ix");
+        let path = folder.join("postings");
         let (tree, remade) = match open_tree(&path) {
             Ok(tree) => (tree, Remade::No),
             // The journal holds everything that is in it.
@@ -49,7 +49,7 @@ impl Live {
             }
         };
         let rows = Blocks::create(&folder.join("rows"))?;
-        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: BTreeMap::new(), tree }, remade))
+        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: Default::default(), tree }, remade))
     }
 
     /// How many rows there are.
@@ -59,7 +59,10 @@ impl Live {
 
     /// How many rows a key has; of hashes, about one.
     pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
-        if by.is_name() { self.counts.get(&(by, key)).copied().unwrap_or(0) } else { 1 }
+        match self.counts.get(by.number()) {
+            Some(counts) => counts.get(key as usize).copied().unwrap_or(0).into(),
+            None => 1,
+        }
     }
 
     /// How many rows the postings cover.
@@ -71,9 +74,8 @@ impl Live {
     /// How many postings there are: sled forgets pages whose checksums do not fit without saying so.
     pub(crate) fn postings(&self) -> u64 {
         let count = |(key, value): (sled::IVec, sled::IVec)| match key.first() {
-            Some(by) if usize::from(*by) < By::Message.number() => value.len() as u64 / 4,
-            Some(by) if usize::from(*by) < By::ALL.len() => value.len() as u64 / 12,
-            _ => 0,
+            Some(by) => By::ALL.get(usize::from(*by)).map_or(0, |by| value.len() as u64 / by.posting() as u64),
+            None => 0,
         };
         self.tree.iter().filter_map(Result::ok).map(count).sum()
     }
@@ -88,8 +90,14 @@ impl Live {
         let mut octets = Vec::with_capacity(rows.len() * ROW);
         for row in rows {
             row.write(&mut octets);
-            for by in By::ALL.into_iter().filter(|by| by.is_name() && row.key(*by) != 0) {
-                *self.counts.entry((by, row.key(by))).or_insert(0) += 1;
+            // Numbers of names are given from 1 on without gaps.
+            for (counts, key) in self.counts.iter_mut().zip(row.keys).filter(|(_, key)| *key != 0) {
+                if counts.len() <= key as usize {
+                    counts.resize(key as usize + 1, 0);
+                }
+                if let Some(count) = counts.get_mut(key as usize) {
+                    *count += 1;
+                }
             }
         }
         self.rows.append(&octets)?;
@@ -107,16 +115,13 @@ impl Live {
     }
 
     fn put(&self, first: u32, rows: &[Row], more: &[(u64, u32)]) -> sled::Result<()> {
-        let mut shared = BTreeMap::<Vec<u8>, (u32, Vec<u8>)>::new();
+        let mut shared = BTreeMap::<[u8; 2], (u32, Vec<u8>)>::new();
         let mut add = |by: By, key: u64, place: u32| {
             if key == 0 {
                 return;
             }
             let (_, value) = shared.entry(prefix(by, key)).or_insert_with(|| (place, Vec::new()));
-            if !by.is_name() {
-                value.extend_from_slice(&key.to_be_bytes());
-            }
-            value.extend_from_slice(&place.to_be_bytes());
+            by.write_posting(key, place, value);
         };
         let mut extra = more.iter().peekable();
         for (place, row) in (first..).zip(rows) {
@@ -128,12 +133,12 @@ impl Live {
             }
         }
         let mut batch = sled::Batch::default();
-        for (number, (mut key, (place, value))) in shared.into_iter().enumerate() {
+        for (number, ([by, bucket], (place, value))) in shared.into_iter().enumerate() {
             if number > 0 && number % limits::INDEX_BATCH_MAX == 0 {
                 self.tree.apply_batch(std::mem::take(&mut batch))?;
             }
-            key.extend_from_slice(&place.to_be_bytes());
-            batch.insert(key, value);
+            let [a, b, c, d] = place.to_be_bytes();
+            batch.insert(&[by, bucket, a, b, c, d], value);
         }
         batch.insert(WATERMARK, &(u64::from(first) + rows.len() as u64).to_be_bytes());
         self.tree.apply_batch(batch)
@@ -148,13 +153,8 @@ impl Live {
         let values = self.tree.scan_prefix(prefix(by, key)).values().rev();
         values.map(move |value| {
             let value = value.map_err(|cause| StoreError::Index(cause.to_string()))?;
-            let places: Vec<u32> = if by.is_name() {
-                value.as_chunks::<4>().0.iter().map(|place| u32::from_be_bytes(*place)).collect()
-            } else {
-                let postings = value.as_chunks::<12>().0.iter().filter_map(|posting| read_posting(posting));
-                postings.filter(|posting| posting.0 == key).map(|posting| posting.1).collect()
-            };
-            Ok(places.into_iter().rev().filter(|place| *place < before).collect())
+            let postings = value.chunks_exact(by.posting()).rev().filter_map(|posting| by.read_posting(posting));
+            Ok(postings.filter(|(of, place)| *of == key && *place < before).map(|(_, place)| place).collect())
         })
     }
 
@@ -186,11 +186,32 @@ pub(crate) enum Remade {
     No,
 }
 
-fn prefix(by: By, key: u64) -> Vec<u8> {
-    let key = key.to_be_bytes();
-    let part = if by.is_name() { key.get(4..) } else { key.get(..1) };
-    [&[by.number() as u8], part.unwrap_or_default()].concat()
+/// The buckets of names that came one after the other are different; hashes are spread by any of their bits.
+fn prefix(by: By, key: u64) -> [u8; 2] {
+    [by.number() as u8, (key % BUCKETS) as u8]
 }
+
+impl By {
+    /// Octets of a posting: the key and the place.
+    fn posting(self) -> usize {
+        if self.is_name() { 8 } else { 12 }
+    }
+
+    fn write_posting(self, key: u64, place: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.to_be_bytes().get(12 - self.posting()..).unwrap_or_default());
+        out.extend_from_slice(&place.to_be_bytes());
+    }
+
+    fn read_posting(self, octets: &[u8]) -> Option<(u64, u32)> {
+        let (key, place) = octets.split_last_chunk::<4>()?;
+        let key = key.iter().fold(0_u64, |key, octet| key << 8 | u64::from(*octet));
+        Some((key, u32::from_be_bytes(*place)))
+    }
+}
+
+const BUCKETS: u64 = 64;
+/// How many of [`By`] are names.
+const NAMES: usize = By::Message as usize;
 
 fn open_tree(path: &Path) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new().path(path).cache_capacity(16 << 20).flush_every_ms(Some(500)).mode(sled::Mode::LowSpace);

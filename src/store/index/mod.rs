@@ -34,6 +34,13 @@ pub(crate) struct Entered {
     pub offset: u32,
 }
 
+impl Entered {
+    /// Octets of memory that it takes while it waits.
+    fn size(&self) -> usize {
+        size_of::<Step>() + self.leaf.capacity() + 8 * self.head.persons.capacity()
+    }
+}
+
 enum Step {
     Enter(Entered),
     /// The next record is the first of this volume.
@@ -43,6 +50,8 @@ enum Step {
 #[derive(Default)]
 struct Queue {
     steps: Vec<Step>,
+    /// Octets of memory that the steps take.
+    octets: usize,
     is_closing: bool,
     is_awaited: bool,
 }
@@ -308,6 +317,7 @@ impl Shared {
             }
         }
         queue.is_awaited = false;
+        queue.octets = 0;
         self.room.notify_all();
         (std::mem::take(&mut queue.steps), queue.is_closing)
     }
@@ -364,8 +374,11 @@ impl Shared {
 
     fn step(&self, step: Step) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while queue.steps.len() >= limits::INDEX_WAITING_MAX && !self.has_failed.load(Ordering::Acquire) {
+        while queue.octets >= limits::INDEX_WAITING_BYTES_MAX && !self.has_failed.load(Ordering::Acquire) {
             queue = self.room.wait_timeout(queue, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if let Step::Enter(entered) = &step {
+            queue.octets += entered.size();
         }
         queue.steps.push(step);
         let is_batch = queue.steps.len() == limits::INDEX_GATHER_MAX;

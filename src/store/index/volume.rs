@@ -229,7 +229,7 @@ impl Places<'_> {
 }
 
 /// The key and place of a posting.
-pub(crate) fn read_posting(octets: &[u8]) -> Option<(u64, u32)> {
+fn read_posting(octets: &[u8]) -> Option<(u64, u32)> {
     let (key, rest) = octets.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*key), u32::from_be_bytes(*rest.first_chunk()?)))
 }
