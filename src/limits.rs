@@ -68,13 +68,11 @@ pub const GROUP_RECORDS_MAX: usize = 512;
 /// Octets of a commit group, by which it is cut: recovery reads whole groups into memory.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
 /// How long the writer gathers a commit group when records came in while the last one was synced.
-pub const GROUP_GATHER_US: u64 = 1_000;
+pub const GROUP_GATHER_US: u64 = 2_000;
 /// Records that come closer upon each other than this come faster than it pays to sync one by one.
 pub const GROUP_BUSY_US: u64 = 300;
-/// When no record has come for so long, the writer gathers no longer.
-pub const GROUP_QUIET_US: u64 = 150;
 /// So many records are not waited for longer: a larger group makes each of them hardly cheaper.
-pub const GROUP_GATHER_RECORDS: usize = 16;
+pub const GROUP_GATHER_RECORDS: usize = 24;
 /// Most keys in one batch for the index: larger batches make sled hold 50 times the memory.
 pub const INDEX_BATCH_MAX: usize = 64;
 /// Most records that are put into the index together; those of one second or one agency share a key.

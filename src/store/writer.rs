@@ -327,19 +327,13 @@ impl Writer {
 
     fn gather<'q>(&self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
         let end = Instant::now() + Duration::from_micros(limits::GROUP_GATHER_US);
-        let quiet = Duration::from_micros(limits::GROUP_QUIET_US);
         queue.awaited = limits::GROUP_GATHER_RECORDS;
         while queue.waiting.len() < limits::GROUP_GATHER_RECORDS && !queue.is_closing {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let before = queue.waiting.len();
-            queue = self.shared.wake.wait_timeout(queue, left.min(quiet)).unwrap_or_else(PoisonError::into_inner).0;
-            // All who were let go by the last group have come again, or will not: waiting longer would be for nothing.
-            if queue.waiting.len() == before {
-                break;
-            }
+            queue = self.shared.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         queue
     }
