@@ -231,8 +231,7 @@ impl Handle {
         };
         let volume = Volume { number: recovered.volume, first: recovered.volume_first, began: recovered.volume_time };
         let (shared_, edge, kept) = (Arc::clone(&shared), recovered.edge.clone(), Kept::default());
-        let mut writer =
-            Writer { shared: shared_, segment, settings, edge, kept, volume, tree, buffer: Vec::new(), index };
+        let mut writer = Writer { shared: shared_, segment, settings, edge, kept, volume, tree, buffer: Vec::new(), index };
         let builder = std::thread::Builder::new().name("journal".to_owned());
         let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(&folder, cause))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
