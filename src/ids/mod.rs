@@ -248,13 +248,10 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 fn write_uuid(octets: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (at, octet) in octets.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            f.write_str("-")?;
-        }
-        write!(f, "{octet:02x}")?;
-    }
-    Ok(())
+    let number = u128::from_be_bytes(*octets);
+    let part = |shift: u32, mask: u128| (number >> shift) & mask;
+    let (a, b, c) = (part(96, 0xffff_ffff), part(80, 0xffff), part(64, 0xffff));
+    write!(f, "{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", part(48, 0xffff), part(0, 0xffff_ffff_ffff))
 }
 
 /// Lower case only: one spelling for one value.

@@ -144,7 +144,31 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     has_stopped: AtomicBool,
-    checkpoint: RwLock<Arc<Checkpoint>>,
+    /// The tree of all records that are durable.
+    head: RwLock<Head>,
+    signer: LogSigner,
+    /// The last checkpoint that was asked for.
+    checkpoint: Mutex<Arc<Checkpoint>>,
+}
+
+impl Shared {
+    fn head(&self) -> Head {
+        *self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signs when it is asked: a signature costs as much as writing ten records.
+    fn checkpoint(&self) -> Arc<Checkpoint> {
+        let mut kept = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.head();
+        if head != kept.claimed() {
+            match self.signer.checkpoint(head) {
+                Ok(checkpoint) => *kept = Arc::new(checkpoint),
+                // The one before is true as well.
+                Err(SigningFailed) => self.has_stopped.store(true, Ordering::Release),
+            }
+        }
+        Arc::clone(&kept)
+    }
 }
 
 /// What a segment is written to. The files are the only one outside of tests, which put one in between that fails or
@@ -190,14 +214,16 @@ pub(super) struct Handle {
 impl Handle {
     pub(super) fn start(parts: Parts, recovered: &Recovered) -> Result<Self, StoreError> {
         let head = Head { size: recovered.edge.size(), root: recovered.edge.root() };
-        let checkpoint = parts.signer.checkpoint(head).map_err(|SigningFailed| StoreError::Stopped)?;
+        let Parts { folder, settings, signer, tree, index, disks } = parts;
+        let checkpoint = signer.checkpoint(head).map_err(|SigningFailed| StoreError::Stopped)?;
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
             has_stopped: AtomicBool::new(false),
-            checkpoint: RwLock::new(Arc::new(checkpoint)),
+            head: RwLock::new(head),
+            signer,
+            checkpoint: Mutex::new(Arc::new(checkpoint)),
         });
-        let Parts { folder, settings, signer, tree, index, disks } = parts;
         let segment = if recovered.size == 0 && recovered.end == 0 {
             Segment::create(&folder, 0, &Header { head, volume: 0 }, disks).map_err(Failure::into_error)?
         } else {
@@ -205,8 +231,7 @@ impl Handle {
         };
         let volume = Volume { number: recovered.volume, first: recovered.volume_first, began: recovered.volume_time };
         let (shared_, edge, kept) = (Arc::clone(&shared), recovered.edge.clone(), Kept::default());
-        let mut writer =
-            Writer { shared: shared_, segment, settings, edge, kept, volume, signer, tree, buffer: Vec::new(), index };
+        let mut writer = Writer { shared: shared_, segment, settings, edge, kept, volume, tree, buffer: Vec::new(), index };
         let builder = std::thread::Builder::new().name("journal".to_owned());
         let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(&folder, cause))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
@@ -241,11 +266,11 @@ impl Handle {
 
     /// The latest checkpoint.
     pub(super) fn checkpoint(&self) -> Arc<Checkpoint> {
-        Arc::clone(&self.shared.checkpoint.read().unwrap_or_else(PoisonError::into_inner))
+        self.shared.checkpoint()
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.checkpoint().claimed().size
+        self.shared.head().size
     }
 
     pub(super) fn close(&self) {
@@ -273,7 +298,6 @@ struct Writer {
     edge: Edge,
     kept: Kept,
     volume: Volume,
-    signer: LogSigner,
     tree: Arc<TreeFiles>,
     buffer: Vec<u8>,
     index: Arc<Index>,
@@ -283,7 +307,7 @@ impl Writer {
     fn run(&mut self) {
         while let Some(group) = self.next_group() {
             match self.commit(&group) {
-                Ok((places, checkpoint)) => self.release(group, &places, checkpoint),
+                Ok(places) => self.release(group, &places),
                 Err(Failure::Group(error)) => refuse(group, &error),
                 Err(Failure::Store(error)) => {
                     // A failed sync leaves it unknown what is on disk: never try again, never carry on.
@@ -338,7 +362,7 @@ impl Writer {
         queue
     }
 
-    fn commit(&mut self, group: &[Waiting]) -> Result<(Vec<OutcomePlace>, Checkpoint), Failure> {
+    fn commit(&mut self, group: &[Waiting]) -> Result<Vec<OutcomePlace>, Failure> {
         self.buffer.clear();
         self.kept.clear();
         self.roll()?;
@@ -371,8 +395,8 @@ impl Writer {
             self.volume.began = time.as_ms();
         }
         // Only now: a checkpoint that is seen before it is durable would be a fork after a crash.
-        let checkpoint = self.signer.checkpoint(head).map_err(|SigningFailed| Failure::Store(StoreError::Stopped))?;
-        Ok((places, checkpoint))
+        *self.shared.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+        Ok(places)
     }
 
     /// Goes on to the next segment when this one is full, or its volume is.
@@ -395,8 +419,7 @@ impl Writer {
         Ok(())
     }
 
-    fn release(&self, group: Vec<Waiting>, places: &[OutcomePlace], checkpoint: Checkpoint) {
-        *self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(checkpoint);
+    fn release(&self, group: Vec<Waiting>, places: &[OutcomePlace]) {
         for (waiting, place) in group.into_iter().zip(places) {
             // Nobody waits any more when the exchange was given up; the record stands all the same.
             let _ = waiting.reply.send(Ok(Committed { logged: Logged::durable(place.index), place: *place }));

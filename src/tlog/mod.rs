@@ -266,16 +266,22 @@ fn text(key: &str, value: Option<&str>, out: &mut String) {
 
 fn quoted(value: &str, out: &mut String) {
     out.push('"');
-    for character in value.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            control if control < ' ' => {
+    let is_escaped = |character: char| character == '"' || character == '\\' || character < ' ';
+    let mut rest = value;
+    while let Some(at) = rest.find(is_escaped) {
+        let (plain, after) = rest.split_at(at);
+        out.push_str(plain);
+        let mut after = after.chars();
+        match after.next() {
+            Some(control) if control < ' ' => {
                 let _ = write!(out, "\\u{:04x}", u32::from(control));
             }
-            other => out.push(other),
+            Some(other) => out.extend(['\\', other]),
+            None => {}
         }
+        rest = after.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 
