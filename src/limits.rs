@@ -78,8 +78,8 @@ pub const INDEX_BATCH_MAX: usize = 64;
 /// Most records that are put into the index together; those of one second or one agency share a key.
 pub const INDEX_GATHER_MAX: usize = 4096;
 /// Most octets of records that wait for the index: beyond that the journal waits for it, since memory is bounded. They are
-/// those of about a second.
-pub const INDEX_WAITING_BYTES_MAX: usize = 32 << 20;
+/// those of about half a second at full speed.
+pub const INDEX_WAITING_BYTES_MAX: usize = 16 << 20;
 /// How long a query waits for the index to catch up.
 pub const INDEX_WAIT_MS: u64 = 1_000;
 /// Most records of one page.

@@ -128,12 +128,7 @@ impl Shared {
                 if left.is_zero() {
                     break;
                 }
-                let before = queue.waiting.len();
-                let quiet = Duration::from_micros(limits::GROUP_QUIET_US);
-                queue = self.wake.wait_timeout(queue, left.min(quiet)).expect("no task panics").0;
-                if queue.waiting.len() == before {
-                    break;
-                }
+                queue = self.wake.wait_timeout(queue, left).expect("no task panics").0;
             }
         }
         queue.awaited = 0;

@@ -255,7 +255,7 @@ pub fn measure(folder: &Path, records: u64) -> Vec<Goal> {
         store = reopen(store, folder, size, &mut table);
         size = store.size();
     }
-    store.close();
+    Arc::into_inner(store).expect("nobody else has it").close();
     let verified = verify(folder, &mut table);
     std::fs::remove_dir_all(folder).expect("it is ours");
     assert_eq!(verified, size, "all of it is verified");
