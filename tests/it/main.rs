@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod envelope;
 mod evidence;
+mod figures;
 mod foreign;
 mod generate;
 mod installation;
