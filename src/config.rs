@@ -119,6 +119,10 @@ pub struct Limits {
     pub journal_bytes: u64,
     /// Most connections.
     pub connections: usize,
+    /// Most connections of one address.
+    pub per_address: u32,
+    /// Most connections with one client certificate.
+    pub per_certificate: u32,
     /// For how many days messages are kept with their records, sealed; 0 for no archive.
     pub archive_days: u32,
 }
@@ -240,6 +244,8 @@ struct RawLimits {
     body_ms: Option<Spanned<u64>>,
     journal_bytes: Option<Spanned<u64>>,
     connections: Option<Spanned<u64>>,
+    connections_per_address: Option<Spanned<u64>>,
+    connections_per_certificate: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -306,6 +312,8 @@ impl Config {
             body_ms: limits::BODY_MS,
             journal_bytes: u64::MAX,
             connections: limits::CONNECTIONS_MAX,
+            per_address: limits::ADDRESS_CONNECTIONS_MAX,
+            per_certificate: limits::CERTIFICATE_CONNECTIONS_MAX,
             archive_days: 0,
         };
         Ok(Self {
@@ -332,6 +340,12 @@ impl Config {
                 body_ms: tightened("body_ms", raw.limits.body_ms, standard.body_ms)?,
                 journal_bytes: tightened("journal_bytes", raw.limits.journal_bytes, standard.journal_bytes)?,
                 connections: tightened("connections", raw.limits.connections, standard.connections as u64)? as usize,
+                per_address: count("connections_per_address", raw.limits.connections_per_address, standard.per_address)?,
+                per_certificate: count(
+                    "connections_per_certificate",
+                    raw.limits.connections_per_certificate,
+                    standard.per_certificate,
+                )?,
                 archive_days: raw.log.archive_days.unwrap_or(standard.archive_days),
             },
             records: lines(raw.log.records.as_ref())?,
@@ -417,6 +431,11 @@ fn lines(value: Option<&Spanned<String>>) -> Result<Lines, (usize, String)> {
             Err((value.map_or(0, |value| value.span().start), format!("records = \"{other}\"; it is \"stderr\" or \"off\"")))
         }
     }
+}
+
+/// [`tightened`] for a count.
+fn count(name: &str, value: Option<Spanned<u64>>, limit: u32) -> Result<u32, (usize, String)> {
+    tightened(name, value, u64::from(limit)).map(|count| u32::try_from(count).unwrap_or(limit))
 }
 
 /// Reads a text file of bounded size.

@@ -3,6 +3,16 @@
 //! A configuration may tighten a limit, never lift one. Sizes are in bytes, times in milliseconds unless the name
 //! says otherwise. Sources: `message.md` section 1 (XML 1.0 subset of the profile `og-sig-1`), RFC 9112, RFC 9113.
 
+/// Refusals of one agency that are recorded one by one, per minute, and how many may come at once; the others are summed up.
+pub const REFUSALS_PER_MINUTE: u32 = 600;
+/// See `REFUSALS_PER_MINUTE`.
+pub const REFUSALS_BURST: u32 = 1_000;
+/// How often what was summed up is recorded.
+pub const REFUSALS_SUMMED_MS: u64 = 1_000;
+/// How much later a refusal is answered that is one of too many.
+pub const REFUSED_TOO_OFTEN_MS: u64 = 250;
+/// Most connections at the public listener.
+pub const PUBLIC_CONNECTIONS_MAX: usize = 1_024;
 /// Largest signed message without its attachments.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of elements, the root being at depth 1.
@@ -167,8 +177,16 @@ pub const HEAD_BYTES_MAX: usize = 16 << 10;
 pub const HEADERS_MAX: usize = 64;
 /// Deadline for the TLS handshake.
 pub const HANDSHAKE_MS: u64 = 5_000;
-/// Deadline for a request head, counted from the first moment that one is awaited with bytes outstanding.
+/// Deadline for the first request of a connection, and for each later head from its first octet on.
 pub const HEAD_MS: u64 = 5_000;
+/// Octets of a connection that belong to no request: settings, windows, pings. Each request and each answer adds to them.
+pub const UNASKED_BYTES_MAX: u64 = 256 << 10;
+/// How often a connection is asked whether it still does something.
+pub const PULSE_MS: u64 = 500;
+/// In so long a peer that is being answered takes at least `STALL_BYTES`, or is cut off.
+pub const STALL_MS: u64 = 10_000;
+/// See `STALL_MS`: 16 KiB per second.
+pub const STALL_BYTES: usize = 160 << 10;
 /// Deadline for a request body.
 pub const BODY_MS: u64 = 10_000;
 /// How long a connection may stay idle between requests.
@@ -179,8 +197,30 @@ pub const ANSWER_MS: u64 = 30_000;
 pub const CONNECT_MS: u64 = 3_000;
 /// Most connections at one listener.
 pub const CONNECTIONS_MAX: usize = 10_000;
+/// Most connections that have not shaken hands yet, so that they never take the room of those that have.
+pub const HANDSHAKES_MAX: usize = 2_048;
+/// Most of them from one address.
+pub const ADDRESS_HANDSHAKES_MAX: u32 = 512;
+/// Most connections of one address: an IPv4 address, or the first 64 bits of an IPv6 address.
+pub const ADDRESS_CONNECTIONS_MAX: u32 = 2_048;
+/// New connections of one address per second, and how many may come at once; the others wait.
+pub const ADDRESS_PER_SECOND: u32 = 1_000;
+/// See `ADDRESS_PER_SECOND`.
+pub const ADDRESS_BURST: u32 = 4_000;
+/// Most connections with one client certificate.
+pub const CERTIFICATE_CONNECTIONS_MAX: u32 = 256;
+/// New connections with one client certificate per second, and how many may come at once; the others wait.
+pub const CERTIFICATE_PER_SECOND: u32 = 100;
+/// See `CERTIFICATE_PER_SECOND`.
+pub const CERTIFICATE_BURST: u32 = 1_000;
+/// Most addresses, and most certificates, whose connections are counted.
+pub const DOORS_MAX: usize = 64 << 10;
+/// Octets of all request bodies that are being read or worked on, together.
+pub const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Most streams of one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 64;
+/// Most streams of one HTTP/2 connection that were reset and are not yet done with.
+pub const RESETS_MAX: usize = 32;
 /// Idle connections kept to one provider.
 pub const POOL_IDLE_MAX: usize = 128;
 /// How long a stopping gateway waits for its open exchanges.

@@ -1,9 +1,10 @@
 //! The driver of the process: reads the configuration, opens the listeners, watches the signals, drains, closes.
 
+use crate::admission::Refusal;
 use crate::api::{ExchangeApi, PublicApi};
-use crate::config::{Config, ConfigError, read_bounded};
+use crate::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::crypto::PublicKey;
-use crate::fault::Code;
+use crate::fault::{Code, Fault};
 use crate::gateway::{Gateway, Parts, SealKeys};
 use crate::limits;
 use crate::pki;
@@ -11,7 +12,7 @@ use crate::registry::{Bundle, Registry};
 use crate::schema::Schemas;
 use crate::store::{Settings, Store, Sync};
 use crate::timestamp::Stamping;
-use crate::transport::{Connection, Fetcher, Identity, Upstream, serve_plain, trust};
+use crate::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
 use crate::witness::{self, Witness, WitnessFile, Witnessing};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -66,12 +67,18 @@ pub fn check(config: Config) -> Result<Checked, StartError> {
     let schemas = config.load_schemas().map_err(|cause| failed(Code::CfgSchema)(&cause))?;
     let registry = load_registry(&config, &schemas)?;
     let exchange = &config.exchange;
-    let identity = Identity::load(&exchange.certificate, &exchange.key, &exchange.authorities, exchange.revocation.as_deref());
-    let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-    identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let identity = load_identity(exchange)?;
     let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let witness = config.witness.as_deref().map(WitnessFile::load).transpose()?;
     Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default(), witness })
+}
+
+/// Reads who we are on both sides, and sees that TLS takes it.
+fn load_identity(exchange: &Exchange) -> Result<Identity, StartError> {
+    let identity = Identity::load(&exchange.certificate, &exchange.key, &exchange.authorities, exchange.revocation.as_deref());
+    let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    Ok(identity)
 }
 
 fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
@@ -103,7 +110,7 @@ pub struct Server {
     gateway: Arc<Gateway>,
     exchange: TcpListener,
     public: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
+    entrance: Arc<Entrance>,
     config: Config,
     hangup: Signal,
     witness: Option<witness::Service>,
@@ -118,6 +125,9 @@ impl Server {
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
         let Checked { config, schemas, registry, identity, seal, witness } = checked;
         let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let (connections, per_address, per_certificate) =
+            (config.limits.connections, config.limits.per_address, config.limits.per_certificate);
+        let entrance = Arc::new(Entrance::new(tls, Room { connections, per_address, per_certificate }));
         let upstream = Upstream::new(identity.client().map_err(|cause| failed(Code::CfgInvalid)(&cause))?);
         let bind = async |address: SocketAddr| {
             TcpListener::bind(address)
@@ -146,7 +156,7 @@ impl Server {
             let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
-        Ok(Self { gateway, exchange, public, tls, config, hangup, witness, stamping })
+        Ok(Self { gateway, exchange, public, entrance, config, hangup, witness, stamping })
     }
 
     /// The gateway.
@@ -171,10 +181,9 @@ impl Server {
     /// nothing.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let (stopping, stopped) = watch::channel(false);
-        let room = Arc::new(Semaphore::new(self.config.limits.connections));
-        let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), self.tls, Arc::clone(&room), stopped.clone());
+        let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
         let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
-        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, self.hangup);
+        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, &self.entrance, self.hangup);
         let stop = async {
             stop.await;
             self.gateway.stop();
@@ -202,54 +211,61 @@ impl Server {
         }
         // Answers that are on their way out get out: a connection ends with the response that it is at.
         let _ = stopping.send(true);
-        let ended = room.acquire_many(self.config.limits.connections as u32);
-        let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), ended).await;
+        let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), self.entrance.left()).await;
+        self.gateway.record_sums().await;
         self.gateway.store().close();
         result
     }
 }
 
-async fn accept_agencies(
-    listener: TcpListener,
-    gateway: Arc<Gateway>,
-    tls: Arc<rustls::ServerConfig>,
-    room: Arc<Semaphore>,
-    stop: watch::Receiver<bool>,
-) {
+async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: wait for some to be given back.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let (gateway, tls, stop) = (Arc::clone(&gateway), Arc::clone(&tls), stop.clone());
-        tokio::spawn(async move {
-            let _permit = permit;
-            let Some(connection) = Connection::accept(stream, tls).await else { return };
-            let telemetry_count = gateway.telemetry().connections.clone();
-            telemetry_count.inc();
-            let api = ExchangeApi::new(gateway, connection.certificate);
-            connection.serve(api, stop).await;
-            telemetry_count.dec();
-        });
+        match entrance.next(&listener).await {
+            Ok(knock) => drop(tokio::spawn(serve_agency(knock, Arc::clone(&gateway), Arc::clone(&entrance), stop.clone()))),
+            Err(turned) => gateway.counters().connection_ended(turned.as_str()),
+        }
+    }
+}
+
+async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {
+    let counters = gateway.counters();
+    let (connection, _place) = match entrance.admit(knock).await {
+        Ok(admitted) => admitted,
+        Err(turned) => return counters.connection_ended(turned.as_str()),
+    };
+    counters.connections.inc();
+    let certificate = connection.certificate;
+    let end = connection.serve(ExchangeApi::new(Arc::clone(&gateway), certificate), stop).await;
+    counters.connections.dec();
+    counters.connection_ended(end.as_str());
+    if end == End::Malformed {
+        // hyper has answered it; whose it was is known, so it is on record.
+        gateway.refuse(&certificate, 0, Refusal::new(Fault::new(Code::HttpMalformed))).await;
     }
 }
 
 async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(limits::PUBLIC_CONNECTIONS_MAX));
     loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        tokio::spawn(serve_plain(stream, api.clone(), stop.clone()));
+        let (api, stop) = (api.clone(), stop.clone());
+        tokio::spawn(async move {
+            serve_plain(stream, api, stop).await;
+            drop(permit);
+        });
     }
 }
 
-/// Forgets what is past its window, reads a part of the log again to see that it is whole, and reads the registry again when told to by SIGHUP; a registry that does not read
-/// leaves the one in force.
-async fn upkeep(gateway: Arc<Gateway>, config: &Config, mut hangup: Signal) {
+/// Forgets what is past its window, reads a part of the log again to see that it is whole, records what was refused too
+/// often to be recorded one by one, and reads registry and certificates again when told to by SIGHUP; what does not read
+/// leaves in force what was.
+async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
+    let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
     let mut turn = 0;
     loop {
         tokio::select! {
@@ -259,14 +275,32 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, mut hangup: Signal) {
                 let _ = tokio::task::spawn_blocking(move || gateway.tidy_up(turn)).await;
                 turn += 1;
             }
-            _ = hangup.recv() => match load_registry(config, gateway.schemas()) {
-                Ok(registry) => {
-                    let version = registry.version();
-                    gateway.reload(registry);
-                    gateway.telemetry().say(&format!("registry version {version} is in force"));
-                }
-                Err(error) => gateway.telemetry().say(&format!("the registry was not read again: {error}")),
-            },
+            _ = sums.tick() => gateway.record_sums().await,
+            _ = hangup.recv() => read_again(&gateway, config, entrance),
         }
+    }
+}
+
+fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
+    let telemetry = gateway.telemetry();
+    match load_registry(config, gateway.schemas()) {
+        Ok(registry) => {
+            let version = registry.version();
+            gateway.reload(registry);
+            telemetry.say(&format!("registry version {version} is in force"));
+        }
+        Err(error) => telemetry.say(&format!("the registry was not read again: {error}")),
+    }
+    let identity = load_identity(&config.exchange);
+    let sides = identity.and_then(|identity| {
+        let sides = identity.server().and_then(|server| Ok((server, identity.client()?)));
+        sides.map_err(|cause| failed(Code::CfgInvalid)(&cause))
+    });
+    match sides {
+        Ok((server, client)) => {
+            entrance.renew(server);
+            gateway.renew_identity(client);
+        }
+        Err(error) => telemetry.say(&format!("certificates and revocation lists were not read again: {error}")),
     }
 }

@@ -36,6 +36,11 @@ struct WitnessLabels {
     answer: Label,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabels {
+    why: Label,
+}
+
 /// What a witness answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WitnessAnswer {
@@ -66,6 +71,7 @@ pub struct Telemetry {
     /// Records in the last checkpoint that a witness cosigned.
     pub cosigned_records: Gauge,
     witness_answers: Family<WitnessLabels, Counter>,
+    connections_ended: Family<EndLabels, Counter>,
     lines: Lines,
 }
 
@@ -85,6 +91,7 @@ impl Telemetry {
             remembered_ids: Gauge::default(),
             cosigned_records: Gauge::default(),
             witness_answers: Family::default(),
+            connections_ended: Family::default(),
             lines,
         };
         let registry = &mut this.registry;
@@ -103,6 +110,8 @@ impl Telemetry {
         registry.register("remembered_ids", "Message ids in the idempotency window", this.remembered_ids.clone());
         registry.register("cosigned_records", "Records in the last cosigned checkpoint", this.cosigned_records.clone());
         registry.register("witness_answers", "Answers of witnesses, by what they said", this.witness_answers.clone());
+        let ended = this.connections_ended.clone();
+        registry.register("connections_ended", "Connections at the exchange listener that ended, and why", ended);
         this
     }
 
@@ -134,6 +143,11 @@ impl Telemetry {
     pub fn say(&self, what: &str) {
         let line = format!("{{\"gateway\":{}}}\n", serde_json::Value::from(what));
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+
+    /// Counts a connection that has ended, or that was turned away; `why` comes from an enum.
+    pub fn connection_ended(&self, why: &'static str) {
+        self.connections_ended.get_or_create(&EndLabels { why: Label(why) }).inc();
     }
 
     /// Counts the answer of a witness.

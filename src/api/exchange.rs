@@ -13,7 +13,7 @@ use crate::limits;
 use crate::quota::Standing;
 use crate::transport::{Body, full, read_body};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -38,7 +38,7 @@ impl ExchangeApi {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let form = Form::preferred(request.headers());
         let trace = request.headers().get("traceparent").cloned();
-        if let Err(fault) = check_head(&request) {
+        if let Err(fault) = check_head(&request).and_then(|()| check_framing(request.headers())) {
             return problem(&self.refuse(fault).await, form);
         }
         let result = match (request.method(), request.uri().path()) {
@@ -95,6 +95,11 @@ impl ExchangeApi {
                 Ok(octets) => octets,
                 Err(fault) => return Err(self.refuse(fault).await),
             };
+        if !head.headers.contains_key(CONTENT_LENGTH)
+            && let Err(fault) = visit.world().quotas.take_octets(visit.peer().agency(), octets.len() as u64)
+        {
+            return Err(self.refuse(fault).await);
+        }
         self.gateway.submit(visit, octets, self.wait(&head.headers)).await
     }
 
@@ -231,6 +236,15 @@ impl Service<Request<Incoming>> for ExchangeApi {
         let api = self.clone();
         Box::pin(async move { Ok(api.answer(request).await) })
     }
+}
+
+/// On any path: hyper drops `Content-Length` where `Transfer-Encoding` is there as well, and with it the sender's own word
+/// about where its request ends.
+fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Fault::at(Code::HttpLengthRequired, "Transfer-Encoding is not taken"));
+    }
+    Ok(())
 }
 
 /// The limit of the whole head: hyper holds it on HTTP/2 only, and reads far more on HTTP/1.1.

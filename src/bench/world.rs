@@ -99,7 +99,7 @@ impl World {
         let url = format!("url = \"https://localhost:{provider}/messages\"\n");
         let (holder, entry) = issuer.agency("xx.bench.holder-0", &hosts, &url)?;
         let mut entries = vec![entry];
-        let holder_tls = identity(folder, holder.id.as_str())?.server()?;
+        let holder_tls = identity(folder, holder.id.as_str())?.server()?.config();
         let mut clients = Vec::with_capacity(CLIENTS);
         for number in 0..CLIENTS {
             let (client, entry) = issuer.agency(&format!("xx.bench.client-{number:02}"), &[], "")?;

@@ -6,13 +6,14 @@
 mod answers;
 pub mod audit;
 mod evidence;
+mod refusals;
 mod run;
 mod seal;
 
 pub use evidence::Sight;
 pub use seal::{SealError, SealKeys};
 
-use crate::admission::{Peer, Refusal, Snapshot};
+use crate::admission::{Peer, Snapshot};
 use crate::config::{Limits, Lines};
 use crate::exchange::{Known, Ledger, OutcomePlace, Release};
 use crate::fault::{Code, Fault};
@@ -25,13 +26,13 @@ use crate::schema::Schemas;
 use crate::store::{Recovered, Store};
 use crate::telemetry::Telemetry;
 use crate::time::UnixTime;
-use crate::tlog::{Logged, Private, Record, RecordKind};
+use crate::tlog::{Logged, Private, Record};
 use crate::transport::Upstream;
 use crate::witness::Witnessing;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// A running gateway.
 pub struct Gateway {
@@ -50,6 +51,8 @@ pub struct Gateway {
     limits: Limits,
     is_stopping: AtomicBool,
     open: Arc<AtomicUsize>,
+    bodies: Arc<Semaphore>,
+    sums: refusals::Sums,
     settled: watch::Sender<u64>,
 }
 
@@ -87,6 +90,7 @@ pub struct Visit {
     peer: Peer,
     slot: Slot,
     arrived: Instant,
+    _body: OwnedSemaphorePermit,
 }
 
 impl Visit {
@@ -182,6 +186,8 @@ impl Gateway {
             limits: parts.limits,
             is_stopping: AtomicBool::new(false),
             open: Arc::default(),
+            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES_MAX >> 10)),
+            sums: refusals::Sums::default(),
             settled: watch::channel(0).0,
         })
     }
@@ -215,6 +221,16 @@ impl Gateway {
         telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
         telemetry.remembered_ids.set(self.ledger().len() as i64);
         telemetry
+    }
+
+    /// The metrics, to count something.
+    pub fn counters(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Takes another identity towards holders.
+    pub fn renew_identity(&self, tls: Arc<rustls::ClientConfig>) {
+        self.upstream.renew(tls);
     }
 
     /// The store.
@@ -273,16 +289,20 @@ impl Gateway {
         self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Identifies a peer and asks its quota, before a byte of its body is read.
-    pub fn enter(&self, certificate: &Digest, body_bytes: usize) -> Result<Visit, Fault> {
+    /// Identifies a peer and asks its quota, before a byte of its body is read. The length of the body is what was declared;
+    /// where nothing was, as HTTP/2 allows, room for the longest is taken.
+    pub fn enter(&self, certificate: &Digest, declared: Option<usize>) -> Result<Visit, Fault> {
         self.clock.advance_to(self.started.elapsed());
         let world = self.world();
         let peer = Peer::identify(&world.registry, certificate)?;
         if !self.store.is_ready() {
             return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
         }
-        let slot = world.quotas.enter(peer.agency(), body_bytes as u64)?;
-        Ok(Visit { world, peer, slot, arrived: Instant::now() })
+        let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
+        let kib = u32::try_from(declared.unwrap_or(self.limits.message_bytes) >> 10).unwrap_or(u32::MAX);
+        let body = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
+        let body = body.map_err(|_| Fault::new(Code::HttpBusy).with_retry_after(1))?;
+        Ok(Visit { world, peer, slot, arrived: Instant::now(), _body: body })
     }
 
     /// Who a client certificate belongs to, for calls that use no quota.
@@ -311,19 +331,6 @@ impl Gateway {
     pub fn answer_again(&self, place: OutcomePlace) -> Result<Release, Fault> {
         let read = self.store.outcome(place).map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()));
         read.map(|(octets, logged)| Release::again(octets, logged))
-    }
-
-    /// Records a refusal and gives it back with its record's index.
-    pub async fn refuse(&self, certificate: &Digest, octets: u64, refusal: Refusal) -> Refused {
-        let mut record = Record::new(RecordKind::Refusal, now());
-        let world = self.world();
-        record.system = Some(*certificate);
-        record.octets = octets;
-        record.registry_version = world.registry.version();
-        record.consumer =
-            world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
-        (record.message, record.digest, record.raw) = (refusal.claimed.id, refusal.digest, refusal.raw);
-        self.record_refusal(record, Private::default(), refusal.fault).await
     }
 
     async fn record_refusal(&self, mut record: Record, private: Private, fault: Fault) -> Refused {

@@ -75,6 +75,9 @@ pub struct Leaf {
     /// SHA-256 of the client certificate.
     #[serde(rename = "x")]
     pub system: Option<String>,
+    /// How many refusals it stands for.
+    #[serde(rename = "y")]
+    pub summed: Option<u64>,
     /// The record concerned.
     #[serde(rename = "z")]
     pub concerns: Option<u64>,

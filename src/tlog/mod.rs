@@ -101,6 +101,8 @@ pub struct Record {
     pub withheld_until: Option<UnixTime>,
     /// What was done, for records of other things than messages.
     pub action: Option<Code>,
+    /// How many refusals it stands for, where there were too many to record each.
+    pub summed: Option<u64>,
     /// The record that it was done to.
     pub concerns: Option<u64>,
 }
@@ -189,6 +191,7 @@ impl Record {
             elapsed_us: 0,
             withheld_until: None,
             action: None,
+            summed: None,
             concerns: None,
         }
     }
@@ -229,6 +232,7 @@ impl Record {
         integer("v", Some(1), &mut leaf);
         digest("w", self.raw.as_ref(), &mut leaf);
         digest("x", self.system.as_ref(), &mut leaf);
+        integer("y", self.summed, &mut leaf);
         integer("z", self.concerns, &mut leaf);
         leaf.push('}');
         assert!(leaf.len() <= limits::LEAF_BYTES_MAX, "the parts of a leaf are bounded so that it fits");

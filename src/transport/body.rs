@@ -52,7 +52,7 @@ impl hyper::body::Body for Streamed {
 
 /// The length that a request declares, within the limit. On HTTP/1.1 a length is required and `Transfer-Encoding` is
 /// refused: hyper drops `Content-Length` when both are there, and with it the sender's own word about where it ends.
-pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> Result<usize, Fault> {
+pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> Result<Option<usize>, Fault> {
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err(Fault::at(Code::HttpLengthRequired, "Transfer-Encoding is not taken"));
     }
@@ -60,9 +60,9 @@ pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> R
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
     match declared {
         Some(length) if length > limit => Err(Fault::at(Code::HttpTooLarge, format!("{length} bytes; the limit is {limit}"))),
-        Some(length) => Ok(length),
+        Some(length) => Ok(Some(length)),
         // HTTP/2 frames its bodies; the limit is held while reading.
-        None if version == Version::HTTP_2 => Ok(0),
+        None if version == Version::HTTP_2 => Ok(None),
         None => Err(Fault::new(Code::HttpLengthRequired)),
     }
 }
@@ -82,7 +82,7 @@ pub async fn read_body(
         Ok(Err(CollectError::Broken(_))) => return Err(Fault::new(Code::HttpIncomplete)),
         Ok(Ok(octets)) => octets,
     };
-    if declared > 0 && octets.len() != declared {
+    if declared.is_some_and(|declared| octets.len() != declared) {
         return Err(Fault::new(Code::HttpIncomplete));
     }
     Ok(octets)

@@ -4,27 +4,33 @@
 //! by sniffing: a connection that says nothing is closed by the handshake's deadline (RFC 8446, RFC 9112, RFC 9113).
 
 mod body;
+mod entrance;
 mod fetch;
 mod plain;
+mod pulse;
 mod tls;
 mod upstream;
 
 pub use body::{Body, Streamed, declared_length, full, read_body, streamed};
+pub use entrance::{Entrance, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
-pub use tls::{Anchors, Identity, TlsError, trust};
+pub use tls::{Anchors, Identity, Listening, TlsError, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 
 use crate::crypto::sha256;
 use crate::ids::Digest;
 use crate::limits;
-use hyper::body::Incoming;
-use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use pulse::{Felt, Heads, Paced, Pulse, Verdict};
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -35,67 +41,138 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     /// SHA-256 of the client's certificate.
     pub certificate: Digest,
-    is_http2: bool,
+    protocol: Protocol,
 }
 
-impl Connection {
-    /// Shakes hands within the deadline. Whoever has no certificate of our authorities does not get here.
-    pub async fn accept(stream: TcpStream, tls: Arc<rustls::ServerConfig>) -> Option<Self> {
-        stream.set_nodelay(true).ok()?;
-        let handshake = TlsAcceptor::from(tls).accept(stream);
-        let stream = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await.ok()?.ok()?;
-        let (_, session) = stream.get_ref();
-        let certificate = sha256(session.peer_certificates()?.first()?);
-        let is_http2 = session.alpn_protocol() == Some(b"h2");
-        Some(Self { stream, certificate, is_http2 })
-    }
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The peer closed it, or we did.
+    Closed,
+    /// What came was no HTTP; whatever answer that got was not ours.
+    Malformed,
+    /// The peer kept it waiting: silent, slow, or not taking its answers.
+    Stuck,
+}
 
-    /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.
-    pub async fn serve<S>(self, service: S, stop: watch::Receiver<bool>)
-    where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
-        S::Future: Send + 'static,
-    {
-        let io = TokioIo::new(self.stream);
-        if self.is_http2 {
-            let connection = http2().serve_connection(io, service);
-            drive(connection, stop, |connection| connection.graceful_shutdown()).await;
-        } else {
-            let connection = http1().serve_connection(io, service);
-            drive(connection, stop, |connection| connection.graceful_shutdown()).await;
+impl End {
+    /// The word in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Malformed => "malformed",
+            Self::Stuck => "stuck",
         }
     }
 }
 
-/// Serves plain HTTP/1.1: for the public listener on loopback.
-pub async fn serve_plain<S>(stream: TcpStream, service: S, stop: watch::Receiver<bool>)
-where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
-    S::Future: Send + 'static,
-{
-    let connection = http1().serve_connection(TokioIo::new(stream), service);
-    drive(connection, stop, |connection| connection.graceful_shutdown()).await;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
 }
 
-async fn drive<C, E>(connection: C, mut stop: watch::Receiver<bool>, close: impl FnOnce(std::pin::Pin<&mut C>))
+impl Connection {
+    /// Shakes hands within the deadline. Whoever has no certificate of our authorities does not get here.
+    pub async fn accept(stream: TcpStream, tls: &Listening) -> Option<Self> {
+        stream.set_nodelay(true).ok()?;
+        let handshake = TlsAcceptor::from(tls.config()).accept(stream);
+        let stream = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await.ok()?.ok()?;
+        let (_, session) = stream.get_ref();
+        let certificate = sha256(tls.certificate(session)?);
+        let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+        Some(Self { stream, certificate, protocol })
+    }
+
+    /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.
+    pub async fn serve<S>(self, service: S, stop: watch::Receiver<bool>) -> End
+    where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        serve(self.stream, self.protocol, service, stop).await
+    }
+}
+
+/// Serves plain HTTP/1.1: for the public listener on loopback.
+pub async fn serve_plain<S>(stream: TcpStream, service: S, stop: watch::Receiver<bool>) -> End
 where
-    C: Future<Output = Result<(), E>>,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    serve(stream, Protocol::Http1, service, stop).await
+}
+
+async fn serve<IO, S>(stream: IO, protocol: Protocol, service: S, stop: watch::Receiver<bool>) -> End
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let pulse = Pulse::new();
+    let io = TokioIo::new(Felt::new(stream, &pulse));
+    let felt = Arc::clone(&pulse);
+    // HTTP/1.1 has no windows: what its peer does not take is seen on the stream.
+    let frame_bytes = if protocol == Protocol::Http2 { FRAME_BYTES } else { usize::MAX };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let body_bytes = request.body().size_hint().upper().unwrap_or(u64::MAX).min(limits::MESSAGE_BYTES_MAX as u64);
+        let (busy, service) = (felt.begin(body_bytes), service.clone());
+        async move {
+            let response = service.call(request).await?;
+            if response.status() == StatusCode::REQUEST_TIMEOUT {
+                busy.is_late();
+            }
+            Ok::<_, Infallible>(response.map(|body| Paced::new(body, frame_bytes, busy)))
+        }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1().serve_connection(io, service);
+            drive(connection, &pulse, Heads::Begin, stop, |connection| connection.graceful_shutdown()).await
+        }
+        Protocol::Http2 => {
+            let connection = http2().serve_connection(io, service);
+            drive(connection, &pulse, Heads::Unknown, stop, |connection| connection.graceful_shutdown()).await
+        }
+    }
+}
+
+async fn drive<C>(connection: C, pulse: &Pulse, heads: Heads, mut stop: watch::Receiver<bool>, close: impl Fn(Pin<&mut C>)) -> End
+where
+    C: Future<Output = hyper::Result<()>>,
 {
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // What ends a connection is of no interest here: each request has its record.
-        _ = connection.as_mut() => return,
-        _ = stop.wait_for(|stop| *stop) => {}
+    let mut beat = tokio::time::interval(Duration::from_millis(limits::PULSE_MS));
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return match ended {
+                Err(error) if error.is_parse() => End::Malformed,
+                _ => End::Closed,
+            },
+            _ = stop.wait_for(|stop| *stop), if !is_closing => {
+                close(connection.as_mut());
+                is_closing = true;
+            }
+            _ = beat.tick() => match pulse.verdict(heads) {
+                Verdict::Goes => {}
+                Verdict::Stuck => return End::Stuck,
+                Verdict::Idle if is_closing => return End::Closed,
+                Verdict::Idle => {
+                    close(connection.as_mut());
+                    is_closing = true;
+                }
+            }
+        }
     }
-    close(connection.as_mut());
-    let _ = connection.await;
 }
 
 fn http1() -> hyper::server::conn::http1::Builder {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits::HEAD_MS))
+        // The pause before a head counts here as well; the pulse has the deadline of the head itself.
+        .header_read_timeout(Duration::from_millis(limits::IDLE_MS))
         .max_headers(limits::HEADERS_MAX)
         .max_buf_size(limits::HEAD_BYTES_MAX.max(64 << 10));
     builder
@@ -106,6 +183,9 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits::STREAMS_MAX)
+        .max_pending_accept_reset_streams(limits::RESETS_MAX)
+        .max_local_error_reset_streams(limits::RESETS_MAX)
+        .max_send_buf_size(64 << 10)
         .max_header_list_size(limits::HEAD_BYTES_MAX as u32)
         .initial_stream_window_size(limits::MESSAGE_BYTES_MAX as u32)
         .initial_connection_window_size(4 * limits::MESSAGE_BYTES_MAX as u32)
@@ -113,3 +193,6 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
         .keep_alive_timeout(Duration::from_millis(limits::HEAD_MS));
     builder
 }
+
+/// Octets of a frame: those of HTTP/2, unless a peer takes larger ones (RFC 9113, section 4.2).
+const FRAME_BYTES: usize = 16 << 10;

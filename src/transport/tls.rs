@@ -2,10 +2,12 @@
 
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +17,31 @@ pub struct Identity {
     key: PrivateKeyDer<'static>,
     roots: Arc<RootCertStore>,
     revocation: Vec<CertificateRevocationListDer<'static>>,
+}
+
+/// What a listener shakes hands with.
+#[derive(Clone)]
+pub struct Listening {
+    /// For rustls.
+    config: Arc<ServerConfig>,
+    verifier: Arc<dyn ClientCertVerifier>,
+}
+
+impl Listening {
+    /// For rustls.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// The client's certificate. One that came out of a ticket is checked as if it were shown: since the ticket was given it
+    /// may have expired or been revoked.
+    pub(super) fn certificate<'s>(&self, session: &'s ServerConnection) -> Option<&'s CertificateDer<'static>> {
+        let (certificate, chain) = session.peer_certificates()?.split_first()?;
+        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
+            self.verifier.verify_client_cert(certificate, chain, rustls::pki_types::UnixTime::now()).ok()?;
+        }
+        Some(certificate)
+    }
 }
 
 /// Why TLS cannot be set up.
@@ -53,7 +80,7 @@ impl Identity {
     }
 
     /// For a listener: client certificates are required.
-    pub fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server(&self) -> Result<Listening, TlsError> {
         let failed = |cause: &dyn std::fmt::Display| TlsError::Config(cause.to_string());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
             .with_crls(self.revocation.iter().cloned())
@@ -62,13 +89,16 @@ impl Identity {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|cause| failed(&cause))?;
-        let builder = builder.with_client_cert_verifier(verifier);
+        let builder = builder.with_client_cert_verifier(Arc::clone(&verifier));
         let mut config = builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|cause| failed(&cause))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // Tickets would need a key shared and rotated; connections live long, so a full handshake is rare.
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(Arc::new(config))
+        // Stateless tickets (RFC 8446, section 4.6.1), sealed under a key that lives in memory and is replaced every six
+        // hours. No early data, which could be replayed.
+        config.ticketer = Ticketer::new().map_err(|cause| failed(&cause))?;
+        config.send_tls13_tickets = 1;
+        config.max_early_data_size = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(Listening { config: Arc::new(config), verifier })
     }
 
     /// For connections to providers or to a gateway: HTTP/1.1, which is never dearer than HTTP/2 on pooled connections.
@@ -99,7 +129,7 @@ pub fn trust(authorities: &Path) -> Result<Arc<ClientConfig>, TlsError> {
 
 /// The authorities that certificates of signing keys are checked against: for tools, which have no registry.
 #[derive(Clone)]
-pub struct Anchors(Arc<dyn rustls::server::danger::ClientCertVerifier>);
+pub struct Anchors(Arc<dyn ClientCertVerifier>);
 
 impl Anchors {
     /// Reads authorities from a PEM file.

@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -59,14 +59,20 @@ type Idle = BTreeMap<(String, u16), Vec<SendRequest<Body>>>;
 
 /// A pool of connections.
 pub struct Upstream {
-    tls: Arc<rustls::ClientConfig>,
+    tls: RwLock<Arc<rustls::ClientConfig>>,
     idle: Mutex<Idle>,
 }
 
 impl Upstream {
     /// An empty pool.
     pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { tls, idle: Mutex::default() }
+        Self { tls: RwLock::new(tls), idle: Mutex::default() }
+    }
+
+    /// Takes another identity for the connections to come; those that are kept are closed.
+    pub fn renew(&self, tls: Arc<rustls::ClientConfig>) {
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Idle::default();
     }
 
     /// Posts a message and reads the answer, which must come with `200`, all within the deadline.
@@ -179,8 +185,8 @@ impl Upstream {
             let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|cause| cause.to_string())?;
             stream.set_nodelay(true).map_err(|cause| cause.to_string())?;
             let name = ServerName::try_from(url.host.clone()).map_err(|cause| cause.to_string())?;
-            let stream =
-                TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|cause| cause.to_string())?;
+            let tls = Arc::clone(&self.tls.read().unwrap_or_else(PoisonError::into_inner));
+            let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(|cause| cause.to_string())?;
             http1::handshake(TokioIo::new(stream)).await.map_err(|cause| cause.to_string())
         };
         let connected = tokio::time::timeout(Duration::from_millis(limits::CONNECT_MS), connecting).await;

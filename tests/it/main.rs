@@ -1,5 +1,6 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
 
+mod abuse;
 mod agreement;
 mod api;
 mod audit;

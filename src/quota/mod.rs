@@ -4,7 +4,12 @@
 //! table grows with what comes in. The clock is injected and monotonic, so that a jump of the wall clock gives nobody
 //! a second quota.
 
+mod doors;
+
+pub use doors::{Doors, Doorway, Full, Inside};
+
 use crate::fault::{Code, Fault};
+use crate::limits;
 use crate::registry::{AgencyIndex, GrantIndex, Registry};
 use governor::clock::Clock;
 use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
@@ -42,12 +47,15 @@ pub struct Quotas {
     agencies: Vec<OfAgency>,
     /// Few grants have a quota: boxed, the others take a word each.
     grants: Vec<Option<Box<Cell>>>,
+    /// Of certificates that nobody registered, all together.
+    unknown_refusals: Cell,
     clock: EngineClock,
 }
 
 struct OfAgency {
     requests: CountedCell,
     kib: Cell,
+    refusals: Cell,
     open: Arc<AtomicU32>,
     parallel: u32,
     per_minute: u32,
@@ -89,6 +97,7 @@ impl Quotas {
             requests: RateLimiter::direct_with_clock(quota(allowance.requests_per_minute, allowance.burst), clock.clone())
                 .with_middleware::<StateInformationMiddleware>(),
             kib: cell(allowance.kib_per_minute, allowance.kib_per_minute, clock),
+            refusals: refusals(clock),
             open: Arc::default(),
             parallel: allowance.parallel,
             per_minute: allowance.requests_per_minute,
@@ -96,8 +105,21 @@ impl Quotas {
         Self {
             agencies: registry.agencies().map(|(_, known)| agency(known.allowance)).collect(),
             grants: registry.grants().map(|grant| grant.per_minute.map(|limit| Box::new(cell(limit, limit, clock)))).collect(),
+            unknown_refusals: refusals(clock),
             clock: clock.clone(),
         }
+    }
+
+    /// Whether a refusal has a record of its own, or is one of too many; of whom nobody knows, if of no agency.
+    pub fn may_be_refused(&self, agency: Option<AgencyIndex>) -> bool {
+        let quota = agency.and_then(|agency| self.agencies.get(agency.number()));
+        quota.map_or(&self.unknown_refusals, |quota| &quota.refusals).check().is_ok()
+    }
+
+    /// Takes octets whose number was not declared.
+    pub fn take_octets(&self, agency: AgencyIndex, octets: u64) -> Result<(), Fault> {
+        let kib = u32::try_from(octets >> 10).unwrap_or(u32::MAX);
+        self.agencies.get(agency.number()).map_or(Ok(()), |quota| self.take(&quota.kib, kib, Code::LimBytes))
     }
 
     /// Asked at the door, by the identity of the connection, before a byte of the body is read. A message whose
@@ -156,6 +178,10 @@ fn refusal(code: Code, wait: Duration) -> Fault {
 
 fn cell(per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
     RateLimiter::direct_with_clock(quota(per_minute, burst), clock.clone())
+}
+
+fn refusals(clock: &EngineClock) -> Cell {
+    cell(limits::REFUSALS_PER_MINUTE, limits::REFUSALS_BURST, clock)
 }
 
 fn quota(per_minute: u32, burst: u32) -> Quota {
