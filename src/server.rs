@@ -229,13 +229,13 @@ async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, entrance:
 
 async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {
     let counters = gateway.counters();
-    let (connection, _place) = match entrance.admit(knock).await {
+    let (connection, place) = match entrance.admit(knock).await {
         Ok(admitted) => admitted,
         Err(turned) => return counters.connection_ended(turned.as_str()),
     };
     counters.connections.inc();
     let certificate = connection.certificate;
-    let end = connection.serve(ExchangeApi::new(Arc::clone(&gateway), certificate), stop).await;
+    let end = place.serve(connection, ExchangeApi::new(Arc::clone(&gateway), certificate), stop).await;
     counters.connections.dec();
     counters.connection_ended(end.as_str());
     if end == End::Malformed {
@@ -300,6 +300,7 @@ fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
         Ok((server, client)) => {
             entrance.renew(server);
             gateway.renew_identity(client);
+            telemetry.say("certificates and revocation lists were read again");
         }
         Err(error) => telemetry.say(&format!("certificates and revocation lists were not read again: {error}")),
     }

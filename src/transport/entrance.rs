@@ -4,14 +4,18 @@
 //! too fast has to wait: before the handshake by address, which others may share, and after it by certificate.
 
 use super::tls::Listening;
-use super::{Connection, limits};
+use super::{Body, Connection, End, limits, serve};
 use crate::ids::Digest;
 use crate::quota::{Doors, Doorway, Inside};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// The first 64 bits of an IPv6 address, which are those of a network; an IPv4 address whole.
 type Address = u128;
@@ -29,7 +33,7 @@ pub struct Room {
 
 /// The entrance of a listener.
 pub struct Entrance {
-    tls: RwLock<Listening>,
+    tls: watch::Sender<Listening>,
     connections: usize,
     room: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
@@ -72,9 +76,33 @@ pub struct Knock {
 
 /// What a connection takes of the entrance's room for as long as it is open.
 pub struct Place {
+    renewed: watch::Receiver<Listening>,
     _address: Inside<Address>,
     _certificate: Inside<Digest>,
     _room: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Serves requests like [`Connection::serve`], and ends when the certificate is not believed any more.
+    pub async fn serve<S>(mut self, connection: Connection, service: S, stop: watch::Receiver<bool>) -> End
+    where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        let shown = connection.shown;
+        let revoked = async {
+            while self.renewed.changed().await.is_ok() {
+                if !self.renewed.borrow().believes(&shown) {
+                    return;
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            end = serve(connection.stream, connection.protocol, service, stop) => end,
+            () = revoked => End::Revoked,
+        }
+    }
 }
 
 impl Entrance {
@@ -86,7 +114,7 @@ impl Entrance {
         // How fast they come is counted once.
         let pending = Doorway { open: limits::ADDRESS_HANDSHAKES_MAX, per_second: u32::MAX, burst: u32::MAX };
         Self {
-            tls: RwLock::new(tls),
+            tls: watch::Sender::new(tls),
             connections: room.connections,
             room: Arc::new(Semaphore::new(room.connections)),
             handshakes: Arc::new(Semaphore::new(limits::HANDSHAKES_MAX)),
@@ -100,7 +128,7 @@ impl Entrance {
     /// Takes another identity, other authorities and revocation lists for the handshakes to come. Tickets given before are
     /// worth nothing any more.
     pub fn renew(&self, tls: Listening) {
-        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        self.tls.send_replace(tls);
     }
 
     /// Waits for the next who may shake hands.
@@ -128,13 +156,14 @@ impl Entrance {
     pub async fn admit(&self, knock: Knock) -> Result<(Connection, Place), Turned> {
         let Knock { stream, address, pending, handshake, room } = knock;
         self.slow_down(&address).await;
-        let tls = self.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let renewed = self.tls.subscribe();
+        let tls = renewed.borrow().clone();
         let connection = Connection::accept(stream, &tls).await.ok_or(Turned::Handshake)?;
         drop((pending, handshake));
         let certificate = self.certificates.enter(connection.certificate, self.started.elapsed());
         let certificate = certificate.map_err(|_| Turned::Certificate)?;
         self.slow_down(&certificate).await;
-        Ok((connection, Place { _address: address, _certificate: certificate, _room: room }))
+        Ok((connection, Place { renewed, _address: address, _certificate: certificate, _room: room }))
     }
 
     async fn slow_down<K: Ord + Copy>(&self, who: &Inside<K>) {

@@ -30,6 +30,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Shown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -41,6 +42,7 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     /// SHA-256 of the client's certificate.
     pub certificate: Digest,
+    shown: Shown,
     protocol: Protocol,
 }
 
@@ -53,6 +55,8 @@ pub enum End {
     Malformed,
     /// The peer kept it waiting: silent, slow, or not taking its answers.
     Stuck,
+    /// The client's certificate is not believed any more.
+    Revoked,
 }
 
 impl End {
@@ -62,6 +66,7 @@ impl End {
             Self::Closed => "closed",
             Self::Malformed => "malformed",
             Self::Stuck => "stuck",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -79,9 +84,10 @@ impl Connection {
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         let stream = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await.ok()?.ok()?;
         let (_, session) = stream.get_ref();
-        let certificate = sha256(tls.certificate(session)?);
+        let shown = tls.shown(session)?;
+        let certificate = sha256(shown.first()?);
         let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-        Some(Self { stream, certificate, protocol })
+        Some(Self { stream, certificate, shown, protocol })
     }
 
     /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.

@@ -33,14 +33,27 @@ impl Listening {
         Arc::clone(&self.config)
     }
 
-    /// The client's certificate. One that came out of a ticket is checked as if it were shown: since the ticket was given it
-    /// may have expired or been revoked.
-    pub(super) fn certificate<'s>(&self, session: &'s ServerConnection) -> Option<&'s CertificateDer<'static>> {
-        let (certificate, chain) = session.peer_certificates()?.split_first()?;
-        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
-            self.verifier.verify_client_cert(certificate, chain, rustls::pki_types::UnixTime::now()).ok()?;
-        }
-        Some(certificate)
+    /// The client's certificate and what it came with. One that came out of a ticket is checked as if it were shown: since
+    /// the ticket was given it may have expired or been revoked.
+    pub(super) fn shown(&self, session: &ServerConnection) -> Option<Shown> {
+        let shown = Shown(session.peer_certificates()?.to_vec());
+        let is_checked = session.handshake_kind() != Some(HandshakeKind::Resumed) || self.believes(&shown);
+        is_checked.then_some(shown)
+    }
+
+    /// Whether a certificate that was believed before still is.
+    pub(super) fn believes(&self, shown: &Shown) -> bool {
+        let now = rustls::pki_types::UnixTime::now();
+        shown.0.split_first().is_some_and(|(first, others)| self.verifier.verify_client_cert(first, others, now).is_ok())
+    }
+}
+
+/// The certificates that a client has shown, its own first.
+pub(super) struct Shown(Vec<CertificateDer<'static>>);
+
+impl Shown {
+    pub(super) fn first(&self) -> Option<&[u8]> {
+        self.0.first().map(|first| first.as_ref())
     }
 }
 

@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod cli;
 mod crash;
+mod entrance;
 mod envelope;
 mod evidence;
 mod figures;

@@ -2,7 +2,7 @@
 //! pushed back, and somebody else's exchanges go on meanwhile.
 
 mod floods;
-mod peer;
+pub mod peer;
 mod slow;
 
 use crate::figures::tell;

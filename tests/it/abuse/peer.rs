@@ -3,9 +3,9 @@
 use crate::process::Scene;
 use oncegate::transport::Identity;
 use rustls::pki_types::ServerName;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -19,6 +19,7 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\
 #[derive(Clone)]
 pub struct Peer {
     address: SocketAddr,
+    from: IpAddr,
     tls: rustls::ClientConfig,
 }
 
@@ -28,11 +29,18 @@ impl Peer {
         let folder = scene.world().agency_folder(agency);
         let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None);
         let tls = identity.expect("files").client().expect("they fit");
-        Self { address: scene.world().exchange_address(), tls: (*tls).clone() }
+        Self { address: scene.world().exchange_address(), from: Ipv4Addr::LOCALHOST.into(), tls: (*tls).clone() }
+    }
+
+    /// The same from another of the machine's own addresses.
+    pub fn from(&self, address: &str) -> Self {
+        Self { from: address.parse().expect("an address"), ..self.clone() }
     }
 
     pub async fn tcp(&self) -> std::io::Result<TcpStream> {
-        TcpStream::connect(self.address).await
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(self.from, 0))?;
+        socket.connect(self.address).await
     }
 
     pub async fn tls(&self, protocol: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {

@@ -1,0 +1,216 @@
+//! Who gets in, with which certificate, how often, and for how long.
+
+use crate::abuse::peer::{HTTP1, Peer};
+use crate::process::{Scene, answered, send};
+use oncegate::client::problem_of;
+use oncegate::{journal, pki};
+use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const SILENT: &str = "records = \"off\"\n";
+const GET: &[u8] = b"GET /health HTTP/1.1\r\nhost: l\r\n\r\n";
+
+/// The first line of the response to a request over a connection that stays open.
+async fn status(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), request: &[u8]) -> Option<String> {
+    stream.write_all(request).await.ok()?;
+    let mut octets = vec![0; 4096];
+    let count = stream.read(&mut octets).await.ok()?;
+    String::from_utf8_lossy(octets.get(..count)?).lines().next().map(str::to_owned)
+}
+
+#[test]
+fn a_certificate_has_so_many_connections_and_no_more() {
+    let scene = Scene::new("records = \"off\"\n[limits]\nconnections_per_certificate = 3\n");
+    let gateway = scene.start();
+    scene.block_on(async {
+        let (fund, school) = (Peer::new(&scene, "xx.demo.social-fund"), Peer::new(&scene, "xx.demo.school-17"));
+        let mut inside = Vec::new();
+        for _ in 0..3 {
+            let mut stream = fund.tls(HTTP1).await.expect("a handshake");
+            assert_eq!(status(&mut stream, GET).await.as_deref(), Some("HTTP/1.1 200 OK"));
+            inside.push(stream);
+        }
+        let mut fourth = fund.tls(HTTP1).await.expect("a handshake");
+        assert_eq!(status(&mut fourth, GET).await, None, "closed");
+        let mut other = school.tls(HTTP1).await.expect("a handshake");
+        assert_eq!(status(&mut other, GET).await.as_deref(), Some("HTTP/1.1 200 OK"), "another agency is not concerned");
+        for stream in &mut inside {
+            assert_eq!(status(stream, GET).await.as_deref(), Some("HTTP/1.1 200 OK"));
+        }
+        drop(inside.pop());
+        // Its place is free when the gateway has seen the end of it.
+        loop {
+            let mut again = fund.tls(HTTP1).await.expect("a handshake");
+            if status(&mut again, GET).await.is_some() {
+                break;
+            }
+        }
+    });
+    gateway.stop();
+}
+
+#[test]
+fn an_address_has_so_many_connections_and_no_more() {
+    let scene = Scene::new("records = \"off\"\n[limits]\nconnections_per_address = 2\n");
+    let gateway = scene.start();
+    scene.block_on(async {
+        let (fund, school) = (Peer::new(&scene, "xx.demo.social-fund"), Peer::new(&scene, "xx.demo.school-17"));
+        let mut first = fund.tls(HTTP1).await.expect("a handshake");
+        let mut second = school.tls(HTTP1).await.expect("a handshake");
+        assert!(fund.tls(HTTP1).await.is_err(), "closed before the handshake");
+        assert!(status(&mut first, GET).await.is_some() && status(&mut second, GET).await.is_some());
+        let elsewhere = fund.from("127.0.0.2");
+        assert!(elsewhere.tls(HTTP1).await.is_ok(), "another address is not concerned");
+    });
+    gateway.stop();
+}
+
+/// Each is answered with its code, also those that have no record of their own; what they have in common has one.
+#[test]
+fn refusals_beyond_the_budget_are_summed_up() {
+    const MORE: u64 = 7;
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    let fund = scene.world().client("xx.demo.social-fund").expect("a client");
+    let refused = |number: u64| {
+        let received = scene.block_on(fund.get(&format!("/no/such/path/{number}"))).expect("the gateway is there");
+        let problem = problem_of(&received);
+        assert_eq!((received.status.as_u16(), problem.code.as_str()), (404, "OG-HTTP-002"));
+        problem.log_index
+    };
+    let budget = u64::from(oncegate::limits::REFUSALS_BURST);
+    let (mut recorded, mut unrecorded) = (0, 0);
+    while unrecorded < MORE {
+        match refused(recorded + unrecorded) {
+            Some(_) => recorded += 1,
+            None => unrecorded += 1,
+        }
+    }
+    assert!(recorded >= budget, "{recorded} of {budget}");
+    let school = scene.client();
+    scene.block_on(answered(&school, &scene.request(&school, 0)));
+    // The stop writes what is not yet written.
+    gateway.stop();
+    let leaves = leaves(&scene);
+    let summed: u64 = leaves.iter().filter_map(|leaf| leaf["y"].as_u64()).sum();
+    assert_eq!(summed, MORE);
+    let refusals = leaves.iter().filter(|leaf| leaf["k"] == "err" && leaf["y"].is_null()).count() as u64;
+    assert_eq!(refusals, recorded);
+}
+
+fn leaves(scene: &Scene) -> Vec<serde_json::Value> {
+    let octets = fs::read(scene.segment(0)).expect("a segment");
+    let mut leaves = Vec::new();
+    journal::walk(&octets, journal::From { offset: 0, size: 0 }, journal::Erasure::None, |_, frame| {
+        leaves.push(serde_json::from_slice(frame.leaf).expect("a leaf"));
+    });
+    leaves
+}
+
+/// Whether OpenSSL resumes a session that it keeps in a file, making one if there is none.
+fn resumes(scene: &Scene, session: &Path, tls: &str) -> bool {
+    let folder = scene.world().agency_folder("xx.demo.school-17");
+    let mut command = Command::new("openssl");
+    command.args(["s_client", tls, "-ign_eof", "-connect", &scene.world().exchange_address().to_string()]);
+    command.args(["-servername", "localhost", "-CAfile"]).arg(folder.join("ca.pem"));
+    command.arg("-cert").arg(folder.join("tls.pem")).arg("-key").arg(folder.join("tls.key"));
+    if session.exists() {
+        command.arg("-sess_in").arg(session);
+    }
+    command.arg("-sess_out").arg(session);
+    let ended = with_input(command, b"GET /health HTTP/1.1\r\nhost: l\r\nconnection: close\r\n\r\n");
+    assert!(ended.contains("HTTP/1.1 200 OK"), "{ended}");
+    ended.contains("Reused, TLS")
+}
+
+fn with_input(mut command: Command, input: &[u8]) -> String {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    child.stdin.take().expect("piped").write_all(input).expect("taken");
+    String::from_utf8_lossy(&child.wait_with_output().expect("it ends").stdout).into_owned()
+}
+
+#[test]
+fn sessions_are_resumed_by_tickets_until_the_certificates_are_read_again() {
+    let scene = Scene::new(SILENT);
+    let mut gateway = scene.start();
+    for tls in ["-tls1_3", "-tls1_2"] {
+        let session = scene.folder().join(format!("session{tls}"));
+        assert!(!resumes(&scene, &session, tls), "{tls}: the first is new");
+        assert!(resumes(&scene, &session, tls), "{tls}");
+        gateway.signal("HUP");
+        gateway.says("were read again");
+        assert!(!resumes(&scene, &session, tls), "{tls}: its key is gone");
+    }
+    gateway.stop();
+}
+
+/// Writes a revocation list of the installation's authority.
+fn revoke(scene: &Scene, serials: &[Vec<u8>]) {
+    let folder = scene.world().folder();
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("readable");
+    let key = KeyPair::from_pem(&read("authority/ca.key")).expect("a key");
+    let issuer = Issuer::from_ca_cert_pem(&read("certs/ca.pem"), key).expect("an authority");
+    let revoked = |serial: &Vec<u8>| RevokedCertParams {
+        serial_number: SerialNumber::from_slice(serial),
+        revocation_time: date_time_ymd(2026, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2099, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(revoked).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    fs::write(folder.join("revoked.pem"), list.signed_by(&issuer).expect("signed").pem().expect("PEM")).expect("writable");
+}
+
+#[test]
+fn a_revoked_certificate_loses_its_connections_and_gets_no_other() {
+    let scene = Arc::new(Scene::new(SILENT));
+    revoke(&scene, &[]);
+    let config = fs::read_to_string(scene.config()).expect("readable");
+    fs::write(scene.config(), config.replace("[exchange]\n", "[exchange]\nrevocation = \"revoked.pem\"\n")).expect("writable");
+    let mut gateway = scene.start();
+    let fund = Peer::new(&scene, "xx.demo.social-fund");
+    let mut stream = scene.block_on(fund.tls(HTTP1)).expect("a handshake");
+    assert!(scene.block_on(status(&mut stream, GET)).is_some());
+    let school = scene.client();
+    assert!(scene.block_on(send(&school, &scene.request(&school, 0).octets)).is_some());
+
+    let certificate = fs::read_to_string(scene.world().agency_folder("xx.demo.social-fund").join("tls.pem")).expect("readable");
+    let der = pki::pem_blocks(&certificate, "CERTIFICATE").remove(0);
+    revoke(&scene, &[serial(&der)]);
+    gateway.signal("HUP");
+    gateway.says("were read again");
+    assert_eq!(scene.block_on(status(&mut stream, GET)), None, "the connection is closed");
+    let mut another = scene.block_on(fund.tls(HTTP1)).expect("TLS 1.3 tells a client afterwards");
+    assert_eq!(scene.block_on(status(&mut another, GET)), None);
+    assert!(scene.block_on(send(&school, &scene.request(&school, 1).octets)).is_some(), "others are not concerned");
+
+    // A list that does not read leaves the one in force.
+    fs::write(scene.world().folder().join("revoked.pem"), "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
+        .expect("writable");
+    gateway.signal("HUP");
+    gateway.says("were not read again");
+    let mut another = scene.block_on(fund.tls(HTTP1)).expect("TLS 1.3 tells a client afterwards");
+    assert_eq!(scene.block_on(status(&mut another, GET)), None);
+    gateway.stop();
+}
+
+/// The serial number of a certificate, as OpenSSL reads it.
+fn serial(der: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("openssl");
+    command.args(["x509", "-inform", "DER", "-noout", "-serial"]);
+    let said = with_input(command, der);
+    let digits = said.trim().strip_prefix("serial=").expect("a serial number").to_owned();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal")).collect()
+}
