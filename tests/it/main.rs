@@ -9,6 +9,7 @@ mod crash;
 mod entrance;
 mod envelope;
 mod evidence;
+mod fairness;
 mod figures;
 mod foreign;
 mod generate;

@@ -16,16 +16,16 @@ use tokio::sync::watch;
 /// The exchanges of a good client while something else goes on.
 #[derive(Default)]
 pub struct Meanwhile {
-    times: Vec<Duration>,
+    pub times: Vec<Duration>,
 }
 
 impl Meanwhile {
     /// Exchanges, one after the other with a short pause, until told to stop.
-    async fn go_on(scene: Arc<Scene>, until: watch::Receiver<bool>) -> Self {
+    pub async fn go_on(scene: Arc<Scene>, until: watch::Receiver<bool>, first: usize) -> Self {
         let client = scene.client();
         let mut meanwhile = Self::default();
         while !*until.borrow() {
-            let request = scene.request(&client, meanwhile.times.len());
+            let request = scene.request(&client, first + meanwhile.times.len());
             let begun = Instant::now();
             answered(&client, &request).await;
             meanwhile.times.push(begun.elapsed());
@@ -34,7 +34,7 @@ impl Meanwhile {
         meanwhile
     }
 
-    fn percentile(&self, percent: usize) -> Duration {
+    pub fn percentile(&self, percent: usize) -> Duration {
         let mut times = self.times.clone();
         times.sort();
         times.get(times.len() * percent / 100).copied().unwrap_or_default()
@@ -56,7 +56,7 @@ impl Meanwhile {
 fn beside<T>(scene: &Arc<Scene>, abuse: impl Future<Output = T>) -> (T, Meanwhile) {
     scene.block_on(async {
         let (stop, until) = watch::channel(false);
-        let good = tokio::spawn(Meanwhile::go_on(Arc::clone(scene), until));
+        let good = tokio::spawn(Meanwhile::go_on(Arc::clone(scene), until, 0));
         let outcome = abuse.await;
         stop.send(true).expect("it listens");
         (outcome, good.await.expect("the good client is served"))
