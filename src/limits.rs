@@ -13,6 +13,8 @@ pub const REFUSALS_SUMMED_MS: u64 = 1_000;
 pub const REFUSED_TOO_OFTEN_MS: u64 = 250;
 /// Most connections at the public listener.
 pub const PUBLIC_CONNECTIONS_MAX: usize = 1_024;
+/// Messages larger than this are checked one at a time for each agency, and not by the threads that serve connections.
+pub const HEAVY_BYTES: usize = 128 << 10;
 /// Largest signed message without its attachments.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of elements, the root being at depth 1.

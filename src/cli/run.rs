@@ -6,7 +6,7 @@ use crate::server::{Durability, Server, check};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
-const EXAMPLES: &str = "Examples:\n  oncegate run -c office/oncegate.toml\n  kill -HUP PID     reads the registry again\n  kill -TERM PID    lets open exchanges end, then stops";
+const EXAMPLES: &str = "Examples:\n  oncegate run -c office/oncegate.toml\n  kill -HUP PID     reads the registry, certificates and revocation lists again\n  kill -TERM PID    lets open exchanges end, then stops";
 
 /// Run the gateway until SIGTERM or SIGINT.
 #[derive(clap::Args)]

@@ -21,7 +21,7 @@ use crate::ids::{AgencyId, Digest, MessageId};
 use crate::journal::Entry;
 use crate::limits;
 use crate::quota::{EngineClock, Quotas, Slot};
-use crate::registry::Registry;
+use crate::registry::{AgencyIndex, Registry};
 use crate::schema::Schemas;
 use crate::store::{Recovered, Store};
 use crate::telemetry::Telemetry;
@@ -52,6 +52,7 @@ pub struct Gateway {
     is_stopping: AtomicBool,
     open: Arc<AtomicUsize>,
     bodies: Arc<Semaphore>,
+    heavy: Semaphore,
     sums: refusals::Sums,
     settled: watch::Sender<u64>,
 }
@@ -62,6 +63,16 @@ pub struct World {
     pub registry: Registry,
     /// Its quotas.
     pub quotas: Quotas,
+    /// A lane for the large messages of each agency, by number.
+    lanes: Vec<Semaphore>,
+}
+
+impl World {
+    fn new(registry: Registry, clock: &EngineClock) -> Self {
+        let quotas = Quotas::new(&registry, clock);
+        let lanes = registry.agencies().map(|_| Semaphore::new(1)).collect();
+        Self { registry, quotas, lanes }
+    }
 }
 
 /// What a gateway is made of.
@@ -169,9 +180,9 @@ impl Gateway {
             ledger.settle(&settled.sender, settled.id, settled.digest, settled.place);
         }
         ledger.evict(now());
-        let quotas = Quotas::new(&parts.registry, &clock);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
-            world: RwLock::new(Arc::new(World { registry: parts.registry, quotas })),
+            world: RwLock::new(Arc::new(World::new(parts.registry, &clock))),
             schemas: Arc::new(parts.schemas),
             ledger: Mutex::new(ledger),
             store: Arc::new(store),
@@ -187,6 +198,7 @@ impl Gateway {
             is_stopping: AtomicBool::new(false),
             open: Arc::default(),
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES_MAX >> 10)),
+            heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
             settled: watch::channel(0).0,
         })
@@ -194,8 +206,7 @@ impl Gateway {
 
     /// Puts another registry in force; exchanges that are open go on by the one they began with.
     pub fn reload(&self, registry: Registry) {
-        let quotas = Quotas::new(&registry, &self.clock);
-        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World { registry, quotas });
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(registry, &self.clock));
     }
 
     /// The world in force.
@@ -342,6 +353,22 @@ impl Gateway {
             // Nothing is released either way; without a record even the refusal is not given its own name.
             Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },
         }
+    }
+
+    /// Checks a message of so many octets. A large one waits in its agency's lane, so that a queue of them delays nobody
+    /// else's, and leaves the threads that serve connections to the others.
+    async fn check<T>(&self, world: &World, agency: AgencyIndex, octets: usize, check: impl FnOnce() -> T) -> T {
+        if octets <= limits::HEAVY_BYTES {
+            return check();
+        }
+        let lane = match world.lanes.get(agency.number()) {
+            Some(lane) => lane.acquire().await.ok(),
+            None => None,
+        };
+        let heavy = self.heavy.acquire().await.ok();
+        let checked = tokio::task::block_in_place(check);
+        drop((heavy, lane));
+        checked
     }
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {

@@ -50,7 +50,9 @@ impl Gateway {
     /// Takes a message from a peer and sees it through.
     pub async fn submit(self: &Arc<Self>, visit: Visit, octets: Vec<u8>, wait: Wait) -> Result<Reply, Refused> {
         let (system, length) = (visit.peer.system(), octets.len() as u64);
-        match self.take(&visit, octets) {
+        let agency = visit.peer.agency();
+        let taken = self.check(&visit.world, agency, octets.len(), || self.take(&visit, octets)).await;
+        match taken {
             Err(refusal) => {
                 if refusal.fault.code.as_str().starts_with("OG-SIG") {
                     // A signature that fails costs as much as one that holds; ten junk messages cost like a hundred.
@@ -151,8 +153,10 @@ impl Gateway {
             Ok(octets) => octets,
             Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
         };
-        let snapshot = self.snapshot(&running.visit.world);
-        match admit_answer(snapshot, &running.question, octets) {
+        let (world, agency) = (&running.visit.world, running.visit.peer.agency());
+        let size = octets.len();
+        let check = || admit_answer(self.snapshot(world), &running.question, octets);
+        match self.check(world, agency, size, check).await {
             Ok(answer) => self.release(running, answer).await,
             Err(refusal) => Err(self.fail(running, refusal).await),
         }
