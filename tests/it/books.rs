@@ -198,6 +198,14 @@ pub fn compare(books: &Books, records: &[Leaf]) {
     assert!(pages.wrong.is_empty(), "{:#?}", pages.wrong);
 }
 
+/// How many answers that were given are not on record.
+pub fn missing(books: &Books, records: &[Leaf]) -> usize {
+    let answers: BTreeSet<_> = records.iter().filter(|leaf| leaf.k == "rsp").filter_map(|leaf| leaf.m.as_deref()).collect();
+    let pages = books.pages();
+    let given = pages.asked.iter().filter(|(_, asked)| asked.answer.is_some());
+    given.filter(|(id, _)| !answers.contains(&*id.to_string())).count()
+}
+
 /// What was retried in a round.
 #[derive(Default)]
 pub struct Retried {

@@ -23,6 +23,7 @@ mod process;
 mod profile;
 mod refusals;
 mod restart;
+mod rig;
 mod schema;
 mod tidy;
 mod tool;
