@@ -14,6 +14,7 @@ pub use problem::{Form, problem};
 pub use public::PublicApi;
 
 use crate::fault::{Code, Fault};
+use crate::store::StoreError;
 use crate::transport::{Body, full};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -119,8 +120,14 @@ fn health(gateway: &crate::gateway::Gateway) -> Response<Body> {
         .into_iter()
         .map(|known| serde_json::json!({ "name": known.name, "size": known.size, "answers": known.trouble.is_none() }))
         .collect();
+    // Without the path, which is the operator's to know.
+    let reason = match gateway.store().why_stopped() {
+        Some(StoreError::Io { cause, .. }) => Some(format!("the journal could not be written: {cause}")),
+        Some(_) => Some("the journal has stopped".to_owned()),
+        None => None,
+    };
     let body = serde_json::json!({
-        "status": word, "journal": journal, "log": log, "records": gateway.store().size(), "witnesses": witnesses,
+        "status": word, "journal": journal, "reason": reason, "log": log, "records": gateway.store().size(), "witnesses": witnesses,
         "registryVersion": version, "indexLag": lag,
     });
     respond(status, "application/json", body.to_string())

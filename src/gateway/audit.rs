@@ -136,7 +136,7 @@ impl Gateway {
 
     async fn append_reading(&self, record: Record, private: Private) -> Result<Logged, Fault> {
         self.telemetry.close(&record, None);
-        let committed = self.store.append(Entry { record, private, body: None }).await;
+        let committed = self.keep(Entry { record, private, body: None }).await;
         committed.map(|committed| committed.logged).map_err(|cause| log_unavailable(&cause))
     }
 

@@ -23,7 +23,7 @@ use crate::limits;
 use crate::quota::{EngineClock, Quotas, Slot};
 use crate::registry::{AgencyIndex, Registry};
 use crate::schema::Schemas;
-use crate::store::{Recovered, Store};
+use crate::store::{Committed, Recovered, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::time::UnixTime;
 use crate::tlog::{Logged, Private, Record};
@@ -50,6 +50,8 @@ pub struct Gateway {
     seal: SealKeys,
     limits: Limits,
     is_stopping: AtomicBool,
+    /// The last record could not be written.
+    is_unrecording: AtomicBool,
     open: Arc<AtomicUsize>,
     bodies: Arc<Semaphore>,
     heavy: Semaphore,
@@ -196,6 +198,7 @@ impl Gateway {
             seal: parts.seal,
             limits: parts.limits,
             is_stopping: AtomicBool::new(false),
+            is_unrecording: AtomicBool::new(false),
             open: Arc::default(),
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES_MAX >> 10)),
             heavy: Semaphore::new(cores.div_ceil(2)),
@@ -348,7 +351,7 @@ impl Gateway {
         record.code = Some(fault.code);
         let id = record.message;
         self.telemetry.close(&record, Some(&fault));
-        match self.store.append(Entry { record, private, body: None }).await {
+        match self.keep(Entry { record, private, body: None }).await {
             Ok(committed) => Refused { fault, id, logged: Some(committed.logged) },
             // Nothing is released either way; without a record even the refusal is not given its own name.
             Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },
@@ -369,6 +372,22 @@ impl Gateway {
         let checked = tokio::task::block_in_place(check);
         drop((heavy, lane));
         checked
+    }
+
+    /// Makes a record durable. That it fails is told once, until it succeeds again.
+    async fn keep(&self, entry: Entry) -> Result<Committed, StoreError> {
+        let kept = self.store.append(entry).await;
+        let is_in_trouble = kept.is_err();
+        if is_in_trouble != self.is_unrecording.swap(is_in_trouble, Ordering::Relaxed) {
+            match (&kept, self.store.why_stopped()) {
+                (Ok(_), _) => self.telemetry.say("records are written again"),
+                (Err(_), Some(why)) => self.telemetry.say(&format!(
+                    "the journal has stopped, and no message is taken any more: {why}; restart the gateway once the disk is in order"
+                )),
+                (Err(cause), None) => self.telemetry.say(&format!("a record could not be written: {cause}")),
+            }
+        }
+        kept
     }
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {

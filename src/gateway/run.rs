@@ -146,7 +146,7 @@ impl Gateway {
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
-        let committed = self.store.append(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
         let forward = Forward::new(&running.question, &committed.logged);
         let octets = match self.forward(&running.visit.world, &forward, running).await {
@@ -173,7 +173,7 @@ impl Gateway {
         body.extend_from_slice(answer.octets());
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(body) };
-        let committed = self.store.append(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         self.ledger().settle(&running.consumer, id, digest, committed.place);
         Ok(Release::new(answer, committed.logged))
     }

@@ -288,6 +288,11 @@ impl Store {
         self.writer.is_ready()
     }
 
+    /// The error after which no entries are taken any more; none after [`Store::close`].
+    pub fn why_stopped(&self) -> Option<&StoreError> {
+        self.writer.why_stopped()
+    }
+
     /// How many records are durable.
     pub fn size(&self) -> u64 {
         self.writer.size()

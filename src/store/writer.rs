@@ -18,7 +18,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -144,6 +144,8 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     has_stopped: AtomicBool,
+    /// The error that stopped it.
+    why: OnceLock<StoreError>,
     /// The tree of all records that are durable.
     head: RwLock<Head>,
     signer: LogSigner,
@@ -156,6 +158,11 @@ impl Shared {
         *self.head.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn stop(&self, why: &StoreError) {
+        let _ = self.why.set(why.clone());
+        self.has_stopped.store(true, Ordering::Release);
+    }
+
     /// Signs when it is asked: a signature costs as much as writing ten records.
     fn checkpoint(&self) -> Arc<Checkpoint> {
         let mut kept = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,7 +171,7 @@ impl Shared {
             match self.signer.checkpoint(head) {
                 Ok(checkpoint) => *kept = Arc::new(checkpoint),
                 // The one before is true as well.
-                Err(SigningFailed) => self.has_stopped.store(true, Ordering::Release),
+                Err(SigningFailed) => self.stop(&StoreError::Stopped),
             }
         }
         Arc::clone(&kept)
@@ -220,6 +227,7 @@ impl Handle {
             queue: Mutex::default(),
             wake: Condvar::new(),
             has_stopped: AtomicBool::new(false),
+            why: OnceLock::new(),
             head: RwLock::new(head),
             signer,
             checkpoint: Mutex::new(Arc::new(checkpoint)),
@@ -262,6 +270,11 @@ impl Handle {
 
     pub(super) fn is_ready(&self) -> bool {
         !self.shared.has_stopped.load(Ordering::Acquire)
+    }
+
+    /// Why it has stopped.
+    pub(super) fn why_stopped(&self) -> Option<&StoreError> {
+        self.shared.why.get()
     }
 
     /// The latest checkpoint.
@@ -311,7 +324,7 @@ impl Writer {
                 Err(Failure::Group(error)) => refuse(group, &error),
                 Err(Failure::Store(error)) => {
                     // A failed sync leaves it unknown what is on disk: never try again, never carry on.
-                    self.shared.has_stopped.store(true, Ordering::Release);
+                    self.shared.stop(&error);
                     refuse(group, &error);
                     let late = std::mem::take(&mut self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting);
                     refuse(late, &StoreError::Stopped);

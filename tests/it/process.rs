@@ -7,8 +7,8 @@ use oncegate::demo::{self, Elsewhere, Observer};
 use oncegate::envelope::{Ask, World as MessageWorld};
 use oncegate::ids::Code;
 use oncegate::transport::Received;
-use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -118,6 +118,17 @@ pub async fn send(client: &Client, octets: &[u8]) -> Option<Received> {
     client.post(octets.to_vec(), "wait=30", LONG).await.ok()
 }
 
+/// What `/health` of the public listener says.
+pub fn health(scene: &Scene) -> std::io::Result<(u16, serde_json::Value)> {
+    let mut stream = TcpStream::connect(scene.world().public_address())?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    let (head, body) = response.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Ok((status, serde_json::from_str(body).expect("JSON")))
+}
+
 /// Sends a message and expects an answer.
 pub async fn answered(client: &Client, request: &Signed) -> Received {
     let received = send(client, &request.octets).await.expect("the gateway is there");
@@ -174,6 +185,12 @@ impl Process {
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
+    }
+
+    /// kill -9, and the rest of what it and whoever traced it have said.
+    pub fn killed(mut self) -> String {
+        self.child.kill().expect("it can be killed");
+        self.ended().1
     }
 
     pub fn signal(&self, name: &str) {
