@@ -191,6 +191,8 @@ pub const STALL_MS: u64 = 10_000;
 pub const STALL_BYTES: usize = 160 << 10;
 /// Deadline for a request body.
 pub const BODY_MS: u64 = 10_000;
+/// How long the body of a refused request is read and forgotten.
+pub const DISCARD_MS: u64 = 1_000;
 /// How long a connection may stay idle between requests.
 pub const IDLE_MS: u64 = 60_000;
 /// Deadline for a provider's answer to a question; one that takes longer answers `202` and sends it later.

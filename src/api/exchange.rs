@@ -6,12 +6,12 @@ use super::problem::{Form, insert, problem};
 use super::{catalogue, common, no_such_path, preference, respond};
 use crate::admission::{Peer, Refusal};
 use crate::exchange::{Known, Release};
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, Retry};
 use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::Standing;
-use crate::transport::{Body, full, read_body};
+use crate::transport::{Body, discard, full, read_body};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -65,6 +65,10 @@ impl ExchangeApi {
             }
             Err(fault) => {
                 let standing = if fault.code == Code::LimRequests { self.used_up() } else { None };
+                if fault.code.retry() == Retry::Later {
+                    // Whoever is still sending when the connection is closed never sees the answer.
+                    discard(body, Duration::from_millis(limits::DISCARD_MS)).await;
+                }
                 (Err(self.refuse(fault).await), standing)
             }
         };

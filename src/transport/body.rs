@@ -88,6 +88,12 @@ pub async fn read_body(
     Ok(octets)
 }
 
+/// Reads a body and forgets it, for a short while.
+pub async fn discard(mut body: Incoming, at_most: Duration) {
+    let discarding = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(at_most, discarding).await;
+}
+
 /// Why a body could not be collected.
 pub(super) enum CollectError {
     /// It is longer than it may be.

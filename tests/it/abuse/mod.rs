@@ -24,8 +24,10 @@ impl Meanwhile {
     pub async fn go_on(scene: Arc<Scene>, until: watch::Receiver<bool>, first: usize) -> Self {
         let client = scene.client();
         let mut meanwhile = Self::default();
+        // The first opens the connection.
+        answered(&client, &scene.request(&client, first)).await;
         while !*until.borrow() {
-            let request = scene.request(&client, first + meanwhile.times.len());
+            let request = scene.request(&client, first + 1 + meanwhile.times.len());
             let begun = Instant::now();
             answered(&client, &request).await;
             meanwhile.times.push(begun.elapsed());
