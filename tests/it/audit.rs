@@ -1,6 +1,6 @@
 //! The auditor's work: what is found is what a plain look through all leaves finds, and whoever looks is seen.
 
-use crate::world::Folder;
+use crate::folder::Folder;
 use oncegate::audit::{Anomaly, AnomalyKind, Cursor, ExportVerifier, Filter, Grouping, Thresholds};
 use oncegate::fault;
 use oncegate::ids::{AgencyId, Code, Identifier, MessageId, Uuid};

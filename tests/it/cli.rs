@@ -1,8 +1,9 @@
 //! Each command as its user runs it: the real program, its exit status, what it prints and where.
 
+use crate::folder::Folder;
 use crate::process::ONCEGATE;
 use crate::tool::{SCHOOL, STRANGER, SUBJECT, free_port, request, root, said};
-use crate::world::{Folder, World};
+use crate::world::World;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

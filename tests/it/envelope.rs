@@ -1,6 +1,6 @@
 //! The grammar of the envelope in code against the same grammar as a schema: xmllint is the judge.
 
-use crate::world::Folder;
+use crate::folder::Folder;
 use oncegate::envelope::EnvelopeReader;
 use oncegate::schema::Schemas;
 use oncegate::xml::{Profile, scan};

@@ -1,7 +1,7 @@
 //! The log of a real gateway: receipts that others can verify, witnesses that find a second history, data that was put back.
 
+use crate::folder::Folder;
 use crate::process::{LONG, ONCEGATE, Scene, answered};
-use crate::world::Folder;
 use oncegate::client::{Client, problem_of};
 use oncegate::config::{Config, Lines};
 use oncegate::demo::{DemoWitness, copy};

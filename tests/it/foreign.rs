@@ -1,10 +1,10 @@
 //! Programs that are not ours verify what the log writes, cosign it, and stamp it: Go's packages of the checksum database,
 //! aics-tlog, aics-witness, openssl, and the example in Python.
 
+use crate::folder::Folder;
 use crate::memory::{MemoryLog, Tree, signer};
 use crate::tool::{free_port, root, said};
 use crate::witness::{fetcher, serve_witness};
-use crate::world::Folder;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oncegate::config::{Lines, Stamps, WitnessAt, Witnesses};

@@ -1,6 +1,6 @@
 //! Changes of an installation: a change that would leave no good registry is refused, and nothing is left of it.
 
-use crate::world::Folder;
+use crate::folder::Folder;
 use oncegate::authority::KeyType;
 use oncegate::ids::AgencyId;
 use oncegate::setup::{Installation, Listening, NewAgency, SetupError};

@@ -1,35 +1,61 @@
 //! The integration tests: one binary, since each further one costs a link of everything.
+//!
+//! Without the feature `server` it has those of the core alone, which is what mutation testing runs.
 
+#[cfg(feature = "server")]
 mod abuse;
 mod agreement;
+#[cfg(feature = "server")]
 mod api;
+#[cfg(feature = "server")]
 mod audit;
+#[cfg(feature = "server")]
 mod books;
+#[cfg(feature = "server")]
 mod cli;
+#[cfg(feature = "server")]
 mod crash;
+#[cfg(feature = "server")]
 mod entrance;
 mod envelope;
+#[cfg(feature = "server")]
 mod evidence;
+#[cfg(feature = "server")]
 mod fairness;
+#[cfg(feature = "server")]
 mod faults;
 mod figures;
+mod folder;
+#[cfg(feature = "server")]
 mod foreign;
 mod generate;
+#[cfg(feature = "server")]
 mod installation;
 mod journal;
+#[cfg(feature = "server")]
 mod log;
+#[cfg(feature = "server")]
 mod manipulation;
+#[cfg(feature = "server")]
 mod memory;
+#[cfg(feature = "server")]
 mod peers;
+#[cfg(feature = "server")]
 mod powercut;
+#[cfg(feature = "server")]
 mod process;
 mod profile;
+#[cfg(feature = "server")]
 mod refusals;
+#[cfg(feature = "server")]
 mod restart;
+#[cfg(feature = "server")]
 mod rig;
 mod schema;
 mod tidy;
 mod tool;
 mod vectors;
+#[cfg(feature = "server")]
 mod witness;
+#[cfg(feature = "server")]
 mod world;

@@ -1,7 +1,7 @@
 //! The gateway as a process of its own, which can be signalled and killed.
 
+use crate::folder::Folder;
 use crate::tool::free_port;
-use crate::world::Folder;
 use oncegate::client::{Client, Problem, Signed, context, problem_of};
 use oncegate::demo::{self, Elsewhere, Observer};
 use oncegate::envelope::{Ask, World as MessageWorld};

@@ -1,8 +1,9 @@
 //! A witness over HTTP, and logs that are witnessed.
 
+use crate::folder::Folder;
 use crate::memory::{MemoryLog, Tree, signer};
 use crate::tool::{free_port, said};
-use crate::world::{Folder, QUICK, World};
+use crate::world::{QUICK, World};
 use oncegate::authority::{Authority, make_root};
 use oncegate::config::{Lines, WitnessAt, Witnesses};
 use oncegate::crypto::sha256;

@@ -1,5 +1,6 @@
 //! A world for tests: the demo's, in a folder that goes away, on a runtime of its own.
 
+use crate::folder::Folder;
 use oncegate::authority::KeyType;
 use oncegate::demo;
 use oncegate::ids::AgencyId;
@@ -7,34 +8,9 @@ use oncegate::setup::Installation;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Deadlines that do not make a test wait.
 pub const QUICK: &str = "records = \"off\"\n\n[limits]\nanswer_ms = 4000\nbody_ms = 2000\n";
-
-/// A folder that is removed when dropped.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("world-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("writable");
-        Self(folder)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 pub struct World {
     runtime: tokio::runtime::Runtime,
