@@ -158,7 +158,8 @@ pub struct Process {
 impl Process {
     /// Starts a gateway and waits until it is ready, or gives how it ended.
     pub fn run(config: &Path) -> Result<Self, (ExitStatus, String)> {
-        let mut command = Command::new(ONCEGATE);
+        // For figures, the program of a release build may take its place.
+        let mut command = Command::new(std::env::var("ONCEGATE_PROGRAM").unwrap_or_else(|_| ONCEGATE.to_owned()));
         command.arg("run").arg("-c").arg(config);
         Self::from(command)
     }
