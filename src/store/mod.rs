@@ -107,7 +107,7 @@ impl Store {
         let lock = lock(&folder)?;
         let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
-        shred::resume(&folder)?;
+        let shredded = shred::resume(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let oldest = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
@@ -119,6 +119,10 @@ impl Store {
         let signer = keys::signer(&data.join("keys"), origin)?;
         let verifier = signer.verifier().clone();
         let index = Arc::new(opening.finish(recovered.size)?);
+        if let Some(record) = shredded {
+            index.forget(record, index::Row::bare)?;
+        }
+        shred::end(&folder)?;
         let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));
         let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
         let writer = writer::Handle::start(parts, &recovered)?;

@@ -422,8 +422,8 @@ impl Writer {
         }
         let head = Head { size: self.edge.size(), root: self.edge.root() };
         let volume = self.volume.number + u32::from(is_complete);
-        // What a complete segment says of the tree is what recovery starts from.
-        self.tree.sync().map_err(Failure::Group)?;
+        // What a complete segment says of the tree is what recovery starts from. The system tells of a failed sync once.
+        self.tree.sync().map_err(Failure::Store)?;
         self.segment = self.segment.next(&Header { head, volume })?;
         if is_complete {
             self.volume = Volume { number: volume, first: head.size, began: 0 };
