@@ -3,6 +3,7 @@
 //! One thread writes: it takes what waits, appends the frames of a commit group, calls `fdatasync` once and then releases
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
+mod durable;
 mod hashes;
 mod index;
 mod keys;
@@ -14,6 +15,7 @@ mod tests;
 mod upkeep;
 mod writer;
 
+pub(crate) use durable::{make_folder, replace, sync_parent};
 pub use index::Index;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
@@ -55,7 +57,7 @@ pub struct Store {
 /// whoever is to know it before the gateway starts.
 pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
     let folder = data.join("keys");
-    std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+    make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
     keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
 }
 
@@ -103,7 +105,7 @@ impl Store {
 
     fn open_on(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
         let folder = data.join("log");
-        std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+        make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
         let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
@@ -340,9 +342,4 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path }),
         Err(std::fs::TryLockError::Error(cause)) => Err(StoreError::io(&path, cause)),
     }
-}
-
-/// Makes the names in a directory durable.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -3,9 +3,10 @@
 //! The frame is overwritten where it stands. What is to be written is made durable beside the segment first: if the power
 //! goes in between, it is written again at the next start.
 
+use super::durable::sync_directory;
 use super::index::Row;
 use super::recovery::segment_path;
-use super::{Store, StoreError, keys, sync_directory};
+use super::{Store, StoreError, keys};
 use crate::journal;
 use std::fs::File;
 use std::io::Write;

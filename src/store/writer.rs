@@ -1,10 +1,10 @@
 //! The one thread that writes to the journal.
 
+use super::durable::sync_directory;
 use super::hashes::{Kept, TreeFiles};
 use super::index::{Entered, Index};
 use super::keys::Beside;
 use super::recovery::{Recovered, segment_path};
-use super::sync_directory;
 use crate::crypto::SigningFailed;
 use crate::exchange::OutcomePlace;
 use crate::journal::{Commit, Frame, FrameKind, Header, write_frame};
