@@ -5,10 +5,17 @@
 
 use crate::books::{Books, Chance, Retried, ask, compare, hold_against_checkpoints, missing, note, records, retry};
 use crate::figures::{number_from, tell};
+use crate::memory::{Tree, signer};
 use crate::process::{LONG, ONCEGATE, Process, Scene, answered, send};
 use crate::rig::{Device, Rig};
-use crate::tool::said;
+use crate::tool::{free_port, said};
+use crate::witness::fetcher;
 use crate::world::Folder;
+use oncegate::crypto::sha256;
+use oncegate::registry::Endpoint;
+use oncegate::tlog::note::{Checkpoint, LogSigner, Role};
+use oncegate::transport::{Fetch, Fetcher};
+use oncegate::witness::Submission;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -319,6 +326,128 @@ fn what_is_erased_stays_erased_when_the_power_is_cut() {
         stage.begin_anew();
     }
     tell(ROW, format!("{done} after, {during} during; nothing undone, nothing else lost"));
+}
+
+/// A witness on a rig, and the log that it witnesses.
+struct Witnessed {
+    rig: Rig,
+    runtime: tokio::runtime::Runtime,
+    fetcher: Fetcher,
+    at: Endpoint,
+    log: LogSigner,
+    file: String,
+    _folder: Folder,
+}
+
+impl Witnessed {
+    fn new(device: Device) -> Result<Self, String> {
+        let folder = Folder::new();
+        let at = folder.path().join("at");
+        fs::create_dir(&at).expect("writable");
+        let rig = Rig::new(&at, device)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let log = signer("log.example/2026", Role::Log, 1);
+        let listen = format!("127.0.0.1:{}", free_port());
+        let path = |name: &str| at.join(name).to_str().expect("a name").to_owned();
+        for arguments in [
+            &["init", &path("w"), "--name", "witness.example/w1", "--listen", &listen][..],
+            &["add", "-c", &path("w/witness.toml"), &log.verifier().to_string()],
+        ] {
+            let output = rig.command(ONCEGATE).arg("witness").args(arguments).output().expect("it starts");
+            assert!(output.status.success(), "{}", said(&output));
+        }
+        let at = Endpoint::parse(&format!("http://{listen}")).expect("a URL");
+        let (fetcher, file) = (fetcher(folder.path()), path("w/witness.toml"));
+        Ok(Self { rig, runtime, fetcher, at, log, file, _folder: folder })
+    }
+
+    fn start(&self, syncs: Syncs) -> Result<Process, String> {
+        let mut command = match syncs {
+            Syncs::Made => self.rig.command(ONCEGATE),
+            Syncs::Faked => {
+                let mut command = self.rig.command("strace");
+                command.args(["-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null"]);
+                command.args(["-e", "trace=fsync", "-e", "inject=fsync:retval=0", ONCEGATE]);
+                command
+            }
+        };
+        command.args(["witness", "run", "-c", &self.file]);
+        Process::from(command).map_err(|(status, said)| format!("{status}: {said}"))
+    }
+
+    fn tree(size: u64) -> Tree {
+        Tree::of((0..size).map(|number| format!("record {number}").into_bytes()))
+    }
+
+    /// Has the log's tree of so many more records cosigned; no when the witness is away, or has stopped.
+    async fn grow(&self, old: u64) -> Option<u64> {
+        let tree = Self::tree(old + 3);
+        let checkpoint = self.log.checkpoint(tree.head()).expect("signs");
+        let submission = Submission { old, proof: tree.consistency(old, tree.size()), checkpoint };
+        let body = Some(("text/plain", submission.to_string().into_bytes()));
+        let fetch = Fetch { body, answer_bytes_max: 100_000, deadline: LONG };
+        let received = self.fetcher.fetch(&self.at.below("add-checkpoint"), fetch).await.ok()?;
+        (received.status.as_u16() == 200).then(|| tree.size())
+    }
+
+    /// The size of the last checkpoint that it says it has cosigned.
+    async fn last(&self) -> u64 {
+        let path = format!("{}/checkpoint", sha256(self.log.verifier().name().as_bytes()));
+        let fetch = Fetch { body: None, answer_bytes_max: 100_000, deadline: LONG };
+        let received = self.fetcher.fetch(&self.at.below(&path), fetch).await.expect("an answer");
+        match received.status.as_u16() {
+            200 => Checkpoint::parse(&String::from_utf8_lossy(&received.body)).expect("a checkpoint").claimed().size,
+            _ => 0,
+        }
+    }
+
+    /// Has the log cosigned as it grows until the power is cut; gives the size that was last cosigned.
+    fn cut(&mut self, syncs: Syncs, mut size: u64, pause: Duration) -> u64 {
+        let running = self.start(syncs).expect("it starts");
+        let armed = self.rig.arm();
+        self.runtime.block_on(async {
+            for _ in 0..6 {
+                size = self.grow(size).await.expect("it cosigns");
+            }
+            let cutting = tokio::task::spawn_blocking(move || {
+                std::thread::sleep(pause);
+                armed.cut();
+                running.killed();
+            });
+            while let Some(grown) = self.grow(size).await {
+                size = grown;
+            }
+            cutting.await.expect("it is cut");
+        });
+        self.rig.restore();
+        size
+    }
+}
+
+#[test]
+fn a_witness_knows_what_it_cosigned_when_the_power_is_cut() {
+    const ROW: &str = "power cuts of a witness";
+    let (mut cuts, mut size, mut chance) = (0, 0, Chance(number_from("CRASH_SEED", 20_260_101).max(1)));
+    let mut witnessed = match Witnessed::new(Device::Caching) {
+        Ok(witnessed) => witnessed,
+        Err(why) => return skipped(ROW, &why),
+    };
+    for _ in 0..number_from("POWER_CUTS", CUTS).div_ceil(2) {
+        let pause = Duration::from_micros(chance.below(30_000));
+        let cosigned = witnessed.cut(Syncs::Made, size, pause);
+        let running = witnessed.start(Syncs::Made).expect("it starts");
+        size = witnessed.runtime.block_on(witnessed.last());
+        assert!(size == cosigned || size == cosigned + 3, "{cosigned} were cosigned, and {size} are known");
+        running.killed();
+        cuts += 1;
+    }
+    tell(ROW, format!("{cuts}; {} cosignatures, 0 forgotten", size / 3));
+    // And one that does not sync is found out.
+    let mut witnessed = Witnessed::new(Device::Caching).expect("as before");
+    let cosigned = witnessed.cut(Syncs::Faked, 0, Duration::from_millis(5));
+    let known = witnessed.start(Syncs::Made).map(|_running| witnessed.runtime.block_on(witnessed.last()));
+    assert!(known.as_ref().map_or(true, |known| *known < cosigned), "nothing is lost, so this rig shows nothing: {known:?}");
+    println!("without syncs {cosigned} were cosigned, and then: {known:?}");
 }
 
 /// Whether this rig would see it: the program's syncs are left out, or the device is never told to flush.
