@@ -528,12 +528,14 @@ impl Segment {
                 let length = (target - self.prepared).min(zeros.len() as u64);
                 match self.disk.write(zeros.get(..length as usize).unwrap_or_default(), self.prepared) {
                     Ok(()) => self.prepared += length,
-                    Err(_) if self.prepared >= needed => break,
-                    Err(cause) => return Err(failed(cause)),
+                    // Where there is no room for as much there may be some for the group.
+                    Err(_) => break,
                 }
             }
         }
-        self.disk.write(octets, self.end).map_err(failed)
+        self.disk.write(octets, self.end).map_err(failed)?;
+        self.prepared = self.prepared.max(needed);
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {
