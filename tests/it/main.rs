@@ -6,6 +6,7 @@ mod audit;
 mod books;
 mod cli;
 mod crash;
+mod durable;
 mod envelope;
 mod evidence;
 mod faults;
