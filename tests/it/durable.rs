@@ -27,13 +27,15 @@ impl Pending {
     fn after(trace: &str, folder: &Path) -> Self {
         let (mut this, mut unfinished) = (Self::default(), BTreeMap::new());
         for line in trace.lines() {
-            let (pid, call) = line.split_once(' ').expect("a process and its call");
+            let Some((pid, call)) = line.split_once(' ') else { continue };
             let call = call.trim_start();
-            if let Some(begun) = call.strip_suffix(" <unfinished ...>") {
+            if let Some((begun, _)) = call.split_once("<unfinished ...>") {
                 unfinished.insert(pid, begun);
             } else if let Some((_, rest)) = call.split_once(" resumed>") {
-                let begun = unfinished.remove(pid).expect("it was begun");
-                this.apply(&format!("{begun}{rest}"), folder);
+                // A call that had begun when the thread began to be traced has no beginning.
+                if let Some(begun) = unfinished.remove(pid) {
+                    this.apply(&format!("{begun}{rest}"), folder);
+                }
             } else {
                 this.apply(call, folder);
             }
