@@ -170,6 +170,8 @@ pub struct Header {
 
 /// Octets of the frame that begins a segment.
 pub const HEADER_BYTES: usize = HEAD + FIXED + 32 + 4;
+/// Octets of the frame that ends a group.
+pub const COMMIT_BYTES: usize = HEAD + FIXED + 8 + 32 + 8;
 
 impl Header {
     /// Appends its frame.
@@ -345,6 +347,7 @@ mod tests {
         Header { head, volume: 0 }.write(&mut out);
         assert_eq!(out.len(), HEADER_BYTES);
         Commit { head, start: 0, time }.write(&mut out);
+        assert_eq!(out.len(), HEADER_BYTES + COMMIT_BYTES);
         for group in groups {
             let start = out.len() as u64;
             for _ in 0..*group {

@@ -10,10 +10,9 @@ use crate::ids::{AgencyId, Code, Digest};
 use crate::pki;
 use crate::registry::Registry;
 use crate::schema::Schemas;
+use crate::store::{make_folder, replace};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// An installation in a folder.
@@ -298,7 +297,7 @@ impl Installation {
         std::fs::read_to_string(&path).map_err(|cause| SetupError::File(path, cause))
     }
 
-    /// Writes beside and renames, so that a reader sees the old file or the new one.
+    /// A reader sees the old file or the new one; what was written is there after a power cut.
     fn write(&self, name: &str, text: &str) -> Result<(), SetupError> {
         self.write_with(name, text, 0o644)
     }
@@ -309,15 +308,8 @@ impl Installation {
 
     fn write_with(&self, name: &str, text: &str, mode: u32) -> Result<(), SetupError> {
         let path = self.folder.join(name);
-        let beside = self.folder.join(format!("{name}.new"));
-        let write = || {
-            std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-            let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &path)
-        };
-        write().map_err(|cause| SetupError::File(path.clone(), cause))
+        let made = make_folder(path.parent().unwrap_or(&self.folder));
+        made.and_then(|()| replace(&path, text.as_bytes(), mode)).map_err(|cause| SetupError::File(path.clone(), cause))
     }
 
     fn write_pair(&self, folder: &str, name: &str, issued: &Issued) -> Result<(), SetupError> {

@@ -10,13 +10,13 @@ use crate::config::Stamps;
 use crate::crypto::{self, sha256};
 use crate::ids::Digest;
 use crate::limits;
+use crate::store::{make_folder, replace};
 use crate::telemetry::Telemetry;
 use crate::tlog::note::Checkpoint;
 use crate::transport::{Fetch, Fetcher, UpstreamError};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -104,10 +104,10 @@ impl Stamping {
         request.check(&received.body)?;
         let name = self.folder.join(checkpoint.claimed().size.to_string());
         let (of, token) = (name.with_extension("checkpoint"), name.with_extension("tsr"));
-        std::fs::create_dir_all(&self.folder).map_err(|cause| StampError::File(self.folder.clone(), cause))?;
+        make_folder(&self.folder).map_err(|cause| StampError::File(self.folder.clone(), cause))?;
         // The token last: where it is, the checkpoint is too.
         for (path, octets) in [(&of, text.as_bytes()), (&token, &received.body)] {
-            keep(path, octets).map_err(|cause| StampError::File(path.clone(), cause))?;
+            replace(path, octets, 0o644).map_err(|cause| StampError::File(path.clone(), cause))?;
         }
         Ok(token)
     }
@@ -121,15 +121,6 @@ impl Stamping {
         let since = last.and_then(|last| SystemTime::now().duration_since(last).ok());
         since.map_or(Duration::ZERO, |since| every.saturating_sub(since))
     }
-}
-
-fn keep(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".new");
-    let mut file = File::create(&beside)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 /// After a failure the authority is left alone this long.

@@ -2,7 +2,8 @@
 //! through a tree of keys: erasing a record replaces the keys on the way to it by those of all the others, so that the
 //! file stays small and what was erased cannot be derived any more. The roots never leave this folder.
 
-use super::{StoreError, sync_directory};
+use super::StoreError;
+use super::durable::{make_folder, replace};
 use crate::crypto::{self, HmacKey, NoRandomness, PrivateKey, SealKey};
 use crate::ids::{Digest, Identifier};
 use crate::limits;
@@ -10,8 +11,6 @@ use crate::time::UnixTime;
 use crate::tlog::note::{LogSigner, Role};
 use crate::tlog::{Blind, Private, Record};
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -223,7 +222,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(|cause| StoreError::io(folder, cause))?;
+        make_folder(folder).map_err(|cause| StoreError::io(folder, cause))?;
         let start = next_start(&folder.join("starts"))?;
         let index = HmacKey::new(&secret(&folder.join("index"))?);
         Ok(Self {
@@ -384,15 +383,7 @@ fn next_start(path: &Path) -> Result<u32, StoreError> {
 
 /// Replaces a file of secrets in one step: after a crash it is the old one or the new one.
 fn write_secret(path: &Path, octets: &[u8]) -> Result<(), StoreError> {
-    let new = path.with_extension("new");
-    let write = || {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(octets)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)?;
-        sync_directory(path.parent().unwrap_or(Path::new(".")))
-    };
-    write().map_err(|cause| StoreError::io(path, cause))
+    replace(path, octets, 0o600).map_err(|cause| StoreError::io(path, cause))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! One thread writes: it takes what waits, appends the frames of a commit group, calls `fdatasync` once and then releases
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
+mod durable;
 mod hashes;
 mod index;
 mod keys;
@@ -14,6 +15,7 @@ mod tests;
 mod upkeep;
 mod writer;
 
+pub(crate) use durable::{make_folder, replace, sync_parent};
 pub use index::Index;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
@@ -55,7 +57,7 @@ pub struct Store {
 /// whoever is to know it before the gateway starts.
 pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
     let folder = data.join("keys");
-    std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+    make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
     keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
 }
 
@@ -103,11 +105,11 @@ impl Store {
 
     fn open_on(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
         let folder = data.join("log");
-        std::fs::create_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+        make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
         let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
-        shred::resume(&folder)?;
+        let shredded = shred::resume(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let oldest = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
@@ -119,6 +121,10 @@ impl Store {
         let signer = keys::signer(&data.join("keys"), origin)?;
         let verifier = signer.verifier().clone();
         let index = Arc::new(opening.finish(recovered.size)?);
+        if let Some(record) = shredded {
+            index.forget(record, index::Row::bare)?;
+        }
+        shred::end(&folder)?;
         let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));
         let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
         let writer = writer::Handle::start(parts, &recovered)?;
@@ -336,9 +342,4 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path }),
         Err(std::fs::TryLockError::Error(cause)) => Err(StoreError::io(&path, cause)),
     }
-}
-
-/// Makes the names in a directory durable.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -72,9 +72,13 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<Segment>, StoreError> {
         if place != *number {
             return Err(StoreError::Damaged { path, offset: 0 });
         }
-        let mut octets = [0; journal::HEADER_BYTES];
-        let read = File::open(&path).and_then(|file| file.read_exact_at(&mut octets, 0));
-        let header = read.ok().and_then(|()| Header::read(&octets));
+        let is_last = place + 1 == numbers.len() as u32;
+        let mut octets = Vec::new();
+        let file = File::open(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        let start = journal::HEADER_BYTES + journal::COMMIT_BYTES;
+        file.take(start as u64).read_to_end(&mut octets).map_err(|cause| StoreError::io(&path, cause))?;
+        // Of the last segment the commit frame behind its header may be missing: then it was never begun.
+        let header = Header::read(&octets).filter(|header| !is_last || has_commit(&octets, header));
         let last = segments.last().map(|last| last.header);
         match (header, last) {
             (Some(header), None) if header.head.size == 0 && header.volume == 0 => {
@@ -86,11 +90,16 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<Segment>, StoreError> {
                 segments.push(Segment { number: place, header });
             }
             // The last segment may not have been begun when the power went.
-            (None, _) if place + 1 == numbers.len() as u32 && !is_begun(&path)? => {}
+            (None, _) if is_last && !is_begun(&path)? => {}
             _ => return Err(StoreError::Damaged { path, offset: 0 }),
         }
     }
     Ok(segments)
+}
+
+fn has_commit(octets: &[u8], header: &Header) -> bool {
+    let from = journal::From { offset: 0, size: header.head.size };
+    journal::walk(octets, from, Erasure::None, |_, _| {}).commit.is_some()
 }
 
 /// Whether a segment whose first frame cannot be read has groups behind it.

@@ -3,9 +3,10 @@
 //! The frame is overwritten where it stands. What is to be written is made durable beside the segment first: if the power
 //! goes in between, it is written again at the next start.
 
+use super::durable::sync_directory;
 use super::index::Row;
 use super::recovery::segment_path;
-use super::{Store, StoreError, keys, sync_directory};
+use super::{Store, StoreError, keys};
 use crate::journal;
 use std::fs::File;
 use std::io::Write;
@@ -50,6 +51,11 @@ impl Intent {
         Some(Self { segment: number(0)?, offset: number(4)?, zeros: number(8)?, head: head.to_vec() })
     }
 
+    /// The record that it is about: its frame begins with length, checksum and kind.
+    fn record(&self) -> Option<u64> {
+        self.head.get(9..17)?.try_into().ok().map(u64::from_be_bytes)
+    }
+
     fn carry_out(&self, folder: &Path) -> Result<(), StoreError> {
         let path = segment_path(folder, self.segment);
         let write = || {
@@ -62,12 +68,16 @@ impl Intent {
     }
 }
 
-/// Ends what a crash has interrupted.
-pub(super) fn resume(folder: &Path) -> Result<(), StoreError> {
+/// Ends in the journal what a crash has interrupted; gives the record that the index has to forget as well.
+pub(super) fn resume(folder: &Path) -> Result<Option<u64>, StoreError> {
+    let Some(intent) = Intent::read(folder) else { return Ok(None) };
+    intent.carry_out(folder)?;
+    Ok(intent.record())
+}
+
+/// Nothing is to be done any more.
+pub(super) fn end(folder: &Path) -> Result<(), StoreError> {
     let path = intent_path(folder);
-    if let Some(intent) = Intent::read(folder) {
-        intent.carry_out(folder)?;
-    }
     match std::fs::remove_file(&path) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io(&path, cause)),
         _ => Ok(()),
@@ -98,6 +108,6 @@ impl Store {
         intent.write(&self.folder).map_err(|cause| StoreError::io(&intent_path(&self.folder), cause))?;
         intent.carry_out(&self.folder)?;
         self.index.forget(index, Row::bare)?;
-        resume(&self.folder)
+        end(&self.folder)
     }
 }

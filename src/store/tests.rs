@@ -383,6 +383,84 @@ fn what_is_erased_is_gone_and_every_proof_stays() {
     store.close();
 }
 
+/// The power goes when a record's frame is to be overwritten: the next start does it, and the index forgets it too.
+#[test]
+fn a_shredding_that_was_interrupted_is_ended_at_the_next_start() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let (log, store) = (folder.0.join("log"), open());
+    append(&store, &runtime, 0..200);
+    store.close();
+    drop(store);
+    let segment = std::fs::read(recovery::segment_path(&log, 0)).expect("there");
+    let mut intent = Vec::new();
+    journal::walk(&segment, journal::From { offset: 0, size: 0 }, Erasure::None, |offset, frame| {
+        if frame.seq == 14 {
+            let (private, body) = journal::parts_of(&frame);
+            for number in [0, offset, private.len() + body.len()] {
+                intent.extend_from_slice(&(number as u32).to_be_bytes());
+            }
+            intent.extend(journal::shredded(&frame).expect("the leaf is long enough"));
+        }
+    });
+    intent.extend_from_slice(&crc32fast::hash(&intent).to_be_bytes());
+    std::fs::write(log.join("shred"), intent).expect("writable");
+    std::fs::write(log.join("rows.new"), "rows").expect("writable");
+    let store = open();
+    assert_eq!(store.record(14).expect("its hash is there").leaf, "");
+    let found = all(&store, &Filter { consumer: AgencyId::parse("xx.school-2"), ..Filter::default() });
+    assert!(!found.contains(&14) && found.contains(&18), "{found:?}");
+    store.close();
+    drop(store);
+    assert!(!log.join("shred").exists() && !log.join("rows.new").exists());
+    assert_eq!(verify_all(&folder.0, &[]).expect("whole").shredded, 1);
+}
+
+/// A segment is begun with two frames. If the power goes when only the first is there, it is begun again.
+#[test]
+fn a_segment_that_was_only_just_begun_is_begun_again() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
+    for (size, number) in [(0, 0), (64, 1)] {
+        let store = open().0;
+        append(&store, &runtime, store.size()..size + 1);
+        store.close();
+        drop(store);
+        let path = recovery::segment_path(&folder.0.join("log"), number);
+        let mut octets = std::fs::read(&path).expect("there");
+        octets[journal::HEADER_BYTES..].fill(0);
+        std::fs::write(&path, octets).expect("writable");
+        let (store, recovered) = open();
+        assert_eq!(recovered.size, size);
+        append(&store, &runtime, size..size + 3);
+        store.close();
+        drop(store);
+        let (store, recovered) = open();
+        assert_eq!(recovered.size, size + 3);
+        append(&store, &runtime, size + 3..64);
+        store.close();
+        drop(store);
+        verify_all(&folder.0, &[]).expect("whole");
+    }
+}
+
+/// The tree's files are synced when a segment is complete. What a sync that fails has left is unknown there as well.
+#[test]
+fn a_failed_sync_of_the_tree_stops_the_journal() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let tree = folder.0.join("log/tree");
+    std::fs::create_dir_all(&tree).expect("writable");
+    // It takes what is written and cannot be synced.
+    std::os::unix::fs::symlink("/dev/null", tree.join("0")).expect("writable");
+    let store = Store::open(&folder.0, ORIGIN, Settings { volume_records: 8, ..SMALL }).expect("opens").0;
+    append(&store, &runtime, 0..7);
+    append(&store, &runtime, 7..8);
+    assert!(matches!(runtime.block_on(store.append(varied(8))), Err(StoreError::Io { .. })));
+    assert!(!store.is_ready() && matches!(store.why_stopped(), Some(StoreError::Io { path, .. }) if path.starts_with(&tree)));
+    assert!(matches!(runtime.block_on(store.append(varied(9))), Err(StoreError::Stopped)));
+    assert_eq!(store.size(), 8);
+}
+
 /// A bit that a disk has changed in a closed segment is found by reading it again, and its record is not given out.
 #[test]
 fn a_changed_bit_in_a_closed_segment_is_found_and_never_served() {

@@ -1,10 +1,10 @@
 //! The one thread that writes to the journal.
 
+use super::durable::sync_directory;
 use super::hashes::{Kept, TreeFiles};
 use super::index::{Entered, Index};
 use super::keys::Beside;
 use super::recovery::{Recovered, segment_path};
-use super::sync_directory;
 use crate::crypto::SigningFailed;
 use crate::exchange::OutcomePlace;
 use crate::journal::{Commit, Frame, FrameKind, Header, write_frame};
@@ -422,8 +422,8 @@ impl Writer {
         }
         let head = Head { size: self.edge.size(), root: self.edge.root() };
         let volume = self.volume.number + u32::from(is_complete);
-        // What a complete segment says of the tree is what recovery starts from.
-        self.tree.sync().map_err(Failure::Group)?;
+        // What a complete segment says of the tree is what recovery starts from. The system tells of a failed sync once.
+        self.tree.sync().map_err(Failure::Store)?;
         self.segment = self.segment.next(&Header { head, volume })?;
         if is_complete {
             self.volume = Volume { number: volume, first: head.size, began: 0 };
@@ -528,12 +528,14 @@ impl Segment {
                 let length = (target - self.prepared).min(zeros.len() as u64);
                 match self.disk.write(zeros.get(..length as usize).unwrap_or_default(), self.prepared) {
                     Ok(()) => self.prepared += length,
-                    Err(_) if self.prepared >= needed => break,
-                    Err(cause) => return Err(failed(cause)),
+                    // Where there is no room for as much there may be some for the group.
+                    Err(_) => break,
                 }
             }
         }
-        self.disk.write(octets, self.end).map_err(failed)
+        self.disk.write(octets, self.end).map_err(failed)?;
+        self.prepared = self.prepared.max(needed);
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use crate::authority;
 use crate::config::{ConfigError, place, read_bounded};
 use crate::fault;
 use crate::limits;
+use crate::store::{make_folder, replace, sync_parent};
 use crate::tlog::note::{Role, VerifierKey};
 use serde::Deserialize;
 use std::io::Write;
@@ -105,7 +106,7 @@ impl WitnessFile {
         let pem = authority::make_log_key().map_err(|_| WitnessError::Key(key.clone()))?;
         let signer = super::state::signer(&pem, name).filter(|_| !name.contains(['"', '\\']));
         let signer = signer.ok_or_else(|| WitnessError::Name(name.to_owned()))?;
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        make_folder(folder).map_err(failed(folder))?;
         write_new(&key, &pem, 0o600).map_err(failed(&key))?;
         let text = format!(
             "format = 1\nname = \"{name}\"\nkey = \"witness.key\"\nstate = \"witness.state\"\nlisten = \"{listen}\"\n\n\
@@ -121,10 +122,7 @@ impl WitnessFile {
         let text = read_bounded(file)? + &format!("\n[[log]]\nkey = \"{key}\"\n");
         let parsed = Self::parse(&text, Path::new(""));
         parsed.map_err(|(_, what)| ConfigError { file: file.to_owned(), line: 0, column: 0, what, suggestion: None })?;
-        let mut beside = file.to_owned().into_os_string();
-        beside.push(".new");
-        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file));
-        written.map_err(|cause| WitnessError::File(file.to_owned(), cause))
+        replace(file, text.as_bytes(), 0o644).map_err(|cause| WitnessError::File(file.to_owned(), cause))
     }
 }
 
@@ -132,7 +130,8 @@ impl WitnessFile {
 fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    sync_parent(path)
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8090);

@@ -10,6 +10,7 @@ use crate::crypto::{PrivateKey, SigningFailed, sha256};
 use crate::ids::Digest;
 use crate::limits;
 use crate::pki;
+use crate::store::{replace, sync_parent};
 use crate::time::UnixTime;
 use crate::tlog::note::{Checkpoint, LogSigner, NoteError, Role, SignatureLine, VerifierKey};
 use std::collections::BTreeMap;
@@ -100,7 +101,7 @@ impl Witness {
     pub fn create(path: &Path) -> Result<(), WitnessError> {
         let failed = |cause| WitnessError::File(path.to_owned(), cause);
         File::create_new(path).map_err(failed)?;
-        replace(path, &written(&Book::default())).map_err(failed)
+        replace(path, written(&Book::default()).as_bytes(), 0o644).map_err(failed)
     }
 
     /// Opens a witness: its key, and its state, which no other process may have.
@@ -158,7 +159,7 @@ impl Witness {
         if !is_known {
             let mut next = held.book.clone();
             next.enter(cosigned);
-            if replace(&self.path, &written(&next)).is_err() {
+            if replace(&self.path, written(&next).as_bytes(), 0o644).is_err() {
                 held.is_stopped = true;
                 return Weighed::Refused(Refusal::Stopped);
             }
@@ -196,6 +197,7 @@ impl Witness {
             Ok(mut file) => {
                 file.write_all(format!("{last}\n{}", submission.checkpoint).as_bytes())?;
                 file.sync_all()?;
+                sync_parent(&path)?;
                 Ok(Some(path))
             }
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(None),
@@ -224,17 +226,6 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.to_owned().into_os_string();
     name.push(suffix);
     name.into()
-}
-
-/// Whoever opens the file after a crash finds the old text or the new one, whole.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = suffixed(path, ".new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 /// The state: a line that names the form, the SHA-256 of all that follows it, and each checkpoint after its length.

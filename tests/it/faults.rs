@@ -10,21 +10,25 @@
 use crate::books::{Books, Retried, compare, hold_against_checkpoints, note, records, retry};
 use crate::figures::{number_from, tell};
 use crate::process::{ONCEGATE, Process, Scene, health, send};
+use crate::rig::{Device, Rig};
 use oncegate::client::{Client, problem_of};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 /// The first calls of a kind, each of which fails once.
 const CALLS: u64 = 200;
-/// After so many rounds the log begins anew: each round reads all of it.
-const ROUNDS_PER_LOG: u64 = 20;
+/// A log of so many records is followed by a new one: each round reads all of it.
+const RECORDS_MAX: usize = 2000;
 /// Answers that are asked for again after each round.
 const AGAIN: usize = 6;
 /// The writer fills so far ahead with as many calls at the first record after a start.
 const AHEAD: u64 = 8;
+
+/// What the longest rounds end with.
+const EXCHANGES_MAX: u64 = 12;
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +111,9 @@ impl Stage {
         command
     }
 
-    /// Runs the gateway with a fault under a load of so many exchanges, and then without one.
-    fn round(&mut self, call: &str, paths: &[PathBuf], (fault, number): (Fault, u64), exchanges: u64) {
+    /// Runs the gateway with a fault under a load of so many exchanges, and then without one. Gives how many calls were
+    /// given the fault.
+    fn round(&mut self, call: &str, paths: &[PathBuf], (fault, number): (Fault, u64), exchanges: u64) -> u64 {
         self.sum.rounds += 1;
         self.books.pages().round = self.sum.rounds;
         let what = format!("{call} {} of {exchanges} exchanges", fault.text(number));
@@ -120,24 +125,58 @@ impl Stage {
                 assert!(is_told || fault == Fault::Kill, "{what}: {status}: {said}");
             }
         }
+        let mut injected = 0;
         for line in fs::read_to_string(&self.trace).unwrap_or_default().lines().filter(|line| line.contains("(INJECTED)")) {
             *self.sum.injected.entry(format!("{call} of {}", kind_of(line))).or_default() += 1;
+            injected += 1;
         }
         let _ = fs::remove_file(&self.trace);
         compare(&self.books, &records(&self.data));
         let gateway = self.scene.start();
         self.scene.block_on(retry(&self.books, &self.scene.client(), AGAIN, &mut self.sum.retried));
         gateway.kill();
-        compare(&self.books, &records(&self.data));
+        let records = records(&self.data);
+        compare(&self.books, &records);
         hold_against_checkpoints(&self.data, &self.books);
         assert!(self.books.pages().asked.values().all(|asked| asked.answer.is_some()), "{what}: an exchange was never answered");
-        if self.sum.rounds.is_multiple_of(ROUNDS_PER_LOG) {
+        if records.len() > RECORDS_MAX {
             self.begin_anew();
         }
+        injected
+    }
+
+    /// The files that are written before the gateway takes messages, under both of their names.
+    fn paths(&self) -> Vec<PathBuf> {
+        const NAMES: [&str; 20] = [
+            "",
+            "log",
+            "log/lock",
+            "log/seg-000000",
+            "log/shred",
+            "log/tree",
+            "log/tree/0",
+            "log/live-000000",
+            "log/live-000000/rows",
+            "log/live-000000/postings",
+            "keys",
+            "keys/starts",
+            "keys/starts.new",
+            "keys/index",
+            "keys/index.new",
+            "keys/private.new",
+            "keys/bodies.new",
+            "keys/log",
+            "keys/log.new",
+            "keys/bodies",
+        ];
+        let places = [self.data.clone(), self.scene.data()];
+        places.iter().flat_map(|place| NAMES.map(|name| if name.is_empty() { place.clone() } else { place.join(name) })).collect()
     }
 
     fn under_load(&mut self, gateway: Process, fault: Fault, exchanges: u64, what: &str) {
-        let loaded = self.scene.block_on(load(&self.scene, &self.books, exchanges));
+        // An exchange has two groups.
+        let before = 2 * exchanges.saturating_sub(EXCHANGES_MAX);
+        let loaded = self.scene.block_on(load(&self.scene, &self.books, before, exchanges.min(EXCHANGES_MAX)));
         let said = gateway.killed();
         match loaded {
             Loaded::Gone => {
@@ -189,10 +228,17 @@ enum Loaded {
     Ended { refused: u64, answered_last: bool },
 }
 
-/// Asks one question after the other.
-async fn load(scene: &Scene, books: &Books, exchanges: u64) -> Loaded {
+/// Asks one question after the other, after so many groups that are records of octets that are no message: they cost little.
+async fn load(scene: &Scene, books: &Books, before: u64, exchanges: u64) -> Loaded {
     let client = scene.client();
     let (mut refused, mut answered_last) = (0, true);
+    for _ in 0..before {
+        let Some(received) = send(&client, b"no message").await else { return Loaded::Gone };
+        if received.status.as_u16() != 400 {
+            assert_eq!((received.status.as_u16(), problem_of(&received).code.as_str()), (503, "OG-LOG-001"));
+            refused += 1;
+        }
+    }
     for number in 0..exchanges {
         let request = scene.request(&client, number as usize);
         books.asked(&request);
@@ -246,7 +292,10 @@ fn each_call(call: &str, faults: &[Fault], exchanges: impl Fn(u64) -> u64) -> Su
     for number in 1..=calls {
         // The turn goes on by one whenever the number of kinds divides the number: so that not all odd ones are of one kind.
         let fault = faults[(number as usize + number as usize / faults.len()) % faults.len()];
-        stage.round(call, &[], (fault, number), exchanges(number));
+        let before = stage.sum.killed + stage.sum.not_started;
+        let injected = stage.round(call, &[], (fault, number), exchanges(number));
+        let is_hit = injected > 0 || stage.sum.killed + stage.sum.not_started > before;
+        assert!(is_hit, "{call} {}: there were not so many calls", fault.text(number));
     }
     stage.begin_anew();
     let sum = std::mem::take(&mut stage.sum);
@@ -282,4 +331,82 @@ fn nothing_answered_is_lost_when_any_sync_fails() {
     assert!(sum.stopped > 0 && sum.killed > 0);
     assert!(sum.injected.keys().any(|of| of.ends_with("journal")));
     sum.tell("system-call faults injected: syncs");
+}
+
+/// Each call of the start that changes or opens a file, in an empty folder and in one with a log.
+#[test]
+fn a_start_that_fails_anywhere_does_no_harm() {
+    let mut stage = Stage::new();
+    let paths = stage.paths();
+    let mut places = 0;
+    for call in ["mkdir", "openat", "write", "fsync", "ftruncate", "rename", "unlink"] {
+        for fault in [Fault::Once("EIO"), Fault::Kill] {
+            for is_empty in [true, false] {
+                for number in 1.. {
+                    if is_empty {
+                        stage.begin_anew();
+                    }
+                    let before = (stage.sum.not_started, stage.sum.killed);
+                    let injected = stage.round(call, &paths, (fault, number), 2);
+                    places += injected.max(stage.sum.not_started - before.0);
+                    if injected == 0 && before == (stage.sum.not_started, stage.sum.killed) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    println!("{places} calls of the start, {:?}, not started {}", stage.sum.injected, stage.sum.not_started);
+    assert!(places > 60 && stage.sum.not_started > 60, "{places} {}", stage.sum.not_started);
+    tell("system-call faults injected: starts", format!("{places}, each followed by a start without a hand"));
+}
+
+/// A disk that has so many pages left, and so many more each time: the places at which it becomes full are many.
+#[test]
+fn a_disk_that_is_full_at_any_place_stops_nothing() {
+    const ROW: &str = "full disks";
+    const PAGES: u64 = 24;
+    /// More than fit into so many pages.
+    const EXCHANGES: u64 = 40;
+    let books = Books::new();
+    let scene = Scene::observed("records = \"off\"\n", books.observer());
+    fs::create_dir(scene.data()).expect("writable");
+    let rig = match Rig::new(&scene.data(), Device::Memory) {
+        Ok(rig) => rig,
+        Err(why) => {
+            println!("NOT RUN, nothing can be mounted here (it needs root): {why}");
+            return tell(ROW, "not run: needs root");
+        }
+    };
+    let (data, mut refused_in_all, mut at_once) = (rig.inside(), 0, 0);
+    for pages in 0..number_from("FULL_DISKS", PAGES) {
+        books.pages().round += 1;
+        let mut command = rig.command(ONCEGATE);
+        command.args(["run", "-c"]).arg(scene.config());
+        let gateway = Process::from(command).unwrap_or_else(|(status, said)| panic!("{status}: {said}"));
+        // The writer fills ahead with the first record, as far as there is room.
+        let filler = data.join("filler");
+        let filled = fs::write(&filler, vec![1; 32 << 20]).map_err(|cause| cause.kind());
+        assert_eq!(filled, Err(std::io::ErrorKind::StorageFull));
+        let file = File::options().write(true).open(&filler).expect("it is there");
+        let length = file.metadata().expect("it is there").len();
+        file.set_len(length - pages * 4096).expect("it becomes shorter");
+        drop(file);
+        let Loaded::Ended { refused, .. } = scene.block_on(load(&scene, &books, 0, EXCHANGES)) else {
+            panic!("{pages}: it has stopped")
+        };
+        assert!(refused > 0, "{pages} pages were enough");
+        at_once += u64::from(refused == EXCHANGES);
+        fs::remove_file(&filler).expect("it is there");
+        // With room the same messages pass, without a restart.
+        scene.block_on(retry(&books, &scene.client(), AGAIN, &mut Retried::default()));
+        let said = gateway.killed();
+        assert!(said.contains("No space left") && said.contains("records are written again"), "{said}");
+        compare(&books, &records(&data));
+        hold_against_checkpoints(&data, &books);
+        refused_in_all += refused;
+    }
+    let answered = books.pages().asked.len();
+    assert!(at_once < 4, "what room there is is not used");
+    tell(ROW, format!("{PAGES} places; {refused_in_all} refused, {answered} answered, 0 lost, no restart needed"));
 }

@@ -16,6 +16,8 @@ mod cli;
 #[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
+mod durable;
+#[cfg(feature = "server")]
 mod entrance;
 mod envelope;
 #[cfg(feature = "server")]

@@ -19,6 +19,8 @@ pub enum Device {
     Caching,
     /// The same, and the file system does not tell it to flush.
     CachingUnflushed,
+    /// No device: a small file system in memory, which is soon full.
+    Memory,
 }
 
 /// A mounted file system.
@@ -34,10 +36,11 @@ pub struct Rig {
 /// The shell's functions: `make` begins with nothing, `up` mounts, `down` unmounts.
 const SCRIPT: &str = r#"
 quiet=noatime,commit=900
-make_on() { rm -f "$1" && truncate -s 400M "$1" && mkfs.ext4 -q -F -m 0 -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$1"; }
+make_on() { rm -f "$1" && truncate -s "${2:-400M}" "$1" && mkfs.ext4 -q -F -m 0 -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$1"; }
 up() {
     case $device in
     Plain) mount -o loop,$quiet,noinit_itable "$folder/device" "$at" ;;
+    Memory) mount -t tmpfs -o size=16m none "$at" ;;
     *)
         mount -o loop,$quiet,noinit_itable "$folder/host" "$folder/outer" || return 1
         if [ -n "$1" ]; then make_on "$folder/outer/device" && sync -f "$folder/outer/device" || return 1; fi
@@ -47,11 +50,14 @@ up() {
 }
 down() {
     umount "$at" || return 1
-    if [ $device != Plain ]; then umount "$folder/outer"; fi
+    case $device in Caching*) umount "$folder/outer" ;; esac
 }
 make() {
     mkdir -p "$folder/outer"
-    if [ $device = Plain ]; then make_on "$folder/device"; else truncate -s 0 "$folder/host" && truncate -s 600M "$folder/host" && mkfs.ext4 -q -F -m 0 "$folder/host"; fi || return 1
+    case $device in
+    Plain) make_on "$folder/device" ;;
+    Caching*) make_on "$folder/host" 600M ;;
+    esac || return 1
     up new
 }
 "#;

@@ -276,6 +276,10 @@ fn remove_stale(log: &Path, from: u32, last: u32) -> Result<(), StoreError> {
         let name = name.to_str().unwrap_or("");
         let is_other_live = name.starts_with("live-") && (path != live_path(log, from) || from != last);
         let is_unfinished = name.starts_with("vol-") && name.ends_with(".new");
+        if name == "rows.new" {
+            // Of a volume that was to forget something.
+            std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        }
         if is_other_live || is_unfinished {
             std::fs::remove_dir_all(&path).map_err(|cause| StoreError::io(&path, cause))?;
         }

@@ -4,7 +4,8 @@
 use super::blocks::{BLOCK, Blocks};
 use super::names::Known;
 use super::row::{By, ROW, Row};
-use crate::store::{StoreError, sync_directory};
+use crate::store::StoreError;
+use crate::store::durable::sync_directory;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
