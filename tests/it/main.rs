@@ -2,6 +2,7 @@
 
 mod agreement;
 mod api;
+mod attack;
 mod audit;
 mod cli;
 mod crash;
