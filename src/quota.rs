@@ -4,6 +4,10 @@
 //! table grows with what comes in. The clock is injected and monotonic, so that a jump of the wall clock gives nobody
 //! a second quota.
 
+mod persons;
+
+pub use persons::{Alarm, Asked, Persons};
+
 use crate::fault::{Code, Fault};
 use crate::registry::{AgencyIndex, GrantIndex, Registry};
 use governor::clock::Clock;

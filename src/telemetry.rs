@@ -36,6 +36,11 @@ struct WitnessLabels {
     answer: Label,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlarmLabels {
+    kind: Label,
+}
+
 /// What a witness answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WitnessAnswer {
@@ -66,6 +71,7 @@ pub struct Telemetry {
     /// Records in the last checkpoint that a witness cosigned.
     pub cosigned_records: Gauge,
     witness_answers: Family<WitnessLabels, Counter>,
+    alarms: Family<AlarmLabels, Counter>,
     lines: Lines,
 }
 
@@ -85,6 +91,7 @@ impl Telemetry {
             remembered_ids: Gauge::default(),
             cosigned_records: Gauge::default(),
             witness_answers: Family::default(),
+            alarms: Family::default(),
             lines,
         };
         let registry = &mut this.registry;
@@ -103,7 +110,14 @@ impl Telemetry {
         registry.register("remembered_ids", "Message ids in the idempotency window", this.remembered_ids.clone());
         registry.register("cosigned_records", "Records in the last cosigned checkpoint", this.cosigned_records.clone());
         registry.register("witness_answers", "Answers of witnesses, by what they said", this.witness_answers.clone());
+        registry.register("alarms", "What an operator should look at, by kind", this.alarms.clone());
         this
+    }
+
+    /// Counts an alarm and writes its line.
+    pub fn alarm(&self, kind: &'static str, what: &str) {
+        self.alarms.get_or_create(&AlarmLabels { kind: Label(kind) }).inc();
+        self.say(what);
     }
 
     /// Counts a record and writes its line.

@@ -6,6 +6,7 @@ mod attack;
 mod audit;
 mod cli;
 mod crash;
+mod enumeration;
 mod envelope;
 mod evidence;
 mod figures;
