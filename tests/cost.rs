@@ -8,7 +8,7 @@
 mod figures;
 
 use cap::Cap;
-use figures::tell;
+use figures::{number_from, tell};
 use oncegate::envelope::EnvelopeReader;
 use oncegate::limits::MESSAGE_BYTES_MAX;
 use oncegate::schema::Schemas;
@@ -245,6 +245,7 @@ fn no_message_costs_more_than_its_size_allows() {
     let is_release = !cfg!(debug_assertions);
     // A build that is not optimised is looked at with less: what grows with the square shows all the same.
     let (size, runs) = if is_release { (MESSAGE_BYTES_MAX, 3) } else { (MESSAGE_BYTES_MAX / 2, 1) };
+    let runs = usize::try_from(number_from("COST_RUNS", runs)).expect("a small number");
     let (mut wrong, mut measured) = (Vec::new(), 0);
     let (mut dearest, mut largest, mut steepest) = ((Duration::ZERO, ""), (0, ""), (0.0_f64, ""));
     for shape in SHAPES {

@@ -125,10 +125,10 @@ mod tests {
         assert_eq!(ask(&school, 5, now), (Ok(()), Alarm::None), "the last; it was told already");
         let refused = (Err((Code::LimPersons, Some(86_399))), Alarm::Beyond);
         assert_eq!(ask(&school, 6, now), refused);
-        assert_eq!(ask(&school, 6, now), (refused.0.clone(), Alarm::None), "told once");
+        assert_eq!(ask(&school, 6, now), (refused.0, Alarm::None), "told once");
         assert_eq!(ask(&school, 3, now), (Ok(()), Alarm::None), "whoever is known may be asked for again");
         assert_eq!(ask(&clinic, 6, now), (Ok(()), Alarm::None), "another agency has its own");
-        assert_eq!(ask(&school, 6, now.minus_ms(DAY_MS)), (refused.0.clone(), Alarm::None), "a clock that went back");
+        assert_eq!(ask(&school, 6, now.minus_ms(DAY_MS)), (refused.0, Alarm::None), "a clock that went back");
         assert_eq!(ask(&school, 6, now.plus_ms(DAY_MS)), (Ok(()), Alarm::None), "the next day");
     }
 

@@ -14,6 +14,7 @@ mod foreign;
 mod generate;
 mod installation;
 mod journal;
+mod limits;
 mod log;
 mod manipulation;
 mod memory;
