@@ -92,6 +92,7 @@ pub fn framing(bench: &Bench<'_>) -> Vec<Attack> {
     list.attacks
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 pub fn heads(_: &Bench<'_>) -> Vec<Attack> {
     let mut list = List::new("head");
     let raw = |text: &str| How::Raw(text.as_bytes().to_vec());

@@ -111,6 +111,7 @@ fn roots(bench: &Bench<'_>, signed: &str, with_forged: &str, list: &mut List) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 pub fn shapes(bench: &Bench<'_>) -> Vec<Attack> {
     let mut list = List::new("signature");
     let signed = bench.signed();
@@ -221,6 +222,7 @@ fn order() -> [u8; 64] {
     both
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 pub fn references(bench: &Bench<'_>) -> Vec<Attack> {
     let mut list = List::new("reference");
     let port = bench.canary;
@@ -320,6 +322,7 @@ pub fn references(bench: &Bench<'_>) -> Vec<Attack> {
     list.attacks
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 pub fn algorithms(bench: &Bench<'_>) -> Vec<Attack> {
     let mut list = List::new("algorithm");
     let own = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256";

@@ -31,6 +31,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("a space inside", "a b"),
 ];
 
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 pub fn forms(bench: &Bench<'_>) -> Vec<Attack> {
     let mut list = List::new("value");
     for (name, value) in HOSTILE {
