@@ -75,6 +75,12 @@ pub const WAIT_MS_MAX: u64 = 60_000;
 /// The wait of a request that states no preference.
 pub const WAIT_MS_DEFAULT: u64 = 30_000;
 
+/// Different persons that an agency may ask about on one day if its registry entry does not say, and the most that it may
+/// say: each is kept in memory, in about 16 octets.
+pub const PERSONS_PER_DAY: u32 = 100_000;
+/// See [`PERSONS_PER_DAY`].
+pub const PERSONS_PER_DAY_MAX: u32 = 1_000_000;
+
 /// Most records in one commit group.
 pub const GROUP_RECORDS_MAX: usize = 512;
 /// Octets of a commit group, by which it is cut: recovery reads whole groups into memory.

@@ -41,6 +41,11 @@ struct EndLabels {
     why: Label,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlarmLabels {
+    kind: Label,
+}
+
 /// What a witness answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WitnessAnswer {
@@ -72,6 +77,7 @@ pub struct Telemetry {
     pub cosigned_records: Gauge,
     witness_answers: Family<WitnessLabels, Counter>,
     connections_ended: Family<EndLabels, Counter>,
+    alarms: Family<AlarmLabels, Counter>,
     lines: Lines,
 }
 
@@ -92,6 +98,7 @@ impl Telemetry {
             cosigned_records: Gauge::default(),
             witness_answers: Family::default(),
             connections_ended: Family::default(),
+            alarms: Family::default(),
             lines,
         };
         let registry = &mut this.registry;
@@ -112,7 +119,14 @@ impl Telemetry {
         registry.register("witness_answers", "Answers of witnesses, by what they said", this.witness_answers.clone());
         let ended = this.connections_ended.clone();
         registry.register("connections_ended", "Connections at the exchange listener that ended, and why", ended);
+        registry.register("alarms", "What an operator should look at, by kind", this.alarms.clone());
         this
+    }
+
+    /// Counts an alarm and writes its line.
+    pub fn alarm(&self, kind: &'static str, what: &str) {
+        self.alarms.get_or_create(&AlarmLabels { kind: Label(kind) }).inc();
+        self.say(what);
     }
 
     /// Counts a record and writes its line.

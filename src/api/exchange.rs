@@ -13,10 +13,10 @@ use crate::limits;
 use crate::quota::Standing;
 use crate::transport::{Body, discard, full, read_body};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -253,6 +253,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
 
 /// The limit of the whole head: hyper holds it on HTTP/2 only, and reads far more on HTTP/1.1.
 fn check_head(request: &Request<Incoming>) -> Result<(), Fault> {
+    check_host(request)?;
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let line = request.method().as_str().len() + request.uri().to_string().len() + 11;
     let size = fields.fold(line, usize::saturating_add);
@@ -260,6 +261,19 @@ fn check_head(request: &Request<Incoming>) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)))
+}
+
+/// RFC 9112, section 3.2: exactly one `Host` on HTTP/1.1, with nothing in it that is no host. hyper leaves that to us.
+fn check_host(request: &Request<Incoming>) -> Result<(), Fault> {
+    let is_host = |value: &HeaderValue| {
+        value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
+    };
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host) => Ok(()),
+        (None, None) if request.version() != Version::HTTP_11 => Ok(()),
+        _ => Err(Fault::at(Code::HttpMalformed, "not one Host")),
+    }
 }
 
 /// `application/xml`, with UTF-8 as its only charset, and no coding: nothing is ever decompressed.

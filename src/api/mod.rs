@@ -69,7 +69,7 @@ fn respond(status: StatusCode, media_type: &'static str, body: impl Into<hyper::
 
 /// The request's path without its query, split at the solidus.
 fn segments(path: &str) -> Vec<&str> {
-    path.trim_start_matches('/').split('/').collect()
+    path.strip_prefix('/').unwrap_or(path).split('/').collect()
 }
 
 fn no_such_path(method: &Method, path: &str) -> Fault {

@@ -20,7 +20,7 @@ use crate::fault::{Code, Fault};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::journal::Entry;
 use crate::limits;
-use crate::quota::{EngineClock, Quotas, Slot};
+use crate::quota::{EngineClock, Persons, Quotas, Slot};
 use crate::registry::{AgencyIndex, Registry};
 use crate::schema::Schemas;
 use crate::store::{Committed, Recovered, Store, StoreError};
@@ -44,6 +44,7 @@ pub struct Gateway {
     damage: Mutex<Option<String>>,
     upstream: Upstream,
     answers: answers::Awaited,
+    persons: Mutex<Persons>,
     clock: EngineClock,
     started: Instant,
     telemetry: Telemetry,
@@ -192,6 +193,7 @@ impl Gateway {
             damage: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
+            persons: Mutex::default(),
             clock,
             started: Instant::now(),
             telemetry: Telemetry::new(parts.lines),
@@ -286,6 +288,7 @@ impl Gateway {
     pub fn tidy_up(&self, turn: u64) {
         let now = now();
         self.ledger().evict(now);
+        self.persons().evict(now);
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * 24 * 60 * 60 * 1000);
         if let Err(cause) = self.store.forget_bodies(now.minus_ms(kept)) {
@@ -392,6 +395,10 @@ impl Gateway {
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn persons(&self) -> std::sync::MutexGuard<'_, Persons> {
+        self.persons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn snapshot<'w>(&'w self, world: &'w World) -> Snapshot<'w> {

@@ -8,6 +8,7 @@ use crate::fault::{Code, Fault};
 use crate::ids::{AgencyId, MessageId};
 use crate::journal::Entry;
 use crate::limits;
+use crate::quota::Alarm;
 use crate::tlog::{Logged, Private, Record, RecordKind};
 use crate::transport::UpstreamError;
 use std::sync::Arc;
@@ -93,9 +94,25 @@ impl Gateway {
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {
             visit.world.quotas.use_grant(question.grounds().grant).map_err(&refuse)?;
+            self.count_person(visit, &sender, &question).map_err(&refuse)?;
             Ok(question)
         });
         permitted.map(Taken::Question).inspect_err(|_| self.ledger().abandon(&sender, id))
+    }
+
+    /// Who tries out numbers is stopped before the holder is asked.
+    fn count_person(&self, visit: &Visit, sender: &AgencyId, question: &Permitted) -> Result<(), Fault> {
+        let agency = visit.world.registry.agency(question.consumer());
+        let (Some(agency), Some(context)) = (agency, question.context()) else { return Ok(()) };
+        let budget = agency.allowance.persons_per_day;
+        let asked = self.persons().ask(sender, &context.subject, budget, now());
+        let how = match asked.alarm {
+            Alarm::None => return asked.verdict,
+            Alarm::Near => "has asked for four fifths of its",
+            Alarm::Beyond => "has asked for more than its",
+        };
+        self.telemetry.alarm("persons", &format!("{sender} {how} {budget} persons of this day"));
+        asked.verdict
     }
 
     async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {

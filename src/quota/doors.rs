@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn no_more_are_inside_than_may_be() {
         let doors = Doors::new(DOORWAY);
-        let inside: Vec<_> = (0..3).map(|_| doors.enter('a', at(0)).ok().expect("there is room")).collect();
+        let inside: Vec<_> = (0..3).map(|_| doors.enter('a', at(0)).expect("there is room")).collect();
         assert_eq!(doors.enter('a', at(0)).err(), Some(Full));
         assert!(doors.enter('b', at(0)).is_ok(), "others have their own");
         drop(inside);
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn nobody_comes_faster_than_may_be() {
         let doors = Doors::new(DOORWAY);
-        let go_on = |who, now| doors.enter(who, now).ok().expect("there is room").go_on(now);
+        let go_on = |who, now| doors.enter(who, now).expect("there is room").go_on(now);
         for _ in 0..4 {
             assert_eq!(go_on('a', at(0)), Ok(()));
         }
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(doors.len(), limits::DOORS_MAX);
         // Not yet: whoever came a moment ago has used a part of the burst.
         assert_eq!(doors.enter(u32::MAX, at(1999)).err(), Some(Full));
-        let staying = doors.enter(7, at(1999)).ok().expect("known");
+        let staying = doors.enter(7, at(1999)).expect("known");
         assert!(doors.enter(u32::MAX, at(2000)).is_ok());
         assert_eq!(doors.len(), 2);
         drop(staying);

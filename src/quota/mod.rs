@@ -5,8 +5,10 @@
 //! a second quota.
 
 mod doors;
+mod persons;
 
 pub use doors::{Doors, Doorway, Full, Inside};
+pub use persons::{Alarm, Asked, Persons};
 
 use crate::fault::{Code, Fault};
 use crate::limits;

@@ -93,6 +93,7 @@ struct RawQuota {
     burst: Option<u32>,
     kib_per_minute: Option<u32>,
     parallel: Option<u32>,
+    persons_per_day: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -338,6 +339,7 @@ fn read_quota(raw: Option<&RawQuota>) -> Allowance {
         burst: raw.burst.unwrap_or(standard.burst).max(1),
         kib_per_minute: raw.kib_per_minute.unwrap_or(standard.kib_per_minute).max(1024),
         parallel: raw.parallel.unwrap_or(standard.parallel).max(1),
+        persons_per_day: raw.persons_per_day.unwrap_or(standard.persons_per_day).clamp(1, limits::PERSONS_PER_DAY_MAX),
     }
 }
 

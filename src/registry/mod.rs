@@ -11,6 +11,7 @@ pub use file::RegistryError;
 use crate::crypto::PublicKey;
 use crate::envelope::World;
 use crate::ids::{AgencyId, Code, Digest};
+use crate::limits;
 use crate::schema::Schemas;
 use crate::time::{Day, UnixTime};
 use base64::Engine;
@@ -109,11 +110,19 @@ pub struct Allowance {
     pub kib_per_minute: u32,
     /// Exchanges open at once.
     pub parallel: u32,
+    /// Different persons on one day.
+    pub persons_per_day: u32,
 }
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self { requests_per_minute: 600, burst: 100, kib_per_minute: 60 << 10, parallel: 64 }
+        Self {
+            requests_per_minute: 600,
+            burst: 100,
+            kib_per_minute: 60 << 10,
+            parallel: 64,
+            persons_per_day: limits::PERSONS_PER_DAY,
+        }
     }
 }
 

@@ -176,6 +176,9 @@ impl<'a> Grammar<'a> {
                     self.digest = Some(Digest::from_octets(octets));
                 }
                 Text::Signature => self.signature = Some(octets),
+                Text::Certificate if octets.len() > limits::CERTIFICATE_BYTES_MAX => {
+                    return Err(broken("a certificate too long", at));
+                }
                 Text::Certificate => self.certificate = Some(octets),
             }
         }

@@ -180,7 +180,7 @@ impl Entrance {
 
 fn address(peer: SocketAddr) -> Address {
     match peer.ip().to_canonical() {
-        IpAddr::V4(ip) => u128::from(ip.to_ipv6_mapped().to_bits()),
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,
     }
 }

@@ -132,12 +132,12 @@ impl Pulse {
         }
     }
 
-    fn flushed(&self, is_done: bool) {
+    fn flushed<T>(&self, polled: &Poll<T>) {
         let mut state = self.state();
-        if is_done {
-            state.stalled = None;
-        } else if state.stalled.is_none() {
-            state.stalled = Some((Instant::now(), 0));
+        match polled {
+            Poll::Ready(_) => state.stalled = None,
+            Poll::Pending if state.stalled.is_none() => state.stalled = Some((Instant::now(), 0)),
+            Poll::Pending => {}
         }
     }
 
@@ -230,13 +230,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.pulse.flushed(polled.is_ready());
+        self.pulse.flushed(&polled);
         polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.pulse.flushed(polled.is_ready());
+        self.pulse.flushed(&polled);
         polled
     }
 }

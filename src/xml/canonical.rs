@@ -11,6 +11,9 @@ use std::cmp::Ordering;
 
 const XSI_NAMESPACE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
+/// How much text is escaped at a time.
+const PIECE_BYTES: usize = 4096;
+
 /// Where canonical octets go.
 pub trait Octets {
     /// Takes the next octets.
@@ -50,8 +53,7 @@ impl<'a, O: Octets> Canonical<'a, O> {
                 if *canonical {
                     self.keep(*at, raw.len());
                 } else {
-                    escape_text(text, &mut self.buffer);
-                    self.flush_buffer();
+                    self.escape(text);
                 }
             }
             Event::End { raw, name, at } => self.end(raw, name, *at),
@@ -64,6 +66,17 @@ impl<'a, O: Octets> Canonical<'a, O> {
     pub fn finish(mut self) -> O {
         self.flush_run();
         self.out
+    }
+
+    /// Escaped text is up to five times as long as it was: it is handed on in pieces, so that no buffer grows with it.
+    fn escape(&mut self, text: &str) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at_checked(rest.floor_char_boundary(PIECE_BYTES)).unwrap_or((rest, ""));
+            escape_text(piece, &mut self.buffer);
+            self.flush_buffer();
+            rest = after;
+        }
     }
 
     fn start(&mut self, start: &Start<'a>) -> Result<(), Violation> {

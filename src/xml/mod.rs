@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn a_path_repeats_no_name_that_is_long_or_strange() {
+        let path = |text: &str| {
+            let mut reader = Reader::new(text.as_bytes(), Profile::Message).expect("UTF-8");
+            while reader.next().is_ok_and(|event| !matches!(event, Event::Done)) {}
+            reader.path()
+        };
+        assert_eq!(path("<Message xmlns:t='u:t'><t:Id>"), "/Message/Id");
+        assert_eq!(path(&format!("<a><Ж><{}>", "n".repeat(41))), "/a/\u{2026}/\u{2026}");
+        assert!(path(&format!("<{}>", "n".repeat(40)).repeat(60)).len() < 1_000);
+    }
+
+    #[test]
     fn a_qname_in_xsi_type_must_be_signed() {
         let with = |declared: &str| {
             format!(r#"<a xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:t="u:t"><{declared} xsi:type="t:X"/></a>"#)

@@ -12,6 +12,10 @@ const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
 const XSI_NAMESPACE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
+/// Longest name, and deepest element, that a path for people shows.
+const PATH_NAME_BYTES: usize = 40;
+const PATH_DEPTH: usize = 16;
+
 /// Index of "no namespace" in the table of names.
 pub(super) const NO_NAMESPACE: u32 = 0;
 const XML_NAMESPACE_INDEX: u32 = 1;
@@ -312,12 +316,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The path of the innermost open element, local names only, for people.
+    /// The path of the innermost open element, local names only, for people. The names are the sender's: those that are
+    /// longer than any of ours, or go deeper, or have letters beyond ASCII, are not repeated.
     pub fn path(&self) -> String {
         let mut path = String::new();
-        for open in &self.open {
+        for (depth, open) in self.open.iter().enumerate() {
             path.push('/');
-            path.push_str(open.name.split_once(':').map_or(open.name, |(_, local)| local));
+            let name = open.name.split_once(':').map_or(open.name, |(_, local)| local);
+            let is_shown = name.len() <= PATH_NAME_BYTES && name.is_ascii() && depth < PATH_DEPTH;
+            path.push_str(if is_shown { name } else { "\u{2026}" });
+            if depth >= PATH_DEPTH {
+                break;
+            }
         }
         path
     }

@@ -3,9 +3,9 @@
 //! reckoned from it. Power cuts on ext4 (`powercut.rs`) are kinder: there a sync of one file makes the names of others durable.
 
 use crate::figures::tell;
+use crate::folder::Folder;
 use crate::process::{ONCEGATE, Process, Scene, answered};
 use crate::tool::said;
-use crate::world::Folder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,8 @@ mod agreement;
 #[cfg(feature = "server")]
 mod api;
 #[cfg(feature = "server")]
+mod attack;
+#[cfg(feature = "server")]
 mod audit;
 #[cfg(feature = "server")]
 mod books;
@@ -19,6 +21,8 @@ mod crash;
 mod durable;
 #[cfg(feature = "server")]
 mod entrance;
+#[cfg(feature = "server")]
+mod enumeration;
 mod envelope;
 #[cfg(feature = "server")]
 mod evidence;
@@ -34,6 +38,8 @@ mod generate;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
+#[cfg(feature = "server")]
+mod limits;
 #[cfg(feature = "server")]
 mod log;
 #[cfg(feature = "server")]

@@ -5,12 +5,12 @@
 
 use crate::books::{Books, Chance, Retried, ask, compare, hold_against_checkpoints, missing, note, records, retry};
 use crate::figures::{number_from, tell};
+use crate::folder::Folder;
 use crate::memory::{Tree, signer};
 use crate::process::{LONG, ONCEGATE, Process, Scene, answered, send};
 use crate::rig::{Device, Rig};
 use crate::tool::{free_port, said};
 use crate::witness::fetcher;
-use crate::world::Folder;
 use oncegate::crypto::sha256;
 use oncegate::registry::Endpoint;
 use oncegate::tlog::note::{Checkpoint, LogSigner, Role};

@@ -164,6 +164,43 @@ fn the_proof_of_the_log_is_made_by_the_store_alone() {
     }
 }
 
+/// One look: what was hashed is what is read. So a document is scanned in few places, and behind the door in one: the room
+/// `sig`, which gives its octets away only with the values that it read from them.
+#[test]
+fn a_document_is_read_in_few_places() {
+    let readers: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| {
+            let body = source.text.split("#[cfg(test)]").next().unwrap_or("");
+            let code: String = body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            let makes =
+                ["Reader::new(octets, Profile", "Reader::new(text", "xml::scan(", "Reader::new(octets, profile", "quick_xml::"]
+                    .iter()
+                    .any(|call| code.contains(call));
+            makes && source.room != "bench" && source.name != "schema/tests.rs"
+        })
+        .map(|source| source.name)
+        .collect();
+    // The scan itself; schemas of the operator; a message at the door; a message that the gateway signs for its sender, and
+    // which then comes through the same door as any other.
+    let known = ["schema/read.rs", "sig/mod.rs", "sig/sign.rs", "xml/mod.rs", "xml/reader.rs"];
+    let mut sorted = readers.clone();
+    sorted.sort();
+    assert_eq!(sorted, known);
+    // Behind the door: admission reads what came in, once for a message and once for an answer, and the gateway never.
+    for source in sources() {
+        let body = source.text.split("#[cfg(test)]").next().unwrap_or("").to_owned();
+        let times = body.matches("sig::read(").count();
+        let expected = match source.name.as_str() {
+            "admission/mod.rs" | "admission/answer.rs" => 1,
+            "client.rs" => 2,
+            name if name.starts_with("bench/") => continue,
+            _ => 0,
+        };
+        assert_eq!(times, expected, "{} reads a message", source.name);
+    }
+}
+
 #[test]
 fn only_the_command_line_and_the_telemetry_print() {
     for source in sources() {

@@ -116,14 +116,14 @@ pub async fn all(scene: &Arc<Scene>) -> Vec<Closed> {
         let silent = peer.clone();
         sockets.spawn(async move {
             let stream = silent.tcp().await.expect("it listens");
-            until_closed("TCP, no TLS", stream, Vec::new, true).await
+            until_closed("TCP, no TLS", stream, Some(Vec::new)).await
         });
         let dripping = peer.clone();
         sockets.spawn(async move {
             let mut stream = dripping.tcp().await.expect("it listens");
             // The head of a TLS record with a ClientHello of 512 octets.
             stream.write_all(&[0x16, 3, 1, 2, 4, 1, 0, 2, 0, 3, 3]).await.expect("taken");
-            until_closed("TLS, a hello by the octet", stream, || vec![7], true).await
+            until_closed("TLS, a hello by the octet", stream, Some(|| vec![7])).await
         });
         for kind in &KINDS {
             let peer = peer.clone();
@@ -133,15 +133,15 @@ pub async fn all(scene: &Arc<Scene>) -> Vec<Closed> {
                 // One that is not read stops taking.
                 let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(&first)).await;
                 let _ = tokio::time::timeout(Duration::from_secs(1), stream.flush()).await;
-                until_closed(kind.name, stream, kind.then, kind.reads).await
+                until_closed(kind.name, stream, kind.reads.then_some(kind.then)).await
             });
         }
     }
     sockets.join_all().await
 }
 
-/// Waits for the end while sending a little again and again.
-async fn until_closed<S>(name: &'static str, stream: S, then: fn() -> Vec<u8>, reads: bool) -> Closed
+/// Waits for the end while sending a little again and again; without `then` what comes is not read either.
+async fn until_closed<S>(name: &'static str, stream: S, then: Option<fn() -> Vec<u8>>) -> Closed
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -149,7 +149,7 @@ where
     let (mut from, mut to) = tokio::io::split(stream);
     let mut said = Vec::new();
     let reading = async {
-        if !reads {
+        if then.is_none() {
             // The end is seen by writing.
             return std::future::pending().await;
         }
@@ -161,7 +161,7 @@ where
     let writing = async {
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let more = if reads { then() } else { b"G".to_vec() };
+            let more = then.map_or_else(|| b"G".to_vec(), |then| then());
             let written: io::Result<()> = async {
                 to.write_all(&more).await?;
                 to.flush().await

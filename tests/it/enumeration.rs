@@ -1,0 +1,179 @@
+//! What a caller without a right can find out: nothing. Two questions that differ only in what is behind them get the same
+//! response, in code, head and length, and take as long; and who has a right is stopped when it tries out persons.
+
+use crate::figures::{number_from, tell};
+use crate::process::is_replayed;
+use crate::world::{QUICK, World};
+use oncegate::client::{Client, context, problem_of};
+use oncegate::demo::Behaviour;
+use oncegate::envelope::{Ask, Subject, World as MessageWorld};
+use oncegate::ids::{Code, Identifier};
+use oncegate::transport::Received;
+use std::time::{Duration, Instant};
+
+const SCHOOL: &str = "xx.demo.school-17";
+const FUND: &str = "xx.demo.social-fund";
+const LONG: Duration = Duration::from_secs(30);
+
+fn client(world: &World, name: &str) -> Client {
+    world.demo().client(name).expect("an agency")
+}
+
+/// A request of this agency about somebody, for a purpose.
+fn request(client: &Client, subject: Subject, purpose: &str, basis: &str) -> Vec<u8> {
+    let code = |text| Code::parse(text).expect("a code");
+    let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
+    client.request(ask, context(code(purpose), basis, subject), None, MessageWorld::Live).expect("signed").octets
+}
+
+/// Somebody by number: those of the register are there, those behind it nobody knows.
+fn somebody(number: u32) -> Subject {
+    Subject { identifiers: vec![Identifier::synthetic(number)], ..Subject::default() }
+}
+
+/// What a response shows, but for the numbers that each response has of its own.
+fn seen(received: &Received) -> (u16, String, usize, Vec<String>) {
+    let mut body = String::from_utf8_lossy(&received.body).into_owned();
+    if let Some(index) = received.headers.get("oncegate-log-index").and_then(|value| value.to_str().ok()) {
+        body = body.replacen(&format!("\"logIndex\":{index},"), "", 1);
+    }
+    let heads = received.headers.iter().filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
+    let mut heads: Vec<String> = heads.map(|(name, _)| name.to_string()).collect();
+    heads.sort();
+    (received.status.as_u16(), problem_of(received).code, body.len(), heads)
+}
+
+/// How long two questions took.
+struct Compared {
+    medians: (Duration, Duration),
+    sigma: Duration,
+    /// In which part of all pairs the first was faster: a half, if nothing tells them apart.
+    faster: f64,
+}
+
+/// Asks two questions in turns; gives the median times, and what tells them apart.
+fn compared(trials: u64, mut ask: impl FnMut(bool, u64) -> Received) -> Compared {
+    let mut times = [Vec::new(), Vec::new()];
+    let mut first = None;
+    for trial in 0..trials {
+        // Neither is always the first of a pair.
+        for side in if trial % 2 == 0 { [false, true] } else { [true, false] } {
+            let start = Instant::now();
+            let received = ask(side, trial);
+            times[usize::from(side)].push(start.elapsed());
+            let seen = seen(&received);
+            assert!(seen.0 >= 400 || seen.0 == 200, "{seen:?}");
+            let first = first.get_or_insert_with(|| seen.clone());
+            assert_eq!(*first, seen, "{}", String::from_utf8_lossy(&received.body));
+        }
+    }
+    let faster = times[0].iter().zip(&times[1]).filter(|(left, right)| left < right).count();
+    let [left, right] = times.map(|mut times| {
+        times.sort_unstable();
+        times
+    });
+    let of = |times: &[Duration], hundredths: usize| times[(times.len() - 1) * hundredths / 100];
+    // Half of what lies between the sixteenth and the eighty-fourth of a hundred is what sigma is of a bell.
+    let sigma = (of(&left, 84) - of(&left, 16)) / 2;
+    Compared { medians: (of(&left, 50), of(&right, 50)), sigma, faster: faster as f64 / (trials.max(1) as f64) }
+}
+
+/// A world in which one agency has another quota.
+fn with_quota(agency: &str, quota: &str) -> World {
+    World::prepared(QUICK, &[], &|installation| {
+        let file = installation.folder().join("registry.toml");
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let (before, after) = text.split_at(text.find(&format!("id = \"{agency}\"")).expect("the agency"));
+        let after = after.replacen("requests_per_minute = 60000, burst = 5000", quota, 1);
+        std::fs::write(&file, format!("{before}{after}")).expect("writable");
+        installation.sign().expect("signed");
+    })
+}
+
+#[test]
+fn what_is_not_there_is_refused_as_what_is_not_yours() {
+    // Refused signatures cost ten requests each.
+    let world = with_quota(FUND, "requests_per_minute = 1000000000, burst = 1000000000");
+    let (school, fund) = (client(&world, SCHOOL), client(&world, FUND));
+    let trials = number_from("ENUMERATION_TRIALS", 1_000);
+    let get = |path: &str| world.block_on(fund.get(path)).expect("a response");
+    let post = |octets: Vec<u8>| world.block_on(fund.post(octets, "wait=20", LONG)).expect("a response");
+    // A message of the school, with its answer and its records, which the fund has nothing to do with.
+    let person = world.demo().people()[Behaviour::Honest.household() as usize * 4].subject();
+    let ask =
+        Ask { document_type: Code::parse("medical-absence-note").expect("a code"), of: None, select: Vec::new(), during: None };
+    let purpose = Code::parse("school-attendance").expect("a code");
+    let theirs = school.request(ask, context(purpose, "XX:HEALTH:13", person), None, MessageWorld::Live).expect("signed");
+    let answer = world.block_on(school.post(theirs.octets.clone(), "wait=20", LONG)).expect("a response");
+    assert!(answer.status.is_success() && !is_replayed(&answer), "{:?}", problem_of(&answer));
+    let index = answer.headers.get("oncegate-log-index").and_then(|value| value.to_str().ok()).expect("a record").to_owned();
+    let unused = "01990a5d-ac96-774b-8cce-b302099a8057".to_owned();
+    let sign = |markup: &str| fund.sign_markup(markup).expect("signed");
+    let named = |from: &str| {
+        let octets = request(&fund, somebody(1), "fault-finding", "XX:TEST:1");
+        let text = String::from_utf8(octets).expect("UTF-8");
+        let unsigned = &text[..text.find("<Signature ").expect("signed")];
+        sign(&format!("{}</Message>", unsigned.replacen(FUND, from, 1)))
+    };
+    let mut told = Vec::new();
+    for rest in ["", "/answer", "/receipt"] {
+        let times = compared(trials, |side, _| {
+            get(&format!("/v1/messages/{}{rest}", if side { theirs.id.to_string() } else { unused.clone() }))
+        });
+        told.push((format!("another's message{rest}, and none"), times));
+    }
+    let times = compared(trials, |side, _| get(&format!("/v1/log/records/{}", if side { &index } else { "4294967296" })));
+    told.push(("another's record, and none".to_owned(), times));
+    let times = compared(trials, |side, _| post(named(if side { SCHOOL } else { "xx.demo.school-00" })));
+    told.push(("the name of an agency, and of none".to_owned(), times));
+    let times = compared(trials, |side, trial| {
+        // Persons of the register, and numbers that nobody has.
+        let number = if side { trial as u32 % 900 } else { 5_000 + trial as u32 };
+        post(request(&fund, somebody(number + 1), "curiosity", "XX:TEST:1"))
+    });
+    told.push(("a person who is known, and one who is not, without a grant".to_owned(), times));
+    let mut worst = 0.0_f64;
+    for (what, Compared { medians: (left, right), sigma, faster }) in &told {
+        let distance = left.abs_diff(*right).as_secs_f64() / sigma.as_secs_f64().max(1e-6);
+        println!("{what}: {left:?} and {right:?}, sigma {sigma:?}: {distance:.2} sigma, faster in {faster:.2}");
+        worst = worst.max(distance);
+        // Whoever shares the machine disturbs both: what is looked for is one that nearly always comes first.
+        assert!((0.2..=0.8).contains(faster), "{what}: the first is faster in {faster:.2} of all pairs");
+    }
+    tell(
+        "what cannot be told apart",
+        format!("{} pairs of {trials} trials: same code, head and length; medians at most {worst:.2} sigma apart", told.len()),
+    );
+}
+
+#[test]
+fn whoever_tries_out_persons_is_stopped_and_told_of() {
+    let world = with_quota(SCHOOL, "requests_per_minute = 60000, burst = 5000, persons_per_day = 10");
+    let school = client(&world, SCHOOL);
+    let ask = |number: u32| {
+        let octets = request(&school, somebody(number), "school-attendance", "XX:HEALTH:13");
+        world.block_on(school.post(octets, "wait=20", LONG)).expect("a response")
+    };
+    let alarms = || {
+        let mut stream = std::net::TcpStream::connect(world.demo().public_address()).expect("it listens");
+        let mut text = String::new();
+        std::io::Write::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .expect("written");
+        std::io::Read::read_to_string(&mut stream, &mut text).expect("read");
+        let line = text.lines().find(|line| line.starts_with("oncegate_alarms_total{kind=\"persons\"}"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    for number in 1..=10 {
+        assert_ne!(ask(number * 4 + 1).status.as_u16(), 429, "{number}");
+        assert_eq!(alarms(), u64::from(number >= 8), "{number}");
+    }
+    for number in 11..=40 {
+        let received = ask(number * 4 + 1);
+        let problem = problem_of(&received);
+        assert_eq!((problem.code.as_str(), problem.status), ("OG-LIM-005", 429));
+        assert!(problem.log_index.is_some() && received.headers.contains_key("retry-after"), "{problem:?}");
+    }
+    assert_eq!(alarms(), 2, "near, and beyond: once each");
+    assert_ne!(ask(5).status.as_u16(), 429, "whoever was asked about already");
+    tell("persons tried out beyond the budget of the day", "30 of 30 refused, alarm told");
+}
