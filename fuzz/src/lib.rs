@@ -1,0 +1,59 @@
+//! Fuzz targets as plain functions: each takes octets and panics when what it checks does not hold.
+//!
+//! They run under libFuzzer (`fuzz_targets/`) and, on the stable toolchain, in the program `replay`.
+
+mod forge;
+mod memory;
+mod originals;
+mod targets;
+mod xml;
+
+pub use forge::Forgeries;
+
+/// A target: its name, its function, its dictionary.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// The name, also of the folder of its corpus.
+    pub name: &'static str,
+    /// The words that its inputs are likely to hold, in libFuzzer's form.
+    pub dictionary: &'static str,
+    run: fn(&[u8]),
+}
+
+const XML: &str = include_str!("../dict/xml.dict");
+const TEXT: &str = include_str!("../dict/text.dict");
+const NONE: &str = "";
+
+/// All targets. A new one is a row here, a file in `fuzz_targets/` and a `[[bin]]` in `Cargo.toml`.
+pub const TARGETS: &[Target] = &[
+    Target { name: "scan", dictionary: XML, run: targets::scan },
+    Target { name: "c14n", dictionary: XML, run: targets::c14n },
+    Target { name: "verify_bytes", dictionary: XML, run: targets::verify_bytes },
+    Target { name: "verify_forge", dictionary: NONE, run: targets::verify_forge },
+    Target { name: "envelope", dictionary: XML, run: targets::envelope },
+    Target { name: "schema", dictionary: XML, run: targets::schema },
+    Target { name: "x509", dictionary: NONE, run: targets::x509 },
+    Target { name: "registry", dictionary: TEXT, run: targets::registry },
+    Target { name: "note", dictionary: TEXT, run: targets::note },
+    Target { name: "journal", dictionary: NONE, run: targets::journal },
+    Target { name: "query", dictionary: TEXT, run: targets::query },
+    Target { name: "admission", dictionary: XML, run: targets::admission },
+];
+
+impl Target {
+    /// The target with this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        TARGETS.iter().find(|target| target.name == name)
+    }
+
+    /// The inputs to begin with.
+    pub fn seeds(&self) -> Vec<Vec<u8>> {
+        originals::seeds(self.name)
+    }
+}
+
+/// Runs one input.
+pub fn run(target: &Target, input: &[u8]) {
+    originals::ready();
+    (target.run)(input);
+}
