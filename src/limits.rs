@@ -4,8 +4,9 @@
 //! says otherwise. Sources: `message.md` section 1 (XML 1.0 subset of the profile `og-sig-1`), RFC 9112, RFC 9113.
 
 /// Refusals of one agency that are recorded one by one, per minute, and how many may come at once; the others are summed up.
+/// An agency with more than 100 times this many requests a minute has a hundredth of them.
 pub const REFUSALS_PER_MINUTE: u32 = 600;
-/// See `REFUSALS_PER_MINUTE`.
+/// See `REFUSALS_PER_MINUTE`; at least a fifth of the agency's burst.
 pub const REFUSALS_BURST: u32 = 1_000;
 /// How often what was summed up is recorded.
 pub const REFUSALS_SUMMED_MS: u64 = 1_000;

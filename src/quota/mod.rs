@@ -99,7 +99,7 @@ impl Quotas {
             requests: RateLimiter::direct_with_clock(quota(allowance.requests_per_minute, allowance.burst), clock.clone())
                 .with_middleware::<StateInformationMiddleware>(),
             kib: cell(allowance.kib_per_minute, allowance.kib_per_minute, clock),
-            refusals: refusals(clock),
+            refusals: refusals(allowance.requests_per_minute, allowance.burst, clock),
             open: Arc::default(),
             parallel: allowance.parallel,
             per_minute: allowance.requests_per_minute,
@@ -107,7 +107,7 @@ impl Quotas {
         Self {
             agencies: registry.agencies().map(|(_, known)| agency(known.allowance)).collect(),
             grants: registry.grants().map(|grant| grant.per_minute.map(|limit| Box::new(cell(limit, limit, clock)))).collect(),
-            unknown_refusals: refusals(clock),
+            unknown_refusals: refusals(0, 0, clock),
             clock: clock.clone(),
         }
     }
@@ -182,8 +182,9 @@ fn cell(per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
     RateLimiter::direct_with_clock(quota(per_minute, burst), clock.clone())
 }
 
-fn refusals(clock: &EngineClock) -> Cell {
-    cell(limits::REFUSALS_PER_MINUTE, limits::REFUSALS_BURST, clock)
+/// One in a hundred of an agency's requests may be refused for ever and each have its record, and at once one in five.
+fn refusals(requests_per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
+    cell(limits::REFUSALS_PER_MINUTE.max(requests_per_minute / 100), limits::REFUSALS_BURST.max(burst / 5), clock)
 }
 
 fn quota(per_minute: u32, burst: u32) -> Quota {
