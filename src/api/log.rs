@@ -1,6 +1,7 @@
 //! The log as it is read: an agency sees its own exchanges, an auditor all. Whoever looks for a person says why, and is
 //! recorded before anything is shown.
 
+use super::apart::apart;
 use super::evidence::Leaves;
 use super::problem::insert;
 use super::respond;
@@ -169,7 +170,7 @@ impl Reader {
         let filter = self.scoped(Query::parse_address(pairs)?).filter;
         let _room = self.room()?;
         let words: Vec<&str> = by.iter().map(|by| by.as_str()).collect();
-        let groups = self.read(move |gateway| gateway.store().summary(&filter, &by)).await?.map_err(unreported)?;
+        let groups = self.report(move |gateway| gateway.store().summary(&filter, &by)).await?.map_err(unreported)?;
         let groups: Vec<Value> = groups.iter().map(|group| group_json(group, &words)).collect();
         Ok(json_response(&json!({ "by": words, "groups": groups })))
     }
@@ -181,7 +182,7 @@ impl Reader {
         filter.from = filter.from.or_else(|| Some(filter.to.unwrap_or_else(now).minus_ms(ANOMALY_MS)));
         let _room = self.room()?;
         let from = filter.from.map(|from| from.to_string());
-        let found = self.read(move |gateway| gateway.store().anomalies(&filter, &thresholds)).await?.map_err(unreported)?;
+        let found = self.report(move |gateway| gateway.store().anomalies(&filter, &thresholds)).await?.map_err(unreported)?;
         let Thresholds { night, nightly, persons, agencies, jump } = thresholds;
         Ok(json_response(&json!({
             "from": from,
@@ -250,9 +251,16 @@ impl Reader {
     /// Reads from the store where it holds up nobody else, and only few at a time for one agency.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Gateway) -> T + Send + 'static) -> Result<T, Fault> {
         let _lane = self.world.may_read(self.peer.agency()).await;
+        self.report(read).await
+    }
+
+    /// Reads for as long as it takes: whoever has room for a report waits for no lane.
+    async fn report<T: Send + 'static>(&self, read: impl FnOnce(&Gateway) -> T + Send + 'static) -> Result<T, Fault> {
         let gateway = Arc::clone(&self.gateway);
-        let done = tokio::task::spawn_blocking(move || read(&gateway)).await;
-        done.map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()))
+        let (made, took) = apart(move || read(&gateway)).await?;
+        let reads = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        self.world.quotas.charge_reads(self.peer.agency(), reads);
+        Ok(made)
     }
 }
 
@@ -309,8 +317,8 @@ fn export_form(pairs: &mut Pairs) -> Result<ExportForm, QueryError> {
 async fn send_export(gateway: Arc<Gateway>, mut export: crate::store::Export, sender: mpsc::Sender<Option<Bytes>>, _room: Room) {
     loop {
         let gateway_ = Arc::clone(&gateway);
-        let made = tokio::task::spawn_blocking(move || (gateway_.store().export_next(&mut export), export));
-        let Ok((portion, rest)) = made.await else { return };
+        let made = apart(move || (gateway_.store().export_next(&mut export), export));
+        let Ok(((portion, rest), _)) = made.await else { return };
         export = rest;
         let portion = match portion {
             Ok(portion) => portion.map(Bytes::from),

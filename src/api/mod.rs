@@ -2,6 +2,7 @@
 //!
 //! A handler reads the request into types, asks the gateway, and writes the response; it decides nothing itself.
 
+mod apart;
 mod catalogue;
 mod evidence;
 mod exchange;

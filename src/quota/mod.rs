@@ -172,11 +172,14 @@ impl Quotas {
     /// Takes more of an agency's requests, as far as there are any: what a failed or dear verification costs.
     pub fn charge(&self, agency: AgencyIndex, requests: u32) {
         if let Some(quota) = self.agencies.get(agency.number()) {
-            for _ in 0..requests {
-                if quota.requests.check().is_err() {
-                    break;
-                }
-            }
+            charge(&quota.requests, requests);
+        }
+    }
+
+    /// Takes more of an agency's reads: what a long one costs.
+    pub fn charge_reads(&self, agency: AgencyIndex, reads: u32) {
+        if let Some(quota) = self.agencies.get(agency.number()) {
+            charge(&quota.reads, reads);
         }
     }
 
@@ -199,6 +202,14 @@ impl Quotas {
             Ok(Ok(())) => Ok(()),
             Ok(Err(not_until)) => Err(refusal(code, not_until.wait_time_from(self.clock.now()))),
             Err(_) => Err(refusal(code, Duration::from_secs(59))),
+        }
+    }
+}
+
+fn charge(cell: &CountedCell, amount: u32) {
+    for _ in 0..amount {
+        if cell.check().is_err() {
+            break;
         }
     }
 }
