@@ -114,13 +114,16 @@ impl Reader {
     async fn page(&self, query: Query, recorded: Option<u64>) -> Answered {
         let before = query.before()?;
         let (filter, limit) = (query.filter, query.limit);
-        let page = self.read(move |gateway| gateway.store().search(&filter, before, limit).map(|page| (page, filter)));
-        let (page, filter) = page.await?.map_err(unreadable)?;
-        let entries = page.records.iter().map(|found| json!({ "logIndex": found.index, "record": leaf_json(&found.leaf) }));
-        Ok(json_response(&json!({
-            "indexedUpTo": page.indexed, "recordedAs": recorded, "entries": entries.collect::<Vec<_>>(),
-            "next": page.next.map(|next| Cursor(next).to_text(&filter)),
-        })))
+        let read = move |gateway: &Gateway| -> Result<String, StoreError> {
+            let page = gateway.store().search(&filter, before, limit)?;
+            let entries = page.records.iter().map(|found| json!({ "logIndex": found.index, "record": leaf_json(&found.leaf) }));
+            let answer = json!({
+                "indexedUpTo": page.indexed, "recordedAs": recorded, "entries": entries.collect::<Vec<_>>(),
+                "next": page.next.map(|next| Cursor(next).to_text(&filter)),
+            });
+            Ok(answer.to_string())
+        };
+        Ok(json_text(self.read(read).await?.map_err(unreadable)?))
     }
 
     /// A record that the caller may see; any other is not there.
@@ -169,10 +172,13 @@ impl Reader {
         let by = Grouping::take(&mut pairs)?;
         let filter = self.scoped(Query::parse_address(pairs)?).filter;
         let _room = self.room()?;
-        let words: Vec<&str> = by.iter().map(|by| by.as_str()).collect();
-        let groups = self.report(move |gateway| gateway.store().summary(&filter, &by)).await?.map_err(unreported)?;
-        let groups: Vec<Value> = groups.iter().map(|group| group_json(group, &words)).collect();
-        Ok(json_response(&json!({ "by": words, "groups": groups })))
+        let read = move |gateway: &Gateway| -> Result<String, ReportError> {
+            let words: Vec<&str> = by.iter().map(|by| by.as_str()).collect();
+            let groups = gateway.store().summary(&filter, &by)?;
+            let groups: Vec<Value> = groups.iter().map(|group| group_json(group, &words)).collect();
+            Ok(json!({ "by": words, "groups": groups }).to_string())
+        };
+        Ok(json_text(self.report(read).await?.map_err(unreported)?))
     }
 
     async fn anomalies(&self, query: &str) -> Answered {
@@ -348,7 +354,11 @@ fn text(text: String) -> Response<Body> {
 }
 
 fn json_response(value: &Value) -> Response<Body> {
-    respond(StatusCode::OK, "application/json", value.to_string())
+    json_text(value.to_string())
+}
+
+fn json_text(text: String) -> Response<Body> {
+    respond(StatusCode::OK, "application/json", text)
 }
 
 /// The leaf as JSON; null if the record was shredded.
