@@ -1,7 +1,7 @@
 //! Each command as its user runs it: the real program, its exit status, what it prints and where.
 
 use crate::folder::Folder;
-use crate::process::ONCEGATE;
+use crate::process::oncegate;
 use crate::tool::{SCHOOL, STRANGER, SUBJECT, free_port, request, root, said};
 use crate::world::World;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 /// Runs the program in a folder.
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(ONCEGATE).args(arguments).current_dir(folder).stdin(Stdio::null()).output().expect("it starts")
+    Command::new(oncegate()).args(arguments).current_dir(folder).stdin(Stdio::null()).output().expect("it starts")
 }
 
 /// Runs it and expects this exit status; gives standard output and standard error.
@@ -217,7 +217,7 @@ fn validate_tells_the_valid_examples_from_the_broken() {
     }
     assert!(valid >= 14 && broken >= 100, "{valid} {broken}");
     let good = fs::read(examples.join("school-enrolment/valid/minimal.xml")).expect("readable");
-    let mut reading = Command::new(ONCEGATE);
+    let mut reading = Command::new(oncegate());
     reading.args(["validate", "-", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut reading = reading.spawn().expect("it starts");
     reading.stdin.take().expect("piped").write_all(&good).expect("it reads");
@@ -371,10 +371,10 @@ fn a_broken_pipe_ends_quietly() {
         // Nobody reads from the start, so that no write can succeed.
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let output = Command::new(ONCEGATE).args(arguments).stdout(writer).stderr(Stdio::piped()).output().expect("it starts");
+        let output = Command::new(oncegate()).args(arguments).stdout(writer).stderr(Stdio::piped()).output().expect("it starts");
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}: {}", said(&output));
     }
-    let script = format!("{ONCEGATE} faults | head -1; echo ${{PIPESTATUS[0]}}");
+    let script = format!("{} faults | head -1; echo ${{PIPESTATUS[0]}}", oncegate());
     let output = Command::new("bash").args(["-c", &script]).output().expect("bash starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.stderr.is_empty() && text.lines().collect::<Vec<_>>()[1..] == ["0"], "{}", said(&output));

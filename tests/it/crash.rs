@@ -5,7 +5,7 @@
 
 use crate::books::{Books, Chance, Retried, ask, compare, hold_against_checkpoints, records, retry};
 use crate::figures::{number_from, tell};
-use crate::process::{LONG, ONCEGATE, Process, Scene};
+use crate::process::{LONG, Process, Scene, oncegate};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ async fn watch_log(scene: Arc<Scene>, books: Arc<Books>) {
 
 /// Starts the gateway and kills it before, or just when, it is ready.
 fn kill_at_start(scene: &Scene, chance: &mut Chance) {
-    let mut command = Command::new(ONCEGATE);
+    let mut command = Command::new(oncegate());
     command.args(["run", "--quiet", "-c"]).arg(scene.config()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("it starts");
     // No event is waited for: any moment will do.

@@ -4,7 +4,7 @@
 
 use crate::figures::tell;
 use crate::folder::Folder;
-use crate::process::{ONCEGATE, Process, Scene, answered};
+use crate::process::{Process, Scene, answered, oncegate};
 use crate::tool::said;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -109,7 +109,7 @@ impl Pending {
 fn traced(trace: &Path) -> Command {
     let mut command = Command::new("strace");
     command.args(["-D", "-f", "-qq", "-y", "-s", "4096", "--seccomp-bpf", "-e", CALLS, "-e", "write=none", "-o"]).arg(trace);
-    command.arg(ONCEGATE);
+    command.arg(oncegate());
     command
 }
 

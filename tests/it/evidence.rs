@@ -1,7 +1,7 @@
 //! The log of a real gateway: receipts that others can verify, witnesses that find a second history, data that was put back.
 
 use crate::folder::Folder;
-use crate::process::{LONG, ONCEGATE, Scene, answered};
+use crate::process::{LONG, Scene, answered, oncegate};
 use oncegate::client::{Client, problem_of};
 use oncegate::config::{Config, Lines};
 use oncegate::demo::{DemoWitness, copy};
@@ -101,7 +101,7 @@ fn both_sides_have_a_receipt_that_holds_and_nobody_else_has_one() {
     std::fs::write(&file, cosigned.iter().map(Proof::to_string).collect::<String>()).expect("writable");
     std::fs::write(&key_file, key.to_string()).expect("writable");
     let verify = |file: &Path| {
-        let mut command = Command::new(ONCEGATE);
+        let mut command = Command::new(oncegate());
         command.args(["log", "verify"]).arg(file).arg("--key").arg(&key_file).output().expect("it starts").status.code()
     };
     assert_eq!(verify(&file), Some(0));
@@ -109,7 +109,7 @@ fn both_sides_have_a_receipt_that_holds_and_nobody_else_has_one() {
     let with_policy = |witness: &str| {
         let policy = scene.folder().join("policy");
         std::fs::write(&policy, format!("log {key}\nwitness w {witness}\nquorum w\n")).expect("writable");
-        let mut command = Command::new(ONCEGATE);
+        let mut command = Command::new(oncegate());
         let command = command.args(["log", "verify"]).arg(&file).arg("--key").arg(&key_file).arg("--policy").arg(policy);
         command.output().expect("it starts").status.code()
     };

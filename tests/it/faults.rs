@@ -9,7 +9,7 @@
 
 use crate::books::{Books, Retried, compare, hold_against_checkpoints, note, records, retry};
 use crate::figures::{number_from, tell};
-use crate::process::{ONCEGATE, Process, Scene, health, send};
+use crate::process::{Process, Scene, health, oncegate, send};
 use crate::rig::{Device, Rig};
 use oncegate::client::{Client, problem_of};
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ impl Stage {
         for path in paths {
             command.arg("-P").arg(path);
         }
-        command.arg(ONCEGATE).args(["run", "-c"]).arg(self.scene.config());
+        command.arg(oncegate()).args(["run", "-c"]).arg(self.scene.config());
         command
     }
 
@@ -381,7 +381,7 @@ fn a_disk_that_is_full_at_any_place_stops_nothing() {
     let (data, mut refused_in_all, mut at_once) = (rig.inside(), 0, 0);
     for pages in 0..number_from("FULL_DISKS", PAGES) {
         books.pages().round += 1;
-        let mut command = rig.command(ONCEGATE);
+        let mut command = rig.command(oncegate());
         command.args(["run", "-c"]).arg(scene.config());
         let gateway = Process::from(command).unwrap_or_else(|(status, said)| panic!("{status}: {said}"));
         // The writer fills ahead with the first record, as far as there is room.

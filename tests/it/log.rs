@@ -1,6 +1,6 @@
 //! The log over HTTP and by the command line: who may see what, who is seen looking, what citizens are shown.
 
-use crate::process::ONCEGATE;
+use crate::process::oncegate;
 use crate::tool::said;
 use crate::world::{QUICK, World};
 use oncegate::client::{Client, context};
@@ -380,7 +380,7 @@ fn raw(world: &World, name: &str, path: &str) -> (u16, String) {
 
 /// Runs the program; gives standard output and standard error.
 fn run(folder: &Path, status: i32, arguments: &[&str]) -> (String, String) {
-    let output = Command::new(ONCEGATE).args(arguments).current_dir(folder).stdin(Stdio::null()).output().expect("it starts");
+    let output = Command::new(oncegate()).args(arguments).current_dir(folder).stdin(Stdio::null()).output().expect("it starts");
     assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", said(&output));
     let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).expect("UTF-8");
     (text(&output.stdout), text(&output.stderr))

@@ -7,7 +7,7 @@ use crate::books::{Books, Chance, Retried, ask, compare, hold_against_checkpoint
 use crate::figures::{number_from, tell};
 use crate::folder::Folder;
 use crate::memory::{Tree, signer};
-use crate::process::{LONG, ONCEGATE, Process, Scene, answered, send};
+use crate::process::{LONG, Process, Scene, answered, oncegate, send};
 use crate::rig::{Device, Rig};
 use crate::tool::{free_port, said};
 use crate::witness::fetcher;
@@ -74,11 +74,11 @@ impl Stage {
     /// The command that becomes the gateway.
     fn gateway(&self, syncs: Syncs) -> Command {
         let mut command = match syncs {
-            Syncs::Made => self.rig.command(ONCEGATE),
+            Syncs::Made => self.rig.command(oncegate()),
             Syncs::Faked => {
                 let mut command = self.rig.command("strace");
                 command.args(["-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null"]);
-                command.args(["-e", "trace=fdatasync", "-e", "inject=fdatasync:retval=0", ONCEGATE]);
+                command.args(["-e", "trace=fdatasync", "-e", "inject=fdatasync:retval=0", oncegate()]);
                 command
             }
         };
@@ -137,7 +137,7 @@ impl Stage {
     /// Runs a command, and cuts the power at some moment of it.
     fn cut_during(&mut self, arguments: &[&str]) {
         let armed = self.rig.arm();
-        let mut command = self.rig.command(ONCEGATE);
+        let mut command = self.rig.command(oncegate());
         let mut child = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         // No event is waited for: any moment will do.
         std::thread::sleep(Duration::from_micros(self.chance.below(120_000)));
@@ -244,7 +244,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// Runs a command on the rig, and cuts the power when it has said that all is done.
 fn done_and_cut(rig: &mut Rig, arguments: &[&str]) {
     let armed = rig.arm();
-    let output = rig.command(ONCEGATE).args(arguments).output().expect("it starts");
+    let output = rig.command(oncegate()).args(arguments).output().expect("it starts");
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     let before = contents(&rig.inside());
     armed.cut();
@@ -353,7 +353,7 @@ impl Witnessed {
             &["init", &path("w"), "--name", "witness.example/w1", "--listen", &listen][..],
             &["add", "-c", &path("w/witness.toml"), &log.verifier().to_string()],
         ] {
-            let output = rig.command(ONCEGATE).arg("witness").args(arguments).output().expect("it starts");
+            let output = rig.command(oncegate()).arg("witness").args(arguments).output().expect("it starts");
             assert!(output.status.success(), "{}", said(&output));
         }
         let at = Endpoint::parse(&format!("http://{listen}")).expect("a URL");
@@ -363,11 +363,11 @@ impl Witnessed {
 
     fn start(&self, syncs: Syncs) -> Result<Process, String> {
         let mut command = match syncs {
-            Syncs::Made => self.rig.command(ONCEGATE),
+            Syncs::Made => self.rig.command(oncegate()),
             Syncs::Faked => {
                 let mut command = self.rig.command("strace");
                 command.args(["-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null"]);
-                command.args(["-e", "trace=fsync", "-e", "inject=fsync:retval=0", ONCEGATE]);
+                command.args(["-e", "trace=fsync", "-e", "inject=fsync:retval=0", oncegate()]);
                 command
             }
         };

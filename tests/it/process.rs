@@ -11,11 +11,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// The program.
-pub const ONCEGATE: &str = env!("CARGO_BIN_EXE_oncegate");
+/// The program; that of a release build, if the environment names it, for longer runs and for figures.
+pub fn oncegate() -> &'static str {
+    static PROGRAM: LazyLock<String> =
+        LazyLock::new(|| std::env::var("ONCEGATE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_oncegate").to_owned()));
+    &PROGRAM
+}
+
 /// Longer than anything here takes; only a test that fails waits for it.
 pub const LONG: Duration = Duration::from_secs(60);
 
@@ -165,8 +170,7 @@ pub struct Process {
 impl Process {
     /// Starts a gateway and waits until it is ready, or gives how it ended.
     pub fn run(config: &Path) -> Result<Self, (ExitStatus, String)> {
-        // For figures, the program of a release build may take its place.
-        let mut command = Command::new(std::env::var("ONCEGATE_PROGRAM").unwrap_or_else(|_| ONCEGATE.to_owned()));
+        let mut command = Command::new(oncegate());
         command.arg("run").arg("-c").arg(config);
         Self::from(command)
     }

@@ -1,6 +1,6 @@
 //! What a gateway keeps when it ends and starts again, and when it does not start.
 
-use crate::process::{ONCEGATE, Process, Scene, answered, is_replayed, refused, send};
+use crate::process::{Process, Scene, answered, is_replayed, oncegate, refused, send};
 use crate::tool::free_port;
 use oncegate::client::{Client, problem_of};
 use oncegate::demo::Behaviour;
@@ -450,7 +450,7 @@ fn a_full_disk_stops_no_gateway() {
     // 16 MiB in all: room for the journal, which writes 8 MiB ahead, once the filler is gone.
     let script = "set -e; mount -t tmpfs -o size=16m none \"$1\"; cp -r \"$2\"/. \"$1\"; exec \"$3\" run -c \"$4\"";
     let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c", script, "sh"]).arg(scene.data()).arg(&kept).arg(ONCEGATE).arg(scene.config());
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(scene.data()).arg(&kept).arg(oncegate()).arg(scene.config());
     let gateway = match Process::from(command) {
         Ok(gateway) => gateway,
         Err((status, said)) if ["unshare", "mount"].iter().any(|word| said.starts_with(word)) => {
