@@ -35,11 +35,19 @@ pub fn export(input: &[u8]) {
     }
 }
 
-/// Exports of the small log: whole, of a range, and with a filter.
+/// Exports of the small log: whole, of a range, and with a filter; one that was cut off, and one that shows what its filter
+/// leaves out.
 pub fn exports() -> Vec<Vec<u8>> {
+    let whole = written(0, LEAVES, LEAVES, None);
+    let cut = whole.rsplit_once("{\"shown\"").map(|(cut, _)| cut.to_owned());
+    let lying = whole.replace("\"filter\":{}", "\"filter\":{\"kind\":\"rsp\"}");
     [(0, LEAVES, LEAVES, None), (2, 5, LEAVES, None), (1, 6, LEAVES, Some("rsp")), (0, 0, 0, None), (3, 3, 5, Some("req"))]
-        .map(|(from, to, size, kind)| written(from, to, size, kind).into_bytes())
-        .to_vec()
+        .map(|(from, to, size, kind)| written(from, to, size, kind))
+        .into_iter()
+        .chain(cut)
+        .chain([lying])
+        .map(String::into_bytes)
+        .collect()
 }
 
 fn written(from: u64, to: u64, size: u64, kind: Option<&str>) -> String {
@@ -93,6 +101,6 @@ pub fn tile(input: &[u8]) {
 pub fn tiles() -> Vec<Vec<u8>> {
     let mut bundle = vec![3];
     write_bundle([&b"first"[..], b"", b"third"], &mut bundle).expect("short entries");
-    let paths = ["tile/0/000", "tile/1/x001/x234/067.p/255", "tile/entries/x001/000.p/1", "tile/63/999"];
+    let paths = ["tile/0/000", "tile/1/x001/x234/067.p/255", "tile/entries/x001/000.p/1", "tile/63/999", "tile/0/x000/001"];
     paths.into_iter().map(|path| path.as_bytes().to_vec()).chain([bundle]).collect()
 }

@@ -61,7 +61,8 @@ fn unsigned() -> Vec<String> {
     let reply = format!("<InReplyTo sha256=\"{}\">{reply}</InReplyTo>", "ab".repeat(32));
     let context = "<Context><Purpose>school-attendance</Purpose><LegalBasis>a law</LegalBasis><Subject>\
                    <t:Id scheme=\"XX-OGTEST\">99000000136</t:Id><t:Name><t:FamilyAbsent>withheld</t:FamilyAbsent>\
-                   <t:GivenAbsent>withheld</t:GivenAbsent></t:Name></Subject></Context>";
+                   <t:GivenAbsent>withheld</t:GivenAbsent></t:Name></Subject>\
+                   <Case>01990a5c-0000-7000-8000-000000000001</Case></Context>";
     let ask = "<Body><Ask><DocumentType>medical-absence-note</DocumentType></Ask></Body>";
     let document = Schemas::example("medical-absence-note").expect("an example of the program");
     let document = document.split_once("?>").filter(|_| document.starts_with("<?xml")).map_or(document, |(_, rest)| rest);

@@ -57,6 +57,8 @@ pub fn scan(input: &[u8]) {
         assert!(violation.at <= input.len(), "{violation}");
         return;
     }
+    // No comment, section, instruction or DOCTYPE is in what is taken.
+    assert!(!input.windows(2).any(|two| two == b"<!"), "markup that is refused was read");
     let first = said(input).expect("what was read is read again");
     match said(written(&first).as_bytes()) {
         Ok(second) => assert_eq!(first, second),
@@ -221,6 +223,7 @@ pub fn x509(input: &[u8]) {
     assert_eq!(pem_blocks(&to_pem("CERTIFICATE", input), "CERTIFICATE"), [input.to_vec()]);
     if let Ok(certificate) = read {
         assert_eq!(certificate.thumbprint, sha256(input));
+        assert!(Certificate::from_der(&[input, &[0]].concat()).is_err(), "octets after a certificate");
     }
     if let Ok(text) = std::str::from_utf8(input) {
         for block in bounded(input.len(), || pem_blocks(text, "CERTIFICATE")) {
@@ -368,6 +371,9 @@ pub fn query(input: &[u8]) {
     assert_eq!(Query::parse(again).expect("a filter that was read").filter, query.filter);
     let own = Cursor(sha256(input).octets()[0].into());
     assert_eq!(Cursor::parse(&own.to_text(&query.filter), &query.filter), Ok(own));
+    if query.filter != Default::default() {
+        assert!(Cursor::parse(&own.to_text(&query.filter), &Default::default()).is_err(), "a cursor of another filter");
+    }
     if let (Some(text), Ok(Some(before))) = (cursor, query.before()) {
         assert_eq!(Cursor(before).to_text(&query.filter), text);
     }
