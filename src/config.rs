@@ -298,7 +298,9 @@ impl Config {
         Schemas::compile(&files, &documents).map_err(SchemasError::Schema)
     }
 
-    fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
+    /// Reads the text of a configuration; paths in it are relative to the folder. A refusal has its offset in the text. No
+    /// file is opened.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
         let raw: Raw =
             toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         if *raw.format.get_ref() != 1 {

@@ -127,30 +127,35 @@ impl Stamping {
 const RETRY: Duration = Duration::from_secs(600);
 
 /// A request, and what its answer must repeat.
-struct Request {
+pub struct Request {
     digest: Digest,
     nonce: [u8; 8],
 }
 
 impl Request {
     fn new(text: &str) -> Result<Self, StampError> {
-        let mut nonce = crypto::random::<8>().map_err(|crypto::NoRandomness| StampError::NoRandomness)?;
+        let nonce = crypto::random::<8>().map_err(|crypto::NoRandomness| StampError::NoRandomness)?;
+        Ok(Self::of(text, nonce))
+    }
+
+    /// A request for a stamp of this text, with this nonce but for one or two bits of it.
+    pub fn of(text: &str, mut nonce: [u8; 8]) -> Self {
         // DER has one form of an integer: a first octet from 1 to 127 needs nothing before it and is needed itself.
         if let Some(first) = nonce.first_mut() {
             *first = (*first & 0x7f).max(1);
         }
-        Ok(Self { digest: sha256(text.as_bytes()), nonce })
+        Self { digest: sha256(text.as_bytes()), nonce }
     }
 
     /// `TimeStampReq` (RFC 3161, section 2.4.1): version 1, the imprint, the nonce, and that certificates are wanted.
-    fn octets(&self) -> Vec<u8> {
+    pub fn octets(&self) -> Vec<u8> {
         let imprint = [SHA256.to_vec(), der(OCTET_STRING, self.digest.octets())].concat();
         let parts = [vec![INTEGER, 1, 1], der(SEQUENCE, &imprint), der(INTEGER, &self.nonce), vec![BOOLEAN, 1, 0xff]];
         der(SEQUENCE, &parts.concat())
     }
 
     /// Checks a `TimeStampResp` (section 2.4.2): granted, and the token of this text and this request.
-    fn check(&self, octets: &[u8]) -> Result<(), StampError> {
+    pub fn check(&self, octets: &[u8]) -> Result<(), StampError> {
         let status = status(octets).ok_or(StampError::Form)?;
         // 0 is granted, 1 is granted with modifications.
         if status > 1 {

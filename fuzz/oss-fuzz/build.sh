@@ -1,6 +1,6 @@
 #!/bin/bash -eu
 cd "$SRC/oncegate/fuzz"
-cargo fuzz build -O --no-default-features --features libfuzzer
+cargo fuzz build -O --no-default-features --features libfuzzer,server
 cargo run --quiet --bin replay -- --write corpus
 for file in fuzz_targets/*.rs; do
     target=$(basename -s .rs "$file")

@@ -53,9 +53,9 @@ impl Choices<'_> {
 }
 
 /// An element: the start tag, and the whole of it.
-struct Element {
+pub(crate) struct Element {
     tag: Range<usize>,
-    whole: Range<usize>,
+    pub(crate) whole: Range<usize>,
 }
 
 /// A message that was signed and then edited up to five times, with the original that it was made of.
@@ -195,7 +195,7 @@ fn rename(octets: &mut Vec<u8>, element: &Element, name: &str) {
 }
 
 /// The elements as a careless reader finds them: what stands between angle brackets, paired by depth alone.
-fn elements(octets: &[u8]) -> Vec<Element> {
+pub(crate) fn elements(octets: &[u8]) -> Vec<Element> {
     let (mut found, mut open, mut at): (Vec<Element>, Vec<usize>, usize) = (Vec::new(), Vec::new(), 0);
     while let Some(start) =
         octets.get(at..).and_then(|rest| rest.iter().position(|octet| *octet == b'<')).map(|distance| at + distance)

@@ -3,8 +3,13 @@
 //! They run under libFuzzer (`fuzz_targets/`) and, on the stable toolchain, in the program `replay`.
 
 mod forge;
+#[cfg(feature = "server")]
+mod heads;
+mod logs;
 mod memory;
 mod originals;
+#[cfg(feature = "server")]
+mod served;
 mod targets;
 mod xml;
 
@@ -22,6 +27,8 @@ pub struct Target {
 
 const XML: &str = include_str!("../dict/xml.dict");
 const TEXT: &str = include_str!("../dict/text.dict");
+#[cfg(feature = "server")]
+const HTTP: &str = include_str!("../dict/http.dict");
 const NONE: &str = "";
 
 /// All targets. A new one is a row here, a file in `fuzz_targets/` and a `[[bin]]` in `Cargo.toml`.
@@ -38,6 +45,18 @@ pub const TARGETS: &[Target] = &[
     Target { name: "journal", dictionary: NONE, run: targets::journal },
     Target { name: "query", dictionary: TEXT, run: targets::query },
     Target { name: "admission", dictionary: XML, run: targets::admission },
+    Target { name: "export", dictionary: TEXT, run: logs::export },
+    Target { name: "tile", dictionary: TEXT, run: logs::tile },
+    #[cfg(feature = "server")]
+    Target { name: "config", dictionary: TEXT, run: served::config },
+    #[cfg(feature = "server")]
+    Target { name: "crl", dictionary: NONE, run: served::crl },
+    #[cfg(feature = "server")]
+    Target { name: "witness", dictionary: TEXT, run: served::witness },
+    #[cfg(feature = "server")]
+    Target { name: "stamp", dictionary: NONE, run: served::stamp },
+    #[cfg(feature = "server")]
+    Target { name: "http_head", dictionary: HTTP, run: heads::http_head },
 ];
 
 impl Target {

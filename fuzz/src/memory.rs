@@ -32,10 +32,15 @@ const CONSTANT: usize = 64 << 10;
 
 /// Runs `call`, which reads `input` octets, and holds it to eight times their number and a constant.
 pub fn bounded<T>(input: usize, call: impl FnOnce() -> T) -> T {
+    bounded_by(8 * input + CONSTANT, call)
+}
+
+/// Runs `call` and holds it to so many octets.
+pub fn bounded_by<T>(most: usize, call: impl FnOnce() -> T) -> T {
     let before = NOW.load(Relaxed);
     PEAK.store(before, Relaxed);
     let result = call();
     let taken = PEAK.load(Relaxed).saturating_sub(before);
-    assert!(taken <= 8 * input + CONSTANT, "{taken} octets of memory for an input of {input}");
+    assert!(taken <= most, "{taken} octets of memory where {most} were allowed");
     result
 }

@@ -1,7 +1,7 @@
 //! The targets and what each holds to be true.
 
 use crate::forge::{Choices, Forgeries, forged};
-use crate::memory::bounded;
+use crate::memory::{bounded, bounded_by};
 use crate::originals::{self, LEAVES, LOG, ORIGINALS, Original, SCHEMAS, verified};
 use crate::xml::{Noted, Said, canonical, written};
 use base64::Engine;
@@ -57,6 +57,8 @@ pub fn scan(input: &[u8]) {
         assert!(violation.at <= input.len(), "{violation}");
         return;
     }
+    // No comment, section, instruction or DOCTYPE is in what is taken.
+    assert!(!input.windows(2).any(|two| two == b"<!"), "markup that is refused was read");
     let first = said(input).expect("what was read is read again");
     match said(written(&first).as_bytes()) {
         Ok(second) => assert_eq!(first, second),
@@ -92,7 +94,7 @@ pub fn verify_bytes(input: &[u8]) {
 /// A message edited after it was signed is refused, or says just what it said.
 pub fn verify_forge(input: &[u8]) {
     let (octets, original) = forged(input);
-    let accepted = verified(&octets);
+    let accepted = bounded(octets.len(), || verified(&octets));
     if let Some((message, digest)) = &accepted {
         must_equal(original, message, *digest);
     }
@@ -160,11 +162,44 @@ fn inside(text: &str, line: usize, column: usize) {
     assert!((1..=columns.max(1)).contains(&column), "line {line}, column {column} is outside");
 }
 
-/// A document and its canonical form have the same facts (first octet even); a schema is compiled, or refused with a place
-/// that is in it (odd).
+/// How often an element of this name may stand beside itself by any declaration in the schemas of the program.
+fn most(name: &str) -> usize {
+    let declared = format!(" name=\"{name}\"");
+    let tags = Schemas::built_in_files().iter().flat_map(|(_, text)| text.split('<')).filter(|tag| tag.contains(&declared));
+    let most = tags.map(|tag| {
+        let most = tag.split_once("maxOccurs=\"").and_then(|(_, rest)| rest.split_once('"')).map_or("1", |(most, _)| most);
+        most.parse().expect("no element may stand there without a bound")
+    });
+    most.max().unwrap_or(0)
+}
+
+/// An example of the program is refused when one of its elements stands there more often than it may.
+fn repeated(input: &[u8]) {
+    let mut choices = Choices(input);
+    let examples: Vec<&str> = SCHEMAS.document_types().filter_map(|known| Schemas::example(known.name.as_str())).collect();
+    let mut octets = examples[choices.below(examples.len())].as_bytes().to_vec();
+    assert!(matches!(facts(&octets), Some(Ok(_))), "an example is not valid");
+    let elements = crate::forge::elements(&octets);
+    // The root cannot be repeated.
+    let whole = elements[1 + choices.below(elements.len() - 1)].whole.clone();
+    let one = octets[whole.clone()].to_vec();
+    let name = one[1..].split(|octet| b" />".contains(octet)).next().map(|name| String::from_utf8_lossy(name).into_owned());
+    let name = name.expect("an element has a name");
+    let copies = 1 + choices.below(17);
+    octets.splice(whole.end..whole.end, one.repeat(copies));
+    if copies >= most(name.rsplit(':').next().unwrap_or_default()) {
+        assert!(!matches!(facts(&octets), Some(Ok(_))), "{name} stands there {} times", 1 + copies);
+    }
+}
+
+/// A document and its canonical form have the same facts (first octet 0 modulo 3); a schema is compiled, or refused with a
+/// place that is in it (1); an element that stands there more often than it may is refused (2).
 pub fn schema(input: &[u8]) {
     let Some((kind, octets)) = input.split_first() else { return };
-    if kind % 2 == 0 {
+    if kind % 3 == 2 {
+        return repeated(octets);
+    }
+    if kind % 3 == 0 {
         let found = bounded(octets.len(), || facts(octets));
         if let (Some(Ok(found)), Ok(form)) = (found, canonical(octets)) {
             assert!(facts(&form).is_some_and(|again| again.as_ref() == Ok(&found)), "the canonical form has other facts");
@@ -174,7 +209,7 @@ pub fn schema(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
     let (name, types) = Schemas::built_in_files()[0];
     let files = [(name.to_owned(), types.to_owned()), ("fuzzed.xsd".to_owned(), text.to_owned())];
-    if let Err(error) = Schemas::compile(&files, "")
+    if let Err(error) = bounded_by(COMPILED * octets.len() + TYPES, || Schemas::compile(&files, ""))
         && error.file == "fuzzed.xsd"
     {
         inside(text, error.line, error.column);
@@ -188,6 +223,7 @@ pub fn x509(input: &[u8]) {
     assert_eq!(pem_blocks(&to_pem("CERTIFICATE", input), "CERTIFICATE"), [input.to_vec()]);
     if let Ok(certificate) = read {
         assert_eq!(certificate.thumbprint, sha256(input));
+        assert!(Certificate::from_der(&[input, &[0]].concat()).is_err(), "octets after a certificate");
     }
     if let Ok(text) = std::str::from_utf8(input) {
         for block in bounded(input.len(), || pem_blocks(text, "CERTIFICATE")) {
@@ -199,10 +235,18 @@ pub fn x509(input: &[u8]) {
     }
 }
 
+/// Octets of memory for each octet of a registry: spanned values of a table with every key in it.
+const REGISTRY: usize = 64;
+/// Octets of memory for each octet of a schema: its longest patterns become automata.
+const COMPILED: usize = 4096;
+/// What is taken beside that: by a registry's smallest tables, and by the types that each schema is compiled with.
+const CONSTANT: usize = 64 << 10;
+const TYPES: usize = 8 << 20;
+
 /// A registry means the same with a comment at its end; a refusal's place is in the text.
 pub fn registry(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    match Registry::check(text, &SCHEMAS) {
+    match bounded_by(REGISTRY * input.len() + CONSTANT, || Registry::check(text, &SCHEMAS)) {
         Ok(read) => {
             let again = Registry::check(&format!("{text}\n# end\n"), &SCHEMAS);
             assert_eq!(format!("{read:?}"), format!("{:?}", again.expect("a comment changes nothing")));
@@ -230,7 +274,9 @@ pub fn note(input: &[u8]) {
             assert_eq!(proof.leaf, originals::leaf(included.index).as_bytes(), "a leaf that is not there");
         }
     }
-    let _ = Proof::parse_bundle(text);
+    if let Ok(proofs) = bounded(input.len(), || Proof::parse_bundle(text)) {
+        assert_eq!(proofs.iter().map(ToString::to_string).collect::<String>(), text);
+    }
     if let Err(error) = bounded(input.len(), || Policy::parse(input)) {
         assert!(error.line <= text.split('\n').count(), "line {}", error.line);
     }
@@ -325,6 +371,9 @@ pub fn query(input: &[u8]) {
     assert_eq!(Query::parse(again).expect("a filter that was read").filter, query.filter);
     let own = Cursor(sha256(input).octets()[0].into());
     assert_eq!(Cursor::parse(&own.to_text(&query.filter), &query.filter), Ok(own));
+    if query.filter != Default::default() {
+        assert!(Cursor::parse(&own.to_text(&query.filter), &Default::default()).is_err(), "a cursor of another filter");
+    }
     if let (Some(text), Ok(Some(before))) = (cursor, query.before()) {
         assert_eq!(Cursor(before).to_text(&query.filter), text);
     }
@@ -338,6 +387,11 @@ pub fn admission(input: &[u8]) {
     let Ok(authenticated) = bounded(octets.len(), || authenticate(snapshot, peer, octets.clone())) else { return };
     let original = ORIGINALS.iter().find(|original| original.digest == authenticated.digest()).expect("a digest that was signed");
     must_equal(original, authenticated.message(), authenticated.digest());
+    let read = oncegate::sig::read(&octets, EnvelopeReader::new(&SCHEMAS)).ok().expect("it was read");
+    assert!(
+        read.certificate().is_none_or(|named| named == originals::CERTIFICATE),
+        "it names a certificate that is not enrolled"
+    );
     let is_question = matches!(original.message.body, Body::Ask(_));
     match permit(snapshot, authenticated) {
         Ok(permitted) => {

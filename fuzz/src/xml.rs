@@ -27,6 +27,8 @@ impl Visitor for Noted {
         let text = str::to_owned;
         let mut attributes: Vec<_> = element.attributes().map(|a| (text(a.uri), text(a.local), text(a.value))).collect();
         attributes.sort();
+        let is_same = |two: &[Attribute]| (&two[0].0, &two[0].1) == (&two[1].0, &two[1].1);
+        assert!(!attributes.windows(2).any(is_same), "an attribute was given twice");
         self.0.push(Said::Start(text(element.uri()), text(element.local()), attributes));
         Ok(())
     }

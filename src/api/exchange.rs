@@ -38,7 +38,7 @@ impl ExchangeApi {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let form = Form::preferred(request.headers());
         let trace = request.headers().get("traceparent").cloned();
-        if let Err(fault) = check_head(&request).and_then(|()| check_framing(request.headers())) {
+        if let Err(fault) = check_head(&request) {
             return problem(&self.refuse(fault).await, form);
         }
         let (result, standing) = match (request.method(), request.uri().path()) {
@@ -254,20 +254,21 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The limit of the whole head: hyper holds it on HTTP/2 only, and reads far more on HTTP/1.1.
-fn check_head(request: &Request<Incoming>) -> Result<(), Fault> {
+/// What is checked of every request before anything else: its host, its framing, and the limit of the whole head, which
+/// hyper holds on HTTP/2 only, where on HTTP/1.1 it reads far more.
+pub fn check_head<B>(request: &Request<B>) -> Result<(), Fault> {
     check_host(request)?;
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let line = request.method().as_str().len() + request.uri().to_string().len() + 11;
     let size = fields.fold(line, usize::saturating_add);
-    if size <= limits::HEAD_BYTES_MAX {
-        return Ok(());
+    if size > limits::HEAD_BYTES_MAX {
+        return Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)));
     }
-    Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)))
+    check_framing(request.headers())
 }
 
 /// RFC 9112, section 3.2: exactly one `Host` on HTTP/1.1, with nothing in it that is no host. hyper leaves that to us.
-fn check_host(request: &Request<Incoming>) -> Result<(), Fault> {
+fn check_host<B>(request: &Request<B>) -> Result<(), Fault> {
     let is_host = |value: &HeaderValue| {
         value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
     };

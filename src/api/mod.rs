@@ -10,7 +10,7 @@ mod log;
 mod problem;
 mod public;
 
-pub use exchange::ExchangeApi;
+pub use exchange::{ExchangeApi, check_head};
 pub use problem::{Form, problem};
 pub use public::PublicApi;
 

@@ -71,9 +71,12 @@ impl End {
     }
 }
 
+/// Which HTTP a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
+pub enum Protocol {
+    /// HTTP/1.1, and 1.0.
     Http1,
+    /// HTTP/2.
     Http2,
 }
 
@@ -109,7 +112,8 @@ where
     serve(stream, Protocol::Http1, service, stop).await
 }
 
-async fn serve<IO, S>(stream: IO, protocol: Protocol, service: S, stop: watch::Receiver<bool>) -> End
+/// Serves requests that come on a stream of octets, whatever it is: what both listeners do once they have one.
+pub async fn serve<IO, S>(stream: IO, protocol: Protocol, service: S, stop: watch::Receiver<bool>) -> End
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,

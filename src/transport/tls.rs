@@ -85,7 +85,11 @@ impl Identity {
             roots.add(root).map_err(|cause| TlsError::Config(format!("{}: {cause}", authorities.display())))?;
         }
         let revocation = match revocation {
-            Some(path) => read_all(CertificateRevocationListDer::pem_file_iter(path), path)?,
+            Some(path) => {
+                let octets = std::fs::read(path)
+                    .map_err(|cause| TlsError::File(path.display().to_string(), rustls::pki_types::pem::Error::Io(cause)))?;
+                revocation_lists(&octets, path)?
+            }
             None => Vec::new(),
         };
         let key = PrivateKeyDer::from_pem_file(key).map_err(|cause| TlsError::File(key.display().to_string(), cause))?;
@@ -95,10 +99,7 @@ impl Identity {
     /// For a listener: client certificates are required.
     pub fn server(&self) -> Result<Listening, TlsError> {
         let failed = |cause: &dyn std::fmt::Display| TlsError::Config(cause.to_string());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
-            .with_crls(self.revocation.iter().cloned())
-            .build()
-            .map_err(|cause| failed(&cause))?;
+        let verifier = verifier(Arc::clone(&self.roots), &self.revocation)?;
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|cause| failed(&cause))?;
@@ -152,8 +153,14 @@ impl Anchors {
         for root in certificates(authorities)? {
             roots.add(root).map_err(|cause| failed(&cause))?;
         }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-        verifier.map(Self).map_err(|cause| failed(&cause))
+        verifier(Arc::new(roots), &[]).map(Self).map_err(|cause| failed(&cause))
+    }
+
+    /// One authority in DER and its revocation lists in PEM, as a listener believes them.
+    pub fn of(authority: &[u8], revocation: &str) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(authority).into_owned()).map_err(|cause| TlsError::Config(cause.to_string()))?;
+        verifier(Arc::new(roots), &revocation_lists(revocation.as_bytes(), Path::new("the lists"))?).map(Self)
     }
 
     /// Checks the path from a leaf certificate to an authority at a time (RFC 5280).
@@ -162,6 +169,14 @@ impl Anchors {
         let checked = self.0.verify_client_cert(&CertificateDer::from(certificate), &[], now);
         checked.map(|_| ()).map_err(|cause| TlsError::Config(cause.to_string()))
     }
+}
+
+fn verifier(
+    roots: Arc<RootCertStore>,
+    revocation: &[CertificateRevocationListDer<'static>],
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider()).with_crls(revocation.iter().cloned());
+    builder.build().map_err(|cause| TlsError::Config(cause.to_string()))
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -173,9 +188,32 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if found.is_empty() { Err(TlsError::Config(format!("{}: holds no certificate", path.display()))) } else { Ok(found) }
 }
 
+fn revocation_lists(octets: &[u8], path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let found = read_all(Ok(CertificateRevocationListDer::pem_slice_iter(octets)), path)?;
+    // Nothing is revoked by no list at all: that is never what whoever names the file means.
+    if found.is_empty() {
+        return Err(TlsError::Config(format!("{}: holds no revocation list in PEM", path.display())));
+    }
+    Ok(found)
+}
+
 type Pem<T> = Result<T, rustls::pki_types::pem::Error>;
 
 fn read_all<T>(items: Pem<impl Iterator<Item = Pem<T>>>, path: &Path) -> Result<Vec<T>, TlsError> {
     let failed = |cause| TlsError::File(path.display().to_string(), cause);
     items.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_revocation_list_is_refused() {
+        // A list in DER, or under another label, would otherwise mean that nothing is revoked.
+        for octets in [&b""[..], b"\x30\x03\x02\x01\x01", b"-----BEGIN CRL-----\nAAAA\n-----END CRL-----\n"] {
+            let read = revocation_lists(octets, Path::new("revoked.pem"));
+            assert!(matches!(&read, Err(TlsError::Config(cause)) if cause.contains("no revocation list")), "{octets:?}");
+        }
+    }
 }

@@ -62,7 +62,8 @@ impl WitnessFile {
         })
     }
 
-    fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
+    /// Reads the text of a witness's file; a refusal has its offset in the text. No file is opened.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, (usize, String)> {
         let raw: Raw =
             toml::from_str(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         if *raw.format.get_ref() != 1 {

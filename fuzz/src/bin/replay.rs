@@ -21,6 +21,7 @@ fn main() -> std::io::Result<()> {
     if let Some(folder) = write {
         return targets.iter().try_for_each(|target| write_seeds(target, Path::new(&folder)));
     }
+    all_are_registered();
     println!("{:<14}{:>8}{:>12}{:>16}{:>14}", "target", "kept", "executions", "per CPU-second", "slowest ms");
     let (mut all, mut all_s) = (0, 0.0);
     for target in targets {
@@ -32,6 +33,21 @@ fn main() -> std::io::Result<()> {
     let (tried, equal) = Forgeries::counted();
     println!("forgeries tried {tried}, accepted {equal} (all equal to the original)");
     Ok(())
+}
+
+/// Holds the list of targets against the files, the manifest and the document: whichever lacks one, it would not be run, or
+/// nobody would know what it holds.
+fn all_are_registered() {
+    let (manifest, document) = (include_str!("../../Cargo.toml"), include_str!("../../../docs/fuzzing.md"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets");
+    for Target { name, .. } in TARGETS {
+        let source = std::fs::read_to_string(folder.join(name).with_extension("rs")).unwrap_or_default();
+        assert!(source.contains(&format!("named(\"{name}\")")), "fuzz_targets/{name}.rs does not run {name}");
+        assert!(manifest.contains(&format!("[[bin]]\nname = \"{name}\"")), "Cargo.toml has no [[bin]] of {name}");
+        assert!(document.contains(&format!("\n| `{name}` |")), "docs/fuzzing.md has no row about {name}");
+    }
+    let files = std::fs::read_dir(folder).into_iter().flatten().count();
+    assert!(files == TARGETS.len() || !cfg!(feature = "server"), "a file of fuzz_targets/ is no target");
 }
 
 fn kept(target: &Target) -> Vec<Vec<u8>> {
