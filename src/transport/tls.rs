@@ -188,11 +188,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if found.is_empty() { Err(TlsError::Config(format!("{}: holds no certificate", path.display()))) } else { Ok(found) }
 }
 
+const BEGIN: &[u8] = b"-----BEGIN ";
+
 fn revocation_lists(octets: &[u8], path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let found = read_all(Ok(CertificateRevocationListDer::pem_slice_iter(octets)), path)?;
-    // Nothing is revoked by no list at all: that is never what whoever names the file means.
-    if found.is_empty() {
-        return Err(TlsError::Config(format!("{}: holds no revocation list in PEM", path.display())));
+    // Nothing is revoked by no list at all, or by one whose label is damaged: that is never what whoever names the file means.
+    let blocks = octets.windows(BEGIN.len()).filter(|window| window == &BEGIN).count();
+    if found.is_empty() || found.len() != blocks {
+        return Err(TlsError::Config(format!("{}: holds no revocation list in PEM, or something else as well", path.display())));
     }
     Ok(found)
 }
@@ -215,5 +218,9 @@ mod tests {
             let read = revocation_lists(octets, Path::new("revoked.pem"));
             assert!(matches!(&read, Err(TlsError::Config(cause)) if cause.contains("no revocation list")), "{octets:?}");
         }
+        let one = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+        let read = |text: &str| revocation_lists(text.as_bytes(), Path::new("revoked.pem")).map(|lists| lists.len());
+        assert_eq!(read(&one.repeat(2)).ok(), Some(2));
+        assert!(read(&format!("{one}{}", one.replace("X509 CRL", "X509 CRI"))).is_err(), "a label with a flipped bit");
     }
 }
