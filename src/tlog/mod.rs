@@ -303,9 +303,15 @@ pub struct Logged {
 
 impl Logged {
     /// For the stores, which call it only for records that `fdatasync` has covered; `tests/it/tidy.rs` holds them to it.
-    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "the core has no store"))]
+    #[cfg_attr(not(any(feature = "server", test)), expect(dead_code, reason = "the core has no store"))]
     pub(crate) const fn durable(index: u64) -> Self {
         Self { index }
+    }
+
+    /// For unit tests of what needs the proof; no program has it.
+    #[cfg(test)]
+    pub(crate) const fn of_test(index: u64) -> Self {
+        Self::durable(index)
     }
 
     /// The index of the record in the log.
