@@ -123,10 +123,7 @@ fn parse_number(text: &str) -> Option<u64> {
         if digits.len() != 3 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
-        number = number * 1000 + digits.parse::<u64>().ok()?;
-        if number >= 1 << 55 {
-            return None;
-        }
+        number = number.checked_mul(1000)?.checked_add(digits.parse().ok()?).filter(|number| *number < 1 << 55)?;
     }
     Some(number)
 }
@@ -185,6 +182,7 @@ mod tests {
             ("tile/63/999", tile(Content::Hashes(63), 999, 256)),
             ("tile/entries/x001/000.p/255", tile(Content::Entries, 1000, 255)),
             ("tile/2/000.p/1", tile(Content::Hashes(2), 0, 1)),
+            ("tile/0/x036/x028/x797/x018/x963/967", tile(Content::Hashes(0), (1 << 55) - 1, 256)),
         ] {
             assert_eq!(Tile::parse(path), Some(expected), "{path}");
             assert_eq!(expected.to_string(), path);
@@ -221,6 +219,9 @@ mod tests {
             "tile/0//000",
             "tile/0/٠٠٠",
             "tile/0/x999/x999/x999/x999/x999/x999/x999/x999/999",
+            // 2^55, and a number whose thousandfold is more than 64 bits hold.
+            "tile/0/x036/x028/x797/x018/x963/968",
+            "tile/0/x018/x500/x000/x000/x000/x000/000",
             "tile/0/../000",
             "tile/Entries/000",
             "tile/entries/000?",
