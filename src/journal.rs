@@ -204,19 +204,26 @@ pub fn read_frame(octets: &[u8], erasure: Erasure) -> Result<(Frame<'_>, usize),
     parse(rest, checksum, erasure).map(|frame| (frame, HEAD + length)).ok_or(FrameError::Broken)
 }
 
-fn parse(rest: &[u8], checksum: u32, erasure: Erasure) -> Option<Frame<'_>> {
+fn parse(rest: &[u8], expected: u32, erasure: Erasure) -> Option<Frame<'_>> {
     let kind = FrameKind::from_code(*rest.first()?)?;
     let seq = u64::from_be_bytes(rest.get(1..9)?.try_into().ok()?);
     let leaf_len = usize::from(u16::from_be_bytes(rest.get(9..11)?.try_into().ok()?));
+    // Before it is hashed: whoever looks for frames tries at each octet.
+    if leaf_len > limits::LEAF_BYTES_MAX {
+        return None;
+    }
     let leaf = rest.get(11..11 + leaf_len)?;
     let (head, parts) = rest.split_at_checked(FIXED + leaf_len)?;
-    if crc32fast::hash(head) != checksum {
+    if crc32fast::hash(head) != expected {
         return None;
     }
     let sizes = head.get(11 + leaf_len..)?;
     let (private, body) = parts.split_at_checked(u32_at(sizes, 0)? as usize)?;
-    let is_whole = |part: &[u8], checksum| {
-        crc32fast::hash(part) == checksum || (erasure == Erasure::Possible && part.iter().all(|octet| *octet == 0))
+    if private.len() > limits::PRIVATE_BYTES_MAX || body.len() > limits::BODY_BYTES_MAX {
+        return None;
+    }
+    let is_whole = |part: &[u8], expected| {
+        crc32fast::hash(part) == expected || (erasure == Erasure::Possible && part.iter().all(|octet| *octet == 0))
     };
     let is_good =
         u32_at(sizes, 8)? as usize == body.len() && is_whole(private, u32_at(sizes, 4)?) && is_whole(body, u32_at(sizes, 12)?);
@@ -417,5 +424,44 @@ mod tests {
             2
         );
         assert_eq!(found, Some((FrameKind::Shredded, hash)));
+    }
+
+    /// A frame with parts of these lengths, whatever the limits are; all its checksums are right.
+    fn frame_with(leaf: usize, private: usize, body: usize) -> Vec<u8> {
+        let (private, body) = (vec![7; private], vec![8; body]);
+        let mut head = [&[1], 5_u64.to_be_bytes().as_slice(), &(leaf as u16).to_be_bytes(), &vec![9; leaf]].concat();
+        for part in [&private, &body] {
+            head.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            head.extend_from_slice(&crc32fast::hash(part).to_be_bytes());
+        }
+        let length = head.len() + private.len() + body.len();
+        let checksum = crc32fast::hash(&head);
+        [(length as u32).to_be_bytes().as_slice(), &checksum.to_be_bytes(), &head, &private, &body].concat()
+    }
+
+    #[test]
+    fn no_part_of_a_frame_is_longer_than_it_may_be() {
+        const LEAF: usize = limits::LEAF_BYTES_MAX;
+        const PRIVATE: usize = limits::PRIVATE_BYTES_MAX;
+        const BODY: usize = limits::BODY_BYTES_MAX;
+        for (leaf, private, body) in [(0, 0, 0), (LEAF, 0, 0), (0, PRIVATE, 0), (0, 0, BODY), (LEAF, PRIVATE, BODY)] {
+            let octets = frame_with(leaf, private, body);
+            let (frame, length) = read_frame(&octets, Erasure::None).expect("within the limits");
+            assert_eq!((frame.leaf.len(), frame.private.len(), frame.body.len(), length), (leaf, private, body, octets.len()));
+            let mut written = Vec::new();
+            write_frame(&frame, &mut written);
+            assert!(written == octets, "it is written as it was");
+        }
+        for (leaf, private, body) in [
+            (LEAF + 1, 0, 0),
+            (u16::MAX.into(), 0, 0),
+            (0, PRIVATE + 1, 0),
+            (0, BODY, 0),
+            (0, 0, BODY + 1),
+            (LEAF, PRIVATE, BODY + 1),
+        ] {
+            let octets = frame_with(leaf, private, body);
+            assert_eq!(read_frame(&octets, Erasure::None).err(), Some(FrameError::Broken), "{leaf}, {private}, {body}");
+        }
     }
 }
