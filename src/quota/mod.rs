@@ -264,10 +264,10 @@ mod tests {
             assert_eq!(enter(school), Ok(Standing { per_minute: 60, remaining }));
         }
         // Sixty a minute are one a second; whoever waits as long as is said does not come too early.
-        clock.advance_to(Duration::from_millis(1000_400));
+        clock.advance_to(Duration::from_millis(1_000_400));
         assert_eq!(enter(school), Err((Code::LimRequests, Some(1))));
         assert_eq!(enter(clinic), Ok(Standing { per_minute: 600, remaining: 99 }), "others have their own");
-        clock.advance_to(Duration::from_millis(1001_000));
+        clock.advance_to(Duration::from_millis(1_001_000));
         assert_eq!(enter(school), Ok(Standing { per_minute: 60, remaining: 0 }));
         assert_eq!(enter(school), Err((Code::LimRequests, Some(2))));
         assert_eq!([school, clinic].map(|agency| quotas.per_minute(agency)), [Some(60), Some(600)]);
@@ -342,7 +342,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(told(quotas.use_grant(*limited)), Ok(()));
         }
-        clock.advance_to(Duration::from_millis(1000_500));
+        clock.advance_to(Duration::from_millis(1_000_500));
         assert_eq!(told(quotas.use_grant(*limited)), Err((Code::LimGrant, Some(20))));
         assert!((0..1000).all(|_| quotas.use_grant(*free).is_ok()));
         assert!(quotas.enter(school, 0).is_ok(), "the agency's own quota is another");
