@@ -209,6 +209,13 @@ impl Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::{Peer, Snapshot, authenticate, permit};
+    use crate::crypto::PrivateKey;
+    use crate::envelope::{Ask, Body, Context, Header, Kind, Message, Subject, World, write};
+    use crate::ids::{Code as Word, Identifier};
+    use crate::registry::Registry;
+    use crate::schema::Schemas;
+    use crate::{pki, sig};
 
     const NOW: UnixTime = UnixTime::from_ms(1_800_000_000_000);
 
@@ -227,7 +234,8 @@ mod tests {
     fn replays_are_answered_from_the_ledger_and_changes_refused() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST).map_err(|f| f.code), Err(Code::MsgInProgress));
+        let wait = Err((Code::MsgInProgress, Some(1)));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST).map_err(|f| (f.code, f.retry_after_seconds)), wait);
         ledger.settle(&school, id(NOW), DIGEST, PLACE);
         assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
         let other = Digest::from_octets([2; 32]);
@@ -242,7 +250,7 @@ mod tests {
         assert_eq!(ledger.begin(NOW, &school, id(edge), DIGEST), Ok(Begin::Fresh));
         assert_eq!(ledger.begin(NOW, &school, id(edge.minus_ms(1)), DIGEST).map_err(|f| f.code), Err(Code::MsgStaleId));
         ledger.settle(&school, id(edge), DIGEST, PLACE);
-        ledger.evict(NOW);
+        ledger.evict(NOW.plus_ms(limits::CLOCK_SKEW_MS));
         assert_eq!(ledger.len(), 1);
         ledger.evict(NOW.plus_ms(limits::CLOCK_SKEW_MS + 1));
         assert!(ledger.is_empty());
@@ -253,6 +261,126 @@ mod tests {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.abandon(&school, id(NOW));
+        assert_eq!(ledger.look_up(&school, id(NOW)), None);
         assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+    }
+
+    #[test]
+    fn what_failed_is_known_and_may_come_again_unchanged() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer);
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
+        let other = Digest::from_octets([2; 32]);
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
+    }
+
+    #[test]
+    fn what_was_settled_stays_settled() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        ledger.abandon(&school, id(NOW));
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer);
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Settled(PLACE)));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
+    }
+
+    #[test]
+    fn each_sender_has_ids_of_its_own() {
+        let (mut ledger, names) = (Ledger::new(), ["xx.school", "xx.clinic", "xx.fund"].map(agency));
+        assert!(ledger.is_empty());
+        for (number, sender) in (0..).zip(&names) {
+            assert_eq!(ledger.look_up(sender, id(NOW)), None);
+            ledger.settle(sender, id(NOW), DIGEST, OutcomePlace { index: number, ..PLACE });
+            assert_eq!((ledger.len(), ledger.is_empty()), (number as usize + 1, false));
+        }
+        for (number, sender) in (0..).zip(&names) {
+            assert_eq!(ledger.look_up(sender, id(NOW)), Some(Known::Settled(OutcomePlace { index: number, ..PLACE })));
+            assert_eq!(ledger.look_up(sender, id(NOW.plus_ms(1))), None);
+        }
+    }
+
+    #[test]
+    fn an_open_exchange_is_never_forgotten() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let (open, settled) = (id(NOW), id(NOW.plus_ms(1)));
+        assert_eq!(ledger.begin(NOW, &school, open, DIGEST), Ok(Begin::Fresh));
+        ledger.settle(&school, settled, DIGEST, PLACE);
+        ledger.evict(NOW.plus_ms(10 * limits::IDEMPOTENCY_WINDOW_MS));
+        assert_eq!((ledger.look_up(&school, open), ledger.look_up(&school, settled)), (Some(Known::Open), None));
+    }
+
+    /// A self-signed certificate of `xx.school` for the Ed25519 key with the seed of 32 sevens, valid from November 2026
+    /// to November 2036; made with openssl by the profile in `certs/signing.cnf`.
+    const CERTIFICATE: &str = "MIIBPzCB8qADAgECAgEBMAUGAytlcDAUMRIwEAYDVQQDDAl4eC5zY2hvb2wwHhcNMjYxMTIzMDQwODM1WhcNMzYxMTIw\
+        MDQwODM1WjAUMRIwEAYDVQQDDAl4eC5zY2hvb2wwKjAFBgMrZXADIQDqSmxj4pxSCr71UHsTLsX5lUd2rr6+e5JCHuppFEbSLKNpMGcwDAYDVR0TAQH/\
+        BAIwADAOBgNVHQ8BAf8EBAMCB4AwKAYDVR0RBCEwH4YddXJuOm9uY2VnYXRlOmFnZW5jeTp4eC5zY2hvb2wwHQYDVR0OBBYEFExezkAjoDQe4qz/zE0X\
+        FUqFTwLlMAUGAytlcANBAD3QzT24zJSCtxD1rPlM9Udldc5qA6UEdOfEHOQamrC5ElWxFTKvsVSGEymEQRXhtxXzI8FWRxUZoxH3E3abSQ0=";
+
+    fn registry(schemas: &Schemas) -> Registry {
+        let zeros = "0".repeat(64);
+        let text = format!(
+            "format = 1\nversion = 1\n\
+             [[agency]]\nid = \"xx.school\"\nname = \"S\"\n\
+             [[agency.key]]\ncertificate = \"{CERTIFICATE}\"\n[[agency.system]]\ncertificate_sha256 = \"{zeros}\"\n\
+             [[agency]]\nid = \"xx.clinic\"\nname = \"C\"\nurl = \"https://c/\"\n\
+             [[holder]]\ndocument = \"medical-absence-note\"\nagency = \"xx.clinic\"\n\
+             [[grant]]\nid = \"g\"\nwho = \"xx.school\"\nwhat = \"medical-absence-note\"\npurpose = \"p\"\nbasis = \"L 1\"\n\
+             until = \"2030-12-31\"\n"
+        );
+        Registry::check(&text, schemas).expect("a registry")
+    }
+
+    /// A request of the school, signed.
+    fn request() -> Vec<u8> {
+        let header = Header {
+            id: id(NOW),
+            in_reply_to: None,
+            kind: Kind::Request,
+            from: agency("xx.school"),
+            to: None,
+            created_at: NOW,
+            expires_at: NOW.plus_ms(60_000),
+            world: World::Live,
+            signer_certificate: None,
+        };
+        let code = |text| Word::parse(text).expect("a code");
+        let context = Context {
+            purpose: code("p"),
+            legal_basis: vec!["L 1".to_owned()],
+            consent: None,
+            subject: Subject { identifiers: vec![Identifier::synthetic(1)], ..Subject::default() },
+            official: None,
+            on_behalf_of: None,
+            case: None,
+            situation: None,
+            step: None,
+            region: None,
+            trace: None,
+        };
+        let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
+        let message = Message { header, context: Some(context), body: Body::Ask(ask), attachments: Vec::new() };
+        let key = PrivateKey::from_seed(&[7; 32]).expect("a seed");
+        let certificate = pki::decode(CERTIFICATE).expect("base64");
+        sig::sign(write(&message, "").as_bytes(), &key, Some(&certificate)).expect("signed")
+    }
+
+    #[test]
+    fn what_goes_out_are_the_octets_that_came_in() {
+        let schemas = Schemas::built_in();
+        let registry = registry(&schemas);
+        let (snapshot, octets) = (Snapshot { now: NOW, registry: &registry, schemas: &schemas }, request());
+        let peer = Peer::identify(&registry, &Digest::from_octets([0; 32])).expect("its system");
+        let message = authenticate(snapshot, &peer, octets.clone()).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
+        let question = permit(snapshot, message).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
+        let forward = Forward::new(&question, &Logged::of_test(3));
+        assert_eq!(forward.octets(), octets);
+        assert_eq!(Some(forward.holder()), registry.find(&agency("xx.clinic")));
+        let release = Release::again(octets.clone(), Logged::of_test(4));
+        assert_eq!(release.logged(), Logged::of_test(4));
+        assert_eq!(release.into_octets(), octets);
     }
 }

@@ -92,6 +92,11 @@ pub enum FrameError {
     End,
     /// What stands here is no frame, or was changed.
     Broken,
+    /// The head of a frame is good, and what belongs to it is not.
+    Parts {
+        /// The length of the frame with its head, which has a checksum of its own.
+        length: usize,
+    },
 }
 
 /// Whether private parts and bodies may have been erased. In the segment that is written to none is: zeros there are
@@ -201,26 +206,45 @@ pub fn read_frame(octets: &[u8], erasure: Erasure) -> Result<(Frame<'_>, usize),
     }
     let rest = octets.get(HEAD..HEAD + length).ok_or(FrameError::Broken)?;
     let checksum = u32_at(octets, 4).ok_or(FrameError::Broken)?;
-    parse(rest, checksum, erasure).map(|frame| (frame, HEAD + length)).ok_or(FrameError::Broken)
+    let (frame, parts) = parse(rest, checksum, erasure).ok_or(FrameError::Broken)?;
+    match parts {
+        Parts::Good => Ok((frame, HEAD + length)),
+        Parts::Changed => Err(FrameError::Parts { length: HEAD + length }),
+    }
 }
 
-fn parse(rest: &[u8], checksum: u32, erasure: Erasure) -> Option<Frame<'_>> {
+/// What private part and body of a frame with a good head are.
+enum Parts {
+    Good,
+    Changed,
+}
+
+fn parse(rest: &[u8], expected: u32, erasure: Erasure) -> Option<(Frame<'_>, Parts)> {
     let kind = FrameKind::from_code(*rest.first()?)?;
     let seq = u64::from_be_bytes(rest.get(1..9)?.try_into().ok()?);
     let leaf_len = usize::from(u16::from_be_bytes(rest.get(9..11)?.try_into().ok()?));
+    // Before it is hashed: whoever looks for frames tries at each octet.
+    if leaf_len > limits::LEAF_BYTES_MAX {
+        return None;
+    }
     let leaf = rest.get(11..11 + leaf_len)?;
     let (head, parts) = rest.split_at_checked(FIXED + leaf_len)?;
-    if crc32fast::hash(head) != checksum {
+    if checksum(head) != expected {
         return None;
     }
     let sizes = head.get(11 + leaf_len..)?;
     let (private, body) = parts.split_at_checked(u32_at(sizes, 0)? as usize)?;
-    let is_whole = |part: &[u8], checksum| {
-        crc32fast::hash(part) == checksum || (erasure == Erasure::Possible && part.iter().all(|octet| *octet == 0))
+    if private.len() > limits::PRIVATE_BYTES_MAX
+        || body.len() > limits::BODY_BYTES_MAX
+        || u32_at(sizes, 8)? as usize != body.len()
+    {
+        return None;
+    }
+    let is_whole = |part: &[u8], expected| {
+        checksum(part) == expected || (erasure == Erasure::Possible && part.iter().all(|octet| *octet == 0))
     };
-    let is_good =
-        u32_at(sizes, 8)? as usize == body.len() && is_whole(private, u32_at(sizes, 4)?) && is_whole(body, u32_at(sizes, 12)?);
-    is_good.then_some(Frame { kind, seq, leaf, private, body })
+    let is_good = is_whole(private, u32_at(sizes, 4)?) && is_whole(body, u32_at(sizes, 12)?);
+    Some((Frame { kind, seq, leaf, private, body }, if is_good { Parts::Good } else { Parts::Changed }))
 }
 
 /// The head of a record's frame after it has been shredded: what is to be written in place of its head. The private part
@@ -243,6 +267,18 @@ pub fn parts_of(frame: &Frame<'_>) -> (std::ops::Range<usize>, std::ops::Range<u
     let private = HEAD + FIXED + frame.leaf.len();
     let body = private + frame.private.len();
     (private..body, body..body + frame.body.len())
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// How many octets this thread has hashed.
+    static HASHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+fn checksum(octets: &[u8]) -> u32 {
+    #[cfg(test)]
+    HASHED.set(HASHED.get() + octets.len());
+    crc32fast::hash(octets)
 }
 
 fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
@@ -310,14 +346,19 @@ pub fn is_damaged(rest: &[u8], offset: u64) -> bool {
         let found = at + distance;
         // A frame begins with its length, whose first octets may be zero.
         let starts = found.saturating_sub(3)..=found;
-        let frame = starts.filter_map(|start| Some((start, read_frame(rest.get(start..)?, Erasure::Possible).ok()?))).next();
-        at = match frame {
-            Some((_, (frame, _)))
+        let mut frames = starts.filter_map(|start| match read_frame(rest.get(start..)?, Erasure::Possible) {
+            Ok((frame, length)) => Some((Some(frame), start + length)),
+            // Its head tells where the next one begins. Looked through, what is left of it would be hashed again and again.
+            Err(FrameError::Parts { length }) => Some((None, start + length)),
+            Err(FrameError::End | FrameError::Broken) => None,
+        });
+        at = match frames.next() {
+            Some((Some(frame), _))
                 if frame.kind == FrameKind::Commit && Commit::read(&frame).is_some_and(|commit| commit.start > offset) =>
             {
                 return true;
             }
-            Some((start, (_, length))) => start + length,
+            Some((_, end)) => end,
             None => found + 1,
         };
     }
@@ -417,5 +458,62 @@ mod tests {
             2
         );
         assert_eq!(found, Some((FrameKind::Shredded, hash)));
+    }
+
+    /// A frame with parts of these lengths, whatever the limits are; all its checksums are right.
+    fn frame_with(leaf: usize, private: usize, body: usize) -> Vec<u8> {
+        let (private, body) = (vec![7; private], vec![8; body]);
+        let mut head = [&[1], 5_u64.to_be_bytes().as_slice(), &(leaf as u16).to_be_bytes(), &vec![9; leaf]].concat();
+        for part in [&private, &body] {
+            head.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            head.extend_from_slice(&crc32fast::hash(part).to_be_bytes());
+        }
+        let length = head.len() + private.len() + body.len();
+        let checksum = crc32fast::hash(&head);
+        [(length as u32).to_be_bytes().as_slice(), &checksum.to_be_bytes(), &head, &private, &body].concat()
+    }
+
+    #[test]
+    fn no_part_of_a_frame_is_longer_than_it_may_be() {
+        const LEAF: usize = limits::LEAF_BYTES_MAX;
+        const PRIVATE: usize = limits::PRIVATE_BYTES_MAX;
+        const BODY: usize = limits::BODY_BYTES_MAX;
+        for (leaf, private, body) in [(0, 0, 0), (LEAF, 0, 0), (0, PRIVATE, 0), (0, 0, BODY), (LEAF, PRIVATE, BODY)] {
+            let octets = frame_with(leaf, private, body);
+            let (frame, length) = read_frame(&octets, Erasure::None).expect("within the limits");
+            assert_eq!((frame.leaf.len(), frame.private.len(), frame.body.len(), length), (leaf, private, body, octets.len()));
+            let mut written = Vec::new();
+            write_frame(&frame, &mut written);
+            assert!(written == octets, "it is written as it was");
+        }
+        for (leaf, private, body) in [
+            (LEAF + 1, 0, 0),
+            (u16::MAX.into(), 0, 0),
+            (0, PRIVATE + 1, 0),
+            (0, BODY, 0),
+            (0, 0, BODY + 1),
+            (LEAF, PRIVATE, BODY + 1),
+        ] {
+            let octets = frame_with(leaf, private, body);
+            assert_eq!(read_frame(&octets, Erasure::None).err(), Some(FrameError::Broken), "{leaf}, {private}, {body}");
+        }
+    }
+
+    /// What stands behind the end may be anything, whoever made it: looking for groups in it takes time in proportion to its
+    /// length. Only what is hashed could take more.
+    #[test]
+    fn a_tail_is_looked_through_once_whatever_stands_in_it() {
+        const LENGTH: usize = 256 << 10;
+        let tail = |pattern: &[u8]| pattern.iter().copied().cycle().take(LENGTH).collect::<Vec<u8>>();
+        // Each five octets may begin a frame whose leaf is of 65,281 octets.
+        let long_leaves = tail(&[0, 1, 0xff, 1, 1]);
+        // Each 35 octets are a good head of a frame whose body was changed.
+        let changed_bodies = tail(&frame_with(0, 0, LENGTH / 2)[..HEAD + FIXED]);
+        for (what, octets) in [("long leaves", long_leaves), ("changed bodies", changed_bodies), ("ones", tail(&[1]))] {
+            HASHED.set(0);
+            assert!(!is_damaged(&octets, 0), "{what}");
+            let hashed = HASHED.get() / LENGTH;
+            assert!(hashed <= 256, "{what}: each octet was hashed {hashed} times");
+        }
     }
 }

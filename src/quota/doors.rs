@@ -158,4 +158,20 @@ mod tests {
         assert_eq!(doors.len(), 2);
         drop(staying);
     }
+
+    #[test]
+    fn those_who_stay_are_never_forgotten() {
+        let doors = Doors::new(DOORWAY);
+        assert!(doors.is_empty());
+        let staying: Vec<_> = (0..3).map(|_| doors.enter(7, at(0)).expect("there is room")).collect();
+        assert!(!doors.is_empty());
+        for who in 8..limits::DOORS_MAX as u32 + 7 {
+            assert!(doors.enter(who, at(0)).is_ok());
+        }
+        // Long after, all are forgotten but the one that is inside, who still has no more than three places.
+        assert!(doors.enter(u32::MAX, at(60_000)).is_ok());
+        assert_eq!((doors.len(), doors.enter(7, at(60_000)).err()), (2, Some(Full)));
+        drop(staying);
+        assert!(doors.enter(7, at(60_000)).is_ok());
+    }
 }

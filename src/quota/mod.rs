@@ -237,3 +237,177 @@ fn quota(per_minute: u32, burst: u32) -> Quota {
     let nonzero = |figure: u32| NonZeroU32::new(figure).unwrap_or(NonZeroU32::MIN);
     Quota::per_minute(nonzero(per_minute)).allow_burst(nonzero(burst))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::AgencyId;
+    use crate::schema::Schemas;
+
+    /// The school has small quotas, the clinic those of an entry that says nothing; the first grant has a quota.
+    const REGISTRY: &str = r#"
+        format = 1
+        version = 1
+        [[agency]]
+        id = "xx.school"
+        name = "S"
+        [agency.quota]
+        requests_per_minute = 60
+        burst = 4
+        kib_per_minute = 1024
+        parallel = 2
+        [[agency]]
+        id = "xx.clinic"
+        name = "C"
+        [[grant]]
+        id = "limited"
+        who = "xx.school"
+        what = "birth-certificate"
+        purpose = "p"
+        basis = "b"
+        until = "2030-12-31"
+        per_minute = 3
+        [[grant]]
+        id = "free"
+        who = "xx.school"
+        what = "birth-certificate"
+        purpose = "p"
+        basis = "b"
+        until = "2030-12-31"
+    "#;
+
+    struct World {
+        quotas: Quotas,
+        clock: EngineClock,
+        school: AgencyIndex,
+        clinic: AgencyIndex,
+        /// An agency that a newer registry has and these quotas have not.
+        later: AgencyIndex,
+        grants: Vec<GrantIndex>,
+    }
+
+    fn world() -> World {
+        let schemas = Schemas::built_in();
+        let load = |text: &str| Registry::check(text, &schemas).expect("a registry");
+        let (registry, clock) = (load(REGISTRY), EngineClock::default());
+        let newer = load(&REGISTRY.replacen("[[grant]]", "[[agency]]\nid = \"xx.later\"\nname = \"L\"\n[[grant]]", 1));
+        let find = |registry: &Registry, name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
+        let (school, clinic) = (find(&registry, "xx.school"), find(&registry, "xx.clinic"));
+        let what = crate::ids::Code::parse("birth-certificate").expect("a code");
+        let grants = registry.grants_of(school, &what).map(|(index, _)| index).collect();
+        clock.advance_to(Duration::from_secs(1000));
+        World { quotas: Quotas::new(&registry, &clock), clock, school, clinic, later: find(&newer, "xx.later"), grants }
+    }
+
+    fn told<T>(verdict: Result<T, Fault>) -> Result<T, (Code, Option<u32>)> {
+        verdict.map_err(|fault| (fault.code, fault.retry_after_seconds))
+    }
+
+    #[test]
+    fn requests_come_in_a_burst_and_then_by_the_minute() {
+        let World { quotas, clock, school, clinic, .. } = world();
+        let enter = |agency| told(quotas.enter(agency, 0).map(|slot| slot.standing()));
+        for remaining in (0..4).rev() {
+            assert_eq!(enter(school), Ok(Standing { per_minute: 60, remaining }));
+        }
+        // Sixty a minute are one a second; whoever waits as long as is said does not come too early.
+        clock.advance_to(Duration::from_millis(1_000_400));
+        assert_eq!(enter(school), Err((Code::LimRequests, Some(1))));
+        assert_eq!(enter(clinic), Ok(Standing { per_minute: 600, remaining: 99 }), "others have their own");
+        clock.advance_to(Duration::from_millis(1_001_000));
+        assert_eq!(enter(school), Ok(Standing { per_minute: 60, remaining: 0 }));
+        assert_eq!(enter(school), Err((Code::LimRequests, Some(2))));
+        assert_eq!([school, clinic].map(|agency| quotas.per_minute(agency)), [Some(60), Some(600)]);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nobody_a_second_quota() {
+        let World { quotas, clock, school, .. } = world();
+        quotas.charge(school, 4);
+        for seconds in [0, 10, 999, 1000] {
+            clock.advance_to(Duration::from_secs(seconds));
+            assert_eq!(clock.now(), Duration::from_secs(1000));
+            assert_eq!(told(quotas.enter(school, 0).map(|_| ())), Err((Code::LimRequests, Some(2))));
+        }
+    }
+
+    #[test]
+    fn a_dear_message_costs_more_requests_as_far_as_there_are_any() {
+        let World { quotas, clock, school, later, .. } = world();
+        quotas.charge(school, 2);
+        assert_eq!(told(quotas.enter(school, 0).map(|slot| slot.standing().remaining)), Ok(1));
+        quotas.charge(school, u32::MAX);
+        quotas.charge(later, 1);
+        assert!(quotas.enter(school, 0).is_err());
+        clock.advance_to(Duration::from_secs(1001));
+        assert!(quotas.enter(school, 0).is_ok(), "what was not there is not owed");
+    }
+
+    #[test]
+    fn octets_are_counted_in_kib_at_the_door_and_behind_it() {
+        const MIB: u64 = 1 << 20;
+        let full = Err((Code::LimBytes, Some(1)));
+        let larger_than_the_quota = Err((Code::LimBytes, Some(60)));
+        // What is declared is rounded up and never free; what was not declared is rounded down.
+        for (declared, verdict) in
+            [(MIB, Ok(())), (MIB - 1023, Ok(())), (MIB + 1, larger_than_the_quota), (u64::MAX, larger_than_the_quota)]
+        {
+            let World { quotas, school, .. } = world();
+            assert_eq!(told(quotas.enter(school, declared).map(|_| ())), verdict, "{declared}");
+            let after = if verdict.is_ok() { full } else { Ok(()) };
+            assert_eq!(told(quotas.enter(school, 0).map(|_| ())), after, "behind {declared}");
+        }
+        for (taken, verdict) in [(MIB, Ok(())), (MIB + 1023, Ok(())), (MIB + 1024, larger_than_the_quota)] {
+            let World { quotas, clock, school, clinic, later, .. } = world();
+            assert_eq!(told(quotas.take_octets(school, taken)), verdict, "{taken}");
+            assert_eq!(told(quotas.take_octets(school, 1024)), if verdict.is_ok() { full } else { Ok(()) }, "behind {taken}");
+            assert_eq!(told(quotas.take_octets(school, 1023)), Ok(()));
+            assert_eq!([clinic, later].map(|other| told(quotas.take_octets(other, taken))), [Ok(()); 2]);
+            clock.advance_to(Duration::from_secs(1060));
+            assert_eq!(told(quotas.take_octets(school, MIB)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let World { quotas, school, clinic, later, .. } = world();
+        let first = quotas.enter(school, 0).expect("the first place");
+        let second = quotas.enter(school, 0).expect("the second place");
+        assert_eq!(told(quotas.enter(school, 0).map(|_| ())), Err((Code::LimParallel, Some(1))));
+        assert!(quotas.enter(clinic, 0).is_ok(), "others have their own");
+        drop(first);
+        let third = quotas.enter(school, 0).expect("the first place again");
+        drop((second, third));
+        assert_eq!(told(quotas.enter(later, 0).map(|_| ())), Err((Code::TlsUnknownCertificate, None)));
+        assert_eq!(quotas.per_minute(later), None);
+    }
+
+    #[test]
+    fn a_grant_has_the_quota_that_its_row_gives_it() {
+        let World { quotas, clock, school, grants, .. } = world();
+        let [limited, free] = grants.as_slice() else { panic!("two grants") };
+        for _ in 0..3 {
+            assert_eq!(told(quotas.use_grant(*limited)), Ok(()));
+        }
+        clock.advance_to(Duration::from_millis(1_000_500));
+        assert_eq!(told(quotas.use_grant(*limited)), Err((Code::LimGrant, Some(20))));
+        assert!((0..1000).all(|_| quotas.use_grant(*free).is_ok()));
+        assert!(quotas.enter(school, 0).is_ok(), "the agency's own quota is another");
+        clock.advance_to(Duration::from_secs(1020));
+        assert_eq!(told(quotas.use_grant(*limited)), Ok(()));
+    }
+
+    #[test]
+    fn refusals_are_recorded_one_by_one_up_to_a_budget_of_each() {
+        let World { quotas, clock, school, clinic, later, .. } = world();
+        let count = |agency| (0..limits::REFUSALS_BURST + 50).filter(|_| quotas.may_be_refused(agency)).count() as u32;
+        for agency in [Some(school), Some(clinic), None] {
+            assert_eq!(count(agency), limits::REFUSALS_BURST);
+        }
+        // Whom these quotas do not know shares the budget of those whom nobody knows.
+        assert_eq!(count(Some(later)), 0);
+        clock.advance_to(Duration::from_secs(1060));
+        assert_eq!(count(Some(later)), limits::REFUSALS_PER_MINUTE);
+        assert_eq!((count(Some(school)), count(None)), (limits::REFUSALS_PER_MINUTE, 0));
+    }
+}

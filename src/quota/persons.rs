@@ -150,4 +150,36 @@ mod tests {
         persons.evict(now.plus_ms(DAY_MS));
         assert!(persons.agencies.is_empty());
     }
+
+    #[test]
+    fn a_smaller_budget_leaves_those_who_are_known() {
+        let (mut persons, now) = (Persons::default(), UnixTime::from_ms(1));
+        let school = AgencyId::parse("xx.school").expect("a name");
+        let mut ask = |number, budget| persons.ask(&school, &subject(number), budget, now).verdict.map_err(|fault| fault.code);
+        assert_eq!([1, 2, 3].map(|number| ask(number, 3)), [Ok(()); 3]);
+        assert_eq!(ask(2, 1), Ok(()));
+        assert_eq!(ask(4, 1), Err(Code::LimPersons));
+    }
+
+    #[test]
+    fn an_identifier_given_twice_is_one() {
+        let (mut persons, now) = (Persons::default(), UnixTime::from_ms(1));
+        let school = AgencyId::parse("xx.school").expect("a name");
+        let twice = Subject { identifiers: vec![Identifier::synthetic(1); 2], ..Subject::default() };
+        assert!(persons.ask(&school, &twice, 1, now).verdict.is_ok());
+    }
+
+    #[test]
+    fn an_agency_is_forgotten_on_the_next_day_and_not_before() {
+        let mut persons = Persons::default();
+        let school = AgencyId::parse("xx.school").expect("a name");
+        let midnight = UnixTime::from_ms(20_000 * DAY_MS);
+        assert!(persons.ask(&school, &subject(1), 1, midnight).verdict.is_ok());
+        for later in [0, DAY_MS / 2, DAY_MS - 1] {
+            persons.evict(midnight.plus_ms(later));
+            assert!(persons.ask(&school, &subject(2), 1, midnight.plus_ms(later)).verdict.is_err(), "{later} ms after midnight");
+        }
+        persons.evict(midnight.plus_ms(DAY_MS));
+        assert!(persons.agencies.is_empty());
+    }
 }

@@ -303,9 +303,15 @@ pub struct Logged {
 
 impl Logged {
     /// For the stores, which call it only for records that `fdatasync` has covered; `tests/it/tidy.rs` holds them to it.
-    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "the core has no store"))]
+    #[cfg_attr(not(any(feature = "server", test)), expect(dead_code, reason = "the core has no store"))]
     pub(crate) const fn durable(index: u64) -> Self {
         Self { index }
+    }
+
+    /// For unit tests of what needs the proof; no program has it.
+    #[cfg(test)]
+    pub(crate) const fn of_test(index: u64) -> Self {
+        Self::durable(index)
     }
 
     /// The index of the record in the log.
@@ -343,5 +349,85 @@ mod tests {
         let mut record = Record::new(RecordKind::Answer, UnixTime::from_ms(7));
         record.basis = Some("a \"law\" \\ \u{1}".into());
         assert_eq!(record.leaf(&Blind::default()), r#"{"b":"a \"law\" \\ \u0001","k":"rsp","o":0,"r":0,"t":7,"v":1}"#);
+    }
+
+    #[test]
+    fn each_kind_has_its_word() {
+        for (kind, word) in RecordKind::ALL.into_iter().zip(["req", "rsp", "err", "aud", "era", "adm"]) {
+            let leaf = Record::new(kind, UnixTime::from_ms(7)).leaf(&Blind::default());
+            assert_eq!(leaf, format!("{{\"k\":\"{word}\",\"o\":0,\"r\":0,\"t\":7,\"v\":1}}"));
+        }
+    }
+
+    #[test]
+    fn the_time_that_it_took_is_told_from_the_first_microsecond_on_and_bounded() {
+        let parsed = |elapsed_us| {
+            let record = Record { elapsed_us, ..Record::new(RecordKind::Answer, UnixTime::from_ms(7)) };
+            leaf::Leaf::parse(&record.leaf(&Blind::default())).expect("as written").elapsed_us
+        };
+        let longest = u64::from(u32::MAX);
+        assert_eq!([0, 1, longest, u64::MAX].map(parsed), [None, Some(1), Some(longest), Some(longest)]);
+    }
+
+    #[test]
+    fn text_is_escaped_where_json_says_so_and_nowhere_else() {
+        for (plain, written) in [
+            ("\u{0}", r"\u0000"),
+            ("\u{1f}", r"\u001f"),
+            ("\n", r"\u000a"),
+            (" ", " "),
+            ("!", "!"),
+            ("\"\"", r#"\"\""#),
+            ("\\n", r"\\n"),
+            ("\u{7f}/\u{416}", "\u{7f}/\u{416}"),
+        ] {
+            let mut out = String::new();
+            quoted(plain, &mut out);
+            assert_eq!(out, format!("\"{written}\""));
+            assert_eq!(serde_json::from_str::<String>(&out).expect("JSON"), plain);
+        }
+    }
+
+    #[test]
+    fn whatever_is_personal_is_kept() {
+        assert!(Private::default().is_empty());
+        let identifier = Identifier::synthetic(1);
+        for private in [
+            Private { identifiers: vec![identifier.clone()], ..Private::default() },
+            Private { official: Some(identifier), ..Private::default() },
+            Private { role: Code::parse("clerk"), ..Private::default() },
+            Private { fields: vec![String::new()], ..Private::default() },
+            Private { reason: Some(String::new()), ..Private::default() },
+            Private { is_with_request: true, ..Private::default() },
+        ] {
+            assert!(!private.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_is_sorted_json() {
+        let salt = URL_SAFE_NO_PAD.encode([0xff; 32]);
+        let empty = Private::default().to_json(&[0xff; 32]);
+        assert_eq!(empty, format!(r#"{{"f":[],"i":[],"o":[],"s":"{salt}"}}"#));
+        let [first, second, official] = [1, 2, 3].map(Identifier::synthetic);
+        let values = [&first, &second, &official].map(|identifier| format!(r#""XX-OGTEST","{}""#, identifier.value()));
+        let private = Private {
+            identifiers: vec![first, second],
+            official: Some(official),
+            role: Code::parse("clerk"),
+            fields: (0..limits::SELECT_PATHS_MAX + 1).map(|number| number.to_string()).collect(),
+            reason: Some("a \"reason\"".to_owned()),
+            is_with_request: false,
+        };
+        let fields = (0..limits::SELECT_PATHS_MAX).map(|number| format!("\"{number}\"")).collect::<Vec<_>>().join(",");
+        let [first, second, official] = values;
+        let expected =
+            format!(r#"{{"f":[{fields}],"i":[{first},{second}],"o":[{official}],"r":"clerk","s":"{salt}","w":"a \"reason\""}}"#);
+        assert_eq!(private.to_json(&[0xff; 32]), expected);
+    }
+
+    #[test]
+    fn the_proof_of_a_record_says_which() {
+        assert_eq!([0, 1, 7, u64::MAX].map(|index| Logged::durable(index).index()), [0, 1, 7, u64::MAX]);
     }
 }

@@ -384,4 +384,135 @@ mod tests {
         let extended = EXAMPLE.replacen("q2I=\n", "q2I=\nextension\n", 1);
         assert!(Checkpoint::parse(&extended).is_ok());
     }
+
+    #[test]
+    fn numbers_have_one_form_and_end_where_trees_end() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            ("10", Some(10)),
+            ("9223372036854775807", Some((1 << 63) - 1)),
+            ("9223372036854775808", None),
+            ("18446744073709551616", None),
+            ("", None),
+            ("00", None),
+            ("07", None),
+            ("+7", None),
+            ("-7", None),
+            (" 7", None),
+            ("7a", None),
+            ("\u{663}", None),
+        ] {
+            assert_eq!(parse_decimal(text), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn keys_have_names_without_spaces_and_of_bounded_length() {
+        let longest = "n".repeat(limits::LOG_NAME_BYTES_MAX);
+        for (name, is_good) in [
+            ("n", true),
+            ("\u{416}", true),
+            (longest.as_str(), true),
+            (&(longest.clone() + "n"), false),
+            ("", false),
+            ("a b", false),
+            ("a\u{a0}b", false),
+            ("a\u{1}b", false),
+            ("a\u{7f}b", false),
+            ("a+b", false),
+        ] {
+            for role in [Role::Log, Role::Witness] {
+                let key = PrivateKey::from_seed(&[1; 32]).expect("a seed");
+                let signer = LogSigner::new(name, role, key);
+                assert_eq!(signer.is_ok(), is_good, "{name:?}");
+                let Ok(signer) = signer else { continue };
+                let read = VerifierKey::parse(&signer.verifier().to_string()).expect("as written");
+                assert_eq!((&read, read.name(), read.role()), (signer.verifier(), name, role));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let log = signer("log.example", Role::Log, 1);
+        let text = log.verifier().to_string();
+        let (head, key) = text.rsplit_once('+').expect("three parts");
+        let octets = STANDARD.decode(key).expect("base64");
+        let of = |octets: &[u8]| format!("{head}+{}", STANDARD.encode(octets));
+        let other_kind = [&[2], &octets[1..]].concat();
+        for text in [
+            head.to_owned(),
+            of(b""),
+            of(&[1]),
+            of(&other_kind),
+            of(&octets[..32]),
+            of(&[&octets[..], &[0]].concat()),
+            text.to_uppercase(),
+        ] {
+            assert_eq!(VerifierKey::parse(&text), Err(NoteError::Key), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signature_line_has_a_name_a_key_and_a_signature() {
+        let value = |octets: &[u8]| STANDARD.encode(octets);
+        let line = |name: &str, octets: &[u8]| SignatureLine::parse(&format!("\u{2014} {name} {}", value(octets)));
+        assert_eq!(line("n", &[1, 2, 3, 4, 5]), Ok(SignatureLine { name: "n".to_owned(), id: [1, 2, 3, 4], octets: vec![5] }));
+        for (name, octets) in
+            [("", &[0; 5][..]), ("a+b", &[0; 5]), ("a\u{a0}b", &[0; 5]), ("n", &[0; 4]), ("n", &[0; 3]), ("n x", &[0; 5])]
+        {
+            assert_eq!(line(name, octets), Err(NoteError::Form), "{name:?} {octets:?}");
+        }
+    }
+
+    /// The example with an extension line that makes it as long as is said.
+    fn of_length(length: usize) -> String {
+        let filler = "x".repeat(length - EXAMPLE.len() - 1);
+        EXAMPLE.replacen("q2I=\n", &format!("q2I=\n{filler}\n"), 1)
+    }
+
+    #[test]
+    fn notes_and_origins_are_of_bounded_length() {
+        assert!(Checkpoint::parse(&of_length(limits::NOTE_BYTES_MAX)).is_ok());
+        assert_eq!(Checkpoint::parse(&of_length(limits::NOTE_BYTES_MAX + 1)), Err(NoteError::Form));
+        let with_origin =
+            |length: usize| EXAMPLE.replacen("example.com/behind-the-sofa\n", &format!("{}\n", "o".repeat(length)), 1);
+        for length in [1, limits::LOG_NAME_BYTES_MAX] {
+            assert!(Checkpoint::parse(&with_origin(length)).is_ok(), "{length}");
+        }
+        assert_eq!(Checkpoint::parse(&with_origin(limits::LOG_NAME_BYTES_MAX + 1)), Err(NoteError::Checkpoint));
+    }
+
+    #[test]
+    fn what_is_signed_is_the_text_before_the_signatures() {
+        let checkpoint = Checkpoint::parse(EXAMPLE).expect("the example");
+        assert_eq!(Some(checkpoint.text()), EXAMPLE.split_once("\n\n").map(|(text, _)| format!("{text}\n")).as_deref());
+    }
+
+    #[test]
+    fn of_the_signatures_those_of_named_keys_are_kept() {
+        let log = signer("log.example", Role::Log, 1);
+        let [one, two, renamed] = [("w1", 2), ("w2", 3), ("w3", 2)].map(|(name, seed)| signer(name, Role::Witness, seed));
+        let signed = log.checkpoint(Head { size: 9, root: Hash::of_leaf(b"x") }).expect("signs");
+        let mut all = signed.clone();
+        all.add(one.cosign(&signed, 7).expect("cosigns"));
+        all.add(two.cosign(&signed, 7).expect("cosigns"));
+        let keep = |keys: &[&LogSigner]| {
+            let mut kept = all.clone();
+            kept.keep_only(&keys.iter().map(|signer| signer.verifier().clone()).collect::<Vec<_>>());
+            (kept.verify(log.verifier()).is_ok(), [&one, &two].map(|witness| kept.cosigned_at(witness.verifier()).is_ok()))
+        };
+        assert_eq!(keep(&[&log, &one, &two]), (true, [true, true]));
+        assert_eq!(keep(&[&log, &two]), (true, [false, true]));
+        assert_eq!(keep(&[&one]), (false, [true, false]));
+        assert_eq!(keep(&[&renamed]), (false, [false, false]), "a key by another name is another");
+    }
+
+    #[test]
+    fn each_refusal_says_something_of_its_own() {
+        let all = [NoteError::Form, NoteError::Checkpoint, NoteError::Key, NoteError::Unsigned, NoteError::Signature];
+        let texts: std::collections::BTreeSet<String> = all.iter().map(NoteError::to_string).collect();
+        assert!(texts.len() == all.len() && !texts.contains(""), "{texts:?}");
+    }
 }

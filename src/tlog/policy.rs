@@ -436,4 +436,92 @@ mod tests {
         assert!(policy(32).is_ok() && policy(limits::WITNESS_POLICY_NAMES_MAX).is_ok());
         assert_eq!(policy(limits::WITNESS_POLICY_NAMES_MAX + 1).err(), Some(PolicyCause::TooMany));
     }
+
+    #[test]
+    fn control_characters_are_refused_and_what_is_above_them_is_not() {
+        for octet in (0..b' ').chain([0x7f]).filter(|octet| !b"\t\n".contains(octet)) {
+            let text = [b"# ".as_slice(), &[octet], b"\nquorum none\n"].concat();
+            assert_eq!(Policy::parse(&text).expect_err("a control character").cause, PolicyCause::Octet, "{octet}");
+        }
+        for octet in [b'\t', b' ', b'~', 0x80, 0xff] {
+            assert!(Policy::parse(&[b"# ".as_slice(), &[octet], b"\n\n\nquorum none\n"].concat()).is_ok(), "{octet}");
+        }
+    }
+
+    #[test]
+    fn a_policy_may_be_as_large_as_it_may_be() {
+        let of_length = |length: usize| format!("{}\nquorum none\n", "#".repeat(length - 13));
+        assert!(Policy::parse(of_length(limits::WITNESS_POLICY_BYTES_MAX).as_bytes()).is_ok());
+        let error = Policy::parse(of_length(limits::WITNESS_POLICY_BYTES_MAX + 1).as_bytes()).expect_err("too large");
+        assert_eq!(error, PolicyError { line: 1, cause: PolicyCause::TooLarge });
+    }
+
+    #[test]
+    fn logs_witnesses_and_groups_are_counted_each_by_themselves() {
+        const MAX: usize = limits::WITNESS_POLICY_NAMES_MAX;
+        let key = |number: usize, role| {
+            let mut seed = [role as u8; 32];
+            seed[..8].copy_from_slice(&number.to_be_bytes());
+            let key = PrivateKey::from_seed(&seed).expect("a seed");
+            LogSigner::new("k", role, key).expect("an Ed25519 key").verifier().to_string()
+        };
+        let verdict = |logs: usize, witnesses: usize, groups: usize| {
+            let mut text: String = (0..logs).map(|number| format!("log {}\n", key(number, Role::Log))).collect();
+            text.extend((0..witnesses).map(|number| format!("witness w{number} {}\n", key(number, Role::Witness))));
+            text.extend((0..groups).map(|number| format!("group g{number} any w{number}\n")));
+            Policy::parse((text + "quorum none\n").as_bytes()).map(|_| ()).map_err(|error| error.cause)
+        };
+        assert_eq!(verdict(MAX, MAX, 1), Ok(()));
+        assert_eq!(verdict(MAX + 1, 0, 0), Err(PolicyCause::TooMany));
+        assert_eq!(verdict(0, MAX + 1, 0), Err(PolicyCause::TooMany));
+    }
+
+    /// Another key of the same log has signed something else.
+    #[test]
+    fn a_logs_signature_that_does_not_fit_outweighs_one_that_does() {
+        let (one, two) = (signer("log.example", Role::Log, 1), signer("log.example", Role::Log, 2));
+        let head = Head { size: 3, root: Hash::of_leaf(b"x") };
+        let good = one.checkpoint(head).expect("signs");
+        let wrong = two.checkpoint(Head { size: 4, ..head }).expect("signs").to_string();
+        let line = wrong.lines().last().expect("a signature");
+        let both = Checkpoint::parse(&format!("{good}{line}\n")).expect("a checkpoint");
+        for keys in [[&one, &two], [&two, &one]] {
+            let [first, second] = keys.map(LogSigner::verifier);
+            let policy = Policy::parse(format!("log {first}\nlog {second}\nquorum none\n").as_bytes()).expect("good");
+            assert_eq!(policy.verify(&good), Ok(head));
+            assert_eq!(policy.verify(&both), Err(Unmet::Log(NoteError::Signature)));
+        }
+    }
+
+    #[test]
+    fn each_refusal_says_something_of_its_own() {
+        use PolicyCause::{
+            Key, KeyTwice, Keyword, MemberTwice, NameTwice, NoQuorum, NoSuchName, Octet, QuorumTwice, Role, Threshold, TooLarge,
+            TooMany, Unfinished, Words,
+        };
+        let causes = [
+            TooLarge,
+            Octet,
+            Unfinished,
+            Keyword,
+            Words,
+            Role,
+            KeyTwice,
+            NameTwice,
+            NoSuchName,
+            MemberTwice,
+            Threshold,
+            TooMany,
+            QuorumTwice,
+            NoQuorum,
+            Key(NoteError::Key),
+        ];
+        let texts: std::collections::BTreeSet<String> =
+            causes.iter().map(|cause| PolicyError { line: 7, cause: *cause }.to_string()).collect();
+        assert!(texts.len() == causes.len() && texts.iter().all(|text| text.starts_with("line 7: ")), "{texts:?}");
+        let unmet =
+            [Unmet::Log(NoteError::Unsigned), Unmet::Log(NoteError::Signature), Unmet::Witness("w".to_owned()), Unmet::Quorum];
+        let texts: std::collections::BTreeSet<String> = unmet.iter().map(Unmet::to_string).collect();
+        assert!(texts.len() == unmet.len() && !texts.contains(""), "{texts:?}");
+    }
 }

@@ -156,4 +156,81 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_proof_may_have_as_long_a_leaf_and_as_many_hashes_as_there_can_be() {
+        let with = |leaf: usize, hashes: usize| {
+            let proof = Proof { leaf: vec![7; leaf], hashes: vec![Hash::of_leaf(b"x"); hashes], ..proof() };
+            Proof::parse(&proof.to_string()).map(|read| read == proof)
+        };
+        assert_eq!(with(limits::LEAF_BYTES_MAX, tree::PROOF_HASHES_MAX), Ok(true));
+        assert_eq!(with(limits::LEAF_BYTES_MAX + 1, 0), Err(ProofError::Form { line: 2 }));
+        // Lines 4 to 66 may be hashes.
+        for hashes in [64, 65, 100] {
+            assert_eq!(with(0, hashes), Err(ProofError::Form { line: 67 }));
+        }
+    }
+
+    #[test]
+    fn each_line_that_is_wrong_is_named() {
+        let text = proof().to_string();
+        for (from, to, error) in [
+            ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v2", ProofError::Form { line: 1 }),
+            ("extra ", "Extra ", ProofError::Form { line: 2 }),
+            ("extra ", "extra !", ProofError::Form { line: 2 }),
+            ("index 1\n", "index 01\n", ProofError::Form { line: 3 }),
+            ("index 1\n", "index 1\nx\n", ProofError::Form { line: 4 }),
+            ("log.example/2026\n2\n", "log.example/2026\nx\n", ProofError::Checkpoint(NoteError::Checkpoint)),
+        ] {
+            assert_eq!(Proof::parse(&text.replacen(from, to, 1)), Err(error), "{from:?} -> {to:?}");
+        }
+        for lines in [FIRST_LINE, "c2sp.org/tlog-proof@v1\nextra ", ""] {
+            assert!(matches!(Proof::parse(&format!("{lines}\n\n")), Err(ProofError::Form { .. })), "{lines:?}");
+        }
+    }
+
+    /// A text that begins like a proof, goes on with what is no checkpoint, and has this length.
+    fn of_length(length: usize) -> String {
+        let head = format!("{FIRST_LINE}\nextra AA==\nindex 0\n\n");
+        format!("{head}{}\n", "x".repeat(length - head.len() - 1))
+    }
+
+    #[test]
+    fn what_is_longer_than_a_proof_can_be_is_not_read() {
+        const MAX: usize = limits::PROOF_BYTES_MAX;
+        let read_and_refused = Err(ProofError::Checkpoint(NoteError::Form));
+        assert_eq!(Proof::parse(&of_length(MAX)), read_and_refused);
+        assert_eq!(Proof::parse(&of_length(MAX + 1)), Err(ProofError::Form { line: 1 }));
+        let mut bundle = of_length(MAX).repeat(limits::RECEIPT_PROOFS_MAX);
+        assert_eq!(Proof::parse_bundle(&bundle).map(|_| ()), Err(ProofError::Checkpoint(NoteError::Form)));
+        bundle.push('x');
+        assert_eq!(Proof::parse_bundle(&bundle), Err(ProofError::Form { line: 1 }));
+    }
+
+    #[test]
+    fn a_bundle_is_cut_at_first_lines_and_nowhere_else() {
+        let one = proof().to_string();
+        let root = one.split_once("\n2\n").and_then(|(_, rest)| rest.split_once('\n')).expect("a root").0;
+        // An extension line of a checkpoint that has the words of a first line in it.
+        let odd = one.replacen(&format!("{root}\n\n"), &format!("{root}\nsee {FIRST_LINE}\n\n"), 1);
+        assert_ne!(odd, one);
+        let count = |text: &str| Proof::parse_bundle(text).map(|proofs| proofs.len());
+        assert_eq!((count(&odd), count(&format!("{one}{odd}{one}"))), (Ok(1), Ok(3)));
+        for text in [String::new(), format!("\n{one}"), format!(" {one}")] {
+            assert_eq!(count(&text), Err(ProofError::Form { line: 1 }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_refusal_says_something_of_its_own() {
+        let all = [
+            ProofError::Form { line: 1 },
+            ProofError::Form { line: 2 },
+            ProofError::Checkpoint(NoteError::Form),
+            ProofError::Checkpoint(NoteError::Signature),
+            ProofError::NotIncluded,
+        ];
+        let texts: std::collections::BTreeSet<String> = all.iter().map(ProofError::to_string).collect();
+        assert!(texts.len() == all.len() && !texts.contains(""), "{texts:?}");
+    }
 }

@@ -205,4 +205,57 @@ mod tests {
             prop_assert_eq!(sent.verify(&Head { root: other, ..head }), Err(NotProved));
         }
     }
+
+    #[test]
+    fn what_is_expected_next_is_behind_what_was_taken() {
+        let (kept, _) = grown(8);
+        let mut verifier = RangeVerifier::new(2, 8, &prove(&kept, 0, 2).expect("kept")).expect("the left of it");
+        assert_eq!(verifier.next(), 2);
+        for (height, next) in [(0, 3), (0, 4), (2, 8)] {
+            let subtree = tree::subtree(&kept, verifier.next(), next).expect("kept");
+            verifier.push(height, subtree).expect("it is next");
+            assert_eq!(verifier.next(), next);
+        }
+    }
+
+    #[test]
+    fn no_subtree_stands_where_none_can_or_beyond_the_range() {
+        let other = Hash::of_leaf(b"other");
+        let longest = (1 << PROOF_HASHES_MAX) - 1;
+        for (from, to, height) in
+            [(0, 3, 2), (0, 4, 3), (2, 8, 2), (3, 8, 1), (0, longest, 63), (0, longest, 64), (0, longest, u32::MAX)]
+        {
+            let left = vec![other; pieces(0, from).count()];
+            let mut verifier = RangeVerifier::new(from, to, &left).expect("a range");
+            assert_eq!(verifier.push(height, other), Err(NotProved), "{height} at {from} of {to}");
+            assert_eq!(verifier.next(), from);
+        }
+        assert!(RangeVerifier::new(0, longest, &[]).expect("a range").push(62, other).is_ok());
+        assert_eq!(RangeVerifier::new(0, longest + 1, &[]).err(), Some(NotProved));
+        assert_eq!(RangeVerifier::new(1, 0, &[other]).err(), Some(NotProved));
+    }
+
+    /// Its leaves would otherwise pass as hashes to the right of it, which nobody looks at.
+    #[test]
+    fn a_range_that_was_not_taken_whole_does_not_hold() {
+        let (kept, head) = grown(4);
+        let mut verifier = RangeVerifier::new(0, 2, &[]).expect("a range");
+        verifier.push(0, leaf(0)).expect("the first");
+        let right = prove(&kept, 1, 4).expect("kept");
+        assert_eq!(verifier.finish(&right, &head), Err(NotProved));
+    }
+
+    #[test]
+    fn no_range_goes_beyond_its_tree() {
+        let (_, head) = grown(4);
+        let taken = || {
+            let mut verifier = RangeVerifier::new(0, 4, &[]).expect("a range");
+            (0..4).for_each(|number| verifier.push(0, leaf(number)).expect("the next"));
+            verifier
+        };
+        assert_eq!(taken().finish(&[], &head), Ok(()));
+        for size in 0..4 {
+            assert_eq!(taken().finish(&[], &Head { size, ..head }), Err(NotProved), "{size}");
+        }
+    }
 }

@@ -123,10 +123,7 @@ fn parse_number(text: &str) -> Option<u64> {
         if digits.len() != 3 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
-        number = number * 1000 + digits.parse::<u64>().ok()?;
-        if number >= 1 << 55 {
-            return None;
-        }
+        number = number.checked_mul(1000)?.checked_add(digits.parse().ok()?).filter(|number| *number < 1 << 55)?;
     }
     Some(number)
 }
@@ -185,6 +182,7 @@ mod tests {
             ("tile/63/999", tile(Content::Hashes(63), 999, 256)),
             ("tile/entries/x001/000.p/255", tile(Content::Entries, 1000, 255)),
             ("tile/2/000.p/1", tile(Content::Hashes(2), 0, 1)),
+            ("tile/0/x036/x028/x797/x018/x963/967", tile(Content::Hashes(0), (1 << 55) - 1, 256)),
         ] {
             assert_eq!(Tile::parse(path), Some(expected), "{path}");
             assert_eq!(expected.to_string(), path);
@@ -221,6 +219,9 @@ mod tests {
             "tile/0//000",
             "tile/0/٠٠٠",
             "tile/0/x999/x999/x999/x999/x999/x999/x999/x999/999",
+            // 2^55, and a number whose thousandfold is more than 64 bits hold.
+            "tile/0/x036/x028/x797/x018/x963/968",
+            "tile/0/x018/x500/x000/x000/x000/x000/000",
             "tile/0/../000",
             "tile/Entries/000",
             "tile/entries/000?",
@@ -263,5 +264,41 @@ mod tests {
         assert_eq!(read_bundle(&octets, 256), Err(BundleError::Length));
         assert_eq!(write_bundle([vec![0; 65_536].as_slice()], &mut Vec::new()), Err(BundleError::TooLong));
         write_bundle([vec![0; 65_535].as_slice()], &mut Vec::new()).expect("as long as can be");
+    }
+
+    #[test]
+    fn tiles_say_where_they_stand_and_what_they_hold() {
+        for (path, content, start, width) in [
+            ("tile/0/000", Content::Hashes(0), 0, 256),
+            ("tile/1/002.p/255", Content::Hashes(1), 512, 255),
+            ("tile/entries/x001/000.p/1", Content::Entries, 256_000, 1),
+        ] {
+            let tile = Tile::parse(path).expect("a tile");
+            assert_eq!((tile.content(), tile.start(), tile.width()), (content, start, width), "{path}");
+            let end = start + width;
+            let size = if content == Content::Hashes(1) { end << 8 } else { end };
+            assert!(tile.is_within(size) && !tile.is_within(size - 1), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_tile_holds_the_hashes_of_its_level_from_its_start_on() {
+        struct Numbered;
+        impl Hashes for Numbered {
+            type Error = u64;
+
+            fn read(&self, level: u32, from: u64, count: u64, out: &mut Vec<Hash>) -> Result<(), u64> {
+                out.extend(
+                    (from..from + count).map(|number| Hash::of_leaf(&[&[level as u8][..], &number.to_be_bytes()].concat())),
+                );
+                if level > 7 { Err(from) } else { Ok(()) }
+            }
+        }
+        let octets = tile(Content::Hashes(3), 2, 5).hashes(&Numbered).expect("kept");
+        let expected: Vec<u8> =
+            (512..517_u64).flat_map(|number| *Hash::of_leaf(&[&[3][..], &number.to_be_bytes()].concat()).octets()).collect();
+        assert_eq!(octets, expected);
+        assert_eq!(tile(Content::Hashes(8), 1, 5).hashes(&Numbered), Err(256));
+        assert_eq!(tile(Content::Entries, 2, 5).hashes(&Numbered), Ok(Vec::new()));
     }
 }

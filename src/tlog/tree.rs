@@ -390,4 +390,42 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_edge_knows_its_size() {
+        for size in [0, 1, 2, 255, 256, 300] {
+            let (kept, edge) = grown(size);
+            assert_eq!((edge.size(), Edge::of(&kept, size).map(|edge| edge.size())), (size, Ok(size)));
+        }
+    }
+
+    #[test]
+    fn hashes_have_one_text() {
+        let hash = Hash::from_octets([0xff; 32]);
+        let text = "//////////////////////////////////////////8=";
+        assert_eq!((hash.to_string().as_str(), format!("{hash:?}").as_str(), Hash::parse(text)), (text, text, Some(hash)));
+        for wrong in [
+            "",
+            &text[1..],
+            &text[..43],
+            "//////////////////////////////////////////9=",
+            &format!("{text}="),
+            &format!("/{text}"),
+        ] {
+            assert_eq!(Hash::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn no_proof_leads_from_a_larger_tree_to_a_smaller_one() {
+        let (kept, _) = grown(9);
+        let head = |size| Head { size, root: root(&kept, size).expect("kept") };
+        for new in 0..9 {
+            for old in new + 1..=9 {
+                assert_eq!(verify_consistency(&head(old), &head(new), &[]), Err(NotProved));
+                let proof = consistency(&kept, new, old).expect("kept");
+                assert_eq!(verify_consistency(&head(old), &head(new), &proof), Err(NotProved));
+            }
+        }
+    }
 }
