@@ -4,6 +4,7 @@
 
 #[cfg(feature = "server")]
 mod abuse;
+mod admission;
 mod agreement;
 #[cfg(feature = "server")]
 mod api;
