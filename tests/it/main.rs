@@ -39,7 +39,6 @@ mod generate;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
-#[cfg(feature = "server")]
 mod limits;
 #[cfg(feature = "server")]
 mod log;
