@@ -4,8 +4,9 @@
 //! says otherwise. Sources: `message.md` section 1 (XML 1.0 subset of the profile `og-sig-1`), RFC 9112, RFC 9113.
 
 /// Refusals of one agency that are recorded one by one, per minute, and how many may come at once; the others are summed up.
+/// An agency with more than 100 times this many requests a minute has a hundredth of them.
 pub const REFUSALS_PER_MINUTE: u32 = 600;
-/// See `REFUSALS_PER_MINUTE`.
+/// See `REFUSALS_PER_MINUTE`; at least a fifth of the agency's burst.
 pub const REFUSALS_BURST: u32 = 1_000;
 /// How often what was summed up is recorded.
 pub const REFUSALS_SUMMED_MS: u64 = 1_000;
@@ -118,8 +119,14 @@ pub const REPORT_GROUPS_MAX: usize = 10_000;
 pub const REPORT_PAIRS_MAX: usize = 1_000_000;
 /// Most anomalies of one kind that are told.
 pub const ANOMALIES_MAX: usize = 100;
-/// Most reports and exports that are made at once.
+/// Most reports and exports that are made at once, and most of one agency.
 pub const REPORTS_MAX: usize = 4;
+/// See `REPORTS_MAX`.
+pub const AGENCY_REPORTS_MAX: usize = 2;
+/// Most questions to the log that are worked on for one agency at once; the others wait.
+pub const AGENCY_READS_MAX: usize = 2;
+/// An agency may read so many times for each message that it may send.
+pub const READS_PER_REQUEST: u32 = 10;
 /// About how many octets of an export are made at a time.
 pub const EXPORT_CHUNK_BYTES: usize = 64 << 10;
 /// How long an export waits for whoever reads it.

@@ -10,7 +10,7 @@ use crate::fault::{Code, Fault, Retry};
 use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
-use crate::quota::Standing;
+use crate::quota::{MESSAGES, READS, Standing};
 use crate::transport::{Body, discard, full, read_body};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
@@ -41,51 +41,71 @@ impl ExchangeApi {
         if let Err(fault) = check_head(&request).and_then(|()| check_framing(request.headers())) {
             return problem(&self.refuse(fault).await, form);
         }
-        let result = match (request.method(), request.uri().path()) {
-            (&Method::POST, "/v1/messages") => Ok(self.post(request, form).await),
-            (&Method::POST, "/v1/trail") => self.citizens_trail(request).await,
-            (&Method::POST, "/v1/log/search") => self.search_log(request).await,
-            (&Method::GET, path) => self.get(path, request.uri().query().unwrap_or(""), request.headers()).await,
-            (method, path) => Err(self.refuse(no_such_path(method, path)).await),
+        let (result, standing) = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/v1/messages" | "/v1/trail") => self.message(request).await,
+            _ => self.read(request).await,
         };
         let mut response = result.unwrap_or_else(|refused| problem(&refused, form));
+        let headers = response.headers_mut();
+        if let Some(Standing { policy, per_minute, remaining }) = standing {
+            // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
+            insert(headers, "ratelimit-policy", &format!("\"{policy}\";q={per_minute};w=60"));
+            insert(headers, "ratelimit", &format!("\"{policy}\";r={remaining};t=60"));
+        }
         if let Some(trace) = trace {
-            response.headers_mut().insert("traceparent", trace);
+            headers.insert("traceparent", trace);
         }
         response
     }
 
-    async fn post(&self, request: Request<Incoming>, form: Form) -> Response<Body> {
+    /// What has a signed message as its body, and uses the quota of messages.
+    async fn message(&self, request: Request<Incoming>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
         let (head, body) = request.into_parts();
         let declared = crate::transport::declared_length(head.version, &head.headers, self.gateway.limits().message_bytes);
-        let (reply, standing) = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
-            Ok(visit) => {
-                let standing = visit.slot().standing();
-                (self.take(visit, &head, body).await, Some(standing))
-            }
+        let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
+            Ok(visit) => visit,
             Err(fault) => {
-                let standing = if fault.code == Code::LimRequests { self.used_up() } else { None };
                 if fault.code.retry() == Retry::Later {
                     // Whoever is still sending when the connection is closed never sees the answer.
                     discard(body, Duration::from_millis(limits::DISCARD_MS)).await;
                 }
-                (Err(self.refuse(fault).await), standing)
+                return self.not_now(fault, MESSAGES).await;
             }
         };
-        let mut response = reply.map_or_else(|refused| problem(&refused, form), write_reply);
-        if let Some(standing) = standing {
-            // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
-            let headers = response.headers_mut();
-            insert(headers, "ratelimit-policy", &format!("\"requests\";q={};w=60", standing.per_minute));
-            insert(headers, "ratelimit", &format!("\"requests\";r={};t=60", standing.remaining));
-        }
-        response
+        let standing = visit.slot().standing();
+        let result = match head.uri.path() {
+            "/v1/messages" => self.take(visit, &head, body).await.map(write_reply),
+            _ => self.citizens_trail(visit, head, body).await,
+        };
+        (result, Some(standing))
     }
 
-    /// How an agency stands that did not get in.
-    fn used_up(&self) -> Option<Standing> {
-        let (world, peer) = self.gateway.identify(&self.certificate).ok()?;
-        world.quotas.per_minute(peer.agency()).map(|per_minute| Standing { per_minute, remaining: 0 })
+    /// Everything else, which uses the quota of reads.
+    async fn read(&self, request: Request<Incoming>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+        let reader = match self.reader() {
+            Ok(reader) => reader,
+            Err(fault) => return (Err(self.refuse(fault).await), None),
+        };
+        let standing = match reader.world.quotas.read(reader.peer.agency()) {
+            Ok(standing) => standing,
+            Err(fault) => return self.not_now(fault, READS).await,
+        };
+        let result = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/v1/log/search") => self.search_log(&reader, request).await,
+            (&Method::GET, path) => self.get(&reader, path, request.uri().query().unwrap_or(""), request.headers()).await,
+            (method, path) => Err(no_such_path(method, path)),
+        };
+        match result {
+            Ok(response) => (Ok(response), Some(standing)),
+            Err(fault) => (Err(self.refuse(fault).await), Some(standing)),
+        }
+    }
+
+    /// Refuses somebody whose quota is used up, and says how it stands.
+    async fn not_now(&self, fault: Fault, policy: &'static str) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+        let known = self.gateway.identify(&self.certificate).ok().filter(|_| fault.code == Code::LimRequests);
+        let standing = known.and_then(|(world, peer)| world.quotas.used_up(peer.agency(), policy));
+        (Err(self.refuse(fault).await), standing)
     }
 
     async fn take(&self, visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
@@ -115,35 +135,25 @@ impl ExchangeApi {
         Ok(Reader { gateway: Arc::clone(&self.gateway), world, peer, agency })
     }
 
-    async fn search_log(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
-        let search = async {
-            let reader = self.reader()?;
-            let (head, body) = request.into_parts();
-            check_json(&head.headers)?;
-            let deadline = Duration::from_millis(self.gateway.limits().body_ms);
-            let octets = read_body(head.version, &head.headers, body, limits::QUERY_BYTES_MAX, deadline).await?;
-            reader.search(&octets).await
-        };
-        match search.await {
-            Ok(response) => Ok(response),
-            Err(fault) => Err(self.refuse(fault).await),
-        }
+    async fn search_log(&self, reader: &Reader, request: Request<Incoming>) -> Result<Response<Body>, Fault> {
+        let (head, body) = request.into_parts();
+        check_json(&head.headers)?;
+        let deadline = Duration::from_millis(self.gateway.limits().body_ms);
+        let octets = read_body(head.version, &head.headers, body, limits::QUERY_BYTES_MAX, deadline).await?;
+        reader.search(&octets).await
     }
 
     /// A portal's signed request for what is known of accesses to a citizen's data.
-    async fn citizens_trail(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
-        let (head, body) = request.into_parts();
+    async fn citizens_trail(&self, visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
         let limits = self.gateway.limits();
         let read = async {
-            let length = crate::transport::declared_length(head.version, &head.headers, limits.message_bytes)?;
-            let visit = self.gateway.enter(&self.certificate, length)?;
             let page = TrailPage::parse(head.uri.query().unwrap_or(""))?;
             check_media_type(&head.headers)?;
             let deadline = Duration::from_millis(limits.body_ms);
             let octets = read_body(head.version, &head.headers, body, limits.message_bytes, deadline).await?;
-            Ok((visit, page, octets, self.reader()?))
+            Ok((page, octets, self.reader()?))
         };
-        let (visit, page, octets, reader) = match read.await {
+        let (page, octets, reader) = match read.await {
             Ok(read) => read,
             Err(fault) => return Err(self.refuse(fault).await),
         };
@@ -154,31 +164,24 @@ impl ExchangeApi {
         }
     }
 
-    async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
-        let reader = match self.reader() {
-            Ok(reader) => reader,
-            Err(fault) => return Err(self.refuse(fault).await),
-        };
-        let Reader { world, peer, agency, .. } = &reader;
+    async fn get(&self, reader: &Reader, path: &str, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+        let Reader { world, peer, agency, .. } = reader;
         if let Some(response) = common(&self.gateway, path) {
             return Ok(response);
         }
-        let result = match super::segments(path).as_slice() {
+        match super::segments(path).as_slice() {
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
             ["v1", "messages", id] => self.state(agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
             ["v1", "messages", id, "receipt"] => evidence::receipt(&self.gateway, reader.sight(), id).await,
-            ["log", ..] => evidence::file(&self.gateway, path, reader.leaves())
-                .await
-                .and_then(|found| found.ok_or_else(|| no_such_path(&Method::GET, path))),
+            ["log", ..] => {
+                let file = evidence::file(&self.gateway, path, reader.leaves()).await?;
+                file.ok_or_else(|| no_such_path(&Method::GET, path))
+            }
             segments => {
                 let found = reader.get(segments, query).await;
                 found.unwrap_or_else(|| Err(no_such_path(&Method::GET, path)))
             }
-        };
-        match result {
-            Ok(response) => Ok(response),
-            Err(fault) => Err(self.refuse(fault).await),
         }
     }
 

@@ -23,10 +23,13 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
 
 /// Reports and exports take their time: so many at once, of everybody together.
 static ROOM: Semaphore = Semaphore::const_new(limits::REPORTS_MAX);
+
+/// The agency's place, and the place among all.
+type Room = (OwnedSemaphorePermit, SemaphorePermit<'static>);
 
 /// How far back anomalies are looked for, unless told otherwise.
 const ANOMALY_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -164,7 +167,7 @@ impl Reader {
         let mut pairs = Pairs::parse(query)?;
         let by = Grouping::take(&mut pairs)?;
         let filter = self.scoped(Query::parse_address(pairs)?).filter;
-        let _room = room()?;
+        let _room = self.room()?;
         let words: Vec<&str> = by.iter().map(|by| by.as_str()).collect();
         let groups = self.read(move |gateway| gateway.store().summary(&filter, &by)).await?.map_err(unreported)?;
         let groups: Vec<Value> = groups.iter().map(|group| group_json(group, &words)).collect();
@@ -176,7 +179,7 @@ impl Reader {
         let thresholds = Thresholds::take(&mut pairs)?;
         let mut filter = self.scoped(Query::parse_address(pairs)?).filter;
         filter.from = filter.from.or_else(|| Some(filter.to.unwrap_or_else(now).minus_ms(ANOMALY_MS)));
-        let _room = room()?;
+        let _room = self.room()?;
         let from = filter.from.map(|from| from.to_string());
         let found = self.read(move |gateway| gateway.store().anomalies(&filter, &thresholds)).await?.map_err(unreported)?;
         let Thresholds { night, nightly, persons, agencies, jump } = thresholds;
@@ -194,7 +197,7 @@ impl Reader {
         if query.cursor.is_some() {
             return Err(QueryError::value("cursor", "none: an export is whole").into());
         }
-        let room = room()?;
+        let room = self.room()?;
         let what: Vec<String> = query.filter.to_pairs().iter().map(|(key, value)| format!("{key}={value}")).collect();
         let reason = [query.reason.unwrap_or_default(), what.join(" ")].join(" ").trim().to_owned();
         let private = Private { reason: (!reason.is_empty()).then_some(reason), ..Private::default() };
@@ -238,8 +241,15 @@ impl Reader {
         Ok(response)
     }
 
-    /// Reads from the store where it holds up nobody else.
+    /// Room for one more report: everybody's, and the agency's part of it.
+    fn room(&self) -> Result<Room, Fault> {
+        let places = self.world.may_report(self.peer.agency()).zip(ROOM.try_acquire().ok());
+        places.ok_or_else(|| Fault::new(Code::AudBusy).with_retry_after(5))
+    }
+
+    /// Reads from the store where it holds up nobody else, and only few at a time for one agency.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Gateway) -> T + Send + 'static) -> Result<T, Fault> {
+        let _lane = self.world.may_read(self.peer.agency()).await;
         let gateway = Arc::clone(&self.gateway);
         let done = tokio::task::spawn_blocking(move || read(&gateway)).await;
         done.map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()))
@@ -294,18 +304,9 @@ fn export_form(pairs: &mut Pairs) -> Result<ExportForm, QueryError> {
     }
 }
 
-fn room() -> Result<SemaphorePermit<'static>, Fault> {
-    ROOM.try_acquire().map_err(|_| Fault::new(Code::AudBusy).with_retry_after(5))
-}
-
 /// Sends an export as fast as it is taken; whoever stops taking it loses it. If it ends before its end, so does the
 /// connection.
-async fn send_export(
-    gateway: Arc<Gateway>,
-    mut export: crate::store::Export,
-    sender: mpsc::Sender<Option<Bytes>>,
-    _room: SemaphorePermit<'static>,
-) {
+async fn send_export(gateway: Arc<Gateway>, mut export: crate::store::Export, sender: mpsc::Sender<Option<Bytes>>, _room: Room) {
     loop {
         let gateway_ = Arc::clone(&gateway);
         let made = tokio::task::spawn_blocking(move || (gateway_.store().export_next(&mut export), export));

@@ -32,7 +32,7 @@ use crate::witness::Witnessing;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 /// A running gateway.
 pub struct Gateway {
@@ -66,15 +66,42 @@ pub struct World {
     pub registry: Registry,
     /// Its quotas.
     pub quotas: Quotas,
-    /// A lane for the large messages of each agency, by number.
-    lanes: Vec<Semaphore>,
+    /// The lanes of each agency, by number.
+    lanes: Vec<Lanes>,
+}
+
+/// What takes long is done one after the other for each agency, so that a queue of it delays nobody else's.
+struct Lanes {
+    large_messages: Semaphore,
+    reads: Semaphore,
+    reports: Arc<Semaphore>,
+}
+
+impl Lanes {
+    fn new() -> Self {
+        Self {
+            large_messages: Semaphore::new(1),
+            reads: Semaphore::new(limits::AGENCY_READS_MAX),
+            reports: Arc::new(Semaphore::new(limits::AGENCY_REPORTS_MAX)),
+        }
+    }
 }
 
 impl World {
     fn new(registry: Registry, clock: &EngineClock) -> Self {
         let quotas = Quotas::new(&registry, clock);
-        let lanes = registry.agencies().map(|_| Semaphore::new(1)).collect();
+        let lanes = registry.agencies().map(|_| Lanes::new()).collect();
         Self { registry, quotas, lanes }
+    }
+
+    /// Waits until one more question of an agency to the log may be worked on.
+    pub async fn may_read(&self, agency: AgencyIndex) -> Option<SemaphorePermit<'_>> {
+        self.lanes.get(agency.number())?.reads.acquire().await.ok()
+    }
+
+    /// Room for one more report of an agency, if there is any.
+    pub fn may_report(&self, agency: AgencyIndex) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.lanes.get(agency.number())?.reports).try_acquire_owned().ok()
     }
 }
 
@@ -322,8 +349,9 @@ impl Gateway {
         Ok(Visit { world, peer, slot, arrived: Instant::now(), _body: body })
     }
 
-    /// Who a client certificate belongs to, for calls that use no quota.
+    /// Who a client certificate belongs to.
     pub fn identify(&self, certificate: &Digest) -> Result<(Arc<World>, Peer), Fault> {
+        self.clock.advance_to(self.started.elapsed());
         let world = self.world();
         let peer = Peer::identify(&world.registry, certificate)?;
         Ok((world, peer))
@@ -368,7 +396,7 @@ impl Gateway {
             return check();
         }
         let lane = match world.lanes.get(agency.number()) {
-            Some(lane) => lane.acquire().await.ok(),
+            Some(lanes) => lanes.large_messages.acquire().await.ok(),
             None => None,
         };
         let heavy = self.heavy.acquire().await.ok();

@@ -41,6 +41,11 @@ impl Clock for EngineClock {
     }
 }
 
+/// The names of the two quotas.
+pub const MESSAGES: &str = "requests";
+/// See [`MESSAGES`].
+pub const READS: &str = "reads";
+
 type Cell = RateLimiter<NotKeyed, InMemoryState, EngineClock, NoOpMiddleware<Duration>>;
 type CountedCell = RateLimiter<NotKeyed, InMemoryState, EngineClock, StateInformationMiddleware>;
 
@@ -56,6 +61,7 @@ pub struct Quotas {
 
 struct OfAgency {
     requests: CountedCell,
+    reads: CountedCell,
     kib: Cell,
     refusals: Cell,
     open: Arc<AtomicU32>,
@@ -86,6 +92,8 @@ impl Drop for Slot {
 /// What the `RateLimit` header fields say (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
+    /// The quota's name: `requests` for messages, `reads` for all else.
+    pub policy: &'static str,
     /// Requests per minute.
     pub per_minute: u32,
     /// Requests that may still come at once.
@@ -95,11 +103,15 @@ pub struct Standing {
 impl Quotas {
     /// Fresh quotas for a registry.
     pub fn new(registry: &Registry, clock: &EngineClock) -> Self {
+        let counted = |per_minute, burst| {
+            RateLimiter::direct_with_clock(quota(per_minute, burst), clock.clone())
+                .with_middleware::<StateInformationMiddleware>()
+        };
         let agency = |allowance: crate::registry::Allowance| OfAgency {
-            requests: RateLimiter::direct_with_clock(quota(allowance.requests_per_minute, allowance.burst), clock.clone())
-                .with_middleware::<StateInformationMiddleware>(),
+            requests: counted(allowance.requests_per_minute, allowance.burst),
+            reads: counted(reads_of(allowance.requests_per_minute), reads_of(allowance.burst)),
             kib: cell(allowance.kib_per_minute, allowance.kib_per_minute, clock),
-            refusals: refusals(clock),
+            refusals: refusals(allowance.requests_per_minute, allowance.burst, clock),
             open: Arc::default(),
             parallel: allowance.parallel,
             per_minute: allowance.requests_per_minute,
@@ -107,7 +119,7 @@ impl Quotas {
         Self {
             agencies: registry.agencies().map(|(_, known)| agency(known.allowance)).collect(),
             grants: registry.grants().map(|grant| grant.per_minute.map(|limit| Box::new(cell(limit, limit, clock)))).collect(),
-            unknown_refusals: refusals(clock),
+            unknown_refusals: refusals(0, 0, clock),
             clock: clock.clone(),
         }
     }
@@ -128,15 +140,33 @@ impl Quotas {
     /// verification is dear (P-384) or that failed costs more: see [`Quotas::charge`].
     pub fn enter(&self, agency: AgencyIndex, body_bytes: u64) -> Result<Slot, Fault> {
         let quota = self.agencies.get(agency.number()).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
-        let state =
-            quota.requests.check().map_err(|not_until| refusal(Code::LimRequests, not_until.wait_time_from(self.clock.now())))?;
-        let standing = Standing { per_minute: quota.per_minute, remaining: state.remaining_burst_capacity() };
+        let remaining = self.count(&quota.requests)?;
+        let standing = Standing { policy: MESSAGES, per_minute: quota.per_minute, remaining };
         let kib = u32::try_from(body_bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
         self.take(&quota.kib, kib, Code::LimBytes)?;
         let parallel = quota.parallel;
         let entered = quota.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < parallel).then_some(open + 1));
         entered.map_err(|_| Fault::at(Code::LimParallel, format!("{parallel} are open")).with_retry_after(1))?;
         Ok(Slot { open: Arc::clone(&quota.open), standing })
+    }
+
+    /// Asked for everything that is not a message.
+    pub fn read(&self, agency: AgencyIndex) -> Result<Standing, Fault> {
+        let quota = self.agencies.get(agency.number()).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
+        let remaining = self.count(&quota.reads)?;
+        Ok(Standing { policy: READS, per_minute: reads_of(quota.per_minute), remaining })
+    }
+
+    /// How an agency stands that has used up its messages, or its reads.
+    pub fn used_up(&self, agency: AgencyIndex, policy: &'static str) -> Option<Standing> {
+        let per_minute = self.per_minute(agency)?;
+        let per_minute = if policy == READS { reads_of(per_minute) } else { per_minute };
+        Some(Standing { policy, per_minute, remaining: 0 })
+    }
+
+    fn count(&self, cell: &CountedCell) -> Result<u32, Fault> {
+        let state = cell.check().map_err(|not_until| refusal(Code::LimRequests, not_until.wait_time_from(self.clock.now())))?;
+        Ok(state.remaining_burst_capacity())
     }
 
     /// Takes more of an agency's requests, as far as there are any: what a failed or dear verification costs.
@@ -173,6 +203,11 @@ impl Quotas {
     }
 }
 
+/// Reading is cheaper than a message.
+fn reads_of(requests: u32) -> u32 {
+    requests.saturating_mul(limits::READS_PER_REQUEST)
+}
+
 fn refusal(code: Code, wait: Duration) -> Fault {
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
     Fault::at(code, format!("next in {seconds} s")).with_retry_after(seconds)
@@ -182,8 +217,9 @@ fn cell(per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
     RateLimiter::direct_with_clock(quota(per_minute, burst), clock.clone())
 }
 
-fn refusals(clock: &EngineClock) -> Cell {
-    cell(limits::REFUSALS_PER_MINUTE, limits::REFUSALS_BURST, clock)
+/// One in a hundred of an agency's requests may be refused for ever and each have its record, and at once one in five.
+fn refusals(requests_per_minute: u32, burst: u32, clock: &EngineClock) -> Cell {
+    cell(limits::REFUSALS_PER_MINUTE.max(requests_per_minute / 100), limits::REFUSALS_BURST.max(burst / 5), clock)
 }
 
 fn quota(per_minute: u32, burst: u32) -> Quota {

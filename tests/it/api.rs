@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use oncegate::api::{Listeners, OPENAPI, ROUTES};
-use oncegate::client::{Client, Signed, context};
+use oncegate::client::{Client, Signed, context, problem_of};
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, World as MessageWorld};
 use oncegate::fault;
@@ -284,6 +284,26 @@ fn a_message_sent_again_gets_the_same_answer_and_says_so() {
     assert_eq!(json(&get(&world, &fund, &path).1)["code"], "OG-MSG-018");
     let (status, body) = get(&world, &school, &format!("{path}/answer"));
     assert_eq!((status, body.as_bytes()), (200, first.body.as_slice()));
+}
+
+/// Reading has a quota of its own: whoever has used it up may still send messages, and others may read.
+#[test]
+fn whoever_reads_too_often_is_told_when_to_come_again() {
+    let world = World::with_quota(FUND, "requests_per_minute = 6, burst = 2");
+    let (school, fund) = (client(&world, SCHOOL), client(&world, FUND));
+    let read = |client: &Client| world.block_on(client.get("/v1/catalogue")).expect("a response");
+    for left in (0..20).rev() {
+        let received = read(&fund);
+        assert_eq!(received.status.as_u16(), 200);
+        assert_eq!(header(&received, "ratelimit-policy"), "\"reads\";q=60;w=60");
+        assert_eq!(header(&received, "ratelimit"), format!("\"reads\";r={left};t=60"));
+    }
+    let received = read(&fund);
+    assert_eq!((received.status.as_u16(), problem_of(&received).code.as_str()), (429, "OG-LIM-001"));
+    assert_eq!((header(&received, "ratelimit"), header(&received, "retry-after")), ("\"reads\";r=0;t=60", "1"));
+    assert_eq!(read(&school).status.as_u16(), 200);
+    let sent = post(&world, &fund, &request(&world, &fund, Behaviour::Honest), "wait=20");
+    assert_eq!(header(&sent, "ratelimit"), "\"requests\";r=1;t=60", "{}", String::from_utf8_lossy(&sent.body));
 }
 
 /// Whoever does not wait, by any way of saying so, gets 202 with the record, and the answer later.

@@ -3,7 +3,7 @@
 
 use crate::figures::{number_from, tell};
 use crate::process::is_replayed;
-use crate::world::{QUICK, World};
+use crate::world::World;
 use oncegate::client::{Client, context, problem_of};
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Subject, World as MessageWorld};
@@ -78,22 +78,10 @@ fn compared(trials: u64, mut ask: impl FnMut(bool, u64) -> Received) -> Compared
     Compared { medians: (of(&left, 50), of(&right, 50)), sigma, faster: faster as f64 / (trials.max(1) as f64) }
 }
 
-/// A world in which one agency has another quota.
-fn with_quota(agency: &str, quota: &str) -> World {
-    World::prepared(QUICK, &[], &|installation| {
-        let file = installation.folder().join("registry.toml");
-        let text = std::fs::read_to_string(&file).expect("readable");
-        let (before, after) = text.split_at(text.find(&format!("id = \"{agency}\"")).expect("the agency"));
-        let after = after.replacen("requests_per_minute = 60000, burst = 5000", quota, 1);
-        std::fs::write(&file, format!("{before}{after}")).expect("writable");
-        installation.sign().expect("signed");
-    })
-}
-
 #[test]
 fn what_is_not_there_is_refused_as_what_is_not_yours() {
     // Refused signatures cost ten requests each.
-    let world = with_quota(FUND, "requests_per_minute = 1000000000, burst = 1000000000");
+    let world = World::with_quota(FUND, "requests_per_minute = 1000000000, burst = 1000000000");
     let (school, fund) = (client(&world, SCHOOL), client(&world, FUND));
     let trials = number_from("ENUMERATION_TRIALS", 1_000);
     let get = |path: &str| world.block_on(fund.get(path)).expect("a response");
@@ -148,7 +136,7 @@ fn what_is_not_there_is_refused_as_what_is_not_yours() {
 
 #[test]
 fn whoever_tries_out_persons_is_stopped_and_told_of() {
-    let world = with_quota(SCHOOL, "requests_per_minute = 60000, burst = 5000, persons_per_day = 10");
+    let world = World::with_quota(SCHOOL, "requests_per_minute = 60000, burst = 5000, persons_per_day = 10");
     let school = client(&world, SCHOOL);
     let ask = |number: u32| {
         let octets = request(&school, somebody(number), "school-attendance", "XX:HEALTH:13");

@@ -288,20 +288,46 @@ const ROWS: &[(&str, Row)] = &[
     ("REPORT_GROUPS_MAX", Untested(LARGE)),
     ("REPORT_PAIRS_MAX", Untested(LARGE)),
     ("REPORTS_MAX", Untested(LARGE)),
+    ("AGENCY_REPORTS_MAX", Untested(LARGE)),
+    ("AGENCY_READS_MAX", Own),
+    ("READS_PER_REQUEST", In("tests/it/api.rs", "whoever_reads_too_often_is_told_when_to_come_again")),
     ("SEARCH_ROWS_MAX", Untested(LARGE)),
     ("EXPORT_STALL_MS", Untested(SLOW)),
-    ("HANDSHAKE_MS", Untested(SLOW)),
-    ("HEAD_MS", Untested(SLOW)),
-    ("IDLE_MS", Untested(SLOW)),
     ("CONNECT_MS", Untested(SLOW)),
-    ("CONNECTIONS_MAX", Untested(SLOW)),
-    ("STREAMS_MAX", Untested(SLOW)),
+    ("IDLE_MS", Untested(SLOW)),
+    ("STALL_BYTES", In("tests/it/abuse/slow.rs", "HTTP/1.1, answers that are not read")),
+    ("STALL_MS", In("tests/it/abuse/slow.rs", "HTTP/2, no window for answers")),
+    ("HANDSHAKE_MS", In("tests/it/abuse/slow.rs", "TLS, a hello by the octet")),
+    ("HEAD_MS", In("tests/it/abuse/slow.rs", "HTTP/1.1, a second head by the octet")),
+    ("UNASKED_BYTES_MAX", In("tests/it/abuse/floods.rs", "h2 PING")),
+    ("RESETS_MAX", In("tests/it/abuse/floods.rs", "h2 rapid reset")),
+    ("STREAMS_MAX", In("tests/it/abuse/floods.rs", "h2 streams without end")),
+    ("ADDRESS_CONNECTIONS_MAX", In("tests/it/entrance.rs", "an_address_has_so_many_connections_and_no_more")),
+    ("CERTIFICATE_CONNECTIONS_MAX", In("tests/it/entrance.rs", "a_certificate_has_so_many_connections_and_no_more")),
+    ("REFUSALS_BURST", In("tests/it/entrance.rs", "refusals_beyond_the_budget_are_summed_up")),
+    ("DOORS_MAX", In("src/quota/doors.rs", "limits::DOORS_MAX")),
+    ("ADDRESS_PER_SECOND", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("ADDRESS_BURST", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("CERTIFICATE_PER_SECOND", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("CERTIFICATE_BURST", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("REFUSALS_PER_MINUTE", Untested("it is the burst's refill, which governor tests")),
+    ("CONNECTIONS_MAX", Untested(MANY)),
+    ("PUBLIC_CONNECTIONS_MAX", Untested(MANY)),
+    ("HANDSHAKES_MAX", Untested(MANY)),
+    ("ADDRESS_HANDSHAKES_MAX", In("tests/it/abuse/floods.rs", "TCP connections")),
+    ("BODIES_BYTES_MAX", Untested(MANY)),
+    ("REFUSALS_SUMMED_MS", Own),
+    ("REFUSED_TOO_OFTEN_MS", Own),
+    ("HEAVY_BYTES", Own),
+    ("PULSE_MS", Own),
+    ("DISCARD_MS", Own),
 ];
 
 const OPERATOR: &str = "only the operator's own files reach it";
 const WITNESS: &str = "witnesses and time stamping authorities that the operator names reach it";
 const LARGE: &str = "it takes a log of millions of records, or many at once";
-const SLOW: &str = "deadlines and floods of connections have tests of their own";
+const SLOW: &str = "it takes longer than a test should";
+const MANY: &str = "it takes thousands of connections, or hundreds of MiB, at once";
 
 #[test]
 fn each_limit_holds_at_its_value_and_not_above() {

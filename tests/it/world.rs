@@ -34,6 +34,19 @@ impl World {
         Self::prepared(config, absent, &enrol_further_keys)
     }
 
+    /// One agency has another quota.
+    pub fn with_quota(agency: &str, quota: &str) -> Self {
+        Self::prepared(QUICK, &[], &|installation| {
+            enrol_further_keys(installation);
+            let file = installation.folder().join("registry.toml");
+            let text = std::fs::read_to_string(&file).expect("readable");
+            let (before, after) = text.split_at(text.find(&format!("id = \"{agency}\"")).expect("the agency"));
+            let after = after.replacen("requests_per_minute = 60000, burst = 5000", quota, 1);
+            std::fs::write(&file, format!("{before}{after}")).expect("writable");
+            installation.sign().expect("signed");
+        })
+    }
+
     /// With something done to the installation before anything starts.
     pub fn prepared(config: &str, absent: &[&str], prepare: &(dyn Fn(&Installation) + Sync)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
