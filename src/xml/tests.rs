@@ -29,6 +29,8 @@ fn canonical_form_is_exclusive() {
         // An attribute without prefix has no namespace; the tag declares as many prefixes as are rendered, but another.
         (r#"<a xmlns="u:z" xmlns:b="u:b" b:c="1" d="2"></a>"#, r#"<a xmlns="u:z" xmlns:b="u:b" d="2" b:c="1"></a>"#),
         (r#"<r xmlns:a="u:a"><a:x xmlns:b="u:b"></a:x></r>"#, r#"<r><a:x xmlns:a="u:a"></a:x></r>"#),
+        // A tag without attributes that has to declare its prefix all the same.
+        (r#"<r xmlns:p="u:p"><p:a></p:a></r>"#, r#"<r><p:a xmlns:p="u:p"></p:a></r>"#),
         // What only looks like a declaration.
         (r#"<a xmlnsb="c" xmlnsb1="d"></a>"#, r#"<a xmlnsb="c" xmlnsb1="d"></a>"#),
         (r#"<a xmlns:xmlnsb="u:b" xmlnsb:c="d"></a>"#, r#"<a xmlns:xmlnsb="u:b" xmlnsb:c="d"></a>"#),
