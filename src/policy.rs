@@ -89,18 +89,151 @@ impl Grounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::AgencyId;
+    use crate::schema::Schemas;
+
+    const NOTE: &str = "medical-absence-note";
+
+    fn grounds_of(fields: &[&str]) -> Grounds {
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        Grounds { grant: GrantIndex(0), grant_id: Code::parse("g").expect("a code"), basis: "".into(), fields }
+    }
+
+    fn paths(list: &[&str]) -> Vec<String> {
+        list.iter().map(|path| (*path).to_owned()).collect()
+    }
 
     #[test]
     fn a_field_releases_what_is_below_it_and_what_leads_to_it() {
-        let grounds = Grounds {
-            grant: GrantIndex(0),
-            grant_id: Code::parse("g").expect("a code"),
-            basis: "".into(),
-            fields: ["Doctor/Name".to_owned(), "PeExemption".to_owned()].into(),
-        };
-        let paths = |list: &[&str]| list.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
+        let grounds = grounds_of(&["Doctor/Name", "PeExemption"]);
         assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Name", "PeExemption/From", "Patient/Sex"]), &["Patient"]), None);
         assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Id"]), &[]), Some("Doctor/Id"));
         assert_eq!(grounds.withheld(&paths(&["PeExemptions"]), &[]), Some("PeExemptions"));
+        assert_eq!(
+            grounds.withheld(&paths(&["School", "Diagnosis"]), &["School"]),
+            Some("Diagnosis"),
+            "the first that is withheld"
+        );
+        assert_eq!(grounds_of(&[]).withheld(&[], &[]), None, "a document without optional fields");
+    }
+
+    /// A grant: what it is called, and its lines that differ from the usual.
+    fn grant(id: &str, what: &str, action: &str, purpose: &str, basis: &str, until: &str, fields: &str) -> String {
+        format!(
+            "[[grant]]\nid = \"{id}\"\nwho = \"xx.school\"\nwhat = \"{what}\"\naction = \"{action}\"\npurpose = \"{purpose}\"\n\
+             basis = \"{basis}\"\nuntil = \"{until}\"\nfields = [{fields}]\n"
+        )
+    }
+
+    fn registry(grants: &[String]) -> Registry {
+        let agencies = ["xx.school", "xx.other"].map(|id| format!("[[agency]]\nid = \"{id}\"\nname = \"A\"\n"));
+        let text = format!("format = 1\nversion = 1\n{}{}", agencies.concat(), grants.concat());
+        Registry::check(&text, &Schemas::built_in()).expect("a good registry")
+    }
+
+    /// What the school asks, as the rows change it.
+    struct Asked {
+        consumer: &'static str,
+        action: Action,
+        what: &'static str,
+        purpose: &'static str,
+        bases: &'static [&'static str],
+        select: &'static [&'static str],
+        now: &'static str,
+    }
+
+    const USUAL: Asked = Asked {
+        consumer: "xx.school",
+        action: Action::Read,
+        what: NOTE,
+        purpose: "school-attendance",
+        bases: &["a law"],
+        select: &[],
+        now: "2027-03-04T23:59:59.999Z",
+    };
+
+    fn decided(registry: &Registry, asked: &Asked) -> Result<Grounds, Fault> {
+        let context = Context {
+            purpose: Code::parse(asked.purpose).expect("a code"),
+            legal_basis: paths(asked.bases),
+            subject: crate::envelope::Subject::default(),
+            consent: None,
+            official: None,
+            on_behalf_of: None,
+            case: None,
+            situation: None,
+            step: None,
+            region: None,
+            trace: None,
+        };
+        let (schemas, what) = (Schemas::built_in(), Code::parse(asked.what).expect("a code"));
+        let question = Question {
+            consumer: registry.find(&AgencyId::parse(asked.consumer).expect("a name")).expect("an agency"),
+            action: asked.action,
+            what: &what,
+            context: &context,
+            select: &paths(asked.select),
+            optional: &schemas.document_type(&what).expect("a document type").fields,
+        };
+        decide(registry, &question, UnixTime::parse(asked.now).expect("an instant"))
+    }
+
+    #[test]
+    fn each_reason_to_refuse_has_its_code_and_its_twin_is_permitted() {
+        let fields = "\"Diagnosis\", \"Doctor/Name\"";
+        let registry = registry(&[
+            grant("read", NOTE, "read", "school-attendance", "a law", "2027-03-04", fields),
+            grant("apply", "birth-certificate", "apply", "school-attendance", "a law", "2027-03-04", ""),
+        ]);
+        let certificate = Asked { what: "birth-certificate", ..USUAL };
+        for (name, asked, code) in [
+            ("as granted", USUAL, None),
+            ("another agency", Asked { consumer: "xx.other", ..USUAL }, Some(FaultCode::PolNoGrant)),
+            ("another document type", Asked { what: "school-enrolment", ..USUAL }, Some(FaultCode::PolNoGrant)),
+            ("to read what may only be applied with", certificate, Some(FaultCode::PolNoGrant)),
+            ("to apply with it", Asked { what: "birth-certificate", action: Action::Apply, ..USUAL }, None),
+            ("to apply with what may only be read", Asked { action: Action::Apply, ..USUAL }, Some(FaultCode::PolNoGrant)),
+            ("another purpose", Asked { purpose: "curiosity", ..USUAL }, Some(FaultCode::PolPurpose)),
+            ("no basis", Asked { bases: &[], ..USUAL }, Some(FaultCode::PolBasis)),
+            ("a basis spelled otherwise", Asked { bases: &["A law", "a law "], ..USUAL }, Some(FaultCode::PolBasis)),
+            ("the basis among others", Asked { bases: &["another", "a law"], ..USUAL }, None),
+            ("on the day after the last", Asked { now: "2027-03-05T00:00:00Z", ..USUAL }, Some(FaultCode::PolExpired)),
+            ("years later", Asked { now: "2030-01-01T00:00:00Z", ..USUAL }, Some(FaultCode::PolExpired)),
+            ("long before", Asked { now: "2020-01-01T00:00:00Z", ..USUAL }, None),
+            ("a field granted", Asked { select: &["Diagnosis"], ..USUAL }, None),
+            ("a part of a field granted", Asked { select: &["Doctor/Name/Family"], ..USUAL }, None),
+            ("what the schema requires", Asked { select: &["Reason", "Head/Status"], ..USUAL }, None),
+            ("a field not granted", Asked { select: &["Diagnosis", "School"], ..USUAL }, Some(FaultCode::PolField)),
+            ("a part of a field not granted", Asked { select: &["School/Name"], ..USUAL }, Some(FaultCode::PolField)),
+            ("the parent of a field granted", Asked { select: &["Doctor"], ..USUAL }, Some(FaultCode::PolField)),
+            ("another child of that parent", Asked { select: &["Doctor/Id"], ..USUAL }, Some(FaultCode::PolField)),
+        ] {
+            let decided = decided(&registry, &asked);
+            assert_eq!(decided.as_ref().err().map(|fault| fault.code), code, "{name}: {decided:?}");
+        }
+    }
+
+    #[test]
+    fn the_grounds_are_the_grant_with_the_fields_that_were_selected_of_it() {
+        let fields = "\"Diagnosis\", \"School\"";
+        let registry = registry(&[
+            grant("for-another-purpose", NOTE, "read", "statistics", "a law", "2030-01-01", ""),
+            grant("the-one", NOTE, "read", "school-attendance", "a law", "2030-01-01", fields),
+        ]);
+        let grounds = decided(&registry, &USUAL).expect("it is granted");
+        assert_eq!((grounds.grant, grounds.grant_id.as_str(), &*grounds.basis), (GrantIndex(1), "the-one", "a law"));
+        assert_eq!(grounds.withheld(&paths(&["Diagnosis", "School", "Doctor"]), &[]), Some("Doctor"));
+        let selected = decided(&registry, &Asked { select: &["School"], ..USUAL }).expect("it is granted");
+        assert_eq!(selected.withheld(&paths(&["School", "Diagnosis"]), &[]), Some("Diagnosis"));
+    }
+
+    #[test]
+    fn of_several_grants_the_one_that_came_closest_is_told() {
+        let closer = grant("closer", NOTE, "read", "school-attendance", "a law", "2027-03-03", "");
+        let farther = grant("farther", NOTE, "read", "statistics", "a law", "2030-01-01", "");
+        for grants in [[closer.clone(), farther.clone()], [farther, closer]] {
+            let fault = decided(&registry(&grants), &USUAL).expect_err("it has ended");
+            assert_eq!((fault.code, &*fault.detail), (FaultCode::PolExpired, "the grant closer ended on 2027-03-03"));
+        }
     }
 }

@@ -50,7 +50,7 @@ const fn step(
 }
 
 /// The grammar in document order; the last three steps are `KeyInfo`, which may be missing as a whole.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     step(1, "SignedInfo", None, None),
     step(2, "CanonicalizationMethod", Some(("Algorithm", Some(EXCLUSIVE))), None),
     step(2, "SignatureMethod", Some(("Algorithm", None)), None),
@@ -63,8 +63,8 @@ const STEPS: [Step; 12] = [
     step(1, "SignatureValue", None, Some(Text::Signature)),
     step(1, "KeyInfo", None, None),
     step(2, "X509Data", None, None),
+    step(3, "X509Certificate", None, Some(Text::Certificate)),
 ];
-const CERTIFICATE: Step = step(3, "X509Certificate", None, Some(Text::Certificate));
 const KEY_INFO: usize = 10;
 
 pub(super) struct Grammar<'a> {
@@ -128,9 +128,10 @@ impl<'a> Grammar<'a> {
     fn start(&mut self, start: &Start<'a>) -> Result<(), Fault> {
         let at = start.at();
         self.depth = self.depth.saturating_add(1);
-        let step = STEPS.get(self.next).unwrap_or(&CERTIFICATE);
-        if self.next > STEPS.len() || self.collecting.is_some() || self.depth != step.depth || !start.is(DSIG, step.name) {
-            return Err(broken("an element that the profile does not have here", at));
+        let unexpected = || broken("an element that the profile does not have here", at);
+        let step = STEPS.get(self.next).ok_or_else(unexpected)?;
+        if self.collecting.is_some() || self.depth != step.depth || !start.is(DSIG, step.name) {
+            return Err(unexpected());
         }
         let mut attributes = start.attributes();
         match (step.attribute, attributes.next(), attributes.next()) {
@@ -191,9 +192,7 @@ impl<'a> Grammar<'a> {
         };
         self.depth = inside.saturating_sub(1);
         // An element may end only when the next step is not inside it.
-        let next = STEPS.get(self.next).unwrap_or(&CERTIFICATE);
-        let certificate_missing = self.next == STEPS.len() && inside == 2;
-        if (self.next < STEPS.len() && next.depth > inside) || certificate_missing {
+        if STEPS.get(self.next).is_some_and(|next| next.depth > inside) {
             return Err(broken("an element that lacks a child", at));
         }
         if inside == 1 && self.canonical.is_some() {
@@ -203,7 +202,7 @@ impl<'a> Grammar<'a> {
     }
 
     fn check_complete(&self, at: usize) -> Result<(), Fault> {
-        let complete = self.next == KEY_INFO || self.next == STEPS.len().saturating_add(1);
+        let complete = self.next == KEY_INFO || self.next == STEPS.len();
         if complete { Ok(()) } else { Err(broken("a signature that lacks an element", at)) }
     }
 

@@ -211,3 +211,6 @@ fn refusal(violation: &Violation, path: &str) -> Fault {
     let detail = if path.is_empty() { violation.to_string() } else { format!("{violation}, in {path}") };
     Fault::at(violation.code, detail)
 }
+
+#[cfg(test)]
+mod tests;

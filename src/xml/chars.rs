@@ -196,3 +196,110 @@ fn is_name_start(c: char) -> bool {
 fn is_name_rest(c: char) -> bool {
     matches!(c, '0'..='9' | '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Finds the first octet of a set, one by one.
+    fn first(octets: &[u8], set: fn(u8) -> bool) -> Option<usize> {
+        octets.iter().position(|octet| set(*octet))
+    }
+
+    fn ends_a_text(octet: u8) -> bool {
+        matches!(octet, b'<' | b'>' | b'&')
+    }
+
+    fn ends_a_value(octet: u8) -> bool {
+        matches!(octet, b'"' | b'<' | b'&' | ..b' ')
+    }
+
+    /// What a word of marks says: the place of its lowest.
+    fn lowest(marks: u64) -> Option<usize> {
+        (marks != 0).then(|| (marks.trailing_zeros() / 8) as usize)
+    }
+
+    #[test]
+    fn each_octet_is_marked_in_each_place_among_any_others() {
+        for (octet, other, place) in (0..=255).flat_map(|octet| {
+            [b'a', b' ', b'!', b'=', b'?', 0x7f, 0x80, 0xa0, 0xff]
+                .into_iter()
+                .flat_map(move |other| (0..8).map(move |place| (octet, other, place)))
+        }) {
+            let mut word = [other; 8];
+            word[place] = octet;
+            let (text, value) = (ends_text(u64::from_le_bytes(word)), ends_value(u64::from_le_bytes(word)));
+            assert_eq!(lowest(text), first(&word, ends_a_text), "{word:x?}");
+            assert_eq!(lowest(value), first(&word, ends_a_value), "{word:x?}");
+            assert_eq!(lowest(zeros(u64::from_le_bytes(word))), first(&word, |octet| octet == 0), "{word:x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_mark_is_found_as_by_looking_at_each_octet(
+            octets in proptest::collection::vec(prop_oneof![20 => b'a'..=b'z', 1 => any::<u8>()], 0..200),
+        ) {
+            for (marks, set) in [(ends_text as fn(u64) -> u64, ends_a_text as fn(u8) -> bool), (ends_value, ends_a_value)] {
+                prop_assert_eq!(find(&octets, marks, |rest| first(rest, set)), first(&octets, set));
+            }
+        }
+
+        #[test]
+        fn equal_is_what_has_the_same_octets(left in "[ab]{0,20}", right in "[ab]{0,20}", at in 0..20_usize) {
+            prop_assert_eq!(same(left.as_bytes(), right.as_bytes()), left == right);
+            prop_assert!(same(left.as_bytes(), left.clone().as_bytes()));
+            let mut other = left.clone().into_bytes();
+            if let Some(octet) = other.get_mut(at) {
+                *octet ^= 1;
+                prop_assert!(!same(left.as_bytes(), &other));
+            }
+        }
+
+        #[test]
+        fn a_name_is_checked_in_the_same_way_by_octets_and_by_characters(name in "[a-c:Z_1.\\-=\u{416}\u{b7}]{0,5}") {
+            prop_assert_eq!(check_qname(&name), check_qname_by_char(&name));
+        }
+
+        #[test]
+        fn an_ascii_name_ends_before_what_is_no_letter_of_names(name in "[a-cZ_1.:\\-]{0,5}", after in "[ =>/\"'\t]{0,2}") {
+            let text = format!("{name}{after}");
+            let expected = check_qname(&name).map(|colon| (name.len(), colon));
+            prop_assert_eq!(ascii_name(text.as_bytes()), expected);
+            let beyond = format!("{name}\u{416}");
+            prop_assert_eq!(ascii_name(beyond.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn names_are_told_from_what_is_none() {
+        for (name, colon) in [
+            ("a", Some(0)),
+            ("_", Some(0)),
+            ("Z9.-_", Some(0)),
+            ("a:b", Some(1)),
+            ("ab:c1", Some(2)),
+            ("\u{416}", Some(0)),
+            ("\u{416}:a", Some(2)),
+            ("a:\u{416}\u{b7}", Some(1)),
+            ("", None),
+            ("1", None),
+            ("-a", None),
+            (".a", None),
+            ("\u{b7}a", None),
+            (":", None),
+            (":a", None),
+            ("a:", None),
+            ("a:1", None),
+            ("a:b:c", None),
+            ("\u{416}:", None),
+            (":\u{416}", None),
+            ("\u{416}:a:b", None),
+            ("a b", None),
+            ("a\u{d7}", None),
+        ] {
+            assert_eq!(check_qname(name), colon, "{name:?}");
+        }
+    }
+}

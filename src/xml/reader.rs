@@ -421,7 +421,7 @@ impl<'a> Reader<'a> {
         self.scratch.clear();
         // XML 1.0, section 2.11: CR LF and a lone CR are read as LF.
         for (at, part) in raw.split('\r').enumerate() {
-            let joined = at > 0 && part.starts_with('\n');
+            let joined = part.starts_with('\n');
             self.scratch.push_str(if at > 0 && !joined { "\n" } else { "" });
             self.scratch.push_str(part);
         }

@@ -258,5 +258,10 @@ mod tests {
         for tag in ["<a>", "<p:a/>", "<a b=\"c\" p:d=\"&quot;\">", "<a xmlns=\"u:v\" xmlns:p=\"\"/>"] {
             assert!(usual_tag(&mut Start::default(), tag, 0).is_some(), "{tag}");
         }
+        let (name, value) = ("n".repeat(limits::NAME_BYTES_MAX), "v".repeat(limits::VALUE_BYTES_MAX));
+        let attributes: String = (0..limits::ATTRIBUTES_MAX).map(|number| format!(" a{number}=\"\"")).collect();
+        for tag in [format!("<{name} {name}=\"{value}\">"), format!("<a{attributes}>")] {
+            assert!(usual_tag(&mut Start::default(), &tag, 0).is_some(), "at the limits: {tag}");
+        }
     }
 }

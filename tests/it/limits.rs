@@ -363,3 +363,211 @@ fn each_constant_has_a_row_and_each_row_a_constant() {
         }
     }
 }
+
+/// 10,000.
+fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
+    groups.collect::<Vec<_>>().join(",")
+}
+
+fn unit(value: u64, of: u64, name: &str) -> String {
+    assert_eq!(value % of, 0, "{value} is no multiple of {of}");
+    format!("{} {name}", number(value / of))
+}
+
+fn kib(octets: usize) -> String {
+    unit(octets as u64, 1 << 10, "KiB")
+}
+
+fn mib(octets: usize) -> String {
+    unit(octets as u64, 1 << 20, "MiB")
+}
+
+fn seconds(ms: u64) -> String {
+    unit(ms, 1000, "s")
+}
+
+fn minutes(ms: u64) -> String {
+    unit(ms, 60_000, "minutes")
+}
+
+fn hours(ms: u64) -> String {
+    unit(ms, 3_600_000, "hours")
+}
+
+/// A document, and what it says with the values of the program.
+type Said = (&'static str, Vec<String>);
+
+fn of_messages() -> [Said; 1] {
+    use limits::{ATTACHMENTS_MAX, ATTRIBUTES_MAX, BINDINGS_MAX, DEPTH_MAX, DOCUMENTS_MAX, IDENTIFIERS_MAX, LEGAL_BASES_MAX};
+    use limits::{CLOCK_SKEW_MS, EVENT_LIFE_MS, IDEMPOTENCY_WINDOW_MS, MESSAGE_BYTES_MAX, REQUEST_LIFE_MS};
+    let (skew, window) = (minutes(CLOCK_SKEW_MS), hours(IDEMPOTENCY_WINDOW_MS));
+    let (life, long_life) = (hours(REQUEST_LIFE_MS), unit(EVENT_LIFE_MS, 24 * 3_600_000, "days"));
+    let said = vec![
+        format!("| message | {} ({} bytes);", mib(MESSAGE_BYTES_MAX), number(MESSAGE_BYTES_MAX as u64)),
+        format!("| depth | {DEPTH_MAX} elements, the root being at 1 |"),
+        format!("| attributes of one element, declarations included | {ATTRIBUTES_MAX} |"),
+        format!("| namespace bindings in scope | {BINDINGS_MAX} |"),
+        format!("| qualified name | {} bytes |", limits::NAME_BYTES_MAX),
+        format!("| attribute value, as written | {} |", kib(limits::VALUE_BYTES_MAX)),
+        format!("| text of one element of the envelope | {} as XML;", kib(limits::LEAF_TEXT_BYTES_MAX)),
+        format!("| text of one element of a document | {} |", kib(limits::PAYLOAD_TEXT_BYTES_MAX)),
+        format!("| documents in one message | {DOCUMENTS_MAX} |"),
+        format!("| identifiers of the subject | {IDENTIFIERS_MAX} |"),
+        format!("| legal bases | {LEGAL_BASES_MAX} |"),
+        format!("| paths of one `Select` | {} |", limits::SELECT_PATHS_MAX),
+        format!("| attachments named | {ATTACHMENTS_MAX} |"),
+        format!("| certificate in `KeyInfo` | {} decoded |", kib(limits::CERTIFICATE_BYTES_MAX)),
+        format!("used by this sender within {window} with another digest"),
+        format!("| `CreatedAt` is within {skew} of the gateway's clock |"),
+        format!("| the time in `MessageId` is within {skew} of `CreatedAt`, and not older than {window} |"),
+        format!("by at most {life}, for events, applications, status and cancel {long_life} |"),
+    ];
+    [("docs/message.md", said)]
+}
+
+fn of_connections() -> [Said; 2] {
+    use limits::{ADDRESS_BURST, ADDRESS_PER_SECOND, CERTIFICATE_BURST, CERTIFICATE_PER_SECOND};
+    let number = |value: usize| number(value as u64);
+    let [per_address, at_once] = [ADDRESS_PER_SECOND, ADDRESS_BURST].map(|value| number(value as usize));
+    let [per_certificate, at_once_too] = [CERTIFICATE_PER_SECOND, CERTIFICATE_BURST].map(|value| number(value as usize));
+    let [address, handshakes] =
+        [limits::ADDRESS_CONNECTIONS_MAX, limits::ADDRESS_HANDSHAKES_MAX].map(|value| number(value as usize));
+    let (connections, certificate) = (number(limits::CONNECTIONS_MAX), number(limits::CERTIFICATE_CONNECTIONS_MAX as usize));
+    let per_stall = limits::STALL_BYTES / (limits::STALL_MS / 1000) as usize;
+    let http = vec![
+        format!("| body | {}; the declared length", mib(limits::MESSAGE_BYTES_MAX)),
+        format!("| head | {}: request line and header fields together |", kib(limits::HEAD_BYTES_MAX)),
+        format!("| header fields | HTTP/1.1: {} |", limits::HEADERS_MAX),
+        format!("| TLS handshake | {} |", seconds(limits::HANDSHAKE_MS)),
+        format!("| first request of a connection | {} after", seconds(limits::HEAD_MS)),
+        format!("| pause between requests | {} |", seconds(limits::IDLE_MS)),
+        format!("| body | {} | `408`", seconds(limits::BODY_MS)),
+        format!("| taking an answer | {}, and 1 s more for each {} |", seconds(limits::STALL_MS), kib(per_stall)),
+        format!("pings, windows) | {}, and", kib(limits::UNASKED_BYTES_MAX as usize)),
+        format!("HTTP/2 connection | {}; of them reset and not yet done with: {} |", limits::STREAMS_MAX, limits::RESETS_MAX),
+        format!("| connections | {connections}; of them before the handshake: {} |", number(limits::HANDSHAKES_MAX)),
+        format!("64 bits of it) | {address}; before the handshake {handshakes} |"),
+        format!("| connections with one client certificate | {certificate} |"),
+        format!(
+            "of one address {per_address}/s, with one certificate {per_certificate}/s, after {at_once} and {at_once_too} at once"
+        ),
+        format!("| bodies that are read or worked on, together | {} |", mib(limits::BODIES_BYTES_MAX)),
+        format!("| connections of the public listener | {} |", number(limits::PUBLIC_CONNECTIONS_MAX)),
+        format!("| different persons a day, UTC, that an agency asks about | {} |", number(limits::PERSONS_PER_DAY as usize)),
+    ];
+    let ms = |ms: u64| number(ms as usize);
+    let configuration = vec![
+        format!("| `limits.message_bytes` | bytes | {} |", number(limits::MESSAGE_BYTES_MAX)),
+        format!("| `limits.wait_ms` | ms | {} |", ms(limits::WAIT_MS_MAX)),
+        format!("| `limits.answer_ms` | ms | {} |", ms(limits::ANSWER_MS)),
+        format!("| `limits.body_ms` | ms | {} |", ms(limits::BODY_MS)),
+        format!("| `limits.connections` | number | {connections} |"),
+        format!("| `limits.connections_per_address` | number | {address} |"),
+        format!("| `limits.connections_per_certificate` | number | {certificate} |"),
+        format!("the registry; at most {};", mib(limits::FILE_BYTES_MAX as usize)),
+        format!("`http` or `https`; at most {}; see", limits::WITNESSES_MAX),
+        format!("at most {} and responses go out for at most {},", seconds(limits::DRAIN_MS), seconds(limits::CLOSE_MS)),
+    ];
+    [("docs/http.md", http), ("docs/configuration.md", configuration)]
+}
+
+fn of_the_log() -> [Said; 3] {
+    use limits::{GROUP_BYTES_MAX, GROUP_GATHER_RECORDS, GROUP_GATHER_US, GROUP_RECORDS_MAX, SEGMENT_BYTES_MAX};
+    use limits::{VOLUME_RECORDS_MAX, VOLUME_RECORDS_MIN, WITNESS_POLICY_NAMES_MAX};
+    assert_eq!(hours(limits::VOLUME_MS), "24 hours", "a day, in the words below");
+    let (most, least, names) = (number(VOLUME_RECORDS_MAX), number(VOLUME_RECORDS_MIN), WITNESS_POLICY_NAMES_MAX);
+    let journal = vec![
+        format!("`leaf_len` | at most {} |", number(limits::LEAF_BYTES_MAX as u64)),
+        format!("`private_crc` | at most {};", number(limits::PRIVATE_BYTES_MAX as u64)),
+        format!("`body_crc` | at most {};", number(limits::BODY_BYTES_MAX as u64)),
+        format!("grown beyond {} octets ({})", number(SEGMENT_BYTES_MAX), mib(SEGMENT_BYTES_MAX as usize)),
+        format!("in steps of {} ahead of what is written", mib(limits::PREWRITE_BYTES as usize)),
+        format!("for up to {} or {GROUP_GATHER_RECORDS} records", unit(GROUP_GATHER_US, 1000, "ms")),
+        format!("at most {GROUP_RECORDS_MAX} records and {}; hashes", mib(GROUP_BYTES_MAX)),
+        format!("range of records: {most} of them, or, once it is a day old, at least {least}."),
+        format!("unless {} of records wait already", mib(limits::INDEX_WAITING_BYTES_MAX)),
+    ];
+    let log = vec![
+        format!("complete after {most} records, or a day if they have at least {least}."),
+        format!("one volume again every {}.", minutes(limits::UPKEEP_MS)),
+        format!("`413` above {};", kib(limits::WITNESS_REQUEST_BYTES_MAX)),
+        format!("Limits: {}; {names} logs, {names} witnesses", kib(limits::WITNESS_POLICY_BYTES_MAX)),
+        format!("a log may have several; at most {} |", number(limits::WITNESSED_LOGS_MAX as u64)),
+    ];
+    let audit = vec![
+        format!("| why, 1 to {} octets", number(limits::REASON_BYTES_MAX as u64)),
+        format!("| `limit` | 1 to {}; {} |", number(limits::PAGE_RECORDS_MAX as u64), limits::PAGE_RECORDS),
+        format!("JSON object of at most {}.", kib(limits::QUERY_BYTES_MAX)),
+        format!("it looks at {} rows at most", number(limits::SEARCH_ROWS_MAX as u64)),
+        format!("At most {} records", number(limits::REPORT_ROWS_MAX)),
+        format!("takes nothing for {} loses it", seconds(limits::EXPORT_STALL_MS)),
+    ];
+    [("docs/journal.md", journal), ("docs/log.md", log), ("docs/audit.md", audit)]
+}
+
+fn of_the_operators_files() -> [Said; 2] {
+    let number = |value: usize| number(value as u64);
+    let registry = vec![
+        format!("`, at most {} characters, once |", limits::AGENCY_BYTES_MAX),
+        format!("`[[agency.key]]`, at most {}:", limits::KEYS_PER_AGENCY_MAX),
+        format!("of a signing certificate, at most {}:", kib(limits::CERTIFICATE_BYTES_MAX)),
+        format!("where the law orders that: 0; at most {} |", number(limits::WITHHELD_DAYS_MAX as usize)),
+    ];
+    let schemas = vec![
+        format!("A text is at most {}, whatever", kib(limits::PAYLOAD_TEXT_BYTES_MAX)),
+        format!("A schema file is at most {},", mib(limits::SCHEMA_BYTES_MAX)),
+        format!("has at most {} paths of elements,", number(limits::SCHEMA_PATHS_MAX)),
+        format!("a content model at most {} elements,", limits::SCHEMA_PARTICLES_MAX),
+        format!("the automaton of a pattern at most {}.", mib(limits::SCHEMA_PATTERN_BYTES_MAX)),
+    ];
+    [("docs/registry.md", registry), ("docs/schemas.md", schemas)]
+}
+
+/// The documents are the contract, so a constant that is changed by mistake differs from them.
+#[test]
+fn the_documents_name_the_values_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = of_messages().into_iter().chain(of_connections()).chain(of_the_log()).chain(of_the_operators_files());
+    let mut missing = Vec::new();
+    for (path, said) in all {
+        let text = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        missing.extend(said.into_iter().filter(|words| !text.contains(words)).map(|words| format!("{path}: {words}")));
+    }
+    assert!(missing.is_empty(), "not said:\n{}", missing.join("\n"));
+}
+
+/// What no document names still has to hold what it is for, and not many times of it.
+#[test]
+fn what_holds_something_is_large_enough_for_it_and_not_much_larger() {
+    // In base64, line by line: the leaf, 63 hashes, and the words around them.
+    let (leaf, hashes, note) = (limits::LEAF_BYTES_MAX.div_ceil(3) * 4, 63 * (44 + 1), limits::NOTE_BYTES_MAX);
+    let cosignature = 200;
+    let record = leaf + limits::PRIVATE_BYTES_MAX.div_ceil(3) * 4;
+    let largest_example =
+        Schemas::built_in().document_types().filter_map(|known| Schemas::example(known.name.as_str())).map(str::len).max();
+    for (what, least, is, most) in [
+        ("a note with all its cosignatures", limits::WITNESSES_MAX * cosignature, note, 32 * limits::WITNESSES_MAX * cosignature),
+        ("a proof", note + leaf + hashes, limits::PROOF_BYTES_MAX, 2 * (note + leaf + hashes)),
+        ("a request to a witness", note + hashes, limits::WITNESS_REQUEST_BYTES_MAX, 2 * (note + hashes)),
+        ("the first line of an export", note + leaf + 2 * hashes, limits::EXPORT_LINE_BYTES_MAX as usize, 2 * record),
+        ("a piece of an export", leaf, limits::EXPORT_CHUNK_BYTES, limits::MESSAGE_BYTES_MAX),
+        (
+            "a time stamp with its certificates",
+            4 * limits::CERTIFICATE_BYTES_MAX,
+            limits::STAMP_BYTES_MAX,
+            limits::MESSAGE_BYTES_MAX,
+        ),
+        (
+            "a message that is not heavy",
+            2 * largest_example.expect("examples"),
+            limits::HEAVY_BYTES,
+            limits::MESSAGE_BYTES_MAX / 2,
+        ),
+        ("the addresses of all connections", limits::CONNECTIONS_MAX, limits::DOORS_MAX, 10 * limits::CONNECTIONS_MAX),
+    ] {
+        assert!((least..=most).contains(&is), "{what}: {is} is not between {least} and {most}");
+    }
+}

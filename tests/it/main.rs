@@ -4,6 +4,7 @@
 
 #[cfg(feature = "server")]
 mod abuse;
+mod admission;
 mod agreement;
 #[cfg(feature = "server")]
 mod api;
@@ -38,7 +39,6 @@ mod generate;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
-#[cfg(feature = "server")]
 mod limits;
 #[cfg(feature = "server")]
 mod log;
