@@ -259,6 +259,12 @@ mod tests {
         [[agency]]
         id = "xx.clinic"
         name = "C"
+        [[agency]]
+        id = "xx.office"
+        name = "O"
+        [agency.quota]
+        requests_per_minute = 120000
+        burst = 10000
         [[grant]]
         id = "limited"
         who = "xx.school"
@@ -281,6 +287,7 @@ mod tests {
         clock: EngineClock,
         school: AgencyIndex,
         clinic: AgencyIndex,
+        office: AgencyIndex,
         /// An agency that a newer registry has and these quotas have not.
         later: AgencyIndex,
         grants: Vec<GrantIndex>,
@@ -292,11 +299,11 @@ mod tests {
         let (registry, clock) = (load(REGISTRY), EngineClock::default());
         let newer = load(&REGISTRY.replacen("[[grant]]", "[[agency]]\nid = \"xx.later\"\nname = \"L\"\n[[grant]]", 1));
         let find = |registry: &Registry, name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
-        let (school, clinic) = (find(&registry, "xx.school"), find(&registry, "xx.clinic"));
+        let [school, clinic, office] = ["xx.school", "xx.clinic", "xx.office"].map(|name| find(&registry, name));
         let what = crate::ids::Code::parse("birth-certificate").expect("a code");
         let grants = registry.grants_of(school, &what).map(|(index, _)| index).collect();
         clock.advance_to(Duration::from_secs(1000));
-        World { quotas: Quotas::new(&registry, &clock), clock, school, clinic, later: find(&newer, "xx.later"), grants }
+        World { quotas: Quotas::new(&registry, &clock), clock, school, clinic, office, later: find(&newer, "xx.later"), grants }
     }
 
     fn told<T>(verdict: Result<T, Fault>) -> Result<T, (Code, Option<u32>)> {
@@ -308,14 +315,14 @@ mod tests {
         let World { quotas, clock, school, clinic, .. } = world();
         let enter = |agency| told(quotas.enter(agency, 0).map(|slot| slot.standing()));
         for remaining in (0..4).rev() {
-            assert_eq!(enter(school), Ok(Standing { per_minute: 60, remaining }));
+            assert_eq!(enter(school), Ok(Standing { policy: MESSAGES, per_minute: 60, remaining }));
         }
         // Sixty a minute are one a second; whoever waits as long as is said does not come too early.
         clock.advance_to(Duration::from_millis(1_000_400));
         assert_eq!(enter(school), Err((Code::LimRequests, Some(1))));
-        assert_eq!(enter(clinic), Ok(Standing { per_minute: 600, remaining: 99 }), "others have their own");
+        assert_eq!(enter(clinic), Ok(Standing { policy: MESSAGES, per_minute: 600, remaining: 99 }), "others have their own");
         clock.advance_to(Duration::from_millis(1_001_000));
-        assert_eq!(enter(school), Ok(Standing { per_minute: 60, remaining: 0 }));
+        assert_eq!(enter(school), Ok(Standing { policy: MESSAGES, per_minute: 60, remaining: 0 }));
         assert_eq!(enter(school), Err((Code::LimRequests, Some(2))));
         assert_eq!([school, clinic].map(|agency| quotas.per_minute(agency)), [Some(60), Some(600)]);
     }
@@ -398,16 +405,38 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_recorded_one_by_one_up_to_a_budget_of_each() {
+    fn reading_has_a_quota_of_its_own_and_costs_what_it_took() {
         let World { quotas, clock, school, clinic, later, .. } = world();
-        let count = |agency| (0..limits::REFUSALS_BURST + 50).filter(|_| quotas.may_be_refused(agency)).count() as u32;
+        let read = |agency| told(quotas.read(agency));
+        let standing = |remaining| Standing { policy: READS, per_minute: 600, remaining };
+        assert_eq!(read(school), Ok(standing(39)), "ten for each request");
+        quotas.charge_reads(school, 20);
+        assert_eq!(read(school), Ok(standing(18)));
+        quotas.charge_reads(school, u32::MAX);
+        quotas.charge_reads(later, 1);
+        assert_eq!(read(school), Err((Code::LimRequests, Some(1))));
+        assert!(read(clinic).is_ok() && quotas.enter(school, 0).is_ok(), "others have their own, and so have messages");
+        assert_eq!(read(later), Err((Code::TlsUnknownCertificate, None)));
+        clock.advance_to(Duration::from_secs(1001));
+        assert_eq!(read(school), Ok(standing(9)), "ten a second");
+        assert_eq!(quotas.used_up(school, READS), Some(standing(0)));
+        assert_eq!(quotas.used_up(school, MESSAGES), Some(Standing { policy: MESSAGES, per_minute: 60, remaining: 0 }));
+        assert_eq!(quotas.used_up(later, READS), None);
+    }
+
+    #[test]
+    fn refusals_are_recorded_one_by_one_up_to_a_budget_of_each() {
+        let World { quotas, clock, school, clinic, office, later, .. } = world();
+        let count = |agency| (0..3_000).filter(|_| quotas.may_be_refused(agency)).count() as u32;
         for agency in [Some(school), Some(clinic), None] {
             assert_eq!(count(agency), limits::REFUSALS_BURST);
         }
+        assert_eq!(count(Some(office)), 2_000, "a fifth of its burst");
         // Whom these quotas do not know shares the budget of those whom nobody knows.
         assert_eq!(count(Some(later)), 0);
         clock.advance_to(Duration::from_secs(1060));
         assert_eq!(count(Some(later)), limits::REFUSALS_PER_MINUTE);
         assert_eq!((count(Some(school)), count(None)), (limits::REFUSALS_PER_MINUTE, 0));
+        assert_eq!(count(Some(office)), 1_200, "a hundredth of its requests");
     }
 }
