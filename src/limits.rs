@@ -127,6 +127,8 @@ pub const AGENCY_REPORTS_MAX: usize = 2;
 pub const AGENCY_READS_MAX: usize = 2;
 /// An agency may read so many times for each message that it may send.
 pub const READS_PER_REQUEST: u32 = 10;
+/// An answer to a read costs one read more for each of so many octets.
+pub const READ_BYTES: u64 = 16 << 10;
 /// About how many octets of an export are made at a time.
 pub const EXPORT_CHUNK_BYTES: usize = 64 << 10;
 /// How long an export waits for whoever reads it.
@@ -221,9 +223,9 @@ pub const ADDRESS_HANDSHAKES_MAX: u32 = 512;
 /// Most connections of one address: an IPv4 address, or the first 64 bits of an IPv6 address.
 pub const ADDRESS_CONNECTIONS_MAX: u32 = 2_048;
 /// New connections of one address per second, and how many may come at once; the others wait.
-pub const ADDRESS_PER_SECOND: u32 = 1_000;
+pub const ADDRESS_PER_SECOND: u32 = 250;
 /// See `ADDRESS_PER_SECOND`.
-pub const ADDRESS_BURST: u32 = 4_000;
+pub const ADDRESS_BURST: u32 = 1_000;
 /// Most connections with one client certificate.
 pub const CERTIFICATE_CONNECTIONS_MAX: u32 = 256;
 /// New connections with one client certificate per second, and how many may come at once; the others wait.

@@ -12,7 +12,7 @@ use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::{MESSAGES, READS, Standing};
 use crate::transport::{Body, discard, full, read_body};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::service::Service;
@@ -96,7 +96,12 @@ impl ExchangeApi {
             (method, path) => Err(no_such_path(method, path)),
         };
         match result {
-            Ok(response) => (Ok(response), Some(standing)),
+            Ok(response) => {
+                let octets = response.body().size_hint().exact().unwrap_or(0);
+                let reads = u32::try_from(octets / limits::READ_BYTES).unwrap_or(u32::MAX);
+                reader.world.quotas.charge_reads(reader.peer.agency(), reads);
+                (Ok(response), Some(standing))
+            }
             Err(fault) => (Err(self.refuse(fault).await), Some(standing)),
         }
     }

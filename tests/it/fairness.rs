@@ -86,7 +86,8 @@ async fn abuse(
     statuses: Arc<Mutex<BTreeMap<u16, u64>>>,
 ) {
     let client = scene.world().client("xx.demo.social-fund").expect("a client");
-    let peer = Peer::new(&scene, "xx.demo.social-fund");
+    // It has an address of its own.
+    let peer = Peer::new(&scene, "xx.demo.social-fund").from("127.0.0.2");
     let prepared = message(kind, &scene, &client);
     let limit = match kind {
         Abuse::Handshakes => u64::from(limits::CERTIFICATE_PER_SECOND),

@@ -150,7 +150,7 @@ fn bomb() -> Vec<u8> {
 
 /// Runs a flood; tells what came of its connections.
 pub async fn run(scene: &Arc<Scene>, flood: &'static Flood) -> String {
-    let peer = Peer::new(scene, "xx.demo.social-fund");
+    let peer = Peer::new(scene, "xx.demo.social-fund").from("127.0.0.2");
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
         let peer = peer.clone();
