@@ -130,14 +130,16 @@ impl Reader {
     async fn visible(&self, index: &str) -> Result<Found, Fault> {
         let unknown = || Fault::new(Code::AudUnknown);
         let index: u64 = index.parse().map_err(|_| unknown())?;
-        // Beyond the end the last record is read all the same: what is not there takes as long as what is not to be seen.
-        let last = self.gateway.store().size().checked_sub(1).ok_or_else(unknown)?;
-        let found = self.read(move |gateway| gateway.store().record(index.min(last))).await?.map_err(|cause| match cause {
+        // Beyond the end another record is read all the same, so that what is not there takes as long as what is not to be seen.
+        // Not the last one: the index may not have it yet, and waiting for it would tell.
+        let size = self.gateway.store().size();
+        let place = index.checked_rem(size).ok_or_else(unknown)?;
+        let found = self.read(move |gateway| gateway.store().record(place)).await?.map_err(|cause| match cause {
             StoreError::Forgotten => unknown(),
             other => unreadable(other),
         })?;
         let own = Filter { scope: self.scope(), ..Filter::default() };
-        let is_visible = index <= last && (self.is_auditor() || Leaf::parse(&found.leaf).is_some_and(|leaf| own.matches(&leaf)));
+        let is_visible = index < size && (self.is_auditor() || Leaf::parse(&found.leaf).is_some_and(|leaf| own.matches(&leaf)));
         if is_visible { Ok(found) } else { Err(unknown()) }
     }
 
