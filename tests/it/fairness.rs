@@ -179,7 +179,8 @@ fn one_agency_beyond_its_limit_costs_the_others_nothing() {
         );
         worst = if ratio > worst.0 { (ratio, name) } else { worst };
         assert!(!beside.times.is_empty());
-        if kind != Abuse::Handshakes {
+        // Handshakes are made to wait, and so are reads where the gateway has more to do.
+        if !matches!(kind, Abuse::Handshakes | Abuse::Reads) {
             assert!(statuses.get(&429).is_some_and(|count| *count > 0), "{name}: it was held back: {statuses:?}");
         }
     }
