@@ -125,6 +125,8 @@ pub const REPORTS_MAX: usize = 4;
 pub const AGENCY_REPORTS_MAX: usize = 2;
 /// Most questions to the log that are worked on for one agency at once; the others wait.
 pub const AGENCY_READS_MAX: usize = 2;
+/// Most of all agencies together: each has a thread.
+pub const READS_MAX: usize = 64;
 /// An agency may read so many times for each message that it may send.
 pub const READS_PER_REQUEST: u32 = 10;
 /// An answer to a read costs one read more for each of so many octets.

@@ -29,6 +29,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
 /// Reports and exports take their time: so many at once, of everybody together.
 static ROOM: Semaphore = Semaphore::const_new(limits::REPORTS_MAX);
 
+/// Places for questions that are worked on.
+static READS: Semaphore = Semaphore::const_new(limits::READS_MAX);
+
 /// The agency's place, and the place among all.
 type Room = (OwnedSemaphorePermit, SemaphorePermit<'static>);
 
@@ -259,6 +262,7 @@ impl Reader {
     /// Reads from the store where it holds up nobody else, and only few at a time for one agency.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Gateway) -> T + Send + 'static) -> Result<T, Fault> {
         let _lane = self.world.may_read(self.peer.agency()).await;
+        let _place = READS.acquire().await.ok();
         self.report(read).await
     }
 

@@ -290,6 +290,7 @@ const ROWS: &[(&str, Row)] = &[
     ("REPORTS_MAX", Untested(LARGE)),
     ("AGENCY_REPORTS_MAX", Untested(LARGE)),
     ("AGENCY_READS_MAX", Own),
+    ("READS_MAX", Own),
     ("READ_BYTES", Own),
     ("READS_PER_REQUEST", In("tests/it/api.rs", "whoever_reads_too_often_is_told_when_to_come_again")),
     ("SEARCH_ROWS_MAX", Untested(LARGE)),
