@@ -85,7 +85,7 @@ impl Filter {
 
     /// Whether what is beside a leaf fits: person and official.
     pub fn matches_private(&self, private: &Private) -> bool {
-        self.person.as_ref().is_none_or(|person| private.identifiers.contains(person))
+        self.person.as_ref().is_none_or(|person| private.subject.identifiers.contains(person))
             && self.official.as_ref().is_none_or(|official| private.official.as_ref() == Some(official))
     }
 

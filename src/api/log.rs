@@ -106,9 +106,9 @@ impl Reader {
         query.before()?;
         let mut recorded = None;
         if query.filter.is_personal() {
-            let sought = query.filter.person.iter().chain(&query.filter.official).cloned().collect();
+            let sought: Vec<_> = query.filter.person.iter().chain(&query.filter.official).cloned().collect();
             let action = if query.filter.person.is_some() { "search-person" } else { "search-official" };
-            let private = Private { identifiers: sought, reason: Some(query.reason()?.to_owned()), ..Private::default() };
+            let private = Private { subject: sought.into(), reason: Some(query.reason()?.to_owned()), ..Private::default() };
             recorded = Some(self.gateway.record_reading(&self.world, &self.peer, action, private, None).await?.index());
         }
         self.page(query, recorded).await
@@ -154,7 +154,7 @@ impl Reader {
         let Some(reason) = query.reason.filter(|_| self.is_auditor()) else { return Ok(json_response(&answer)) };
         let private = self.read(move |gateway| opened(gateway.store(), index)).await?.map_err(unreadable)?;
         let identifiers = private.as_ref().map(|(_, private)| private.identifiers()).unwrap_or_default();
-        let reading = Private { identifiers, reason: Some(reason), ..Private::default() };
+        let reading = Private { subject: identifiers.into(), reason: Some(reason), ..Private::default() };
         let logged = self.gateway.record_reading(&self.world, &self.peer, "read-private", reading, Some(index)).await?;
         if let Some(answer) = answer.as_object_mut() {
             answer.insert("private".to_owned(), private.map_or(Value::Null, |(text, private)| private_json(&text, &private)));

@@ -182,6 +182,12 @@ pub struct Subject {
     pub birth_date: Option<Personal>,
 }
 
+impl From<Vec<Identifier>> for Subject {
+    fn from(identifiers: Vec<Identifier>) -> Self {
+        Self { identifiers, ..Self::default() }
+    }
+}
+
 /// The official who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Official {

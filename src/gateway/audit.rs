@@ -179,7 +179,7 @@ impl Gateway {
         (record.purpose, record.document_type, record.case) = (Some(context.purpose.clone()), Word::parse(TRAIL.0), context.case);
         record.octets = length;
         let private = Private {
-            identifiers: context.subject.identifiers.clone(),
+            subject: context.subject.clone(),
             official: context.official.as_ref().map(|official| official.identifier.clone()),
             role: context.official.as_ref().map(|official| official.role.clone()),
             ..Private::default()

@@ -220,7 +220,7 @@ impl Gateway {
             damage: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
-            persons: Mutex::default(),
+            persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
             clock,
             started: Instant::now(),
             telemetry: Telemetry::new(parts.lines),

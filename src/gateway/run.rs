@@ -105,7 +105,8 @@ impl Gateway {
         let agency = visit.world.registry.agency(question.consumer());
         let (Some(agency), Some(context)) = (agency, question.context()) else { return Ok(()) };
         let budget = agency.allowance.persons_per_day;
-        let asked = self.persons().ask(sender, &context.subject, budget, now());
+        let keys = self.store.person_keys(&context.subject);
+        let asked = self.persons().ask(sender, &keys, budget, now());
         let how = match asked.alarm {
             Alarm::None => return asked.verdict,
             Alarm::Near => "has asked for four fifths of its",
@@ -274,7 +275,7 @@ impl Running {
         let context = self.question.context();
         let official = context.and_then(|context| context.official.as_ref());
         Private {
-            identifiers: context.map(|context| context.subject.identifiers.clone()).unwrap_or_default(),
+            subject: context.map(|context| context.subject.clone()).unwrap_or_default(),
             official: official.map(|official| official.identifier.clone()),
             role: official.map(|official| official.role.clone()),
             fields: match &self.question.message().body {

@@ -1,20 +1,18 @@
 //! How many different persons an agency may ask about on a day: who tries out numbers one after the other is stopped and
 //! told of.
 
-use crate::envelope::{Personal, Subject};
 use crate::fault::{Code, Fault};
 use crate::ids::AgencyId;
 use crate::time::UnixTime;
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// The persons of this day, UTC, by agency. A person is kept as a keyed hash of 64 bits (SipHash) under a key that this process
-/// has drawn; no set grows beyond the agency's budget, since what is beyond it is refused. Another start begins the day anew.
+/// The persons of this day, UTC, by agency. A person is known by the keys that the log's index has for them, keyed hashes of
+/// 64 bits: one for each identifier, so that nobody tries out numbers beside one that is known. No set grows beyond the
+/// agency's budget, since what is beyond it is refused.
 #[derive(Default)]
 pub struct Persons {
-    key: RandomState,
     agencies: BTreeMap<AgencyId, Today>,
 }
 
@@ -41,14 +39,13 @@ pub enum Alarm {
 pub struct Asked {
     /// Whether it may be asked.
     pub verdict: Result<(), Fault>,
-    /// What is to be told; each of it once a day.
+    /// What is to be told; each of it once a day and start.
     pub alarm: Alarm,
 }
 
 impl Persons {
     /// Counts a permitted question. Persons who were asked for before on this day cost nothing.
-    pub fn ask(&mut self, agency: &AgencyId, subject: &Subject, budget: u32, now: UnixTime) -> Asked {
-        let tags = tags(&self.key, subject);
+    pub fn ask(&mut self, agency: &AgencyId, keys: &[u64], budget: u32, now: UnixTime) -> Asked {
         let day = now.as_ms() / DAY_MS;
         if !self.agencies.contains_key(agency) {
             self.agencies.insert(agency.clone(), Today::default());
@@ -59,12 +56,12 @@ impl Persons {
             *today = Today { day, ..Today::default() };
         }
         let budget = budget as usize;
-        let fresh = tags.iter().filter(|tag| !today.known.contains(tag)).count();
-        let is_beyond = today.known.len().saturating_add(fresh) > budget;
-        let alarm = if is_beyond && fresh > 0 {
+        let fresh: HashSet<u64> = keys.iter().filter(|key| !today.known.contains(key)).copied().collect();
+        let is_beyond = today.known.len().saturating_add(fresh.len()) > budget;
+        let alarm = if is_beyond && !fresh.is_empty() {
             Alarm::Beyond
         } else {
-            today.known.extend(tags);
+            today.known.extend(fresh);
             // In 64 bits: a budget is a number of 32.
             if today.known.len() as u64 * 5 >= budget as u64 * 4 { Alarm::Near } else { Alarm::None }
         };
@@ -72,6 +69,13 @@ impl Persons {
         let is_new = alarm > today.told;
         today.told = today.told.max(alarm);
         Asked { verdict, alarm: if is_new { alarm } else { Alarm::None } }
+    }
+
+    /// Begins with those who were asked for on this day before the gateway started, by agency.
+    pub fn since_midnight(asked: BTreeMap<AgencyId, HashSet<u64>>, now: UnixTime) -> Self {
+        let day = now.as_ms() / DAY_MS;
+        let today = |known| Today { day, known, told: Alarm::None };
+        Self { agencies: asked.into_iter().map(|(agency, known)| (agency, today(known))).collect() }
     }
 
     /// Forgets agencies that have not asked today.
@@ -86,28 +90,9 @@ fn refusal(now: UnixTime) -> Fault {
     Fault::at(Code::LimPersons, "next on the next day, UTC").with_retry_after(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
-/// One for each identifier, so that nobody tries out numbers beside one that is known; without any, one for the name and
-/// the date of birth.
-fn tags(key: &RandomState, subject: &Subject) -> Vec<u64> {
-    let mut tags: Vec<u64> = subject.identifiers.iter().map(|id| key.hash_one((id.scheme(), id.value()))).collect();
-    if tags.is_empty() {
-        let parts = [&subject.family, &subject.given, &subject.birth_date];
-        tags.push(key.hash_one(parts.map(|part| part.as_ref().map(Personal::expose))));
-    }
-    tags.sort_unstable();
-    tags.dedup();
-    tags
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Identifier;
-
-    fn subject(number: u32) -> Subject {
-        Subject { identifiers: vec![Identifier::synthetic(number)], ..Subject::default() }
-    }
-
     #[test]
     fn a_budget_is_of_different_persons_and_of_one_day() {
         let mut persons = Persons::default();
@@ -115,7 +100,7 @@ mod tests {
         let (school, clinic) = (agency("xx.school"), agency("xx.clinic"));
         let now = UnixTime::from_ms(20_000 * DAY_MS + 1_000);
         let mut ask = |who: &AgencyId, number, now| {
-            let Asked { verdict, alarm } = persons.ask(who, &subject(number), 5, now);
+            let Asked { verdict, alarm } = persons.ask(who, &[number], 5, now);
             (verdict.map_err(|fault| (fault.code, fault.retry_after_seconds)), alarm)
         };
         for number in 1..=3 {
@@ -133,29 +118,29 @@ mod tests {
     }
 
     #[test]
-    fn several_identifiers_are_several_and_a_name_is_one() {
-        let mut persons = Persons::default();
-        let agency = AgencyId::parse("xx.school").expect("a name");
-        let now = UnixTime::from_ms(1);
-        let mut known = subject(1);
-        assert!(persons.ask(&agency, &known, 2, now).verdict.is_ok());
-        known.identifiers.push(Identifier::synthetic(2));
-        assert!(persons.ask(&agency, &known, 2, now).verdict.is_ok());
-        known.identifiers[1] = Identifier::synthetic(3);
-        assert!(persons.ask(&agency, &known, 2, now).verdict.is_err(), "a number tried out beside one that is known");
-        let named = |family: &str| Subject { family: Some(Personal::new(family)), ..Subject::default() };
-        assert!(persons.ask(&agency, &named("A"), 3, now).verdict.is_ok());
-        assert!(persons.ask(&agency, &named("A"), 3, now).verdict.is_ok());
-        assert!(persons.ask(&agency, &named("B"), 3, now).verdict.is_err());
-        persons.evict(now.plus_ms(DAY_MS));
-        assert!(persons.agencies.is_empty());
+    fn each_key_counts() {
+        let (mut persons, now) = (Persons::default(), UnixTime::from_ms(1));
+        let school = AgencyId::parse("xx.school").expect("a name");
+        let mut ask = |keys: &[u64]| persons.ask(&school, keys, 2, now).verdict.is_ok();
+        assert!(ask(&[1]) && ask(&[1, 2]) && ask(&[]));
+        assert!(!ask(&[1, 3]), "a number tried out beside one that is known");
+    }
+
+    #[test]
+    fn who_was_asked_for_before_the_start_counts_on_this_day() {
+        let now = UnixTime::from_ms(20_000 * DAY_MS + 1_000);
+        let school = AgencyId::parse("xx.school").expect("a name");
+        let mut persons = Persons::since_midnight(BTreeMap::from([(school.clone(), HashSet::from([1, 2]))]), now);
+        let mut ask = |key, now| persons.ask(&school, &[key], 3, now).verdict.is_ok();
+        assert!(ask(1, now) && ask(3, now) && !ask(4, now));
+        assert!(ask(4, now.plus_ms(DAY_MS)));
     }
 
     #[test]
     fn a_smaller_budget_leaves_those_who_are_known() {
         let (mut persons, now) = (Persons::default(), UnixTime::from_ms(1));
         let school = AgencyId::parse("xx.school").expect("a name");
-        let mut ask = |number, budget| persons.ask(&school, &subject(number), budget, now).verdict.map_err(|fault| fault.code);
+        let mut ask = |number, budget| persons.ask(&school, &[number], budget, now).verdict.map_err(|fault| fault.code);
         assert_eq!([1, 2, 3].map(|number| ask(number, 3)), [Ok(()); 3]);
         assert_eq!(ask(2, 1), Ok(()));
         assert_eq!(ask(4, 1), Err(Code::LimPersons));
@@ -165,8 +150,7 @@ mod tests {
     fn an_identifier_given_twice_is_one() {
         let (mut persons, now) = (Persons::default(), UnixTime::from_ms(1));
         let school = AgencyId::parse("xx.school").expect("a name");
-        let twice = Subject { identifiers: vec![Identifier::synthetic(1); 2], ..Subject::default() };
-        assert!(persons.ask(&school, &twice, 1, now).verdict.is_ok());
+        assert!(persons.ask(&school, &[1, 1], 1, now).verdict.is_ok());
     }
 
     #[test]
@@ -174,10 +158,10 @@ mod tests {
         let mut persons = Persons::default();
         let school = AgencyId::parse("xx.school").expect("a name");
         let midnight = UnixTime::from_ms(20_000 * DAY_MS);
-        assert!(persons.ask(&school, &subject(1), 1, midnight).verdict.is_ok());
+        assert!(persons.ask(&school, &[1], 1, midnight).verdict.is_ok());
         for later in [0, DAY_MS / 2, DAY_MS - 1] {
             persons.evict(midnight.plus_ms(later));
-            assert!(persons.ask(&school, &subject(2), 1, midnight.plus_ms(later)).verdict.is_err(), "{later} ms after midnight");
+            assert!(persons.ask(&school, &[2], 1, midnight.plus_ms(later)).verdict.is_err(), "{later} ms after midnight");
         }
         persons.evict(midnight.plus_ms(DAY_MS));
         assert!(persons.agencies.is_empty());

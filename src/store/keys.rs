@@ -5,6 +5,7 @@
 use super::StoreError;
 use super::durable::{make_folder, replace};
 use crate::crypto::{self, HmacKey, NoRandomness, PrivateKey, SealKey};
+use crate::envelope::{Personal, Subject};
 use crate::ids::{Digest, Identifier};
 use crate::limits;
 use crate::time::UnixTime;
@@ -247,11 +248,11 @@ impl Keys {
             return Err(StoreError::Stopped);
         }
         beside.head.ticket = u64::from(self.start) << 32 | u64::from(number);
-        beside.head.persons = private.identifiers.iter().map(|id| self.index_key(id)).collect();
+        beside.head.persons = self.person_keys(&private.subject);
         beside.head.official = private.official.as_ref().map(|id| self.index_key(id));
         beside.head.write(&mut beside.private);
         if let Some(message) = record.message {
-            let tags = private.identifiers.iter().map(|id| self.person_tag(record.time, id, message.octets()));
+            let tags = private.subject.identifiers.iter().map(|id| self.person_tag(record.time, id, message.octets()));
             beside.blind.tags = tags.collect::<Result<_, _>>()?;
         }
         if !private.is_empty() && !private.is_with_request {
@@ -281,10 +282,23 @@ impl Keys {
         if sealed.is_empty() { Ok(Vec::new()) } else { open(&self.private, head.ticket, sealed) }
     }
 
+    pub(super) fn person_keys(&self, subject: &Subject) -> Vec<u64> {
+        if !subject.identifiers.is_empty() {
+            return subject.identifiers.iter().map(|id| self.index_key(id)).collect();
+        }
+        // U+0000 and U+0001 are in no document, so no other name has the same key, and no identifier.
+        let named = [&subject.family, &subject.given, &subject.birth_date];
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for part in named {
+            parts.push(if part.is_some() { b"\0" } else { b"\x01" });
+            parts.push(part.as_ref().map_or("", Personal::expose).as_bytes());
+        }
+        if named.iter().any(|part| part.is_some()) { vec![first_of(self.index.tag(&parts))] } else { Vec::new() }
+    }
+
     /// The key that a person or official has in the index.
     pub(super) fn index_key(&self, id: &Identifier) -> u64 {
-        let tag = self.index.tag(&[id.scheme().as_bytes(), b"|", id.value().as_bytes()]);
-        tag.first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+        first_of(self.index.tag(&[id.scheme().as_bytes(), b"|", id.value().as_bytes()]))
     }
 
     /// The key with which a person finds all leaves of a year that are about them: HMAC of the message id under it begins
@@ -332,6 +346,10 @@ pub(super) fn signer(folder: &Path, origin: &str) -> Result<LogSigner, StoreErro
     let path = folder.join("log");
     let key = PrivateKey::from_seed(&secret(&path)?).ok_or(StoreError::NoRandomness)?;
     LogSigner::new(origin, Role::Log, key).map_err(|_| StoreError::Damaged { path, offset: 0 })
+}
+
+fn first_of(tag: Secret) -> u64 {
+    tag.first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

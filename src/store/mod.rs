@@ -17,12 +17,14 @@ mod writer;
 
 pub(crate) use durable::{make_folder, replace, sync_parent};
 pub use index::Index;
+use recovery::Oldest;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
 pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
 
 use crate::audit::Filter;
+use crate::envelope::Subject;
 use crate::exchange::OutcomePlace;
 use crate::ids::{Identifier, MessageId};
 use crate::journal::{self, Entry, Erasure, FrameKind};
@@ -77,6 +79,8 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// A record as it was found: its leaf is what the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -111,7 +115,8 @@ impl Store {
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let oldest = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
+        let outcome = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
+        let oldest = Oldest { outcome, question: now - now % DAY_MS };
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
         let key = data.join("keys/log");
         if recovered.size > 0 && !key.exists() {
@@ -138,6 +143,11 @@ impl Store {
         let (sender, receiver) = oneshot::channel();
         self.writer.send(leaf, beside, sender)?;
         receiver.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// The keys that a person has in the index: one for each identifier; without any, one for name and date of birth.
+    pub fn person_keys(&self, subject: &Subject) -> Vec<u64> {
+        self.keys.person_keys(subject)
     }
 
     /// Reads an outcome back, with the proof of its record: a place is known only of what was durable.

@@ -12,6 +12,7 @@ use crate::journal::{self, Erasure, Frame, FrameKind, Header};
 use crate::limits;
 use crate::tlog::tree::{Edge, Head};
 use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -26,6 +27,8 @@ pub struct Recovered {
     pub cut: u64,
     /// The outcomes that the ledger has to know, in the order of the log.
     pub settled: Vec<Settled>,
+    /// The index keys of the persons whom each agency has asked about today, UTC.
+    pub asked: BTreeMap<AgencyId, HashSet<u64>>,
     pub(super) segment: u32,
     pub(super) end: u64,
     pub(super) edge: Edge,
@@ -166,7 +169,7 @@ pub(super) fn walk_segment(
 struct Recovery<'r> {
     folder: &'r Path,
     tree: &'r TreeFiles,
-    oldest: u64,
+    oldest: Oldest,
     /// The first volume whose records are entered into the index.
     from: u32,
     is_tree_lost: bool,
@@ -174,8 +177,17 @@ struct Recovery<'r> {
     kept: Kept,
 }
 
-/// Reads what there is. Outcomes from before `oldest`, in milliseconds, are not needed any more.
-pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: u64) -> Result<(Recovered, Opening), StoreError> {
+/// From when on records are needed, in milliseconds of Unix time.
+#[derive(Clone, Copy)]
+pub(super) struct Oldest {
+    /// Outcomes that may still be asked for.
+    pub outcome: u64,
+    /// Questions of this day: never before the outcomes.
+    pub question: u64,
+}
+
+/// Reads what there is.
+pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: Oldest) -> Result<(Recovered, Opening), StoreError> {
     let segments = segments(folder)?;
     let mut starts: Vec<(u32, u64)> = segments.iter().map(|segment| (segment.header.volume, segment.header.head.size)).collect();
     starts.dedup_by_key(|(volume, _)| *volume);
@@ -207,7 +219,7 @@ impl Recovery<'_> {
     /// Whether a segment of a complete volume has to be read.
     fn needs(&mut self, segment: &Segment, index: &Opening, next: Option<Head>) -> bool {
         let is_tree_good = |head: &Head| self.tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
-        let is_fresh = index.latest(segment.header.volume) >= self.oldest;
+        let is_fresh = index.latest(segment.header.volume) >= self.oldest.outcome;
         // What begins to be made anew is made anew to the end: the hashes of full tiles do not show that others are gone.
         self.is_tree_lost |= !is_tree_good(&segment.header.head) || next.is_some_and(|next| !is_tree_good(&next));
         is_fresh || self.is_tree_lost
@@ -258,11 +270,29 @@ impl Recovery<'_> {
     fn take(&mut self, frame: &Frame<'_>, place: (u32, u32)) -> Result<(), StoreError> {
         let kept = &mut self.kept;
         self.recovered.edge.push(frame.hash(), |level, hash| kept.keep(level, hash));
-        if !frame.body.is_empty() && frame.kind == FrameKind::Record {
-            self.recovered.settled.extend(settled(frame, place, self.oldest));
+        if frame.kind == FrameKind::Record {
+            if !frame.body.is_empty() {
+                self.recovered.settled.extend(settled(frame, place, self.oldest.outcome));
+            }
+            let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+            if let Some(agency) = (!head.persons.is_empty()).then(|| asking(frame, self.oldest.question)).flatten() {
+                self.recovered.asked.entry(agency).or_default().extend(head.persons);
+            }
         }
         Ok(())
     }
+}
+
+/// The agency whose permitted question a record is of, if it is not too old.
+fn asking(frame: &Frame<'_>, oldest: u64) -> Option<AgencyId> {
+    #[derive(Deserialize)]
+    struct Leaf<'l> {
+        k: &'l str,
+        t: u64,
+        u: &'l str,
+    }
+    let leaf: Leaf<'_> = serde_json::from_slice(frame.leaf).ok()?;
+    if leaf.k == "req" && leaf.t >= oldest { AgencyId::parse(leaf.u) } else { None }
 }
 
 /// The outcome that an answer's record keeps.

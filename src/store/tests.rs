@@ -2,6 +2,7 @@
 
 use super::writer::{Disk, Disks};
 use super::*;
+use crate::envelope::Personal;
 use crate::ids::{AgencyId, Digest};
 use crate::time::UnixTime;
 use crate::tlog::{Private, Record, RecordKind};
@@ -38,7 +39,7 @@ fn entry(number: u64) -> Entry {
     record.message = Some(id);
     record.consumer = AgencyId::parse("xx.demo.school-17");
     (record.digest, record.counterpart) = (Some(digest), Some(digest));
-    let private = Private { identifiers: vec![Identifier::synthetic(number as u32)], ..Private::default() };
+    let private = Private { subject: vec![Identifier::synthetic(number as u32)].into(), ..Private::default() };
     // A body makes the frame so long that it lies on several sectors.
     Entry { record, private, body: Some(vec![b'a'; 3000]) }
 }
@@ -182,6 +183,50 @@ proptest! {
     }
 }
 
+#[test]
+fn whom_agencies_asked_for_today_is_known_again() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    let now = UnixTime::from_ms(now);
+    let asking = |kind, agency: &str, subject: Subject, time: UnixTime| {
+        let mut record = Record::new(kind, time);
+        record.consumer = AgencyId::parse(agency);
+        Entry { record, private: Private { subject, ..Private::default() }, body: None }
+    };
+    let somebody =
+        |numbers: &[u32]| Subject::from(numbers.iter().map(|number| Identifier::synthetic(*number)).collect::<Vec<_>>());
+    let named = |family: &str, given: &str| Subject {
+        family: Some(Personal::new(family)),
+        given: Some(Personal::new(given)),
+        ..Subject::default()
+    };
+    let (store, before) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
+    assert!(before.asked.is_empty());
+    let entries = [
+        asking(RecordKind::Request, "xx.school", somebody(&[1, 2]), now),
+        asking(RecordKind::Request, "xx.school", named("A", "B"), now),
+        asking(RecordKind::Request, "xx.school", named("A", "B"), now),
+        asking(RecordKind::Request, "xx.school", Subject::default(), now),
+        asking(RecordKind::Request, "xx.clinic", somebody(&[2]), now),
+        asking(RecordKind::Request, "xx.clinic", somebody(&[3]), now.minus_ms(DAY_MS)),
+        asking(RecordKind::Refusal, "xx.court", somebody(&[4]), now),
+    ];
+    for entry in entries {
+        runtime.block_on(store.append(entry)).expect("durable");
+    }
+    let keys = |subjects: &[Subject]| {
+        subjects.iter().flat_map(|subject| store.person_keys(subject)).collect::<std::collections::HashSet<_>>()
+    };
+    let school = (AgencyId::parse("xx.school").expect("a name"), keys(&[somebody(&[1]), somebody(&[2]), named("A", "B")]));
+    let clinic = (AgencyId::parse("xx.clinic").expect("a name"), keys(&[somebody(&[2])]));
+    let different =
+        [named("A", "B"), named("AB", ""), named("", "AB"), named("A", ""), Subject { given: None, ..named("A", "") }];
+    assert_eq!((keys(&different).len(), keys(&[Subject::default()]).len()), (5, 0));
+    drop(store);
+    let (_, again) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
+    assert_eq!(again.asked, BTreeMap::from([school, clinic]));
+}
+
 const SMALL: Settings = Settings { sync: Sync::Never, bytes_max: u64::MAX, volume_records: 64 };
 
 /// A record of the n-th exchange; four agencies ask three, about nine persons.
@@ -190,7 +235,8 @@ fn varied(number: u64) -> Entry {
     let agency = |kind: &str, number: u64| AgencyId::parse(&format!("xx.{kind}-{number}"));
     (entry.record.consumer, entry.record.provider) = (agency("school", number % 4), agency("clinic", number % 3));
     entry.record.kind = RecordKind::ALL[number as usize % 2];
-    entry.private.identifiers = (0..1 + number % 2).map(|other| Identifier::synthetic((number % 9 + 9 * other) as u32)).collect();
+    entry.private.subject =
+        (0..1 + number % 2).map(|other| Identifier::synthetic((number % 9 + 9 * other) as u32)).collect::<Vec<_>>().into();
     entry.body = None;
     entry
 }

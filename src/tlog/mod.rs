@@ -12,7 +12,7 @@ pub mod range;
 pub mod tiles;
 pub mod tree;
 
-use crate::envelope::World;
+use crate::envelope::{Subject, World};
 use crate::fault;
 use crate::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
 use crate::limits;
@@ -110,8 +110,8 @@ pub struct Record {
 /// What is personal about a record: kept sealed beside the leaf, and erasable.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Private {
-    /// The identifiers of whom it is about.
-    pub identifiers: Vec<Identifier>,
+    /// Whom it is about. Of somebody without an identifier only an index key is kept, no name.
+    pub subject: Subject,
     /// The official who asked.
     pub official: Option<Identifier>,
     /// The official's role.
@@ -145,7 +145,7 @@ impl Private {
         };
         let pair = |id: &'_ Identifier| [id.scheme().to_owned(), id.value().to_owned()];
         let (persons, official): (Vec<_>, Vec<_>) =
-            (self.identifiers.iter().flat_map(pair).collect(), self.official.iter().flat_map(pair).collect());
+            (self.subject.identifiers.iter().flat_map(pair).collect(), self.official.iter().flat_map(pair).collect());
         list("f", &mut self.fields.iter().take(limits::SELECT_PATHS_MAX).map(String::as_str));
         list("i", &mut persons.iter().map(String::as_str));
         list("o", &mut official.iter().map(String::as_str));
@@ -393,7 +393,7 @@ mod tests {
         assert!(Private::default().is_empty());
         let identifier = Identifier::synthetic(1);
         for private in [
-            Private { identifiers: vec![identifier.clone()], ..Private::default() },
+            Private { subject: vec![identifier.clone()].into(), ..Private::default() },
             Private { official: Some(identifier), ..Private::default() },
             Private { role: Code::parse("clerk"), ..Private::default() },
             Private { fields: vec![String::new()], ..Private::default() },
@@ -412,7 +412,7 @@ mod tests {
         let [first, second, official] = [1, 2, 3].map(Identifier::synthetic);
         let values = [&first, &second, &official].map(|identifier| format!(r#""XX-OGTEST","{}""#, identifier.value()));
         let private = Private {
-            identifiers: vec![first, second],
+            subject: vec![first, second].into(),
             official: Some(official),
             role: Code::parse("clerk"),
             fields: (0..limits::SELECT_PATHS_MAX + 1).map(|number| number.to_string()).collect(),

@@ -84,7 +84,8 @@ fn entry(dice: &mut Dice, number: u64) -> Entry {
     let persons = dice.roll(3);
     let mut identifiers: Vec<Identifier> = (0..persons).map(|_| person(dice.roll(6))).collect();
     identifiers.dedup();
-    let private = Private { identifiers, official: dice.of(3, |number| person(100 + number)), ..Private::default() };
+    let private =
+        Private { subject: identifiers.into(), official: dice.of(3, |number| person(100 + number)), ..Private::default() };
     Entry { record, private, body: None }
 }
 
@@ -353,7 +354,7 @@ fn what_stands_out_is_told() {
     let ask = |agency: u64, hours: u64, official: u64, about: u64| {
         let mut record = Record::new(RecordKind::Request, UnixTime::from_ms(start + hours * 60 * 60 * 1000));
         record.consumer = Some(consumer(agency));
-        let private = Private { identifiers: vec![person(about)], official: Some(person(official)), ..Private::default() };
+        let private = Private { subject: vec![person(about)].into(), official: Some(person(official)), ..Private::default() };
         runtime.block_on(store.append(Entry { record, private, body: None })).expect("there is room");
     };
     for day in 0..6 {

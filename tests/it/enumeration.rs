@@ -2,11 +2,11 @@
 //! response, in code, head and length, and take as long; and who has a right is stopped when it tries out persons.
 
 use crate::figures::{number_from, tell};
-use crate::process::is_replayed;
-use crate::world::World;
+use crate::process::{Scene, is_replayed};
+use crate::world::{World, set_quota};
 use oncegate::client::{Client, context, problem_of};
 use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Subject, World as MessageWorld};
+use oncegate::envelope::{Ask, Personal, Subject, World as MessageWorld};
 use oncegate::ids::{Code, Identifier};
 use oncegate::transport::Received;
 use std::time::{Duration, Instant};
@@ -164,4 +164,30 @@ fn whoever_tries_out_persons_is_stopped_and_told_of() {
     assert_eq!(alarms(), 2, "near, and beyond: once each");
     assert_ne!(ask(5).status.as_u16(), 429, "whoever was asked about already");
     tell("persons tried out beyond the budget of the day", "30 of 30 refused, alarm told");
+}
+
+#[test]
+fn a_start_gives_nobody_a_second_budget() {
+    let scene = Scene::new("records = \"off\"\n");
+    set_quota(scene.world().installation(), SCHOOL, "requests_per_minute = 60000, burst = 5000, persons_per_day = 3");
+    let school = scene.client();
+    let is_refused = |subject: Subject| {
+        let octets = request(&school, subject, "school-attendance", "XX:HEALTH:13");
+        let received = scene.block_on(school.post(octets, "wait=20", LONG)).expect("a response");
+        let is_refused = received.status.as_u16() == 429;
+        assert!(!is_refused || problem_of(&received).code == "OG-LIM-005", "{:?}", problem_of(&received));
+        is_refused
+    };
+    let named = |family: &str| Subject { family: Some(Personal::new(family)), ..Subject::default() };
+    let gateway = scene.start();
+    assert!(!is_refused(somebody(1)) && !is_refused(named("Ivanova")));
+    gateway.kill();
+    let gateway = scene.start();
+    assert!(!is_refused(somebody(1)) && !is_refused(named("Ivanova")), "they are known");
+    assert!(!is_refused(somebody(5)), "one is left");
+    gateway.stop();
+    let gateway = scene.start();
+    assert!(is_refused(somebody(9)) && is_refused(named("Petrova")));
+    assert!(!is_refused(somebody(1)) && !is_refused(somebody(5)) && !is_refused(named("Ivanova")));
+    gateway.stop();
 }

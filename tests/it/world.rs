@@ -38,12 +38,7 @@ impl World {
     pub fn with_quota(agency: &str, quota: &str) -> Self {
         Self::prepared(QUICK, &[], &|installation| {
             enrol_further_keys(installation);
-            let file = installation.folder().join("registry.toml");
-            let text = std::fs::read_to_string(&file).expect("readable");
-            let (before, after) = text.split_at(text.find(&format!("id = \"{agency}\"")).expect("the agency"));
-            let after = after.replacen("requests_per_minute = 60000, burst = 5000", quota, 1);
-            std::fs::write(&file, format!("{before}{after}")).expect("writable");
-            installation.sign().expect("signed");
+            set_quota(installation, agency, quota);
         })
     }
 
@@ -87,6 +82,16 @@ impl Drop for World {
             self.runtime.block_on(world.stop());
         }
     }
+}
+
+/// Gives an agency another quota than the demo does.
+pub fn set_quota(installation: &Installation, agency: &str, quota: &str) {
+    let file = installation.folder().join("registry.toml");
+    let text = std::fs::read_to_string(&file).expect("readable");
+    let (before, after) = text.split_at(text.find(&format!("id = \"{agency}\"")).expect("the agency"));
+    let after = after.replacen("requests_per_minute = 60000, burst = 5000", quota, 1);
+    std::fs::write(&file, format!("{before}{after}")).expect("writable");
+    installation.sign().expect("signed");
 }
 
 /// Further keys for those who test with foreign tools: RSA from a certificate request, and Ed25519.

@@ -74,7 +74,7 @@ pub fn entry_of(number: u64, agencies: u64) -> Entry {
     record.octets = 2_400;
     record.elapsed_us = 3_000 + random % 10_000;
     let private = Private {
-        identifiers: vec![Identifier::synthetic((random % 1_000_000) as u32)],
+        subject: vec![Identifier::synthetic((random % 1_000_000) as u32)].into(),
         official: Some(Identifier::synthetic((random % 20_000) as u32)),
         role: Code::parse("class-teacher"),
         ..Private::default()
