@@ -3,7 +3,6 @@
 use super::SchemaError;
 use super::compile::{Content, Types};
 use super::read::{QName, Source};
-use super::rules::Rule;
 use crate::ids::Code;
 use crate::limits;
 use serde::Deserialize;
@@ -42,6 +41,19 @@ pub struct SubjectPath {
     pub only_if: Option<(String, String)>,
     pub(super) node: usize,
     pub(super) only_if_node: Option<usize>,
+}
+
+/// A rule, its elements as places in the list of paths.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// A period does not end before it begins, and its days are its length, both ends counted.
+    Period { from: usize, to: usize, days: Option<usize> },
+    /// A birth is not after the record of it.
+    Birth { born: usize, recorded: usize },
+    /// A marriage does not end before it begins.
+    Marriage { begins: usize, ends: usize },
+    /// No role is given to two elements.
+    OncePerRole { roles: Vec<usize> },
 }
 
 /// An element of a document by its path; the children of one element stand together, in the order of its model.

@@ -2,22 +2,9 @@
 //!
 //! XML Schema 1.0 cannot compare two values. The rules are rows of `documents.toml`; each answers with a code of its own.
 
-use super::documents::PathNode;
+use super::documents::{PathNode, Rule};
 use crate::fault::{Code, Fault};
 use crate::time::Day;
-
-/// A rule, its elements as places in the list of paths.
-#[derive(Clone, Debug)]
-pub(super) enum Rule {
-    /// A period does not end before it begins, and its days are its length, both ends counted.
-    Period { from: usize, to: usize, days: Option<usize> },
-    /// A birth is not after the record of it.
-    Birth { born: usize, recorded: usize },
-    /// A marriage does not end before it begins.
-    Marriage { begins: usize, ends: usize },
-    /// No role is given to two elements.
-    OncePerRole { roles: Vec<usize> },
-}
 
 /// A value that was kept to be compared.
 pub(super) struct Watched {

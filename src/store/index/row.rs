@@ -3,6 +3,7 @@
 use super::names::Names;
 use crate::ids::{MessageId, Uuid};
 use crate::store::keys::PrivateHead;
+use crate::tlog::RecordKind;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -80,6 +81,11 @@ struct Leaf<'l> {
     u: Option<&'l str>,
 }
 
+/// The octet that stands for a kind in rows.
+pub(crate) fn kind_octet(word: &str) -> u8 {
+    RecordKind::ALL.iter().position(|kind| kind.as_str() == word).map_or(0, |at| at as u8 + 1)
+}
+
 impl Row {
     /// The row of a record, from its leaf and the head of its private part; names that are new get numbers. A record that
     /// was shredded has an empty row.
@@ -108,7 +114,7 @@ impl Row {
             octets: leaf.o.min(u64::from(u32::MAX)) as u32,
             segment,
             offset,
-            kind: super::search::kind_octet(leaf.k),
+            kind: kind_octet(leaf.k),
         }
     }
 

@@ -2,13 +2,12 @@
 
 use super::live::Live;
 use super::names::Names;
-use super::row::{By, Row, case_key, message_key};
+use super::row::{By, Row, case_key, kind_octet, message_key};
 use super::volume::{SPAN, Volume};
 use crate::audit::Filter;
 use crate::limits;
 use crate::store::StoreError;
 use crate::store::keys::Keys;
-use crate::tlog::RecordKind;
 use std::sync::{Arc, RwLockReadGuard};
 
 /// A filter in terms of rows.
@@ -22,11 +21,6 @@ pub(crate) struct Conditions {
     parties: Vec<u64>,
     /// A name that no record has: nothing is found.
     is_void: bool,
-}
-
-/// The octet that stands for a kind in rows.
-pub(crate) fn kind_octet(word: &str) -> u8 {
-    RecordKind::ALL.iter().position(|kind| kind.as_str() == word).map_or(0, |at| at as u8 + 1)
 }
 
 impl Conditions {
