@@ -7,7 +7,6 @@ use oncegate::bench::{Template, Values, canonical};
 use oncegate::crypto::{PrivateKey, PublicKey, Signer};
 use oncegate::envelope::{Context, EnvelopeReader, Subject};
 use oncegate::exchange::Ledger;
-use oncegate::fault::Fault;
 use oncegate::ids::{AgencyId, Code, Digest, MessageId};
 use oncegate::journal::{Frame, FrameKind, write_frame};
 use oncegate::policy::{Question, decide};
@@ -16,7 +15,7 @@ use oncegate::registry::{Action, Registry};
 use oncegate::schema::{Schemas, Validator};
 use oncegate::time::UnixTime;
 use oncegate::tlog::{self, Record, RecordKind};
-use oncegate::xml::{self, Profile, Start, Visitor};
+use oncegate::xml::{self, Profile};
 use oncegate::{pki, sig};
 use std::fmt::Write as _;
 
@@ -59,24 +58,6 @@ impl Subjects {
     }
 }
 
-struct Blind;
-
-impl Visitor for Blind {
-    type Error = Fault;
-
-    fn start(&mut self, _: &Start<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn text(&mut self, _: &str, _: usize) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
 #[divan::bench(args = SIZES)]
 fn canonical_form_and_hash(bencher: Bencher, size: usize) {
     let subjects = Subjects::new(size);
@@ -90,7 +71,7 @@ fn verify(bencher: Bencher, size: usize) {
     let (signed, key) = (subjects.signed(), subjects.public());
     bencher
         .counter(BytesCount::new(size))
-        .bench(|| sig::read(black_box(&signed), Blind).is_ok_and(|read| read.verify(&key).is_ok()));
+        .bench(|| sig::read(black_box(&signed), sig::Unread).is_ok_and(|read| read.verify(&key).is_ok()));
 }
 
 #[divan::bench(args = SIZES)]
@@ -113,33 +94,12 @@ fn envelope_read(bencher: Bencher, size: usize) {
     bencher.counter(BytesCount::new(size)).bench(|| sig::read(black_box(&signed), EnvelopeReader::new(&schemas)).is_ok());
 }
 
-struct Drive<'s>(Validator<'s>);
-
-impl Visitor for Drive<'_> {
-    type Error = std::convert::Infallible;
-
-    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
-        self.0.start(element);
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
-        self.0.text(text, at);
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Self::Error> {
-        self.0.end();
-        Ok(())
-    }
-}
-
 #[divan::bench(args = ["birth-certificate", "residence-record", "medical-absence-note"])]
 fn schema_validation(bencher: Bencher, name: &str) {
     let (schemas, text) = (Schemas::built_in(), Schemas::example(name).expect("an example"));
     bencher.counter(BytesCount::new(text.len())).bench(|| {
-        let mut drive = Drive(Validator::new(&schemas));
-        xml::scan(black_box(text.as_bytes()), Profile::Message, &mut drive).is_ok() && drive.0.finish().is_ok()
+        let mut validator = Validator::new(&schemas);
+        xml::scan(black_box(text.as_bytes()), Profile::Message, &mut validator).is_ok() && validator.finish().is_ok()
     });
 }
 
@@ -166,19 +126,7 @@ fn registry_look_up_and_decision(bencher: Bencher, agencies: usize) {
     let name = AgencyId::parse(&format!("xx.bench.a-{:05}", agencies / 2)).expect("a name");
     let code = |text: &str| Code::parse(text).expect("a code");
     let what = code("birth-certificate");
-    let context = Context {
-        purpose: code("p"),
-        legal_basis: vec!["b".to_owned()],
-        consent: None,
-        subject: Subject::default(),
-        official: None,
-        on_behalf_of: None,
-        case: None,
-        situation: None,
-        step: None,
-        region: None,
-        trace: None,
-    };
+    let context = Context::new(code("p"), "b", Subject::default());
     bencher.bench(|| {
         let consumer = registry.find(black_box(&name)).expect("an agency");
         let question = Question { consumer, action: Action::Read, what: &what, context: &context, select: &[], optional: &[] };

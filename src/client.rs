@@ -2,7 +2,7 @@
 
 use crate::config::read_bounded;
 use crate::crypto::PrivateKey;
-use crate::envelope::{Ask, Body, Context, EnvelopeReader, Header, Kind, Message, ReplyTo, Subject, World, write};
+use crate::envelope::{Ask, Body, Context, EnvelopeReader, Header, Kind, Message, ReplyTo, World, write};
 use crate::fault::Fault;
 use crate::gateway::now;
 use crate::ids::{AgencyId, Digest, MessageId};
@@ -266,7 +266,7 @@ pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Resu
 
 /// The digest of a message of ours that was just signed.
 pub fn digest_of(octets: &[u8]) -> Result<Digest, Fault> {
-    sig::read(octets, Nothing).map(|unverified| unverified.digest()).map_err(|read| read.fault)
+    sig::read(octets, sig::Unread).map(|unverified| unverified.digest()).map_err(|read| read.fault)
 }
 
 /// Reads a signing key and its certificate.
@@ -345,41 +345,5 @@ impl Visitor for Viewer<'_> {
     fn end(&mut self) -> Result<(), Fault> {
         self.outline.end();
         self.envelope.end()
-    }
-}
-
-/// Reads nothing.
-struct Nothing;
-
-impl Visitor for Nothing {
-    type Error = Fault;
-
-    fn start(&mut self, _: &Start<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn text(&mut self, _: &str, _: usize) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
-/// A context with what every request must say.
-pub fn context(purpose: crate::ids::Code, basis: &str, subject: Subject) -> Context {
-    Context {
-        purpose,
-        legal_basis: vec![basis.to_owned()],
-        consent: None,
-        subject,
-        official: None,
-        on_behalf_of: None,
-        case: None,
-        situation: None,
-        step: None,
-        region: None,
-        trace: None,
     }
 }

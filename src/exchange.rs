@@ -348,19 +348,8 @@ mod tests {
             signer_certificate: None,
         };
         let code = |text| Word::parse(text).expect("a code");
-        let context = Context {
-            purpose: code("p"),
-            legal_basis: vec!["L 1".to_owned()],
-            consent: None,
-            subject: Subject { identifiers: vec![Identifier::synthetic(1)], ..Subject::default() },
-            official: None,
-            on_behalf_of: None,
-            case: None,
-            situation: None,
-            step: None,
-            region: None,
-            trace: None,
-        };
+        let context =
+            Context::new(code("p"), "L 1", Subject { identifiers: vec![Identifier::synthetic(1)], ..Subject::default() });
         let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
         let message = Message { header, context: Some(context), body: Body::Ask(ask), attachments: Vec::new() };
         let key = PrivateKey::from_seed(&[7; 32]).expect("a seed");

@@ -154,17 +154,8 @@ mod tests {
 
     fn decided(registry: &Registry, asked: &Asked) -> Result<Grounds, Fault> {
         let context = Context {
-            purpose: Code::parse(asked.purpose).expect("a code"),
             legal_basis: paths(asked.bases),
-            subject: crate::envelope::Subject::default(),
-            consent: None,
-            official: None,
-            on_behalf_of: None,
-            case: None,
-            situation: None,
-            step: None,
-            region: None,
-            trace: None,
+            ..Context::new(Code::parse(asked.purpose).expect("a code"), "", crate::envelope::Subject::default())
         };
         let (schemas, what) = (Schemas::built_in(), Code::parse(asked.what).expect("a code"));
         let question = Question {

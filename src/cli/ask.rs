@@ -1,8 +1,8 @@
 //! `oncegate ask`
 
 use super::{Failure, Out, Outcome, runtime};
-use crate::client::{Checked, Client, context};
-use crate::envelope::{Ask as AskBody, Body, Subject, World};
+use crate::client::{Checked, Client};
+use crate::envelope::{Ask as AskBody, Body, Context, Subject, World};
 use crate::ids::{AgencyId, Code, Identifier};
 use crate::schema::Schemas;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Ask {
                 Some(basis) => basis.clone(),
                 None => granted_basis(&client, &self.document, &self.purpose).await?,
             };
-            let request = client.request(ask, context(purpose, &basis, subject), to, world)?;
+            let request = client.request(ask, Context::new(purpose, &basis, subject), to, world)?;
             let start = Instant::now();
             let checked = client.exchange(&request, Duration::from_secs(self.wait), &schemas).await?;
             Ok::<_, Failure>((checked, start.elapsed()))

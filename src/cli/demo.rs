@@ -1,11 +1,11 @@
 //! `oncegate demo`
 
 use super::{Failure, Out, Outcome, runtime};
-use crate::client::{Checked, Client, ClientError, context};
+use crate::client::{Checked, Client, ClientError};
 use crate::config::{Config, Lines};
 use crate::demo::{CASES, Person, Plan, Role, World};
 use crate::demo::{DemoWitness, change_record, copy, drop_record};
-use crate::envelope::{Ask, Body, World as MessageWorld};
+use crate::envelope::{Ask, Body, Context, World as MessageWorld};
 use crate::ids::Code;
 use crate::setup::Installation;
 use crate::store::{Settings, Store, StoreError, log_key, verify_all};
@@ -177,7 +177,8 @@ async fn ask(world: &World, question: &Question, family: u32, tally: &mut Tally)
     let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(1, format!("{text} is no code")));
     let subject = person(world, family, question.role).map(Person::subject).unwrap_or_default();
     let ask = Ask { document_type: code(question.document)?, of: None, select: Vec::new(), during: None };
-    let request = client.request(ask, context(code(question.purpose)?, question.basis, subject), None, MessageWorld::Live)?;
+    let request =
+        client.request(ask, Context::new(code(question.purpose)?, question.basis, subject), None, MessageWorld::Live)?;
     let start = Instant::now();
     let checked = client.exchange(&request, Duration::from_secs(20), world.schemas()).await?;
     tally.latencies.push(start.elapsed());

@@ -7,8 +7,8 @@ mod whole;
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::audit::Pairs;
-use crate::client::{Client, ClientError, context, problem_of};
-use crate::envelope::{Ask, World};
+use crate::client::{Client, ClientError, problem_of};
+use crate::envelope::{Ask, Context, World};
 use crate::gateway::audit::TRAIL;
 use crate::ids::Code;
 use crate::transport::Received;
@@ -330,7 +330,7 @@ impl Log {
 fn trail_request(client: &Client, of: &str, basis: &str) -> Result<Vec<u8>, Failure> {
     let code = |text| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is no code")));
     let ask = Ask { document_type: code(TRAIL.0)?, of: None, select: Vec::new(), during: None };
-    let context = context(code(TRAIL.1)?, basis, super::ask::subject(of)?);
+    let context = Context::new(code(TRAIL.1)?, basis, super::ask::subject(of)?);
     Ok(client.request(ask, context, None, World::Live)?.octets)
 }
 

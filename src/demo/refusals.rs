@@ -3,8 +3,8 @@
 use super::people::Person;
 use super::provider::Behaviour;
 use super::world::World;
-use crate::client::{Client, ClientError, Problem, context};
-use crate::envelope::{Ask, Body, Kind, Message, World as MessageWorld, write};
+use crate::client::{Client, ClientError, Problem};
+use crate::envelope::{Ask, Body, Context, Kind, Message, World as MessageWorld, write};
 use crate::fault::Code;
 use crate::ids::{AgencyId, Code as Word, MessageId};
 use crate::time::UnixTime;
@@ -163,7 +163,7 @@ fn message(world: &World, client: &Client) -> Result<Message, ClientError> {
     let ask = Ask { document_type: word("medical-absence-note"), of: None, select: Vec::new(), during: None };
     Ok(Message {
         header: client.header(Kind::Request, None, None, MessageWorld::Live)?,
-        context: Some(context(word("school-attendance"), "XX:HEALTH:13", subject)),
+        context: Some(Context::new(word("school-attendance"), "XX:HEALTH:13", subject)),
         body: Body::Ask(ask),
         attachments: Vec::new(),
     })
@@ -661,5 +661,5 @@ fn select(message: &mut Message, fields: &[&str]) {
 
 fn with_context(message: &mut Message, purpose: &str, basis: &str) {
     let subject = message.context.take().map(|context| context.subject).unwrap_or_default();
-    message.context = Some(context(word(purpose), basis, subject));
+    message.context = Some(Context::new(word(purpose), basis, subject));
 }

@@ -169,6 +169,25 @@ pub struct Context {
     pub trace: Option<String>,
 }
 
+impl Context {
+    /// What every request must say.
+    pub fn new(purpose: Code, basis: impl Into<String>, subject: Subject) -> Self {
+        Self {
+            purpose,
+            legal_basis: vec![basis.into()],
+            consent: None,
+            subject,
+            official: None,
+            on_behalf_of: None,
+            case: None,
+            situation: None,
+            step: None,
+            region: None,
+            trace: None,
+        }
+    }
+}
+
 /// The person or organisation that documents are about.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Subject {

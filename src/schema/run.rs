@@ -10,7 +10,7 @@ use super::value::is_blank;
 use crate::fault::{Code, Fault};
 use crate::ids::{Identifier, Uuid};
 use crate::limits;
-use crate::xml::Start;
+use crate::xml::{Start, Visitor};
 
 /// Validates one document after another as its tokens come; see [`Schemas`].
 ///
@@ -38,6 +38,26 @@ struct Frame<'s> {
     place: usize,
     complex: &'s Complex,
     cursor: Cursor,
+}
+
+/// For a document on its own.
+impl Visitor for Validator<'_> {
+    type Error = std::convert::Infallible;
+
+    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
+        self.start(element);
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
+        self.text(text, at);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Self::Error> {
+        self.end();
+        Ok(())
+    }
 }
 
 impl<'s> Validator<'s> {

@@ -3,31 +3,10 @@
 use super::*;
 use crate::fault::Code as FaultCode;
 use crate::fault::Fault;
-use crate::xml::{self, Profile, Start, Visitor};
-
-struct Drive<'v, 's>(&'v mut Validator<'s>);
-
-impl Visitor for Drive<'_, '_> {
-    type Error = std::convert::Infallible;
-
-    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
-        self.0.start(element);
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
-        self.0.text(text, at);
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Self::Error> {
-        self.0.end();
-        Ok(())
-    }
-}
+use crate::xml::{self, Profile};
 
 fn validate_with(validator: &mut Validator<'_>, document: &str) -> Result<Facts, Fault> {
-    xml::scan(document.as_bytes(), Profile::Message, &mut Drive(validator)).expect("well-formed XML");
+    xml::scan(document.as_bytes(), Profile::Message, validator).expect("well-formed XML");
     assert!(validator.is_done());
     validator.finish()
 }

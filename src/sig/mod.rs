@@ -24,7 +24,7 @@ pub use sign::{SignError, sign, sign_envelope};
 use crate::crypto::{Algorithm, PublicKey, Sha256, equal, sha256};
 use crate::fault::{Code, Fault};
 use crate::ids::Digest;
-use crate::xml::{Canonical, Event, Octets, Profile, Reader, Violation, Visitor};
+use crate::xml::{Canonical, Event, Octets, Profile, Reader, Start, Violation, Visitor};
 use grammar::Grammar;
 
 /// The namespace of XML Signature.
@@ -131,6 +131,25 @@ pub struct ReadFault<V> {
     pub fault: Fault,
     /// What had been read up to there; of use only for the refusal's record.
     pub value: V,
+}
+
+/// Takes no notice of what is read, where the signature alone matters.
+pub struct Unread;
+
+impl Visitor for Unread {
+    type Error = Fault;
+
+    fn start(&mut self, _: &Start<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn text(&mut self, _: &str, _: usize) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Reads a message: XML, canonical form, digest and the closed grammar of the signature, in one pass. The visitor sees

@@ -196,19 +196,7 @@ fn question() -> Message {
         world: World::Live,
         signer_certificate: None,
     };
-    let context = Context {
-        purpose: word("p"),
-        legal_basis: vec!["a law".to_owned()],
-        consent: None,
-        subject: patient(),
-        official: None,
-        on_behalf_of: None,
-        case: None,
-        situation: None,
-        step: None,
-        region: None,
-        trace: None,
-    };
+    let context = Context::new(word("p"), "a law", patient());
     let ask = Ask { document_type: word(NOTE), of: None, select: Vec::new(), during: None };
     Message { header, context: Some(context), body: Body::Ask(ask), attachments: Vec::new() }
 }

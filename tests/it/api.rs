@@ -2,9 +2,9 @@
 
 use crate::world::World;
 use oncegate::api::{Listeners, OPENAPI, ROUTES};
-use oncegate::client::{Client, Signed, context, problem_of};
+use oncegate::client::{Client, Signed, problem_of};
 use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, World as MessageWorld};
+use oncegate::envelope::{Ask, Context, World as MessageWorld};
 use oncegate::fault;
 use oncegate::ids::Code;
 use oncegate::schema::Schemas;
@@ -33,7 +33,7 @@ fn request(world: &World, client: &Client, behaviour: Behaviour) -> Signed {
     let code = |text| Code::parse(text).expect("a code");
     let person = &world.demo().people()[behaviour.household() as usize * 4];
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
-    let context = context(code("school-attendance"), "XX:HEALTH:13", person.subject());
+    let context = Context::new(code("school-attendance"), "XX:HEALTH:13", person.subject());
     client.request(ask, context, None, MessageWorld::Live).expect("signed")
 }
 

@@ -4,9 +4,9 @@
 use crate::figures::{number_from, tell};
 use crate::process::{Scene, is_replayed};
 use crate::world::{World, set_quota};
-use oncegate::client::{Client, context, problem_of};
+use oncegate::client::{Client, problem_of};
 use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Personal, Subject, World as MessageWorld};
+use oncegate::envelope::{Ask, Context, Personal, Subject, World as MessageWorld};
 use oncegate::ids::{Code, Identifier};
 use oncegate::transport::Received;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ fn client(world: &World, name: &str) -> Client {
 fn request(client: &Client, subject: Subject, purpose: &str, basis: &str) -> Vec<u8> {
     let code = |text| Code::parse(text).expect("a code");
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
-    client.request(ask, context(code(purpose), basis, subject), None, MessageWorld::Live).expect("signed").octets
+    client.request(ask, Context::new(code(purpose), basis, subject), None, MessageWorld::Live).expect("signed").octets
 }
 
 /// Somebody by number: those of the register are there, those behind it nobody knows.
@@ -91,7 +91,7 @@ fn what_is_not_there_is_refused_as_what_is_not_yours() {
     let ask =
         Ask { document_type: Code::parse("medical-absence-note").expect("a code"), of: None, select: Vec::new(), during: None };
     let purpose = Code::parse("school-attendance").expect("a code");
-    let theirs = school.request(ask, context(purpose, "XX:HEALTH:13", person), None, MessageWorld::Live).expect("signed");
+    let theirs = school.request(ask, Context::new(purpose, "XX:HEALTH:13", person), None, MessageWorld::Live).expect("signed");
     let answer = world.block_on(school.post(theirs.octets.clone(), "wait=20", LONG)).expect("a response");
     assert!(answer.status.is_success() && !is_replayed(&answer), "{:?}", problem_of(&answer));
     let index = answer.headers.get("oncegate-log-index").and_then(|value| value.to_str().ok()).expect("a record").to_owned();

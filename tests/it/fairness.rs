@@ -6,8 +6,8 @@ use crate::abuse::Meanwhile;
 use crate::abuse::peer::{HTTP1, Peer};
 use crate::figures::{number_from, tell};
 use crate::process::Scene;
-use oncegate::client::{Client, context};
-use oncegate::envelope::{Ask, World as MessageWorld};
+use oncegate::client::Client;
+use oncegate::envelope::{Ask, Context, World as MessageWorld};
 use oncegate::ids::Code;
 use oncegate::limits;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ const ALL: [(Abuse, &str); 6] = [
 fn valid(scene: &Scene, client: &Client) -> Vec<u8> {
     let code = |text| Code::parse(text).expect("a code");
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
-    let context = context(code("fault-finding"), "XX:TEST:1", scene.world().people()[0].subject());
+    let context = Context::new(code("fault-finding"), "XX:TEST:1", scene.world().people()[0].subject());
     client.request(ask, context, None, MessageWorld::Live).expect("it is signed").octets
 }
 

@@ -3,10 +3,10 @@
 use crate::process::oncegate;
 use crate::tool::said;
 use crate::world::{QUICK, World};
-use oncegate::client::{Client, context};
+use oncegate::client::Client;
 use oncegate::config::Config;
 use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Official, World as MessageWorld};
+use oncegate::envelope::{Ask, Context, Official, World as MessageWorld};
 use oncegate::ids::{AgencyId, Code, Identifier};
 use oncegate::setup::{Installation, NewAgency};
 use oncegate::tlog::note::VerifierKey;
@@ -71,7 +71,7 @@ fn ask(world: &World, name: &str, behaviour: Behaviour, why: (&str, &str)) -> (u
     let subject = world.demo().people()[behaviour.household() as usize * 4].subject();
     let select = vec!["Absence".to_owned(), "PeExemption".to_owned()];
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select, during: None };
-    let mut context = context(code(why.0), why.1, subject);
+    let mut context = Context::new(code(why.0), why.1, subject);
     context.official = Some(Official { identifier: Identifier::synthetic(500), role: code("registrar") });
     let signed = client.request(ask, context, None, MessageWorld::Live).expect("signed");
     let received = world.block_on(client.post(signed.octets.clone(), "wait=20", Duration::from_secs(30))).expect("a response");
@@ -96,7 +96,7 @@ fn search(world: &World, name: &str, query: Value) -> (u16, Value) {
 fn trail_request(world: &World, name: &str, of: &Identifier, what: &str, purpose: &str) -> Vec<u8> {
     let ask = Ask { document_type: code(what), of: None, select: Vec::new(), during: None };
     let subject = oncegate::envelope::Subject { identifiers: vec![of.clone()], ..Default::default() };
-    let context = context(code(purpose), "XX:ACCESS:15", subject);
+    let context = Context::new(code(purpose), "XX:ACCESS:15", subject);
     client(world, name).request(ask, context, None, MessageWorld::Live).expect("signed").octets
 }
 

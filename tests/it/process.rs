@@ -2,9 +2,9 @@
 
 use crate::folder::Folder;
 use crate::tool::free_port;
-use oncegate::client::{Client, Problem, Signed, context, problem_of};
+use oncegate::client::{Client, Problem, Signed, problem_of};
 use oncegate::demo::{self, Elsewhere, Observer};
-use oncegate::envelope::{Ask, World as MessageWorld};
+use oncegate::envelope::{Ask, Context, World as MessageWorld};
 use oncegate::ids::Code;
 use oncegate::transport::Received;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -112,7 +112,7 @@ impl Scene {
         let code = |text| Code::parse(text).expect("a code");
         let person = self.world().people().get(household as usize * 4).expect("a person");
         let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
-        let context = context(code("school-attendance"), "XX:HEALTH:13", person.subject());
+        let context = Context::new(code("school-attendance"), "XX:HEALTH:13", person.subject());
         client.request(ask, context, None, MessageWorld::Live).expect("it is signed")
     }
 }

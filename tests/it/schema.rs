@@ -5,36 +5,15 @@
 
 use oncegate::fault::{Code, Fault};
 use oncegate::schema::{Facts, Schemas, Validator};
-use oncegate::xml::{self, Profile, ScanError, Start, Visitor};
+use oncegate::xml::{self, Profile, ScanError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-struct Drive<'s>(Validator<'s>);
-
-impl Visitor for Drive<'_> {
-    type Error = std::convert::Infallible;
-
-    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
-        self.0.start(element);
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
-        self.0.text(text, at);
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Self::Error> {
-        self.0.end();
-        Ok(())
-    }
-}
-
 fn validate(schemas: &Schemas, document: &str) -> Result<Facts, Fault> {
-    let mut drive = Drive(Validator::new(schemas));
-    match xml::scan(document.as_bytes(), Profile::Message, &mut drive) {
-        Ok(()) => drive.0.finish(),
+    let mut validator = Validator::new(schemas);
+    match xml::scan(document.as_bytes(), Profile::Message, &mut validator) {
+        Ok(()) => validator.finish(),
         Err(ScanError::Xml(violation)) => panic!("not well-formed: {violation}"),
     }
 }

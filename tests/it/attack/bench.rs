@@ -1,9 +1,9 @@
 //! What attacks are made of and sent with.
 
 use crate::world::World;
-use oncegate::client::{Client, Problem, context, problem_of};
+use oncegate::client::{Client, Problem, problem_of};
 use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Body, Kind, Message, World as MessageWorld, write};
+use oncegate::envelope::{Ask, Body, Context, Kind, Message, World as MessageWorld, write};
 use oncegate::ids::Code;
 use oncegate::transport::Identity;
 use rustls::pki_types::ServerName;
@@ -89,7 +89,7 @@ impl<'w> Bench<'w> {
         let person = &self.world.demo().people()[Behaviour::Honest.household() as usize * 4];
         Message {
             header: client.header(Kind::Request, None, None, MessageWorld::Live).expect("a header"),
-            context: Some(context(code("school-attendance"), "XX:HEALTH:13", person.subject())),
+            context: Some(Context::new(code("school-attendance"), "XX:HEALTH:13", person.subject())),
             body: Body::Ask(Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None }),
             attachments: Vec::new(),
         }
