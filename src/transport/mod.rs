@@ -29,7 +29,7 @@ use pulse::{Felt, Heads, Paced, Pulse, Verdict};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tls::Shown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -164,7 +164,7 @@ where
                 close(connection.as_mut());
                 is_closing = true;
             }
-            _ = beat.tick() => match pulse.verdict(heads) {
+            _ = beat.tick() => match pulse.verdict(heads, Instant::now()) {
                 Verdict::Goes => {}
                 Verdict::Stuck => return End::Stuck,
                 Verdict::Idle if is_closing => return End::Closed,
@@ -206,3 +206,30 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
 
 /// Octets of a frame: those of HTTP/2, unless a peer takes larger ones (RFC 9113, section 4.2).
 const FRAME_BYTES: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_request_has_so_many_header_fields_and_no_more() {
+        let status = async |fields: usize| {
+            let (mut peer, stream) = tokio::io::duplex(64 << 10);
+            let service = service_fn(async |_| Ok::<_, Infallible>(Response::new(full("good"))));
+            let (_stop, stopped) = watch::channel(false);
+            let fields: String = (1..fields).map(|number| format!("f{number}: v\r\n")).collect();
+            let request = format!("GET / HTTP/1.1\r\nhost: l\r\n{fields}\r\n");
+            let mut line = [0; 12];
+            let asked = async {
+                peer.write_all(request.as_bytes()).await.expect("it is taken");
+                peer.read_exact(&mut line).await.expect("a response");
+                drop(peer);
+            };
+            tokio::join!(serve(stream, Protocol::Http1, service, stopped), asked);
+            String::from_utf8_lossy(&line).into_owned()
+        };
+        assert_eq!(status(limits::HEADERS_MAX).await, "HTTP/1.1 200");
+        assert_eq!(status(limits::HEADERS_MAX + 1).await, "HTTP/1.1 431");
+    }
+}

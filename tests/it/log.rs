@@ -8,6 +8,7 @@ use oncegate::config::Config;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Official, World as MessageWorld};
 use oncegate::ids::{AgencyId, Code, Identifier};
+use oncegate::limits::QUERY_BYTES_MAX;
 use oncegate::setup::{Installation, NewAgency};
 use oncegate::tlog::note::VerifierKey;
 use oncegate::tlog::proof::Proof;
@@ -524,4 +525,17 @@ fn text_of_other_key() -> String {
     use oncegate::tlog::note::{LogSigner, Role};
     let key = PrivateKey::from_seed(&[9; 32]).expect("a seed");
     LogSigner::new("gateway.localhost/audit", Role::Log, key).expect("a key").verifier().to_string()
+}
+
+#[test]
+fn a_query_is_so_large_and_no_larger() {
+    let world = world();
+    let asked = |octets: usize| {
+        let query = json!({ "kind": "req" }).to_string();
+        let padded = format!("{query}{}", " ".repeat(octets - query.len()));
+        post(&world, COURT, "/v1/log/search", "application/json", padded.into_bytes())
+    };
+    assert_eq!(asked(QUERY_BYTES_MAX).0, 200);
+    let (status, problem) = asked(QUERY_BYTES_MAX + 1);
+    assert_eq!((status, &problem["code"]), (413, &"OG-HTTP-006".into()), "{problem}");
 }
