@@ -408,3 +408,42 @@ fn json_line(value: &impl serde::Serialize, out: &mut String) -> Result<(), Stor
     out.push('\n');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An agency asks by an official for a person, at noon of the first day.
+    fn asks(person: u64) -> Row {
+        let mut row = Row { time: 12 * HOUR_MS, ..Row::default() };
+        for (by, key) in [(By::Consumer, 1), (By::Official, 2), (By::Person, person)] {
+            row.keys[by.number()] = key;
+        }
+        row
+    }
+
+    #[test]
+    fn so_many_pairs_are_kept_in_memory_and_no_more() {
+        let (mut seen, thresholds) = (Seen::default(), Thresholds::default());
+        let most = limits::REPORT_PAIRS_MAX as u64;
+        seen.asking.extend((2..=most).map(|person| (person, 0, 1)));
+        assert!(seen.enter(0, &asks(1), &thresholds).is_ok());
+        assert_eq!((seen.asked.len(), seen.asking.len()), (1, limits::REPORT_PAIRS_MAX));
+        let refused = seen.enter(0, &asks(most + 1), &thresholds);
+        assert!(matches!(refused, Err(ReportError::Query(QueryError::TooWide { limit, .. })) if limit == most), "{refused:?}");
+        assert!(seen.enter(0, &asks(0), &thresholds).is_ok(), "who asks for nobody makes no pair");
+    }
+
+    #[test]
+    fn so_many_anomalies_of_a_kind_are_told_and_no_more() {
+        let anomaly = |kind, count| Anomaly { kind, agency: None, official: None, day: None, count, usual: None, example: 0 };
+        let told = |nights: u64| {
+            let nights = (1..=nights).map(|count| anomaly(AnomalyKind::Night, count));
+            let told = most_conspicuous(nights.chain([anomaly(AnomalyKind::Jump, 1)]).collect());
+            (told.len(), told.iter().map(|anomaly| anomaly.count).min_by_key(|count| (*count == 1, *count)))
+        };
+        let most = limits::ANOMALIES_MAX;
+        assert_eq!(told(most as u64), (most + 1, Some(2)));
+        assert_eq!(told(most as u64 + 5), (most + 1, Some(6)), "the least conspicuous are left out");
+    }
+}

@@ -8,7 +8,7 @@ use oncegate::config::Config;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Official, World as MessageWorld};
 use oncegate::ids::{AgencyId, Code, Identifier};
-use oncegate::limits::QUERY_BYTES_MAX;
+use oncegate::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
 use oncegate::setup::{Installation, NewAgency};
 use oncegate::tlog::note::VerifierKey;
 use oncegate::tlog::proof::Proof;
@@ -487,6 +487,12 @@ fn the_command_line_exports_and_verifies_offline() {
     let (out, _) = office.verify(0, "all.ndjson", "log.key");
     assert!(out.lines().filter(|line| line.starts_with("ok ")).count() == 3 && out.contains("2 are shown"), "{out}");
     let text = office.read("all.ndjson");
+    // White space at the end of a line says nothing; too much of it is too long a line.
+    let (first, others) = text.split_once('\n').expect("lines");
+    for (length, status) in [(EXPORT_LINE_BYTES_MAX as usize, 0), (EXPORT_LINE_BYTES_MAX as usize + 1, 6)] {
+        office.write("padded.ndjson", &format!("{first}{}\n{others}", " ".repeat(length - 1 - first.len())));
+        office.verify(status, "padded.ndjson", "log.key");
+    }
     let lines = |keep: &dyn Fn(usize, &str) -> bool| -> String {
         text.lines().enumerate().filter(|(at, line)| keep(*at, line)).map(|(_, line)| format!("{line}\n")).collect()
     };
