@@ -4,7 +4,7 @@ use crate::abuse::peer::{HTTP1, Peer};
 use crate::crowd;
 use crate::process::{Scene, answered, send};
 use oncegate::client::problem_of;
-use oncegate::transport::{Entrance, Identity, Room, Turned};
+use oncegate::transport::{Entrance, Identity, Listening, Room, Turned};
 use oncegate::{journal, limits, pki};
 use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd};
 use std::fs;
@@ -109,14 +109,18 @@ async fn fill(entrance: &Entrance, most: usize, per_address: usize) {
     assert!(next.await.is_ok(), "there is room again");
 }
 
+fn listening(scene: &Scene) -> Listening {
+    let certs = scene.world().folder().join("certs");
+    let identity = Identity::load(&certs.join("gateway.pem"), &certs.join("gateway.key"), &certs.join("ca.pem"), None);
+    identity.expect("files").server().expect("they fit")
+}
+
 #[test]
 fn so_many_are_inside_and_shake_hands_at_once_and_no_more() {
     const PENDING: usize = limits::ADDRESS_HANDSHAKES_MAX as usize;
     crowd::allow_files(2 * limits::HANDSHAKES_MAX as u64);
     let scene = Scene::new(SILENT);
-    let certs = scene.world().folder().join("certs");
-    let identity = Identity::load(&certs.join("gateway.pem"), &certs.join("gateway.key"), &certs.join("ca.pem"), None);
-    let tls = identity.expect("files").server().expect("they fit");
+    let tls = listening(&scene);
     let room = Room { connections: limits::CONNECTIONS_MAX, per_address: u32::MAX, per_certificate: 1 };
     scene.block_on(async {
         fill(&Entrance::new(tls.clone(), room), limits::HANDSHAKES_MAX, PENDING).await;
@@ -129,6 +133,21 @@ fn so_many_are_inside_and_shake_hands_at_once_and_no_more() {
             assert_eq!(next.as_ref().err(), is_last.then_some(&Turned::Address));
             inside.push(next);
         }
+    });
+}
+
+#[test]
+fn a_handshake_takes_so_long_and_no_longer() {
+    let scene = Scene::new(SILENT);
+    let entrance = Entrance::new(listening(&scene), Room { connections: 1, per_address: 1, per_certificate: 1 });
+    let paused = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    paused.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let _silent = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let knock = entrance.next(&listener).await.map_err(|turned| turned.as_str()).expect("there is room");
+        let begun = tokio::time::Instant::now();
+        assert_eq!(entrance.admit(knock).await.err(), Some(Turned::Handshake));
+        assert_eq!(begun.elapsed().as_millis(), u128::from(limits::HANDSHAKE_MS));
     });
 }
 

@@ -22,7 +22,7 @@ enum Row {
     Here(usize, fn(usize) -> Option<String>, &'static str),
     /// A file that tests it, and words of that test.
     In(&'static str, &'static str),
-    /// It bounds what the gateway itself does, or is a default: nobody outside can go beyond it.
+    /// It bounds what the gateway itself does, or is a default or a price: nobody outside can go beyond it.
     Own,
     /// Not tested, and why.
     Untested(&'static str),
@@ -293,8 +293,8 @@ const ROWS: &[(&str, Row)] = &[
     ),
     ("HEAD_BYTES_MAX", In("src/api/exchange.rs", "a_head_has_so_many_octets_and_no_more")),
     ("HEADERS_MAX", In("src/transport/mod.rs", "a_request_has_so_many_header_fields_and_no_more")),
-    ("BODY_MS", In("src/demo/refusals.rs", "\"too slow\"")),
-    ("ANSWER_MS", In("src/demo/refusals.rs", "\"a provider that is slow\"")),
+    ("BODY_MS", In("src/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
+    ("ANSWER_MS", In("src/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
     ("IDEMPOTENCY_WINDOW_MS", In("src/exchange.rs", "the_window_bounds_the_ledger")),
     ("DOCUMENT_WATCHED_MAX", In("src/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
     ("PERSONS_PER_DAY", In("src/quota/persons.rs", "a_budget_is_of_different_persons")),
@@ -387,11 +387,11 @@ const ROWS: &[(&str, Row)] = &[
     ("IDLE_MS", In("src/transport/pulse.rs", "a_connection_may_be_idle_for_so_long")),
     ("STALL_BYTES", In("src/transport/pulse.rs", "whoever_is_answered_takes_so_much_in_time")),
     ("STALL_MS", In("src/transport/pulse.rs", "whoever_is_answered_takes_so_much_in_time")),
-    ("HANDSHAKE_MS", In("tests/it/abuse/slow.rs", "TLS, a hello by the octet")),
+    ("HANDSHAKE_MS", In("tests/it/entrance.rs", "a_handshake_takes_so_long_and_no_longer")),
     ("HEAD_MS", In("src/transport/pulse.rs", "the_first_request_and_each_later_head_come_in_time")),
     ("UNASKED_BYTES_MAX", In("src/transport/pulse.rs", "what_belongs_to_no_request_is_so_much_and_no_more")),
-    ("RESETS_MAX", In("tests/it/abuse/floods.rs", "h2 rapid reset")),
-    ("STREAMS_MAX", In("tests/it/abuse/floods.rs", "h2 streams without end")),
+    ("RESETS_MAX", In("src/transport/mod.rs", "so_many_streams_may_be_reset_at_once_and_no_more")),
+    ("STREAMS_MAX", In("src/transport/mod.rs", "a_connection_has_so_many_streams_and_no_more")),
     ("ADDRESS_CONNECTIONS_MAX", In("tests/it/entrance.rs", "an_address_has_so_many_connections_and_no_more")),
     ("CERTIFICATE_CONNECTIONS_MAX", In("tests/it/entrance.rs", "a_certificate_has_so_many_connections_and_no_more")),
     ("REFUSALS_BURST", In("src/quota/mod.rs", "refusals_are_recorded_one_by_one_up_to_a_budget_of_each")),
