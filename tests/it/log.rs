@@ -474,6 +474,10 @@ fn the_command_line_fetches_proofs_and_verifies_them() {
     office.write("one.txt", &one.replace("index 1", "index 0"));
     let (_, err) = office.verify(6, "one.txt", "log.key");
     assert!(err.contains("receipt 1: the leaf is not in the tree"), "{err}");
+    // A policy without an end is not read to it.
+    let endless = ["log", "verify", "receipt.txt", "--key", "log.key", "--policy", "/dev/zero"];
+    let (_, err) = run(office.world.folder(), 2, &endless);
+    assert!(err.contains("a policy has at most"), "{err}");
     office.write("none.txt", "");
     office.verify(6, "none.txt", "log.key");
 }
