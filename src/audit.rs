@@ -19,10 +19,9 @@ pub use query::{Cursor, KEYS, Query, QueryError};
 pub use report::{Anomaly, AnomalyKind, GROUPINGS_MAX, Group, Grouping, Latencies, Thresholds};
 
 use crate::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
-use crate::limits;
 use crate::time::UnixTime;
 use crate::tlog::leaf::Leaf;
-use crate::tlog::{Private, RecordKind};
+use crate::tlog::{Private, RecordKind, basis_of_leaf};
 
 /// Which records are looked for: all that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,8 +90,7 @@ impl Filter {
 
     /// The legal basis as leaves have it, which may be cut.
     pub fn basis_of_leaves(&self) -> Option<&str> {
-        let cut = |basis: &str| basis.floor_char_boundary(limits::BASIS_BYTES_MAX);
-        self.basis.as_deref().map(|basis| basis.get(..cut(basis)).unwrap_or(basis))
+        self.basis.as_deref().map(basis_of_leaf)
     }
 
     /// Whether it asks for somebody.

@@ -8,6 +8,8 @@ use crate::registry::Endpoint;
 use crate::schema::{SchemaError, Schemas};
 use crate::tlog::note::{Role, VerifierKey};
 use serde::Deserialize;
+use std::fs::File;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -443,11 +445,17 @@ fn count(name: &str, value: Option<Spanned<u64>>, limit: u32) -> Result<u32, (us
 /// Reads a text file of bounded size.
 pub fn read_bounded(file: &Path) -> Result<String, ConfigError> {
     let failed = |what: String| ConfigError { file: file.to_owned(), line: 0, column: 0, what, suggestion: None };
-    let size = std::fs::metadata(file).map_err(|cause| failed(cause.to_string()))?.len();
+    let unreadable = |cause: std::io::Error| failed(cause.to_string());
+    let too_large = || failed(format!("the file is larger than {} bytes", limits::FILE_BYTES_MAX));
+    let opened = File::open(file).map_err(unreadable)?;
+    let size = opened.metadata().map_err(unreadable)?.len();
     if size > limits::FILE_BYTES_MAX {
-        return Err(failed(format!("the file is larger than {} bytes", limits::FILE_BYTES_MAX)));
+        return Err(too_large());
     }
-    std::fs::read_to_string(file).map_err(|cause| failed(cause.to_string()))
+    let mut text = String::with_capacity(usize::try_from(size).unwrap_or(0));
+    // A device says that it has no length, and a file may grow.
+    opened.take(limits::FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > limits::FILE_BYTES_MAX { Err(too_large()) } else { Ok(text) }
 }
 
 /// Line and column, from 1, of an offset.
@@ -460,6 +468,8 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::PrivateKey;
+    use crate::tlog::note::LogSigner;
 
     const GOOD: &str = "format = 1\ndata = \"data\"\n[exchange]\nlisten = \"127.0.0.1:8443\"\ncertificate = \"c\"\nkey = \"k\"\n\
                         authorities = \"a\"\n[registry]\nfile = \"r\"\nsignature = \"s\"\nauthority = \"z\"\n";
@@ -483,6 +493,73 @@ mod tests {
         let stamps = config.log.stamps.expect("a time stamping authority");
         assert_eq!((stamps.url.to_string().as_str(), stamps.every_hours), ("http://tsa.example:80/", 24));
         assert_eq!((config.log.witnesses.every_s, config.witness.as_deref()), (10, Some(Path::new("/etc/w.toml"))));
+    }
+
+    /// What a configuration with these sections more is refused for.
+    fn refused(sections: &str) -> Option<String> {
+        Config::parse(&format!("{GOOD}{sections}"), Path::new("")).err().map(|(_, what)| what)
+    }
+
+    #[test]
+    fn a_setting_tightens_a_limit_and_never_lifts_one() {
+        let config = Config::parse(GOOD, Path::new("")).expect("a good configuration").limits;
+        for (name, standard, limit) in [
+            ("message_bytes", config.message_bytes as u64, limits::MESSAGE_BYTES_MAX as u64),
+            ("wait_ms", config.wait_ms, limits::WAIT_MS_MAX),
+            ("answer_ms", config.answer_ms, limits::ANSWER_MS),
+            ("body_ms", config.body_ms, limits::BODY_MS),
+            ("connections", config.connections as u64, limits::CONNECTIONS_MAX as u64),
+            ("connections_per_address", config.per_address.into(), limits::ADDRESS_CONNECTIONS_MAX.into()),
+            ("connections_per_certificate", config.per_certificate.into(), limits::CERTIFICATE_CONNECTIONS_MAX.into()),
+        ] {
+            let with = |value: u64| refused(&format!("[limits]\n{name} = {value}\n"));
+            assert_eq!((standard, with(1), with(limit)), (limit, None, None), "{name}");
+            for value in [0, limit + 1] {
+                let what = with(value).expect(name);
+                assert!(what.starts_with(name) && what.contains(&format!("at most {limit}")), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_has_so_many_witnesses_and_no_more() {
+        let with = |count: usize| {
+            let witness = |number: usize| {
+                let key = PrivateKey::from_seed(&[number as u8; 32]).expect("a seed");
+                let signer = LogSigner::new("w", Role::Witness, key).expect("an Ed25519 key");
+                format!("[[log.witness]]\nkey = \"{}\"\nurl = \"http://w\"\n", signer.verifier())
+            };
+            refused(&(0..count).map(witness).collect::<String>())
+        };
+        assert_eq!(with(limits::WITNESSES_MAX), None);
+        assert_eq!(with(limits::WITNESSES_MAX + 1), Some(format!("more than {} witnesses", limits::WITNESSES_MAX)));
+    }
+
+    #[test]
+    fn a_log_has_a_name_of_bounded_length() {
+        let with = |length: usize| refused(&format!("[log]\norigin = \"{}\"\n", "n".repeat(length)));
+        assert_eq!((with(1), with(limits::LOG_NAME_BYTES_MAX)), (None, None));
+        for length in [0, limits::LOG_NAME_BYTES_MAX + 1] {
+            assert!(with(length).is_some_and(|what| what.contains("origin is a name")), "{length}");
+        }
+    }
+
+    /// A file with a hole takes no room on the disk.
+    #[test]
+    fn a_file_may_be_as_large_as_it_may_be_and_no_larger() {
+        let path = std::env::temp_dir().join(format!("oncegate-config-{}", std::process::id()));
+        let file = File::create(&path).expect("writable");
+        let read = |size| {
+            file.set_len(size).expect("it may have a hole");
+            read_bounded(&path).map(|text| text.len() as u64).map_err(|error| error.what)
+        };
+        let refused = Err(format!("the file is larger than {} bytes", limits::FILE_BYTES_MAX));
+        let (at, above) = (read(limits::FILE_BYTES_MAX), read(limits::FILE_BYTES_MAX + 1));
+        std::fs::remove_file(&path).expect("it is there");
+        assert_eq!((at, above), (Ok(limits::FILE_BYTES_MAX), refused.clone()));
+        // It has no end, and says that its length is 0.
+        let endless = read_bounded(Path::new("/dev/zero"));
+        assert_eq!(endless.map(|text| text.len() as u64).map_err(|error| error.what), refused);
     }
 
     #[test]

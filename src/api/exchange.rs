@@ -67,7 +67,7 @@ impl ExchangeApi {
             Err(fault) => {
                 if fault.code.retry() == Retry::Later {
                     // Whoever is still sending when the connection is closed never sees the answer.
-                    discard(body, Duration::from_millis(limits::DISCARD_MS)).await;
+                    discard(body).await;
                 }
                 return self.not_now(fault, MESSAGES).await;
             }
@@ -231,7 +231,7 @@ impl ExchangeApi {
     }
 
     fn bounded(&self, seconds: u64) -> Duration {
-        Duration::from_millis(seconds.saturating_mul(1000).min(self.gateway.limits().wait_ms))
+        bounded(seconds, self.gateway.limits().wait_ms)
     }
 
     async fn refuse(&self, fault: Fault) -> Refused {
@@ -250,6 +250,10 @@ impl Service<Request<Incoming>> for ExchangeApi {
     }
 }
 
+fn bounded(seconds: u64, wait_ms: u64) -> Duration {
+    Duration::from_millis(seconds.saturating_mul(1000).min(wait_ms))
+}
+
 /// On any path: hyper drops `Content-Length` where `Transfer-Encoding` is there as well, and with it the sender's own word
 /// about where its request ends.
 fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
@@ -264,7 +268,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
 pub fn check_head<B>(request: &Request<B>) -> Result<(), Fault> {
     check_host(request)?;
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    let line = request.method().as_str().len() + request.uri().to_string().len() + 11;
+    let line = request.method().as_str().len() + request.uri().to_string().len() + 12;
     let size = fields.fold(line, usize::saturating_add);
     if size > limits::HEAD_BYTES_MAX {
         return Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)));
@@ -358,5 +362,28 @@ fn mark(headers: &mut HeaderMap, id: MessageId, index: Option<u64>) {
         insert(headers, "oncegate-log-index", &index.to_string());
         // RFC 8288.
         insert(headers, "link", &format!("</v1/messages/{id}/receipt>; rel=\"receipt\""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_longer_than_may_be() {
+        let waits = |seconds| bounded(seconds, limits::WAIT_MS_MAX).as_millis() as u64;
+        let most = limits::WAIT_MS_MAX / 1000;
+        assert_eq!([0, most, most + 1, u64::MAX].map(waits), [0, most * 1000, most * 1000, most * 1000]);
+    }
+
+    #[test]
+    fn a_head_has_so_many_octets_and_no_more() {
+        let around = "GET /health HTTP/1.1\r\nhost: l\r\na: \r\n".len();
+        let checked = |octets: usize| {
+            let request = Request::get("/health").header(HOST, "l").header("a", "v".repeat(octets - around)).body(());
+            check_head(&request.expect("a request")).map_err(|fault| fault.code)
+        };
+        assert_eq!(checked(limits::HEAD_BYTES_MAX), Ok(()));
+        assert_eq!(checked(limits::HEAD_BYTES_MAX + 1), Err(Code::HttpHeadTooLarge));
     }
 }

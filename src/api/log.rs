@@ -32,6 +32,14 @@ static ROOM: Semaphore = Semaphore::const_new(limits::REPORTS_MAX);
 /// Places for questions that are worked on.
 static READS: Semaphore = Semaphore::const_new(limits::READS_MAX);
 
+fn may_report() -> Option<SemaphorePermit<'static>> {
+    ROOM.try_acquire().ok()
+}
+
+async fn may_read() -> Option<SemaphorePermit<'static>> {
+    READS.acquire().await.ok()
+}
+
 /// The agency's place, and the place among all.
 type Room = (OwnedSemaphorePermit, SemaphorePermit<'static>);
 
@@ -255,14 +263,14 @@ impl Reader {
 
     /// Room for one more report: everybody's, and the agency's part of it.
     fn room(&self) -> Result<Room, Fault> {
-        let places = self.world.may_report(self.peer.agency()).zip(ROOM.try_acquire().ok());
+        let places = self.world.may_report(self.peer.agency()).zip(may_report());
         places.ok_or_else(|| Fault::new(Code::AudBusy).with_retry_after(5))
     }
 
     /// Reads from the store where it holds up nobody else, and only few at a time for one agency.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Gateway) -> T + Send + 'static) -> Result<T, Fault> {
         let _lane = self.world.may_read(self.peer.agency()).await;
-        let _place = READS.acquire().await.ok();
+        let _place = may_read().await;
         self.report(read).await
     }
 
@@ -337,11 +345,16 @@ async fn send_export(gateway: Arc<Gateway>, mut export: crate::store::Export, se
             Err(cause) => return gateway.telemetry().say(&format!("an export was broken off: {cause}")),
         };
         let is_last = portion.is_none();
-        let sent = tokio::time::timeout(Duration::from_millis(limits::EXPORT_STALL_MS), sender.send(portion)).await;
-        if is_last || !matches!(sent, Ok(Ok(()))) {
+        if !was_taken(&sender, portion).await || is_last {
             return;
         }
     }
+}
+
+/// Whether a portion of an export is taken before whoever reads it has waited too long.
+async fn was_taken(sender: &mpsc::Sender<Option<Bytes>>, portion: Option<Bytes>) -> bool {
+    let sent = tokio::time::timeout(Duration::from_millis(limits::EXPORT_STALL_MS), sender.send(portion)).await;
+    matches!(sent, Ok(Ok(())))
 }
 
 fn unreadable(cause: StoreError) -> Fault {
@@ -437,4 +450,52 @@ fn trail_json(trail: &Trail, accesses: Vec<Value>) -> Value {
         json!({ "until": day.to_string(), "entries": count, "text": format!("{entries} withheld until {day}") })
     });
     json!({ "entries": accesses, "withheld": withheld.collect::<Vec<_>>(), "next": trail.next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use tokio::time::{Instant, sleep};
+
+    /// No other test asks for this room, which all share.
+    #[test]
+    fn so_many_reports_are_made_at_once_and_no_more() {
+        let mut made: Vec<_> = (0..limits::REPORTS_MAX).map(|_| may_report().expect("room")).collect();
+        assert!(may_report().is_none());
+        made.pop();
+        assert!(may_report().is_some());
+    }
+
+    #[tokio::test]
+    async fn so_many_questions_are_worked_on_and_the_others_wait() {
+        let mut worked_on = Vec::new();
+        for _ in 0..limits::READS_MAX {
+            worked_on.push(may_read().await.expect("room"));
+        }
+        let mut next = pin!(may_read());
+        tokio::select! {
+            biased;
+            _ = next.as_mut() => panic!("it has to wait"),
+            () = std::future::ready(()) => {}
+        }
+        worked_on.pop();
+        assert!(next.await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_export_waits_so_long_for_whoever_reads_it_and_no_longer() {
+        const STALL: Duration = Duration::from_millis(limits::EXPORT_STALL_MS);
+        let (sender, mut receiver) = mpsc::channel(1);
+        assert!(was_taken(&sender, Some(Bytes::new())).await, "there is room for one");
+        let begun = Instant::now();
+        assert!(!was_taken(&sender, Some(Bytes::new())).await);
+        assert_eq!(begun.elapsed(), STALL);
+        let late = async {
+            sleep(STALL - Duration::from_millis(1)).await;
+            receiver.recv().await
+        };
+        let (taken, received) = tokio::join!(was_taken(&sender, None), late);
+        assert!(taken && received == Some(Some(Bytes::new())));
+    }
 }

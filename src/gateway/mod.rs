@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod audit;
+mod bodies;
 mod evidence;
 mod refusals;
 mod run;
@@ -54,7 +55,7 @@ pub struct Gateway {
     /// The last record could not be written.
     is_unrecording: AtomicBool,
     open: Arc<AtomicUsize>,
-    bodies: Arc<Semaphore>,
+    bodies: bodies::Bodies,
     heavy: Semaphore,
     sums: refusals::Sums,
     settled: watch::Sender<u64>,
@@ -229,7 +230,7 @@ impl Gateway {
             is_stopping: AtomicBool::new(false),
             is_unrecording: AtomicBool::new(false),
             open: Arc::default(),
-            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES_MAX >> 10)),
+            bodies: bodies::Bodies::default(),
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
             settled: watch::channel(0).0,
@@ -343,9 +344,7 @@ impl Gateway {
             return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
         }
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
-        let kib = u32::try_from(declared.unwrap_or(self.limits.message_bytes) >> 10).unwrap_or(u32::MAX);
-        let body = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
-        let body = body.map_err(|_| Fault::new(Code::HttpBusy).with_retry_after(1))?;
+        let body = self.bodies.hold(declared.unwrap_or(self.limits.message_bytes))?;
         Ok(Visit { world, peer, slot, arrived: Instant::now(), _body: body })
     }
 
@@ -441,4 +440,46 @@ fn log_unavailable(cause: &crate::store::StoreError) -> Fault {
 /// The wall clock, read once per step of an exchange.
 pub fn now() -> UnixTime {
     UnixTime::from_ms(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+
+    fn world() -> (World, [AgencyIndex; 2]) {
+        let agency = |name: &str| format!("[[agency]]\nid = \"{name}\"\nname = \"A\"\n");
+        let text = format!("format = 1\nversion = 1\n{}{}", agency("xx.school"), agency("xx.clinic"));
+        let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
+        let find = |name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
+        let agencies = ["xx.school", "xx.clinic"].map(find);
+        (World::new(registry, &EngineClock::default()), agencies)
+    }
+
+    #[test]
+    fn an_agency_has_so_many_reports_at_once_and_no_more() {
+        let (world, [school, clinic]) = world();
+        let mut made: Vec<_> = (0..limits::AGENCY_REPORTS_MAX).map(|_| world.may_report(school).expect("room")).collect();
+        assert!(world.may_report(school).is_none());
+        assert!(world.may_report(clinic).is_some(), "others have their own");
+        made.pop();
+        assert!(world.may_report(school).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_agency_has_so_many_questions_worked_on_and_the_others_wait() {
+        let (world, [school, clinic]) = world();
+        let mut worked_on = Vec::new();
+        for _ in 0..limits::AGENCY_READS_MAX {
+            worked_on.push(world.may_read(school).await.expect("room"));
+        }
+        let mut next = pin!(world.may_read(school));
+        tokio::select! {
+            biased;
+            _ = next.as_mut() => panic!("it has to wait"),
+            other = world.may_read(clinic) => assert!(other.is_some(), "others have their own"),
+        }
+        worked_on.pop();
+        assert!(next.await.is_some());
+    }
 }

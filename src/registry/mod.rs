@@ -472,6 +472,20 @@ mod tests {
         }
     }
 
+    /// Those who are counted are kept in memory.
+    #[test]
+    fn no_agency_has_more_persons_a_day_than_are_counted() {
+        let persons = |given: &str| {
+            let text = format!("format = 1\nversion = 1\n[[agency]]\nid = \"xx.a\"\nname = \"A\"\n[agency.quota]\n{given}\n");
+            let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
+            registry.agencies().map(|(_, agency)| agency.allowance.persons_per_day).collect::<Vec<_>>()
+        };
+        let given = |count: u32| persons(&format!("persons_per_day = {count}"));
+        let most = limits::PERSONS_PER_DAY_MAX;
+        assert_eq!([1, most, most + 1, u32::MAX].map(given).concat(), [1, most, most, most]);
+        assert_eq!(persons("burst = 7"), [limits::PERSONS_PER_DAY]);
+    }
+
     #[test]
     fn only_plain_https_addresses_are_read() {
         let url = Url::parse("https://127.0.0.1:9001/oncegate").expect("an address");

@@ -30,14 +30,7 @@ impl Pattern {
     pub(super) fn compile(alternatives: &[&str]) -> Result<Self, String> {
         let translated = alternatives.iter().map(|pattern| Translation::of(pattern)).collect::<Result<Vec<_>, _>>()?;
         let joined = translated.iter().map(|pattern| format!("(?:{pattern})")).collect::<Vec<_>>().join("|");
-        // All matches, not the leftmost-first one: `a|ab` must see the end of `ab`.
-        let config = dense::Config::new()
-            .start_kind(StartKind::Anchored)
-            .match_kind(MatchKind::All)
-            .dfa_size_limit(Some(limits::SCHEMA_PATTERN_BYTES_MAX))
-            .determinize_size_limit(Some(limits::SCHEMA_PATTERN_BYTES_MAX));
-        let states = thompson::Config::new().nfa_size_limit(Some(limits::SCHEMA_PATTERN_BYTES_MAX));
-        let built = dense::Builder::new().configure(config).thompson(states).syntax(syntax::Config::new()).build(&joined);
+        let built = automaton(&joined, Some(limits::SCHEMA_PATTERN_BYTES_MAX));
         let dfa = built.map_err(|error| format!("a pattern that cannot be compiled: {error}"))?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes));
         let start = start.map_err(|error| format!("a pattern that cannot be started: {error}"))?;
@@ -55,6 +48,18 @@ impl Pattern {
         }
         self.dfa.is_match_state(self.dfa.next_eoi_state(state))
     }
+}
+
+/// All of what is made on the way to it is held to the limit as well.
+fn automaton(pattern: &str, bytes_max: Option<usize>) -> Result<dense::DFA<Vec<u32>>, dense::BuildError> {
+    // All matches, not the leftmost-first one: `a|ab` must see the end of `ab`.
+    let config = dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        .match_kind(MatchKind::All)
+        .dfa_size_limit(bytes_max)
+        .determinize_size_limit(bytes_max);
+    let states = thompson::Config::new().nfa_size_limit(bytes_max);
+    dense::Builder::new().configure(config).thompson(states).syntax(syntax::Config::new()).build(pattern)
 }
 
 /// What a character of a pattern stands for.
@@ -282,6 +287,22 @@ mod tests {
             "[[:alpha:]]",
         ] {
             assert!(Pattern::compile(&[pattern]).is_err(), "{pattern}");
+        }
+    }
+
+    /// Patterns grow step by step up to the first that is refused: the last one before is as large as one may be.
+    #[test]
+    fn an_automaton_is_as_large_as_it_may_be_and_not_larger() {
+        const MAX: usize = limits::SCHEMA_PATTERN_BYTES_MAX;
+        for piece in ["(abcdefgh)", "(abcdefghijklmnopqrst)"] {
+            let (mut taken, mut refused) = (1, 9_999);
+            while refused - taken > 1 {
+                let middle = (taken + refused) / 2;
+                let is_taken = Pattern::compile(&[&format!("{piece}{{{middle}}}")]).is_ok();
+                *if is_taken { &mut taken } else { &mut refused } = middle;
+            }
+            let size = |count| automaton(&format!("{piece}{{{count}}}"), None).expect("there is no limit").memory_usage();
+            assert!(size(taken) <= MAX && size(refused) > MAX, "{piece}: {taken}, {}, {}", size(taken), size(refused));
         }
     }
 

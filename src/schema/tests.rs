@@ -287,6 +287,25 @@ fn limits_hold_at_their_edge() {
 }
 
 #[test]
+fn a_document_holds_so_many_identifiers_and_no_more() {
+    let types = Schemas::built_in_files().iter().find(|(file, _)| *file == "types-1.xsd").expect("it is there").1;
+    let schema = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' xmlns:t='urn:oncegate:types:1' targetNamespace='urn:t' \
+         elementFormDefault='qualified'><xs:element name='R'><xs:complexType><xs:sequence>\
+         <xs:element name='a' type='t:Id' maxOccurs='unbounded'/></xs:sequence></xs:complexType></xs:element></xs:schema>";
+    let documents = "[[document]]\nname = 'test'\nfile = 't.xsd'\nroot = 'R'\nclass = 'test'\ntitle = 'T'\n";
+    let files = [("types-1.xsd", types), ("t.xsd", schema)].map(|(file, text)| (file.to_owned(), text.to_owned()));
+    let schemas = Schemas::compile(&files, documents).expect("schemas");
+    let validated = |count: usize| {
+        let identifiers = "<a scheme='XX-OGTEST'>99000000136</a>".repeat(count);
+        let validated = validate(&schemas, &format!("<R xmlns='urn:t'>{identifiers}</R>"));
+        validated.map(|facts| facts.identifiers.len()).map_err(|fault| fault.code)
+    };
+    const MAX: usize = crate::limits::DOCUMENT_IDENTIFIERS_MAX;
+    assert_eq!(validated(MAX), Ok(MAX));
+    assert_eq!(validated(MAX + 1), Err(FaultCode::DocSchema));
+}
+
+#[test]
 fn lists_and_unions_are_checked_item_by_item() {
     let declarations = "<xs:element name='R'><xs:complexType><xs:simpleContent><xs:extension base='u:L'>\
          <xs:attribute name='u' type='u:U'/></xs:extension></xs:simpleContent></xs:complexType>\

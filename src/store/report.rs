@@ -37,6 +37,12 @@ fn too_wide(what: &'static str, limit: u64) -> ReportError {
     ReportError::Query(QueryError::TooWide { what, limit })
 }
 
+/// Counts a record that a report looks at.
+fn one_more(count: &mut u64) -> Result<(), ReportError> {
+    *count += 1;
+    if *count > limits::REPORT_ROWS_MAX { Err(too_wide("records", limits::REPORT_ROWS_MAX)) } else { Ok(()) }
+}
+
 impl Store {
     /// Counts the records of a filter in groups, in the order of what the groups have in common.
     pub fn summary(&self, filter: &Filter, by: &[Grouping]) -> Result<Vec<Group>, ReportError> {
@@ -100,12 +106,7 @@ impl Store {
         self.settle(u64::MAX);
         let (mut result, mut count) = (Ok(()), 0);
         self.index.each_hit(&self.conditions(filter), u64::MAX, |index, row| {
-            count += 1;
-            result = if count > limits::REPORT_ROWS_MAX {
-                Err(too_wide("records", limits::REPORT_ROWS_MAX))
-            } else {
-                visit(index, row)
-            };
+            result = one_more(&mut count).and_then(|()| visit(index, row));
             result.is_err()
         })?;
         result
@@ -167,14 +168,14 @@ impl Seen {
         if person == 0 {
             return Ok(());
         }
-        if self.asked.len().max(self.asking.len()) >= limits::REPORT_PAIRS_MAX {
-            return Err(too_wide("different persons asked for", limits::REPORT_PAIRS_MAX as u64));
-        }
         if self.asked.insert((consumer, official, day, person)) {
             self.persons.entry((consumer, official, day)).or_default().add(index);
         }
         if self.asking.insert((person, day, consumer)) {
             self.agencies.entry((person, day)).or_default().add(index);
+        }
+        if self.asked.len().max(self.asking.len()) > limits::REPORT_PAIRS_MAX {
+            return Err(too_wide("different persons asked for", limits::REPORT_PAIRS_MAX as u64));
         }
         Ok(())
     }
@@ -407,4 +408,60 @@ fn json_line(value: &impl serde::Serialize, out: &mut String) -> Result<(), Stor
     out.push_str(&line);
     out.push('\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An agency asks by an official for a person, at noon of the first day.
+    fn asks(person: u64) -> Row {
+        let mut row = Row { time: 12 * HOUR_MS, ..Row::default() };
+        for (by, key) in [(By::Consumer, 1), (By::Official, 2), (By::Person, person)] {
+            row.keys[by.number()] = key;
+        }
+        row
+    }
+
+    #[test]
+    fn so_many_pairs_are_kept_in_memory_and_no_more() {
+        let (mut seen, thresholds) = (Seen::default(), Thresholds::default());
+        let most = limits::REPORT_PAIRS_MAX as u64;
+        seen.asking.extend((2..=most).map(|person| (person, 0, 1)));
+        assert!(seen.enter(0, &asks(1), &thresholds).is_ok());
+        assert_eq!((seen.asked.len(), seen.asking.len()), (1, limits::REPORT_PAIRS_MAX));
+        let refused = seen.enter(0, &asks(most + 1), &thresholds);
+        assert!(matches!(refused, Err(ReportError::Query(QueryError::TooWide { limit, .. })) if limit == most), "{refused:?}");
+    }
+
+    #[test]
+    fn a_pair_that_is_known_is_no_further_one() {
+        let (mut seen, thresholds) = (Seen::default(), Thresholds::default());
+        seen.asking.extend((2..=limits::REPORT_PAIRS_MAX as u64).map(|person| (person, 0, 1)));
+        for person in [1, 1, 2, 0] {
+            assert!(seen.enter(0, &asks(person), &thresholds).is_ok(), "{person}");
+        }
+    }
+
+    #[test]
+    fn a_report_looks_at_so_many_records_and_no_more() {
+        let mut count = limits::REPORT_ROWS_MAX - 1;
+        assert!(one_more(&mut count).is_ok());
+        let refused = one_more(&mut count);
+        let is_of_the_limit = |limit| limit == limits::REPORT_ROWS_MAX;
+        assert!(matches!(refused, Err(ReportError::Query(QueryError::TooWide { limit, .. })) if is_of_the_limit(limit)));
+    }
+
+    #[test]
+    fn so_many_anomalies_of_a_kind_are_told_and_no_more() {
+        let anomaly = |kind, count| Anomaly { kind, agency: None, official: None, day: None, count, usual: None, example: 0 };
+        let told = |nights: u64| {
+            let nights = (1..=nights).map(|count| anomaly(AnomalyKind::Night, count));
+            let told = most_conspicuous(nights.chain([anomaly(AnomalyKind::Jump, 1)]).collect());
+            (told.len(), told.iter().map(|anomaly| anomaly.count).min_by_key(|count| (*count == 1, *count)))
+        };
+        let most = limits::ANOMALIES_MAX;
+        assert_eq!(told(most as u64), (most + 1, Some(2)));
+        assert_eq!(told(most as u64 + 5), (most + 1, Some(6)), "the least conspicuous are left out");
+    }
 }

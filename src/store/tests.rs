@@ -2,6 +2,7 @@
 
 use super::writer::{Disk, Disks};
 use super::*;
+use crate::audit::{Grouping, QueryError};
 use crate::envelope::Personal;
 use crate::ids::{AgencyId, Digest};
 use crate::time::UnixTime;
@@ -596,4 +597,34 @@ fn a_clock_that_goes_backwards_hides_nothing() {
         assert_eq!(all(&store, &filter), expected, "{from} to {to}");
     }
     store.close();
+}
+
+#[test]
+fn a_summary_has_so_many_groups_and_no_more() {
+    let folder = Folder::new();
+    let settings = Settings { sync: Sync::Never, ..Settings::default() };
+    let (store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
+    let runtime = runtime();
+    let store = Arc::new(store);
+    let append = |hours: std::ops::Range<u64>| {
+        // All at once, so that they are few groups for the disk.
+        let appended = hours.map(|hour| {
+            let record = Record::new(RecordKind::Answer, UnixTime::from_ms(hour * 60 * 60 * 1000));
+            let (store, entry) = (Arc::clone(&store), Entry { record, private: Private::default(), body: None });
+            runtime.spawn(async move { store.append(entry).await.expect("there is room") })
+        });
+        let appended: Vec<_> = appended.collect();
+        runtime.block_on(async {
+            for appended in appended {
+                appended.await.expect("it ends");
+            }
+        });
+    };
+    let groups = || store.summary(&Filter::default(), &[Grouping::Hour]).map(|groups| groups.len());
+    const MAX: u64 = limits::REPORT_GROUPS_MAX as u64;
+    append(0..MAX);
+    append(0..1);
+    assert_eq!(groups().ok(), Some(limits::REPORT_GROUPS_MAX));
+    append(MAX..MAX + 1);
+    assert!(matches!(groups(), Err(ReportError::Query(QueryError::TooWide { limit: MAX, .. }))));
 }

@@ -206,9 +206,7 @@ impl Record {
         leaf.push('{');
         shown("a", self.action.as_ref(), &mut leaf);
         // A legal basis is the only long text; cut, it still names the law.
-        let basis = self.basis.as_deref();
-        let basis = basis.map(|basis| basis.get(..basis.floor_char_boundary(limits::BASIS_BYTES_MAX)).unwrap_or(basis));
-        text("b", basis, &mut leaf);
+        text("b", self.basis.as_deref().map(basis_of_leaf), &mut leaf);
         digest("c", blind.commitment.as_ref(), &mut leaf);
         shown("case", self.case.as_ref(), &mut leaf);
         shown("d", self.document_type.as_ref(), &mut leaf);
@@ -238,6 +236,21 @@ impl Record {
         assert!(leaf.len() <= limits::LEAF_BYTES_MAX, "the parts of a leaf are bounded so that it fits");
         leaf
     }
+}
+
+/// A legal basis as leaves have it: cut at a character, so that with its escapes it takes no more room than it may.
+pub fn basis_of_leaf(basis: &str) -> &str {
+    let mut written = 0_usize;
+    let kept = basis.chars().take_while(|character| {
+        written = written.saturating_add(match character {
+            '"' | '\\' => 2,
+            control if *control < ' ' => 6,
+            other => other.len_utf8(),
+        });
+        written <= limits::BASIS_BYTES_MAX
+    });
+    let end = kept.map(char::len_utf8).sum();
+    basis.get(..end).unwrap_or(basis)
 }
 
 /// Ids, codes and digests are of characters that JSON writes as they are.
@@ -342,6 +355,12 @@ mod tests {
         let blind = Blind { tags: vec![[0xff; limits::TAG_BYTES]; limits::IDENTIFIERS_MAX], commitment: digest };
         let leaf = record.leaf(&blind);
         assert!(leaf.len() > 900, "{}", leaf.len());
+        // What is escaped takes more room than it has octets: two, or six.
+        for (basis, kept) in [("\"", 40), ("\n", 13), ("a", 80), ("\u{416}", 40)] {
+            record.basis = Some(basis.repeat(200).into());
+            let parsed = leaf::Leaf::parse(&record.leaf(&blind)).expect("as written");
+            assert_eq!(parsed.basis, Some(basis.repeat(kept)));
+        }
     }
 
     #[test]

@@ -93,6 +93,9 @@ impl Proof {
         if starts.first() != Some(&0) {
             return Err(ProofError::Form { line: 1 });
         }
+        if starts.len() > limits::RECEIPT_PROOFS_MAX {
+            return Err(ProofError::Form { line: 1 });
+        }
         let ends = starts.iter().skip(1).copied().chain([text.len()]);
         starts.iter().zip(ends).map(|(start, end)| Self::parse(text.get(*start..end).unwrap_or_default())).collect()
     }
@@ -205,6 +208,14 @@ mod tests {
         assert_eq!(Proof::parse_bundle(&bundle).map(|_| ()), Err(ProofError::Checkpoint(NoteError::Form)));
         bundle.push('x');
         assert_eq!(Proof::parse_bundle(&bundle), Err(ProofError::Form { line: 1 }));
+    }
+
+    #[test]
+    fn a_receipt_has_so_many_proofs_and_no_more() {
+        const MAX: usize = limits::RECEIPT_PROOFS_MAX;
+        let read = |count| Proof::parse_bundle(&proof().to_string().repeat(count)).map(|proofs| proofs.len());
+        assert_eq!(read(MAX), Ok(MAX));
+        assert_eq!(read(MAX + 1), Err(ProofError::Form { line: 1 }));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Bodies: whole, with their length known and checked before a byte is read; and those that are sent as they are made.
 
 use crate::fault::{Code, Fault};
+use crate::limits;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -89,9 +90,9 @@ pub async fn read_body(
 }
 
 /// Reads a body and forgets it, for a short while.
-pub async fn discard(mut body: Incoming, at_most: Duration) {
+pub async fn discard(mut body: impl hyper::body::Body + Unpin) {
     let discarding = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(at_most, discarding).await;
+    let _ = tokio::time::timeout(Duration::from_millis(limits::DISCARD_MS), discarding).await;
 }
 
 /// Why a body could not be collected.
@@ -117,4 +118,25 @@ pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>,
         octets.extend_from_slice(&data);
     }
     Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_and_forgotten_for_so_long_and_no_longer() {
+        let begun = tokio::time::Instant::now();
+        discard(full("all there")).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let (sender, portions) = mpsc::channel(1);
+        let drips = tokio::spawn(async move {
+            while sender.send(Some(Bytes::from_static(b"x"))).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        discard(streamed(portions)).await;
+        assert_eq!(begun.elapsed(), Duration::from_millis(limits::DISCARD_MS));
+        drips.await.expect("nobody takes any more");
+    }
 }

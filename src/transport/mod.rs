@@ -29,7 +29,7 @@ use pulse::{Felt, Heads, Paced, Pulse, Verdict};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tls::Shown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -164,7 +164,7 @@ where
                 close(connection.as_mut());
                 is_closing = true;
             }
-            _ = beat.tick() => match pulse.verdict(heads) {
+            _ = beat.tick() => match pulse.verdict(heads, Instant::now()) {
                 Verdict::Goes => {}
                 Verdict::Stuck => return End::Stuck,
                 Verdict::Idle if is_closing => return End::Closed,
@@ -206,3 +206,94 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
 
 /// Octets of a frame: those of HTTP/2, unless a peer takes larger ones (RFC 9113, section 4.2).
 const FRAME_BYTES: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_request_has_so_many_header_fields_and_no_more() {
+        let status = async |fields: usize| {
+            let (mut peer, stream) = tokio::io::duplex(64 << 10);
+            let service = service_fn(async |_| Ok::<_, Infallible>(Response::new(full("good"))));
+            let (_stop, stopped) = watch::channel(false);
+            let fields: String = (1..fields).map(|number| format!("f{number}: v\r\n")).collect();
+            let request = format!("GET / HTTP/1.1\r\nhost: l\r\n{fields}\r\n");
+            let mut line = [0; 12];
+            let asked = async {
+                peer.write_all(request.as_bytes()).await.expect("it is taken");
+                peer.read_exact(&mut line).await.expect("a response");
+                drop(peer);
+            };
+            tokio::join!(serve(stream, Protocol::Http1, service, stopped), asked);
+            String::from_utf8_lossy(&line).into_owned()
+        };
+        assert_eq!(status(limits::HEADERS_MAX).await, "HTTP/1.1 200");
+        assert_eq!(status(limits::HEADERS_MAX + 1).await, "HTTP/1.1 431");
+    }
+
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+    const GOAWAY: u8 = 7;
+    const ACK: u8 = 1;
+
+    /// A frame of HTTP/2 (RFC 9113, section 4.1).
+    fn frame(kind: u8, flags: u8, stream: usize, payload: &[u8]) -> Vec<u8> {
+        [&[0, 0, payload.len() as u8, kind, flags], (stream as u32).to_be_bytes().as_slice(), payload].concat()
+    }
+
+    /// A whole request whose answer never comes, on the stream with this number among the client's.
+    fn request(number: usize) -> Vec<u8> {
+        let head = [b"\x82\x87\x84\x01\x09".as_slice(), b"localhost"].concat();
+        frame(HEADERS, 0x5, 2 * number + 1, &head)
+    }
+
+    /// What a client is sent for these frames on HTTP/2: of each frame its kind, its stream and its last octet.
+    async fn answered(frames: Vec<u8>) -> Vec<(u8, usize, u8)> {
+        let (mut peer, stream) = tokio::io::duplex(64 << 10);
+        let service = service_fn(async |_| std::future::pending::<Result<Response<Body>, Infallible>>().await);
+        let (_stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve(stream, Protocol::Http2, service, stopped));
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        // What comes before the answer to the ping was said of the frames before the ping.
+        let octets = [preface.as_slice(), &frame(SETTINGS, 0, 0, b""), &frames, &frame(PING, 0, 0, &[7; 8])].concat();
+        peer.write_all(&octets).await.expect("it is taken");
+        let mut said = Vec::new();
+        let mut head = [0; 9];
+        while peer.read_exact(&mut head).await.is_ok() {
+            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+            peer.read_exact(&mut payload).await.expect("a whole frame");
+            if (head[3], head[4]) == (PING, ACK) {
+                break;
+            }
+            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) as usize;
+            // The error of a GOAWAY stands in front of what explains it.
+            let error = if head[3] == GOAWAY { payload.get(7) } else { payload.last() };
+            said.push((head[3], stream, error.copied().unwrap_or(0)));
+        }
+        serving.abort();
+        said.retain(|(kind, _, _)| matches!(*kind, RST_STREAM | GOAWAY));
+        said
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_so_many_streams_and_no_more() {
+        const MAX: usize = limits::STREAMS_MAX as usize;
+        let refused_stream = 7;
+        let requests = |count: usize| (0..count).flat_map(request).collect();
+        assert_eq!(answered(requests(MAX)).await, []);
+        assert_eq!(answered(requests(MAX + 1)).await, [(RST_STREAM, 2 * MAX + 1, refused_stream)]);
+    }
+
+    #[tokio::test]
+    async fn so_many_streams_may_be_reset_at_once_and_no_more() {
+        let enhance_your_calm = 11;
+        let reset = |number: usize| [request(number), frame(RST_STREAM, 0, 2 * number + 1, &[0, 0, 0, 8])].concat();
+        let resets = |count: usize| (0..count).flat_map(reset).collect();
+        assert_eq!(answered(resets(limits::RESETS_MAX)).await, []);
+        assert_eq!(answered(resets(limits::RESETS_MAX + 1)).await, [(GOAWAY, 0, enhance_your_calm)]);
+    }
+}

@@ -84,8 +84,8 @@ impl Pulse {
         Busy { pulse: Arc::clone(self), response: None }
     }
 
-    pub(super) fn verdict(&self, heads: Heads) -> Verdict {
-        let (state, now) = (self.state(), Instant::now());
+    pub(super) fn verdict(&self, heads: Heads, now: Instant) -> Verdict {
+        let state = self.state();
         let over = |since: Instant, limit: u64| now.duration_since(since) >= Duration::from_millis(limit);
         if state.stalled.is_some_and(|(since, _)| over(since, limits::STALL_MS)) || state.due.iter().any(|(_, due)| now >= *due) {
             return Verdict::Stuck;
@@ -290,5 +290,68 @@ impl hyper::body::Body for Paced {
             hint.set_upper(upper + rest);
         }
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said a millisecond before so many have passed, and then; the pulse is of one who does nothing meanwhile.
+    fn around(pulse: &Pulse, heads: Heads, ms: u64) -> [Verdict; 2] {
+        let since = pulse.state().since;
+        [ms - 1, ms].map(|ms| pulse.verdict(heads, since + Duration::from_millis(ms)))
+    }
+
+    #[test]
+    fn a_connection_may_be_idle_for_so_long() {
+        let pulse = Pulse::new();
+        drop(pulse.begin(0));
+        for heads in [Heads::Begin, Heads::Unknown] {
+            assert_eq!(around(&pulse, heads, limits::IDLE_MS), [Verdict::Goes, Verdict::Idle]);
+        }
+        let _busy = pulse.begin(0);
+        assert_eq!(around(&pulse, Heads::Begin, limits::IDLE_MS)[1], Verdict::Goes, "whoever is being served is not idle");
+    }
+
+    #[test]
+    fn the_first_request_and_each_later_head_come_in_time() {
+        let pulse = Pulse::new();
+        assert_eq!(around(&pulse, Heads::Unknown, limits::HEAD_MS), [Verdict::Goes, Verdict::Stuck]);
+        drop(pulse.begin(0));
+        assert_eq!(around(&pulse, Heads::Begin, limits::HEAD_MS)[1], Verdict::Goes, "nothing of a head has come");
+        pulse.read(1).expect("few");
+        let begun = pulse.state().head_since.expect("it has begun");
+        pulse.state().since = begun;
+        assert_eq!(around(&pulse, Heads::Begin, limits::HEAD_MS), [Verdict::Goes, Verdict::Stuck]);
+        assert_eq!(around(&pulse, Heads::Unknown, limits::HEAD_MS)[1], Verdict::Goes, "it need not be a head");
+    }
+
+    #[test]
+    fn whoever_is_answered_takes_so_much_in_time() {
+        let pulse = Pulse::new();
+        let mut busy = pulse.begin(0);
+        pulse.wrote(&Poll::Pending);
+        let begun = pulse.state().stalled.expect("it has to wait").0;
+        pulse.state().since = begun;
+        assert_eq!(around(&pulse, Heads::Begin, limits::STALL_MS), [Verdict::Goes, Verdict::Stuck]);
+        pulse.wrote(&Poll::Ready(Ok(limits::STALL_BYTES - 1)));
+        assert_eq!(around(&pulse, Heads::Begin, limits::STALL_MS)[1], Verdict::Stuck, "too little");
+        pulse.wrote(&Poll::Ready(Ok(1)));
+        assert_eq!(around(&pulse, Heads::Begin, limits::STALL_MS)[1], Verdict::Goes);
+        busy.sends(limits::STALL_BYTES as u64);
+        let due = pulse.state().due[0].1;
+        pulse.state().since = due - Duration::from_millis(2 * limits::STALL_MS);
+        assert_eq!(around(&pulse, Heads::Begin, 2 * limits::STALL_MS), [Verdict::Goes, Verdict::Stuck]);
+    }
+
+    #[test]
+    fn what_belongs_to_no_request_is_so_much_and_no_more() {
+        let pulse = Pulse::new();
+        let most = limits::UNASKED_BYTES_MAX as usize;
+        assert!(pulse.read(most).is_ok() && pulse.read(1).is_err());
+        let pulse = Pulse::new();
+        let _busy = pulse.begin(7);
+        assert!(pulse.read(most + limits::HEAD_BYTES_MAX + 7).is_ok() && pulse.read(1).is_err());
     }
 }

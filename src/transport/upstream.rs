@@ -213,3 +213,25 @@ fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, Str
     }
     request.body(full(octets)).map_err(|cause| UpstreamError::Unreachable(cause.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::crypto::ring::default_provider;
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    /// Whoever takes the connection and says nothing is not waited for as long as an answer is.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_there_in_so_long_or_not_at_all() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
+        let tls = tls.expect("versions of TLS").with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        let url = Url::parse(&format!("https://{}/", silent.local_addr().expect("bound"))).expect("an address");
+        let begun = Instant::now();
+        let posted = Upstream::new(Arc::new(tls)).post(&url, Vec::new(), &[], Duration::from_millis(limits::ANSWER_MS)).await;
+        assert!(matches!(&posted, Err(UpstreamError::Unreachable(cause)) if cause.contains("in time")), "{posted:?}");
+        assert_eq!(begun.elapsed(), Duration::from_millis(limits::CONNECT_MS));
+    }
+}

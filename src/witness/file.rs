@@ -140,8 +140,28 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::PrivateKey;
+    use crate::tlog::note::LogSigner;
 
     const KEY: &str = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+
+    #[test]
+    fn a_witness_knows_so_many_logs_and_no_more() {
+        let with = |count: usize| {
+            let log = |number: usize| {
+                let mut seed = [0; 32];
+                seed[..8].copy_from_slice(&number.to_be_bytes());
+                let key = PrivateKey::from_seed(&seed).expect("a seed");
+                let signer = LogSigner::new("log.example", Role::Log, key).expect("an Ed25519 key");
+                format!("[[log]]\nkey = \"{}\"\n", signer.verifier())
+            };
+            let logs: String = (0..count).map(log).collect();
+            let text = format!("format = 1\nname = \"w\"\nkey = \"k\"\nstate = \"s\"\n{logs}");
+            WitnessFile::parse(&text, Path::new("")).map(|file| file.logs.len()).map_err(|(_, what)| what)
+        };
+        assert_eq!(with(limits::WITNESSED_LOGS_MAX), Ok(limits::WITNESSED_LOGS_MAX));
+        assert_eq!(with(limits::WITNESSED_LOGS_MAX + 1), Err(format!("more than {} logs", limits::WITNESSED_LOGS_MAX)));
+    }
 
     #[test]
     fn what_is_wrong_in_a_file_is_named() {

@@ -94,7 +94,7 @@ fn certificate_of(algorithm: Algorithm, key: &[u8]) -> Vec<u8> {
     der(0x30, &[der(0x30, &fields), signed_with, bits(&[0; 64])].concat())
 }
 
-fn certificate(seed: u8) -> Vec<u8> {
+pub fn certificate(seed: u8) -> Vec<u8> {
     certificate_of(Algorithm::Ed25519, key(seed).public_key().expect("it has a public half").octets())
 }
 

@@ -1,15 +1,19 @@
 //! Who gets in, with which certificate, how often, and for how long.
 
 use crate::abuse::peer::{HTTP1, Peer};
+use crate::crowd;
 use crate::process::{Scene, answered, send};
 use oncegate::client::problem_of;
-use oncegate::{journal, pki};
+use oncegate::transport::{Entrance, Identity, Listening, Room, Turned};
+use oncegate::{journal, limits, pki};
 use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd};
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const SILENT: &str = "records = \"off\"\n";
 const GET: &[u8] = b"GET /health HTTP/1.1\r\nhost: l\r\n\r\n";
@@ -67,6 +71,84 @@ fn an_address_has_so_many_connections_and_no_more() {
         assert!(elsewhere.tls(HTTP1).await.is_ok(), "another address is not concerned");
     });
     gateway.stop();
+}
+
+#[test]
+fn the_public_listener_has_so_many_connections_and_no_more() {
+    crowd::allow_files(2 * limits::PUBLIC_CONNECTIONS_MAX as u64);
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    scene.block_on(crowd::has_room_for(scene.world().public_address(), limits::PUBLIC_CONNECTIONS_MAX, "/health"));
+    gateway.stop();
+}
+
+/// So many come in by `entrance`, from addresses that take turns; the next one is still outside.
+async fn fill(entrance: &Entrance, most: usize, per_address: usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let knock = async |number: usize| {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let from = format!("127.0.0.{}:0", number / per_address + 2);
+        socket.bind(from.parse().expect("an address")).expect("it is ours");
+        socket.connect(listener.local_addr().expect("bound")).await.expect("it listens")
+    };
+    let mut inside = Vec::with_capacity(most);
+    for number in 0..most {
+        let _outside = knock(number).await;
+        inside.push(entrance.next(&listener).await.expect("there is room"));
+    }
+    let _outside = knock(most).await;
+    let mut next = pin!(entrance.next(&listener));
+    // Whoever else accepts gets it, since the entrance does not.
+    tokio::select! {
+        biased;
+        _ = next.as_mut() => panic!("there is room for more than {most}"),
+        accepted = listener.accept() => drop(accepted),
+    }
+    drop(inside.pop());
+    let _outside = knock(most).await;
+    assert!(next.await.is_ok(), "there is room again");
+}
+
+fn listening(scene: &Scene) -> Listening {
+    let certs = scene.world().folder().join("certs");
+    let identity = Identity::load(&certs.join("gateway.pem"), &certs.join("gateway.key"), &certs.join("ca.pem"), None);
+    identity.expect("files").server().expect("they fit")
+}
+
+#[test]
+fn so_many_are_inside_and_shake_hands_at_once_and_no_more() {
+    const PENDING: usize = limits::ADDRESS_HANDSHAKES_MAX as usize;
+    crowd::allow_files(2 * limits::HANDSHAKES_MAX as u64);
+    let scene = Scene::new(SILENT);
+    let tls = listening(&scene);
+    let room = Room { connections: limits::CONNECTIONS_MAX, per_address: u32::MAX, per_certificate: 1 };
+    scene.block_on(async {
+        fill(&Entrance::new(tls.clone(), room), limits::HANDSHAKES_MAX, PENDING).await;
+        fill(&Entrance::new(tls.clone(), Room { connections: 3, ..room }), 3, PENDING).await;
+        let (entrance, listener) = (Entrance::new(tls, room), TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+        let mut inside = Vec::with_capacity(PENDING);
+        for is_last in (0..=PENDING).map(|number| number == PENDING) {
+            let _outside = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+            let next = entrance.next(&listener).await;
+            assert_eq!(next.as_ref().err(), is_last.then_some(&Turned::Address));
+            inside.push(next);
+        }
+    });
+}
+
+#[test]
+fn a_handshake_takes_so_long_and_no_longer() {
+    let scene = Scene::new(SILENT);
+    let entrance = Entrance::new(listening(&scene), Room { connections: 1, per_address: 1, per_certificate: 1 });
+    let paused = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    paused.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let _silent = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let knock = entrance.next(&listener).await.map_err(|turned| turned.as_str()).expect("there is room");
+        let begun = tokio::time::Instant::now();
+        assert_eq!(entrance.admit(knock).await.err(), Some(Turned::Handshake));
+        assert_eq!(begun.elapsed().as_millis(), u128::from(limits::HANDSHAKE_MS));
+    });
 }
 
 /// Each is answered with its code, also those that have no record of their own; what they have in common has one.

@@ -8,6 +8,7 @@ use oncegate::config::Config;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Context, Official, World as MessageWorld};
 use oncegate::ids::{AgencyId, Code, Identifier};
+use oncegate::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
 use oncegate::setup::{Installation, NewAgency};
 use oncegate::tlog::note::VerifierKey;
 use oncegate::tlog::proof::Proof;
@@ -473,6 +474,10 @@ fn the_command_line_fetches_proofs_and_verifies_them() {
     office.write("one.txt", &one.replace("index 1", "index 0"));
     let (_, err) = office.verify(6, "one.txt", "log.key");
     assert!(err.contains("receipt 1: the leaf is not in the tree"), "{err}");
+    // A policy without an end is not read to it.
+    let endless = ["log", "verify", "receipt.txt", "--key", "log.key", "--policy", "/dev/zero"];
+    let (_, err) = run(office.world.folder(), 2, &endless);
+    assert!(err.contains("a policy has at most"), "{err}");
     office.write("none.txt", "");
     office.verify(6, "none.txt", "log.key");
 }
@@ -486,6 +491,12 @@ fn the_command_line_exports_and_verifies_offline() {
     let (out, _) = office.verify(0, "all.ndjson", "log.key");
     assert!(out.lines().filter(|line| line.starts_with("ok ")).count() == 3 && out.contains("2 are shown"), "{out}");
     let text = office.read("all.ndjson");
+    // White space at the end of a line says nothing; too much of it is too long a line.
+    let (first, others) = text.split_once('\n').expect("lines");
+    for (length, status) in [(EXPORT_LINE_BYTES_MAX as usize, 0), (EXPORT_LINE_BYTES_MAX as usize + 1, 6)] {
+        office.write("padded.ndjson", &format!("{first}{}\n{others}", " ".repeat(length - 1 - first.len())));
+        office.verify(status, "padded.ndjson", "log.key");
+    }
     let lines = |keep: &dyn Fn(usize, &str) -> bool| -> String {
         text.lines().enumerate().filter(|(at, line)| keep(*at, line)).map(|(_, line)| format!("{line}\n")).collect()
     };
@@ -524,4 +535,17 @@ fn text_of_other_key() -> String {
     use oncegate::tlog::note::{LogSigner, Role};
     let key = PrivateKey::from_seed(&[9; 32]).expect("a seed");
     LogSigner::new("gateway.localhost/audit", Role::Log, key).expect("a key").verifier().to_string()
+}
+
+#[test]
+fn a_query_is_so_large_and_no_larger() {
+    let world = world();
+    let asked = |octets: usize| {
+        let query = json!({ "kind": "req" }).to_string();
+        let padded = format!("{query}{}", " ".repeat(octets - query.len()));
+        post(&world, COURT, "/v1/log/search", "application/json", padded.into_bytes())
+    };
+    assert_eq!(asked(QUERY_BYTES_MAX).0, 200);
+    let (status, problem) = asked(QUERY_BYTES_MAX + 1);
+    assert_eq!((status, &problem["code"]), (413, &"OG-HTTP-006".into()), "{problem}");
 }

@@ -9,6 +9,8 @@ mod agreement;
 #[cfg(feature = "server")]
 mod api;
 #[cfg(feature = "server")]
+mod asked;
+#[cfg(feature = "server")]
 mod attack;
 #[cfg(feature = "server")]
 mod audit;
@@ -18,6 +20,8 @@ mod books;
 mod cli;
 #[cfg(feature = "server")]
 mod crash;
+#[cfg(feature = "server")]
+mod crowd;
 #[cfg(feature = "server")]
 mod durable;
 #[cfg(feature = "server")]

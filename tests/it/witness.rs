@@ -1,5 +1,6 @@
 //! A witness over HTTP, and logs that are witnessed.
 
+use crate::crowd;
 use crate::folder::Folder;
 use crate::memory::{MemoryLog, Tree, signer};
 use crate::tool::{free_port, said};
@@ -7,6 +8,7 @@ use crate::world::{QUICK, World};
 use oncegate::authority::{Authority, make_root};
 use oncegate::config::{Lines, WitnessAt, Witnesses};
 use oncegate::crypto::sha256;
+use oncegate::limits;
 use oncegate::registry::Endpoint;
 use oncegate::telemetry::Telemetry;
 use oncegate::time::UnixTime;
@@ -98,6 +100,26 @@ fn told(received: Received) -> (u16, String, String) {
 fn submission(old: u64, tree: &Tree) -> Submission {
     let checkpoint = log().checkpoint(tree.head()).expect("signs");
     Submission { old, proof: tree.consistency(old, tree.size()), checkpoint }
+}
+
+#[tokio::test]
+async fn a_request_to_a_witness_is_read_up_to_its_limit() {
+    let folder = Folder::new();
+    let (file, _) = make(&folder.path().join("w"), &[log().verifier()]);
+    let (served, fetcher) = (start(&file).await, fetcher(folder.path()));
+    let at = endpoint(served.address);
+    let most = limits::WITNESS_REQUEST_BYTES_MAX;
+    for (octets, status) in [(most, 400), (most + 1, 413)] {
+        assert_eq!(post(&fetcher, &at, vec![b'x'; octets]).await.0, status, "{octets}");
+    }
+}
+
+#[tokio::test]
+async fn a_witness_has_so_many_connections_and_no_more() {
+    let folder = Folder::new();
+    let (file, _) = make(&folder.path().join("w"), &[]);
+    let served = start(&file).await;
+    crowd::has_room_for(served.address, limits::WITNESS_CONNECTIONS_MAX, "/w/health").await;
 }
 
 #[tokio::test]

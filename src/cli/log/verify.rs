@@ -58,7 +58,9 @@ impl Verify {
 
 fn read_policy(path: &Path) -> Result<Policy, Failure> {
     let wrong = |cause: &dyn std::fmt::Display| Failure::new(2, format!("{}: {cause}", path.display()));
-    let octets = std::fs::read(path).map_err(|cause| wrong(&cause))?;
+    let mut octets = Vec::new();
+    let file = File::open(path).map_err(|cause| wrong(&cause))?;
+    file.take(limits::WITNESS_POLICY_BYTES_MAX as u64 + 1).read_to_end(&mut octets).map_err(|cause| wrong(&cause))?;
     Policy::parse(&octets).map_err(|error| wrong(&error))
 }
 

@@ -1,7 +1,7 @@
 //! `oncegate log verify --all`, `rebuild`, `key` and `erase`: what is done to a log by whoever has its disk.
 
 use super::super::{Failure, Out, Outcome, runtime};
-use crate::config::Config;
+use crate::config::{Config, read_bounded};
 use crate::gateway::now;
 use crate::ids::Code;
 use crate::journal::Entry;
@@ -30,7 +30,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let stamped = stamped.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "checkpoint"));
     let mut checkpoints = Vec::new();
     for path in given.iter().cloned().chain(stamped) {
-        let text = std::fs::read_to_string(&path).map_err(|cause| unreadable(&path, &cause))?;
+        let text = read_bounded(&path).map_err(|error| Failure::new(2, error))?;
         // A receipt has the checkpoint that it stands on.
         let found = if text.starts_with(FIRST_LINE) {
             let proofs = Proof::parse_bundle(&text).map_err(|error| unreadable(&path, &error))?;

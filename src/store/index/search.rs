@@ -260,3 +260,30 @@ pub(crate) fn each_row(
 
 /// Rows that are read together: one block or two.
 const PORTION: u64 = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::RwLock;
+
+    #[test]
+    fn a_page_looks_at_so_many_rows_and_then_says_where_to_go_on() {
+        const MAX: usize = limits::SEARCH_ROWS_MAX;
+        let folder = std::env::temp_dir().join(format!("oncegate-search-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("writable");
+        let (mut live, _) = Live::open(&folder, 0, 0).expect("opens");
+        live.append(&vec![Row { kind: 1, time: 1, ..Row::default() }; MAX + 1], &[]).expect("writable");
+        let live = RwLock::new(live);
+        let view = View::Live(live.read().expect("not poisoned"));
+        // None of them is meant.
+        let conditions = Conditions { to: u64::MAX, kind: 2, ..Conditions::default() };
+        let page_before = |before: u64| {
+            let mut hits = Hits::new();
+            let is_full = hits.look(&view, &conditions, before, 10).expect("readable");
+            (is_full, hits.rows.len(), hits.next)
+        };
+        assert_eq!(page_before(MAX as u64), (false, 0, None));
+        assert_eq!(page_before(u64::MAX), (true, 0, Some(1)));
+        std::fs::remove_dir_all(&folder).expect("it is there");
+    }
+}
