@@ -116,8 +116,7 @@ fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subjec
         return Err(bad(&Fault::new(Code::DocType)));
     }
     let role = ask.of.as_ref().map_or("", |of| of.as_str());
-    let subjects = schemas.document_type(&question.what).map_or(&[][..], |document| document.subjects.as_slice());
-    let subject: Vec<&str> = subjects.iter().filter(|row| row.role == role).map(|row| row.path.as_str()).collect();
+    let subject = schemas.document_type(&question.what).map_or_else(Vec::new, |document| document.described(role));
     if let Some(path) = question.grounds.withheld(&facts.optional_paths, &subject) {
         return Err(Fault::at(Code::PolWithheldField, format!("the field {path}")));
     }

@@ -701,6 +701,29 @@ fn a_document_is_about_whoever_it_names_in_the_role_that_was_asked_for() {
     }
 }
 
+/// The child is required, what it is called is not: naming the one must not give the other.
+#[test]
+fn selecting_what_is_required_gives_no_optional_field_that_lies_in_it() {
+    let mother = "99000000681";
+    for (purpose, select, expected) in [
+        ("p", "Child", Err(Code::PolField)),
+        ("p", "Child/Name", Err(Code::PolField)),
+        ("p", "Record", Ok(())),
+        ("p", "Parent", Ok(())),
+        ("child-too", "Child", Ok(())),
+    ] {
+        let change = |m: &mut Message| {
+            birth(m, Some("RU-IVA"), None);
+            ask(m).of = Some(word("mother"));
+            ask(m).select = vec![select.to_owned()];
+            context(m).purpose = word(purpose);
+            context(m).subject = person(&[("XX-OGTEST", mother)], "", "", "");
+        };
+        let outcome = permitted(change, "").map(|_| ()).map_err(|refusal| refusal.fault.code);
+        assert_eq!(outcome, expected, "{select} for {purpose}");
+    }
+}
+
 #[test]
 fn an_application_is_answered_with_what_the_service_makes() {
     let change = |m: &mut Message| (m.header.kind, m.body) = (Kind::Application, Body::Documents(Vec::new()));
