@@ -153,28 +153,30 @@ impl Ledger {
 ///
 /// ```compile_fail,E0451
 /// // Without the proof of the log nothing is forwarded.
-/// fn early(question: &oncegate::admission::Permitted) -> oncegate::exchange::Forward<'_> {
-///     oncegate::exchange::Forward { question }
+/// fn early(question: &mut oncegate::admission::Permitted) -> oncegate::exchange::Forward {
+///     oncegate::exchange::Forward { holder: question.holder(), octets: Vec::new() }
 /// }
 /// ```
-pub struct Forward<'q> {
-    question: &'q Permitted,
+pub struct Forward {
+    holder: AgencyIndex,
+    octets: Vec<u8>,
 }
 
-impl<'q> Forward<'q> {
-    /// The question may go out: its record is durable.
-    pub fn new(question: &'q Permitted, _recorded: &Logged) -> Self {
-        Self { question }
+impl Forward {
+    /// The question may go out, since its record is durable. It takes the octets: they go out once, and nobody keeps them for
+    /// as long as the holder takes to answer.
+    pub fn new(question: &mut Permitted, _recorded: &Logged) -> Self {
+        Self { holder: question.holder(), octets: question.take_octets() }
     }
 
     /// Who is asked.
     pub fn holder(&self) -> AgencyIndex {
-        self.question.holder()
+        self.holder
     }
 
     /// What is sent: the octets that were verified.
-    pub fn octets(&self) -> &[u8] {
-        self.question.octets()
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
     }
 }
 
@@ -375,10 +377,11 @@ mod tests {
         let (snapshot, octets) = (Snapshot { now: NOW, registry: &registry, schemas: &schemas }, request());
         let peer = Peer::identify(&registry, &Digest::from_octets([0; 32])).expect("its system");
         let message = authenticate(snapshot, &peer, octets.clone()).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
-        let question = permit(snapshot, message).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
-        let forward = Forward::new(&question, &Logged::of_test(3));
-        assert_eq!(forward.octets(), octets);
+        let mut question = permit(snapshot, message).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
+        let forward = Forward::new(&mut question, &Logged::of_test(3));
         assert_eq!(Some(forward.holder()), registry.find(&agency("xx.clinic")));
+        assert_eq!(forward.into_octets(), octets);
+        assert_eq!((question.octets().len(), question.length()), (0, octets.len() as u64), "they are sent once");
         let release = Release::again(octets.clone(), Logged::of_test(4));
         assert_eq!(release.logged(), Logged::of_test(4));
         assert_eq!(release.into_octets(), octets);

@@ -133,6 +133,7 @@ impl Authenticated {
 #[derive(Debug)]
 pub struct Permitted {
     octets: Vec<u8>,
+    length: u64,
     message: Message,
     digest: Digest,
     consumer: AgencyIndex,
@@ -152,9 +153,19 @@ impl Permitted {
         self.digest
     }
 
-    /// The octets that were verified: these, and no others, are forwarded.
+    /// The octets that were verified: these, and no others, are forwarded. None any more once they are.
     pub fn octets(&self) -> &[u8] {
         &self.octets
+    }
+
+    /// How many there were.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Gives the octets away, to be forwarded.
+    pub(crate) fn take_octets(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.octets)
     }
 
     /// Who asks.
@@ -239,7 +250,8 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
     let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
-    Ok(Permitted { octets, message, digest, consumer, holder, what, grounds })
+    let length = octets.len() as u64;
+    Ok(Permitted { octets, length, message, digest, consumer, holder, what, grounds })
 }
 
 /// Whether a message is of now, by `message.md` section 4.

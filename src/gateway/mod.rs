@@ -131,10 +131,16 @@ pub struct Visit {
     peer: Peer,
     slot: Slot,
     arrived: Instant,
-    _body: OwnedSemaphorePermit,
+    body: OwnedSemaphorePermit,
 }
 
 impl Visit {
+    /// The body has so many octets, or is gone: what more room it took is given back.
+    fn has_octets(&mut self, octets: usize) {
+        let surplus = self.body.num_permits().saturating_sub(octets >> 10);
+        drop(self.body.split(surplus));
+    }
+
     /// The place of the visitor's quota.
     pub fn slot(&self) -> &Slot {
         &self.slot
@@ -346,7 +352,7 @@ impl Gateway {
         let kib = u32::try_from(declared.unwrap_or(self.limits.message_bytes) >> 10).unwrap_or(u32::MAX);
         let body = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
         let body = body.map_err(|_| Fault::new(Code::HttpBusy).with_retry_after(1))?;
-        Ok(Visit { world, peer, slot, arrived: Instant::now(), _body: body })
+        Ok(Visit { world, peer, slot, arrived: Instant::now(), body })
     }
 
     /// Who a client certificate belongs to.

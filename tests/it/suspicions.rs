@@ -1,0 +1,217 @@
+//! What somebody suspected who read the code to break it: each was a way through once.
+
+use crate::abuse::peer::{HTTP2, Peer};
+use crate::process::{Scene, answered};
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use oncegate::client::{Client, Signed, context, digest_of, verify_under};
+use oncegate::demo::Behaviour;
+use oncegate::envelope::{Ask, Body, Kind, Message, ReplyTo, World, write};
+use oncegate::ids::Code;
+use oncegate::schema::Schemas;
+use oncegate::transport::{self, Anchors, Identity, full};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+
+const SILENT: &str = "records = \"off\"\n";
+const CLINIC: &str = "xx.demo.clinic-3";
+const FUND: &str = "xx.demo.social-fund";
+/// Agencies of the demo that may all ask the clinic, and how many exchanges each may have open.
+const FOUR: [&str; 4] = [FUND, "xx.demo.civil-registry", "xx.demo.maternity", CLINIC];
+const PARALLEL: usize = 64;
+
+fn code(text: &str) -> Code {
+    Code::parse(text).expect("a code")
+}
+
+fn client(scene: &Scene, agency: &str) -> Client {
+    scene.world().client(agency).expect("a client")
+}
+
+/// The question of an office about a household, not signed yet.
+fn question(scene: &Scene, client: &Client, household: u32) -> Message {
+    let person = &scene.world().people()[household as usize * 4];
+    let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
+    Message {
+        header: client.header(Kind::Request, None, None, World::Live).expect("a header"),
+        context: Some(context(code("fault-finding"), "XX:TEST:1", person.subject())),
+        body: Body::Ask(ask),
+        attachments: Vec::new(),
+    }
+}
+
+fn ask(scene: &Scene, client: &Client, household: u32) -> Signed {
+    client.sign(&question(scene, client, household), "").expect("signed")
+}
+
+/// A signed message with so much white space in it that it is this long.
+fn padded(client: &Client, message: &Message, octets: usize) -> Vec<u8> {
+    let signed = client.sign(message, "").expect("signed").octets.len();
+    let markup = write(message, "");
+    let (head, tail) = markup.split_at(markup.find("<Header>").expect("a header"));
+    client.sign_markup(&format!("{head}{}{tail}", " ".repeat(octets - signed))).expect("signed")
+}
+
+/// A body whose length is not declared.
+struct Unsized(Option<Bytes>);
+
+impl hyper::body::Body for Unsized {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.take().map(|octets| Ok(Frame::data(octets))))
+    }
+}
+
+/// A connection of HTTP/2.
+async fn http2(peer: &Peer) -> SendRequest<Unsized> {
+    let stream = peer.tls(HTTP2).await.expect("a handshake");
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    sender
+}
+
+fn http2_request(method: &str, path: &str, body: Vec<u8>) -> Request<Unsized> {
+    let request = Request::builder().method(method).uri(format!("https://localhost{path}"));
+    let request = request.header("content-type", "application/xml").header("prefer", "wait=60");
+    request.body(Unsized(Some(body.into()))).expect("a request")
+}
+
+type Answering = Pin<Box<dyn Future<Output = Option<Response<transport::Body>>> + Send>>;
+
+/// What a holder of ours does with a question; nothing breaks the connection.
+type Manner = Arc<dyn Fn(Arc<Client>, ReplyTo, Message) -> Answering + Send + Sync>;
+
+fn empty(status: u16) -> Option<Response<transport::Body>> {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    Some(response)
+}
+
+/// The answer that there is nothing on record.
+fn nothing(client: &Client, reply: ReplyTo, asked: &Message) -> Message {
+    let to = Some(asked.header.from.clone());
+    Message {
+        header: client.header(Kind::Answer, to, Some(reply), World::Live).expect("a header"),
+        context: asked.context.clone(),
+        body: Body::NoRecord { document_type: code("medical-absence-note") },
+        attachments: Vec::new(),
+    }
+}
+
+/// Puts a holder into the clinic's place; counts its connections.
+fn clinic(scene: &Scene, manner: Manner) -> Arc<AtomicUsize> {
+    let folder = scene.world().agency_folder(CLINIC);
+    let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None);
+    let tls = TlsAcceptor::from(identity.expect("files").server().expect("they fit").config());
+    let anchors = Anchors::load(&folder.join("ca.pem")).expect("authorities");
+    let (client, schemas) = (Arc::new(client(scene, CLINIC)), Arc::new(Schemas::built_in()));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let address = scene.world().provider_address(CLINIC).expect("a holder");
+    let listener = scene.block_on(TcpListener::bind(address)).expect("nobody is there");
+    let answer = move |request: Request<Incoming>| {
+        let (anchors, client, schemas, manner) =
+            (anchors.clone(), Arc::clone(&client), Arc::clone(&schemas), Arc::clone(&manner));
+        async move {
+            let octets = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+            let (asked, _) = verify_under(&octets, &anchors, &schemas).expect("a question");
+            let reply = ReplyTo { id: asked.header.id, digest: digest_of(&octets).expect("a digest") };
+            manner(client, reply, asked).await.ok_or_else(|| std::io::Error::other("broken off"))
+        }
+    };
+    let serving = async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let (tls, answer) = (tls.clone(), answer.clone());
+            tokio::spawn(async move {
+                let Ok(stream) = tls.accept(stream).await else { return };
+                let _ =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+            });
+        }
+    };
+    scene.block_on(async { drop(tokio::spawn(serving)) });
+    connections
+}
+
+/// HTTP/2 need not say how long a body is. Room is taken for the longest; it is given back when the body is there, not when
+/// the exchange ends.
+#[test]
+fn small_messages_without_a_declared_length_take_nobodys_room() {
+    let (reached, mut has_reached) = mpsc::unbounded_channel();
+    let observer = Arc::new(move |id| {
+        let _ = reached.send(id);
+        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
+    });
+    let scene = Scene::observed(SILENT, observer);
+    let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
+    scene.block_on(async {
+        let mut waiting = Vec::new();
+        for agency in FOUR {
+            let (asking, mut sender) = (client(&scene, agency), http2(&Peer::new(&scene, agency)).await);
+            for _ in 0..PARALLEL {
+                let signed = ask(&scene, &asking, slow);
+                waiting.push(tokio::spawn(sender.send_request(http2_request("POST", "/v1/messages", signed.octets))));
+            }
+            waiting.push(tokio::spawn(async move {
+                // The connection stays.
+                let _sender = sender;
+                std::future::pending().await
+            }));
+        }
+        for _ in 0..FOUR.len() * PARALLEL {
+            has_reached.recv().await.expect("each is forwarded");
+        }
+        let school = scene.client();
+        answered(&school, &scene.request(&school, 0)).await;
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    });
+    gateway.stop();
+}
+
+/// A holder that says 202 may take until the question expires. The gateway has the question no longer then.
+#[test]
+fn exchanges_whose_holder_answers_later_hold_nobodys_room() {
+    let scene = Scene::without_clinic(SILENT);
+    let gateway = scene.start();
+    let (reached, mut has_reached) = mpsc::unbounded_channel();
+    clinic(
+        &scene,
+        Arc::new(move |client, reply, asked| {
+            let is_large = asked.header.from.as_str() != FUND;
+            reached.send(()).expect("it listens");
+            let signed = client.sign(&nothing(&client, reply, &asked), "").expect("signed");
+            Box::pin(async move { if is_large { empty(202) } else { Some(Response::new(full(signed.octets))) } })
+        }),
+    );
+    scene.block_on(async {
+        let large = oncegate::limits::MESSAGE_BYTES_MAX - (1 << 10);
+        let agencies = ["xx.demo.civil-registry", "xx.demo.maternity", CLINIC, "xx.demo.school-17", "xx.demo.clinic-9"];
+        for agency in agencies {
+            let asking = client(&scene, agency);
+            for _ in 0..52 {
+                let octets = padded(&asking, &question(&scene, &asking, 0), large);
+                let received = asking.post(octets, "respond-async", Duration::from_secs(60)).await.expect("a response");
+                assert_eq!(received.status.as_u16(), 202, "{}", String::from_utf8_lossy(&received.body));
+            }
+        }
+        for _ in 0..agencies.len() * 52 {
+            has_reached.recv().await.expect("each is forwarded");
+        }
+        let fund = client(&scene, FUND);
+        answered(&fund, &ask(&scene, &fund, 0)).await;
+    });
+    drop(gateway);
+}
