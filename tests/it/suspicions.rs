@@ -215,3 +215,25 @@ fn exchanges_whose_holder_answers_later_hold_nobodys_room() {
     });
     drop(gateway);
 }
+
+/// A holder may answer by a message of its own before it has answered the question's HTTP request, or instead of it. What
+/// was taken from it is not lost.
+#[test]
+fn an_answer_that_was_taken_is_released_although_the_delivery_broke() {
+    let scene = Scene::without_clinic(SILENT);
+    let gateway = scene.start();
+    clinic(
+        &scene,
+        Arc::new(|client, reply, asked| {
+            let signed = client.sign(&nothing(&client, reply, &asked), "").expect("signed");
+            Box::pin(async move {
+                let taken = client.post(signed.octets, "wait=5", Duration::from_secs(10)).await.expect("a response");
+                assert_eq!(taken.status.as_u16(), 202);
+                None
+            })
+        }),
+    );
+    let fund = client(&scene, FUND);
+    scene.block_on(answered(&fund, &ask(&scene, &fund, 0)));
+    gateway.stop();
+}
