@@ -119,7 +119,8 @@ where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    let pulse = Pulse::new();
+    // HTTP/2 may read a whole message before it says that there is a request.
+    let pulse = Pulse::new(if protocol == Protocol::Http2 { u64::from(CONNECTION_WINDOW_BYTES) } else { 0 });
     let io = TokioIo::new(Felt::new(stream, &pulse));
     let felt = Arc::clone(&pulse);
     // HTTP/1.1 has no windows: what its peer does not take is seen on the stream.
@@ -198,11 +199,13 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
         .max_send_buf_size(64 << 10)
         .max_header_list_size(limits::HEAD_BYTES_MAX as u32)
         .initial_stream_window_size(limits::MESSAGE_BYTES_MAX as u32)
-        .initial_connection_window_size(4 * limits::MESSAGE_BYTES_MAX as u32)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(Some(Duration::from_millis(limits::IDLE_MS)))
         .keep_alive_timeout(Duration::from_millis(limits::HEAD_MS));
     builder
 }
 
+/// Octets that a peer may send on an HTTP/2 connection before anybody has read them.
+const CONNECTION_WINDOW_BYTES: u32 = 4 * limits::MESSAGE_BYTES_MAX as u32;
 /// Octets of a frame: those of HTTP/2, unless a peer takes larger ones (RFC 9113, section 4.2).
 const FRAME_BYTES: usize = 16 << 10;

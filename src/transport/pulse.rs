@@ -35,6 +35,8 @@ struct State {
     /// Octets that came, and those that may have come: what requests declare, and some for what is about the connection.
     came: u64,
     may_come: u64,
+    /// So much more may come of requests that have not begun here: what HTTP/2's windows let a peer send ahead.
+    ahead: u64,
     /// When the responses that are being sent must have been taken.
     due: Vec<(u64, Instant)>,
     next: u64,
@@ -61,7 +63,7 @@ pub(super) enum Heads {
 }
 
 impl Pulse {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(ahead: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             open: 0,
             was_asked: false,
@@ -71,6 +73,7 @@ impl Pulse {
             stalled: None,
             came: 0,
             may_come: limits::UNASKED_BYTES_MAX,
+            ahead,
             due: Vec::new(),
             next: 0,
         })))
@@ -88,6 +91,10 @@ impl Pulse {
         let (state, now) = (self.state(), Instant::now());
         let over = |since: Instant, limit: u64| now.duration_since(since) >= Duration::from_millis(limit);
         if state.stalled.is_some_and(|(since, _)| over(since, limits::STALL_MS)) || state.due.iter().any(|(_, due)| now >= *due) {
+            return Verdict::Stuck;
+        }
+        // Whatever has come was looked at by now: all requests in it have begun.
+        if state.came > state.may_come {
             return Verdict::Stuck;
         }
         if state.open > 0 {
@@ -109,7 +116,7 @@ impl Pulse {
     fn read(&self, count: usize) -> io::Result<()> {
         let mut state = self.state();
         state.came += count as u64;
-        if state.came > state.may_come {
+        if state.came > state.may_come.saturating_add(state.ahead) {
             return Err(io::Error::other("more than was declared"));
         }
         if state.open == 0 && state.head_since.is_none() {

@@ -6,6 +6,7 @@ use oncegate::client::{Client, Problem, Signed, context, problem_of};
 use oncegate::demo::{self, Elsewhere, Observer};
 use oncegate::envelope::{Ask, World as MessageWorld};
 use oncegate::ids::Code;
+use oncegate::setup::Installation;
 use oncegate::transport::Received;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -44,6 +45,11 @@ impl Scene {
     pub fn without_clinic(config: &str) -> Self {
         let plan = demo::Plan { config, absent: &["xx.demo.clinic-3"], prepare: &|_| {} };
         Self::planned(&plan, Arc::new(|_| Box::pin(std::future::ready(()))))
+    }
+
+    /// With something done to the installation before anything starts.
+    pub fn prepared(config: &str, prepare: &dyn Fn(&Installation)) -> Self {
+        Self::planned(&demo::Plan { config, absent: &[], prepare }, Arc::new(|_| Box::pin(std::future::ready(()))))
     }
 
     fn planned(plan: &demo::Plan<'_>, observer: Observer) -> Self {

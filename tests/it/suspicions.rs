@@ -1,7 +1,7 @@
 //! What somebody suspected who read the code to break it: each was a way through once.
 
 use crate::abuse::peer::{HTTP2, Peer};
-use crate::process::{Scene, answered};
+use crate::process::{Process, Scene, answered};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
@@ -9,11 +9,14 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use oncegate::client::{Client, Signed, context, digest_of, verify_under};
+use oncegate::config::Config;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Body, Kind, Message, ReplyTo, World, write};
-use oncegate::ids::Code;
+use oncegate::ids::{AgencyId, Code};
 use oncegate::schema::Schemas;
+use oncegate::setup::NewAgency;
 use oncegate::transport::{self, Anchors, Identity, full};
+use std::fs;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -235,5 +238,97 @@ fn an_answer_that_was_taken_is_released_although_the_delivery_broke() {
     );
     let fund = client(&scene, FUND);
     scene.block_on(answered(&fund, &ask(&scene, &fund, 0)));
+    gateway.stop();
+}
+
+/// What a process has in memory, in KiB.
+fn resident_kib(process: &Process) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says so");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// A request that needs no body may have one all the same, and be answered a minute later. Nobody keeps it meanwhile.
+#[test]
+fn bodies_that_nobody_reads_are_not_kept() {
+    const CONNECTIONS: usize = 24;
+    const STREAMS: usize = 4;
+    let (reached, mut has_reached) = mpsc::unbounded_channel();
+    let observer = Arc::new(move |id| {
+        let _ = reached.send(id);
+        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
+    });
+    let scene = Scene::observed(SILENT, observer);
+    let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
+    scene.block_on(async {
+        let fund = client(&scene, FUND);
+        let open = ask(&scene, &fund, slow);
+        let path = format!("/v1/messages/{}", open.id);
+        assert_eq!(fund.post(open.octets, "wait=0", Duration::from_secs(10)).await.expect("a response").status.as_u16(), 202);
+        has_reached.recv().await.expect("it is open");
+        let peer = Peer::new(&scene, FUND);
+        let mut waiting = Vec::new();
+        let before = resident_kib(&gateway);
+        for _ in 0..CONNECTIONS {
+            let mut sender = http2(&peer).await;
+            for _ in 0..STREAMS {
+                let request = http2_request("GET", &path, vec![b' '; oncegate::limits::MESSAGE_BYTES_MAX]);
+                waiting.push(tokio::spawn(sender.send_request(request)));
+            }
+            waiting.push(tokio::spawn(async move {
+                let _sender = sender;
+                std::future::pending().await
+            }));
+        }
+        // As long as it takes to send them, and longer.
+        let mut most = 0;
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            most = most.max(resident_kib(&gateway));
+        }
+        let grown = most.saturating_sub(before) >> 10;
+        println!("{grown} MiB");
+        assert!(grown < 48, "{grown} MiB are kept of {} bodies", CONNECTIONS * STREAMS);
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    });
+    drop(gateway);
+}
+
+/// The quota of octets is one for all messages, also those whose length is not declared.
+#[test]
+fn a_request_for_a_trail_costs_its_octets() {
+    const PORTAL: &str = "xx.audit.portal";
+    let scene = Scene::prepared(SILENT, &|installation| {
+        let gateway = Config::load(&installation.config()).expect("a configuration").exchange.listen;
+        let (id, more) = (AgencyId::parse(PORTAL).expect("a name"), "roles = [\"portal\"]\nquota = { kib_per_minute = 2048 }\n");
+        let agency = NewAgency { id: &id, name: "A portal", url: None, holds: &[], more };
+        installation.add_agency(&agency, &format!("https://{gateway}")).expect("added");
+    });
+    let gateway = scene.start();
+    scene.block_on(async {
+        let mut sender = http2(&Peer::new(&scene, PORTAL)).await;
+        for expected in [400, 400, 429] {
+            let junk = vec![b' '; oncegate::limits::MESSAGE_BYTES_MAX - 1];
+            let response = sender.send_request(http2_request("POST", "/v1/trail", junk)).await.expect("a response");
+            assert_eq!(response.status().as_u16(), expected);
+        }
+    });
+    gateway.stop();
+}
+
+/// HTTP/2 hands on what a peer sends ahead in one go: a whole message may have been read before there is a request to which
+/// its octets belong.
+#[test]
+fn large_messages_over_http2_are_no_flood() {
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    scene.block_on(async {
+        let mut sender = http2(&Peer::new(&scene, FUND)).await;
+        for turn in 0..40 {
+            let junk = vec![b' '; oncegate::limits::MESSAGE_BYTES_MAX];
+            let sent = sender.send_request(http2_request("POST", "/v1/messages", junk)).await;
+            assert_eq!(sent.map(|response| response.status().as_u16()).map_err(|error| error.to_string()), Ok(400), "{turn}");
+        }
+    });
     gateway.stop();
 }
