@@ -29,6 +29,7 @@ use crate::time::UnixTime;
 use crate::tlog::{Logged, Private, Record};
 use crate::transport::Upstream;
 use crate::witness::Witnessing;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -57,7 +58,7 @@ pub struct Gateway {
     bodies: Arc<Semaphore>,
     heavy: Semaphore,
     sums: refusals::Sums,
-    settled: watch::Sender<u64>,
+    settled: Settled,
 }
 
 /// One version of the registry with its quotas.
@@ -102,6 +103,24 @@ impl World {
     /// Room for one more report of an agency, if there is any.
     pub fn may_report(&self, agency: AgencyIndex) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.lanes.get(agency.number())?.reports).try_acquire_owned().ok()
+    }
+}
+
+/// Tells those of an agency that wait that one of its exchanges has ended. Those of others are not woken: a crowd of them would
+/// cost each exchange what it costs to wake it. It has no more entries than there are agencies.
+#[derive(Default)]
+struct Settled(Mutex<BTreeMap<AgencyId, watch::Sender<()>>>);
+
+impl Settled {
+    fn of(&self, agency: &AgencyId) -> watch::Receiver<()> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.entry(agency.clone()).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    fn tell(&self, agency: &AgencyId) {
+        if let Some(waiting) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agency) {
+            waiting.send_replace(());
+        }
     }
 }
 
@@ -238,7 +257,7 @@ impl Gateway {
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES_MAX >> 10)),
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
-            settled: watch::channel(0).0,
+            settled: Settled::default(),
         })
     }
 
@@ -370,7 +389,7 @@ impl Gateway {
 
     /// Waits until an own message is not open any more, at most for `wait`.
     pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
-        let mut settled = self.settled.subscribe();
+        let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
             while self.known(sender, id) == Some(Known::Open) && settled.changed().await.is_ok() {}
         })

@@ -133,7 +133,7 @@ impl Gateway {
             if let Err(refused) = &result {
                 gateway.ledger().fail(&running.consumer, id, refused.fault.code);
             }
-            gateway.settled.send_modify(|count| *count += 1);
+            gateway.settled.tell(&running.consumer);
             drop(running);
             let _ = ended.send(result);
         });

@@ -332,3 +332,62 @@ fn large_messages_over_http2_are_no_flood() {
     });
     gateway.stop();
 }
+
+/// The processor's time that a process has used.
+fn used(process: &Process) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).expect("it runs");
+    let fields: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split(' ').collect();
+    let ticks = fields[12].parse::<u64>().expect("a number") + fields[13].parse::<u64>().expect("a number");
+    Duration::from_millis(ticks * 1000 / 100)
+}
+
+/// Whoever waits for an exchange of its own is not woken by those of others.
+#[test]
+fn a_crowd_that_waits_costs_the_exchanges_of_others_nothing() {
+    const CONNECTIONS: usize = 40;
+    const STREAMS: usize = 60;
+    let (reached, mut has_reached) = mpsc::unbounded_channel();
+    let observer = Arc::new(move |id| {
+        let _ = reached.send(id);
+        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
+    });
+    let scene = Scene::observed(SILENT, observer);
+    let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
+    let school = scene.client();
+    let exchanges = || {
+        let before = used(&gateway);
+        for number in 0..60 {
+            scene.block_on(answered(&school, &scene.request(&school, number)));
+        }
+        used(&gateway).saturating_sub(before)
+    };
+    exchanges();
+    let quiet = exchanges();
+    let fund = client(&scene, FUND);
+    let open = ask(&scene, &fund, slow);
+    let path = format!("/v1/messages/{}", open.id);
+    let waiting = scene.block_on(async {
+        assert_eq!(fund.post(open.octets, "wait=0", Duration::from_secs(10)).await.expect("a response").status.as_u16(), 202);
+        let peer = Peer::new(&scene, FUND);
+        let mut waiting = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut sender = http2(&peer).await;
+            for _ in 0..STREAMS {
+                waiting.push(tokio::spawn(sender.send_request(http2_request("GET", &path, Vec::new()))));
+            }
+            waiting.push(tokio::spawn(async move {
+                let _sender = sender;
+                std::future::pending().await
+            }));
+        }
+        // An answer to the last says that the others were read.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        has_reached.recv().await.expect("it is open");
+        waiting
+    });
+    let beside = exchanges();
+    println!("{quiet:?} alone, {beside:?} beside {} that wait", CONNECTIONS * STREAMS);
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(gateway);
+    assert!(beside < quiet * 3, "{quiet:?} alone, {beside:?} beside a crowd");
+}
