@@ -55,7 +55,7 @@ pub enum End {
     Malformed,
     /// The peer kept it waiting: silent, slow, or not taking its answers.
     Stuck,
-    /// The client's certificate is not believed any more.
+    /// The client's certificate is not believed any more: it was revoked, or has expired.
     Revoked,
 }
 

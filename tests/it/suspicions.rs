@@ -1,6 +1,6 @@
 //! What somebody suspected who read the code to break it: each was a way through once.
 
-use crate::abuse::peer::{HTTP2, Peer};
+use crate::abuse::peer::{HTTP1, HTTP2, Peer};
 use crate::process::{Process, Scene, answered};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Frame, Incoming};
@@ -10,18 +10,21 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use oncegate::client::{Client, Signed, context, digest_of, verify_under};
 use oncegate::config::Config;
+use oncegate::crypto::sha256;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Body, Kind, Message, ReplyTo, World, write};
 use oncegate::ids::{AgencyId, Code};
 use oncegate::schema::Schemas;
 use oncegate::setup::NewAgency;
 use oncegate::transport::{self, Anchors, Identity, full};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, date_time_ymd};
 use std::fs;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -390,4 +393,61 @@ fn a_crowd_that_waits_costs_the_exchanges_of_others_nothing() {
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
     drop(gateway);
     assert!(beside < quiet * 3, "{quiet:?} alone, {beside:?} beside a crowd");
+}
+
+/// A certificate counts for as long as it is valid, and not for as long as a connection can be kept open.
+#[test]
+fn a_connection_ends_when_its_certificate_expires() {
+    const LEFT: u64 = 8_000;
+    let scene = Scene::prepared(SILENT, &|installation| {
+        let fund = AgencyId::parse(FUND).expect("a name");
+        let read = |name: &str| fs::read_to_string(installation.folder().join(name)).expect("readable");
+        let authority = KeyPair::from_pem(&read("authority/ca.key")).expect("a key");
+        let issuer = Issuer::from_ca_cert_pem(&read("certs/ca.pem"), authority).expect("an authority");
+        let (key, mut params) = (KeyPair::generate().expect("a key"), CertificateParams::default());
+        params.not_before = date_time_ymd(2026, 1, 1);
+        let ends = Duration::from_millis(oncegate::gateway::now().plus_ms(LEFT).as_ms());
+        params.not_after = date_time_ymd(1970, 1, 1) + ends;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let issued = params.signed_by(&key, &issuer).expect("signed").pem();
+        let folder = installation.agency_folder(&fund);
+        let of = |text: &str| sha256(&oncegate::pki::pem_blocks(text, "CERTIFICATE")[0]).to_string();
+        let before = of(&fs::read_to_string(folder.join("tls.pem")).expect("readable"));
+        let registry = read("registry.toml").replace(&before, &of(&issued));
+        fs::write(installation.folder().join("registry.toml"), registry).expect("writable");
+        installation.sign().expect("signed");
+        fs::write(folder.join("tls.pem"), issued).expect("writable");
+        fs::write(folder.join("tls.key"), key.serialize_pem()).expect("writable");
+    });
+    let gateway = scene.start();
+    scene.block_on(async {
+        let peer = Peer::new(&scene, FUND);
+        let mut stream = peer.tls(HTTP1).await.expect("a handshake");
+        let began = std::time::Instant::now();
+        let mut asked = 0;
+        // It is never idle.
+        while ok(&mut stream).await {
+            asked += 1;
+            assert!(began.elapsed() < Duration::from_millis(3 * LEFT), "it is served with a certificate that has expired");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(asked > 0, "it was served while it was valid");
+        // TLS 1.3 tells a client afterwards.
+        let another = peer.tls(HTTP1).await;
+        assert!(match another {
+            Ok(mut stream) => !ok(&mut stream).await,
+            Err(_) => true,
+        });
+    });
+    gateway.stop();
+}
+
+/// Whether a request over a connection that stays open is answered well.
+async fn ok(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) -> bool {
+    let mut octets = vec![0; 4096];
+    if stream.write_all(b"GET /health HTTP/1.1\r\nhost: l\r\n\r\n").await.is_err() {
+        return false;
+    }
+    let count = stream.read(&mut octets).await.unwrap_or(0);
+    octets.get(..count).is_some_and(|head| head.starts_with(b"HTTP/1.1 200"))
 }
