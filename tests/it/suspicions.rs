@@ -451,3 +451,43 @@ async fn ok(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) -> bool {
     let count = stream.read(&mut octets).await.unwrap_or(0);
     octets.get(..count).is_some_and(|head| head.starts_with(b"HTTP/1.1 200"))
 }
+
+/// What is believed is believed from now on, also of a holder whose connection was in use when it changed.
+#[test]
+fn a_connection_to_a_holder_is_not_kept_beyond_the_authorities_it_was_made_under() {
+    let scene = Scene::without_clinic(SILENT);
+    let mut gateway = scene.start();
+    let (reached, mut has_reached) = mpsc::unbounded_channel();
+    let go_on = Arc::new(tokio::sync::Semaphore::new(0));
+    let gate = Arc::clone(&go_on);
+    let connections = clinic(
+        &scene,
+        Arc::new(move |client, reply, asked| {
+            let signed = client.sign(&nothing(&client, reply, &asked), "").expect("signed");
+            let gate = Arc::clone(&gate);
+            reached.send(()).expect("it listens");
+            Box::pin(async move {
+                gate.acquire().await.expect("open").forget();
+                Some(Response::new(full(signed.octets)))
+            })
+        }),
+    );
+    let fund = client(&scene, FUND);
+    scene.block_on(async {
+        let request = ask(&scene, &fund, 0);
+        let (first, ()) = tokio::join!(answered(&fund, &request), async {
+            has_reached.recv().await.expect("it is asked");
+            gateway.signal("HUP");
+            gateway.says("revocation lists were read again");
+            go_on.add_permits(1);
+        });
+        assert_eq!(first.status.as_u16(), 200);
+        go_on.add_permits(1);
+        answered(&fund, &ask(&scene, &fund, 0)).await;
+        assert_eq!(connections.load(Ordering::Relaxed), 2, "each has its own");
+        go_on.add_permits(1);
+        answered(&fund, &ask(&scene, &fund, 0)).await;
+        assert_eq!(connections.load(Ordering::Relaxed), 2, "the second is kept");
+    });
+    gateway.stop();
+}
