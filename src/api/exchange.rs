@@ -11,7 +11,7 @@ use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::{MESSAGES, READS, Standing};
-use crate::transport::{Body, discard, full, read_body};
+use crate::transport::{Body, discard, full, read_body, read_body_as};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -118,8 +118,8 @@ impl ExchangeApi {
         (Err(self.refuse(fault).await), standing)
     }
 
-    async fn take(&self, visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
-        let octets = match self.read_message(&visit, head, body).await {
+    async fn take(&self, mut visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
+        let octets = match self.read_message(&mut visit, head, body).await {
             Ok(octets) => octets,
             Err(fault) => return Err(self.refuse(fault).await),
         };
@@ -127,15 +127,13 @@ impl ExchangeApi {
     }
 
     /// Reads a message within limit, deadline and quota.
-    async fn read_message(&self, visit: &Visit, head: &Parts, body: Incoming) -> Result<Vec<u8>, Fault> {
+    async fn read_message(&self, visit: &mut Visit, head: &Parts, body: Incoming) -> Result<Vec<u8>, Fault> {
         check_media_type(&head.headers)?;
         let limits = self.gateway.limits();
         let deadline = Duration::from_millis(limits.body_ms);
-        let octets = read_body(head.version, &head.headers, body, limits.message_bytes, deadline).await?;
-        if !head.headers.contains_key(CONTENT_LENGTH) {
-            visit.world().quotas.take_octets(visit.peer().agency(), octets.len() as u64)?;
-        }
-        Ok(octets)
+        let is_declared = head.headers.contains_key(CONTENT_LENGTH);
+        let room = |octets| if is_declared { Ok(()) } else { self.gateway.make_room(visit, octets) };
+        read_body_as(head.version, &head.headers, body, limits.message_bytes, deadline, room).await
     }
 
     /// Whoever is at the other end, as a reader.
@@ -154,10 +152,10 @@ impl ExchangeApi {
     }
 
     /// A portal's signed request for what is known of accesses to a citizen's data.
-    async fn citizens_trail(&self, visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
+    async fn citizens_trail(&self, mut visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
         let read = async {
             let page = TrailPage::parse(head.uri.query().unwrap_or(""))?;
-            let octets = self.read_message(&visit, &head, body).await?;
+            let octets = self.read_message(&mut visit, &head, body).await?;
             Ok((page, octets, self.reader()?))
         };
         let (page, octets, reader) = match read.await {

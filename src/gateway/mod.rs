@@ -359,7 +359,7 @@ impl Gateway {
     }
 
     /// Identifies a peer and asks its quota, before a byte of its body is read. The length of the body is what was declared;
-    /// where nothing was, as HTTP/2 allows, room for the longest is taken.
+    /// where nothing was, as HTTP/2 allows, room is taken as it comes: see [`Gateway::make_room`].
     pub fn enter(&self, certificate: &Digest, declared: Option<usize>) -> Result<Visit, Fault> {
         self.clock.advance_to(self.started.elapsed());
         let world = self.world();
@@ -368,10 +368,24 @@ impl Gateway {
             return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
         }
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
-        let kib = u32::try_from(declared.unwrap_or(self.limits.message_bytes) >> 10).unwrap_or(u32::MAX);
+        let kib = u32::try_from(declared.unwrap_or(0) >> 10).unwrap_or(u32::MAX);
         let body = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
         let body = body.map_err(|_| Fault::new(Code::HttpBusy).with_retry_after(1))?;
         Ok(Visit { world, peer, slot, arrived: Instant::now(), body })
+    }
+
+    /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does
+    /// not come costs nobody anything, and what has come is paid for also when the rest does not.
+    pub fn make_room(&self, visit: &mut Visit, octets: usize) -> Result<(), Fault> {
+        let more = (octets >> 10).saturating_sub(visit.body.num_permits());
+        if more == 0 {
+            return Ok(());
+        }
+        visit.world.quotas.take_octets(visit.peer.agency(), (more as u64) << 10)?;
+        let kib = u32::try_from(more).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
+        visit.body.merge(room.map_err(|_| Fault::new(Code::HttpBusy).with_retry_after(1))?);
+        Ok(())
     }
 
     /// Who a client certificate belongs to.

@@ -11,7 +11,7 @@ mod pulse;
 mod tls;
 mod upstream;
 
-pub use body::{Body, Streamed, declared_length, discard, full, read_body, streamed};
+pub use body::{Body, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
 pub use entrance::{Entrance, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};

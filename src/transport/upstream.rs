@@ -165,6 +165,7 @@ impl Upstream {
         let body = collect(body, limits::MESSAGE_BYTES_MAX).await.map_err(|error| match error {
             CollectError::TooLarge => UpstreamError::TooLarge,
             CollectError::Broken(cause) => UpstreamError::Broken(cause.to_string()),
+            CollectError::NoRoom(fault) => UpstreamError::Broken(fault.to_string()),
         })?;
         self.give_back(url, kept);
         Ok(Received { status: head.status, headers: head.headers, body })

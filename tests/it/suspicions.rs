@@ -1,6 +1,6 @@
 //! What somebody suspected who read the code to break it: each was a way through once.
 
-use crate::abuse::peer::{HTTP1, HTTP2, Peer};
+use crate::abuse::peer::{END_HEADERS, HEADERS, HTTP1, HTTP2, POST, PREFACE, Peer, frame, head};
 use crate::process::{Process, Scene, answered};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Frame, Incoming};
@@ -185,6 +185,39 @@ fn small_messages_without_a_declared_length_take_nobodys_room() {
         waiting.iter().for_each(tokio::task::JoinHandle::abort);
     });
     gateway.stop();
+}
+
+/// Whoever sends nothing takes no room, however much it may still send.
+#[test]
+fn bodies_that_do_not_come_take_nobodys_room() {
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    scene.block_on(async {
+        let mut waiting = Vec::new();
+        for agency in FOUR {
+            let peer = Peer::new(&scene, agency);
+            let mut stream = peer.tls(HTTP2).await.expect("a handshake");
+            let mut octets = PREFACE.to_vec();
+            for number in 0..PARALLEL as u32 {
+                let mut block = head(POST, "/v1/messages");
+                // A literal field whose name is the 31st of the static table.
+                block.extend([0x0f, 0x10, 15]);
+                block.extend(b"application/xml");
+                octets.extend(frame(HEADERS, END_HEADERS, number * 2 + 1, &block));
+            }
+            stream.write_all(&octets).await.expect("taken");
+            waiting.push(stream);
+        }
+        let school = scene.client();
+        // They have been seen when a message of one of them is one too many.
+        let fund = client(&scene, FUND);
+        let crowded = async || fund.post(b"<".to_vec(), "wait=1", Duration::from_secs(10)).await.expect("a response");
+        while crowded().await.status.as_u16() != 429 {}
+        for _ in 0..50 {
+            answered(&school, &scene.request(&school, 0)).await;
+        }
+    });
+    drop(gateway);
 }
 
 /// A holder that says 202 may take until the question expires. The gateway has the question no longer then.
