@@ -32,7 +32,8 @@ struct Entry {
 
 #[derive(Clone, Copy)]
 enum State {
-    Open,
+    /// With what became of it when it was here before.
+    Open(Option<Code>),
     Settled(OutcomePlace),
     Refused(Code),
 }
@@ -78,10 +79,15 @@ impl Ledger {
         let key = (id, self.number(sender));
         match self.entries.get(&key) {
             Some(entry) if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
-            Some(Entry { state: State::Open, .. }) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
+            Some(Entry { state: State::Open(_), .. }) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
             Some(Entry { state: State::Settled(place), .. }) => Ok(Begin::Replay(*place)),
-            Some(Entry { state: State::Refused(_), .. }) | None => {
-                self.entries.insert(key, Entry { digest, state: State::Open });
+            Some(Entry { state: State::Refused(code), .. }) => {
+                let state = State::Open(Some(*code));
+                self.entries.insert(key, Entry { digest, state });
+                Ok(Begin::Fresh)
+            }
+            None => {
+                self.entries.insert(key, Entry { digest, state: State::Open(None) });
                 Ok(Begin::Fresh)
             }
         }
@@ -93,11 +99,17 @@ impl Ledger {
         self.entries.insert(key, Entry { digest, state: State::Settled(place) });
     }
 
-    /// Forgets an exchange that was refused before anything came of it.
+    /// Forgets an exchange that was refused before anything came of it, but not that the same message was here before.
     pub fn abandon(&mut self, sender: &AgencyId, id: MessageId) {
         let key = (id, self.number(sender));
-        if matches!(self.entries.get(&key), Some(Entry { state: State::Open, .. })) {
-            self.entries.remove(&key);
+        match self.entries.get_mut(&key) {
+            Some(Entry { state: State::Open(None), .. }) => drop(self.entries.remove(&key)),
+            Some(Entry { state, .. }) => {
+                if let State::Open(Some(code)) = *state {
+                    *state = State::Refused(code);
+                }
+            }
+            None => {}
         }
     }
 
@@ -105,7 +117,7 @@ impl Ledger {
     /// again.
     pub fn fail(&mut self, sender: &AgencyId, id: MessageId, code: Code) {
         let key = (id, self.number(sender));
-        if let Some(entry @ Entry { state: State::Open, .. }) = self.entries.get_mut(&key) {
+        if let Some(entry @ Entry { state: State::Open(_), .. }) = self.entries.get_mut(&key) {
             entry.state = State::Refused(code);
         }
     }
@@ -114,7 +126,7 @@ impl Ledger {
     pub fn look_up(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
         let number = *self.senders.get(sender)?;
         self.entries.get(&(id, number)).map(|entry| match entry.state {
-            State::Open => Known::Open,
+            State::Open(_) => Known::Open,
             State::Settled(place) => Known::Settled(place),
             State::Refused(code) => Known::Refused(code),
         })
@@ -126,7 +138,7 @@ impl Ledger {
         let kept = self.entries.split_off(&(MessageId::new(oldest, [0; 10]), 0));
         let evicted = std::mem::replace(&mut self.entries, kept);
         // An exchange that is still open is never forgotten.
-        self.entries.extend(evicted.into_iter().filter(|(_, entry)| matches!(entry.state, State::Open)));
+        self.entries.extend(evicted.into_iter().filter(|(_, entry)| matches!(entry.state, State::Open(_))));
     }
 
     /// How many ids are remembered.
@@ -153,28 +165,30 @@ impl Ledger {
 ///
 /// ```compile_fail,E0451
 /// // Without the proof of the log nothing is forwarded.
-/// fn early(question: &oncegate::admission::Permitted) -> oncegate::exchange::Forward<'_> {
-///     oncegate::exchange::Forward { question }
+/// fn early(question: &mut oncegate::admission::Permitted) -> oncegate::exchange::Forward {
+///     oncegate::exchange::Forward { holder: question.holder(), octets: Vec::new() }
 /// }
 /// ```
-pub struct Forward<'q> {
-    question: &'q Permitted,
+pub struct Forward {
+    holder: AgencyIndex,
+    octets: Vec<u8>,
 }
 
-impl<'q> Forward<'q> {
-    /// The question may go out: its record is durable.
-    pub fn new(question: &'q Permitted, _recorded: &Logged) -> Self {
-        Self { question }
+impl Forward {
+    /// The question may go out, since its record is durable. It takes the octets: they go out once, and nobody keeps them for
+    /// as long as the holder takes to answer.
+    pub fn new(question: &mut Permitted, _recorded: &Logged) -> Self {
+        Self { holder: question.holder(), octets: question.take_octets() }
     }
 
     /// Who is asked.
     pub fn holder(&self) -> AgencyIndex {
-        self.question.holder()
+        self.holder
     }
 
     /// What is sent: the octets that were verified.
-    pub fn octets(&self) -> &[u8] {
-        self.question.octets()
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
     }
 }
 
@@ -278,6 +292,18 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_and_was_turned_away_when_it_came_again_is_still_known() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer);
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.abandon(&school, id(NOW));
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
+        let other = Digest::from_octets([2; 32]);
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
+    }
+
+    #[test]
     fn what_was_settled_stays_settled() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
@@ -364,10 +390,11 @@ mod tests {
         let (snapshot, octets) = (Snapshot { now: NOW, registry: &registry, schemas: &schemas }, request());
         let peer = Peer::identify(&registry, &Digest::from_octets([0; 32])).expect("its system");
         let message = authenticate(snapshot, &peer, octets.clone()).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
-        let question = permit(snapshot, message).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
-        let forward = Forward::new(&question, &Logged::of_test(3));
-        assert_eq!(forward.octets(), octets);
+        let mut question = permit(snapshot, message).unwrap_or_else(|refusal| panic!("{}", refusal.fault));
+        let forward = Forward::new(&mut question, &Logged::of_test(3));
         assert_eq!(Some(forward.holder()), registry.find(&agency("xx.clinic")));
+        assert_eq!(forward.into_octets(), octets);
+        assert_eq!((question.octets().len(), question.length()), (0, octets.len() as u64), "they are sent once");
         let release = Release::again(octets.clone(), Logged::of_test(4));
         assert_eq!(release.logged(), Logged::of_test(4));
         assert_eq!(release.into_octets(), octets);

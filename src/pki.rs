@@ -89,6 +89,13 @@ impl Certificate {
     }
 }
 
+/// Up to when a certificate is valid, whatever else it is.
+pub fn not_after(der: &[u8]) -> Option<UnixTime> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    let seconds = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
+    Some(UnixTime::from_ms(seconds.saturating_mul(1000)))
+}
+
 /// Decodes base64 with white space in it.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let tight: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();

@@ -37,6 +37,8 @@ pub struct Question<'q> {
     pub select: &'q [String],
     /// The optional fields of the document type.
     pub optional: &'q [String],
+    /// Where a document describes the subject in the role that is asked for: the consumer knows whom it asks about.
+    pub subject: &'q [&'q str],
 }
 
 /// Finds the grant that permits the question, or says which step it failed at.
@@ -53,7 +55,7 @@ pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Re
             (2, Some(Fault::at(FaultCode::PolBasis, format!("the grant {} stands on {}", grant.id, grant.basis))))
         } else if grant.until < now.day() {
             (3, Some(Fault::at(FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until))))
-        } else if let Some(path) = question.select.iter().find(|path| !is_covered(path, &grant.fields, question.optional)) {
+        } else if let Some(path) = question.select.iter().find(|path| !is_covered(path, &grant.fields, question)) {
             (4, Some(Fault::at(FaultCode::PolField, format!("the grant {} does not give {path}", grant.id))))
         } else {
             let fields = if question.select.is_empty() { Arc::clone(&grant.fields) } else { question.select.into() };
@@ -66,9 +68,13 @@ pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Re
     Err(refusal)
 }
 
-/// Whether a selected path may be selected. What the schema requires is in every answer and needs no grant of its own.
-fn is_covered(path: &str, granted: &[String], optional: &[String]) -> bool {
-    granted.iter().any(|field| lies_in(path, field)) || !optional.iter().any(|field| lies_in(path, field))
+/// Whether a selected path may be selected. What the schema requires is in every answer and needs no grant of its own; the
+/// optional fields in it do, since who selects it would be given all of them.
+fn is_covered(path: &str, granted: &[String], question: &Question<'_>) -> bool {
+    let known = |path: &str| question.subject.iter().any(|subject| lies_in(path, subject));
+    let is_granted = |path: &str| known(path) || granted.iter().any(|field| lies_in(path, field));
+    let mut concerned = question.optional.iter().filter(|field| lies_in(path, field) || lies_in(field, path));
+    is_granted(path) || concerned.all(|field| is_granted(field))
 }
 
 /// Whether `path` is `field` or below it.
@@ -165,6 +171,7 @@ mod tests {
             context: &context,
             select: &paths(asked.select),
             optional: &schemas.document_type(&what).expect("a document type").fields,
+            subject: &["Patient"],
         };
         decide(registry, &question, UnixTime::parse(asked.now).expect("an instant"))
     }
@@ -198,6 +205,8 @@ mod tests {
             ("a part of a field not granted", Asked { select: &["School/Name"], ..USUAL }, Some(FaultCode::PolField)),
             ("the parent of a field granted", Asked { select: &["Doctor"], ..USUAL }, Some(FaultCode::PolField)),
             ("another child of that parent", Asked { select: &["Doctor/Id"], ..USUAL }, Some(FaultCode::PolField)),
+            ("what holds a field not granted", Asked { select: &["Absence"], ..USUAL }, Some(FaultCode::PolField)),
+            ("the subject", Asked { select: &["Patient", "Patient/Name"], ..USUAL }, None),
         ] {
             let decided = decided(&registry, &asked);
             assert_eq!(decided.as_ref().err().map(|fault| fault.code), code, "{name}: {decided:?}");

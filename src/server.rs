@@ -12,6 +12,7 @@ use crate::registry::{Bundle, Registry};
 use crate::schema::Schemas;
 use crate::store::{Settings, Store, Sync};
 use crate::timestamp::Stamping;
+use crate::tlog::leaf::Leaf;
 use crate::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
 use crate::witness::{self, Witness, WitnessFile, Witnessing};
 use std::net::SocketAddr;
@@ -94,6 +95,22 @@ fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartEr
     })
 }
 
+/// A registry is never put in force in the place of a later one: each that there was is signed, and an older one takes back
+/// what was revoked since.
+fn check_not_older(registry: &Registry, version: u64) -> Result<(), StartError> {
+    let own = registry.version();
+    if own >= version {
+        return Ok(());
+    }
+    Err(failed(Code::CfgRegistry)(&format!("registry version {own} is older than {version}, which was in force before")))
+}
+
+/// The version of the registry that was in force when the last record was written.
+fn last_version(store: &Store) -> u64 {
+    let last = store.size().checked_sub(1).and_then(|last| store.record(last).ok());
+    last.and_then(|found| Leaf::parse(&found.leaf)).map_or(0, |leaf| leaf.registry_version)
+}
+
 fn authority(path: &Path) -> Result<PublicKey, StartError> {
     let text = read_bounded(path)?;
     let der = pki::pem_blocks(&text, "CERTIFICATE").into_iter().next();
@@ -138,6 +155,7 @@ impl Server {
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
         let store =
             Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        check_not_older(&registry, last_version(&store.0))?;
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
@@ -283,7 +301,10 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
 
 fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
     let telemetry = gateway.telemetry();
-    match load_registry(config, gateway.schemas()) {
+    let registry = load_registry(config, gateway.schemas());
+    let registry =
+        registry.and_then(|registry| check_not_older(&registry, gateway.world().registry.version()).map(|()| registry));
+    match registry {
         Ok(registry) => {
             let version = registry.version();
             gateway.reload(registry);

@@ -58,9 +58,11 @@ pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8
     Ok(Answer { octets, message, digest })
 }
 
+/// The consumer is told the code alone: where a document is wrong tells of what it holds, and element names are of the
+/// holder's choice. The operator is told the place, but no name of such an element.
 fn bad(cause: &Fault) -> Fault {
-    let separator = if cause.detail.is_empty() { "" } else { ": " };
-    Fault::at(Code::RteBadAnswer, format!("{}{separator}{}", cause.code, cause.detail))
+    let place = cause.detail.split(", in /").next().unwrap_or("");
+    Fault::at(Code::RteBadAnswer, cause.code.as_str()).with_private(place)
 }
 
 fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
@@ -116,10 +118,10 @@ fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subjec
         return Err(bad(&Fault::new(Code::DocType)));
     }
     let role = ask.of.as_ref().map_or("", |of| of.as_str());
-    let subjects = schemas.document_type(&question.what).map_or(&[][..], |document| document.subjects.as_slice());
-    let subject: Vec<&str> = subjects.iter().filter(|row| row.role == role).map(|row| row.path.as_str()).collect();
+    let subject = schemas.document_type(&question.what).map_or_else(Vec::new, |document| document.described(role));
     if let Some(path) = question.grounds.withheld(&facts.optional_paths, &subject) {
-        return Err(Fault::at(Code::PolWithheldField, format!("the field {path}")));
+        // That there is such a field is for the operator and the holder to know.
+        return Err(Fault::new(Code::PolWithheldField).with_private(format!("the field {path}")));
     }
     let is_about = asked.is_none_or(|asked| document_is_about(facts, role, asked));
     if is_about { Ok(()) } else { Err(Fault::new(Code::RteWrongSubject)) }

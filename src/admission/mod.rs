@@ -133,6 +133,7 @@ impl Authenticated {
 #[derive(Debug)]
 pub struct Permitted {
     octets: Vec<u8>,
+    length: u64,
     message: Message,
     digest: Digest,
     consumer: AgencyIndex,
@@ -152,9 +153,19 @@ impl Permitted {
         self.digest
     }
 
-    /// The octets that were verified: these, and no others, are forwarded.
+    /// The octets that were verified: these, and no others, are forwarded. None any more once they are.
     pub fn octets(&self) -> &[u8] {
         &self.octets
+    }
+
+    /// How many there were.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Gives the octets away, to be forwarded.
+    pub(crate) fn take_octets(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.octets)
     }
 
     /// Who asks.
@@ -239,7 +250,8 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
     let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
-    Ok(Permitted { octets, message, digest, consumer, holder, what, grounds })
+    let length = octets.len() as u64;
+    Ok(Permitted { octets, length, message, digest, consumer, holder, what, grounds })
 }
 
 /// Whether a message is of now, by `message.md` section 4.
@@ -263,16 +275,19 @@ pub fn check_times(message: &Message, now: UnixTime) -> Result<(), Fault> {
 
 fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<(Word, Grounds), Fault> {
     let message = &authenticated.message;
-    let (action, what, select) = match (message.header.kind, &message.body) {
-        (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), ask.select.as_slice()),
-        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, &[][..]),
+    let (action, what, ask) = match (message.header.kind, &message.body) {
+        (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
+        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
         (Kind::Request | Kind::Application, _) => return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind")),
         _ => return Err(Fault::new(Code::MsgKind)),
     };
     let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;
     let document = snapshot.schemas.document_type(&what);
-    let optional = document.ok_or_else(|| Fault::at(Code::DocUnknown, format!("{what}")))?.fields.as_slice();
-    let question = policy::Question { consumer: authenticated.sender, action, what: &what, context, select, optional };
+    let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, format!("{what}")))?;
+    let (select, optional) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), document.fields.as_slice());
+    let subject = document.described(ask.and_then(|ask| ask.of.as_ref()).map_or("", |of| of.as_str()));
+    let (consumer, subject) = (authenticated.sender, subject.as_slice());
+    let question = policy::Question { consumer, action, what: &what, context, select, optional, subject };
     let grounds = policy::decide(snapshot.registry, &question, snapshot.now)?;
     Ok((what, grounds))
 }

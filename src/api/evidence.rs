@@ -1,9 +1,8 @@
-//! Receipts, checkpoints and static tiles over HTTP.
+//! Checkpoints and static tiles over HTTP.
 
 use super::respond;
 use crate::fault::{Code, Fault};
-use crate::gateway::{Gateway, Sight};
-use crate::ids::MessageId;
+use crate::gateway::Gateway;
 use crate::tlog::tiles::{Content, Tile};
 use crate::transport::Body;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
@@ -13,20 +12,13 @@ use std::sync::Arc;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Runs what reads files where nobody else waits for it.
-pub(super) async fn apart<T: Send + 'static>(
+async fn apart<T: Send + 'static>(
     gateway: &Arc<Gateway>,
     read: impl FnOnce(&Gateway) -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     let gateway = Arc::clone(gateway);
     let ended = tokio::task::spawn_blocking(move || read(&gateway)).await;
     ended.unwrap_or_else(|cause| Err(Fault::new(Code::HttpBusy).with_private(cause.to_string()).with_retry_after(1)))
-}
-
-/// The receipts of a message.
-pub(super) async fn receipt(gateway: &Arc<Gateway>, sight: Sight, id: &str) -> Result<Response<Body>, Fault> {
-    let id = MessageId::parse(id).ok_or_else(|| Fault::new(Code::MsgUnknown))?;
-    let text = apart(gateway, move |gateway| gateway.receipt(&sight, id)).await?;
-    Ok(respond(StatusCode::OK, TEXT, text))
 }
 
 /// `/log/checkpoint` and `/log/tile/…` (C2SP tlog-tiles). Leaves are for whoever may see them all; hashes and checkpoints

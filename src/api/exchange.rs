@@ -11,7 +11,7 @@ use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::{MESSAGES, READS, Standing};
-use crate::transport::{Body, discard, full, read_body};
+use crate::transport::{Body, discard, full, read_body, read_body_as};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -90,9 +90,14 @@ impl ExchangeApi {
             Ok(standing) => standing,
             Err(fault) => return self.not_now(fault, READS).await,
         };
-        let result = match (request.method(), request.uri().path()) {
-            (&Method::POST, "/v1/log/search") => self.search_log(&reader, request).await,
-            (&Method::GET, path) => self.get(&reader, path, request.uri().query().unwrap_or(""), request.headers()).await,
+        let (head, body) = request.into_parts();
+        let result = match (&head.method, head.uri.path()) {
+            (&Method::POST, "/v1/log/search") => self.search_log(&reader, head, body).await,
+            (&Method::GET, path) => {
+                // What nobody reads would be kept by HTTP/2 for as long as the answer takes.
+                drop(body);
+                self.get(&reader, path, head.uri.query().unwrap_or(""), &head.headers).await
+            }
             (method, path) => Err(no_such_path(method, path)),
         };
         match result {
@@ -113,23 +118,22 @@ impl ExchangeApi {
         (Err(self.refuse(fault).await), standing)
     }
 
-    async fn take(&self, visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
-        if let Err(fault) = check_media_type(&head.headers) {
-            return Err(self.refuse(fault).await);
-        }
-        let limits = self.gateway.limits();
-        let octets =
-            match read_body(head.version, &head.headers, body, limits.message_bytes, Duration::from_millis(limits.body_ms)).await
-            {
-                Ok(octets) => octets,
-                Err(fault) => return Err(self.refuse(fault).await),
-            };
-        if !head.headers.contains_key(CONTENT_LENGTH)
-            && let Err(fault) = visit.world().quotas.take_octets(visit.peer().agency(), octets.len() as u64)
-        {
-            return Err(self.refuse(fault).await);
-        }
+    async fn take(&self, mut visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
+        let octets = match self.read_message(&mut visit, head, body).await {
+            Ok(octets) => octets,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
         self.gateway.submit(visit, octets, self.wait(&head.headers)).await
+    }
+
+    /// Reads a message within limit, deadline and quota.
+    async fn read_message(&self, visit: &mut Visit, head: &Parts, body: Incoming) -> Result<Vec<u8>, Fault> {
+        check_media_type(&head.headers)?;
+        let limits = self.gateway.limits();
+        let deadline = Duration::from_millis(limits.body_ms);
+        let is_declared = head.headers.contains_key(CONTENT_LENGTH);
+        let room = |octets| if is_declared { Ok(()) } else { self.gateway.make_room(visit, octets) };
+        read_body_as(head.version, &head.headers, body, limits.message_bytes, deadline, room).await
     }
 
     /// Whoever is at the other end, as a reader.
@@ -140,8 +144,7 @@ impl ExchangeApi {
         Ok(Reader { gateway: Arc::clone(&self.gateway), world, peer, agency })
     }
 
-    async fn search_log(&self, reader: &Reader, request: Request<Incoming>) -> Result<Response<Body>, Fault> {
-        let (head, body) = request.into_parts();
+    async fn search_log(&self, reader: &Reader, head: Parts, body: Incoming) -> Result<Response<Body>, Fault> {
         check_json(&head.headers)?;
         let deadline = Duration::from_millis(self.gateway.limits().body_ms);
         let octets = read_body(head.version, &head.headers, body, limits::QUERY_BYTES_MAX, deadline).await?;
@@ -149,13 +152,10 @@ impl ExchangeApi {
     }
 
     /// A portal's signed request for what is known of accesses to a citizen's data.
-    async fn citizens_trail(&self, visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
-        let limits = self.gateway.limits();
+    async fn citizens_trail(&self, mut visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
         let read = async {
             let page = TrailPage::parse(head.uri.query().unwrap_or(""))?;
-            check_media_type(&head.headers)?;
-            let deadline = Duration::from_millis(limits.body_ms);
-            let octets = read_body(head.version, &head.headers, body, limits.message_bytes, deadline).await?;
+            let octets = self.read_message(&mut visit, &head, body).await?;
             Ok((page, octets, self.reader()?))
         };
         let (page, octets, reader) = match read.await {
@@ -178,7 +178,7 @@ impl ExchangeApi {
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
             ["v1", "messages", id] => self.state(agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
-            ["v1", "messages", id, "receipt"] => evidence::receipt(&self.gateway, reader.sight(), id).await,
+            ["v1", "messages", id, "receipt"] => reader.receipts(id).await,
             ["log", ..] => {
                 let file = evidence::file(&self.gateway, path, reader.leaves()).await?;
                 file.ok_or_else(|| no_such_path(&Method::GET, path))

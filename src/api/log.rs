@@ -9,7 +9,7 @@ use crate::audit::{Anomaly, Cursor, Filter, Group, Grouping, Pairs, Query, Query
 use crate::fault::{Code, Fault};
 use crate::gateway::audit::{Access, Granted, Opened, Outcome, Trail, opened, trail};
 use crate::gateway::{Gateway, Sight, World, now};
-use crate::ids::{AgencyId, Identifier};
+use crate::ids::{AgencyId, Identifier, MessageId};
 use crate::limits;
 use crate::registry::Role;
 use crate::store::{ExportForm, Found, ReportError, StoreError};
@@ -82,7 +82,7 @@ impl Reader {
     }
 
     /// Which receipts the caller may have.
-    pub(super) fn sight(&self) -> Sight {
+    fn sight(&self) -> Sight {
         self.scope().map_or(Sight::All, Sight::Own)
     }
 
@@ -178,6 +178,13 @@ impl Reader {
             gateway.store().receipt(index, &checkpoint)
         });
         Ok(text(receipt.await?.map_err(unreadable)?.to_string()))
+    }
+
+    /// The receipts of all records of a message.
+    pub(super) async fn receipts(&self, id: &str) -> Answered {
+        let id = MessageId::parse(id).ok_or_else(|| Fault::new(Code::MsgUnknown))?;
+        let sight = self.sight();
+        Ok(text(self.read(move |gateway| gateway.receipt(&sight, id)).await??))
     }
 
     async fn summary(&self, query: &str) -> Answered {

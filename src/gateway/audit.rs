@@ -284,8 +284,9 @@ fn outcome(store: &Store, index: u64, leaf: &Leaf) -> Result<(Outcome, Option<u6
         return Ok((Outcome::Read(leaf.action.clone().unwrap_or_default()), None));
     }
     let Some(id) = leaf.message.as_deref().and_then(MessageId::parse) else { return Ok((Outcome::Open, None)) };
+    let consumer = leaf.consumer.as_deref().and_then(AgencyId::parse);
     let mut last = (Outcome::Open, None);
-    for record in store.by_message(id)?.into_iter().filter(|record| record.index > index) {
+    for record in store.by_message(id, consumer.as_ref())?.into_iter().filter(|record| record.index > index) {
         // A refusal without a grant is of another attempt, that was turned away meanwhile.
         let is_same = |other: &Leaf| other.consumer == leaf.consumer && other.grant == leaf.grant;
         let Some(other) = Leaf::parse(&record.leaf).filter(is_same) else { continue };

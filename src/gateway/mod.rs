@@ -30,6 +30,7 @@ use crate::time::UnixTime;
 use crate::tlog::{Logged, Private, Record};
 use crate::transport::Upstream;
 use crate::witness::Witnessing;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -58,7 +59,7 @@ pub struct Gateway {
     bodies: bodies::Bodies,
     heavy: Semaphore,
     sums: refusals::Sums,
-    settled: watch::Sender<u64>,
+    settled: Settled,
 }
 
 /// One version of the registry with its quotas.
@@ -106,6 +107,24 @@ impl World {
     }
 }
 
+/// Tells those of an agency that wait that one of its exchanges has ended. Those of others are not woken: a crowd of them would
+/// cost each exchange what it costs to wake it. It has no more entries than there are agencies.
+#[derive(Default)]
+struct Settled(Mutex<BTreeMap<AgencyId, watch::Sender<()>>>);
+
+impl Settled {
+    fn of(&self, agency: &AgencyId) -> watch::Receiver<()> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.entry(agency.clone()).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    fn tell(&self, agency: &AgencyId) {
+        if let Some(waiting) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agency) {
+            waiting.send_replace(());
+        }
+    }
+}
+
 /// What a gateway is made of.
 pub struct Parts {
     /// The registry.
@@ -132,10 +151,16 @@ pub struct Visit {
     peer: Peer,
     slot: Slot,
     arrived: Instant,
-    _body: OwnedSemaphorePermit,
+    body: OwnedSemaphorePermit,
 }
 
 impl Visit {
+    /// The body has so many octets, or is gone: what more room it took is given back.
+    fn has_octets(&mut self, octets: usize) {
+        let surplus = self.body.num_permits().saturating_sub(octets);
+        drop(self.body.split(surplus));
+    }
+
     /// The place of the visitor's quota.
     pub fn slot(&self) -> &Slot {
         &self.slot
@@ -233,7 +258,7 @@ impl Gateway {
             bodies: bodies::Bodies::default(),
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
-            settled: watch::channel(0).0,
+            settled: Settled::default(),
         })
     }
 
@@ -335,7 +360,7 @@ impl Gateway {
     }
 
     /// Identifies a peer and asks its quota, before a byte of its body is read. The length of the body is what was declared;
-    /// where nothing was, as HTTP/2 allows, room for the longest is taken.
+    /// where nothing was, as HTTP/2 allows, room is taken as it comes: see [`Gateway::make_room`].
     pub fn enter(&self, certificate: &Digest, declared: Option<usize>) -> Result<Visit, Fault> {
         self.clock.advance_to(self.started.elapsed());
         let world = self.world();
@@ -344,8 +369,20 @@ impl Gateway {
             return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
         }
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
-        let body = self.bodies.hold(declared.unwrap_or(self.limits.message_bytes))?;
-        Ok(Visit { world, peer, slot, arrived: Instant::now(), _body: body })
+        let body = self.bodies.hold(declared.unwrap_or(0))?;
+        Ok(Visit { world, peer, slot, arrived: Instant::now(), body })
+    }
+
+    /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does
+    /// not come costs nobody anything, and what has come is paid for also when the rest does not.
+    pub fn make_room(&self, visit: &mut Visit, octets: usize) -> Result<(), Fault> {
+        // By the KiB, as quotas count: pieces of a few octets are not free.
+        let more = octets.next_multiple_of(1 << 10).saturating_sub(visit.body.num_permits());
+        if more > 0 {
+            visit.world.quotas.take_octets(visit.peer.agency(), more as u64)?;
+            visit.body.merge(self.bodies.hold(more)?);
+        }
+        Ok(())
     }
 
     /// Who a client certificate belongs to.
@@ -363,7 +400,7 @@ impl Gateway {
 
     /// Waits until an own message is not open any more, at most for `wait`.
     pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
-        let mut settled = self.settled.subscribe();
+        let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
             while self.known(sender, id) == Some(Known::Open) && settled.changed().await.is_ok() {}
         })

@@ -1,6 +1,6 @@
 //! One exchange from its octets to its reply.
 
-use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
+use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, log_unavailable, now};
 use crate::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit};
 use crate::envelope::{Body, Kind};
 use crate::exchange::{Begin, Forward, Release};
@@ -49,7 +49,8 @@ struct Running {
 
 impl Gateway {
     /// Takes a message from a peer and sees it through.
-    pub async fn submit(self: &Arc<Self>, visit: Visit, octets: Vec<u8>, wait: Wait) -> Result<Reply, Refused> {
+    pub async fn submit(self: &Arc<Self>, mut visit: Visit, octets: Vec<u8>, wait: Wait) -> Result<Reply, Refused> {
+        visit.has_octets(octets.len());
         let (system, length) = (visit.peer.system(), octets.len() as u64);
         let agency = visit.peer.agency();
         let taken = self.check(&visit.world, agency, octets.len(), || self.take(&visit, octets)).await;
@@ -123,17 +124,17 @@ impl Gateway {
             return Err(Refused { fault: Fault::new(Code::RteNoHolder), id: None, logged: None });
         };
         let id = question.message().header.id;
-        let running = Running { visit, question, consumer, provider, _open: Open::new(&self.open) };
+        let mut running = Running { visit, question, consumer, provider, _open: Open::new(&self.open) };
         let (recorded, mut is_recorded) = oneshot::channel();
         let (ended, mut is_ended) = oneshot::channel();
         let gateway = Arc::clone(self);
         // The exchange outlives the connection it came by; `drained` waits for it.
         tokio::spawn(async move {
-            let result = gateway.run(&running, recorded).await;
+            let result = gateway.run(&mut running, recorded).await;
             if let Err(refused) = &result {
                 gateway.ledger().fail(&running.consumer, id, refused.fault.code);
             }
-            gateway.settled.send_modify(|count| *count += 1);
+            gateway.settled.tell(&running.consumer);
             drop(running);
             let _ = ended.send(result);
         });
@@ -159,15 +160,15 @@ impl Gateway {
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand.
-    async fn run(&self, running: &Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
+    async fn run(&self, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
-        let forward = Forward::new(&running.question, &committed.logged);
-        let octets = match self.forward(&running.visit.world, &forward, running).await {
+        let forward = Forward::new(&mut running.question, &committed.logged);
+        let octets = match self.forward(forward, running).await {
             Ok(octets) => octets,
             Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
         };
@@ -202,22 +203,27 @@ impl Gateway {
     }
 
     /// Delivers the question; the holder answers at once, or later by a message of its own.
-    async fn forward(&self, world: &World, forward: &Forward<'_>, running: &Running) -> Result<Vec<u8>, Fault> {
-        let holder = world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
+    async fn forward(&self, forward: Forward, running: &mut Running) -> Result<Vec<u8>, Fault> {
+        let holder = running.visit.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.as_ref().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let header = &running.question.message().header;
         let left = Duration::from_millis(header.expires_at.as_ms().saturating_sub(now().as_ms()));
         let deadline = left.min(Duration::from_millis(self.limits.answer_ms));
         let waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         let headers = [("oncegate-message-id", header.id.to_string())];
-        match self.upstream.post(url, forward.octets().to_vec(), &headers, deadline).await {
+        let posted = self.upstream.post(url, forward.into_octets(), &headers, deadline).await;
+        // What was sent is gone: an answer may take days, and meanwhile there is room for others.
+        running.visit.has_octets(0);
+        match posted {
             Err(UpstreamError::Status(202, _)) => {
                 let Ok(late) = tokio::time::timeout(left, waiting.arrived()).await else {
                     return Err(Fault::new(Code::RteDeadline));
                 };
                 late.map_err(|_| Fault::new(Code::RteDeadline))
             }
-            other => other.map_err(fault_of),
+            // It may have answered by a message of its own before this broke: that was taken, and counts.
+            Err(error) => waiting.already().ok_or_else(|| fault_of(error)),
+            Ok(octets) => Ok(octets),
         }
     }
 
@@ -263,7 +269,7 @@ impl Running {
         let withheld = self.visit.world.registry.grant(self.question.grounds().grant).map_or(0, |grant| grant.withheld_days);
         record.withheld_until = (withheld > 0).then(|| record.time.plus_ms(u64::from(withheld) * 24 * 60 * 60 * 1000));
         record.registry_version = self.visit.world.registry.version();
-        record.octets = self.question.octets().len() as u64;
+        record.octets = self.question.length();
         record.system = Some(self.visit.peer.system());
         record.world = message.header.world;
         record.elapsed_us = self.visit.arrived.elapsed().as_micros() as u64;

@@ -30,6 +30,13 @@ pub struct DocumentType {
     pub(super) rules: Vec<Rule>,
 }
 
+impl DocumentType {
+    /// The paths of whoever has this role in it; the role of a request without `Of` is empty.
+    pub fn described(&self, role: &str) -> Vec<&str> {
+        self.subjects.iter().filter(|row| row.role == role).map(|row| row.path.as_str()).collect()
+    }
+}
+
 /// Where a document holds a person that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectPath {

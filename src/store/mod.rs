@@ -26,7 +26,7 @@ pub use writer::{Committed, Settings, StoreError, Sync};
 use crate::audit::Filter;
 use crate::envelope::Subject;
 use crate::exchange::OutcomePlace;
-use crate::ids::{Identifier, MessageId};
+use crate::ids::{AgencyId, Identifier, MessageId};
 use crate::journal::{self, Entry, Erasure, FrameKind};
 use crate::limits;
 use crate::time::UnixTime;
@@ -275,11 +275,23 @@ impl Store {
         self.index.conditions(filter, &self.keys)
     }
 
-    /// The records of a message and of its answer, oldest first.
-    pub fn by_message(&self, id: MessageId) -> Result<Vec<Found>, StoreError> {
-        let filter = Filter { message: Some(id), ..Filter::default() };
-        let mut records = self.search(&filter, None, limits::RECEIPT_PROOFS_MAX)?.records;
-        records.reverse();
+    /// The records of a message and of its answer, oldest first; those only that an agency may see, if one is named. Of more
+    /// than fit the refusals are left out: whoever is refused decides how many there are.
+    pub fn by_message(&self, id: MessageId, scope: Option<&AgencyId>) -> Result<Vec<Found>, StoreError> {
+        let mut records = Vec::new();
+        for kind in [RecordKind::Answer, RecordKind::Request, RecordKind::Audit, RecordKind::Refusal] {
+            let filter = Filter { message: Some(id), kind: Some(kind), scope: scope.cloned(), ..Filter::default() };
+            let mut before = None;
+            while records.len() < limits::RECEIPT_PROOFS_MAX {
+                let page = self.search(&filter, before, limits::RECEIPT_PROOFS_MAX - records.len())?;
+                records.extend(page.records);
+                before = page.next;
+                if before.is_none() {
+                    break;
+                }
+            }
+        }
+        records.sort_by_key(|found| found.index);
         Ok(records)
     }
 

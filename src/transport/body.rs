@@ -76,11 +76,24 @@ pub async fn read_body(
     limit: usize,
     deadline: Duration,
 ) -> Result<Vec<u8>, Fault> {
+    read_body_as(version, headers, body, limit, deadline, |_| Ok(())).await
+}
+
+/// The same; whoever takes the octets is told how many have come before they are kept, and may have no room for them.
+pub async fn read_body_as(
+    version: Version,
+    headers: &HeaderMap,
+    body: Incoming,
+    limit: usize,
+    deadline: Duration,
+    room: impl FnMut(usize) -> Result<(), Fault>,
+) -> Result<Vec<u8>, Fault> {
     let declared = declared_length(version, headers, limit)?;
-    let octets = match tokio::time::timeout(deadline, collect(body, limit)).await {
+    let octets = match tokio::time::timeout(deadline, collect_as(body, limit, room)).await {
         Err(_) => return Err(Fault::at(Code::HttpTimeout, "the body did not arrive in time")),
         Ok(Err(CollectError::TooLarge)) => return Err(Fault::new(Code::HttpTooLarge)),
         Ok(Err(CollectError::Broken(_))) => return Err(Fault::new(Code::HttpIncomplete)),
+        Ok(Err(CollectError::NoRoom(fault))) => return Err(fault),
         Ok(Ok(octets)) => octets,
     };
     if declared.is_some_and(|declared| octets.len() != declared) {
@@ -101,10 +114,20 @@ pub(super) enum CollectError {
     TooLarge,
     /// The connection broke.
     Broken(hyper::Error),
+    /// Whoever takes it has no room for it.
+    NoRoom(Fault),
 }
 
 /// Collects a body in one place, so that its octets are copied once. Trailers are passed over.
-pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>, CollectError> {
+pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Vec<u8>, CollectError> {
+    collect_as(body, limit, |_| Ok(())).await
+}
+
+async fn collect_as(
+    mut body: Incoming,
+    limit: usize,
+    mut has_room: impl FnMut(usize) -> Result<(), Fault>,
+) -> Result<Vec<u8>, CollectError> {
     let mut octets = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(CollectError::Broken)?.into_data() else { continue };
@@ -112,6 +135,7 @@ pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>,
         if data.len() > room {
             return Err(CollectError::TooLarge);
         }
+        has_room(octets.len().saturating_add(data.len())).map_err(CollectError::NoRoom)?;
         // What is declared is only believed when something has come, and never beyond the limit.
         let rest = usize::try_from(body.size_hint().lower()).unwrap_or(room);
         octets.reserve(data.len().saturating_add(rest).min(room));

@@ -101,6 +101,7 @@ impl Place {
         tokio::select! {
             end = serve(connection.stream, connection.protocol, service, stop) => end,
             () = revoked => End::Revoked,
+            () = shown.expired() => End::Revoked,
         }
     }
 }

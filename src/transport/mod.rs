@@ -11,7 +11,7 @@ mod pulse;
 mod tls;
 mod upstream;
 
-pub use body::{Body, Streamed, declared_length, discard, full, read_body, streamed};
+pub use body::{Body, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
 pub use entrance::{Entrance, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
@@ -55,7 +55,7 @@ pub enum End {
     Malformed,
     /// The peer kept it waiting: silent, slow, or not taking its answers.
     Stuck,
-    /// The client's certificate is not believed any more.
+    /// The client's certificate is not believed any more: it was revoked, or has expired.
     Revoked,
 }
 
@@ -119,7 +119,8 @@ where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    let pulse = Pulse::new();
+    // HTTP/2 may read a whole message before it says that there is a request.
+    let pulse = Pulse::new(if protocol == Protocol::Http2 { u64::from(CONNECTION_WINDOW_BYTES) } else { 0 });
     let io = TokioIo::new(Felt::new(stream, &pulse));
     let felt = Arc::clone(&pulse);
     // HTTP/1.1 has no windows: what its peer does not take is seen on the stream.
@@ -198,12 +199,14 @@ fn http2() -> hyper::server::conn::http2::Builder<TokioExecutor> {
         .max_send_buf_size(64 << 10)
         .max_header_list_size(limits::HEAD_BYTES_MAX as u32)
         .initial_stream_window_size(limits::MESSAGE_BYTES_MAX as u32)
-        .initial_connection_window_size(4 * limits::MESSAGE_BYTES_MAX as u32)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(Some(Duration::from_millis(limits::IDLE_MS)))
         .keep_alive_timeout(Duration::from_millis(limits::HEAD_MS));
     builder
 }
 
+/// Octets that a peer may send on an HTTP/2 connection before anybody has read them.
+const CONNECTION_WINDOW_BYTES: u32 = 4 * limits::MESSAGE_BYTES_MAX as u32;
 /// Octets of a frame: those of HTTP/2, unless a peer takes larger ones (RFC 9113, section 4.2).
 const FRAME_BYTES: usize = 16 << 10;
 

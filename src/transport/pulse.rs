@@ -35,6 +35,8 @@ struct State {
     /// Octets that came, and those that may have come: what requests declare, and some for what is about the connection.
     came: u64,
     may_come: u64,
+    /// So much more may come of requests that have not begun here: what HTTP/2's windows let a peer send ahead.
+    ahead: u64,
     /// When the responses that are being sent must have been taken.
     due: Vec<(u64, Instant)>,
     next: u64,
@@ -61,7 +63,7 @@ pub(super) enum Heads {
 }
 
 impl Pulse {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(ahead: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             open: 0,
             was_asked: false,
@@ -71,6 +73,7 @@ impl Pulse {
             stalled: None,
             came: 0,
             may_come: limits::UNASKED_BYTES_MAX,
+            ahead,
             due: Vec::new(),
             next: 0,
         })))
@@ -88,6 +91,10 @@ impl Pulse {
         let state = self.state();
         let over = |since: Instant, limit: u64| now.duration_since(since) >= Duration::from_millis(limit);
         if state.stalled.is_some_and(|(since, _)| over(since, limits::STALL_MS)) || state.due.iter().any(|(_, due)| now >= *due) {
+            return Verdict::Stuck;
+        }
+        // Whatever has come was looked at by now: all requests in it have begun.
+        if state.came > state.may_come {
             return Verdict::Stuck;
         }
         if state.open > 0 {
@@ -109,7 +116,7 @@ impl Pulse {
     fn read(&self, count: usize) -> io::Result<()> {
         let mut state = self.state();
         state.came += count as u64;
-        if state.came > state.may_come {
+        if state.came > state.may_come.saturating_add(state.ahead) {
             return Err(io::Error::other("more than was declared"));
         }
         if state.open == 0 && state.head_since.is_none() {
@@ -305,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_connection_may_be_idle_for_so_long() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(0);
         drop(pulse.begin(0));
         for heads in [Heads::Begin, Heads::Unknown] {
             assert_eq!(around(&pulse, heads, limits::IDLE_MS), [Verdict::Goes, Verdict::Idle]);
@@ -316,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_first_request_and_each_later_head_come_in_time() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(0);
         assert_eq!(around(&pulse, Heads::Unknown, limits::HEAD_MS), [Verdict::Goes, Verdict::Stuck]);
         drop(pulse.begin(0));
         assert_eq!(around(&pulse, Heads::Begin, limits::HEAD_MS)[1], Verdict::Goes, "nothing of a head has come");
@@ -329,7 +336,7 @@ mod tests {
 
     #[test]
     fn whoever_is_answered_takes_so_much_in_time() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(0);
         let mut busy = pulse.begin(0);
         pulse.wrote(&Poll::Pending);
         let begun = pulse.state().stalled.expect("it has to wait").0;
@@ -347,10 +354,10 @@ mod tests {
 
     #[test]
     fn what_belongs_to_no_request_is_so_much_and_no_more() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(0);
         let most = limits::UNASKED_BYTES_MAX as usize;
         assert!(pulse.read(most).is_ok() && pulse.read(1).is_err());
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(0);
         let _busy = pulse.begin(7);
         assert!(pulse.read(most + limits::HEAD_BYTES_MAX + 7).is_ok() && pulse.read(1).is_err());
     }

@@ -1,5 +1,6 @@
 //! Who we are and whom we believe, for both directions.
 
+use crate::time::UnixTime;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::Ticketer;
@@ -10,6 +11,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A certificate with its key, and the authorities that are believed.
 pub struct Identity {
@@ -48,12 +50,25 @@ impl Listening {
     }
 }
 
+/// How often it is looked whether a certificate has expired, beside when it does.
+const EXPIRY_LOOK: Duration = Duration::from_secs(60 * 60);
+
 /// The certificates that a client has shown, its own first.
 pub(super) struct Shown(Vec<CertificateDer<'static>>);
 
 impl Shown {
     pub(super) fn first(&self) -> Option<&[u8]> {
         self.0.first().map(|first| first.as_ref())
+    }
+
+    /// Waits until its own has expired.
+    pub(super) async fn expired(&self) {
+        let ends = self.first().and_then(crate::pki::not_after).map_or(0, UnixTime::as_ms);
+        let ends = UNIX_EPOCH + Duration::from_millis(ends);
+        // In portions: clocks are set, and timers do not reach years ahead.
+        while let Ok(left) = ends.duration_since(SystemTime::now()) {
+            tokio::time::sleep(left.min(EXPIRY_LOOK).max(Duration::from_millis(1))).await;
+        }
     }
 }
 

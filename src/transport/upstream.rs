@@ -54,8 +54,14 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
+/// A connection, and what it was made under.
+struct Kept {
+    sender: SendRequest<Body>,
+    tls: Arc<rustls::ClientConfig>,
+}
+
 /// Connections that wait for a request, by host and port.
-type Idle = BTreeMap<(String, u16), Vec<SendRequest<Body>>>;
+type Idle = BTreeMap<(String, u16), Vec<Kept>>;
 
 /// A pool of connections.
 pub struct Upstream {
@@ -69,7 +75,8 @@ impl Upstream {
         Self { tls: RwLock::new(tls), idle: Mutex::default() }
     }
 
-    /// Takes another identity for the connections to come; those that are kept are closed.
+    /// Takes another identity for the connections to come; those that are kept are closed, those
+    /// that are in use when they are given back.
     pub fn renew(&self, tls: Arc<rustls::ClientConfig>) {
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Idle::default();
@@ -115,12 +122,12 @@ impl Upstream {
         mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<Received, UpstreamError> {
         let broken = |cause: String| UpstreamError::Broken(cause);
-        let mut sender = self.connect(url).await?;
+        let mut kept = self.connect(url).await?;
         let request = build(Method::GET, url, Bytes::new(), headers)?;
-        let response = tokio::time::timeout(deadline, sender.send_request(request)).await;
+        let response = tokio::time::timeout(deadline, kept.sender.send_request(request)).await;
         let response = response.map_err(|_| UpstreamError::Deadline)?.map_err(|cause| broken(cause.to_string()))?;
         if response.status() != StatusCode::OK {
-            return self.finish(url, sender, response).await;
+            return self.finish(url, kept, response).await;
         }
         let (head, mut body) = response.into_parts();
         while let Some(frame) = tokio::time::timeout(deadline, body.frame()).await.map_err(|_| UpstreamError::Deadline)? {
@@ -137,56 +144,60 @@ impl Upstream {
         url: &Url,
         make: impl Fn() -> Result<Request<Body>, UpstreamError>,
     ) -> Result<Received, UpstreamError> {
-        if let Some(mut sender) = self.take(url)
-            && sender.ready().await.is_ok()
-            && let Ok(response) = sender.send_request(make()?).await
+        if let Some(mut kept) = self.take(url)
+            && kept.sender.ready().await.is_ok()
+            && let Ok(response) = kept.sender.send_request(make()?).await
         {
-            return self.finish(url, sender, response).await;
+            return self.finish(url, kept, response).await;
         }
-        let mut sender = self.connect(url).await?;
-        let response = sender.send_request(make()?).await.map_err(|cause| UpstreamError::Broken(cause.to_string()))?;
-        self.finish(url, sender, response).await
+        let mut kept = self.connect(url).await?;
+        let response = kept.sender.send_request(make()?).await.map_err(|cause| UpstreamError::Broken(cause.to_string()))?;
+        self.finish(url, kept, response).await
     }
 
     async fn finish(
         &self,
         url: &Url,
-        sender: SendRequest<Body>,
+        kept: Kept,
         response: hyper::Response<hyper::body::Incoming>,
     ) -> Result<Received, UpstreamError> {
         let (head, body) = response.into_parts();
         let body = collect(body, limits::MESSAGE_BYTES_MAX).await.map_err(|error| match error {
             CollectError::TooLarge => UpstreamError::TooLarge,
             CollectError::Broken(cause) => UpstreamError::Broken(cause.to_string()),
+            CollectError::NoRoom(fault) => UpstreamError::Broken(fault.to_string()),
         })?;
-        self.give_back(url, sender);
+        self.give_back(url, kept);
         Ok(Received { status: head.status, headers: head.headers, body })
     }
 
-    fn take(&self, url: &Url) -> Option<SendRequest<Body>> {
+    fn take(&self, url: &Url) -> Option<Kept> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.get_mut(&(url.host.clone(), url.port))?;
-        std::iter::from_fn(|| waiting.pop()).find(|sender| !sender.is_closed())
+        std::iter::from_fn(|| waiting.pop()).find(|kept| !kept.sender.is_closed())
     }
 
-    fn give_back(&self, url: &Url, sender: SendRequest<Body>) {
-        if sender.is_closed() {
+    fn give_back(&self, url: &Url, kept: Kept) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at under the lock, under which what was kept before is closed.
+        let is_of_now = Arc::ptr_eq(&kept.tls, &self.tls.read().unwrap_or_else(PoisonError::into_inner));
+        if kept.sender.is_closed() || !is_of_now {
             return;
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.entry((url.host.clone(), url.port)).or_default();
         if waiting.len() < limits::POOL_IDLE_MAX {
-            waiting.push(sender);
+            waiting.push(kept);
         }
     }
 
-    async fn connect(&self, url: &Url) -> Result<SendRequest<Body>, UpstreamError> {
+    async fn connect(&self, url: &Url) -> Result<Kept, UpstreamError> {
+        let tls = Arc::clone(&self.tls.read().unwrap_or_else(PoisonError::into_inner));
+        let connector = TlsConnector::from(Arc::clone(&tls));
         let connecting = async {
             let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|cause| cause.to_string())?;
             stream.set_nodelay(true).map_err(|cause| cause.to_string())?;
             let name = ServerName::try_from(url.host.clone()).map_err(|cause| cause.to_string())?;
-            let tls = Arc::clone(&self.tls.read().unwrap_or_else(PoisonError::into_inner));
-            let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(|cause| cause.to_string())?;
+            let stream = connector.connect(name, stream).await.map_err(|cause| cause.to_string())?;
             http1::handshake(TokioIo::new(stream)).await.map_err(|cause| cause.to_string())
         };
         let connected = tokio::time::timeout(Duration::from_millis(limits::CONNECT_MS), connecting).await;
@@ -196,7 +207,7 @@ impl Upstream {
         tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(sender)
+        Ok(Kept { sender, tls })
     }
 }
 

@@ -535,7 +535,7 @@ fn of_connections() -> [Said; 2] {
         format!(
             "of one address {per_address}/s, with one certificate {per_certificate}/s, after {at_once} and {at_once_too} at once"
         ),
-        format!("| bodies that are read or worked on, together | {} |", mib(limits::BODIES_BYTES_MAX)),
+        format!("| bodies that are read or worked on, until the holder has them, together | {} |", mib(limits::BODIES_BYTES_MAX)),
         format!("| connections of the public listener | {} |", number(limits::PUBLIC_CONNECTIONS_MAX)),
         format!("| different persons a day, UTC, that an agency asks about | {} |", number(limits::PERSONS_PER_DAY as usize)),
     ];

@@ -6,8 +6,8 @@ use crate::world::{QUICK, World};
 use oncegate::client::Client;
 use oncegate::config::Config;
 use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Context, Official, World as MessageWorld};
-use oncegate::ids::{AgencyId, Code, Identifier};
+use oncegate::envelope::{Ask, Body, Context, Kind, Message, Official, World as MessageWorld};
+use oncegate::ids::{AgencyId, Code, Identifier, MessageId};
 use oncegate::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
 use oncegate::setup::{Installation, NewAgency};
 use oncegate::tlog::note::VerifierKey;
@@ -269,6 +269,41 @@ fn hostile_queries_are_refused_by_name() {
     assert_eq!(post(&world, COURT, "/v1/log/search", "application/json", vec![b' '; 17 << 10]).0, 413);
     // Nothing of this was an export or a search for somebody.
     assert!(indexes(&get(&world, COURT, "/v1/log/records?kind=aud").1).is_empty());
+}
+
+/// Whoever sends further messages with an id that was used is refused, and each refusal is a record of that id. They are not in
+/// the way of what the id stands for.
+#[test]
+fn no_number_of_refusals_hides_that_there_was_an_answer() {
+    const MORE: usize = 300;
+    let world = world();
+    let person = person(&world, Behaviour::Honest);
+    let (status, message) = ask(&world, SCHOOL, Behaviour::Honest, ATTENDANCE);
+    assert_eq!(status, 200);
+    let (_, before) = raw(&world, SCHOOL, &format!("/v1/messages/{message}/receipt"));
+    for name in [SCHOOL, CLINIC] {
+        let client = client(&world, name);
+        let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
+        let subject = world.demo().people()[Behaviour::Honest.household() as usize * 4].subject();
+        let mut header = client.header(Kind::Request, None, None, MessageWorld::Live).expect("a header");
+        header.id = MessageId::parse(&message).expect("an id");
+        // By the clinic it is a new message, which it has no grant for.
+        let why = if name == SCHOOL { ATTENDANCE } else { CRIME };
+        let context = Some(Context::new(code(why.0), why.1, subject));
+        let other = Message { header, context, body: Body::Ask(ask), attachments: Vec::new() };
+        let octets = client.sign(&other, "").expect("signed").octets;
+        for _ in 0..MORE {
+            let received = world.block_on(client.post(octets.clone(), "wait=20", Duration::from_secs(30))).expect("a response");
+            assert!([403, 409].contains(&received.status.as_u16()), "{}", received.status);
+        }
+    }
+    let entry = trail(&world, &person, "")["entries"][1].clone();
+    assert_eq!((&entry["outcome"], &entry["outcomeLogIndex"]), (&"answered".into(), &1.into()), "{entry}");
+    let (status, after) = raw(&world, SCHOOL, &format!("/v1/messages/{message}/receipt"));
+    let proofs = |text: &str| text.matches("\nindex ").count();
+    assert_eq!((status, proofs(&before)), (200, 2), "{before}");
+    let indexes: Vec<&str> = after.lines().filter(|line| line.starts_with("index ")).take(2).collect();
+    assert_eq!(indexes, ["index 0", "index 1"]);
 }
 
 #[test]

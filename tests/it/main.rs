@@ -64,6 +64,8 @@ mod restart;
 #[cfg(feature = "server")]
 mod rig;
 mod schema;
+#[cfg(feature = "server")]
+mod suspicions;
 mod tidy;
 mod tool;
 mod vectors;

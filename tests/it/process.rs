@@ -6,6 +6,7 @@ use oncegate::client::{Client, Problem, Signed, problem_of};
 use oncegate::demo::{self, Elsewhere, Observer};
 use oncegate::envelope::{Ask, Context, World as MessageWorld};
 use oncegate::ids::Code;
+use oncegate::setup::Installation;
 use oncegate::transport::Received;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -37,13 +38,27 @@ impl Scene {
     }
 
     pub fn observed(config: &str, observer: Observer) -> Self {
+        Self::planned(&demo::Plan { config, absent: &[], prepare: &|_| {} }, observer)
+    }
+
+    /// With nobody in the clinic's place, until the test puts somebody there.
+    pub fn without_clinic(config: &str) -> Self {
+        let plan = demo::Plan { config, absent: &["xx.demo.clinic-3"], prepare: &|_| {} };
+        Self::planned(&plan, Arc::new(|_| Box::pin(std::future::ready(()))))
+    }
+
+    /// With something done to the installation before anything starts.
+    pub fn prepared(config: &str, prepare: &dyn Fn(&Installation)) -> Self {
+        Self::planned(&demo::Plan { config, absent: &[], prepare }, Arc::new(|_| Box::pin(std::future::ready(()))))
+    }
+
+    fn planned(plan: &demo::Plan<'_>, observer: Observer) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let folder = Folder::new();
-        let plan = demo::Plan { config, absent: &[], prepare: &|_| {} };
         let address = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let gateway = Elsewhere { exchange: address(), public: address(), observer };
         let inside = folder.path().join("gateway");
-        let world = demo::World::start_without_gateway(&inside, &plan, &gateway);
+        let world = demo::World::start_without_gateway(&inside, plan, &gateway);
         let world = runtime.block_on(world).expect("a world");
         Self { runtime, world: Some(world), folder }
     }

@@ -151,6 +151,37 @@ fn sighup_puts_a_changed_registry_in_force_and_no_broken_one() {
     gateway.stop();
 }
 
+/// Whoever gets at the disk has the authority's signature of each registry that there was, and takes no revocation back with it.
+#[test]
+fn an_older_registry_is_put_in_force_neither_by_sighup_nor_at_a_start() {
+    let scene = Scene::new("");
+    let mut gateway = scene.start();
+    let (client, installation) = (scene.client(), scene.world().installation());
+    let ask = || {
+        let received = scene.block_on(send(&client, &scene.request(&client, 4).octets)).expect("the gateway is there");
+        if received.status.as_u16() == 200 { String::new() } else { problem_of(&received).code }
+    };
+    let files = ["registry.toml", "registry.sig"].map(|name| scene.world().folder().join(name));
+    let older = files.each_ref().map(|file| fs::read_to_string(file).expect("readable"));
+    installation.suspend(&AgencyId::parse(SCHOOL).expect("an agency"), Suspension::Impose).expect("changed");
+    let newer = files.each_ref().map(|file| fs::read_to_string(file).expect("readable"));
+    gateway.signal("HUP");
+    gateway.says("is in force");
+    assert_eq!(ask(), "OG-TLS-002");
+    let put = |texts: &[String; 2]| files.iter().zip(texts).for_each(|(file, text)| fs::write(file, text).expect("writable"));
+    put(&older);
+    gateway.signal("HUP");
+    assert!(gateway.says("was not read again").contains("OG-CFG-002"));
+    assert_eq!(ask(), "OG-TLS-002");
+    gateway.stop();
+    let said = scene.refuses_to_start();
+    assert!(said.contains("OG-CFG-002") && said.contains("older"), "{said}");
+    put(&newer);
+    let gateway = scene.start();
+    assert_eq!(ask(), "OG-TLS-002");
+    gateway.stop();
+}
+
 #[test]
 fn a_registry_that_was_changed_without_its_signature_is_refused_at_start() {
     let scene = Scene::new(SILENT);
