@@ -369,7 +369,8 @@ impl Gateway {
             return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
         }
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
-        let body = self.bodies.hold(declared.unwrap_or(0))?;
+        // The first KiB is paid for in any case.
+        let body = self.bodies.hold(declared.unwrap_or(1 << 10))?;
         Ok(Visit { world, peer, slot, arrived: Instant::now(), body })
     }
 
