@@ -64,7 +64,8 @@ impl Shown {
     /// Waits until its own has expired.
     pub(super) async fn expired(&self) {
         let ends = self.first().and_then(crate::pki::not_after).map_or(0, UnixTime::as_ms);
-        let ends = UNIX_EPOCH + Duration::from_millis(ends);
+        // Through its last second (RFC 5280, section 4.1.2.5), as for those who come anew.
+        let ends = UNIX_EPOCH + Duration::from_millis(ends.saturating_add(1000));
         // In portions: clocks are set, and timers do not reach years ahead.
         while let Ok(left) = ends.duration_since(SystemTime::now()) {
             tokio::time::sleep(left.min(EXPIRY_LOOK).max(Duration::from_millis(1))).await;
