@@ -431,7 +431,7 @@ fn a_crowd_that_waits_costs_the_exchanges_of_others_nothing() {
 /// A certificate counts for as long as it is valid, and not for as long as a connection can be kept open.
 #[test]
 fn a_connection_ends_when_its_certificate_expires() {
-    const LEFT: u64 = 8_000;
+    const LEFT: u64 = 15_000;
     let scene = Scene::prepared(SILENT, &|installation| {
         let fund = AgencyId::parse(FUND).expect("a name");
         let read = |name: &str| fs::read_to_string(installation.folder().join(name)).expect("readable");
