@@ -148,7 +148,7 @@ pub struct Parts {
 pub struct Visit {
     world: Arc<World>,
     peer: Peer,
-    slot: Slot,
+    slot: Arc<Slot>,
     arrived: Instant,
     body: OwnedSemaphorePermit,
 }
@@ -160,8 +160,8 @@ impl Visit {
         drop(self.body.split(surplus));
     }
 
-    /// The place of the visitor's quota.
-    pub fn slot(&self) -> &Slot {
+    /// The place of the visitor's quota: whoever has it keeps it taken.
+    pub fn slot(&self) -> &Arc<Slot> {
         &self.slot
     }
 
@@ -371,7 +371,7 @@ impl Gateway {
         let kib = u32::try_from(declared.unwrap_or(0) >> 10).unwrap_or(u32::MAX);
         let body = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
         let body = body.map_err(|_| Fault::new(Code::HttpBusy).with_retry_after(1))?;
-        Ok(Visit { world, peer, slot, arrived: Instant::now(), body })
+        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body })
     }
 
     /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does
