@@ -1,7 +1,7 @@
 //! What somebody suspected who read the code to break it: each was a way through once.
 
 use crate::abuse::peer::{DATA, END_HEADERS, END_STREAM, HEADERS, HTTP1, HTTP2, POST, PREFACE, Peer, SETTINGS, frame, head};
-use crate::process::{Process, Scene, answered};
+use crate::process::{Process, Scene, answered, oncegate};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
@@ -20,6 +20,7 @@ use oncegate::transport::{self, Anchors, Identity, full};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, date_time_ymd};
 use std::fs;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -573,4 +574,26 @@ fn answers_that_nobody_takes_count_as_open_exchanges() {
         assert!(grown < 2 * PARALLEL as u64, "{grown} MiB are kept");
     });
     drop(gateway);
+}
+
+/// A shell gives a process 1,024 open files, if nobody asked for more: half of those who have not shaken hands could take all.
+#[test]
+fn silent_connections_leave_files_for_those_who_have_shaken_hands() {
+    let scene = Scene::new(SILENT);
+    let mut command = Command::new("sh");
+    let run = format!("ulimit -Sn 128 && exec {} run -c {}", oncegate(), scene.config().display());
+    command.args(["-c", &run]);
+    let gateway = Process::from(command).unwrap_or_else(|(status, said)| panic!("{status}: {said}"));
+    scene.block_on(async {
+        let nobody = Peer::new(&scene, FUND).from("127.0.0.2");
+        let mut silent = Vec::new();
+        for _ in 0..200 {
+            silent.push(nobody.tcp().await.expect("it is accepted, or waits to be"));
+        }
+        let school = scene.client();
+        let request = scene.request(&school, 0);
+        let asked = tokio::time::timeout(Duration::from_millis(2_500), answered(&school, &request)).await;
+        assert!(asked.is_ok(), "those who say nothing are not closed yet");
+    });
+    gateway.stop();
 }
