@@ -15,6 +15,7 @@ use crate::timestamp::Stamping;
 use crate::tlog::leaf::Leaf;
 use crate::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
 use crate::witness::{self, Witness, WitnessFile, Witnessing};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -122,6 +123,15 @@ fn authority(path: &Path) -> Result<PublicKey, StartError> {
         .map_err(|cause| failed(Code::CfgInvalid)(&format!("{}: {cause}", path.display())))
 }
 
+/// How many files may be open: as many as the system lets this process have, and not what a shell gives. Connections get half
+/// of them, so that there is always one for the journal, the index, and holders.
+fn open_files() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit.clone() });
+    let allowed = if raised.is_ok() { limit.maximum } else { limit.current };
+    allowed.and_then(|allowed| usize::try_from(allowed).ok()).unwrap_or(usize::MAX)
+}
+
 /// A gateway whose listeners are open.
 pub struct Server {
     gateway: Arc<Gateway>,
@@ -142,8 +152,8 @@ impl Server {
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
         let Checked { config, schemas, registry, identity, seal, witness } = checked;
         let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-        let (connections, per_address, per_certificate) =
-            (config.limits.connections, config.limits.per_address, config.limits.per_certificate);
+        let (per_address, per_certificate) = (config.limits.per_address, config.limits.per_certificate);
+        let connections = config.limits.connections.min(open_files() / 2);
         let entrance = Arc::new(Entrance::new(tls, Room { connections, per_address, per_certificate }));
         let upstream = Upstream::new(identity.client().map_err(|cause| failed(Code::CfgInvalid)(&cause))?);
         let bind = async |address: SocketAddr| {

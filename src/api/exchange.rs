@@ -11,7 +11,7 @@ use crate::gateway::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::limits;
 use crate::quota::{MESSAGES, READS, Standing};
-use crate::transport::{Body, discard, full, read_body, read_body_as};
+use crate::transport::{Body, Held, discard, full, read_body, read_body_as};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -72,11 +72,16 @@ impl ExchangeApi {
                 return self.not_now(fault, MESSAGES).await;
             }
         };
-        let standing = visit.slot().standing();
-        let result = match head.uri.path() {
+        let slot = Arc::clone(visit.slot());
+        let standing = slot.standing();
+        let mut result = match head.uri.path() {
             "/v1/messages" => self.take(visit, &head, body).await.map(write_reply),
             _ => self.citizens_trail(visit, head, body).await,
         };
+        if let Ok(response) = &mut result {
+            // An exchange is open until its answer has been taken: else nothing would bound those that are kept for it.
+            response.extensions_mut().insert(Held::new(slot));
+        }
         (result, Some(standing))
     }
 

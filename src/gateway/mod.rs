@@ -149,7 +149,7 @@ pub struct Parts {
 pub struct Visit {
     world: Arc<World>,
     peer: Peer,
-    slot: Slot,
+    slot: Arc<Slot>,
     arrived: Instant,
     body: OwnedSemaphorePermit,
 }
@@ -161,8 +161,8 @@ impl Visit {
         drop(self.body.split(surplus));
     }
 
-    /// The place of the visitor's quota.
-    pub fn slot(&self) -> &Slot {
+    /// The place of the visitor's quota: whoever has it keeps it taken.
+    pub fn slot(&self) -> &Arc<Slot> {
         &self.slot
     }
 
@@ -371,7 +371,7 @@ impl Gateway {
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
         // The first KiB is paid for in any case.
         let body = self.bodies.hold(declared.unwrap_or(1 << 10))?;
-        Ok(Visit { world, peer, slot, arrived: Instant::now(), body })
+        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body })
     }
 
     /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does

@@ -6,14 +6,29 @@ use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Version};
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The body of what we send.
 pub type Body = Either<Full<Bytes>, Streamed>;
+
+/// An extension of a response: what is given back when the peer has taken all of it, or never will.
+#[derive(Clone)]
+pub struct Held {
+    _what: Arc<dyn Any + Send + Sync>,
+}
+
+impl Held {
+    /// Holds something.
+    pub fn new(what: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { _what: what }
+    }
+}
 
 /// A body of these octets.
 pub fn full(octets: impl Into<Bytes>) -> Body {

@@ -11,7 +11,7 @@ mod pulse;
 mod tls;
 mod upstream;
 
-pub use body::{Body, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
+pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
 pub use entrance::{Entrance, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
@@ -129,11 +129,12 @@ where
         let body_bytes = request.body().size_hint().upper().unwrap_or(u64::MAX).min(limits::MESSAGE_BYTES_MAX as u64);
         let (busy, service) = (felt.begin(body_bytes), service.clone());
         async move {
-            let response = service.call(request).await?;
+            let mut response = service.call(request).await?;
+            let held = response.extensions_mut().remove::<Held>();
             if response.status() == StatusCode::REQUEST_TIMEOUT {
                 busy.is_late();
             }
-            Ok::<_, Infallible>(response.map(|body| Paced::new(body, frame_bytes, busy)))
+            Ok::<_, Infallible>(response.map(|body| Paced::new(body, frame_bytes, busy, held)))
         }
     });
     match protocol {

@@ -4,7 +4,7 @@
 //! asked whether the connection should end: nothing has been asked since it was opened, a head does not become whole, it
 //! has been idle, its peer does not take what it asked for.
 
-use super::body::Body;
+use super::body::{Body, Held};
 use crate::limits;
 use hyper::body::{Bytes, Frame, SizeHint};
 use std::io;
@@ -254,15 +254,16 @@ pub(super) struct Paced {
     rest: Bytes,
     frame_bytes: usize,
     _busy: Busy,
+    _held: Option<Held>,
 }
 
 impl Paced {
-    pub(super) fn new(body: Body, frame_bytes: usize, mut busy: Busy) -> Self {
+    pub(super) fn new(body: Body, frame_bytes: usize, mut busy: Busy, held: Option<Held>) -> Self {
         // What is sent as it is made has a deadline where it is made.
         if let Some(octets) = hyper::body::Body::size_hint(&body).exact() {
             busy.sends(octets);
         }
-        Self { body, rest: Bytes::new(), frame_bytes, _busy: busy }
+        Self { body, rest: Bytes::new(), frame_bytes, _busy: busy, _held: held }
     }
 }
 

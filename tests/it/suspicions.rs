@@ -1,7 +1,7 @@
 //! What somebody suspected who read the code to break it: each was a way through once.
 
-use crate::abuse::peer::{END_HEADERS, HEADERS, HTTP1, HTTP2, POST, PREFACE, Peer, frame, head};
-use crate::process::{Process, Scene, answered};
+use crate::abuse::peer::{DATA, END_HEADERS, END_STREAM, HEADERS, HTTP1, HTTP2, POST, PREFACE, Peer, SETTINGS, frame, head};
+use crate::process::{Process, Scene, answered, oncegate};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
@@ -20,6 +20,7 @@ use oncegate::transport::{self, Anchors, Identity, full};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, date_time_ymd};
 use std::fs;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -521,6 +522,78 @@ fn a_connection_to_a_holder_is_not_kept_beyond_the_authorities_it_was_made_under
         go_on.add_permits(1);
         answered(&fund, &ask(&scene, &fund, 0)).await;
         assert_eq!(connections.load(Ordering::Relaxed), 2, "the second is kept");
+    });
+    gateway.stop();
+}
+
+/// Who asks again and again for the same large answer, and takes none of them, makes the gateway keep as many as it may have
+/// exchanges open.
+#[test]
+fn answers_that_nobody_takes_count_as_open_exchanges() {
+    const CONNECTIONS: usize = 16;
+    /// So that their messages fit into the window that a connection begins with.
+    const STREAMS: usize = 16;
+    let scene = Scene::without_clinic(SILENT);
+    let gateway = scene.start();
+    clinic(
+        &scene,
+        Arc::new(|client, reply, asked| {
+            let large = padded(&client, &nothing(&client, reply, &asked), oncegate::limits::MESSAGE_BYTES_MAX - 1024);
+            Box::pin(async move { Some(Response::new(full(large))) })
+        }),
+    );
+    let fund = client(&scene, FUND);
+    let request = ask(&scene, &fund, 0);
+    scene.block_on(async {
+        answered(&fund, &request).await;
+        let before = resident_kib(&gateway);
+        let mut block = head(POST, "/v1/messages");
+        block.extend([0x0f, 0x10, 15]);
+        block.extend(b"application/xml");
+        let mut streams = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut stream = Peer::new(&scene, FUND).tls(HTTP2).await.expect("a handshake");
+            // Windows of no octet: no answer's body is taken.
+            let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+            octets.extend(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+            for number in 0..STREAMS as u32 {
+                octets.extend(frame(HEADERS, END_HEADERS, number * 2 + 1, &block));
+                octets.extend(frame(DATA, END_STREAM, number * 2 + 1, &request.octets));
+            }
+            stream.write_all(&octets).await.expect("taken");
+            stream.flush().await.expect("taken");
+            streams.push(stream);
+        }
+        let mut most = 0;
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            most = most.max(resident_kib(&gateway));
+        }
+        let grown = most.saturating_sub(before) >> 10;
+        println!("{grown} MiB of {}", CONNECTIONS * STREAMS);
+        assert!(grown < 2 * PARALLEL as u64, "{grown} MiB are kept");
+    });
+    drop(gateway);
+}
+
+/// A shell gives a process 1,024 open files, if nobody asked for more: half of those who have not shaken hands could take all.
+#[test]
+fn silent_connections_leave_files_for_those_who_have_shaken_hands() {
+    let scene = Scene::new(SILENT);
+    let mut command = Command::new("sh");
+    let run = format!("ulimit -Sn 128 && exec {} run -c {}", oncegate(), scene.config().display());
+    command.args(["-c", &run]);
+    let gateway = Process::from(command).unwrap_or_else(|(status, said)| panic!("{status}: {said}"));
+    scene.block_on(async {
+        let nobody = Peer::new(&scene, FUND).from("127.0.0.2");
+        let mut silent = Vec::new();
+        for _ in 0..200 {
+            silent.push(nobody.tcp().await.expect("it is accepted, or waits to be"));
+        }
+        let school = scene.client();
+        let request = scene.request(&school, 0);
+        let asked = tokio::time::timeout(Duration::from_millis(2_500), answered(&school, &request)).await;
+        assert!(asked.is_ok(), "those who say nothing are not closed yet");
     });
     gateway.stop();
 }
