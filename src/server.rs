@@ -8,10 +8,11 @@ use crate::fault::{Code, Fault};
 use crate::gateway::{Gateway, Parts, SealKeys};
 use crate::limits;
 use crate::pki;
-use crate::registry::{Bundle, Registry};
+use crate::registry::{Bundle, Older, Registry};
 use crate::schema::Schemas;
 use crate::store::{Settings, Store, Sync};
 use crate::timestamp::Stamping;
+use crate::tlog::leaf::Leaf;
 use crate::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
 use crate::witness::{self, Witness, WitnessFile, Witnessing};
 use std::net::SocketAddr;
@@ -94,6 +95,20 @@ fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartEr
     })
 }
 
+fn too_old(config: &Config, older: Older) -> StartError {
+    failed(Code::CfgRegistry)(&format!("{}: {} {older}", config.registry.file.display(), Code::CfgRegistry))
+}
+
+/// The version of the registry by which the last messages were judged. Records of commands have none, and what cannot be read
+/// is told elsewhere.
+fn last_registry(store: &Store) -> u64 {
+    let last = (0..store.size()).rev().take(LAST_RECORDS).filter_map(|index| store.record(index).ok());
+    last.filter_map(|found| Leaf::parse(&found.leaf)).map(|leaf| leaf.registry_version).max().unwrap_or(0)
+}
+
+/// Records that are asked for the last registry.
+const LAST_RECORDS: usize = 100;
+
 fn authority(path: &Path) -> Result<PublicKey, StartError> {
     let text = read_bounded(path)?;
     let der = pki::pem_blocks(&text, "CERTIFICATE").into_iter().next();
@@ -138,6 +153,7 @@ impl Server {
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
         let store =
             Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        let registry = registry.after(last_registry(&store.0)).map_err(|older| too_old(&config, older))?;
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
@@ -283,7 +299,9 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
 
 fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
     let telemetry = gateway.telemetry();
-    match load_registry(config, gateway.schemas()) {
+    let last = gateway.world().registry.version();
+    let registry = load_registry(config, gateway.schemas());
+    match registry.and_then(|registry| registry.after(last).map_err(|older| too_old(config, older))) {
         Ok(registry) => {
             let version = registry.version();
             gateway.reload(registry);

@@ -152,6 +152,42 @@ fn sighup_puts_a_changed_registry_in_force_and_no_broken_one() {
 }
 
 #[test]
+fn a_registry_that_was_in_force_once_does_not_come_back() {
+    let scene = Scene::new("");
+    let files = ["registry.toml", "registry.sig"].map(|name| scene.world().folder().join(name));
+    let before = files.clone().map(|path| fs::read_to_string(path).expect("readable"));
+    let bring_back = || files.iter().zip(&before).for_each(|(path, text)| fs::write(path, text).expect("writable"));
+    let mut gateway = scene.start();
+    let (client, installation) = (scene.client(), scene.world().installation());
+    let ask = || {
+        let received = scene.block_on(send(&client, &scene.request(&client, 4).octets)).expect("the gateway is there");
+        if received.status.as_u16() == 200 { String::new() } else { problem_of(&received).code }
+    };
+    installation.suspend(&AgencyId::parse(SCHOOL).expect("an agency"), Suspension::Impose).expect("changed");
+    gateway.signal("HUP");
+    gateway.says("is in force");
+    assert_eq!(ask(), "OG-TLS-002");
+    // The same version again is nothing new, and an older one is refused although it is signed.
+    gateway.signal("HUP");
+    gateway.says("is in force");
+    bring_back();
+    gateway.signal("HUP");
+    let said = gateway.says("registry");
+    assert!(said.contains("was not read again") && said.contains("OG-CFG-002") && said.contains("older"), "{said}");
+    assert_eq!(ask(), "OG-TLS-002");
+    gateway.stop();
+    // The log knows by which version the last messages were judged.
+    let said = scene.refuses_to_start();
+    assert!(said.contains("OG-CFG-002") && said.contains("older"), "{said}");
+    let version = before[0].lines().find(|line| line.starts_with("version = ")).expect("a version");
+    fs::write(&files[0], before[0].replacen(version, "version = 1000", 1)).expect("writable");
+    installation.sign().expect("signed");
+    let gateway = scene.start();
+    assert_eq!(ask(), "");
+    gateway.stop();
+}
+
+#[test]
 fn a_registry_that_was_changed_without_its_signature_is_refused_at_start() {
     let scene = Scene::new(SILENT);
     let path = scene.world().folder().join("registry.toml");
