@@ -28,7 +28,9 @@ pub struct Original {
 
 /// The schemas of the program.
 pub static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::built_in);
-static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::from_seed(&[7; 32]).expect("32 octets are a seed"));
+/// The seed of the key that the messages are signed with.
+pub const SEED: [u8; 32] = [7; 32];
+static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::from_seed(&SEED).expect("32 octets are a seed"));
 /// The key that the messages are signed with.
 pub static PUBLIC: LazyLock<PublicKey> = LazyLock::new(|| KEY.public_key().expect("an Ed25519 key has a public half"));
 /// The signed messages.
@@ -233,6 +235,12 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "stamp" => crate::served::stamps(),
         #[cfg(feature = "server")]
         "http_head" => crate::heads::requests(),
+        #[cfg(feature = "server")]
+        "private" => crate::sealed::privates(),
+        #[cfg(feature = "server")]
+        "bundle" => crate::bundles::bundles(),
+        #[cfg(feature = "server")]
+        "request" => crate::requests::requests(),
         _ => Vec::new(),
     }
 }
@@ -241,7 +249,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
 const SMALL: usize = 4 << 10;
 
 /// Inputs that are read as choices.
-fn numbers(first: u8) -> Vec<Vec<u8>> {
+pub fn numbers(first: u8) -> Vec<Vec<u8>> {
     (0..32_u8)
         .map(|row| std::iter::once(first).chain((0..24_u8).map(|at| row.wrapping_mul(37) ^ at.wrapping_mul(101))).collect())
         .collect()
