@@ -70,7 +70,11 @@ fn weighed(text: &str, signature: &str, authority: &Authority) {
             let mut registry = Some(registry);
             for last in [expected.version + 1, expected.version, expected.version - 1] {
                 let after = registry.take().map(|registry| registry.after(last));
-                assert!(matches!(after, Some(Err(_))) == (last > expected.version), "{last} before {}", expected.version);
+                assert!(
+                    matches!(after, Some(Err(_))) == (last > expected.version),
+                    "version {} is taken after {last}, or refused",
+                    expected.version
+                );
                 registry = Registry::load(&bundle, &SCHEMAS).ok();
             }
         }

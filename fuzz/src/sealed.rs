@@ -71,10 +71,12 @@ static KEPT: LazyLock<(Keys, Vec<Kept>)> = LazyLock::new(|| {
         if number != second {
             keys.erase_private(&[one.beside.head.ticket]).expect("erased");
             one.private.iter_mut().for_each(|part| part.is_erased = true);
+            assert!(keys.open_private(&one.beside.private).is_err(), "a personal part is opened whose key was erased");
         }
         if number != first {
             keys.erase_bodies(&[one.beside.head.ticket], 0).expect("erased");
             one.body.iter_mut().for_each(|part| part.is_erased = true);
+            assert!(keys.open_body(&one.beside.private, &one.beside.body).is_err(), "a body is opened whose key was erased");
         }
     }
     std::fs::remove_dir_all(&folder).expect("the folder can be removed");
