@@ -2,7 +2,7 @@
 
 use crate::forge::Choices;
 use crate::memory::bounded;
-use crate::originals::{self, SCHEMAS};
+use crate::originals::{self, SCHEMAS, now};
 use crate::requests::pkcs8;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,6 @@ use oncegate::authority::{make_registry_key, sign_registry};
 use oncegate::crypto::{PrivateKey, PublicKey};
 use oncegate::pki::{Certificate, pem_blocks, to_pem};
 use oncegate::registry::{Bundle, Registry};
-use oncegate::time::UnixTime;
 use std::sync::LazyLock;
 
 /// A registry that was signed, and what it says.
@@ -50,7 +49,7 @@ static AUTHORITIES: LazyLock<[Authority; 3]> = LazyLock::new(|| {
     let pem = to_pem("PRIVATE KEY", &der);
     let first = Authority { key, signed: texts().map(|text| signed(text, &pem)).into() };
     let made = || {
-        let issued = make_registry_key(UnixTime::from_ms(1_800_000_000_000)).expect("a key");
+        let issued = make_registry_key(now()).expect("a key");
         let certificate = pem_blocks(&issued.certificate, "CERTIFICATE").pop().expect("a certificate in PEM");
         let key = Certificate::from_der(&certificate).expect("a certificate of the profile").key;
         Authority { key, signed: texts().map(|text| signed(text, &issued.key)).into() }
@@ -193,5 +192,5 @@ pub fn bundles() -> Vec<Vec<u8>> {
         let both = [signed.signature.as_bytes(), signed.text.as_bytes()].concat();
         [[&[0], signed.text.as_bytes()].concat(), [&[1], signed.signature.as_bytes()].concat(), [&[2], both.as_slice()].concat()]
     };
-    first.signed.iter().flat_map(one).chain(crate::originals::numbers(3)).collect()
+    first.signed.iter().flat_map(one).chain(originals::numbers(3)).collect()
 }

@@ -3,6 +3,8 @@
 //! They run under libFuzzer (`fuzz_targets/`) and, on the stable toolchain, in the program `replay`.
 
 #[cfg(feature = "server")]
+mod answers;
+#[cfg(feature = "server")]
 mod bundles;
 mod forge;
 #[cfg(feature = "server")]
@@ -69,6 +71,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bundle", dictionary: TEXT, run: bundles::bundle },
     #[cfg(feature = "server")]
     Target { name: "request", dictionary: NONE, run: requests::request },
+    #[cfg(feature = "server")]
+    Target { name: "answer", dictionary: XML, run: answers::answer },
 ];
 
 impl Target {

@@ -47,12 +47,13 @@ pub fn ready() {
     LazyLock::force(&LOG);
 }
 
-fn now() -> UnixTime {
+/// The time at which the messages are looked at.
+pub fn now() -> UnixTime {
     UnixTime::parse(NOW).expect("an instant")
 }
 
 /// The messages before they are signed: a question, an answer with a document, one without, two spellings.
-fn unsigned() -> Vec<String> {
+pub fn unsigned() -> Vec<String> {
     let (id, reply) = (MessageId::new(now(), [1; 10]), MessageId::new(now(), [2; 10]));
     let header = |kind: &str, reply: &str| {
         format!(
@@ -241,6 +242,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "bundle" => crate::bundles::bundles(),
         #[cfg(feature = "server")]
         "request" => crate::requests::requests(),
+        #[cfg(feature = "server")]
+        "answer" => crate::answers::answers(),
         _ => Vec::new(),
     }
 }

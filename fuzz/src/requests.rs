@@ -1,21 +1,16 @@
 //! What an agency hands in to be enrolled, and the keys that the programs sign with.
 
 use crate::memory::bounded_by;
-use crate::originals::{PUBLIC, SEED};
+use crate::originals::{PUBLIC, SEED, now};
 use oncegate::authority::{Authority, Purpose, make_registry_key, make_root};
 use oncegate::crypto::{PrivateKey, Signer};
 use oncegate::ids::AgencyId;
 use oncegate::pki::{Certificate, pem_blocks, to_pem};
-use oncegate::time::UnixTime;
 use std::sync::LazyLock;
 
 /// Octets of memory for each octet of a request or a key: names and extensions become trees.
 const REQUEST: usize = 64;
 const CONSTANT: usize = 64 << 10;
-
-fn now() -> UnixTime {
-    UnixTime::parse("2027-03-04T05:12:10Z").expect("an instant")
-}
 
 struct Office {
     authority: Authority,
@@ -27,6 +22,13 @@ static OFFICE: LazyLock<Office> = LazyLock::new(|| {
     let authority = Authority::open(&root.certificate, &root.key).expect("it was made");
     Office { authority, agency: AgencyId::parse("xx.school").expect("a name") }
 });
+
+/// A certificate of the kit's key for an agency.
+pub fn certificate_of(agency: &AgencyId) -> Vec<u8> {
+    let request = to_pem("CERTIFICATE REQUEST", &signed(&info("x", &[])));
+    let issued = OFFICE.authority.certify(&request, agency, Purpose::Signing, now()).expect("a good request");
+    pem_blocks(&issued.certificate, "CERTIFICATE").pop().expect("a certificate in PEM")
+}
 
 static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::from_pkcs8(&pkcs8()).expect("a key in PKCS#8"));
 

@@ -2,12 +2,12 @@
 
 use crate::forge::Choices;
 use crate::memory::{bounded, bounded_by};
+use crate::originals::{now, numbers};
 use oncegate::crypto::HmacKey;
 use oncegate::gateway::audit::Opened;
 use oncegate::ids::{Code, Digest, Identifier, MessageId};
 use oncegate::limits::SELECT_PATHS_MAX;
 use oncegate::store::{Beside, Keys, PrivateHead};
-use oncegate::time::UnixTime;
 use oncegate::tlog::{Private, Record, RecordKind};
 use std::sync::LazyLock;
 
@@ -23,10 +23,6 @@ struct Kept {
     beside: Beside,
     private: Option<Part>,
     body: Option<Part>,
-}
-
-fn now() -> UnixTime {
-    UnixTime::parse("2027-03-04T05:12:10Z").expect("an instant")
 }
 
 /// Records about nobody, some and as many persons as there can be; with and without a body, of which one is empty.
@@ -264,5 +260,5 @@ pub fn privates() -> Vec<Vec<u8>> {
         let numbers = [3, row, row.wrapping_mul(3), row.wrapping_mul(37), row, 1, 0, 0, 0];
         [&numbers, "99000000136\n\u{1}\"\\\u{2028}\n\nAbsence\na complaint".as_bytes()].concat()
     });
-    heads.chain(texts).chain(now).chain([vec![0; 41], vec![0; 11]]).chain(crate::originals::numbers(2)).collect()
+    heads.chain(texts).chain(now).chain([vec![0; 41], vec![0; 11]]).chain(numbers(2)).collect()
 }
