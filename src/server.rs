@@ -8,7 +8,7 @@ use crate::fault::{Code, Fault};
 use crate::gateway::{Gateway, Parts, SealKeys};
 use crate::limits;
 use crate::pki;
-use crate::registry::{Bundle, Registry};
+use crate::registry::{Bundle, Older, Registry};
 use crate::schema::Schemas;
 use crate::store::{Settings, Store, Sync};
 use crate::timestamp::Stamping;
@@ -96,21 +96,19 @@ fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartEr
     })
 }
 
-/// A registry is never put in force in the place of a later one: each that there was is signed, and an older one takes back
-/// what was revoked since.
-fn check_not_older(registry: &Registry, version: u64) -> Result<(), StartError> {
-    let own = registry.version();
-    if own >= version {
-        return Ok(());
-    }
-    Err(failed(Code::CfgRegistry)(&format!("registry version {own} is older than {version}, which was in force before")))
+fn too_old(config: &Config, older: Older) -> StartError {
+    failed(Code::CfgRegistry)(&format!("{}: {} {older}", config.registry.file.display(), Code::CfgRegistry))
 }
 
-/// The version of the registry that was in force when the last record was written.
-fn last_version(store: &Store) -> u64 {
-    let last = store.size().checked_sub(1).and_then(|last| store.record(last).ok());
-    last.and_then(|found| Leaf::parse(&found.leaf)).map_or(0, |leaf| leaf.registry_version)
+/// The version of the registry by which the last messages were judged. Records of commands have none, and what cannot be read
+/// is told elsewhere.
+fn last_registry(store: &Store) -> u64 {
+    let last = (0..store.size()).rev().take(LAST_RECORDS).filter_map(|index| store.record(index).ok());
+    last.filter_map(|found| Leaf::parse(&found.leaf)).map(|leaf| leaf.registry_version).max().unwrap_or(0)
 }
+
+/// Records that are asked for the last registry.
+const LAST_RECORDS: usize = 100;
 
 fn authority(path: &Path) -> Result<PublicKey, StartError> {
     let text = read_bounded(path)?;
@@ -127,7 +125,7 @@ fn authority(path: &Path) -> Result<PublicKey, StartError> {
 /// of them, so that there is always one for the journal, the index, and holders.
 fn open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit.clone() });
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let allowed = if raised.is_ok() { limit.maximum } else { limit.current };
     allowed.and_then(|allowed| usize::try_from(allowed).ok()).unwrap_or(usize::MAX)
 }
@@ -165,7 +163,7 @@ impl Server {
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
         let store =
             Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
-        check_not_older(&registry, last_version(&store.0))?;
+        let registry = registry.after(last_registry(&store.0)).map_err(|older| too_old(&config, older))?;
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
@@ -311,10 +309,9 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
 
 fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
     let telemetry = gateway.telemetry();
+    let last = gateway.world().registry.version();
     let registry = load_registry(config, gateway.schemas());
-    let registry =
-        registry.and_then(|registry| check_not_older(&registry, gateway.world().registry.version()).map(|()| registry));
-    match registry {
+    match registry.and_then(|registry| registry.after(last).map_err(|older| too_old(config, older))) {
         Ok(registry) => {
             let version = registry.version();
             gateway.reload(registry);

@@ -120,7 +120,8 @@ const PIECES: &[&str] = &[
 const TEXTS: &[&str] =
     &["xx.clinic", "answer", "request", "2027-01-01T00:00:00Z", "true", "", "99000000136", "a law", "birth-certificate"];
 
-fn edit(octets: &mut Vec<u8>, choices: &mut Choices<'_>) {
+/// One edit.
+pub(crate) fn edit(octets: &mut Vec<u8>, choices: &mut Choices<'_>) {
     let kind = choices.octet() % 20;
     let elements = elements(octets);
     if elements.is_empty() {

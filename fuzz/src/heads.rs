@@ -83,8 +83,7 @@ fn served(octets: &[u8], protocol: Protocol) -> Vec<Seen> {
             serving.await.expect("nothing panics behind the connection")
         })
     });
-    let seen = std::mem::take(&mut *seen.lock().expect("nobody panics"));
-    seen
+    std::mem::take(&mut *seen.lock().expect("nobody panics"))
 }
 
 /// Turns of the runtime after which a connection on which nothing was noted is quiet.

@@ -2,12 +2,20 @@
 //!
 //! They run under libFuzzer (`fuzz_targets/`) and, on the stable toolchain, in the program `replay`.
 
+#[cfg(feature = "server")]
+mod answers;
+#[cfg(feature = "server")]
+mod bundles;
 mod forge;
 #[cfg(feature = "server")]
 mod heads;
 mod logs;
 mod memory;
 mod originals;
+#[cfg(feature = "server")]
+mod requests;
+#[cfg(feature = "server")]
+mod sealed;
 #[cfg(feature = "server")]
 mod served;
 mod targets;
@@ -57,6 +65,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "stamp", dictionary: NONE, run: served::stamp },
     #[cfg(feature = "server")]
     Target { name: "http_head", dictionary: HTTP, run: heads::http_head },
+    #[cfg(feature = "server")]
+    Target { name: "private", dictionary: TEXT, run: sealed::private },
+    #[cfg(feature = "server")]
+    Target { name: "bundle", dictionary: TEXT, run: bundles::bundle },
+    #[cfg(feature = "server")]
+    Target { name: "request", dictionary: NONE, run: requests::request },
+    #[cfg(feature = "server")]
+    Target { name: "answer", dictionary: XML, run: answers::answer },
 ];
 
 impl Target {

@@ -28,7 +28,9 @@ pub struct Original {
 
 /// The schemas of the program.
 pub static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::built_in);
-static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::from_seed(&[7; 32]).expect("32 octets are a seed"));
+/// The seed of the key that the messages are signed with.
+pub const SEED: [u8; 32] = [7; 32];
+static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::from_seed(&SEED).expect("32 octets are a seed"));
 /// The key that the messages are signed with.
 pub static PUBLIC: LazyLock<PublicKey> = LazyLock::new(|| KEY.public_key().expect("an Ed25519 key has a public half"));
 /// The signed messages.
@@ -45,12 +47,13 @@ pub fn ready() {
     LazyLock::force(&LOG);
 }
 
-fn now() -> UnixTime {
+/// The time at which the messages are looked at.
+pub fn now() -> UnixTime {
     UnixTime::parse(NOW).expect("an instant")
 }
 
 /// The messages before they are signed: a question, an answer with a document, one without, two spellings.
-fn unsigned() -> Vec<String> {
+pub fn unsigned() -> Vec<String> {
     let (id, reply) = (MessageId::new(now(), [1; 10]), MessageId::new(now(), [2; 10]));
     let header = |kind: &str, reply: &str| {
         format!(
@@ -233,6 +236,14 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "stamp" => crate::served::stamps(),
         #[cfg(feature = "server")]
         "http_head" => crate::heads::requests(),
+        #[cfg(feature = "server")]
+        "private" => crate::sealed::privates(),
+        #[cfg(feature = "server")]
+        "bundle" => crate::bundles::bundles(),
+        #[cfg(feature = "server")]
+        "request" => crate::requests::requests(),
+        #[cfg(feature = "server")]
+        "answer" => crate::answers::answers(),
         _ => Vec::new(),
     }
 }
@@ -241,7 +252,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
 const SMALL: usize = 4 << 10;
 
 /// Inputs that are read as choices.
-fn numbers(first: u8) -> Vec<Vec<u8>> {
+pub fn numbers(first: u8) -> Vec<Vec<u8>> {
     (0..32_u8)
         .map(|row| std::iter::once(first).chain((0..24_u8).map(|at| row.wrapping_mul(37) ^ at.wrapping_mul(101))).collect())
         .collect()

@@ -128,31 +128,10 @@ pub fn envelope(input: &[u8]) {
     }
 }
 
-struct Validated(Validator<'static>);
-
-impl Visitor for Validated {
-    type Error = std::convert::Infallible;
-
-    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
-        self.0.start(element);
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str, at: usize) -> Result<(), Self::Error> {
-        self.0.text(text, at);
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Self::Error> {
-        self.0.end();
-        Ok(())
-    }
-}
-
 fn facts(octets: &[u8]) -> Option<Result<Facts, Fault>> {
-    let mut validated = Validated(Validator::new(&SCHEMAS));
-    read_all(octets, Profile::Message, &mut validated).ok()?;
-    Some(validated.0.finish())
+    let mut validator = Validator::new(&SCHEMAS);
+    read_all(octets, Profile::Message, &mut validator).ok()?;
+    Some(validator.finish())
 }
 
 fn inside(text: &str, line: usize, column: usize) {

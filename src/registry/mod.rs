@@ -333,6 +333,25 @@ pub struct Registry {
     patterned: BTreeMap<Code, Vec<GrantIndex>>,
 }
 
+/// A registry that is older than one that was in force. It is signed for ever: whoever brings it back would give back what
+/// the authority has taken from somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Older {
+    /// Its version.
+    pub version: u64,
+    /// The version that was in force.
+    pub last: u64,
+}
+
+impl std::fmt::Display for Older {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (version, last) = (self.version, self.last);
+        write!(f, "version {version} is older than {last}, which was in force; to go back, raise the version and sign it again")
+    }
+}
+
+impl std::error::Error for Older {}
+
 /// Why no holder was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoHolder {
@@ -356,6 +375,11 @@ impl Registry {
     /// Its version.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The registry, unless it is older than the version that was in force last.
+    pub fn after(self, last: u64) -> Result<Self, Older> {
+        if self.version < last { Err(Older { version: self.version, last }) } else { Ok(self) }
     }
 
     /// The agency at a place.

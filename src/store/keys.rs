@@ -168,7 +168,7 @@ fn read_nodes(octets: &[u8]) -> Option<BTreeMap<(u32, u64), Secret>> {
 
 /// What stands in the private part of a frame in front of what is sealed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PrivateHead {
+pub struct PrivateHead {
     /// The ticket that private part and body were sealed under; none if there is neither.
     pub ticket: u64,
     /// The index keys of the persons.
@@ -178,7 +178,8 @@ pub(super) struct PrivateHead {
 }
 
 impl PrivateHead {
-    fn write(&self, out: &mut Vec<u8>) {
+    /// Writes the head; what is sealed comes behind it.
+    pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.ticket.to_be_bytes());
         out.push(self.persons.len() as u8);
         out.push(u8::from(self.official.is_some()));
@@ -187,31 +188,39 @@ impl PrivateHead {
         }
     }
 
-    /// Reads the head, and what is sealed behind it. Nothing, or zeros, is a head with nothing in it.
-    pub(super) fn read(private: &[u8]) -> Option<(Self, &[u8])> {
+    /// Reads the head, and what is sealed behind it; zeros are a head with nothing in it. What is never written is no head: read
+    /// as far as it goes, it would take some of the keys for what is sealed.
+    pub fn read(private: &[u8]) -> Option<(Self, &[u8])> {
         let (ticket, rest) = private.split_first_chunk::<8>()?;
-        let (counts, mut rest) = rest.split_first_chunk::<2>()?;
+        let ([persons, officials], mut rest) = rest.split_first_chunk::<2>()?;
+        if usize::from(*persons) > limits::IDENTIFIERS_MAX || *officials > 1 {
+            return None;
+        }
         let mut next = || {
             let (key, after) = rest.split_first_chunk::<8>()?;
             rest = after;
             Some(u64::from_be_bytes(*key))
         };
-        let persons = (0..counts[0].min(limits::IDENTIFIERS_MAX as u8)).map_while(|_| next()).collect();
-        let official = if counts[1] == 1 { next() } else { None };
+        let persons = (0..*persons).map(|_| next()).collect::<Option<_>>()?;
+        let official = if *officials == 1 { Some(next()?) } else { None };
         Some((Self { ticket: u64::from_be_bytes(*ticket), persons, official }, rest))
     }
 }
 
 /// What is put beside a leaf.
-pub(super) struct Beside {
+pub struct Beside {
+    /// The private part: its head, and what is sealed.
     pub private: Vec<u8>,
+    /// The body, sealed.
     pub body: Vec<u8>,
+    /// The head of the private part.
     pub head: PrivateHead,
+    /// What the leaf says of it.
     pub blind: Blind,
 }
 
 /// All keys of a store.
-pub(super) struct Keys {
+pub struct Keys {
     folder: PathBuf,
     private: Mutex<KeyTree>,
     bodies: Mutex<KeyTree>,
@@ -222,7 +231,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+    /// Opens the keys of a folder, or makes them.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
         make_folder(folder).map_err(|cause| StoreError::io(folder, cause))?;
         let start = next_start(&folder.join("starts"))?;
         let index = HmacKey::new(&secret(&folder.join("index"))?);
@@ -238,7 +248,7 @@ impl Keys {
     }
 
     /// Seals what is personal and the body, and makes what the leaf and the index say of them.
-    pub(super) fn seal(&self, record: &Record, private: &Private, body: Option<Vec<u8>>) -> Result<Beside, StoreError> {
+    pub fn seal(&self, record: &Record, private: &Private, body: Option<Vec<u8>>) -> Result<Beside, StoreError> {
         let mut beside = Beside { private: Vec::new(), body: Vec::new(), head: PrivateHead::default(), blind: Blind::default() };
         if private.is_empty() && body.is_none() {
             return Ok(beside);
@@ -248,7 +258,9 @@ impl Keys {
             return Err(StoreError::Stopped);
         }
         beside.head.ticket = u64::from(self.start) << 32 | u64::from(number);
+        // A head has no room for more, and what stands behind a longer one could never be opened.
         beside.head.persons = self.person_keys(&private.subject);
+        beside.head.persons.truncate(limits::IDENTIFIERS_MAX);
         beside.head.official = private.official.as_ref().map(|id| self.index_key(id));
         beside.head.write(&mut beside.private);
         if let Some(message) = record.message {
@@ -271,13 +283,13 @@ impl Keys {
     }
 
     /// Opens the body of a frame.
-    pub(super) fn open_body(&self, private: &[u8], body: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub fn open_body(&self, private: &[u8], body: &[u8]) -> Result<Vec<u8>, StoreError> {
         let (head, _) = PrivateHead::read(private).ok_or(StoreError::Forgotten)?;
         open(&self.bodies, head.ticket, body)
     }
 
     /// Opens the personal part of a frame: JSON.
-    pub(super) fn open_private(&self, private: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub fn open_private(&self, private: &[u8]) -> Result<Vec<u8>, StoreError> {
         let (head, sealed) = PrivateHead::read(private).ok_or(StoreError::Forgotten)?;
         if sealed.is_empty() { Ok(Vec::new()) } else { open(&self.private, head.ticket, sealed) }
     }
@@ -321,22 +333,22 @@ impl Keys {
     }
 
     /// Whether what is personal about a record can still be opened.
-    pub(super) fn has_private(&self, ticket: u64) -> bool {
+    pub fn has_private(&self, ticket: u64) -> bool {
         lock(&self.private).key(ticket).is_some()
     }
 
     /// Whether the message that is kept with a record can still be opened.
-    pub(super) fn has_body(&self, ticket: u64) -> bool {
+    pub fn has_body(&self, ticket: u64) -> bool {
         lock(&self.bodies).key(ticket).is_some()
     }
 
     /// Destroys the keys of some bodies, and of all with an earlier ticket than `before`.
-    pub(super) fn erase_bodies(&self, tickets: &[u64], before: u64) -> Result<(), StoreError> {
+    pub fn erase_bodies(&self, tickets: &[u64], before: u64) -> Result<(), StoreError> {
         lock(&self.bodies).erase(tickets, before)
     }
 
     /// Destroys the keys of some personal parts.
-    pub(super) fn erase_private(&self, tickets: &[u64]) -> Result<(), StoreError> {
+    pub fn erase_private(&self, tickets: &[u64]) -> Result<(), StoreError> {
         lock(&self.private).erase(tickets, 0)
     }
 }
@@ -430,6 +442,35 @@ mod tests {
                 assert_eq!(tree.key(*ticket), expected, "{ticket}");
             }
         }
+    }
+
+    #[test]
+    fn a_head_that_is_never_written_is_not_read() {
+        let head = PrivateHead { ticket: 7, persons: vec![1, 2], official: Some(3) };
+        let mut octets = Vec::new();
+        head.write(&mut octets);
+        let end = octets.len();
+        octets.extend_from_slice(b"sealed");
+        assert_eq!(PrivateHead::read(&octets), Some((head, b"sealed".as_slice())));
+        for (at, count) in [(8, 5), (8, 255), (9, 2)] {
+            let mut other = octets.clone();
+            other[at] = count;
+            assert_eq!(PrivateHead::read(&other), None, "{count} at {at}");
+        }
+        assert_eq!(PrivateHead::read(&octets[..end - 1]), None, "it is cut");
+    }
+
+    #[test]
+    fn what_is_about_more_persons_than_a_head_names_is_opened() {
+        let folder = std::env::temp_dir().join(format!("oncegate-keys-persons-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let keys = Keys::open(&folder).expect("opens");
+        let identifiers: Vec<_> = (0..5).map(Identifier::synthetic).collect();
+        let private = Private { subject: identifiers.into(), ..Private::default() };
+        let record = Record::new(crate::tlog::RecordKind::Audit, UnixTime::from_ms(7));
+        let beside = keys.seal(&record, &private, None).expect("sealed");
+        let opened = keys.open_private(&beside.private).expect("it is opened");
+        assert_eq!(opened.windows(9).filter(|window| window == b"XX-OGTEST").count(), 5, "{}", opened.escape_ascii());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod writer;
 
 pub(crate) use durable::{make_folder, replace, sync_parent};
 pub use index::Index;
+pub use keys::{Beside, Keys, PrivateHead};
 use recovery::Oldest;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
@@ -46,7 +47,7 @@ use tokio::sync::oneshot;
 /// The log's store: one per data directory.
 pub struct Store {
     writer: writer::Handle,
-    keys: Arc<keys::Keys>,
+    keys: Arc<Keys>,
     index: Arc<Index>,
     tree: Arc<hashes::TreeFiles>,
     verifier: VerifierKey,
@@ -111,7 +112,7 @@ impl Store {
         let folder = data.join("log");
         make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
-        let keys = Arc::new(keys::Keys::open(&data.join("keys"))?);
+        let keys = Arc::new(Keys::open(&data.join("keys"))?);
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
@@ -331,7 +332,7 @@ impl Store {
         let filter = Filter { to: Some(before), kind: Some(RecordKind::Answer), ..Filter::default() };
         let Some(last) = self.search(&filter, None, 1)?.records.pop() else { return Ok(()) };
         let place = self.place(last.index)?;
-        let ticket = self.with_frame(place, |frame| keys::PrivateHead::read(frame.private).map_or(0, |(head, _)| head.ticket))?;
+        let ticket = self.with_frame(place, |frame| PrivateHead::read(frame.private).map_or(0, |(head, _)| head.ticket))?;
         self.keys.erase_bodies(&[], ticket + 1)
     }
 

@@ -6,7 +6,7 @@
 use super::durable::sync_directory;
 use super::index::Row;
 use super::recovery::segment_path;
-use super::{Store, StoreError, keys};
+use super::{PrivateHead, Store, StoreError};
 use crate::journal;
 use std::fs::File;
 use std::io::Write;
@@ -95,7 +95,7 @@ impl Store {
         }
         let made = self.with_frame(place, |frame| {
             let (private, body) = journal::parts_of(frame);
-            let ticket = keys::PrivateHead::read(frame.private).map(|(head, _)| head.ticket);
+            let ticket = PrivateHead::read(frame.private).map(|(head, _)| head.ticket);
             let zeros = (private.len() + body.len()) as u32;
             let head = journal::shredded(frame)?;
             Some((ticket, Intent { segment: place.segment, offset: place.offset, zeros, head }))

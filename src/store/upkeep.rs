@@ -5,7 +5,7 @@
 
 use super::index::{Reader, Row};
 use super::recovery::{Segment, segment_path, segments, walk_segment};
-use super::{Store, StoreError, hashes, keys, lock};
+use super::{PrivateHead, Store, StoreError, hashes, lock};
 use crate::journal::{self, Erasure, Frame, FrameKind};
 use crate::tlog::note::Checkpoint;
 use crate::tlog::tree::{Edge, Hash, Hashes, Head};
@@ -76,7 +76,7 @@ impl Store {
     /// The parts of a frame that are there and whose keys are gone.
     fn erased(&self, frame: &Frame<'_>) -> Vec<std::ops::Range<usize>> {
         let is_there = |part: &[u8]| part.iter().any(|octet| *octet != 0);
-        let Some((head, _)) = keys::PrivateHead::read(frame.private).filter(|_| is_there(frame.private)) else {
+        let Some((head, _)) = PrivateHead::read(frame.private).filter(|_| is_there(frame.private)) else {
             return Vec::new();
         };
         let (private, body) = journal::parts_of(frame);
@@ -113,7 +113,7 @@ impl Store {
 
     fn ticket(&self, index: u64) -> Result<u64, StoreError> {
         let place = self.place(index)?;
-        let ticket = self.with_frame(place, |frame| keys::PrivateHead::read(frame.private).map(|(head, _)| head.ticket))?;
+        let ticket = self.with_frame(place, |frame| PrivateHead::read(frame.private).map(|(head, _)| head.ticket))?;
         ticket.ok_or(StoreError::Forgotten)
     }
 }
