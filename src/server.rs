@@ -127,7 +127,7 @@ fn authority(path: &Path) -> Result<PublicKey, StartError> {
 /// of them, so that there is always one for the journal, the index, and holders.
 fn open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit.clone() });
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let allowed = if raised.is_ok() { limit.maximum } else { limit.current };
     allowed.and_then(|allowed| usize::try_from(allowed).ok()).unwrap_or(usize::MAX)
 }
