@@ -1,5 +1,6 @@
 //! Exchanges whose holder said `202` and will answer by a message of its own.
 
+use super::Refused;
 use crate::ids::{AgencyId, Digest};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,14 @@ use tokio::sync::oneshot;
 
 /// By the digest of the question, which nobody else's question has: the holder that may answer, and the way to whoever
 /// waits.
-type Table = Arc<Mutex<BTreeMap<Digest, (AgencyId, oneshot::Sender<Vec<u8>>)>>>;
+type Table = Arc<Mutex<BTreeMap<Digest, (AgencyId, oneshot::Sender<Late>)>>>;
+
+/// An answer that came by a message of its own.
+pub(super) struct Late {
+    pub octets: Vec<u8>,
+    /// Its holder waits for what comes of it: nothing is acknowledged before its record.
+    pub verdict: oneshot::Sender<Result<(), Refused>>,
+}
 
 /// The exchanges that wait.
 #[derive(Default)]
@@ -17,7 +25,7 @@ pub(super) struct Awaited(Table);
 pub(super) struct Place {
     table: Table,
     question: Digest,
-    receiver: oneshot::Receiver<Vec<u8>>,
+    receiver: oneshot::Receiver<Late>,
 }
 
 impl Awaited {
@@ -28,24 +36,31 @@ impl Awaited {
         Place { table: Arc::clone(&self.0), question, receiver }
     }
 
-    /// Hands an answer to whoever expects it from its sender; tells whether anybody did.
-    pub(super) fn deliver(&self, question: Digest, from: &AgencyId, octets: Vec<u8>) -> bool {
+    /// Hands an answer to whoever expects it from its sender, and gives what will be said of it; none if nobody expects it.
+    pub(super) fn deliver(
+        &self,
+        question: Digest,
+        from: &AgencyId,
+        octets: Vec<u8>,
+    ) -> Option<oneshot::Receiver<Result<(), Refused>>> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if table.get(&question).is_none_or(|(holder, _)| holder != from) {
-            return false;
+            return None;
         }
-        table.remove(&question).is_some_and(|(_, sender)| sender.send(octets).is_ok())
+        let (verdict, said) = oneshot::channel();
+        let (_, sender) = table.remove(&question)?;
+        sender.send(Late { octets, verdict }).is_ok().then_some(said)
     }
 }
 
 impl Place {
-    /// Waits for the answer.
-    pub(super) async fn arrived(mut self) -> Result<Vec<u8>, oneshot::error::RecvError> {
+    /// Waits for the answer; may be given up and begun again.
+    pub(super) async fn arrived(&mut self) -> Result<Late, oneshot::error::RecvError> {
         (&mut self.receiver).await
     }
 
     /// The answer, if it has come; from now on none is taken.
-    pub(super) fn already(mut self) -> Option<Vec<u8>> {
+    pub(super) fn already(mut self) -> Option<Late> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
         self.receiver.try_recv().ok()
     }

@@ -161,6 +161,11 @@ impl Visit {
         drop(self.body.split(surplus));
     }
 
+    /// The room that the body takes, for whoever has its octets from now on.
+    fn take_room(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.body.split(self.body.num_permits())
+    }
+
     /// The place of the visitor's quota: whoever has it keeps it taken.
     pub fn slot(&self) -> &Arc<Slot> {
         &self.slot

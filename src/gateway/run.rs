@@ -1,5 +1,6 @@
 //! One exchange from its octets to its reply.
 
+use super::answers::Late;
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, log_unavailable, now};
 use crate::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit};
 use crate::envelope::{Body, Kind};
@@ -160,7 +161,7 @@ impl Gateway {
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand.
-    async fn run(&self, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
+    async fn run(self: &Arc<Self>, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
@@ -168,17 +169,22 @@ impl Gateway {
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
         let forward = Forward::new(&mut running.question, &committed.logged);
-        let octets = match self.forward(forward, running).await {
-            Ok(octets) => octets,
+        let (octets, verdict) = match self.forward(forward, running).await {
+            Ok(Arrived::At(octets)) => (octets, None),
+            Ok(Arrived::Late(late)) => (late.octets, Some(late.verdict)),
             Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
         };
         let (world, agency) = (&running.visit.world, running.visit.peer.agency());
         let size = octets.len();
         let check = || admit_answer(self.snapshot(world), &running.question, octets);
-        match self.check(world, agency, size, check).await {
+        let result = match self.check(world, agency, size, check).await {
             Ok(answer) => self.release(running, answer).await,
             Err(refusal) => Err(self.fail(running, refusal).await),
+        };
+        if let Some(verdict) = verdict {
+            let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
         }
+        result
     }
 
     async fn release(&self, running: &Running, answer: Answer) -> Result<Release, Refused> {
@@ -203,27 +209,38 @@ impl Gateway {
     }
 
     /// Delivers the question; the holder answers at once, or later by a message of its own.
-    async fn forward(&self, forward: Forward, running: &mut Running) -> Result<Vec<u8>, Fault> {
+    async fn forward(self: &Arc<Self>, forward: Forward, running: &mut Running) -> Result<Arrived, Fault> {
         let holder = running.visit.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
-        let url = holder.url.as_ref().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
+        let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let header = &running.question.message().header;
         let left = Duration::from_millis(header.expires_at.as_ms().saturating_sub(now().as_ms()));
         let deadline = left.min(Duration::from_millis(self.limits.answer_ms));
-        let waiting = self.answers.expect(running.question.digest(), running.provider.clone());
+        let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         let headers = [("oncegate-message-id", header.id.to_string())];
-        let posted = self.upstream.post(url, forward.into_octets(), &headers, deadline).await;
         // What was sent is gone: an answer may take days, and meanwhile there is room for others.
-        running.visit.has_octets(0);
-        match posted {
-            Err(UpstreamError::Status(202, _)) => {
-                let Ok(late) = tokio::time::timeout(left, waiting.arrived()).await else {
-                    return Err(Fault::new(Code::RteDeadline));
-                };
-                late.map_err(|_| Fault::new(Code::RteDeadline))
+        let (gateway, room) = (Arc::clone(self), running.visit.take_room());
+        let mut posting = Box::pin(async move {
+            let posted = gateway.upstream.post(&url, forward.into_octets(), &headers, deadline).await;
+            drop(room);
+            posted
+        });
+        let posted = tokio::select! {
+            biased;
+            posted = &mut posting => posted,
+            Ok(late) = waiting.arrived() => {
+                // The holder waits for our word before it answers the request by which it got the question.
+                tokio::spawn(posting);
+                return Ok(Arrived::Late(late));
             }
-            // It may have answered by a message of its own before this broke: that was taken, and counts.
-            Err(error) => waiting.already().ok_or_else(|| fault_of(error)),
-            Ok(octets) => Ok(octets),
+        };
+        match posted {
+            Err(UpstreamError::Status(202, _)) => match tokio::time::timeout(left, waiting.arrived()).await {
+                Ok(Ok(late)) => Ok(Arrived::Late(late)),
+                _ => Err(Fault::new(Code::RteDeadline)),
+            },
+            // It may have answered by a message of its own just before this broke.
+            Err(error) => waiting.already().map(Arrived::Late).ok_or_else(|| fault_of(error)),
+            Ok(octets) => Ok(Arrived::At(octets)),
         }
     }
 
@@ -235,18 +252,30 @@ impl Gateway {
         self.record_refusal(record, private, refusal.fault).await
     }
 
-    /// An answer that comes as a message of its own goes to the exchange that waits for it.
+    /// An answer that comes as a message of its own goes to the exchange that waits for it, and is acknowledged when it is on
+    /// record.
     async fn deliver_late(&self, visit: &Visit, answer: Authenticated) -> Result<Reply, Refused> {
         let id = answer.id();
         let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
         let (digest, claimed) = (answer.digest(), crate::envelope::Claimed { id: Some(id), from: None });
-        let delivered = question.is_some_and(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
-        if delivered {
-            return Ok(Reply::Accepted { id, logged: None });
+        let said = question.and_then(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
+        // Whoever expected it may have got another meanwhile, or waited for too long.
+        if let Some(said) = said
+            && let Ok(verdict) = said.await
+        {
+            return verdict.map(|()| Reply::Accepted { id, logged: None }).map_err(|refused| Refused { id: Some(id), ..refused });
         }
         let refusal = Refusal { fault: Fault::new(Code::MsgReplyTo), claimed, digest: Some(digest), raw: None };
         Err(self.refuse(&visit.peer.system(), 0, refusal).await)
     }
+}
+
+/// How an answer came.
+enum Arrived {
+    /// By the request that brought the question.
+    At(Vec<u8>),
+    /// By a message of its own.
+    Late(Late),
 }
 
 enum Taken {

@@ -8,7 +8,7 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use oncegate::client::{Client, Signed, digest_of, verify_under};
+use oncegate::client::{Client, Signed, digest_of, problem_of, verify_under};
 use oncegate::config::Config;
 use oncegate::crypto::sha256;
 use oncegate::demo::Behaviour;
@@ -275,6 +275,77 @@ fn an_answer_that_was_taken_is_released_although_the_delivery_broke() {
     );
     let fund = client(&scene, FUND);
     scene.block_on(answered(&fund, &ask(&scene, &fund, 0)));
+    gateway.stop();
+}
+
+/// A holder that was told that its answer has been taken need not keep it: whatever happens, the consumer gets it.
+#[test]
+fn an_answer_that_was_taken_outlives_the_gateway() {
+    let scene = Scene::without_clinic(SILENT);
+    let (taken, mut was_taken) = mpsc::unbounded_channel();
+    clinic(
+        &scene,
+        Arc::new(move |client, reply, asked| {
+            let signed = client.sign(&nothing(&client, reply, &asked), "").expect("signed");
+            let taken = taken.clone();
+            tokio::spawn(async move {
+                let status = loop {
+                    let response = client.post(signed.octets.clone(), "wait=5", Duration::from_secs(10)).await;
+                    let status = response.expect("a response").status.as_u16();
+                    // Its answer may be faster than the word that it will come.
+                    if status != 409 {
+                        break status;
+                    }
+                };
+                let _ = taken.send(status);
+            });
+            Box::pin(async { empty(202) })
+        }),
+    );
+    let fund = client(&scene, FUND);
+    for _ in 0..5 {
+        let gateway = scene.start();
+        let question = ask(&scene, &fund, 0);
+        scene.block_on(async {
+            let asked = fund.post(question.octets.clone(), "respond-async", Duration::from_secs(10)).await.expect("a response");
+            assert_eq!(asked.status.as_u16(), 202);
+            assert_eq!(was_taken.recv().await, Some(202));
+        });
+        gateway.kill();
+        let gateway = scene.start();
+        let path = format!("/v1/messages/{}/answer", question.id);
+        assert_eq!(scene.block_on(fund.get(&path)).expect("a response").status.as_u16(), 200);
+        gateway.stop();
+    }
+}
+
+/// A holder learns why the answer that it sent by a message of its own was refused.
+#[test]
+fn a_late_answer_that_does_not_fit_is_refused_to_its_holder() {
+    let scene = Scene::without_clinic(SILENT);
+    let gateway = scene.start();
+    let (told, mut was_told) = mpsc::unbounded_channel();
+    clinic(
+        &scene,
+        Arc::new(move |client, reply, asked| {
+            let other =
+                Message { body: Body::NoRecord { document_type: code("birth-certificate") }, ..nothing(&client, reply, &asked) };
+            let (signed, told) = (client.sign(&other, "").expect("signed"), told.clone());
+            Box::pin(async move {
+                let response = client.post(signed.octets, "wait=5", Duration::from_secs(10)).await.expect("a response");
+                let _ = told.send(problem_of(&response));
+                empty(202)
+            })
+        }),
+    );
+    let fund = client(&scene, FUND);
+    let refused = scene.block_on(async {
+        let question = ask(&scene, &fund, 0);
+        fund.post(question.octets, "wait=20", Duration::from_secs(30)).await.expect("a response")
+    });
+    let told = scene.block_on(was_told.recv()).expect("a problem");
+    assert_eq!((problem_of(&refused).code, problem_of(&refused).log_index), (told.code.clone(), told.log_index), "{told:?}");
+    assert!(told.code.starts_with("OG-") && told.log_index.is_some(), "{told:?}");
     gateway.stop();
 }
 
