@@ -214,12 +214,12 @@ pub fn x509(input: &[u8]) {
     }
 }
 
-/// Octets of memory for each octet of a registry: spanned values of a table with every key in it.
-const REGISTRY: usize = 64;
+/// Octets of memory for each octet of a registry: a key of dots alone is of as many keys, each with its place.
+const REGISTRY: usize = 256;
 /// Octets of memory for each octet of a schema: its longest patterns become automata.
 const COMPILED: usize = 4096;
 /// What is taken beside that: by a registry's smallest tables, and by the types that each schema is compiled with.
-const CONSTANT: usize = 64 << 10;
+const CONSTANT: usize = 128 << 10;
 const TYPES: usize = 8 << 20;
 
 /// A registry means the same with a comment at its end; a refusal's place is in the text.
