@@ -99,6 +99,21 @@ impl Ledger {
         self.entries.insert(key, Entry { digest, state: State::Settled(place) });
     }
 
+    /// Remembers a message that was permitted by another run of this program, of which nothing more is known: it may come again,
+    /// and no other with its id.
+    pub fn remember(&mut self, sender: &AgencyId, id: MessageId, digest: Digest) {
+        let key = (id, self.number(sender));
+        self.entries.entry(key).or_insert(Entry { digest, state: State::Refused(Code::HttpBusy) });
+    }
+
+    /// Remembers how such a message failed.
+    pub fn remember_failure(&mut self, sender: &AgencyId, id: MessageId, code: Code) {
+        let key = (id, self.number(sender));
+        if let Some(Entry { state: state @ State::Refused(_), .. }) = self.entries.get_mut(&key) {
+            *state = State::Refused(code);
+        }
+    }
+
     /// Forgets an exchange that was refused before anything came of it, but not that the same message was here before.
     pub fn abandon(&mut self, sender: &AgencyId, id: MessageId) {
         let key = (id, self.number(sender));

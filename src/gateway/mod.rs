@@ -236,10 +236,7 @@ impl Gateway {
     pub fn new(parts: Parts) -> Arc<Self> {
         let (store, recovered) = parts.store;
         let clock = EngineClock::default();
-        let mut ledger = Ledger::new();
-        for settled in recovered.settled {
-            ledger.settle(&settled.sender, settled.id, settled.digest, settled.place);
-        }
+        let mut ledger = recovered.ledger;
         ledger.evict(now());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {

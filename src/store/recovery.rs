@@ -6,7 +6,8 @@ use super::StoreError;
 use super::hashes::{Kept, TreeFiles};
 use super::index::{Entered, Opening};
 use super::keys::PrivateHead;
-use crate::exchange::OutcomePlace;
+use crate::exchange::{Ledger, OutcomePlace};
+use crate::fault::Code;
 use crate::ids::{AgencyId, Digest, MessageId};
 use crate::journal::{self, Erasure, Frame, FrameKind, Header};
 use crate::limits;
@@ -25,8 +26,8 @@ pub struct Recovered {
     pub size: u64,
     /// Octets at the end that were never acknowledged.
     pub cut: u64,
-    /// The outcomes that the ledger has to know, in the order of the log.
-    pub settled: Vec<Settled>,
+    /// The messages that were permitted, and what became of them.
+    pub ledger: Ledger,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
     pub(super) segment: u32,
@@ -36,18 +37,6 @@ pub struct Recovered {
     /// Number of records before the live volume, and the time of its first commit in milliseconds.
     pub(super) volume_first: u64,
     pub(super) volume_time: u64,
-}
-
-/// An outcome that was found.
-pub struct Settled {
-    /// The sender of the request.
-    pub sender: AgencyId,
-    /// The request's id.
-    pub id: MessageId,
-    /// The request's digest.
-    pub digest: Digest,
-    /// Where the outcome is.
-    pub place: OutcomePlace,
 }
 
 pub(super) fn segment_path(folder: &Path, number: u32) -> PathBuf {
@@ -271,48 +260,52 @@ impl Recovery<'_> {
         let kept = &mut self.kept;
         self.recovered.edge.push(frame.hash(), |level, hash| kept.keep(level, hash));
         if frame.kind == FrameKind::Record {
-            if !frame.body.is_empty() {
-                self.recovered.settled.extend(settled(frame, place, self.oldest.outcome));
-            }
-            let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
-            if let Some(agency) = (!head.persons.is_empty()).then(|| asking(frame, self.oldest.question)).flatten() {
-                self.recovered.asked.entry(agency).or_default().extend(head.persons);
-            }
+            remember(frame, place, self.oldest, &mut self.recovered);
         }
         Ok(())
     }
 }
 
-/// The agency whose permitted question a record is of, if it is not too old.
-fn asking(frame: &Frame<'_>, oldest: u64) -> Option<AgencyId> {
+/// Takes from a record what the ledger and the budget of persons have to know.
+fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), oldest: Oldest, recovered: &mut Recovered) {
     #[derive(Deserialize)]
     struct Leaf<'l> {
+        e: Option<&'l str>,
+        g: Option<&'l str>,
+        h: Option<&'l str>,
         k: &'l str,
+        m: Option<&'l str>,
+        q: Option<&'l str>,
         t: u64,
-        u: &'l str,
+        u: Option<&'l str>,
     }
-    let leaf: Leaf<'_> = serde_json::from_slice(frame.leaf).ok()?;
-    if leaf.k == "req" && leaf.t >= oldest { AgencyId::parse(leaf.u) } else { None }
-}
-
-/// The outcome that an answer's record keeps.
-fn settled(frame: &Frame<'_>, (segment, offset): (u32, u32), oldest: u64) -> Option<Settled> {
-    #[derive(Deserialize)]
-    struct Leaf<'l> {
-        k: &'l str,
-        m: &'l str,
-        q: &'l str,
-        t: u64,
-        u: &'l str,
+    let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(frame.leaf) else { return };
+    let (Some(sender), Some(id)) = (leaf.u.and_then(AgencyId::parse), leaf.m.and_then(MessageId::parse)) else { return };
+    if leaf.t < oldest.outcome {
+        return;
     }
-    let leaf: Leaf<'_> = serde_json::from_slice(frame.leaf).ok()?;
-    if leaf.k != "rsp" || leaf.t < oldest {
-        return None;
+    let digest = |text: Option<&str>| text.and_then(Digest::parse_base64url);
+    match leaf.k {
+        "req" => {
+            if let Some(digest) = digest(leaf.h) {
+                recovered.ledger.remember(&sender, id, digest);
+            }
+            let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+            if leaf.t >= oldest.question && !head.persons.is_empty() {
+                recovered.asked.entry(sender).or_default().extend(head.persons);
+            }
+        }
+        // A refusal at the door has no grant, and ends nothing.
+        "err" if leaf.g.is_some() => {
+            if let Some(code) = leaf.e.and_then(Code::parse) {
+                recovered.ledger.remember_failure(&sender, id, code);
+            }
+        }
+        "rsp" if !frame.body.is_empty() => {
+            if let Some(digest) = digest(leaf.q) {
+                recovered.ledger.settle(&sender, id, digest, OutcomePlace { index: frame.seq, segment, offset });
+            }
+        }
+        _ => {}
     }
-    Some(Settled {
-        sender: AgencyId::parse(leaf.u)?,
-        id: MessageId::parse(leaf.m)?,
-        digest: Digest::parse_base64url(leaf.q)?,
-        place: OutcomePlace { index: frame.seq, segment, offset },
-    })
 }

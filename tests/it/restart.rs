@@ -25,24 +25,31 @@ fn outcomes_are_the_same_after_a_restart() {
     let client = scene.client();
     let gateway = scene.start();
     let (first, unasked) = (scene.request(&client, 1), scene.request(&client, 2));
+    let failed = scene.request_about(&client, Behaviour::Failing.household());
+    let failure = scene.block_on(refused(&client, &failed));
     let before = scene.block_on(answered(&client, &first));
     assert!(!is_replayed(&before));
     gateway.stop();
     assert!(scene.block_on(send(&client, &first.octets)).is_none(), "it has ended");
     let gateway = scene.start();
-    assert!(gateway.greeting.contains("journal: 2 records"), "{}", gateway.greeting);
+    assert!(gateway.greeting.contains("journal: 4 records"), "{}", gateway.greeting);
     let again = scene.block_on(answered(&client, &first));
     assert!(is_replayed(&again) && again.body == before.body);
     assert_eq!(again.headers.get("oncegate-log-index"), before.headers.get("oncegate-log-index"));
+    let state = scene.block_on(client.get(&format!("/v1/messages/{}", failed.id))).expect("the gateway is there");
+    let state: serde_json::Value = serde_json::from_slice(&state.body).expect("JSON");
+    assert_eq!((state["state"].as_str(), state["code"].as_str()), (Some("refused"), Some(failure.code.as_str())), "{state}");
     let fetched = scene.block_on(client.get(&format!("/v1/messages/{}/answer", first.id))).expect("the gateway is there");
     assert_eq!((fetched.status.as_u16(), fetched.body == before.body), (200, true));
     // The same id with another content is no retry, and another id is a new message.
-    let text = String::from_utf8(first.octets.clone()).expect("UTF-8");
-    let signature = text.find("<Signature").expect("signed");
-    let changed = format!("{}</Message>", &text[..signature]).replace("XX:HEALTH:13", "XX:HEALTH:14");
-    let changed = client.sign_markup(&changed).expect("it is signed");
-    let problem = scene.block_on(async { problem_of(&send(&client, &changed).await.expect("the gateway is there")) });
-    assert_eq!(problem.code, "OG-MSG-014", "{problem:?}");
+    for known in [first, failed] {
+        let text = String::from_utf8(known.octets).expect("UTF-8");
+        let signature = text.find("<Signature").expect("signed");
+        let changed = format!("{}</Message>", &text[..signature]).replace("XX:HEALTH:13", "XX:HEALTH:14");
+        let changed = client.sign_markup(&changed).expect("it is signed");
+        let problem = scene.block_on(async { problem_of(&send(&client, &changed).await.expect("the gateway is there")) });
+        assert_eq!(problem.code, "OG-MSG-014", "{problem:?}");
+    }
     assert!(!is_replayed(&scene.block_on(answered(&client, &unasked))));
     gateway.stop();
 }
