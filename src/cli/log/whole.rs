@@ -34,6 +34,9 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
         // A receipt has the checkpoint that it stands on.
         let found = if text.starts_with(FIRST_LINE) {
             let proofs = Proof::parse_bundle(&text).map_err(|error| unreadable(&path, &error))?;
+            for proof in &proofs {
+                proof.verify(&key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
+            }
             proofs.into_iter().map(|proof| proof.checkpoint).collect()
         } else {
             vec![Checkpoint::parse(&text).map_err(|error| unreadable(&path, &error))?]
