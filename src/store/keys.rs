@@ -237,6 +237,17 @@ impl Keys {
         })
     }
 
+    /// Goes on behind the last start that the log has tickets of: keys that were put back from a copy know less than it, and
+    /// what is sealed twice with one key and nonce is open.
+    pub(super) fn go_on_behind(&mut self, start: u32) -> Result<(), StoreError> {
+        if self.start <= start {
+            let path = self.folder.join("starts");
+            self.start = start.checked_add(1).ok_or_else(|| StoreError::Damaged { path: path.clone(), offset: 0 })?;
+            write_secret(&path, format!("{}\n", self.start).as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Seals what is personal and the body, and makes what the leaf and the index say of them.
     pub(super) fn seal(&self, record: &Record, private: &Private, body: Option<Vec<u8>>) -> Result<Beside, StoreError> {
         let mut beside = Beside { private: Vec::new(), body: Vec::new(), head: PrivateHead::default(), blind: Blind::default() };
@@ -344,6 +355,9 @@ impl Keys {
 /// The key that signs the log's checkpoints, made when the log is.
 pub(super) fn signer(folder: &Path, origin: &str) -> Result<LogSigner, StoreError> {
     let path = folder.join("log");
+    // Of two who ask for it at once one makes it.
+    let lock = std::fs::File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    let _lock = lock.map_err(|cause| StoreError::io(folder, cause))?;
     let key = PrivateKey::from_seed(&secret(&path)?).ok_or(StoreError::NoRandomness)?;
     LogSigner::new(origin, Role::Log, key).map_err(|_| StoreError::Damaged { path, offset: 0 })
 }

@@ -29,6 +29,8 @@ pub struct Recovered {
     pub settled: Vec<Settled>,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
+    /// The last start of the gateway that sealed something.
+    pub(super) start: u32,
     pub(super) segment: u32,
     pub(super) end: u64,
     pub(super) edge: Edge,
@@ -212,7 +214,13 @@ pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: Oldest) -> Result
         let walk = recovery.read(segment, erasure, &mut index)?;
         previous = Some((segment_path(folder, segment.number), walk));
     }
+    recovery.find_start(&segments)?;
     Ok((recovery.recovered, index))
+}
+
+/// The start of the gateway that a ticket was given in.
+fn start_of(head: &PrivateHead) -> u32 {
+    (head.ticket >> 32) as u32
 }
 
 impl Recovery<'_> {
@@ -267,6 +275,21 @@ impl Recovery<'_> {
         Ok(walk)
     }
 
+    /// Looks for the last ticket further back, where the live volume has none.
+    fn find_start(&mut self, segments: &[Segment]) -> Result<(), StoreError> {
+        for segment in segments.iter().rev().skip(1) {
+            if self.recovered.start > 0 {
+                break;
+            }
+            walk_segment(self.folder, segment, Erasure::Possible, |_, frame| {
+                let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+                self.recovered.start = self.recovered.start.max(start_of(&head));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, frame: &Frame<'_>, place: (u32, u32)) -> Result<(), StoreError> {
         let kept = &mut self.kept;
         self.recovered.edge.push(frame.hash(), |level, hash| kept.keep(level, hash));
@@ -275,6 +298,7 @@ impl Recovery<'_> {
                 self.recovered.settled.extend(settled(frame, place, self.oldest.outcome));
             }
             let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+            self.recovered.start = self.recovered.start.max(start_of(&head));
             if let Some(agency) = (!head.persons.is_empty()).then(|| asking(frame, self.oldest.question)).flatten() {
                 self.recovered.asked.entry(agency).or_default().extend(head.persons);
             }
