@@ -696,6 +696,9 @@ fn an_erasure_that_was_interrupted_is_ended_at_the_next_start() {
         runtime.block_on(store.append(Entry { body: Some(vec![b'b'; 9000]), ..varied(number) })).expect("there is room");
     }
     append(&store, &runtime, 70..200);
+    store.close();
+    drop(store);
+    let store = open();
     // The index cannot be written: what comes before that is done, and nothing of what comes behind.
     let in_the_way = log.join("vol-000000.new");
     let interrupted = |store: &Store, erase: &dyn Fn(&Store) -> Result<(), StoreError>| {
@@ -760,4 +763,29 @@ fn old_messages_are_forgotten_behind_however_many_new_records() {
     store.forget_bodies(UnixTime::from_ms(500_000)).expect("writable");
     assert!(matches!(store.body(0), Err(StoreError::Forgotten)));
     store.close();
+}
+
+/// Somebody with the disk who makes the postings anew, checksums and all, could have a record found by nothing.
+#[test]
+fn a_record_that_the_index_does_not_find_is_named() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    append(&store, &runtime, 0..200);
+    store.close();
+    drop(store);
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let person = || all(&store, &Filter { person: Some(Identifier::synthetic(13)), ..Filter::default() });
+    assert!(person().contains(&13));
+    // Its row stays, and the posting of its second person goes.
+    store.index.forget(13, |row| *row).expect("its volume is complete");
+    assert!(!person().contains(&13));
+    store.close();
+    drop(store);
+    let found = verify_all(&folder.0, &[]);
+    assert!(matches!(found, Err(NotVerified::Index { index: 13 })), "{found:?}");
+    remove_derived(&folder.0).expect("removed");
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    store.close();
+    drop(store);
+    verify_all(&folder.0, &[]).expect("whole");
 }

@@ -282,8 +282,8 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
                 wrong = Some(NotVerified::Record { index: frame.seq, path: path.clone(), offset });
             } else if let Err(found) = hold(&mut waiting, &edge) {
                 wrong = Some(found);
-            } else if !index.agrees(segment.number, offset as u32, frame)? {
-                wrong = Some(NotVerified::Index { index: frame.seq });
+            } else if let Some(index) = index.wrong(segment.number, offset as u32, frame)? {
+                wrong = Some(NotVerified::Index { index });
             }
             Ok(())
         })?;
