@@ -222,6 +222,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Opens the keys of a log, or makes them.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         make_folder(folder).map_err(|cause| StoreError::io(folder, cause))?;
         let start = next_start(&folder.join("starts"))?;
@@ -350,6 +351,13 @@ impl Keys {
     pub(super) fn erase_private(&self, tickets: &[u64]) -> Result<(), StoreError> {
         lock(&self.private).erase(tickets, 0)
     }
+}
+
+/// Refuses a log that has begun and whose keys are not there: with new ones it would seem to be about nobody, and to have had
+/// everything erased.
+pub(super) fn expect_all(folder: &Path) -> Result<(), StoreError> {
+    let lost = ["index", "private", "bodies"].map(|name| folder.join(name)).into_iter().find(|path| !path.exists());
+    lost.map_or(Ok(()), |path| Err(StoreError::Damaged { path, offset: 0 }))
 }
 
 /// The key that signs the log's checkpoints, made when the log is.

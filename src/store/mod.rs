@@ -116,6 +116,9 @@ impl Store {
         let folder = data.join("log");
         make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
+        if recovery::segment_path(&folder, 0).exists() {
+            keys::expect_all(&data.join("keys"))?;
+        }
         let mut keys = keys::Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;

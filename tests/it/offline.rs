@@ -50,10 +50,13 @@ fn a_receipt_that_the_whole_log_is_held_against_must_hold_itself() {
 /// A new key would make another log of it, that nobody trusts.
 #[test]
 fn no_command_makes_a_new_key_for_a_log_that_has_records() {
-    let (folder, _) = office();
+    let (folder, receipt) = office();
     let key = folder.path().join("data/keys/log");
     fs::remove_file(&key).expect("there");
-    for arguments in [&["key"][..], &["verify", "--all"], &["rebuild"], &["erase", "1", "message", "--reason", "a court"]] {
+    log(&folder, 0, &["verify", "--all"]);
+    fs::write(folder.path().join("receipt"), receipt).expect("writable");
+    let verify = &["verify", "--all", "--checkpoint", "receipt"];
+    for arguments in [&["key"][..], verify, &["rebuild"], &["erase", "1", "message", "--reason", "a court"]] {
         let said = log(&folder, 6, arguments);
         assert!(said.contains("keys/log") && !key.exists(), "{arguments:?}: {said}");
     }
@@ -72,4 +75,20 @@ fn all_who_ask_for_a_key_that_is_not_there_yet_get_the_same() {
         let kept = log_key(&data, ORIGIN).expect("a key").to_string();
         assert!(keys.iter().all(|key| *key == kept), "{keys:?}");
     }
+}
+
+/// With new ones in their place nobody would be found by a search, and everything would seem to have been erased.
+#[test]
+fn a_log_that_has_lost_keys_is_not_opened() {
+    let (folder, _) = office();
+    let data = folder.path().join("data");
+    for name in ["index", "private", "bodies"] {
+        let key = data.join("keys").join(name);
+        let kept = fs::read(&key).expect("there");
+        fs::remove_file(&key).expect("there");
+        let said = log(&folder, 6, &["rebuild"]);
+        assert!(said.contains(name) && !key.exists(), "{said}");
+        fs::write(&key, kept).expect("writable");
+    }
+    log(&folder, 0, &["rebuild"]);
 }
