@@ -8,10 +8,11 @@ use crate::config::Config;
 use crate::gateway::now;
 use crate::ids::{AgencyId, Code, Digest};
 use crate::pki;
-use crate::registry::Registry;
+use crate::registry::{Registry, Status};
 use crate::schema::Schemas;
 use crate::store::{make_folder, replace};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -158,9 +159,17 @@ impl Installation {
     /// Adds an agency: makes its keys, issues its certificates, writes its client configuration, enters it into the
     /// registry and signs the registry. Gives the agency's folder.
     pub fn add_agency(&self, agency: &NewAgency<'_>, gateway: &str) -> Result<PathBuf, SetupError> {
-        let entry = self.prepare_agency(agency, gateway)?;
+        let _lock = self.lock()?;
         let folder = self.agency_folder(agency.id);
-        if let Err(error) = self.extend_registry(&entry) {
+        if folder.exists() && self.draft()?.find(agency.id).is_none() {
+            let what = format!(
+                "{} is there, and the registry has no such agency: adding it was interrupted; remove the folder",
+                folder.display()
+            );
+            return Err(SetupError::Change(what));
+        }
+        let entry = self.prepare_agency(agency, gateway)?;
+        if let Err(error) = self.extend(&entry) {
             // It was not there before; without it the agency can be added again.
             let _ = std::fs::remove_dir_all(&folder);
             return Err(error);
@@ -190,7 +199,7 @@ impl Installation {
         let _ = write!(entry, "[[agency.system]]\ncertificate_sha256 = \"{}\"\n", thumbprint(&tls)?);
         let _ = write!(entry, "[[agency.key]]\ncertificate = \"{}\"\n", base64_of(&sign)?);
         for document in agency.holds {
-            let _ = write!(entry, "\n[[holder]]\ndocument = \"{document}\"\nagency = \"{}\"\n", agency.id);
+            let _ = write!(entry, "\n[[holder]]\ndocument = {}\nagency = \"{}\"\n", quoted(document), agency.id);
         }
         Ok(entry)
     }
@@ -203,6 +212,7 @@ impl Installation {
         if Code::parse(name).is_none() {
             return Err(SetupError::Change(format!("\"{name}\" is no name of a key; it looks like sign-2")));
         }
+        let _lock = self.lock()?;
         // With a certificate request the private key may lie there already: it was made there.
         if is_there("pem") || (request.is_none() && is_there("key")) {
             return Err(SetupError::Change(format!("{folder}/{name}.pem is there already; choose another name")));
@@ -215,9 +225,14 @@ impl Installation {
         let key = format!("[[agency.key]]\ncertificate = \"{}\"\n", base64_of(&issued)?);
         let registry = self.changed_entry(id, |entry| format!("{}\n{key}", entry.trim_end()))?;
         self.check(&registry)?;
-        self.write_pair(&folder, name, &issued)?;
-        self.write("registry.toml", &registry)?;
-        self.sign()?;
+        let made = self.write_pair(&folder, name, &issued).and_then(|()| self.publish(&registry));
+        if let Err(error) = made {
+            // Only what was made here.
+            for ending in if request.is_none() { &["pem", "key"][..] } else { &["pem"] } {
+                let _ = std::fs::remove_file(self.agency_folder(id).join(format!("{name}.{ending}")));
+            }
+            return Err(error);
+        }
         Ok(self.agency_folder(id).join(format!("{name}.pem")))
     }
 
@@ -247,14 +262,19 @@ impl Installation {
 
     /// Appends to the registry and signs it.
     pub fn extend_registry(&self, entries: &str) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
+        self.extend(entries)
+    }
+
+    fn extend(&self, entries: &str) -> Result<(), SetupError> {
         let text = next_version(&self.read("registry.toml")?)? + entries;
         self.check(&text)?;
-        self.write("registry.toml", &text)?;
-        self.sign()
+        self.publish(&text)
     }
 
     /// Suspends an agency, or lets it take part again.
     pub fn suspend(&self, id: &AgencyId, suspension: Suspension) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
         let text = self.changed_entry(id, |entry| {
             let active: String =
                 entry.lines().filter(|line| line.trim() != "suspended = true").map(|line| format!("{line}\n")).collect();
@@ -263,13 +283,35 @@ impl Installation {
                 Suspension::Impose => active.replacen("\nname = ", "\nsuspended = true\nname = ", 1),
             }
         })?;
-        self.check(&text)?;
-        self.write("registry.toml", &text)?;
-        self.sign()
+        let registry = self.check(&text)?;
+        // TOML has many ways to say the same, and not all of them are understood above.
+        let expected = if suspension == Suspension::Impose { Status::Suspended } else { Status::Active };
+        if registry.find(id).and_then(|index| registry.agency(index)).is_none_or(|agency| agency.status != expected) {
+            let what = format!(
+                "the entry of {id} is not written as this command writes it: change `suspended` by hand, then oncegate agency sign"
+            );
+            return Err(SetupError::Change(what));
+        }
+        self.publish(&text)
+    }
+
+    /// Held while the registry is changed: a change that comes meanwhile begins with what this one has written.
+    fn lock(&self) -> Result<File, SetupError> {
+        let locked = File::open(&self.folder).and_then(|folder| folder.lock().map(|()| folder));
+        locked.map_err(|cause| SetupError::File(self.folder.clone(), cause))
+    }
+
+    /// Puts a registry and its signature in place, or leaves both as they were.
+    fn publish(&self, text: &str) -> Result<(), SetupError> {
+        let signature = sign_registry(text, &self.read("authority/registry.key")?)?;
+        let before = self.read("registry.toml")?;
+        self.write("registry.toml", text)?;
+        self.write("registry.sig", &signature).inspect_err(|_| drop(self.write("registry.toml", &before)))
     }
 
     /// Signs the registry as it stands.
     pub fn sign(&self) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
         let signature = sign_registry(&self.read("registry.toml")?, &self.read("authority/registry.key")?)?;
         self.write("registry.sig", &signature)
     }
@@ -277,9 +319,13 @@ impl Installation {
     /// The registry with other lines for one agency: from its `[[agency]]` to the next top-level table.
     fn changed_entry(&self, id: &AgencyId, change: impl FnOnce(&str) -> String) -> Result<String, SetupError> {
         let text = next_version(&self.read("registry.toml")?)?;
-        let unknown = || SetupError::Change(format!("no agency is called {id}"));
-        let named = text.find(&format!("\nid = \"{id}\"\n")).ok_or_else(unknown)?;
-        let start = text.get(..named + 1).and_then(|before| before.rfind("[[agency]]")).ok_or_else(unknown)?;
+        // A grant may have the name of an agency, and a comment may speak of one.
+        let found = text.match_indices(&format!("\nid = \"{id}\"\n")).find_map(|(at, _)| {
+            let table = text.get(..at)?.rfind("\n[")? + 1;
+            text.get(table..at)?.starts_with("[[agency]]").then_some(table)
+        });
+        let unknown = || SetupError::Change(format!("no agency is called {id} in a line of its own"));
+        let start = found.ok_or_else(unknown)?;
         let rest = text.get(start + 1..).unwrap_or("");
         let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
         let end = next.map_or(text.len(), |at| start + 1 + at);

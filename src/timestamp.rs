@@ -118,9 +118,14 @@ impl Stamping {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let tokens = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "tsr"));
         let last = tokens.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
-        let since = last.and_then(|last| SystemTime::now().duration_since(last).ok());
-        since.map_or(Duration::ZERO, |since| every.saturating_sub(since))
+        due(every, last, SystemTime::now())
     }
+}
+
+/// A last stamp from the future says that the clock was set back: the next is not due at once, and over and over.
+fn due(every: Duration, last: Option<SystemTime>, now: SystemTime) -> Duration {
+    let since = last.map(|last| now.duration_since(last).unwrap_or_default());
+    since.map_or(Duration::ZERO, |since| every.saturating_sub(since))
 }
 
 /// After a failure the authority is left alone this long.
@@ -307,6 +312,17 @@ mod tests {
         let signed = long(SEQUENCE, &[vec![INTEGER, 1, 3, SET, 0], encapsulated].concat());
         let content = long(SEQUENCE, &[long(OBJECT, SIGNED_DATA), long(EXPLICIT_0, &signed)].concat());
         long(SEQUENCE, &[vec![SEQUENCE, 3, INTEGER, 1, status], content].concat())
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_brings_no_stamp_upon_stamp() {
+        let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
+        let of = |last| due(24 * hour, last, now);
+        assert_eq!((of(None), of(Some(now))), (Duration::ZERO, 24 * hour));
+        assert_eq!((of(Some(now - hour)), of(Some(now - 25 * hour))), (23 * hour, Duration::ZERO));
+        for back in [hour, 24 * hour, 24 * 365 * hour] {
+            assert_eq!(of(Some(now + back)), 24 * hour);
+        }
     }
 
     #[test]

@@ -113,6 +113,8 @@ pub struct Exported {
     pub origin: String,
     /// Its tree.
     pub head: Head,
+    /// What everything stands on: signed by the log, its cosignatures not looked at.
+    pub checkpoint: Checkpoint,
     /// The range of indexes, the end not included.
     pub range: (u64, u64),
     /// What was looked for, as pairs of key and value.
@@ -152,7 +154,7 @@ impl ExportVerifier {
         let left = hashes(first.left, 1)?;
         let range = RangeVerifier::new(from, to, &left).map_err(|_| form)?;
         let origin = checkpoint.origin().to_owned();
-        let shown = Exported { origin, head, range: first.range, filter: first.filter, shown: 0, hidden: 0 };
+        let shown = Exported { origin, head, checkpoint, range: first.range, filter: first.filter, shown: 0, hidden: 0 };
         Ok(Self { shown, filter, range, line: 1, is_done: false })
     }
 
@@ -251,10 +253,12 @@ pub fn csv_row(index: u64, text: &str, leaf: &Leaf) -> String {
         &number(Some(leaf.registry_version)),
     ] {
         let column = column.as_deref().unwrap_or("");
+        // A legal basis is whatever an agency has written, and what begins like this is carried out where tables are read.
+        let mark = if column.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
         if column.contains(['"', ',', '\n', '\r']) {
-            let _ = write!(row, ",\"{}\"", column.replace('"', "\"\""));
+            let _ = write!(row, ",\"{mark}{}\"", column.replace('"', "\"\""));
         } else {
-            let _ = write!(row, ",{column}");
+            let _ = write!(row, ",{mark}{column}");
         }
     }
     let _ = write!(row, ",{}", crate::ids::Digest::from_octets(*Hash::of_leaf(text.as_bytes()).octets()));
@@ -332,6 +336,24 @@ mod tests {
             changed[at] = lines[at].replacen(from, to, 1);
             assert_ne!(changed, lines, "{from}");
             assert_eq!(verify(&changed, &key), Err(expected), "{from} → {to}");
+        }
+    }
+
+    #[test]
+    fn no_cell_of_a_row_is_a_formula() {
+        for (basis, cell) in [
+            ("=HYPERLINK(\"https://x.example\")", ",\"'=HYPERLINK(\"\"https://x.example\"\")\","),
+            ("@SUM(1)", ",'@SUM(1),"),
+            ("+1", ",'+1,"),
+            ("-1", ",'-1,"),
+            ("\t=1", ",'\t=1,"),
+            ("\r\n=1", ",\"'\r\n=1\","),
+            ("a=1", ",a=1,"),
+        ] {
+            let record = Record { basis: Some(basis.into()), ..Record::new(RecordKind::Refusal, UnixTime::from_ms(5)) };
+            let text = record.leaf(&Blind::default());
+            let row = csv_row(9, &text, &Leaf::parse(&text).expect("a leaf"));
+            assert!(row.contains(cell), "{row}");
         }
     }
 

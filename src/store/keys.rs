@@ -231,7 +231,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Opens the keys of a folder, or makes them.
+    /// Opens the keys of a log, or makes them.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         make_folder(folder).map_err(|cause| StoreError::io(folder, cause))?;
         let start = next_start(&folder.join("starts"))?;
@@ -245,6 +245,17 @@ impl Keys {
             index,
             years: Mutex::default(),
         })
+    }
+
+    /// Goes on behind the last start that the log has tickets of: keys that were put back from a copy know less than it, and
+    /// what is sealed twice with one key and nonce is open.
+    pub(super) fn go_on_behind(&mut self, start: u32) -> Result<(), StoreError> {
+        if self.start <= start {
+            let path = self.folder.join("starts");
+            self.start = start.checked_add(1).ok_or_else(|| StoreError::Damaged { path: path.clone(), offset: 0 })?;
+            write_secret(&path, format!("{}\n", self.start).as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Seals what is personal and the body, and makes what the leaf and the index say of them.
@@ -353,9 +364,19 @@ impl Keys {
     }
 }
 
+/// Refuses a log that has begun and whose keys are not there: with new ones it would seem to be about nobody, and to have had
+/// everything erased.
+pub(super) fn expect_all(folder: &Path) -> Result<(), StoreError> {
+    let lost = ["index", "private", "bodies"].map(|name| folder.join(name)).into_iter().find(|path| !path.exists());
+    lost.map_or(Ok(()), |path| Err(StoreError::Damaged { path, offset: 0 }))
+}
+
 /// The key that signs the log's checkpoints, made when the log is.
 pub(super) fn signer(folder: &Path, origin: &str) -> Result<LogSigner, StoreError> {
     let path = folder.join("log");
+    // Of two who ask for it at once one makes it.
+    let lock = std::fs::File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    let _lock = lock.map_err(|cause| StoreError::io(folder, cause))?;
     let key = PrivateKey::from_seed(&secret(&path)?).ok_or(StoreError::NoRandomness)?;
     LogSigner::new(origin, Role::Log, key).map_err(|_| StoreError::Damaged { path, offset: 0 })
 }

@@ -60,6 +60,11 @@ pub struct Store {
 /// whoever is to know it before the gateway starts.
 pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
     let folder = data.join("keys");
+    let key = folder.join("log");
+    if !key.exists() && recovery::segment_path(&data.join("log"), 0).exists() {
+        // A new key would make another log of it, that nobody trusts.
+        return Err(StoreError::Damaged { path: key, offset: 0 });
+    }
     make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
     keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
 }
@@ -112,13 +117,17 @@ impl Store {
         let folder = data.join("log");
         make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
-        let keys = Arc::new(Keys::open(&data.join("keys"))?);
+        if recovery::segment_path(&folder, 0).exists() {
+            keys::expect_all(&data.join("keys"))?;
+        }
+        let mut keys = Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let outcome = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
         let oldest = Oldest { outcome, question: now - now % DAY_MS };
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
+        keys.go_on_behind(recovered.start)?;
         let key = data.join("keys/log");
         if recovered.size > 0 && !key.exists() {
             // A new key would make another log of it, that nobody trusts.
@@ -134,7 +143,9 @@ impl Store {
         let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));
         let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
         let writer = writer::Handle::start(parts, &recovered)?;
-        Ok((Self { writer, keys, index, tree, verifier, folder, _lock: lock }, recovered))
+        let store = Self { writer, keys: Arc::new(keys), index, tree, verifier, folder, _lock: lock };
+        store.end_erasure()?;
+        Ok((store, recovered))
     }
 
     /// Makes an entry durable. Returns when `fdatasync` has covered it.
@@ -330,7 +341,12 @@ impl Store {
     /// Destroys the keys of the messages that are kept with records from before a time.
     pub fn forget_bodies(&self, before: UnixTime) -> Result<(), StoreError> {
         let filter = Filter { to: Some(before), kind: Some(RecordKind::Answer), ..Filter::default() };
-        let Some(last) = self.search(&filter, None, 1)?.records.pop() else { return Ok(()) };
+        let mut page = self.search(&filter, None, 1)?;
+        // A page looks at so many rows and no more, and what is not old yet may be more than that.
+        while let (true, Some(next)) = (page.records.is_empty(), page.next) {
+            page = self.search(&filter, Some(next), 1)?;
+        }
+        let Some(last) = page.records.pop() else { return Ok(()) };
         let place = self.place(last.index)?;
         let ticket = self.with_frame(place, |frame| PrivateHead::read(frame.private).map_or(0, |(head, _)| head.ticket))?;
         self.keys.erase_bodies(&[], ticket + 1)

@@ -30,6 +30,8 @@ pub struct Recovered {
     pub ledger: Ledger,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
+    /// The last start of the gateway that sealed something.
+    pub(super) start: u32,
     pub(super) segment: u32,
     pub(super) end: u64,
     pub(super) edge: Edge,
@@ -201,7 +203,13 @@ pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: Oldest) -> Result
         let walk = recovery.read(segment, erasure, &mut index)?;
         previous = Some((segment_path(folder, segment.number), walk));
     }
+    recovery.find_start(&segments)?;
     Ok((recovery.recovered, index))
+}
+
+/// The start of the gateway that a ticket was given in.
+fn start_of(head: &PrivateHead) -> u32 {
+    (head.ticket >> 32) as u32
 }
 
 impl Recovery<'_> {
@@ -256,18 +264,35 @@ impl Recovery<'_> {
         Ok(walk)
     }
 
+    /// Looks for the last ticket further back, where the live volume has none.
+    fn find_start(&mut self, segments: &[Segment]) -> Result<(), StoreError> {
+        for segment in segments.iter().rev().skip(1) {
+            if self.recovered.start > 0 {
+                break;
+            }
+            walk_segment(self.folder, segment, Erasure::Possible, |_, frame| {
+                let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+                self.recovered.start = self.recovered.start.max(start_of(&head));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, frame: &Frame<'_>, place: (u32, u32)) -> Result<(), StoreError> {
         let kept = &mut self.kept;
         self.recovered.edge.push(frame.hash(), |level, hash| kept.keep(level, hash));
         if frame.kind == FrameKind::Record {
-            remember(frame, place, self.oldest, &mut self.recovered);
+            let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
+            self.recovered.start = self.recovered.start.max(start_of(&head));
+            remember(frame, place, head, self.oldest, &mut self.recovered);
         }
         Ok(())
     }
 }
 
 /// Takes from a record what the ledger and the budget of persons have to know.
-fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), oldest: Oldest, recovered: &mut Recovered) {
+fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead, oldest: Oldest, recovered: &mut Recovered) {
     #[derive(Deserialize)]
     struct Leaf<'l> {
         e: Option<&'l str>,
@@ -290,7 +315,6 @@ fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), oldest: Oldest, re
             if let Some(digest) = digest(leaf.h) {
                 recovered.ledger.remember(&sender, id, digest);
             }
-            let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
             if leaf.t >= oldest.question && !head.persons.is_empty() {
                 recovered.asked.entry(sender).or_default().extend(head.persons);
             }

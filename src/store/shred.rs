@@ -3,7 +3,7 @@
 //! The frame is overwritten where it stands. What is to be written is made durable beside the segment first: if the power
 //! goes in between, it is written again at the next start.
 
-use super::durable::sync_directory;
+use super::durable::{replace, sync_directory};
 use super::index::Row;
 use super::recovery::segment_path;
 use super::{PrivateHead, Store, StoreError};
@@ -84,7 +84,53 @@ pub(super) fn end(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// What is erased of a record, as it is written down until it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Erased {
+    Private,
+    Body,
+    Record,
+}
+
+fn erasure_path(folder: &Path) -> PathBuf {
+    folder.join("erase")
+}
+
 impl Store {
+    /// Writes down what is to be erased: whatever of it a crash prevents is done at the next start.
+    pub(super) fn begin_erasure(&self, index: u64, what: Erased) -> Result<(), StoreError> {
+        let path = erasure_path(&self.folder);
+        let text = [&[what as u8], index.to_be_bytes().as_slice()].concat();
+        let text = [text.as_slice(), &crc32fast::hash(&text).to_be_bytes()].concat();
+        replace(&path, &text, 0o600).map_err(|cause| StoreError::io(&path, cause))
+    }
+
+    /// It is erased.
+    pub(super) fn erasure_ended(&self) -> Result<(), StoreError> {
+        let path = erasure_path(&self.folder);
+        std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))
+    }
+
+    /// Ends an erasure that a crash has interrupted.
+    pub(super) fn end_erasure(&self) -> Result<(), StoreError> {
+        let Ok(octets) = std::fs::read(erasure_path(&self.folder)) else { return Ok(()) };
+        let read = octets.split_last_chunk::<4>().and_then(|(text, sum)| {
+            let (what, index) = text.split_first()?;
+            (crc32fast::hash(text).to_be_bytes() == *sum).then_some((*what, u64::from_be_bytes(index.try_into().ok()?)))
+        });
+        let ended = match read {
+            Some((what, index)) if what == Erased::Private as u8 => self.erase_private(index),
+            Some((what, index)) if what == Erased::Body as u8 => self.erase_body(index),
+            Some((what, index)) if what == Erased::Record as u8 => self.shred(index),
+            _ => Err(StoreError::Forgotten),
+        };
+        match ended {
+            // Of another log, or of a tail that is gone.
+            Err(StoreError::Forgotten | StoreError::Live) => self.erasure_ended(),
+            ended => ended,
+        }
+    }
+
     /// Leaves of a record only the hash of its leaf, for good. Its volume must be complete. The record of it is the
     /// caller's, and comes first.
     pub fn shred(&self, index: u64) -> Result<(), StoreError> {
@@ -95,12 +141,13 @@ impl Store {
         }
         let made = self.with_frame(place, |frame| {
             let (private, body) = journal::parts_of(frame);
-            let ticket = PrivateHead::read(frame.private).map(|(head, _)| head.ticket);
+            let ticket = PrivateHead::read(frame.private).map(|(head, _)| head.ticket).filter(|ticket| *ticket != 0);
             let zeros = (private.len() + body.len()) as u32;
             let head = journal::shredded(frame)?;
             Some((ticket, Intent { segment: place.segment, offset: place.offset, zeros, head }))
         })?;
         let (ticket, intent) = made.ok_or(StoreError::Forgotten)?;
+        self.begin_erasure(index, Erased::Record)?;
         if let Some(ticket) = ticket {
             self.keys.erase_private(&[ticket])?;
             self.keys.erase_bodies(&[ticket], 0)?;
@@ -108,6 +155,7 @@ impl Store {
         intent.write(&self.folder).map_err(|cause| StoreError::io(&intent_path(&self.folder), cause))?;
         intent.carry_out(&self.folder)?;
         self.index.forget(index, Row::bare)?;
-        end(&self.folder)
+        end(&self.folder)?;
+        self.erasure_ended()
     }
 }

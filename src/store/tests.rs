@@ -669,3 +669,164 @@ fn a_summary_has_so_many_groups_and_no_more() {
     append(MAX..MAX + 1);
     assert!(matches!(groups(), Err(ReportError::Query(QueryError::TooWide { limit: MAX, .. }))));
 }
+
+fn ticket(store: &Store, index: u64) -> u64 {
+    let place = store.place(index).expect("there");
+    let read = |frame: &journal::Frame<'_>| keys::PrivateHead::read(frame.private).map_or(0, |(head, _)| head.ticket);
+    store.with_frame(place, read).expect("whole")
+}
+
+/// Keys are kept apart from the log, so older ones may be put back beside it. A ticket that is given twice seals twice with
+/// one key and one nonce.
+#[test]
+fn no_ticket_is_given_twice_when_older_keys_are_put_back() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let starts = folder.0.join("keys/starts");
+    let again = |numbers: std::ops::Range<u64>| {
+        let store = open();
+        append(&store, &runtime, numbers);
+        store.close();
+    };
+    again(0..2);
+    let older = std::fs::read(&starts).expect("there");
+    again(2..4);
+    std::fs::write(&starts, older).expect("writable");
+    again(4..6);
+    // Here the live volume has none, and the count is gone.
+    let store = open();
+    for number in 6..80 {
+        let record = Record::new(RecordKind::Refusal, UnixTime::from_ms(number));
+        let nothing = Entry { record, private: Private::default(), body: None };
+        runtime.block_on(store.append(nothing)).expect("there is room");
+    }
+    store.close();
+    drop(store);
+    std::fs::remove_file(&starts).expect("there");
+    again(80..82);
+    let store = open();
+    let tickets: Vec<u64> = (0..82).map(|index| ticket(&store, index)).filter(|ticket| *ticket != 0).collect();
+    let different: std::collections::BTreeSet<u64> = tickets.iter().copied().collect();
+    assert_eq!((tickets.len(), different.len()), (8, 8), "{tickets:x?}");
+    store.close();
+}
+
+#[test]
+fn small_segments_take_as_much_of_the_limit_as_they_take_on_disk() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let settings = Settings { bytes_max: 100 << 20, ..SMALL };
+    for round in 0..3 {
+        let store = Store::open(&folder.0, ORIGIN, settings).expect("opens").0;
+        append(&store, &runtime, round * 200..(round + 1) * 200);
+        store.close();
+    }
+    let store = Store::open(&folder.0, ORIGIN, Settings { bytes_max: 8 << 20, ..SMALL }).expect("opens").0;
+    assert!(matches!(runtime.block_on(store.append(entry(600))), Err(StoreError::Full)));
+    store.close();
+}
+
+/// What a crash leaves of an erasure, at each of its steps, is ended at the next start.
+#[test]
+fn an_erasure_that_was_interrupted_is_ended_at_the_next_start() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let log = folder.0.join("log");
+    let store = open();
+    append(&store, &runtime, 0..60);
+    for number in 60..70 {
+        runtime.block_on(store.append(Entry { body: Some(vec![b'b'; 9000]), ..varied(number) })).expect("there is room");
+    }
+    append(&store, &runtime, 70..200);
+    store.close();
+    drop(store);
+    let store = open();
+    // The index cannot be written: what comes before that is done, and nothing of what comes behind.
+    let in_the_way = log.join("vol-000000.new");
+    let interrupted = |store: &Store, erase: &dyn Fn(&Store) -> Result<(), StoreError>| {
+        std::fs::write(&in_the_way, "").expect("writable");
+        assert!(matches!(erase(store), Err(StoreError::Io { .. })));
+        std::fs::remove_file(&in_the_way).expect("there");
+        store.close();
+    };
+    interrupted(&store, &|store| store.erase_private(13));
+    drop(store);
+    let store = open();
+    let person = |store: &Store, number| all(store, &Filter { person: Some(Identifier::synthetic(number)), ..Filter::default() });
+    assert!(matches!(store.private(13), Err(StoreError::Forgotten)) || store.private(13).expect("there").is_empty());
+    assert!(!person(&store, 13 % 9).contains(&13) && !person(&store, 13).contains(&13), "what was erased is found by nothing");
+    // Only the keys of the next are gone when it ends, or not even those.
+    store.begin_erasure(14, shred::Erased::Record).expect("writable");
+    store.close();
+    drop(store);
+    let store = open();
+    assert_eq!(store.record(14).expect("its hash is there").leaf, "");
+    store.begin_erasure(63, shred::Erased::Body).expect("writable");
+    store.close();
+    drop(store);
+    let store = open();
+    assert!(matches!(store.body(63), Err(StoreError::Forgotten)) && store.body(64).is_ok());
+    // What is no erasure of this log, or of a record that is not there, holds up no start.
+    for (index, what) in [(199, shred::Erased::Private), (999, shred::Erased::Record)] {
+        store.begin_erasure(index, what).expect("writable");
+    }
+    store.close();
+    drop(store);
+    std::fs::write(log.join("erase"), "x").expect("writable");
+    let store = open();
+    assert!(store.private(199).is_ok_and(|private| !private.is_empty()) && !log.join("erase").exists());
+    store.close();
+    drop(store);
+    assert_eq!(verify_all(&folder.0, &[]).expect("whole").shredded, 1);
+}
+
+/// As many records as a search looks at, and more, may not be old yet.
+#[test]
+fn old_messages_are_forgotten_behind_however_many_new_records() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, Settings { volume_records: u64::MAX, ..SMALL }).expect("opens").0;
+    runtime.block_on(store.append(entry(1))).expect("there is room");
+    let count = limits::SEARCH_ROWS_MAX as u64 + 10;
+    let store = Arc::new(store);
+    runtime.block_on(async {
+        let mut appending = tokio::task::JoinSet::new();
+        for _ in 0..count {
+            let store = Arc::clone(&store);
+            let record = Record::new(RecordKind::Refusal, UnixTime::from_ms(1_000_000));
+            let new = Entry { record, private: Private::default(), body: None };
+            appending.spawn(async move { store.append(new).await });
+        }
+        while let Some(appended) = appending.join_next().await {
+            appended.expect("it ends").expect("there is room");
+        }
+    });
+    while store.settle(u64::MAX) <= count {}
+    assert!(store.body(0).is_ok());
+    store.forget_bodies(UnixTime::from_ms(500_000)).expect("writable");
+    assert!(matches!(store.body(0), Err(StoreError::Forgotten)));
+    store.close();
+}
+
+/// Somebody with the disk who makes the postings anew, checksums and all, could have a record found by nothing.
+#[test]
+fn a_record_that_the_index_does_not_find_is_named() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    append(&store, &runtime, 0..200);
+    store.close();
+    drop(store);
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    let person = || all(&store, &Filter { person: Some(Identifier::synthetic(13)), ..Filter::default() });
+    assert!(person().contains(&13));
+    // Its row stays, and the posting of its second person goes.
+    store.index.forget(13, |row| *row).expect("its volume is complete");
+    assert!(!person().contains(&13));
+    store.close();
+    drop(store);
+    let found = verify_all(&folder.0, &[]);
+    assert!(matches!(found, Err(NotVerified::Index { index: 13 })), "{found:?}");
+    remove_derived(&folder.0).expect("removed");
+    let store = Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
+    store.close();
+    drop(store);
+    verify_all(&folder.0, &[]).expect("whole");
+}

@@ -5,6 +5,7 @@
 
 use super::index::{Reader, Row};
 use super::recovery::{Segment, segment_path, segments, walk_segment};
+use super::shred::Erased;
 use super::{PrivateHead, Store, StoreError, hashes, lock};
 use crate::journal::{self, Erasure, Frame, FrameKind};
 use crate::tlog::note::Checkpoint;
@@ -97,18 +98,22 @@ impl Store {
             return Err(StoreError::Live);
         }
         let ticket = self.ticket(index)?;
+        self.begin_erasure(index, Erased::Private)?;
         self.keys.erase_private(&[ticket])?;
         self.keys.erase_bodies(&[ticket], 0)?;
         self.index.forget(index, Row::without_persons)?;
         // The octets are worth nothing without the key; the index keys before them go as well.
         let segment = self.place(index)?.segment;
-        self.scrub_segment(&segments(&self.folder)?, segment as usize).map(drop)
+        self.scrub_segment(&segments(&self.folder)?, segment as usize)?;
+        self.erasure_ended()
     }
 
     /// Destroys the key of the message that is kept with a record, for good. The record of it is the caller's, and comes first.
     pub fn erase_body(&self, index: u64) -> Result<(), StoreError> {
         let ticket = self.ticket(index)?;
-        self.keys.erase_bodies(&[ticket], 0)
+        self.begin_erasure(index, Erased::Body)?;
+        self.keys.erase_bodies(&[ticket], 0)?;
+        self.erasure_ended()
     }
 
     fn ticket(&self, index: u64) -> Result<u64, StoreError> {
@@ -277,8 +282,8 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
                 wrong = Some(NotVerified::Record { index: frame.seq, path: path.clone(), offset });
             } else if let Err(found) = hold(&mut waiting, &edge) {
                 wrong = Some(found);
-            } else if !index.agrees(segment.number, offset as u32, frame)? {
-                wrong = Some(NotVerified::Index { index: frame.seq });
+            } else if let Some(index) = index.wrong(segment.number, offset as u32, frame)? {
+                wrong = Some(NotVerified::Index { index });
             }
             Ok(())
         })?;

@@ -15,7 +15,7 @@ use crate::tlog::note::{Checkpoint, LogSigner};
 use crate::tlog::tree::{Edge, Head};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -506,13 +506,17 @@ impl Segment {
         let file = File::options().write(true).open(&path).map_err(|cause| StoreError::io(&path, cause))?;
         file.set_len(recovered.end).map_err(|cause| StoreError::io(&path, cause))?;
         file.sync_all().map_err(|cause| StoreError::io(&path, cause))?;
-        let used_before = u64::from(recovered.segment) * limits::SEGMENT_BYTES_MAX;
+        let used_before = (0..recovered.segment).try_fold(0, |used, number| {
+            let path = segment_path(folder, number);
+            let found = std::fs::metadata(&path).map_err(|cause| StoreError::io(&path, cause))?;
+            Ok(used + found.blocks() * 512)
+        })?;
         let (end, number, disk) = (recovered.end, recovered.segment, disks(file));
         Ok(Self { folder: folder.to_owned(), number, disk, disks, end, prepared: end, used_before })
     }
 
     fn next(&self, first: &Header) -> Result<Self, Failure> {
-        let used_before = self.used_before + self.end;
+        let used_before = self.used_before + self.prepared;
         Self::create(&self.folder, self.number + 1, first, Arc::clone(&self.disks)).map(|next| Self { used_before, ..next })
     }
 

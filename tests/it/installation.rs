@@ -3,7 +3,8 @@
 use crate::folder::Folder;
 use oncegate::authority::KeyType;
 use oncegate::ids::AgencyId;
-use oncegate::setup::{Installation, Listening, NewAgency, SetupError};
+use oncegate::registry::Status;
+use oncegate::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -103,4 +104,111 @@ fn the_schemas_of_the_configuration_count() {
     refuses(&installation, "no document type is called", || add(&installation, &["school-enrolment"]));
     add(&installation, &["medical-absence-note"]).expect("a type of its own schemas");
     assert_eq!(installation.draft().expect("a good registry").agencies().len(), 1);
+}
+
+fn suspended(installation: &Installation) -> Vec<String> {
+    let registry = installation.draft().expect("a good registry");
+    let suspended = registry.agencies().filter(|(_, agency)| agency.status == Status::Suspended);
+    suspended.map(|(_, agency)| agency.id.to_string()).collect()
+}
+
+fn add_named(installation: &Installation, name: &str) -> Result<PathBuf, SetupError> {
+    let id = AgencyId::parse(name).expect("a name");
+    installation.add_agency(&NewAgency { id: &id, name, url: None, holds: &[], more: "" }, "https://localhost:8443")
+}
+
+#[test]
+fn the_agency_that_is_named_is_suspended_and_no_other() {
+    let folder = Folder::new();
+    let installation = installation(&folder);
+    add_named(&installation, "xx.town.school-1").expect("added");
+    // A grant that bears the name of an agency stands before it.
+    let id = clinic();
+    let grant = NewGrant {
+        id: id.as_str(),
+        who: "xx.*.school-*",
+        action: "read",
+        what: "medical-absence-note",
+        fields: &[],
+        purpose: "school-attendance",
+        basis: "law",
+        until: "2027-12-31",
+    };
+    installation.add_grant(&grant).expect("granted");
+    add(&installation, &[]).expect("added");
+    installation.suspend(&clinic(), Suspension::Impose).expect("suspended");
+    assert_eq!(suspended(&installation), [clinic().to_string()]);
+    installation.suspend(&clinic(), Suspension::Lift).expect("lifted");
+    assert!(suspended(&installation).is_empty());
+}
+
+/// The registry may be changed by hand, and TOML has many ways to say the same.
+#[test]
+fn an_agency_is_suspended_when_the_command_says_so_however_its_entry_is_written() {
+    let folder = Folder::new();
+    let installation = installation(&folder);
+    add(&installation, &[]).expect("added");
+    let path = installation.folder().join("registry.toml");
+    let good = fs::read_to_string(&path).expect("readable");
+    let id = format!("id = \"{}\"\n", clinic());
+    for (from, to) in [
+        ("name = ".to_owned(), "name=".to_owned()),
+        ("name = ".to_owned(), "\tname = ".to_owned()),
+        ("name = ".to_owned(), "\"name\" = ".to_owned()),
+        (id.clone(), format!("id=\"{}\" # the clinic\n", clinic())),
+        ("[[agency]]\n".to_owned(), "[[ agency ]]\n".to_owned()),
+        ("[[agency]]\n".to_owned(), "[[agency]]\nsuspended = false\n".to_owned()),
+        ("name = ".to_owned(), "suspended=true # by order\nname = ".to_owned()),
+        (id, format!("id = \"{}\"\n# see [[agency]] of old\n", clinic())),
+    ] {
+        for (suspension, expected) in [(Suspension::Impose, vec![clinic().to_string()]), (Suspension::Lift, Vec::new())] {
+            fs::write(&path, good.replacen(&from, &to, 1)).expect("writable");
+            let before = suspended(&installation);
+            match installation.suspend(&clinic(), suspension) {
+                Ok(()) => assert_eq!(suspended(&installation), expected, "{to}"),
+                Err(_) => assert_eq!(suspended(&installation), before, "{to}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_registry_that_cannot_be_signed_is_as_it_was() {
+    let folder = Folder::new();
+    let installation = installation(&folder);
+    add(&installation, &[]).expect("added");
+    let key = installation.folder().join("authority/registry.key");
+    let kept = fs::read(&key).expect("readable");
+    // The authority's keys are on another machine, or the signature cannot be written.
+    fs::remove_file(&key).expect("there");
+    refuses(&installation, "registry.key", || add_named(&installation, "xx.town.school-1"));
+    refuses(&installation, "registry.key", || installation.suspend(&clinic(), Suspension::Impose));
+    refuses(&installation, "registry.key", || installation.add_key(&clinic(), "sign-2", KeyType::P256, None));
+    fs::write(&key, kept).expect("writable");
+    let in_the_way = installation.folder().join("registry.sig.new");
+    fs::create_dir(&in_the_way).expect("writable");
+    refuses(&installation, "registry.sig", || add_named(&installation, "xx.town.school-1"));
+    fs::remove_dir(&in_the_way).expect("there");
+    add_named(&installation, "xx.town.school-1").expect("it can be added after all");
+    installation.add_key(&clinic(), "sign-2", KeyType::P256, None).expect("it can be enrolled after all");
+}
+
+#[test]
+fn of_changes_at_the_same_time_none_is_lost() {
+    let folder = Folder::new();
+    let made = installation(&folder);
+    let names: Vec<String> = (1..=8).map(|number| format!("xx.town.school-{number}")).collect();
+    std::thread::scope(|scope| {
+        let adding = names.iter().map(|name| scope.spawn(|| add_named(&Installation::at(made.folder()), name).expect("added")));
+        adding.collect::<Vec<_>>().into_iter().for_each(|thread| drop(thread.join().expect("added")));
+    });
+    let registry = made.draft().expect("a good registry");
+    let mut entered: Vec<String> = registry.agencies().map(|(_, agency)| agency.id.to_string()).collect();
+    entered.sort();
+    assert_eq!((entered, registry.version()), (names, 9));
+    let [text, signature] = self::registry(&made);
+    let authority = fs::read_to_string(made.folder().join("certs/authority.pem")).expect("readable");
+    let der = oncegate::pki::pem_blocks(&authority, "CERTIFICATE").into_iter().next().expect("a certificate");
+    let key = oncegate::pki::Certificate::from_der(&der).expect("a certificate").key;
+    oncegate::registry::Bundle::verify(&text, &signature, &key).map(|_| ()).expect("it is signed as it stands");
 }

@@ -5,12 +5,13 @@ use crate::tool::said;
 use crate::world::{QUICK, World};
 use oncegate::client::Client;
 use oncegate::config::Config;
+use oncegate::crypto::PrivateKey;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Body, Context, Kind, Message, Official, World as MessageWorld};
 use oncegate::ids::{AgencyId, Code, Identifier, MessageId};
 use oncegate::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
 use oncegate::setup::{Installation, NewAgency};
-use oncegate::tlog::note::VerifierKey;
+use oncegate::tlog::note::{LogSigner, Role, VerifierKey};
 use oncegate::tlog::proof::Proof;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -525,6 +526,22 @@ fn the_command_line_exports_and_verifies_offline() {
     assert!(out.starts_with("2 records; all.ndjson sha256 ") && err.contains("verified with the key given"), "{out}{err}");
     let (out, _) = office.verify(0, "all.ndjson", "log.key");
     assert!(out.lines().filter(|line| line.starts_with("ok ")).count() == 3 && out.contains("2 are shown"), "{out}");
+    assert!(out.contains(&format!("looked for: consumer={SCHOOL}")), "{out}");
+    let (out, _) = office.log(0, COURT, &["export", "--to", "2001-01-01", "-o", "none.ndjson"]);
+    assert!(out.starts_with("0 records"), "{out}");
+    let (out, _) = office.verify(0, "none.ndjson", "log.key");
+    assert!(out.contains("are before or behind them: that they do not fit is the gateway's word"), "{out}");
+    // A policy holds for an export as well: no witness has cosigned it.
+    let witness = PrivateKey::from_seed(&[8; 32]).expect("a seed");
+    let witness = LogSigner::new("w.example", Role::Witness, witness).expect("a key");
+    let key = office.read("log.key");
+    let policy = |quorum| format!("log {}\nwitness w {}\nquorum {quorum}\n", key.trim(), witness.verifier());
+    for (quorum, status) in [("none", 0), ("w", 6)] {
+        office.write("policy", &policy(quorum));
+        let verify = ["log", "verify", "all.ndjson", "--key", "log.key", "--policy", "policy"];
+        let (_, err) = run(office.world.folder(), status, &verify);
+        assert!(status == 0 || err.contains("too few witnesses"), "{err}");
+    }
     let text = office.read("all.ndjson");
     // White space at the end of a line says nothing; too much of it is too long a line.
     let (first, others) = text.split_once('\n').expect("lines");
@@ -566,8 +583,6 @@ fn the_command_line_exports_and_verifies_offline() {
 
 /// A key of the same log that is not its own.
 fn text_of_other_key() -> String {
-    use oncegate::crypto::PrivateKey;
-    use oncegate::tlog::note::{LogSigner, Role};
     let key = PrivateKey::from_seed(&[9; 32]).expect("a seed");
     LogSigner::new("gateway.localhost/audit", Role::Log, key).expect("a key").verifier().to_string()
 }

@@ -51,6 +51,7 @@ mod manipulation;
 #[cfg(feature = "server")]
 mod memory;
 #[cfg(feature = "server")]
+mod offline;
 mod peers;
 #[cfg(feature = "server")]
 mod powercut;

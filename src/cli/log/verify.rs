@@ -21,7 +21,7 @@ pub(super) struct Verify {
     /// The log's key: name+hash+base64, or a file that has it
     #[arg(long)]
     key: Option<String>,
-    /// A policy (C2SP tlog-policy): so many of its witnesses must have cosigned each receipt
+    /// A policy (C2SP tlog-policy): so many of its witnesses must have cosigned each receipt, or the export
     #[arg(long, requires = "file")]
     policy: Option<PathBuf>,
     /// The whole log: every record, the tree, the index
@@ -41,17 +41,21 @@ impl Verify {
             return super::whole::verify(&self.config, &self.checkpoint, out);
         };
         let key = read_key(key)?;
+        let policy = self.policy.as_deref().map(read_policy).transpose()?;
         let failed = |cause: std::io::Error| Failure::new(2, format!("{}: {cause}", file.display()));
         let mut reader = BufReader::new(File::open(file).map_err(failed)?);
         let is_export = reader.fill_buf().map_err(failed)?.first() == Some(&b'{');
         if is_export {
             let exported = export(reader, file, &key, |_, _| Ok(()))?;
+            if let Some(policy) = &policy {
+                let unmet = |unmet| Failure::new(6, format!("{}: the checkpoint: {unmet}", file.display()));
+                policy.verify(&exported.checkpoint).map_err(unmet)?;
+            }
             return say(&exported, out);
         }
         let mut text = String::new();
         let limit = (limits::PROOF_BYTES_MAX * limits::RECEIPT_PROOFS_MAX) as u64;
         reader.take(limit).read_to_string(&mut text).map_err(failed)?;
-        let policy = self.policy.as_deref().map(read_policy).transpose()?;
         receipts(&text, file, &key, policy.as_ref(), out)
     }
 }
@@ -89,7 +93,7 @@ fn receipts(text: &str, file: &Path, key: &VerifierKey, policy: Option<&Policy>,
 }
 
 fn say(exported: &Exported, out: &Out) -> Outcome {
-    let Exported { origin, head, range: (from, to), filter, shown, hidden } = exported;
+    let Exported { origin, head, range: (from, to), filter, shown, hidden, .. } = exported;
     if out.is_json {
         return out.print(json!({
             "format": 1, "origin": origin, "size": head.size, "range": [from, to], "shown": shown, "hidden": hidden, "filter": filter,
@@ -99,11 +103,17 @@ fn say(exported: &Exported, out: &Out) -> Outcome {
     out.print(format_args!(
         "ok  the records {from} to {to} (not included) are all accounted for: none is missing, added or changed"
     ))?;
-    out.print(format_args!("ok  {shown} are shown, and fit what was looked for"))?;
-    if *hidden == 0 {
+    let looked: Vec<String> = filter.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let looked = if looked.is_empty() { "everything".to_owned() } else { looked.join(" ") };
+    out.print(format_args!("ok  {shown} are shown, and fit what was looked for: {looked}"))?;
+    if *hidden > 0 {
+        out.print(format_args!("    {hidden} are there by their hashes alone: that they do not fit is the gateway's word"))?;
+    }
+    let outside = from + (head.size - to);
+    if outside == 0 {
         return Ok(());
     }
-    out.print(format_args!("    {hidden} are there by their hashes alone: that they do not fit is the gateway's word"))
+    out.print(format_args!("    {outside} are before or behind them: that they do not fit is the gateway's word"))
 }
 
 /// Verifies an export line by line; gives each leaf to `take`.

@@ -19,6 +19,7 @@ use crate::journal::{Frame, FrameKind};
 use crate::limits;
 use live::{Live, Remade, live_path};
 use names::Names;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
@@ -211,6 +212,9 @@ pub(crate) struct Reader {
     names: Option<Names>,
     rows: Vec<Row>,
     start: u64,
+    /// Of the volume so far: persons beyond the first of a record, and what was erased.
+    more: Vec<(u64, u32)>,
+    erased: BTreeSet<u32>,
 }
 
 impl Reader {
@@ -218,14 +222,19 @@ impl Reader {
         let volumes: Vec<Volume> = (0..).map_while(|number| Volume::open(log, number).ok()).collect();
         let known = volumes.last().map(|volume| volume.meta.names);
         let names = known.and_then(|known| Names::open(&log.join("names"), known));
-        Self { volumes, names, rows: Vec::new(), start: 0 }
+        Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() }
     }
 
-    /// Whether the row of a record is what follows from its frame. Records of the live volume have none that counts.
-    pub(crate) fn agrees(&mut self, segment: u32, offset: u32, frame: &Frame<'_>) -> Result<bool, StoreError> {
+    /// The record whose row is not what follows from its frame, if it is this one; at the end of a volume, the first whose
+    /// postings are not. Records of the live volume have none that count.
+    pub(crate) fn wrong(&mut self, segment: u32, offset: u32, frame: &Frame<'_>) -> Result<Option<u64>, StoreError> {
         let at = self.volumes.partition_point(|volume| volume.meta.first + volume.meta.count <= frame.seq);
-        let (Some(volume), Some(names)) = (self.volumes.get(at), &mut self.names) else { return Ok(true) };
+        let (Some(volume), Some(names)) = (self.volumes.get(at), &mut self.names) else { return Ok(None) };
         let place = frame.seq - volume.meta.first;
+        if place == 0 {
+            self.more.clear();
+            self.erased.clear();
+        }
         if place < self.start || place >= self.start + self.rows.len() as u64 || place == 0 {
             self.start = place;
             volume.rows(place, (place + volume::SPAN).min(volume.meta.count), &mut self.rows)?;
@@ -236,7 +245,18 @@ impl Reader {
         let found = self.rows.get((place - self.start) as usize);
         // What was erased since is still in the row.
         let is_erased = head == PrivateHead::default();
-        Ok(found.is_some_and(|found| *found == expected || (is_erased && found.without_persons() == expected)))
+        if found.is_none_or(|found| *found != expected && (!is_erased || found.without_persons() != expected)) {
+            return Ok(Some(frame.seq));
+        }
+        self.more.extend(head.persons.iter().skip(1).map(|key| (*key, place as u32)));
+        if is_erased {
+            self.erased.insert(place as u32);
+        }
+        if place + 1 < volume.meta.count {
+            return Ok(None);
+        }
+        let wrong = volume.wrong_place(&self.more, &self.erased)?;
+        Ok(wrong.map(|place| volume.meta.first + place))
     }
 }
 

@@ -7,6 +7,7 @@ use super::row::{By, ROW, Row};
 use crate::store::StoreError;
 use crate::store::durable::sync_directory;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -99,9 +100,7 @@ impl Volume {
             Meta { format: 1, number: source.number, first: source.first, count, names: source.names, ..Meta::default() };
         let mut rows = Blocks::create(&new.join("rows"))?;
         each_span(source.rows, |octets, found| {
-            let times = found.iter().map(|row| row.time).filter(|time| *time > 0);
-            let range = times.fold((u64::MAX, 0), |(from, to), time| (from.min(time), to.max(time)));
-            meta.times.push(range);
+            meta.times.push(times_of(found));
             rows.append(octets)
         })?;
         meta.rows = rows.finish()?;
@@ -185,6 +184,37 @@ impl Volume {
         Self::open(log, self.meta.number)
     }
 
+    /// The first place whose times or postings are not those that follow from the rows, and from the persons beyond the first
+    /// of a record. Of what was erased postings count for nothing.
+    pub(crate) fn wrong_place(&self, more: &[(u64, u32)], erased: &BTreeSet<u32>) -> Result<Option<u64>, StoreError> {
+        let mut times = Vec::new();
+        each_span(&self.rows, |_, found| {
+            times.push(times_of(found));
+            Ok(())
+        })?;
+        let known = &self.meta.times;
+        if let Some(span) = (0..times.len().max(known.len())).find(|span| times.get(*span) != known.get(*span)) {
+            return Ok(Some(span as u64 * SPAN));
+        }
+        let source = Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &self.rows, more };
+        for by in By::ALL {
+            let (mut expected, mut found) = (sorted(&source, by)?, Vec::new());
+            for (block, first) in (0..).zip(self.meta.firsts.get(by.number()).into_iter().flatten()) {
+                let postings = self.block(by, block)?;
+                if postings.first() != Some(first) {
+                    return Ok(Some(first.1.into()));
+                }
+                found.extend(postings);
+            }
+            [&mut expected, &mut found].into_iter().for_each(|list| list.retain(|(_, place)| !erased.contains(place)));
+            let at = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at));
+            if let Some((_, place)) = at.and_then(|at| expected.get(at).or(found.get(at))) {
+                return Ok(Some((*place).into()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads all of it, to find what a disk has changed.
     pub(crate) fn scrub(&self) -> Result<u64, StoreError> {
         let mut octets = Vec::new();
@@ -198,6 +228,12 @@ impl Volume {
         }
         Ok(self.rows.len() + self.runs.len())
     }
+}
+
+/// The earliest and the latest time of a span of rows; those that were shredded have none.
+fn times_of(rows: &[Row]) -> (u64, u64) {
+    let times = rows.iter().map(|row| row.time).filter(|time| *time > 0);
+    times.fold((u64::MAX, 0), |(from, to), time| (from.min(time), to.max(time)))
 }
 
 /// The places of a key, a block of them at a time, latest first.

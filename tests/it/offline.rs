@@ -1,0 +1,94 @@
+//! What is done to the log of a stopped gateway by whoever has its disk, by the program itself.
+
+use crate::folder::Folder;
+use crate::process::oncegate;
+use crate::tool::said;
+use oncegate::journal::Entry;
+use oncegate::setup::{Installation, Listening};
+use oncegate::store::{Settings, Store, log_key};
+use oncegate::time::UnixTime;
+use oncegate::tlog::{Private, Record, RecordKind};
+use std::fs;
+use std::process::Command;
+
+const ORIGIN: &str = "localhost/audit";
+
+/// An installation with a log of three records, and a receipt of the second.
+fn office() -> (Folder, String) {
+    let folder = Folder::new();
+    Installation::create(folder.path(), &Listening::default()).expect("made");
+    let (store, _) = Store::open(&folder.path().join("data"), ORIGIN, Settings::default()).expect("opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for number in 1..=3 {
+        let record = Record::new(RecordKind::Answer, UnixTime::from_ms(number));
+        runtime.block_on(store.append(Entry { record, private: Private::default(), body: None })).expect("durable");
+    }
+    let receipt = store.receipt(1, &store.checkpoint()).expect("in the log").to_string();
+    store.close();
+    (folder, receipt)
+}
+
+/// Runs `oncegate log …`; gives what it says.
+fn log(folder: &Folder, status: i32, arguments: &[&str]) -> String {
+    let output = Command::new(oncegate()).arg("log").args(arguments).current_dir(folder.path()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", said(&output));
+    said(&output)
+}
+
+#[test]
+fn a_receipt_that_the_whole_log_is_held_against_must_hold_itself() {
+    let (folder, receipt) = office();
+    fs::write(folder.path().join("receipt"), &receipt).expect("writable");
+    let said = log(&folder, 0, &["verify", "--all", "--checkpoint", "receipt"]);
+    assert!(said.contains("3 records") && said.contains("1 checkpoints hold"), "{said}");
+    // Its checkpoint is good, and it is of another place.
+    fs::write(folder.path().join("receipt"), receipt.replacen("index 1", "index 0", 1)).expect("writable");
+    let said = log(&folder, 6, &["verify", "--all", "--checkpoint", "receipt"]);
+    assert!(said.contains("the leaf is not in the tree"), "{said}");
+}
+
+/// A new key would make another log of it, that nobody trusts.
+#[test]
+fn no_command_makes_a_new_key_for_a_log_that_has_records() {
+    let (folder, receipt) = office();
+    let key = folder.path().join("data/keys/log");
+    fs::remove_file(&key).expect("there");
+    log(&folder, 0, &["verify", "--all"]);
+    fs::write(folder.path().join("receipt"), receipt).expect("writable");
+    let verify = &["verify", "--all", "--checkpoint", "receipt"];
+    for arguments in [&["key"][..], verify, &["rebuild"], &["erase", "1", "message", "--reason", "a court"]] {
+        let said = log(&folder, 6, arguments);
+        assert!(said.contains("keys/log") && !key.exists(), "{arguments:?}: {said}");
+    }
+}
+
+/// An operator asks for the key while the gateway starts for the first time.
+#[test]
+fn all_who_ask_for_a_key_that_is_not_there_yet_get_the_same() {
+    let folder = Folder::new();
+    for round in 0..20 {
+        let data = folder.path().join(round.to_string());
+        let keys = std::thread::scope(|scope| {
+            let asking = (0..4).map(|_| scope.spawn(|| log_key(&data, ORIGIN).expect("a key").to_string()));
+            asking.collect::<Vec<_>>().into_iter().map(|thread| thread.join().expect("a key")).collect::<Vec<_>>()
+        });
+        let kept = log_key(&data, ORIGIN).expect("a key").to_string();
+        assert!(keys.iter().all(|key| *key == kept), "{keys:?}");
+    }
+}
+
+/// With new ones in their place nobody would be found by a search, and everything would seem to have been erased.
+#[test]
+fn a_log_that_has_lost_keys_is_not_opened() {
+    let (folder, _) = office();
+    let data = folder.path().join("data");
+    for name in ["index", "private", "bodies"] {
+        let key = data.join("keys").join(name);
+        let kept = fs::read(&key).expect("there");
+        fs::remove_file(&key).expect("there");
+        let said = log(&folder, 6, &["rebuild"]);
+        assert!(said.contains(name) && !key.exists(), "{said}");
+        fs::write(&key, kept).expect("writable");
+    }
+    log(&folder, 0, &["rebuild"]);
+}
