@@ -410,7 +410,10 @@ fn next_version(text: &str) -> Result<String, SetupError> {
     let broken = || SetupError::Change("registry.toml has no line \"version = N\"".to_owned());
     let line = text.lines().find(|line| line.starts_with("version = ")).ok_or_else(broken)?;
     let version: u64 = line.trim_start_matches("version = ").trim().parse().map_err(|_| broken())?;
-    Ok(text.replacen(line, &format!("version = {}", version + 1), 1))
+    // The line, and not what a comment before it says.
+    let at = line.as_ptr() as usize - text.as_ptr() as usize;
+    let (before, after) = text.split_at(at);
+    Ok(format!("{before}{}", after.replacen(line, &format!("version = {}", version + 1), 1)))
 }
 
 fn der(issued: &Issued) -> Result<Vec<u8>, SetupError> {
@@ -451,4 +454,16 @@ fn client_configuration(agency: &AgencyId, gateway: &str) -> String {
          gateway = \"{gateway}\"\nauthorities = \"ca.pem\"\ntls_certificate = \"tls.pem\"\ntls_key = \"tls.key\"\n\
          sign_certificate = \"sign.pem\"\nsign_key = \"sign.key\"\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_version;
+
+    #[test]
+    fn the_line_of_the_version_is_raised_and_no_words_before_it() {
+        let raised = next_version("# was version = 7\nformat = 1\nversion = 7\nx = \"version = 7\"\n").ok();
+        assert_eq!(raised.as_deref(), Some("# was version = 7\nformat = 1\nversion = 8\nx = \"version = 7\"\n"));
+        assert!(next_version("format = 1\n# version = 7\n").is_err() && next_version("version = x\n").is_err());
+    }
 }

@@ -31,9 +31,10 @@ pub struct DocumentType {
 }
 
 impl DocumentType {
-    /// The paths of whoever has this role in it; the role of a request without `Of` is empty.
+    /// The paths of whoever has this role in it, where nobody else may stand; the role of a request without `Of` is empty.
     pub fn described(&self, role: &str) -> Vec<&str> {
-        self.subjects.iter().filter(|row| row.role == role).map(|row| row.path.as_str()).collect()
+        let is_alone = |row: &SubjectPath| self.nodes.get(row.node).is_some_and(|node| node.occurs == Occurs::Once);
+        self.subjects.iter().filter(|row| row.role == role && is_alone(row)).map(|row| row.path.as_str()).collect()
     }
 }
 

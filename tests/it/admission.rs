@@ -65,6 +65,13 @@ const GRANTS: &[(&str, &str, &str, &str, &[&str])] = &[
     ("xx.*", NOTE, "read", "p", &["\"Diagnosis\""]),
     ("xx.school", BIRTH, "read", "p", &[BESIDE]),
     ("xx.school", BIRTH, "read", "child-too", &[BESIDE, "\"Child\""]),
+    (
+        "xx.school",
+        BIRTH,
+        "read",
+        "no-parents",
+        &["\"Child\", \"FatherBasis\", \"MedicalRecord\", \"Extension\", \"Parent/Residence\""],
+    ),
     ("xx.school", NOTE, "apply", "p", &[]),
     ("xx.school", "school-enrolment", "read", "p", &[]),
 ];
@@ -673,6 +680,10 @@ fn a_document_is_about_whoever_it_names_in_the_role_that_was_asked_for() {
         (Some("mother"), mother, "p", withheld),
         (Some("mother"), mother, "child-too", None),
         (Some("father"), mother, "child-too", another),
+        // Where she stands, another parent may stand as well.
+        (Some("mother"), mother, "no-parents", withheld),
+        (Some("parent"), mother, "no-parents", withheld),
+        (Some("child"), child, "no-parents", withheld),
         (Some("parent"), mother, "child-too", None),
         (Some("parent"), father, "child-too", None),
         (Some("parent"), child, "child-too", another),
