@@ -6,7 +6,7 @@
 //! journal, and to that of the index and of the start if they make so many.
 //!
 //! `FAULT_CALLS=2000 cargo test --test it faults` does it for longer; with `FAULT_FIRST=1001` it begins there, so that several
-//! can share the work.
+//! can share the work, and `FAULT_STEP=10` takes each tenth.
 
 use crate::books::{Books, Retried, compare, hold_against_checkpoints, note, records, retry};
 use crate::figures::{number_from, tell};
@@ -290,7 +290,7 @@ async fn has_stopped(scene: &Scene, books: &Books, client: &Client, said: &serde
 /// Gives each of the first calls of the writer a fault; the kinds of fault take turns.
 fn each_call(call: &str, faults: &[Fault], exchanges: impl Fn(u64) -> u64) -> Sum {
     let (mut stage, calls) = (Stage::new(), number_from("FAULT_CALLS", CALLS));
-    for number in number_from("FAULT_FIRST", 1)..=calls {
+    for number in (number_from("FAULT_FIRST", 1)..=calls).step_by(number_from("FAULT_STEP", 1) as usize) {
         // The turn goes on by one whenever the number of kinds divides the number: so that not all odd ones are of one kind.
         let fault = faults[(number as usize + number as usize / faults.len()) % faults.len()];
         // Where many exchanges share a call it takes more of them.
