@@ -52,6 +52,7 @@ mod manipulation;
 mod memory;
 #[cfg(feature = "server")]
 mod offline;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod powercut;
