@@ -240,7 +240,7 @@ mod tests {
     use super::*;
     use crate::admission::{Peer, Snapshot, authenticate, permit};
     use crate::crypto::PrivateKey;
-    use crate::envelope::{Ask, Body, Context, Header, Kind, Message, Subject, World, write};
+    use crate::envelope::{Ask, Body, Context, Header, Kind, Message, World, write};
     use crate::ids::{Code as Word, Identifier};
     use crate::registry::Registry;
     use crate::schema::Schemas;
@@ -389,8 +389,7 @@ mod tests {
             signer_certificate: None,
         };
         let code = |text| Word::parse(text).expect("a code");
-        let context =
-            Context::new(code("p"), "L 1", Subject { identifiers: vec![Identifier::synthetic(1)], ..Subject::default() });
+        let context = Context::new(code("p"), "L 1", vec![Identifier::synthetic(1)].into());
         let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
         let message = Message { header, context: Some(context), body: Body::Ask(ask), attachments: Vec::new() };
         let key = PrivateKey::from_seed(&[7; 32]).expect("a seed");

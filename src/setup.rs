@@ -408,12 +408,11 @@ fn quoted(text: &str) -> String {
 /// Every change has a version of its own.
 fn next_version(text: &str) -> Result<String, SetupError> {
     let broken = || SetupError::Change("registry.toml has no line \"version = N\"".to_owned());
-    let line = text.lines().find(|line| line.starts_with("version = ")).ok_or_else(broken)?;
+    let at = if text.starts_with("version = ") { 0 } else { text.find("\nversion = ").ok_or_else(broken)? + 1 };
+    let (before, rest) = text.split_at(at);
+    let (line, after) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
     let version: u64 = line.trim_start_matches("version = ").trim().parse().map_err(|_| broken())?;
-    // The line, and not what a comment before it says.
-    let at = line.as_ptr() as usize - text.as_ptr() as usize;
-    let (before, after) = text.split_at(at);
-    Ok(format!("{before}{}", after.replacen(line, &format!("version = {}", version + 1), 1)))
+    Ok(format!("{before}version = {}{after}", version + 1))
 }
 
 fn der(issued: &Issued) -> Result<Vec<u8>, SetupError> {

@@ -45,24 +45,23 @@ impl Answer {
 /// Reads, verifies and permits the answer to a question.
 pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8>) -> Result<Answer, Refusal> {
     let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
-        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(&read.fault)) })?;
+        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(read.fault.code)) })?;
     let digest = unverified.digest();
     let refuse = |fault| Refusal { digest: Some(digest), ..Refusal::new(fault) };
     let holder = snapshot.registry.agency(question.holder).ok_or_else(|| refuse(Fault::new(Code::RteNoHolder)))?;
     if unverified.claimed().from.as_ref() != Some(&holder.id) {
         return Err(refuse(Fault::at(Code::RteBadAnswer, "OG-SIG-004: the answer is not from the holder")));
     }
-    let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(&fault)))?;
+    let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(fault.code)))?;
     check_header(snapshot, question, &message).map_err(&refuse)?;
     check_body(snapshot.schemas, question, &message).map_err(&refuse)?;
     Ok(Answer { octets, message, digest })
 }
 
-/// The consumer is told the code alone: where a document is wrong tells of what it holds, and element names are of the
-/// holder's choice. The operator is told the place, but no name of such an element.
-fn bad(cause: &Fault) -> Fault {
-    let place = cause.detail.split(", in /").next().unwrap_or("");
-    Fault::at(Code::RteBadAnswer, cause.code.as_str()).with_private(place)
+/// The code alone is told, to the consumer and in the operator's lines: where and how a document is wrong tells of what it
+/// holds, in words that the holder has chosen.
+fn bad(cause: Code) -> Fault {
+    Fault::at(Code::RteBadAnswer, cause.as_str())
 }
 
 fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
@@ -72,22 +71,22 @@ fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) 
         return Err(Fault::new(Code::RteWrongQuestion));
     }
     if !matches!(header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
-        return Err(bad(&Fault::new(Code::MsgKind)));
+        return Err(bad(Code::MsgKind));
     }
     if header.world != asked.world {
-        return Err(bad(&Fault::new(Code::MsgTest)));
+        return Err(bad(Code::MsgTest));
     }
     if header.to.as_ref().is_some_and(|to| *to != asked.from) {
         return Err(Fault::at(Code::RteWrongQuestion, "the answer is addressed to another agency"));
     }
     if header.created_at.distance_ms(snapshot.now) > limits::CLOCK_SKEW_MS {
-        return Err(bad(&Fault::new(Code::MsgClock)));
+        return Err(bad(Code::MsgClock));
     }
     if header.id.time().distance_ms(header.created_at) > limits::CLOCK_SKEW_MS {
-        return Err(bad(&Fault::new(Code::MsgStaleId)));
+        return Err(bad(Code::MsgStaleId));
     }
     if header.expires_at <= header.created_at || header.expires_at > header.created_at.plus_ms(limits::REQUEST_LIFE_MS) {
-        return Err(bad(&Fault::new(Code::MsgLifetime)));
+        return Err(bad(Code::MsgLifetime));
     }
     if asked.expires_at <= snapshot.now { Err(Fault::new(Code::RteLate)) } else { Ok(()) }
 }
@@ -102,11 +101,14 @@ fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Resu
     match &answer.body {
         Body::Documents(documents) => {
             let mut documents = documents.iter();
-            documents.try_for_each(|document| check_document(schemas, question, asked, document.as_ref().map_err(bad)?))
+            documents.try_for_each(|document| {
+                let facts = document.as_ref().map_err(|fault| bad(fault.code))?;
+                check_document(schemas, question, asked, facts)
+            })
         }
-        Body::NoRecord { document_type } if document_type != &question.what => Err(bad(&Fault::new(Code::DocType))),
+        Body::NoRecord { document_type } if document_type != &question.what => Err(bad(Code::DocType)),
         Body::NoRecord { .. } | Body::Later { .. } | Body::State { .. } | Body::Fault { .. } => Ok(()),
-        Body::Ask(_) => Err(bad(&Fault::new(Code::MsgStructure))),
+        Body::Ask(_) => Err(bad(Code::MsgStructure)),
     }
 }
 
@@ -115,7 +117,7 @@ fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Resu
 fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
     let Body::Ask(ask) = &question.message.body else { return Ok(()) };
     if facts.document_type != question.what {
-        return Err(bad(&Fault::new(Code::DocType)));
+        return Err(bad(Code::DocType));
     }
     let role = ask.of.as_ref().map_or("", |of| of.as_str());
     let subject = schemas.document_type(&question.what).map_or_else(Vec::new, |document| document.described(role));

@@ -26,7 +26,7 @@ use crate::registry::{AgencyIndex, Registry};
 use crate::schema::Schemas;
 use crate::store::{Committed, Recovered, Store, StoreError};
 use crate::telemetry::Telemetry;
-use crate::time::UnixTime;
+use crate::time::{DAY_MS, UnixTime};
 use crate::tlog::{Logged, Private, Record};
 use crate::transport::Upstream;
 use crate::witness::Witnessing;
@@ -345,7 +345,7 @@ impl Gateway {
         self.ledger().evict(now);
         self.persons().evict(now);
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
-        let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * 24 * 60 * 60 * 1000);
+        let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         if let Err(cause) = self.store.forget_bodies(now.minus_ms(kept)) {
             self.telemetry.say(&format!("messages that are past their time were not forgotten: {cause}"));
         }

@@ -10,6 +10,7 @@ use crate::ids::{AgencyId, MessageId};
 use crate::journal::Entry;
 use crate::limits;
 use crate::quota::Alarm;
+use crate::time::DAY_MS;
 use crate::tlog::{Logged, Private, Record, RecordKind};
 use crate::transport::UpstreamError;
 use std::sync::Arc;
@@ -296,7 +297,7 @@ impl Running {
         record.basis = Some(self.question.grounds().basis.clone());
         record.grant = Some(self.question.grounds().grant_id.clone());
         let withheld = self.visit.world.registry.grant(self.question.grounds().grant).map_or(0, |grant| grant.withheld_days);
-        record.withheld_until = (withheld > 0).then(|| record.time.plus_ms(u64::from(withheld) * 24 * 60 * 60 * 1000));
+        record.withheld_until = (withheld > 0).then(|| record.time.plus_ms(u64::from(withheld) * DAY_MS));
         record.registry_version = self.visit.world.registry.version();
         record.octets = self.question.length();
         record.system = Some(self.visit.peer.system());

@@ -3,10 +3,8 @@
 
 use crate::fault::{Code, Fault};
 use crate::ids::AgencyId;
-use crate::time::UnixTime;
+use crate::time::{DAY_MS, UnixTime};
 use std::collections::{BTreeMap, HashSet};
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The persons of this day, UTC, by agency. A person is known by the keys that the log's index has for them, keyed hashes of
 /// 64 bits: one for each identifier, so that nobody tries out numbers beside one that is known. No set grows beyond the
@@ -93,6 +91,7 @@ fn refusal(now: UnixTime) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn a_budget_is_of_different_persons_and_of_one_day() {
         let mut persons = Persons::default();

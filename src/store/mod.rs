@@ -30,7 +30,7 @@ use crate::exchange::OutcomePlace;
 use crate::ids::{AgencyId, Identifier, MessageId};
 use crate::journal::{self, Entry, Erasure, FrameKind};
 use crate::limits;
-use crate::time::UnixTime;
+use crate::time::{DAY_MS, UnixTime};
 use crate::tlog::note::{Checkpoint, VerifierKey};
 use crate::tlog::proof::Proof;
 use crate::tlog::tree::{self, Hash, Hashes};
@@ -84,8 +84,6 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     }
     Ok(())
 }
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A record as it was found: its leaf is what the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

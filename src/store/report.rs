@@ -6,7 +6,7 @@ use crate::audit::{Anomaly, AnomalyKind, COLUMNS, Filter, First, GROUPINGS_MAX, 
 use crate::audit::{Thresholds, csv_row};
 use crate::exchange::OutcomePlace;
 use crate::limits;
-use crate::time::{Day, UnixTime};
+use crate::time::{DAY_MS, Day, UnixTime};
 use crate::tlog::RecordKind;
 use crate::tlog::leaf::Leaf;
 use crate::tlog::note::Checkpoint;
@@ -31,7 +31,6 @@ impl From<StoreError> for ReportError {
 }
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
-const DAY_MS: u64 = 24 * HOUR_MS;
 
 fn too_wide(what: &'static str, limit: u64) -> ReportError {
     ReportError::Query(QueryError::TooWide { what, limit })

@@ -283,6 +283,16 @@ fn varied(number: u64) -> Entry {
     entry
 }
 
+/// 200 records, of which those from 60 on to 70 have messages beside them.
+fn some_with_messages(store: &Store, runtime: &tokio::runtime::Runtime) {
+    append(store, runtime, 0..60);
+    for number in 60..70 {
+        runtime.block_on(store.append(Entry { body: Some(vec![b'b'; 9000]), ..varied(number) })).expect("there is room");
+    }
+    append(store, runtime, 70..200);
+    store.close();
+}
+
 fn append(store: &Store, runtime: &tokio::runtime::Runtime, numbers: std::ops::Range<u64>) {
     runtime.block_on(async {
         // Together, as many exchanges come, in the order in which they were put in.
@@ -415,14 +425,7 @@ fn a_changed_octet_in_what_is_derived_is_never_served() {
 fn what_is_erased_is_gone_and_every_proof_stays() {
     let (folder, runtime) = (Folder::new(), runtime());
     let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
-    let store = open();
-    append(&store, &runtime, 0..60);
-    for number in 60..70 {
-        runtime.block_on(store.append(Entry { body: Some(vec![b'b'; 9000]), ..varied(number) })).expect("there is room");
-    }
-    append(&store, &runtime, 70..200);
-    store.close();
-    drop(store);
+    some_with_messages(&open(), &runtime);
     let store = open();
     let checkpoint = store.checkpoint();
     assert!(store.private(13).expect("there").starts_with(b"{\"f\":[],\"i\":[\"XX-OGTEST\""));
@@ -731,14 +734,7 @@ fn an_erasure_that_was_interrupted_is_ended_at_the_next_start() {
     let (folder, runtime) = (Folder::new(), runtime());
     let open = || Store::open(&folder.0, ORIGIN, SMALL).expect("opens").0;
     let log = folder.0.join("log");
-    let store = open();
-    append(&store, &runtime, 0..60);
-    for number in 60..70 {
-        runtime.block_on(store.append(Entry { body: Some(vec![b'b'; 9000]), ..varied(number) })).expect("there is room");
-    }
-    append(&store, &runtime, 70..200);
-    store.close();
-    drop(store);
+    some_with_messages(&open(), &runtime);
     let store = open();
     // The index cannot be written: what comes before that is done, and nothing of what comes behind.
     let in_the_way = log.join("vol-000000.new");

@@ -208,6 +208,13 @@ impl Process {
         self.child.id()
     }
 
+    /// A line of what the system says of its memory, in KiB: `VmRSS` now, `VmHWM` the most so far.
+    pub fn memory_kib(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
+        let found = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
+        found.expect("Linux says so").trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// kill -9
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");

@@ -13,7 +13,7 @@ use oncegate::config::Config;
 use oncegate::crypto::sha256;
 use oncegate::demo::Behaviour;
 use oncegate::envelope::{Ask, Body, Kind, Message, ReplyTo, World, write};
-use oncegate::ids::{AgencyId, Code};
+use oncegate::ids::{AgencyId, Code, MessageId};
 use oncegate::schema::Schemas;
 use oncegate::setup::NewAgency;
 use oncegate::transport::{self, Anchors, Identity, full};
@@ -117,6 +117,16 @@ fn nothing(client: &Client, reply: ReplyTo, asked: &Message) -> Message {
     }
 }
 
+/// A scene that tells which questions have reached a holder.
+fn watched() -> (Scene, mpsc::UnboundedReceiver<MessageId>) {
+    let (reached, has_reached) = mpsc::unbounded_channel();
+    let observer = Arc::new(move |id| {
+        let _ = reached.send(id);
+        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
+    });
+    (Scene::observed(SILENT, observer), has_reached)
+}
+
 /// Puts a holder into the clinic's place; counts its connections.
 fn clinic(scene: &Scene, manner: Manner) -> Arc<AtomicUsize> {
     let folder = scene.world().agency_folder(CLINIC);
@@ -157,12 +167,7 @@ fn clinic(scene: &Scene, manner: Manner) -> Arc<AtomicUsize> {
 /// the exchange ends.
 #[test]
 fn small_messages_without_a_declared_length_take_nobodys_room() {
-    let (reached, mut has_reached) = mpsc::unbounded_channel();
-    let observer = Arc::new(move |id| {
-        let _ = reached.send(id);
-        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
-    });
-    let scene = Scene::observed(SILENT, observer);
+    let (scene, mut has_reached) = watched();
     let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
     scene.block_on(async {
         let mut waiting = Vec::new();
@@ -349,24 +354,12 @@ fn a_late_answer_that_does_not_fit_is_refused_to_its_holder() {
     gateway.stop();
 }
 
-/// What a process has in memory, in KiB.
-fn resident_kib(process: &Process) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says so");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 /// A request that needs no body may have one all the same, and be answered a minute later. Nobody keeps it meanwhile.
 #[test]
 fn bodies_that_nobody_reads_are_not_kept() {
     const CONNECTIONS: usize = 24;
     const STREAMS: usize = 4;
-    let (reached, mut has_reached) = mpsc::unbounded_channel();
-    let observer = Arc::new(move |id| {
-        let _ = reached.send(id);
-        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
-    });
-    let scene = Scene::observed(SILENT, observer);
+    let (scene, mut has_reached) = watched();
     let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
     scene.block_on(async {
         let fund = client(&scene, FUND);
@@ -376,7 +369,7 @@ fn bodies_that_nobody_reads_are_not_kept() {
         has_reached.recv().await.expect("it is open");
         let peer = Peer::new(&scene, FUND);
         let mut waiting = Vec::new();
-        let before = resident_kib(&gateway);
+        let before = gateway.memory_kib("VmRSS");
         for _ in 0..CONNECTIONS {
             let mut sender = http2(&peer).await;
             for _ in 0..STREAMS {
@@ -392,7 +385,7 @@ fn bodies_that_nobody_reads_are_not_kept() {
         let mut most = 0;
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            most = most.max(resident_kib(&gateway));
+            most = most.max(gateway.memory_kib("VmRSS"));
         }
         let grown = most.saturating_sub(before) >> 10;
         println!("{grown} MiB");
@@ -454,12 +447,7 @@ fn used(process: &Process) -> Duration {
 fn a_crowd_that_waits_costs_the_exchanges_of_others_nothing() {
     const CONNECTIONS: usize = 40;
     const STREAMS: usize = 60;
-    let (reached, mut has_reached) = mpsc::unbounded_channel();
-    let observer = Arc::new(move |id| {
-        let _ = reached.send(id);
-        Box::pin(std::future::ready(())) as Pin<Box<dyn Future<Output = ()> + Send>>
-    });
-    let scene = Scene::observed(SILENT, observer);
+    let (scene, mut has_reached) = watched();
     let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
     let school = scene.client();
     let exchanges = || {
@@ -617,7 +605,7 @@ fn answers_that_nobody_takes_count_as_open_exchanges() {
     let request = ask(&scene, &fund, 0);
     scene.block_on(async {
         answered(&fund, &request).await;
-        let before = resident_kib(&gateway);
+        let before = gateway.memory_kib("VmRSS");
         let mut block = head(POST, "/v1/messages");
         block.extend([0x0f, 0x10, 15]);
         block.extend(b"application/xml");
@@ -638,7 +626,7 @@ fn answers_that_nobody_takes_count_as_open_exchanges() {
         let mut most = 0;
         for _ in 0..40 {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            most = most.max(resident_kib(&gateway));
+            most = most.max(gateway.memory_kib("VmRSS"));
         }
         let grown = most.saturating_sub(before) >> 10;
         println!("{grown} MiB of {}", CONNECTIONS * STREAMS);

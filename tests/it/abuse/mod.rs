@@ -65,13 +65,6 @@ fn beside<T>(scene: &Arc<Scene>, abuse: impl Future<Output = T>) -> (T, Meanwhil
     })
 }
 
-/// The most memory that a process has had so far, in KiB.
-fn peak_kib(process: &Process) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 #[test]
 fn sockets_that_are_silent_or_slow_are_closed_while_others_are_served() {
     let scene = Arc::new(Scene::new(QUICK));
@@ -94,14 +87,14 @@ fn floods_are_pushed_back_while_others_are_served() {
     let scene = Arc::new(Scene::new(QUICK));
     let gateway = scene.start();
     let idle = beside(&scene, async { tokio::time::sleep(Duration::from_secs(1)).await }).1;
-    let before = peak_kib(&gateway);
+    let before = gateway.memory_kib("VmHWM");
     let mut all = Meanwhile::default();
     for flood in floods::ALL {
         let (ended, meanwhile) = beside(&scene, floods::run(&scene, flood));
         println!("{:<36} {ended:<40} {}", flood.name, meanwhile.told());
         all.times.extend(meanwhile.times);
     }
-    let grown = peak_kib(&gateway) - before;
+    let grown = gateway.memory_kib("VmHWM") - before;
     tell(
         "floods of HTTP and TLS",
         format!("{} pushed back; beside them {} (quiet: {})", floods::ALL.len(), all.told(), idle.told()),
