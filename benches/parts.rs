@@ -2,21 +2,22 @@
 //! whole, and says what the parts of the same run cost.
 
 use divan::{Bencher, black_box, counter::BytesCount};
-use oncegate::authority::make_registry_key;
-use oncegate::bench::{Template, Values, canonical};
-use oncegate::crypto::{PrivateKey, PublicKey, Signer};
-use oncegate::envelope::{Context, EnvelopeReader, Subject};
-use oncegate::exchange::Ledger;
-use oncegate::ids::{AgencyId, Code, Digest, MessageId};
-use oncegate::journal::{Frame, FrameKind, write_frame};
-use oncegate::policy::{Question, decide};
-use oncegate::quota::{EngineClock, Quotas};
-use oncegate::registry::{Action, Registry};
-use oncegate::schema::{Schemas, Validator};
-use oncegate::time::UnixTime;
-use oncegate::tlog::{self, Record, RecordKind};
-use oncegate::xml::{self, Profile};
-use oncegate::{pki, sig};
+use oncegate::base::ids::{AgencyId, Code, Digest, MessageId};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::journal::{Frame, FrameKind, write_frame};
+use oncegate::evidence::tlog::{self, Record, RecordKind};
+use oncegate::exchange::ledger::Ledger;
+use oncegate::host::authority::make_registry_key;
+use oncegate::message::crypto::{PrivateKey, PublicKey, Signer};
+use oncegate::message::envelope::{Context, EnvelopeReader, Subject};
+use oncegate::message::pki;
+use oncegate::message::schema::{Schemas, Validator};
+use oncegate::message::sig;
+use oncegate::message::xml::{self, Profile};
+use oncegate::program::bench::{Template, Values, canonical};
+use oncegate::rules::policy::{Question, decide};
+use oncegate::rules::quota::{EngineClock, Quotas};
+use oncegate::rules::registry::{Action, Registry};
 use std::fmt::Write as _;
 
 const SIZES: [usize; 2] = [2_048, 204_800];

@@ -1,5 +1,5 @@
 //! The program `oncegate`.
 
 fn main() -> std::process::ExitCode {
-    oncegate::cli::main()
+    oncegate::program::cli::main()
 }

@@ -9,10 +9,10 @@ mod figures;
 
 use cap::Cap;
 use figures::{number_from, tell};
-use oncegate::envelope::EnvelopeReader;
-use oncegate::limits::MESSAGE_BYTES_MAX;
-use oncegate::schema::Schemas;
-use oncegate::sig;
+use oncegate::base::limits::MESSAGE_BYTES_MAX;
+use oncegate::message::envelope::EnvelopeReader;
+use oncegate::message::schema::Schemas;
+use oncegate::message::sig;
 use rustix::time::{ClockId, clock_gettime};
 use std::alloc::System;
 use std::time::Duration;

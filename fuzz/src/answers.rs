@@ -7,13 +7,13 @@ use crate::requests::certificate_of;
 use crate::xml::{Noted, Said};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oncegate::admission::{Peer, Permitted, Snapshot, admit_answer, authenticate, permit};
-use oncegate::crypto::PrivateKey;
-use oncegate::envelope::{Body, Kind};
-use oncegate::ids::{AgencyId, Digest, Identifier, MessageId};
-use oncegate::registry::Registry;
-use oncegate::sig;
-use oncegate::xml::{Profile, scan};
+use oncegate::base::ids::{AgencyId, Digest, Identifier, MessageId};
+use oncegate::exchange::admission::{Peer, Permitted, Snapshot, admit_answer, authenticate, permit};
+use oncegate::message::crypto::PrivateKey;
+use oncegate::message::envelope::{Body, Kind};
+use oncegate::message::sig;
+use oncegate::message::xml::{Profile, scan};
+use oncegate::rules::registry::Registry;
 use std::sync::LazyLock;
 
 /// A question that was permitted, and what its holder signs with.

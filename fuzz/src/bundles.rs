@@ -6,10 +6,10 @@ use crate::originals::{self, SCHEMAS, now};
 use crate::requests::pkcs8;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oncegate::authority::{make_registry_key, sign_registry};
-use oncegate::crypto::{PrivateKey, PublicKey};
-use oncegate::pki::{Certificate, pem_blocks, to_pem};
-use oncegate::registry::{Bundle, Registry};
+use oncegate::host::authority::{make_registry_key, sign_registry};
+use oncegate::message::crypto::{PrivateKey, PublicKey};
+use oncegate::message::pki::{Certificate, pem_blocks, to_pem};
+use oncegate::rules::registry::{Bundle, Registry};
 use std::sync::LazyLock;
 
 /// A registry that was signed, and what it says.
@@ -77,7 +77,7 @@ fn weighed(text: &str, signature: &str, authority: &Authority) {
                 registry = Registry::load(&bundle, &SCHEMAS).ok();
             }
         }
-        Err(oncegate::registry::NotSigned) => assert!(expected.is_none(), "what was signed is refused"),
+        Err(oncegate::rules::registry::NotSigned) => assert!(expected.is_none(), "what was signed is refused"),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::originals::{ORIGINALS, Original};
 use crate::xml;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oncegate::crypto::sha256;
+use oncegate::message::crypto::sha256;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

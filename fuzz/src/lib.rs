@@ -16,6 +16,7 @@ mod originals;
 mod requests;
 #[cfg(feature = "server")]
 mod sealed;
+mod seeds;
 #[cfg(feature = "server")]
 mod served;
 mod targets;
@@ -83,7 +84,7 @@ impl Target {
 
     /// The inputs to begin with.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
-        originals::seeds(self.name)
+        seeds::seeds(self.name)
     }
 }
 

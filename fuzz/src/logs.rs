@@ -2,9 +2,9 @@
 
 use crate::memory::bounded;
 use crate::originals::{self, Few, LEAVES, LOG};
-use oncegate::audit::ExportVerifier;
-use oncegate::tlog::range;
-use oncegate::tlog::tiles::{Tile, read_bundle, write_bundle};
+use oncegate::evidence::audit::ExportVerifier;
+use oncegate::evidence::tlog::range;
+use oncegate::evidence::tlog::tiles::{Tile, read_bundle, write_bundle};
 use std::collections::BTreeMap;
 
 /// An export that is believed shows records of the log at their places, all that its lines count, and none that its filter

@@ -1,19 +1,18 @@
 //! What the kit is sure of: messages signed with a key of its own, a registry that knows the key, a small log.
 
-use crate::xml;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oncegate::admission::{Peer, Snapshot};
-use oncegate::crypto::{PrivateKey, PublicKey};
-use oncegate::envelope::{Body, EnvelopeReader, Message};
-use oncegate::ids::{Digest, MessageId};
-use oncegate::registry::Registry;
-use oncegate::schema::Schemas;
-use oncegate::sig;
-use oncegate::time::UnixTime;
-use oncegate::tlog::note::{LogSigner, Role};
-use oncegate::tlog::proof::Proof;
-use oncegate::tlog::tree::{self, Hash, Hashes, Head};
+use oncegate::base::ids::{Digest, MessageId};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::tlog::note::{LogSigner, Role};
+use oncegate::evidence::tlog::proof::Proof;
+use oncegate::evidence::tlog::tree::{self, Hash, Hashes, Head};
+use oncegate::exchange::admission::{Peer, Snapshot};
+use oncegate::message::crypto::{PrivateKey, PublicKey};
+use oncegate::message::envelope::{Body, EnvelopeReader, Message};
+use oncegate::message::schema::Schemas;
+use oncegate::message::sig;
+use oncegate::rules::registry::Registry;
 use std::sync::LazyLock;
 
 /// A signed message and what it says.
@@ -176,80 +175,10 @@ pub static WITNESS: LazyLock<LogSigner> = LazyLock::new(|| {
     LogSigner::new("witness.example", Role::Witness, key).expect("an Ed25519 key")
 });
 
-fn proof(index: u64, size: u64) -> Proof {
+pub fn proof(index: u64, size: u64) -> Proof {
     let Ok(hashes) = tree::inclusion(&Few, index, size);
     Proof { leaf: leaf(index).into_bytes(), index, hashes, checkpoint: LOG.checkpoint(head(size)).expect("signs") }
 }
-
-/// The inputs that a target begins with: made here, and the vectors of the tests.
-pub fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/xml/c14n");
-    let vectors = || {
-        let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
-        let mut files: Vec<Vec<u8>> = files.filter(|octets| octets.len() <= SMALL).collect();
-        // The order of a folder is not the same everywhere, and the smoke run is.
-        files.sort();
-        files
-    };
-    let signed = || ORIGINALS.iter().map(|original| original.octets.clone()).collect::<Vec<_>>();
-    let plain = || unsigned().into_iter().map(String::into_bytes).collect::<Vec<_>>();
-    let after = |octet: u8, text: &str| [&[octet], text.as_bytes()].concat();
-    match target {
-        "scan" => [vectors(), plain()].concat(),
-        "c14n" => [vectors(), signed(), signed().iter().filter_map(|octets| xml::canonical(octets).ok()).collect()].concat(),
-        "verify_bytes" => signed(),
-        "admission" => signed().into_iter().map(|octets| [vec![0], octets].concat()).chain(numbers(1)).collect(),
-        "verify_forge" => numbers(0),
-        "envelope" => [plain(), vectors()].concat(),
-        "schema" => Schemas::built_in_files()
-            .iter()
-            .map(|(_, text)| after(1, text))
-            .chain(SCHEMAS.document_types().filter_map(|known| Schemas::example(known.name.as_str())).map(|text| after(0, text)))
-            .chain(numbers(2))
-            .collect(),
-        "x509" => vec![CERTIFICATE.to_vec(), oncegate::pki::to_pem("CERTIFICATE", CERTIFICATE).into_bytes()],
-        "registry" => vec![registry_text().into_bytes()],
-        "note" => (1..=LEAVES)
-            .flat_map(|size| (0..size).map(move |index| proof(index, size).to_string()))
-            .chain([LOG.checkpoint(head(3)).expect("signs").to_string(), LOG.verifier().to_string()])
-            .chain([format!("log {}\nquorum none\n", LOG.verifier())])
-            .map(String::into_bytes)
-            .collect(),
-        "journal" => numbers(1).into_iter().chain([crate::targets::segment(&[3, 1, 5]).0]).collect(),
-        "query" => [
-            "from=2026-03-04&to=2027-03-04T05:12:09Z&kind=rsp&consumer=xx.a&provider=xx.b&agency=xx.a&document=note",
-            "purpose=p&basis=RU%3A323-FZ%3A13&code=OG-POL-001&message=01990a5d-ac96-774b-8cce-b302099a8057&limit=7",
-            "case=01990a5c-0000-7000-8000-000000000001&person=RU-SNILS%7C11223344595&reason=complaint+17-22",
-            "{\"from\":\"2026-03-04\",\"limit\":7}",
-        ]
-        .map(|text| text.as_bytes().to_vec())
-        .to_vec(),
-        "export" => crate::logs::exports(),
-        "tile" => crate::logs::tiles(),
-        #[cfg(feature = "server")]
-        "config" => crate::served::configs(),
-        #[cfg(feature = "server")]
-        "crl" => crate::served::lists(),
-        #[cfg(feature = "server")]
-        "witness" => crate::served::submissions(),
-        #[cfg(feature = "server")]
-        "stamp" => crate::served::stamps(),
-        #[cfg(feature = "server")]
-        "http_head" => crate::heads::requests(),
-        #[cfg(feature = "server")]
-        "private" => crate::sealed::privates(),
-        #[cfg(feature = "server")]
-        "bundle" => crate::bundles::bundles(),
-        #[cfg(feature = "server")]
-        "request" => crate::requests::requests(),
-        #[cfg(feature = "server")]
-        "answer" => crate::answers::answers(),
-        _ => Vec::new(),
-    }
-}
-
-/// The largest vector that is an input to begin with.
-const SMALL: usize = 4 << 10;
 
 /// Inputs that are read as choices.
 pub fn numbers(first: u8) -> Vec<Vec<u8>> {

@@ -2,10 +2,10 @@
 
 use crate::memory::bounded_by;
 use crate::originals::{PUBLIC, SEED, now};
-use oncegate::authority::{Authority, Purpose, make_registry_key, make_root};
-use oncegate::crypto::{PrivateKey, Signer};
-use oncegate::ids::AgencyId;
-use oncegate::pki::{Certificate, pem_blocks, to_pem};
+use oncegate::base::ids::AgencyId;
+use oncegate::host::authority::{Authority, Purpose, make_registry_key, make_root};
+use oncegate::message::crypto::{PrivateKey, Signer};
+use oncegate::message::pki::{Certificate, pem_blocks, to_pem};
 use std::sync::LazyLock;
 
 /// Octets of memory for each octet of a request or a key: names and extensions become trees.

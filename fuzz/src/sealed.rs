@@ -3,12 +3,12 @@
 use crate::forge::Choices;
 use crate::memory::{bounded, bounded_by};
 use crate::originals::{now, numbers};
-use oncegate::crypto::HmacKey;
-use oncegate::gateway::audit::Opened;
-use oncegate::ids::{Code, Digest, Identifier, MessageId};
-use oncegate::limits::SELECT_PATHS_MAX;
-use oncegate::store::{Beside, Keys, PrivateHead};
-use oncegate::tlog::{Private, Record, RecordKind};
+use oncegate::base::ids::{Code, Digest, Identifier, MessageId};
+use oncegate::base::limits::SELECT_PATHS_MAX;
+use oncegate::evidence::tlog::{Private, Record, RecordKind};
+use oncegate::gateway::driver::audit::Opened;
+use oncegate::host::store::{Beside, Keys, PrivateHead};
+use oncegate::message::crypto::HmacKey;
 use std::sync::LazyLock;
 
 /// What was sealed, and how it looks since.

@@ -3,14 +3,14 @@
 
 use crate::memory::bounded;
 use crate::originals::{self, Few, LEAVES, LOG};
-use oncegate::config::{Config, place};
-use oncegate::limits;
-use oncegate::pki::to_pem;
-use oncegate::time::UnixTime;
-use oncegate::timestamp::Request as StampRequest;
-use oncegate::tlog::tree::{self, Hash, Head, verify_consistency};
-use oncegate::transport::Anchors;
-use oncegate::witness::{Book, Submission, WitnessFile};
+use oncegate::base::limits;
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::tlog::tree::{self, Hash, Head, verify_consistency};
+use oncegate::gateway::timestamp::Request as StampRequest;
+use oncegate::gateway::witness::{Book, Submission, WitnessFile};
+use oncegate::host::config::{Config, place};
+use oncegate::host::transport::Anchors;
+use oncegate::message::pki::to_pem;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -182,7 +182,7 @@ pub fn stamp(input: &[u8]) {
         return;
     }
     let holds = |what: &[u8]| input.windows(what.len()).any(|window| window == what);
-    let digest = oncegate::crypto::sha256(STAMPED.as_bytes());
+    let digest = oncegate::message::crypto::sha256(STAMPED.as_bytes());
     assert!(holds(digest.octets()) && holds(&NONCE), "a stamp of something else");
     assert!(StampRequest::of("another", NONCE).check(input).is_err(), "it fits another text");
     assert!(StampRequest::of(STAMPED, [9; 8]).check(input).is_err(), "it fits another request");
@@ -199,7 +199,7 @@ pub fn stamps() -> Vec<Vec<u8>> {
             long => [&[tag, 0x82, (long >> 8) as u8, long as u8], contents.as_slice()].concat(),
         }
     }
-    let digest = oncegate::crypto::sha256(STAMPED.as_bytes());
+    let digest = oncegate::message::crypto::sha256(STAMPED.as_bytes());
     let algorithm = [0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0];
     let imprint = der(0x30, &[&algorithm, &der(4, &[digest.octets()])]);
     let one = |status: u8, between: &[u8]| {

@@ -6,22 +6,24 @@ use crate::originals::{self, LEAVES, LOG, ORIGINALS, Original, SCHEMAS, verified
 use crate::xml::{Noted, Said, canonical, written};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oncegate::admission::{authenticate, permit};
-use oncegate::audit::{Cursor, Pairs, Query};
-use oncegate::crypto::sha256;
-use oncegate::envelope::{Body, EnvelopeReader, Message, write};
-use oncegate::fault::{Code, Fault};
-use oncegate::ids::Digest;
-use oncegate::journal::{Commit, Erasure, Frame, FrameKind, From as Place, Header, is_damaged, read_frame, walk, write_frame};
-use oncegate::pki::{Certificate, decode, pem_blocks, to_pem};
-use oncegate::registry::Registry;
-use oncegate::schema::{Facts, Schemas, Validator};
-use oncegate::time::UnixTime;
-use oncegate::tlog::note::{Checkpoint, VerifierKey};
-use oncegate::tlog::policy::Policy;
-use oncegate::tlog::proof::Proof;
-use oncegate::tlog::tree::{Hash, Head};
-use oncegate::xml::{Profile, ScanError, Start, Violation, Visitor, scan as read_all};
+use oncegate::base::fault::{Code, Fault};
+use oncegate::base::ids::Digest;
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::audit::{Cursor, Pairs, Query};
+use oncegate::evidence::journal::{
+    Commit, Erasure, Frame, FrameKind, From as Place, Header, is_damaged, read_frame, walk, write_frame,
+};
+use oncegate::evidence::tlog::note::{Checkpoint, VerifierKey};
+use oncegate::evidence::tlog::policy::Policy;
+use oncegate::evidence::tlog::proof::Proof;
+use oncegate::evidence::tlog::tree::{Hash, Head};
+use oncegate::exchange::admission::{authenticate, permit};
+use oncegate::message::crypto::sha256;
+use oncegate::message::envelope::{Body, EnvelopeReader, Message, write};
+use oncegate::message::pki::{Certificate, decode, pem_blocks, to_pem};
+use oncegate::message::schema::{Facts, Schemas, Validator};
+use oncegate::message::xml::{Profile, ScanError, Start, Violation, Visitor, scan as read_all};
+use oncegate::rules::registry::Registry;
 
 /// Reads everything and forgets it.
 struct Nobody;
@@ -366,7 +368,7 @@ pub fn admission(input: &[u8]) {
     let Ok(authenticated) = bounded(octets.len(), || authenticate(snapshot, peer, octets.clone())) else { return };
     let original = ORIGINALS.iter().find(|original| original.digest == authenticated.digest()).expect("a digest that was signed");
     must_equal(original, authenticated.message(), authenticated.digest());
-    let read = oncegate::sig::read(&octets, EnvelopeReader::new(&SCHEMAS)).ok().expect("it was read");
+    let read = oncegate::message::sig::read(&octets, EnvelopeReader::new(&SCHEMAS)).ok().expect("it was read");
     assert!(
         read.certificate().is_none_or(|named| named == originals::CERTIFICATE),
         "it names a certificate that is not enrolled"

@@ -1,6 +1,6 @@
 //! What a document says, as a flat list: the same list is the same document.
 
-use oncegate::xml::{Canonical, Event, Profile, Reader, Start, Violation, Visitor, escape_attribute, escape_text};
+use oncegate::message::xml::{Canonical, Event, Profile, Reader, Start, Violation, Visitor, escape_attribute, escape_text};
 
 /// An attribute: namespace name, local name, value.
 pub type Attribute = (String, String, String);

@@ -1,14 +1,16 @@
 //! The room `admission` without a server: signed messages against a registry, check by check.
 
-use oncegate::admission::{Answer, Authenticated, Peer, Permitted, Refusal, Snapshot, admit_answer, authenticate, permit};
-use oncegate::crypto::{Algorithm, PrivateKey, Signer, SigningFailed, sha256};
-use oncegate::envelope::{Ask, Body, Context, Header, Kind, Message, Personal, ReplyTo, Subject, World, write};
-use oncegate::fault::{Code, Fault};
-use oncegate::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId};
-use oncegate::registry::Registry;
-use oncegate::schema::Schemas;
-use oncegate::sig::{sign, sign_envelope};
-use oncegate::time::UnixTime;
+use oncegate::base::fault::{Code, Fault};
+use oncegate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId};
+use oncegate::base::time::UnixTime;
+use oncegate::exchange::admission::{
+    Answer, Authenticated, Peer, Permitted, Refusal, Snapshot, admit_answer, authenticate, permit,
+};
+use oncegate::message::crypto::{Algorithm, PrivateKey, Signer, SigningFailed, sha256};
+use oncegate::message::envelope::{Ask, Body, Context, Header, Kind, Message, Personal, ReplyTo, Subject, World, write};
+use oncegate::message::schema::Schemas;
+use oncegate::message::sig::{sign, sign_envelope};
+use oncegate::rules::registry::Registry;
 use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use std::sync::LazyLock;
 

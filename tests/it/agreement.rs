@@ -3,7 +3,7 @@
 
 use crate::tool::{CLINIC, Provider, SCHOOL, STRANGER, SUBJECT, TOOLS, Tool, free_port, request, root, said};
 use crate::vectors::canonical;
-use oncegate::ids::Digest;
+use oncegate::base::ids::Digest;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

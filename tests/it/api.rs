@@ -1,14 +1,14 @@
 //! The HTTP contract as its documents describe it: routes, headers, problems, catalogue, metrics.
 
 use crate::world::World;
-use oncegate::api::{Listeners, OPENAPI, ROUTES};
-use oncegate::client::{Client, Signed, problem_of};
-use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Context, World as MessageWorld};
-use oncegate::fault;
-use oncegate::ids::Code;
-use oncegate::schema::Schemas;
-use oncegate::transport::Received;
+use oncegate::base::fault;
+use oncegate::base::ids::Code;
+use oncegate::faces::api::{Listeners, OPENAPI, ROUTES};
+use oncegate::faces::client::{Client, Signed, problem_of};
+use oncegate::host::transport::Received;
+use oncegate::message::envelope::{Ask, Context, World as MessageWorld};
+use oncegate::message::schema::Schemas;
+use oncegate::program::demo::Behaviour;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -1,14 +1,14 @@
 //! The auditor's work: what is found is what a plain look through all leaves finds, and whoever looks is seen.
 
 use crate::folder::Folder;
-use oncegate::audit::{Anomaly, AnomalyKind, Cursor, ExportVerifier, Filter, Grouping, Thresholds};
-use oncegate::fault;
-use oncegate::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
-use oncegate::journal::Entry;
-use oncegate::store::{ExportForm, Settings, Store, Sync};
-use oncegate::time::UnixTime;
-use oncegate::tlog::leaf::Leaf;
-use oncegate::tlog::{Private, Record, RecordKind};
+use oncegate::base::fault;
+use oncegate::base::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::audit::{Anomaly, AnomalyKind, Cursor, ExportVerifier, Filter, Grouping, Thresholds};
+use oncegate::evidence::journal::Entry;
+use oncegate::evidence::tlog::leaf::Leaf;
+use oncegate::evidence::tlog::{Private, Record, RecordKind};
+use oncegate::host::store::{ExportForm, Settings, Store, Sync};
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 use std::collections::BTreeMap;

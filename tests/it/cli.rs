@@ -335,7 +335,7 @@ fn ask_prints_what_came_and_ends_as_it_went() {
 fn faults_lists_all_codes_or_one() {
     let folder = Folder::new();
     let all = json(0, folder.path(), &["faults"]);
-    assert_eq!(all.len(), oncegate::fault::Code::ALL.len());
+    assert_eq!(all.len(), oncegate::base::fault::Code::ALL.len());
     let (out, _) = ends(0, folder.path(), &["faults", "OG-SIG-003"]);
     assert!(out.lines().count() == 1 && out.starts_with("OG-SIG-003"), "{out}");
     let (out, err) = ends(2, folder.path(), &["faults", "OG-SIG-03"]);

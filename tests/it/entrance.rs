@@ -3,9 +3,11 @@
 use crate::abuse::peer::{HTTP1, Peer};
 use crate::crowd;
 use crate::process::{Scene, answered, send};
-use oncegate::client::problem_of;
-use oncegate::transport::{Entrance, Identity, Listening, Room, Turned};
-use oncegate::{journal, limits, pki};
+use oncegate::base::limits;
+use oncegate::evidence::journal;
+use oncegate::faces::client::problem_of;
+use oncegate::host::transport::{Entrance, Identity, Listening, Room, Turned};
+use oncegate::message::pki;
 use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd};
 use std::fs;
 use std::path::Path;
@@ -164,7 +166,7 @@ fn refusals_beyond_the_budget_are_summed_up() {
         assert_eq!((received.status.as_u16(), problem.code.as_str()), (404, "OG-HTTP-002"));
         problem.log_index
     };
-    let budget = u64::from(oncegate::limits::REFUSALS_BURST);
+    let budget = u64::from(oncegate::base::limits::REFUSALS_BURST);
     let (mut recorded, mut unrecorded) = (0, 0);
     while unrecorded < MORE {
         match refused(recorded + unrecorded) {

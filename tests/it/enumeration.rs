@@ -4,11 +4,11 @@
 use crate::figures::{number_from, tell};
 use crate::process::{Scene, is_replayed};
 use crate::world::{World, set_quota};
-use oncegate::client::{Client, problem_of};
-use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Context, Personal, Subject, World as MessageWorld};
-use oncegate::ids::{Code, Identifier};
-use oncegate::transport::Received;
+use oncegate::base::ids::{Code, Identifier};
+use oncegate::faces::client::{Client, problem_of};
+use oncegate::host::transport::Received;
+use oncegate::message::envelope::{Ask, Context, Personal, Subject, World as MessageWorld};
+use oncegate::program::demo::Behaviour;
 use std::time::{Duration, Instant};
 
 const SCHOOL: &str = "xx.demo.school-17";

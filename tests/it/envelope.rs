@@ -1,9 +1,9 @@
 //! The grammar of the envelope in code against the same grammar as a schema: xmllint is the judge.
 
 use crate::folder::Folder;
-use oncegate::envelope::EnvelopeReader;
-use oncegate::schema::Schemas;
-use oncegate::xml::{Profile, scan};
+use oncegate::message::envelope::EnvelopeReader;
+use oncegate::message::schema::Schemas;
+use oncegate::message::xml::{Profile, scan};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -138,7 +138,7 @@ fn what_is_written_is_read_as_it_was() {
         let mut reader = EnvelopeReader::new(&schemas);
         scan(text.as_bytes(), Profile::Message, &mut reader).expect("well-formed");
         let message = reader.into_message().expect("a message");
-        let written = oncegate::envelope::write(&message, "");
+        let written = oncegate::message::envelope::write(&message, "");
         let mut again = EnvelopeReader::new(&schemas);
         scan(written.as_bytes(), Profile::Message, &mut again).unwrap_or_else(|error| panic!("{error:?}\n{written}"));
         assert_eq!(again.into_message().expect("a message"), message, "{written}");

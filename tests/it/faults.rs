@@ -12,7 +12,7 @@ use crate::books::{Books, Retried, compare, hold_against_checkpoints, note, reco
 use crate::figures::{number_from, tell};
 use crate::process::{Process, Scene, health, oncegate, send};
 use crate::rig::{Device, Rig};
-use oncegate::client::{Client, problem_of};
+use oncegate::faces::client::{Client, problem_of};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

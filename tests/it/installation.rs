@@ -1,10 +1,10 @@
 //! Changes of an installation: a change that would leave no good registry is refused, and nothing is left of it.
 
 use crate::folder::Folder;
-use oncegate::authority::KeyType;
-use oncegate::ids::AgencyId;
-use oncegate::registry::Status;
-use oncegate::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension};
+use oncegate::base::ids::AgencyId;
+use oncegate::host::authority::KeyType;
+use oncegate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension};
+use oncegate::rules::registry::Status;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -208,7 +208,7 @@ fn of_changes_at_the_same_time_none_is_lost() {
     assert_eq!((entered, registry.version()), (names, 9));
     let [text, signature] = self::registry(&made);
     let authority = fs::read_to_string(made.folder().join("certs/authority.pem")).expect("readable");
-    let der = oncegate::pki::pem_blocks(&authority, "CERTIFICATE").into_iter().next().expect("a certificate");
-    let key = oncegate::pki::Certificate::from_der(&der).expect("a certificate").key;
-    oncegate::registry::Bundle::verify(&text, &signature, &key).map(|_| ()).expect("it is signed as it stands");
+    let der = oncegate::message::pki::pem_blocks(&authority, "CERTIFICATE").into_iter().next().expect("a certificate");
+    let key = oncegate::message::pki::Certificate::from_der(&der).expect("a certificate").key;
+    oncegate::rules::registry::Bundle::verify(&text, &signature, &key).map(|_| ()).expect("it is signed as it stands");
 }

@@ -1,9 +1,9 @@
 //! The journal's frames under truncation and change: nothing that was not written is ever read, and nothing that was
 //! acknowledged before the damage is missed.
 
-use oncegate::journal::{Commit, Erasure, Frame, FrameKind, From, Header, is_damaged, walk, write_frame};
-use oncegate::time::UnixTime;
-use oncegate::tlog::tree::{Hash, Head};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::journal::{Commit, Erasure, Frame, FrameKind, From, Header, is_damaged, walk, write_frame};
+use oncegate::evidence::tlog::tree::{Hash, Head};
 use proptest::prelude::*;
 
 /// The groups of a segment; a record is its leaf and its private part.

@@ -2,15 +2,15 @@
 //! place where it is tested; or it is none that somebody outside can reach. A constant without a row fails.
 
 use crate::figures::tell;
-use oncegate::admission::check_times;
-use oncegate::audit::{Pairs, Query};
-use oncegate::envelope::EnvelopeReader;
-use oncegate::fault::Fault;
-use oncegate::limits;
-use oncegate::registry::Registry;
-use oncegate::schema::Schemas;
-use oncegate::sig;
-use oncegate::time::UnixTime;
+use oncegate::base::fault::Fault;
+use oncegate::base::limits;
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::audit::{Pairs, Query};
+use oncegate::exchange::admission::check_times;
+use oncegate::message::envelope::EnvelopeReader;
+use oncegate::message::schema::Schemas;
+use oncegate::message::sig;
+use oncegate::rules::registry::Registry;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -120,7 +120,7 @@ fn told(fault: impl Into<Fault>) -> String {
 /// A message whose clock is so many milliseconds off, or whose life is so long.
 fn times(kind: &str, skew: u64, life: u64) -> Option<String> {
     let made = UnixTime::from_ms(1_772_601_129_000);
-    let id = oncegate::ids::MessageId::new(made, [1; 10]);
+    let id = oncegate::base::ids::MessageId::new(made, [1; 10]);
     let markup = format!(
         "<Message xmlns=\"urn:oncegate:message:1\" version=\"1\"><Header><MessageId>{id}</MessageId><Kind>{kind}</Kind><From>xx.a</From>\
          <CreatedAt>{made}</CreatedAt><ExpiresAt>{}</ExpiresAt></Header><Body><State><Of>s</Of><At>{made}</At></State></Body></Message>",
@@ -128,7 +128,7 @@ fn times(kind: &str, skew: u64, life: u64) -> Option<String> {
     );
     let schemas = Schemas::built_in();
     let mut reader = EnvelopeReader::new(&schemas);
-    oncegate::xml::scan(markup.as_bytes(), oncegate::xml::Profile::Message, &mut reader).expect("a message");
+    oncegate::message::xml::scan(markup.as_bytes(), oncegate::message::xml::Profile::Message, &mut reader).expect("a message");
     let message = reader.into_message().expect("a message");
     check_times(&message, made.plus_ms(skew)).err().map(told)
 }
@@ -240,7 +240,7 @@ const ROWS: &[(&str, Row)] = &[
         "LEAF_TEXT_BYTES_MAX",
         Here(limits::LEAF_TEXT_BYTES_MAX, |n| read(&Parts { purpose: " ".repeat(n - 1) + "p", ..Parts::default() }), STRUCTURE),
     ),
-    ("PAYLOAD_TEXT_BYTES_MAX", In("src/schema/tests.rs", "PAYLOAD_TEXT_BYTES_MAX + 1")),
+    ("PAYLOAD_TEXT_BYTES_MAX", In("src/message/schema/tests.rs", "PAYLOAD_TEXT_BYTES_MAX + 1")),
     (
         "DOCUMENTS_MAX",
         Here(
@@ -289,15 +289,15 @@ const ROWS: &[(&str, Row)] = &[
         "QUERY_PAIRS_MAX",
         Here(limits::QUERY_PAIRS_MAX, |n| Pairs::parse(&repeated(n, |i| format!("k{i}=&"))).err().map(told), "OG-AUD-001"),
     ),
-    ("HEAD_BYTES_MAX", In("src/api/exchange.rs", "a_head_has_so_many_octets_and_no_more")),
-    ("HEADERS_MAX", In("src/transport/mod.rs", "a_request_has_so_many_header_fields_and_no_more")),
-    ("BODY_MS", In("src/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
-    ("ANSWER_MS", In("src/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
-    ("IDEMPOTENCY_WINDOW_MS", In("src/exchange.rs", "the_window_bounds_the_ledger")),
-    ("DOCUMENT_WATCHED_MAX", In("src/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
-    ("PERSONS_PER_DAY", In("src/quota/persons.rs", "a_budget_is_of_different_persons")),
-    ("PERSONS_PER_DAY_MAX", In("src/registry/mod.rs", "no_agency_has_more_persons_a_day_than_are_counted")),
-    ("WAIT_MS_MAX", In("src/api/exchange.rs", "nobody_waits_longer_than_may_be")),
+    ("HEAD_BYTES_MAX", In("src/faces/api/exchange.rs", "a_head_has_so_many_octets_and_no_more")),
+    ("HEADERS_MAX", In("src/host/transport/mod.rs", "a_request_has_so_many_header_fields_and_no_more")),
+    ("BODY_MS", In("src/host/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
+    ("ANSWER_MS", In("src/host/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
+    ("IDEMPOTENCY_WINDOW_MS", In("src/exchange/ledger.rs", "the_window_bounds_the_ledger")),
+    ("DOCUMENT_WATCHED_MAX", In("src/message/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
+    ("PERSONS_PER_DAY", In("src/rules/quota/persons.rs", "a_budget_is_of_different_persons")),
+    ("PERSONS_PER_DAY_MAX", In("src/rules/registry/mod.rs", "no_agency_has_more_persons_a_day_than_are_counted")),
+    ("WAIT_MS_MAX", In("src/faces/api/exchange.rs", "nobody_waits_longer_than_may_be")),
     ("WAIT_MS_DEFAULT", Own),
     ("GROUP_RECORDS_MAX", Own),
     ("GROUP_BYTES_MAX", Own),
@@ -317,15 +317,15 @@ const ROWS: &[(&str, Row)] = &[
     ("UPKEEP_MS", Own),
     ("SEGMENT_BYTES_MAX", Own),
     ("PREWRITE_BYTES", Own),
-    ("LEAF_BYTES_MAX", In("src/tlog/proof.rs", "with(limits::LEAF_BYTES_MAX + 1, 0)")),
-    ("BASIS_BYTES_MAX", In("src/tlog/mod.rs", "a_leaf_is_sorted_and_fits_at_its_longest")),
+    ("LEAF_BYTES_MAX", In("src/evidence/tlog/proof.rs", "with(limits::LEAF_BYTES_MAX + 1, 0)")),
+    ("BASIS_BYTES_MAX", In("src/evidence/tlog/mod.rs", "a_leaf_is_sorted_and_fits_at_its_longest")),
     ("TAG_BYTES", Own),
-    ("PRIVATE_BYTES_MAX", In("src/journal.rs", "(0, PRIVATE + 1, 0)")),
-    ("BODY_BYTES_MAX", In("src/journal.rs", "(0, 0, BODY + 1)")),
+    ("PRIVATE_BYTES_MAX", In("src/evidence/journal.rs", "(0, PRIVATE + 1, 0)")),
+    ("BODY_BYTES_MAX", In("src/evidence/journal.rs", "(0, 0, BODY + 1)")),
     ("POOL_IDLE_MAX", Own),
     ("DRAIN_MS", Own),
     ("CLOSE_MS", Own),
-    ("ANOMALIES_MAX", In("src/store/report.rs", "so_many_anomalies_of_a_kind_are_told_and_no_more")),
+    ("ANOMALIES_MAX", In("src/host/store/report.rs", "so_many_anomalies_of_a_kind_are_told_and_no_more")),
     (
         "SCHEMA_BYTES_MAX",
         Here(
@@ -344,8 +344,8 @@ const ROWS: &[(&str, Row)] = &[
         "SCHEMA_PARTICLES_MAX",
         Here(limits::SCHEMA_PARTICLES_MAX, |n| schema(&sequence("R", &texts(n))), "a content model with too many elements"),
     ),
-    ("SCHEMA_PATTERN_BYTES_MAX", In("src/schema/pattern.rs", "an_automaton_is_as_large_as_it_may_be_and_not_larger")),
-    ("FILE_BYTES_MAX", In("src/config.rs", "a_file_may_be_as_large_as_it_may_be_and_no_larger")),
+    ("SCHEMA_PATTERN_BYTES_MAX", In("src/message/schema/pattern.rs", "an_automaton_is_as_large_as_it_may_be_and_not_larger")),
+    ("FILE_BYTES_MAX", In("src/host/config.rs", "a_file_may_be_as_large_as_it_may_be_and_no_larger")),
     (
         "AGENCY_BYTES_MAX",
         Here(
@@ -356,59 +356,59 @@ const ROWS: &[(&str, Row)] = &[
     ),
     ("KEYS_PER_AGENCY_MAX", Here(limits::KEYS_PER_AGENCY_MAX, keys, "keys")),
     ("WITHHELD_DAYS_MAX", Here(limits::WITHHELD_DAYS_MAX as usize, withheld, "withheld_days is at most")),
-    ("LOG_NAME_BYTES_MAX", In("src/tlog/note.rs", "with_origin(limits::LOG_NAME_BYTES_MAX + 1)")),
-    ("WITNESS_POLICY_BYTES_MAX", In("src/tlog/policy.rs", "of_length(limits::WITNESS_POLICY_BYTES_MAX + 1)")),
-    ("WITNESS_POLICY_NAMES_MAX", In("src/tlog/policy.rs", "verdict(0, MAX + 1, 0)")),
-    ("WITNESSES_MAX", In("src/config.rs", "a_log_has_so_many_witnesses_and_no_more")),
-    ("WITNESSED_LOGS_MAX", In("src/witness/file.rs", "a_witness_knows_so_many_logs_and_no_more")),
-    ("DOCUMENT_IDENTIFIERS_MAX", In("src/schema/tests.rs", "a_document_holds_so_many_identifiers_and_no_more")),
+    ("LOG_NAME_BYTES_MAX", In("src/evidence/tlog/note.rs", "with_origin(limits::LOG_NAME_BYTES_MAX + 1)")),
+    ("WITNESS_POLICY_BYTES_MAX", In("src/evidence/tlog/policy.rs", "of_length(limits::WITNESS_POLICY_BYTES_MAX + 1)")),
+    ("WITNESS_POLICY_NAMES_MAX", In("src/evidence/tlog/policy.rs", "verdict(0, MAX + 1, 0)")),
+    ("WITNESSES_MAX", In("src/host/config.rs", "a_log_has_so_many_witnesses_and_no_more")),
+    ("WITNESSED_LOGS_MAX", In("src/gateway/witness/file.rs", "a_witness_knows_so_many_logs_and_no_more")),
+    ("DOCUMENT_IDENTIFIERS_MAX", In("src/message/schema/tests.rs", "a_document_holds_so_many_identifiers_and_no_more")),
     ("QUERY_BYTES_MAX", In("tests/it/log.rs", "a_query_is_so_large_and_no_larger")),
-    ("NOTE_BYTES_MAX", In("src/tlog/note.rs", "of_length(limits::NOTE_BYTES_MAX + 1)")),
-    ("PROOF_BYTES_MAX", In("src/tlog/proof.rs", "what_is_longer_than_a_proof_can_be_is_not_read")),
-    ("RECEIPT_PROOFS_MAX", In("src/tlog/proof.rs", "a_receipt_has_so_many_proofs_and_no_more")),
+    ("NOTE_BYTES_MAX", In("src/evidence/tlog/note.rs", "of_length(limits::NOTE_BYTES_MAX + 1)")),
+    ("PROOF_BYTES_MAX", In("src/evidence/tlog/proof.rs", "what_is_longer_than_a_proof_can_be_is_not_read")),
+    ("RECEIPT_PROOFS_MAX", In("src/evidence/tlog/proof.rs", "a_receipt_has_so_many_proofs_and_no_more")),
     ("WITNESS_REQUEST_BYTES_MAX", In("tests/it/witness.rs", "a_request_to_a_witness_is_read_up_to_its_limit")),
     ("WITNESS_CONNECTIONS_MAX", In("tests/it/witness.rs", "a_witness_has_so_many_connections_and_no_more")),
     ("WITNESS_MS", In("tests/it/asked.rs", "whoever_says_nothing_is_waited_for_so_long_and_no_longer")),
     ("STAMP_BYTES_MAX", In("tests/it/asked.rs", "a_time_stamp_is_read_up_to_its_limit")),
-    ("REPORT_ROWS_MAX", In("src/store/report.rs", "a_report_looks_at_so_many_records_and_no_more")),
-    ("REPORT_GROUPS_MAX", In("src/store/tests.rs", "a_summary_has_so_many_groups_and_no_more")),
-    ("REPORT_PAIRS_MAX", In("src/store/report.rs", "so_many_pairs_are_kept_in_memory_and_no_more")),
-    ("REPORTS_MAX", In("src/api/log.rs", "so_many_reports_are_made_at_once_and_no_more")),
-    ("AGENCY_REPORTS_MAX", In("src/gateway/mod.rs", "an_agency_has_so_many_reports_at_once_and_no_more")),
-    ("AGENCY_READS_MAX", In("src/gateway/mod.rs", "an_agency_has_so_many_questions_worked_on_and_the_others_wait")),
-    ("READS_MAX", In("src/api/log.rs", "so_many_questions_are_worked_on_and_the_others_wait")),
+    ("REPORT_ROWS_MAX", In("src/host/store/report.rs", "a_report_looks_at_so_many_records_and_no_more")),
+    ("REPORT_GROUPS_MAX", In("src/host/store/tests.rs", "a_summary_has_so_many_groups_and_no_more")),
+    ("REPORT_PAIRS_MAX", In("src/host/store/report.rs", "so_many_pairs_are_kept_in_memory_and_no_more")),
+    ("REPORTS_MAX", In("src/faces/api/log.rs", "so_many_reports_are_made_at_once_and_no_more")),
+    ("AGENCY_REPORTS_MAX", In("src/gateway/driver/mod.rs", "an_agency_has_so_many_reports_at_once_and_no_more")),
+    ("AGENCY_READS_MAX", In("src/gateway/driver/mod.rs", "an_agency_has_so_many_questions_worked_on_and_the_others_wait")),
+    ("READS_MAX", In("src/faces/api/log.rs", "so_many_questions_are_worked_on_and_the_others_wait")),
     ("READ_BYTES", Own),
     ("READS_PER_REQUEST", In("tests/it/api.rs", "whoever_reads_too_often_is_told_when_to_come_again")),
-    ("SEARCH_ROWS_MAX", In("src/store/index/search.rs", "a_page_looks_at_so_many_rows_and_then_says_where_to_go_on")),
-    ("EXPORT_STALL_MS", In("src/api/log.rs", "an_export_waits_so_long_for_whoever_reads_it_and_no_longer")),
-    ("CONNECT_MS", In("src/transport/upstream.rs", "a_connection_is_there_in_so_long_or_not_at_all")),
-    ("IDLE_MS", In("src/transport/pulse.rs", "a_connection_may_be_idle_for_so_long")),
-    ("STALL_BYTES", In("src/transport/pulse.rs", "whoever_is_answered_takes_so_much_in_time")),
-    ("STALL_MS", In("src/transport/pulse.rs", "whoever_is_answered_takes_so_much_in_time")),
+    ("SEARCH_ROWS_MAX", In("src/host/store/index/search.rs", "a_page_looks_at_so_many_rows_and_then_says_where_to_go_on")),
+    ("EXPORT_STALL_MS", In("src/faces/api/log.rs", "an_export_waits_so_long_for_whoever_reads_it_and_no_longer")),
+    ("CONNECT_MS", In("src/host/transport/upstream.rs", "a_connection_is_there_in_so_long_or_not_at_all")),
+    ("IDLE_MS", In("src/host/transport/pulse.rs", "a_connection_may_be_idle_for_so_long")),
+    ("STALL_BYTES", In("src/host/transport/pulse.rs", "whoever_is_answered_takes_so_much_in_time")),
+    ("STALL_MS", In("src/host/transport/pulse.rs", "whoever_is_answered_takes_so_much_in_time")),
     ("HANDSHAKE_MS", In("tests/it/entrance.rs", "a_handshake_takes_so_long_and_no_longer")),
-    ("HEAD_MS", In("src/transport/pulse.rs", "the_first_request_and_each_later_head_come_in_time")),
-    ("UNASKED_BYTES_MAX", In("src/transport/pulse.rs", "what_belongs_to_no_request_is_so_much_and_no_more")),
-    ("RESETS_MAX", In("src/transport/mod.rs", "so_many_streams_may_be_reset_at_once_and_no_more")),
-    ("STREAMS_MAX", In("src/transport/mod.rs", "a_connection_has_so_many_streams_and_no_more")),
+    ("HEAD_MS", In("src/host/transport/pulse.rs", "the_first_request_and_each_later_head_come_in_time")),
+    ("UNASKED_BYTES_MAX", In("src/host/transport/pulse.rs", "what_belongs_to_no_request_is_so_much_and_no_more")),
+    ("RESETS_MAX", In("src/host/transport/mod.rs", "so_many_streams_may_be_reset_at_once_and_no_more")),
+    ("STREAMS_MAX", In("src/host/transport/mod.rs", "a_connection_has_so_many_streams_and_no_more")),
     ("ADDRESS_CONNECTIONS_MAX", In("tests/it/entrance.rs", "an_address_has_so_many_connections_and_no_more")),
     ("CERTIFICATE_CONNECTIONS_MAX", In("tests/it/entrance.rs", "a_certificate_has_so_many_connections_and_no_more")),
-    ("REFUSALS_BURST", In("src/quota/mod.rs", "refusals_are_recorded_one_by_one_up_to_a_budget_of_each")),
-    ("DOORS_MAX", In("src/quota/doors.rs", "limits::DOORS_MAX")),
-    ("ADDRESS_PER_SECOND", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
-    ("ADDRESS_BURST", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
-    ("CERTIFICATE_PER_SECOND", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
-    ("CERTIFICATE_BURST", In("src/quota/doors.rs", "nobody_comes_faster_than_may_be")),
-    ("REFUSALS_PER_MINUTE", In("src/quota/mod.rs", "refusals_are_recorded_one_by_one_up_to_a_budget_of_each")),
-    ("CONNECTIONS_MAX", In("src/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
+    ("REFUSALS_BURST", In("src/rules/quota/mod.rs", "refusals_are_recorded_one_by_one_up_to_a_budget_of_each")),
+    ("DOORS_MAX", In("src/rules/quota/doors.rs", "limits::DOORS_MAX")),
+    ("ADDRESS_PER_SECOND", In("src/rules/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("ADDRESS_BURST", In("src/rules/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("CERTIFICATE_PER_SECOND", In("src/rules/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("CERTIFICATE_BURST", In("src/rules/quota/doors.rs", "nobody_comes_faster_than_may_be")),
+    ("REFUSALS_PER_MINUTE", In("src/rules/quota/mod.rs", "refusals_are_recorded_one_by_one_up_to_a_budget_of_each")),
+    ("CONNECTIONS_MAX", In("src/host/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
     ("PUBLIC_CONNECTIONS_MAX", In("tests/it/entrance.rs", "the_public_listener_has_so_many_connections_and_no_more")),
     ("HANDSHAKES_MAX", In("tests/it/entrance.rs", "so_many_are_inside_and_shake_hands_at_once_and_no_more")),
     ("ADDRESS_HANDSHAKES_MAX", In("tests/it/entrance.rs", "so_many_are_inside_and_shake_hands_at_once_and_no_more")),
-    ("BODIES_BYTES_MAX", In("src/gateway/bodies.rs", "bodies_take_so_much_room_together_and_no_more")),
+    ("BODIES_BYTES_MAX", In("src/gateway/driver/bodies.rs", "bodies_take_so_much_room_together_and_no_more")),
     ("REFUSALS_SUMMED_MS", Own),
     ("REFUSED_TOO_OFTEN_MS", Own),
     ("HEAVY_BYTES", Own),
     ("PULSE_MS", Own),
-    ("DISCARD_MS", In("src/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
+    ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 
 #[test]
@@ -432,7 +432,7 @@ fn each_limit_holds_at_its_value_and_not_above() {
 fn each_constant_has_a_row_and_each_row_a_constant() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let source = read("src/limits.rs");
+    let source = read("src/base/limits.rs");
     let constants = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
     let constants: BTreeSet<&str> = constants.collect();
     let rows: BTreeSet<&str> = ROWS.iter().map(|(name, _)| *name).collect();

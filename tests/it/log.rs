@@ -3,16 +3,16 @@
 use crate::process::oncegate;
 use crate::tool::said;
 use crate::world::{QUICK, World};
-use oncegate::client::Client;
-use oncegate::config::Config;
-use oncegate::crypto::PrivateKey;
-use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Body, Context, Kind, Message, Official, World as MessageWorld};
-use oncegate::ids::{AgencyId, Code, Identifier, MessageId};
-use oncegate::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
-use oncegate::setup::{Installation, NewAgency};
-use oncegate::tlog::note::{LogSigner, Role, VerifierKey};
-use oncegate::tlog::proof::Proof;
+use oncegate::base::ids::{AgencyId, Code, Identifier, MessageId};
+use oncegate::base::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
+use oncegate::evidence::tlog::note::{LogSigner, Role, VerifierKey};
+use oncegate::evidence::tlog::proof::Proof;
+use oncegate::faces::client::Client;
+use oncegate::host::config::Config;
+use oncegate::message::crypto::PrivateKey;
+use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, Official, World as MessageWorld};
+use oncegate::program::demo::Behaviour;
+use oncegate::program::setup::{Installation, NewAgency};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -97,7 +97,7 @@ fn search(world: &World, name: &str, query: Value) -> (u16, Value) {
 /// The signed request of a portal for the trail of somebody.
 fn trail_request(world: &World, name: &str, of: &Identifier, what: &str, purpose: &str) -> Vec<u8> {
     let ask = Ask { document_type: code(what), of: None, select: Vec::new(), during: None };
-    let subject = oncegate::envelope::Subject { identifiers: vec![of.clone()], ..Default::default() };
+    let subject = oncegate::message::envelope::Subject { identifiers: vec![of.clone()], ..Default::default() };
     let context = Context::new(code(purpose), "XX:ACCESS:15", subject);
     client(world, name).request(ask, context, None, MessageWorld::Live).expect("signed").octets
 }
@@ -346,8 +346,8 @@ fn a_citizen_sees_each_access_and_what_is_withheld() {
     assert_eq!(shown["withheld"][0]["text"], format!("one entry withheld until {until}"));
     assert_eq!(shown["withheld"].as_array().map(Vec::len), Some(1));
     assert!(!shown.to_string().contains(POLICE) && !shown.to_string().contains(CRIME.0));
-    let now = oncegate::gateway::now();
-    let days = oncegate::time::Day::parse(until).expect("a day").days_since_epoch() - now.day().days_since_epoch();
+    let now = oncegate::gateway::driver::now();
+    let days = oncegate::base::time::Day::parse(until).expect("a day").days_since_epoch() - now.day().days_since_epoch();
     assert_eq!(days, 30);
     // An auditor sees it, marked.
     let found = get(&world, COURT, &format!("/v1/log/records?consumer={POLICE}")).1;

@@ -2,10 +2,10 @@
 //! tried, it is found: the witness does not cosign, and what was cosigned before contradicts it.
 
 use crate::memory::{Tree, signer};
-use oncegate::tlog::note::{Checkpoint, LogSigner, Role};
-use oncegate::tlog::proof::{Proof, ProofError};
-use oncegate::tlog::tree::{Hash, Head, NotProved, verify_consistency};
-use oncegate::witness::{Book, Refusal, Submission};
+use oncegate::evidence::tlog::note::{Checkpoint, LogSigner, Role};
+use oncegate::evidence::tlog::proof::{Proof, ProofError};
+use oncegate::evidence::tlog::tree::{Hash, Head, NotProved, verify_consistency};
+use oncegate::gateway::witness::{Book, Refusal, Submission};
 
 const MANIPULATIONS: usize = 12_000;
 

@@ -1,10 +1,10 @@
 //! A log in memory: its leaves, the hashes of its tree, and its key.
 
-use oncegate::crypto::PrivateKey;
-use oncegate::tlog::note::{Checkpoint, LogSigner, Role};
-use oncegate::tlog::proof::Proof;
-use oncegate::tlog::tree::{Edge, Hash, Hashes, Head, consistency, inclusion};
-use oncegate::witness::Log;
+use oncegate::evidence::tlog::note::{Checkpoint, LogSigner, Role};
+use oncegate::evidence::tlog::proof::Proof;
+use oncegate::evidence::tlog::tree::{Edge, Hash, Hashes, Head, consistency, inclusion};
+use oncegate::gateway::witness::Log;
+use oncegate::message::crypto::PrivateKey;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 

@@ -3,11 +3,11 @@
 use crate::folder::Folder;
 use crate::process::oncegate;
 use crate::tool::said;
-use oncegate::journal::Entry;
-use oncegate::setup::{Installation, Listening};
-use oncegate::store::{Settings, Store, log_key};
-use oncegate::time::UnixTime;
-use oncegate::tlog::{Private, Record, RecordKind};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::journal::Entry;
+use oncegate::evidence::tlog::{Private, Record, RecordKind};
+use oncegate::host::store::{Settings, Store, log_key};
+use oncegate::program::setup::{Installation, Listening};
 use std::fs;
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! Power cuts of the program itself: a kill is survived by a writer that never syncs, a cut is not. See `rig.rs`.
 //!
 //! `POWER_CUTS=500 cargo test --test it powercut` does it for longer; `CRASH_SEED` begins elsewhere. It needs the right to
-//! mount; without it the store's own tests with a disk that forgets (`src/store/tests.rs`) are all there is.
+//! mount; without it the store's own tests with a disk that forgets (`src/host/store/tests.rs`) are all there is.
 
 use crate::books::{Books, Chance, Retried, ask, compare, hold_against_checkpoints, missing, note, records, retry};
 use crate::figures::{number_from, tell};
@@ -11,11 +11,11 @@ use crate::process::{LONG, Process, Scene, answered, oncegate, send};
 use crate::rig::{Device, Rig};
 use crate::tool::{free_port, said};
 use crate::witness::fetcher;
-use oncegate::crypto::sha256;
-use oncegate::registry::Endpoint;
-use oncegate::tlog::note::{Checkpoint, LogSigner, Role};
-use oncegate::transport::{Fetch, Fetcher};
-use oncegate::witness::Submission;
+use oncegate::evidence::tlog::note::{Checkpoint, LogSigner, Role};
+use oncegate::gateway::witness::Submission;
+use oncegate::host::transport::{Fetch, Fetcher};
+use oncegate::message::crypto::sha256;
+use oncegate::rules::registry::Endpoint;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,12 @@
 
 use crate::folder::Folder;
 use crate::tool::free_port;
-use oncegate::client::{Client, Problem, Signed, problem_of};
-use oncegate::demo::{self, Elsewhere, Observer};
-use oncegate::envelope::{Ask, Context, World as MessageWorld};
-use oncegate::ids::Code;
-use oncegate::setup::Installation;
-use oncegate::transport::Received;
+use oncegate::base::ids::Code;
+use oncegate::faces::client::{Client, Problem, Signed, problem_of};
+use oncegate::host::transport::Received;
+use oncegate::message::envelope::{Ask, Context, World as MessageWorld};
+use oncegate::program::demo::{self, Elsewhere, Observer};
+use oncegate::program::setup::Installation;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};

@@ -2,11 +2,11 @@
 
 use crate::agreement::{keys, write};
 use crate::tool::{SCHOOL, SUBJECT, TOOLS, request};
-use oncegate::crypto::PrivateKey;
-use oncegate::envelope::EnvelopeReader;
-use oncegate::pki::{Certificate, pem_blocks};
-use oncegate::schema::Schemas;
-use oncegate::sig;
+use oncegate::message::crypto::PrivateKey;
+use oncegate::message::envelope::EnvelopeReader;
+use oncegate::message::pki::{Certificate, pem_blocks};
+use oncegate::message::schema::Schemas;
+use oncegate::message::sig;
 use std::fs;
 use std::path::Path;
 

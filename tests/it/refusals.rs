@@ -1,7 +1,7 @@
 //! Every way to be refused, each with a twin that is just accepted, against a running gateway.
 
 use crate::world::World;
-use oncegate::demo::CASES;
+use oncegate::program::demo::CASES;
 
 /// None is answered with 500, none stops the gateway, each leaves a record; the table is printed.
 #[test]

@@ -2,14 +2,14 @@
 
 use crate::process::{Process, Scene, answered, is_replayed, oncegate, refused, send};
 use crate::tool::free_port;
-use oncegate::client::{Client, problem_of};
-use oncegate::demo::Behaviour;
-use oncegate::ids::{AgencyId, MessageId};
-use oncegate::journal::{self, Commit, Erasure, Frame, FrameKind, Header};
-use oncegate::setup::Suspension;
-use oncegate::store::{Settings, Store, StoreError};
-use oncegate::time::UnixTime;
-use oncegate::tlog::tree::{Edge, Head};
+use oncegate::base::ids::{AgencyId, MessageId};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::journal::{self, Commit, Erasure, Frame, FrameKind, Header};
+use oncegate::evidence::tlog::tree::{Edge, Head};
+use oncegate::faces::client::{Client, problem_of};
+use oncegate::host::store::{Settings, Store, StoreError};
+use oncegate::program::demo::Behaviour;
+use oncegate::program::setup::Suspension;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

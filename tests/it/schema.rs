@@ -3,9 +3,9 @@
 //! The schemas must mean to every user's tools what they mean to the gateway. So both judge every example, and a few
 //! hundred documents made by breaking the examples in one place each.
 
-use oncegate::fault::{Code, Fault};
-use oncegate::schema::{Facts, Schemas, Validator};
-use oncegate::xml::{self, Profile, ScanError};
+use oncegate::base::fault::{Code, Fault};
+use oncegate::message::schema::{Facts, Schemas, Validator};
+use oncegate::message::xml::{self, Profile, ScanError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

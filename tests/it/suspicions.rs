@@ -8,15 +8,15 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use oncegate::client::{Client, Signed, digest_of, problem_of, verify_under};
-use oncegate::config::Config;
-use oncegate::crypto::sha256;
-use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Body, Kind, Message, ReplyTo, World, write};
-use oncegate::ids::{AgencyId, Code, MessageId};
-use oncegate::schema::Schemas;
-use oncegate::setup::NewAgency;
-use oncegate::transport::{self, Anchors, Identity, full};
+use oncegate::base::ids::{AgencyId, Code, MessageId};
+use oncegate::faces::client::{Client, Signed, digest_of, problem_of, verify_under};
+use oncegate::host::config::Config;
+use oncegate::host::transport::{self, Anchors, Identity, full};
+use oncegate::message::crypto::sha256;
+use oncegate::message::envelope::{Ask, Body, Kind, Message, ReplyTo, World, write};
+use oncegate::message::schema::Schemas;
+use oncegate::program::demo::Behaviour;
+use oncegate::program::setup::NewAgency;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, date_time_ymd};
 use std::fs;
 use std::pin::Pin;
@@ -51,7 +51,7 @@ fn question(scene: &Scene, client: &Client, household: u32) -> Message {
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
     Message {
         header: client.header(Kind::Request, None, None, World::Live).expect("a header"),
-        context: Some(oncegate::envelope::Context::new(code("fault-finding"), "XX:TEST:1", person.subject())),
+        context: Some(oncegate::message::envelope::Context::new(code("fault-finding"), "XX:TEST:1", person.subject())),
         body: Body::Ask(ask),
         attachments: Vec::new(),
     }
@@ -242,7 +242,7 @@ fn exchanges_whose_holder_answers_later_hold_nobodys_room() {
         }),
     );
     scene.block_on(async {
-        let large = oncegate::limits::MESSAGE_BYTES_MAX - (1 << 10);
+        let large = oncegate::base::limits::MESSAGE_BYTES_MAX - (1 << 10);
         let agencies = ["xx.demo.civil-registry", "xx.demo.maternity", CLINIC, "xx.demo.school-17", "xx.demo.clinic-9"];
         for agency in agencies {
             let asking = client(&scene, agency);
@@ -373,7 +373,7 @@ fn bodies_that_nobody_reads_are_not_kept() {
         for _ in 0..CONNECTIONS {
             let mut sender = http2(&peer).await;
             for _ in 0..STREAMS {
-                let request = http2_request("GET", &path, vec![b' '; oncegate::limits::MESSAGE_BYTES_MAX]);
+                let request = http2_request("GET", &path, vec![b' '; oncegate::base::limits::MESSAGE_BYTES_MAX]);
                 waiting.push(tokio::spawn(sender.send_request(request)));
             }
             waiting.push(tokio::spawn(async move {
@@ -409,7 +409,7 @@ fn a_request_for_a_trail_costs_its_octets() {
     scene.block_on(async {
         let mut sender = http2(&Peer::new(&scene, PORTAL)).await;
         for expected in [400, 400, 429] {
-            let junk = vec![b' '; oncegate::limits::MESSAGE_BYTES_MAX - 1];
+            let junk = vec![b' '; oncegate::base::limits::MESSAGE_BYTES_MAX - 1];
             let response = sender.send_request(http2_request("POST", "/v1/trail", junk)).await.expect("a response");
             assert_eq!(response.status().as_u16(), expected);
         }
@@ -426,7 +426,7 @@ fn large_messages_over_http2_are_no_flood() {
     scene.block_on(async {
         let mut sender = http2(&Peer::new(&scene, FUND)).await;
         for turn in 0..40 {
-            let junk = vec![b' '; oncegate::limits::MESSAGE_BYTES_MAX];
+            let junk = vec![b' '; oncegate::base::limits::MESSAGE_BYTES_MAX];
             let sent = sender.send_request(http2_request("POST", "/v1/messages", junk)).await;
             assert_eq!(sent.map(|response| response.status().as_u16()).map_err(|error| error.to_string()), Ok(400), "{turn}");
         }
@@ -499,12 +499,12 @@ fn a_connection_ends_when_its_certificate_expires() {
         let issuer = Issuer::from_ca_cert_pem(&read("certs/ca.pem"), authority).expect("an authority");
         let (key, mut params) = (KeyPair::generate().expect("a key"), CertificateParams::default());
         params.not_before = date_time_ymd(2026, 1, 1);
-        let ends = Duration::from_millis(oncegate::gateway::now().plus_ms(LEFT).as_ms());
+        let ends = Duration::from_millis(oncegate::gateway::driver::now().plus_ms(LEFT).as_ms());
         params.not_after = date_time_ymd(1970, 1, 1) + ends;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let issued = params.signed_by(&key, &issuer).expect("signed").pem();
         let folder = installation.agency_folder(&fund);
-        let of = |text: &str| sha256(&oncegate::pki::pem_blocks(text, "CERTIFICATE")[0]).to_string();
+        let of = |text: &str| sha256(&oncegate::message::pki::pem_blocks(text, "CERTIFICATE")[0]).to_string();
         let before = of(&fs::read_to_string(folder.join("tls.pem")).expect("readable"));
         let registry = read("registry.toml").replace(&before, &of(&issued));
         fs::write(installation.folder().join("registry.toml"), registry).expect("writable");
@@ -597,7 +597,7 @@ fn answers_that_nobody_takes_count_as_open_exchanges() {
     clinic(
         &scene,
         Arc::new(|client, reply, asked| {
-            let large = padded(&client, &nothing(&client, reply, &asked), oncegate::limits::MESSAGE_BYTES_MAX - 1024);
+            let large = padded(&client, &nothing(&client, reply, &asked), oncegate::base::limits::MESSAGE_BYTES_MAX - 1024);
             Box::pin(async move { Some(Response::new(full(large))) })
         }),
     );

@@ -1,7 +1,7 @@
 //! Foreign tools as peers: whatever signs, verifies, asks or answers without a line of our code.
 
-use oncegate::ids::MessageId;
-use oncegate::time::UnixTime;
+use oncegate::base::ids::MessageId;
+use oncegate::base::time::UnixTime;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 
 use crate::figures::{number_from, tell};
 use crate::generate::{Random, document};
-use oncegate::fault::Code;
-use oncegate::xml::{Canonical, Event, Profile, Reader, Violation};
+use oncegate::base::fault::Code;
+use oncegate::message::xml::{Canonical, Event, Profile, Reader, Violation};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -5,19 +5,19 @@ use crate::folder::Folder;
 use crate::memory::{MemoryLog, Tree, signer};
 use crate::tool::{free_port, said};
 use crate::world::{QUICK, World};
-use oncegate::authority::{Authority, make_root};
-use oncegate::config::{Lines, WitnessAt, Witnesses};
-use oncegate::crypto::sha256;
-use oncegate::limits;
-use oncegate::registry::Endpoint;
-use oncegate::telemetry::Telemetry;
-use oncegate::time::UnixTime;
-use oncegate::tlog::note::{Checkpoint, LogSigner, Role, VerifierKey};
-use oncegate::tlog::tree::{Hash, Head};
-use oncegate::transport::{Fetch, Fetcher, Received, trust};
-use oncegate::witness::{
+use oncegate::base::limits;
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::tlog::note::{Checkpoint, LogSigner, Role, VerifierKey};
+use oncegate::evidence::tlog::tree::{Hash, Head};
+use oncegate::gateway::witness::{
     Fork, Log, Refusal, Service, Submission, Weighed, Witness, WitnessError, WitnessFile, Witnessing, serve,
 };
+use oncegate::host::authority::{Authority, make_root};
+use oncegate::host::config::{Lines, WitnessAt, Witnesses};
+use oncegate::host::telemetry::Telemetry;
+use oncegate::host::transport::{Fetch, Fetcher, Received, trust};
+use oncegate::message::crypto::sha256;
+use oncegate::rules::registry::Endpoint;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -48,8 +48,8 @@ fn endpoint(address: SocketAddr) -> Endpoint {
 
 fn witness_key(file: &WitnessFile) -> String {
     let pem = std::fs::read_to_string(&file.key).expect("a key");
-    let der = oncegate::pki::pem_blocks(&pem, "PRIVATE KEY").pop().expect("a key");
-    let key = oncegate::crypto::PrivateKey::from_pkcs8(&der).expect("an Ed25519 key");
+    let der = oncegate::message::pki::pem_blocks(&pem, "PRIVATE KEY").pop().expect("a key");
+    let key = oncegate::message::crypto::PrivateKey::from_pkcs8(&der).expect("an Ed25519 key");
     LogSigner::new(&file.name, Role::Witness, key).expect("a name").verifier().to_string()
 }
 

@@ -1,10 +1,10 @@
 //! A world for tests: the demo's, in a folder that goes away, on a runtime of its own.
 
 use crate::folder::Folder;
-use oncegate::authority::KeyType;
-use oncegate::demo;
-use oncegate::ids::AgencyId;
-use oncegate::setup::Installation;
+use oncegate::base::ids::AgencyId;
+use oncegate::host::authority::KeyType;
+use oncegate::program::demo;
+use oncegate::program::setup::Installation;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Whether what an append costs depends on how many agencies there are.
 
 use crate::work::{cpu, entry_of, middle, open, runtime, settle};
-use oncegate::store::{Store, Sync};
+use oncegate::host::store::{Store, Sync};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

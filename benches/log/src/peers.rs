@@ -2,9 +2,9 @@
 //! kind: it takes what waits, commits it as one group, durably, and then releases those who wait.
 
 use crate::work::{entry, keys};
-use oncegate::ids::Digest;
-use oncegate::limits;
-use oncegate::tlog::Blind;
+use oncegate::base::ids::Digest;
+use oncegate::base::limits;
+use oncegate::evidence::tlog::Blind;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -3,7 +3,7 @@
 
 use crate::peers::{self, Peer, item};
 use crate::work::{Goal, cpu, entry, middle, open, runtime};
-use oncegate::store::{Store, Sync};
+use oncegate::host::store::{Store, Sync};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

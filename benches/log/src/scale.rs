@@ -1,10 +1,10 @@
 //! How the log behaves as it grows: appending, proofs, pages, memory, disk, opening, reading again.
 
 use crate::work::{self, Goal, case, cpu, entry, memory, message, middle, mixed, on_disk, open, runtime, school, settle};
-use oncegate::audit::Filter;
-use oncegate::ids::{Code, Identifier};
-use oncegate::store::{Store, Sync, verify_all};
-use oncegate::time::UnixTime;
+use oncegate::evidence::audit::Filter;
+use oncegate::base::ids::{Code, Identifier};
+use oncegate::host::store::{Store, Sync, verify_all};
+use oncegate::base::time::UnixTime;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -231,7 +231,7 @@ fn costs(store: &Arc<Store>, runtime: &Runtime, size: u64, table: &mut Table) ->
 }
 
 const WINDOW: u64 = 20_000;
-const VOLUME: u64 = oncegate::limits::VOLUME_RECORDS_MAX;
+const VOLUME: u64 = oncegate::base::limits::VOLUME_RECORDS_MAX;
 
 pub fn measure(folder: &Path, records: u64) -> Vec<Goal> {
     let runtime = runtime();

@@ -1,11 +1,11 @@
 //! The records that are appended, and what is asked of them.
 
-use oncegate::audit::Filter;
-use oncegate::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
-use oncegate::journal::Entry;
-use oncegate::store::{Settings, Store, Sync};
-use oncegate::time::UnixTime;
-use oncegate::tlog::{Private, Record, RecordKind};
+use oncegate::evidence::audit::Filter;
+use oncegate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
+use oncegate::evidence::journal::Entry;
+use oncegate::host::store::{Settings, Store, Sync};
+use oncegate::base::time::UnixTime;
+use oncegate::evidence::tlog::{Private, Record, RecordKind};
 use std::path::Path;
 use std::time::Duration;
 

@@ -6,9 +6,8 @@ pub mod peer;
 mod slow;
 
 use crate::figures::tell;
-use crate::process::{Process, Scene, answered};
+use crate::process::{Scene, answered};
 use crate::world::QUICK;
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

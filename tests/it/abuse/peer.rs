@@ -1,7 +1,7 @@
 //! A peer that speaks octets: TLS with an agency's certificate, and frames of HTTP/2 made by hand.
 
 use crate::process::Scene;
-use oncegate::transport::Identity;
+use oncegate::host::transport::Identity;
 use rustls::pki_types::ServerName;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

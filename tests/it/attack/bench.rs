@@ -1,11 +1,11 @@
 //! What attacks are made of and sent with.
 
 use crate::world::World;
-use oncegate::client::{Client, Problem, problem_of};
-use oncegate::demo::Behaviour;
-use oncegate::envelope::{Ask, Body, Context, Kind, Message, World as MessageWorld, write};
-use oncegate::ids::Code;
-use oncegate::transport::Identity;
+use oncegate::base::ids::Code;
+use oncegate::faces::client::{Client, Problem, problem_of};
+use oncegate::host::transport::Identity;
+use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, World as MessageWorld, write};
+use oncegate::program::demo::Behaviour;
 use rustls::pki_types::ServerName;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -135,7 +135,7 @@ impl<'w> Bench<'w> {
     pub fn send(&self, attack: &Attack) -> Outcome {
         match &attack.how {
             // Beyond the limit the gateway answers before the body is there, and closes.
-            How::Message(octets) if octets.len() > oncegate::limits::MESSAGE_BYTES_MAX => {
+            How::Message(octets) if octets.len() > oncegate::base::limits::MESSAGE_BYTES_MAX => {
                 let head = format!(
                     "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\
                      Content-Type: application/xml\r\nContent-Length: {}\r\n\r\n",

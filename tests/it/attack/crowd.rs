@@ -3,8 +3,8 @@
 use super::bench::{Bench, SCHOOL};
 use crate::figures::tell;
 use crate::world::World;
-use oncegate::client::problem_of;
-use oncegate::envelope::write;
+use oncegate::faces::client::problem_of;
+use oncegate::message::envelope::write;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ fn of_fifty_at_once_with_one_id_one_is_taken() {
             }
             answers
         });
-        let first = |received: &&oncegate::transport::Received| {
+        let first = |received: &&oncegate::host::transport::Received| {
             received.status.as_u16() == 200 && !received.headers.contains_key("oncegate-replayed")
         };
         assert_eq!(answers.iter().filter(first).count(), 1, "round {round}");
@@ -86,7 +86,7 @@ fn a_message_again_gets_its_outcome_again_and_a_changed_one_is_refused() {
     let mut theirs = bench.message_of(&bench.fund);
     theirs.header.id = message.header.id;
     if let Some(context) = &mut theirs.context {
-        context.purpose = oncegate::ids::Code::parse("fault-finding").expect("a code");
+        context.purpose = oncegate::base::ids::Code::parse("fault-finding").expect("a code");
         context.legal_basis = vec!["XX:TEST:1".to_owned()];
     }
     let theirs = bench.fund.sign_markup(&write(&theirs, "")).expect("signed");

@@ -2,7 +2,7 @@
 
 use super::SECRET;
 use super::bench::{Attack, Bench, How, List, element, replaced_leaf};
-use oncegate::limits;
+use oncegate::base::limits;
 
 fn octets(parts: &[&[u8]]) -> How {
     How::Message(parts.concat())

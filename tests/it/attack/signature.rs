@@ -3,8 +3,8 @@
 use super::SECRET;
 use super::bench::{Attack, Bench, FUND, How, List, SCHOOL, certificate, element, replaced_leaf};
 use crate::folder::Folder;
-use oncegate::demo::Behaviour;
-use oncegate::envelope::write;
+use oncegate::message::envelope::write;
+use oncegate::program::demo::Behaviour;
 use std::path::Path;
 use std::process::Command;
 
@@ -494,15 +494,15 @@ fn fakes(bench: &Bench<'_>, list: &mut List) {
         arguments.extend(more);
         openssl(folder.path(), &arguments);
         let (private, der) =
-            oncegate::client::signing_pair(&folder.path().join(&key), &folder.path().join(&pem)).expect("a pair");
-        let signed = oncegate::sig::sign(bench.markup().as_bytes(), &private, Some(&der)).expect("signed");
+            oncegate::faces::client::signing_pair(&folder.path().join(&key), &folder.path().join(&pem)).expect("a pair");
+        let signed = oncegate::message::sig::sign(bench.markup().as_bytes(), &private, Some(&der)).expect("signed");
         list.add(name, &["OG-SIG-006"], How::Message(signed));
         // With the certificate that is enrolled the signature is of another key; without any the enrolled key is taken.
         let enrolled = certificate(&bench.folder(SCHOOL).join("sign.pem"));
-        let signed = oncegate::sig::sign(bench.markup().as_bytes(), &private, Some(&der)).expect("signed");
+        let signed = oncegate::message::sig::sign(bench.markup().as_bytes(), &private, Some(&der)).expect("signed");
         let text = replaced_leaf(&String::from_utf8(signed).expect("UTF-8"), "X509Certificate", &enrolled);
         list.add(format!("{name}, under the enrolled certificate"), &["OG-SIG-009"], How::Message(text.into_bytes()));
-        let signed = oncegate::sig::sign(bench.markup().as_bytes(), &private, None).expect("signed");
+        let signed = oncegate::message::sig::sign(bench.markup().as_bytes(), &private, None).expect("signed");
         list.add(format!("{name}, not named"), &["OG-SIG-006", "OG-SIG-009"], How::Message(signed));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::SECRET;
 use super::bench::{Attack, Bench, FUND, How, List, SCHOOL, element};
-use oncegate::envelope::{Message, write};
-use oncegate::gateway::now;
-use oncegate::ids::MessageId;
+use oncegate::base::ids::MessageId;
+use oncegate::gateway::driver::now;
+use oncegate::message::envelope::{Message, write};
 
 const FORM: &[&str] = &["OG-MSG-002"];
 
@@ -232,7 +232,7 @@ pub fn deputies(bench: &Bench<'_>) -> Vec<Attack> {
     list.add(
         "a digest of another certificate",
         &["OG-SIG-010"],
-        edited(bench, |m| m.header.signer_certificate = Some(oncegate::crypto::sha256(b"x"))),
+        edited(bench, |m| m.header.signer_certificate = Some(oncegate::message::crypto::sha256(b"x"))),
     );
     list.attacks
 }

@@ -1,0 +1,158 @@
+//! A provider's answer, measured by the question.
+//!
+//! Whatever is wrong with an answer is the holder's fault: the consumer learns that nothing was released and the code of
+//! the cause, never any of the answer's content.
+
+use super::{Permitted, Refusal, Snapshot, verify};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::Digest;
+use crate::base::limits;
+use crate::message::crypto::sha256;
+use crate::message::envelope::{Body, EnvelopeReader, Kind, Message, Personal, Subject};
+use crate::message::schema::{Facts, Schemas};
+use crate::message::sig;
+
+/// An answer that may be released to the consumer of its question.
+#[derive(Debug)]
+pub struct Answer {
+    octets: Vec<u8>,
+    message: Message,
+    digest: Digest,
+}
+
+impl Answer {
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The digest of the message.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The octets that were verified: these, and no others, are released.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Spends the proof for the octets.
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
+}
+
+/// Reads, verifies and permits the answer to a question.
+pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8>) -> Result<Answer, Refusal> {
+    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
+        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(read.fault.code)) })?;
+    let digest = unverified.digest();
+    let refuse = |fault| Refusal { digest: Some(digest), ..Refusal::new(fault) };
+    let holder = snapshot.registry.agency(question.holder).ok_or_else(|| refuse(Fault::new(Code::RteNoHolder)))?;
+    if unverified.claimed().from.as_ref() != Some(&holder.id) {
+        return Err(refuse(Fault::at(Code::RteBadAnswer, "OG-SIG-004: the answer is not from the holder")));
+    }
+    let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(fault.code)))?;
+    check_header(snapshot, question, &message).map_err(&refuse)?;
+    check_body(snapshot.schemas, question, &message).map_err(&refuse)?;
+    Ok(Answer { octets, message, digest })
+}
+
+/// The code alone is told, to the consumer and in the operator's lines: where and how a document is wrong tells of what it
+/// holds, in words that the holder has chosen.
+fn bad(cause: Code) -> Fault {
+    Fault::at(Code::RteBadAnswer, cause.as_str())
+}
+
+fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
+    let (asked, header) = (&question.message.header, &answer.header);
+    let reply = header.in_reply_to.filter(|reply| reply.id == asked.id && reply.digest == question.digest);
+    if reply.is_none() {
+        return Err(Fault::new(Code::RteWrongQuestion));
+    }
+    if !matches!(header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
+        return Err(bad(Code::MsgKind));
+    }
+    if header.world != asked.world {
+        return Err(bad(Code::MsgTest));
+    }
+    if header.to.as_ref().is_some_and(|to| *to != asked.from) {
+        return Err(Fault::at(Code::RteWrongQuestion, "the answer is addressed to another agency"));
+    }
+    if header.created_at.distance_ms(snapshot.now) > limits::CLOCK_SKEW_MS {
+        return Err(bad(Code::MsgClock));
+    }
+    if header.id.time().distance_ms(header.created_at) > limits::CLOCK_SKEW_MS {
+        return Err(bad(Code::MsgStaleId));
+    }
+    if header.expires_at <= header.created_at || header.expires_at > header.created_at.plus_ms(limits::REQUEST_LIFE_MS) {
+        return Err(bad(Code::MsgLifetime));
+    }
+    if asked.expires_at <= snapshot.now { Err(Fault::new(Code::RteLate)) } else { Ok(()) }
+}
+
+fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
+    let asked = question.context().map(|context| &context.subject);
+    if let (Some(asked), Some(context)) = (asked, &answer.context)
+        && !same_subject(asked, &context.subject)
+    {
+        return Err(Fault::new(Code::RteWrongSubject));
+    }
+    match &answer.body {
+        Body::Documents(documents) => {
+            let mut documents = documents.iter();
+            documents.try_for_each(|document| {
+                let facts = document.as_ref().map_err(|fault| bad(fault.code))?;
+                check_document(schemas, question, asked, facts)
+            })
+        }
+        Body::NoRecord { document_type } if document_type != &question.what => Err(bad(Code::DocType)),
+        Body::NoRecord { .. } | Body::Later { .. } | Body::State { .. } | Body::Fault { .. } => Ok(()),
+        Body::Ask(_) => Err(bad(Code::MsgStructure)),
+    }
+}
+
+/// An answer to a request holds the type asked for, about the subject asked about, with no field withheld. The answer
+/// to an application is a document of the service's choice.
+fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
+    let Body::Ask(ask) = &question.message.body else { return Ok(()) };
+    if facts.document_type != question.what {
+        return Err(bad(Code::DocType));
+    }
+    let role = ask.of.as_ref().map_or("", |of| of.as_str());
+    let subject = schemas.document_type(&question.what).map_or_else(Vec::new, |document| document.described(role));
+    if let Some(path) = question.grounds.withheld(&facts.optional_paths, &subject) {
+        // That there is such a field is for the operator and the holder to know.
+        return Err(Fault::new(Code::PolWithheldField).with_private(format!("the field {path}")));
+    }
+    let is_about = asked.is_none_or(|asked| document_is_about(facts, role, asked));
+    if is_about { Ok(()) } else { Err(Fault::new(Code::RteWrongSubject)) }
+}
+
+/// Two descriptions are of one person when they share an identifier, or, where one has none, the name and birth date.
+/// An identifier of the same scheme with another value settles that they are not.
+fn same_subject(left: &Subject, right: &Subject) -> bool {
+    let same_scheme = |a: &crate::base::ids::Identifier, b: &crate::base::ids::Identifier| a.scheme() == b.scheme();
+    let pairs = || left.identifiers.iter().flat_map(|a| right.identifiers.iter().map(move |b| (a, b)));
+    if pairs().any(|(a, b)| same_scheme(a, b) && a != b) {
+        return false;
+    }
+    let described = left.family.is_some() && left.birth_date.is_some();
+    let by_name = || described && left.family == right.family && left.given == right.given && left.birth_date == right.birth_date;
+    pairs().any(|(a, b)| a == b) || by_name()
+}
+
+/// A document is about whoever it describes in the role that was asked for. One of several will do: a certificate names
+/// two parents, and either may be the subject.
+fn document_is_about(facts: &Facts, role: &str, asked: &Subject) -> bool {
+    let personal = |text: &Option<String>| text.as_ref().map(|text| Personal::new(text.as_str()));
+    facts.subjects_as(role).any(|described| {
+        let described = Subject {
+            identifiers: described.identifiers.clone(),
+            family: personal(&described.family),
+            given: personal(&described.given),
+            birth_date: personal(&described.birth_date),
+        };
+        same_subject(asked, &described)
+    })
+}

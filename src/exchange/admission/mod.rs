@@ -1,0 +1,324 @@
+//! From octets to a permitted message: pure, and safe to run in parallel.
+//!
+//! Each step takes the proof of the one before and gives the next: octets → [`Authenticated`] (the signature is the
+//! sender's, the sender is the peer) → [`Permitted`] (times, kind, right, purpose, basis, fields, holder). A provider's
+//! answer comes in by the same door, with the question as its measure.
+//!
+//! ```compile_fail,E0308
+//! // What is not authenticated cannot be permitted.
+//! fn skip(snapshot: oncegate::exchange::admission::Snapshot<'_>, message: oncegate::message::envelope::Message) {
+//!     let _ = oncegate::exchange::admission::permit(snapshot, message);
+//! }
+//! ```
+
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
+mod answer;
+
+pub use answer::{Answer, admit_answer};
+
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{Code as Word, Digest, MessageId};
+use crate::base::limits;
+use crate::base::time::UnixTime;
+use crate::message::crypto::sha256;
+use crate::message::envelope::{Body, Claimed, Context, EnvelopeReader, Kind, Message};
+use crate::message::schema::Schemas;
+use crate::message::sig;
+use crate::rules::policy::{self, Grounds};
+use crate::rules::registry::{Action, Agency, AgencyIndex, NoHolder, NoKey, Registry};
+
+/// One state of the world for one message, so that no exchange mixes clocks or versions.
+#[derive(Clone, Copy)]
+pub struct Snapshot<'w> {
+    /// The time of the message's arrival.
+    pub now: UnixTime,
+    /// The registry.
+    pub registry: &'w Registry,
+    /// The schemas.
+    pub schemas: &'w Schemas,
+}
+
+/// Whoever is at the other end of the connection: an agency known by its client certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    agency: AgencyIndex,
+    system: Digest,
+}
+
+impl Peer {
+    /// The agency whose system holds this client certificate.
+    pub fn identify(registry: &Registry, certificate: &Digest) -> Result<Self, Fault> {
+        let index = registry.by_system(certificate).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
+        match registry.agency(index).map(|agency| agency.status) {
+            Some(crate::rules::registry::Status::Active) => Ok(Self { agency: index, system: *certificate }),
+            _ => Err(Fault::new(Code::TlsAgencySuspended)),
+        }
+    }
+
+    /// The agency.
+    pub fn agency(&self) -> AgencyIndex {
+        self.agency
+    }
+
+    /// The SHA-256 of the client certificate.
+    pub fn system(&self) -> Digest {
+        self.system
+    }
+}
+
+/// A refusal, with what may be recorded of the message.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The fault.
+    pub fault: Fault,
+    /// What the message claimed, as far as it was read and has its form.
+    pub claimed: Claimed,
+    /// The digest, if the octets were a message at all.
+    pub digest: Option<Digest>,
+    /// SHA-256 of the octets, if they were not.
+    pub raw: Option<Digest>,
+}
+
+impl Refusal {
+    /// A refusal of which nothing is known but its fault.
+    pub fn new(fault: Fault) -> Self {
+        Self { fault, claimed: Claimed::default(), digest: None, raw: None }
+    }
+}
+
+/// A message whose signature is its sender's, and whose sender is the peer.
+#[derive(Debug)]
+pub struct Authenticated {
+    message: Message,
+    digest: Digest,
+    sender: AgencyIndex,
+    octets: Vec<u8>,
+    price: u32,
+}
+
+impl Authenticated {
+    /// What its verification cost, in verifications with P-256: more than one for P-384.
+    pub fn price(&self) -> u32 {
+        self.price
+    }
+
+    /// The id.
+    pub fn id(&self) -> MessageId {
+        self.message.header.id
+    }
+
+    /// The digest of the message: its identity.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The sender.
+    pub fn sender(&self) -> AgencyIndex {
+        self.sender
+    }
+
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// Spends the proof for the octets that were verified.
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
+}
+
+/// A question that may be put to its holder, and the grounds for it.
+#[derive(Debug)]
+pub struct Permitted {
+    octets: Vec<u8>,
+    length: u64,
+    message: Message,
+    digest: Digest,
+    consumer: AgencyIndex,
+    holder: AgencyIndex,
+    what: Word,
+    grounds: Grounds,
+}
+
+impl Permitted {
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The digest of the message.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The octets that were verified: these, and no others, are forwarded. None any more once they are.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// How many there were.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Gives the octets away, to be forwarded.
+    pub(crate) fn take_octets(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.octets)
+    }
+
+    /// Who asks.
+    pub fn consumer(&self) -> AgencyIndex {
+        self.consumer
+    }
+
+    /// Who is asked.
+    pub fn holder(&self) -> AgencyIndex {
+        self.holder
+    }
+
+    /// The document type.
+    pub fn what(&self) -> &Word {
+        &self.what
+    }
+
+    /// The grounds.
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
+    }
+
+    /// Why it is asked; a permitted question always says so.
+    pub fn context(&self) -> Option<&Context> {
+        self.message.context.as_ref()
+    }
+}
+
+/// Reads and verifies a message from a peer.
+pub fn authenticate(snapshot: Snapshot<'_>, peer: &Peer, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
+    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| {
+        let claimed = sig::Claim::claimed(&read.value);
+        Refusal { fault: read.fault, claimed, digest: None, raw: Some(sha256(&octets)) }
+    })?;
+    let (claimed, digest) = (unverified.claimed(), unverified.digest());
+    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest: Some(digest), raw: None };
+    let sender = sender(snapshot.registry, peer, &claimed).map_err(&refuse)?;
+    let agency = snapshot.registry.agency(sender).ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
+    let price = unverified.algorithm().price();
+    let message = verify(snapshot, agency, unverified).map_err(&refuse)?;
+    Ok(Authenticated { message, digest, sender, octets, price })
+}
+
+/// The sender is the agency of the client certificate, or has said in the registry that this agency carries for it.
+fn sender(registry: &Registry, peer: &Peer, claimed: &Claimed) -> Result<AgencyIndex, Fault> {
+    let from = claimed.from.as_ref().ok_or_else(|| Fault::new(Code::MsgStructure))?;
+    let sender = registry.find(from).ok_or_else(|| Fault::new(Code::SigSender))?;
+    let carried = || {
+        let (agency, carrier) = (registry.agency(sender), registry.agency(peer.agency));
+        agency.zip(carrier).is_some_and(|(agency, carrier)| agency.carried_by.contains(&carrier.id))
+    };
+    if sender == peer.agency || carried() { Ok(sender) } else { Err(Fault::new(Code::SigSender)) }
+}
+
+/// Checks the signature with the sender's enrolled key. The key that the message names selects one; it never makes
+/// the gateway try another.
+fn verify(snapshot: Snapshot<'_>, agency: &Agency, unverified: sig::Unverified<EnvelopeReader<'_>>) -> Result<Message, Fault> {
+    let thumbprint = unverified.thumbprint();
+    let key = agency.key(thumbprint.as_ref(), snapshot.now).map_err(|missing| {
+        Fault::new(match missing {
+            NoKey::Unknown => Code::SigKeyUnknown,
+            NoKey::OutsideValidity => Code::SigKeyExpired,
+            NoKey::Revoked => Code::SigKeyRevoked,
+        })
+    })?;
+    let verified = unverified.verify(key)?;
+    let message = verified.into_value().into_message()?;
+    let used = thumbprint.or_else(|| agency.only_thumbprint(snapshot.now));
+    if message.header.signer_certificate.is_some_and(|stated| used != Some(stated)) {
+        return Err(Fault::new(Code::SigCertificate));
+    }
+    Ok(message)
+}
+
+/// Decides whether an authenticated question may be put to its holder.
+pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Permitted, Refusal> {
+    let header = &authenticated.message.header;
+    let claimed = Claimed { id: Some(header.id), from: Some(header.from.clone()) };
+    let digest = Some(authenticated.digest);
+    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest, raw: None };
+    check_times(&authenticated.message, snapshot.now).map_err(&refuse)?;
+    let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
+    let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
+    let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
+    let length = octets.len() as u64;
+    Ok(Permitted { octets, length, message, digest, consumer, holder, what, grounds })
+}
+
+/// Whether a message is of now, by `message.md` section 4.
+pub fn check_times(message: &Message, now: UnixTime) -> Result<(), Fault> {
+    let header = &message.header;
+    if header.created_at.distance_ms(now) > limits::CLOCK_SKEW_MS {
+        return Err(Fault::at(Code::MsgClock, format!("the gateway's clock says {now}")));
+    }
+    if header.id.time().distance_ms(header.created_at) > limits::CLOCK_SKEW_MS {
+        return Err(Fault::new(Code::MsgStaleId));
+    }
+    let life = match header.kind {
+        Kind::Request | Kind::Answer | Kind::Fault => limits::REQUEST_LIFE_MS,
+        Kind::Event | Kind::Application | Kind::Status | Kind::Cancel => limits::EVENT_LIFE_MS,
+    };
+    if header.expires_at <= header.created_at || header.expires_at > header.created_at.plus_ms(life) {
+        return Err(Fault::new(Code::MsgLifetime));
+    }
+    if header.expires_at <= now { Err(Fault::new(Code::MsgExpired)) } else { Ok(()) }
+}
+
+fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<(Word, Grounds), Fault> {
+    let message = &authenticated.message;
+    let (action, what, ask) = match (message.header.kind, &message.body) {
+        (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
+        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
+        (Kind::Request | Kind::Application, _) => return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind")),
+        _ => return Err(Fault::new(Code::MsgKind)),
+    };
+    let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;
+    let document = snapshot.schemas.document_type(&what);
+    let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, format!("{what}")))?;
+    let (select, optional) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), document.fields.as_slice());
+    let subject = document.described(ask.and_then(|ask| ask.of.as_ref()).map_or("", |of| of.as_str()));
+    let (consumer, subject) = (authenticated.sender, subject.as_slice());
+    let question = policy::Question { consumer, action, what: &what, context, select, optional, subject };
+    let grounds = policy::decide(snapshot.registry, &question, snapshot.now)?;
+    Ok((what, grounds))
+}
+
+/// The type of an application is that of its first document; each must be valid.
+fn first_type(documents: &[Result<crate::message::schema::Facts, Fault>]) -> Result<Word, Fault> {
+    let mut types = documents.iter().map(|document| document.as_ref().map(|facts| &facts.document_type));
+    let first = types.next().ok_or_else(|| Fault::new(Code::MsgStructure))?.map_err(Clone::clone)?.clone();
+    types.try_for_each(|other| other.map(|_| ()).map_err(Clone::clone))?;
+    Ok(first)
+}
+
+fn find_holder(registry: &Registry, authenticated: &Authenticated, what: &Word) -> Result<AgencyIndex, Fault> {
+    let header = &authenticated.message.header;
+    let none = |why: String| Fault::at(Code::RteNoHolder, why);
+    let region = authenticated.message.context.as_ref().and_then(|context| context.region.as_deref());
+    let sender_world = registry.agency(authenticated.sender).map(|agency| agency.world);
+    if sender_world != Some(header.world) {
+        return Err(Fault::new(Code::MsgTest));
+    }
+    let Some(to) = &header.to else {
+        return registry.holder(what, region, header.world).map_err(|missing| match missing {
+            NoHolder::None => none(format!("no holder of {what}")),
+            NoHolder::Several => none(format!("several holders of {what}: name one in To")),
+        });
+    };
+    let holder = registry.find(to).filter(|holder| registry.is_holder(*holder, what));
+    let holder = holder.ok_or_else(|| none(format!("{to} is no holder of {what}")))?;
+    let agency = registry.agency(holder).ok_or_else(|| none(format!("{to} is not registered")))?;
+    if agency.status != crate::rules::registry::Status::Active {
+        return Err(none(format!("{to} is suspended")));
+    }
+    if agency.world == header.world { Ok(holder) } else { Err(Fault::new(Code::MsgTest)) }
+}

@@ -1,0 +1,4 @@
+//! What becomes of a message, as pure steps: admission, and the ledger of message ids.
+
+pub mod admission;
+pub mod ledger;

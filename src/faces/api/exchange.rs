@@ -1,0 +1,394 @@
+//! The exchange listener: agency systems, known by their client certificate.
+
+use super::evidence;
+use super::log::{Reader, TrailPage};
+use super::problem::{Form, insert, problem};
+use super::{catalogue, common, no_such_path, preference, respond};
+use crate::base::fault::{Code, Fault, Retry};
+use crate::base::ids::{AgencyId, Digest, MessageId};
+use crate::base::limits;
+use crate::exchange::admission::{Peer, Refusal};
+use crate::exchange::ledger::{Known, Release};
+use crate::gateway::driver::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
+use crate::host::transport::{Body, Held, discard, full, read_body, read_body_as};
+use crate::rules::quota::{MESSAGES, READS, Standing};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::service::Service;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The API of one connection.
+#[derive(Clone)]
+pub struct ExchangeApi {
+    gateway: Arc<Gateway>,
+    certificate: Digest,
+}
+
+impl ExchangeApi {
+    /// The API for the client with this certificate.
+    pub fn new(gateway: Arc<Gateway>, certificate: Digest) -> Self {
+        Self { gateway, certificate }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let form = Form::preferred(request.headers());
+        let trace = request.headers().get("traceparent").cloned();
+        if let Err(fault) = check_head(&request) {
+            return problem(&self.refuse(fault).await, form);
+        }
+        let (result, standing) = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/v1/messages" | "/v1/trail") => self.message(request).await,
+            _ => self.read(request).await,
+        };
+        let mut response = result.unwrap_or_else(|refused| problem(&refused, form));
+        let headers = response.headers_mut();
+        if let Some(Standing { policy, per_minute, remaining }) = standing {
+            // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
+            insert(headers, "ratelimit-policy", &format!("\"{policy}\";q={per_minute};w=60"));
+            insert(headers, "ratelimit", &format!("\"{policy}\";r={remaining};t=60"));
+        }
+        if let Some(trace) = trace {
+            headers.insert("traceparent", trace);
+        }
+        response
+    }
+
+    /// What has a signed message as its body, and uses the quota of messages.
+    async fn message(&self, request: Request<Incoming>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+        let (head, body) = request.into_parts();
+        let declared = crate::host::transport::declared_length(head.version, &head.headers, self.gateway.limits().message_bytes);
+        let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
+            Ok(visit) => visit,
+            Err(fault) => {
+                if fault.code.retry() == Retry::Later {
+                    // Whoever is still sending when the connection is closed never sees the answer.
+                    discard(body).await;
+                }
+                return self.not_now(fault, MESSAGES).await;
+            }
+        };
+        let slot = Arc::clone(visit.slot());
+        let standing = slot.standing();
+        let mut result = match head.uri.path() {
+            "/v1/messages" => self.take(visit, &head, body).await.map(write_reply),
+            _ => self.citizens_trail(visit, head, body).await,
+        };
+        if let Ok(response) = &mut result {
+            // An exchange is open until its answer has been taken: else nothing would bound those that are kept for it.
+            response.extensions_mut().insert(Held::new(slot));
+        }
+        (result, Some(standing))
+    }
+
+    /// Everything else, which uses the quota of reads.
+    async fn read(&self, request: Request<Incoming>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+        let reader = match self.reader() {
+            Ok(reader) => reader,
+            Err(fault) => return (Err(self.refuse(fault).await), None),
+        };
+        let standing = match reader.world.quotas.read(reader.peer.agency()) {
+            Ok(standing) => standing,
+            Err(fault) => return self.not_now(fault, READS).await,
+        };
+        let (head, body) = request.into_parts();
+        let result = match (&head.method, head.uri.path()) {
+            (&Method::POST, "/v1/log/search") => self.search_log(&reader, head, body).await,
+            (&Method::GET, path) => {
+                // What nobody reads would be kept by HTTP/2 for as long as the answer takes.
+                drop(body);
+                self.get(&reader, path, head.uri.query().unwrap_or(""), &head.headers).await
+            }
+            (method, path) => Err(no_such_path(method, path)),
+        };
+        match result {
+            Ok(response) => {
+                let octets = response.body().size_hint().exact().unwrap_or(0);
+                let reads = u32::try_from(octets / limits::READ_BYTES).unwrap_or(u32::MAX);
+                reader.world.quotas.charge_reads(reader.peer.agency(), reads);
+                (Ok(response), Some(standing))
+            }
+            Err(fault) => (Err(self.refuse(fault).await), Some(standing)),
+        }
+    }
+
+    /// Refuses somebody whose quota is used up, and says how it stands.
+    async fn not_now(&self, fault: Fault, policy: &'static str) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+        let known = self.gateway.identify(&self.certificate).ok().filter(|_| fault.code == Code::LimRequests);
+        let standing = known.and_then(|(world, peer)| world.quotas.used_up(peer.agency(), policy));
+        (Err(self.refuse(fault).await), standing)
+    }
+
+    async fn take(&self, mut visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
+        let octets = match self.read_message(&mut visit, head, body).await {
+            Ok(octets) => octets,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
+        self.gateway.submit(visit, octets, self.wait(&head.headers)).await
+    }
+
+    /// Reads a message within limit, deadline and quota.
+    async fn read_message(&self, visit: &mut Visit, head: &Parts, body: Incoming) -> Result<Vec<u8>, Fault> {
+        check_media_type(&head.headers)?;
+        let limits = self.gateway.limits();
+        let deadline = Duration::from_millis(limits.body_ms);
+        let is_declared = head.headers.contains_key(CONTENT_LENGTH);
+        let room = |octets| if is_declared { Ok(()) } else { self.gateway.make_room(visit, octets) };
+        read_body_as(head.version, &head.headers, body, limits.message_bytes, deadline, room).await
+    }
+
+    /// Whoever is at the other end, as a reader.
+    fn reader(&self) -> Result<Reader, Fault> {
+        let (world, peer) = self.gateway.identify(&self.certificate)?;
+        let agency = world.registry.agency(peer.agency()).map(|agency| agency.id.clone());
+        let agency = agency.ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
+        Ok(Reader { gateway: Arc::clone(&self.gateway), world, peer, agency })
+    }
+
+    async fn search_log(&self, reader: &Reader, head: Parts, body: Incoming) -> Result<Response<Body>, Fault> {
+        check_json(&head.headers)?;
+        let deadline = Duration::from_millis(self.gateway.limits().body_ms);
+        let octets = read_body(head.version, &head.headers, body, limits::QUERY_BYTES_MAX, deadline).await?;
+        reader.search(&octets).await
+    }
+
+    /// A portal's signed request for what is known of accesses to a citizen's data.
+    async fn citizens_trail(&self, mut visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
+        let read = async {
+            let page = TrailPage::parse(head.uri.query().unwrap_or(""))?;
+            let octets = self.read_message(&mut visit, &head, body).await?;
+            Ok((page, octets, self.reader()?))
+        };
+        let (page, octets, reader) = match read.await {
+            Ok(read) => read,
+            Err(fault) => return Err(self.refuse(fault).await),
+        };
+        let granted = self.gateway.grant_trail(&visit, octets).await?;
+        match reader.citizens_trail(&granted, &page).await {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.refuse(fault).await),
+        }
+    }
+
+    async fn get(&self, reader: &Reader, path: &str, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+        let Reader { world, peer, agency, .. } = reader;
+        if let Some(response) = common(&self.gateway, path) {
+            return Ok(response);
+        }
+        match super::segments(path).as_slice() {
+            ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
+            ["v1", "messages", id] => self.state(agency, id, headers).await,
+            ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
+            ["v1", "messages", id, "receipt"] => reader.receipts(id).await,
+            ["log", ..] => {
+                let file = evidence::file(&self.gateway, path, reader.leaves()).await?;
+                file.ok_or_else(|| no_such_path(&Method::GET, path))
+            }
+            segments => {
+                let found = reader.get(segments, query).await;
+                found.unwrap_or_else(|| Err(no_such_path(&Method::GET, path)))
+            }
+        }
+    }
+
+    fn catalogue(&self, world: &World, peer: &Peer) -> Response<Body> {
+        respond(StatusCode::OK, "application/json", catalogue::catalogue(&self.gateway, world, peer.agency()))
+    }
+
+    async fn known(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<(MessageId, Known), Fault> {
+        let id = MessageId::parse(id).ok_or_else(|| Fault::new(Code::MsgUnknown))?;
+        let wait = preference(headers).0.map_or(Duration::ZERO, |seconds| self.bounded(seconds));
+        let known = self.gateway.known_within(agency, id, wait).await;
+        known.map(|known| (id, known)).ok_or_else(|| Fault::new(Code::MsgUnknown))
+    }
+
+    async fn state(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+        let (id, known) = self.known(agency, id, headers).await?;
+        let (state, code) = match known {
+            Known::Open => ("accepted", None),
+            Known::Settled(_) => ("answered", None),
+            Known::Refused(code) => ("refused", Some(code.as_str())),
+        };
+        let body = serde_json::json!({ "messageId": id.to_string(), "state": state, "code": code });
+        Ok(respond(StatusCode::OK, "application/json", body.to_string()))
+    }
+
+    async fn earlier_answer(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+        match self.known(agency, id, headers).await? {
+            (id, Known::Settled(place)) => Ok(write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes)),
+            (id, Known::Open) => Ok(accepted(id, None)),
+            (_, Known::Refused(code)) => {
+                Err(Fault::at(Code::MsgUnknown, format!("there is no answer: the exchange ended with {code}")))
+            }
+        }
+    }
+
+    fn wait(&self, headers: &HeaderMap) -> Wait {
+        match preference(headers) {
+            (_, true) => Wait::Not,
+            (Some(seconds), _) => Wait::UpTo(self.bounded(seconds)),
+            (None, _) => Wait::UpTo(Duration::from_millis(limits::WAIT_MS_DEFAULT.min(self.gateway.limits().wait_ms))),
+        }
+    }
+
+    fn bounded(&self, seconds: u64) -> Duration {
+        bounded(seconds, self.gateway.limits().wait_ms)
+    }
+
+    async fn refuse(&self, fault: Fault) -> Refused {
+        self.gateway.refuse(&self.certificate, 0, Refusal::new(fault)).await
+    }
+}
+
+impl Service<Request<Incoming>> for ExchangeApi {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move { Ok(api.answer(request).await) })
+    }
+}
+
+fn bounded(seconds: u64, wait_ms: u64) -> Duration {
+    Duration::from_millis(seconds.saturating_mul(1000).min(wait_ms))
+}
+
+/// On any path: hyper drops `Content-Length` where `Transfer-Encoding` is there as well, and with it the sender's own word
+/// about where its request ends.
+fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Fault::at(Code::HttpLengthRequired, "Transfer-Encoding is not taken"));
+    }
+    Ok(())
+}
+
+/// What is checked of every request before anything else: its host, its framing, and the limit of the whole head, which
+/// hyper holds on HTTP/2 only, where on HTTP/1.1 it reads far more.
+pub fn check_head<B>(request: &Request<B>) -> Result<(), Fault> {
+    check_host(request)?;
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let line = request.method().as_str().len() + request.uri().to_string().len() + 12;
+    let size = fields.fold(line, usize::saturating_add);
+    if size > limits::HEAD_BYTES_MAX {
+        return Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)));
+    }
+    check_framing(request.headers())
+}
+
+/// RFC 9112, section 3.2: exactly one `Host` on HTTP/1.1, with nothing in it that is no host. hyper leaves that to us.
+fn check_host<B>(request: &Request<B>) -> Result<(), Fault> {
+    let is_host = |value: &HeaderValue| {
+        value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
+    };
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host) => Ok(()),
+        (None, None) if request.version() != Version::HTTP_11 => Ok(()),
+        _ => Err(Fault::at(Code::HttpMalformed, "not one Host")),
+    }
+}
+
+/// `application/xml`, with UTF-8 as its only charset, and no coding: nothing is ever decompressed.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
+    let wrong = |what| Err(Fault::at(Code::HttpMediaType, what));
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return wrong("Content-Encoding is not taken");
+    }
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let mut parts = value.split(';').map(str::trim);
+    // RFC 9110, section 8.3.1: type, subtype and parameter names in any case.
+    let media = parts.next().unwrap_or("").to_ascii_lowercase();
+    if !matches!(media.as_str(), "application/xml" | "text/xml") {
+        return wrong("Content-Type is not application/xml");
+    }
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    let charset = parameters.find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    if charset.is_some_and(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
+        return wrong("the charset is not UTF-8");
+    }
+    Ok(())
+}
+
+/// `application/json`, without a coding.
+fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media = value.split(';').next().unwrap_or("").trim();
+    if headers.contains_key(CONTENT_ENCODING) || !media.eq_ignore_ascii_case("application/json") {
+        return Err(Fault::at(Code::HttpMediaType, "Content-Type is not application/json"));
+    }
+    Ok(())
+}
+
+fn write_reply(reply: Reply) -> Response<Body> {
+    match reply {
+        Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
+        Reply::Accepted { id, logged: Some(logged) } => accepted(id, Some(logged.index())),
+        // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
+        Reply::Accepted { id, logged: None } => taken(id),
+    }
+}
+
+fn write_answer(id: MessageId, release: Release, replayed: Replayed) -> Response<Body> {
+    let index = release.logged().index();
+    let mut response = respond(StatusCode::OK, "application/xml", release.into_octets());
+    let headers = response.headers_mut();
+    mark(headers, id, Some(index));
+    if replayed == Replayed::Yes {
+        insert(headers, "oncegate-replayed", "true");
+    }
+    response
+}
+
+fn taken(id: MessageId) -> Response<Body> {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    mark(response.headers_mut(), id, None);
+    response
+}
+
+fn accepted(id: MessageId, index: Option<u64>) -> Response<Body> {
+    let mut response = taken(id);
+    let headers = response.headers_mut();
+    mark(headers, id, index);
+    insert(headers, "location", &format!("/v1/messages/{id}"));
+    headers.insert(RETRY_AFTER, 1.into());
+    response
+}
+
+fn mark(headers: &mut HeaderMap, id: MessageId, index: Option<u64>) {
+    insert(headers, "oncegate-message-id", &id.to_string());
+    if let Some(index) = index {
+        insert(headers, "oncegate-log-index", &index.to_string());
+        // RFC 8288.
+        insert(headers, "link", &format!("</v1/messages/{id}/receipt>; rel=\"receipt\""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_longer_than_may_be() {
+        let waits = |seconds| bounded(seconds, limits::WAIT_MS_MAX).as_millis() as u64;
+        let most = limits::WAIT_MS_MAX / 1000;
+        assert_eq!([0, most, most + 1, u64::MAX].map(waits), [0, most * 1000, most * 1000, most * 1000]);
+    }
+
+    #[test]
+    fn a_head_has_so_many_octets_and_no_more() {
+        let around = "GET /health HTTP/1.1\r\nhost: l\r\na: \r\n".len();
+        let checked = |octets: usize| {
+            let request = Request::get("/health").header(HOST, "l").header("a", "v".repeat(octets - around)).body(());
+            check_head(&request.expect("a request")).map_err(|fault| fault.code)
+        };
+        assert_eq!(checked(limits::HEAD_BYTES_MAX), Ok(()));
+        assert_eq!(checked(limits::HEAD_BYTES_MAX + 1), Err(Code::HttpHeadTooLarge));
+    }
+}

@@ -1,0 +1,153 @@
+//! The faces: what each listener answers, by the contract in `http.md`.
+//!
+//! A handler reads the request into types, asks the gateway, and writes the response; it decides nothing itself.
+
+mod apart;
+mod catalogue;
+mod evidence;
+mod exchange;
+mod log;
+mod problem;
+mod public;
+
+pub use exchange::{ExchangeApi, check_head};
+pub use problem::{Form, problem};
+pub use public::PublicApi;
+
+use crate::base::fault::{Code, Fault};
+use crate::host::store::StoreError;
+use crate::host::transport::{Body, full};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method, Response, StatusCode};
+
+/// The description of the contract in OpenAPI 3.1; a test holds it against [`ROUTES`].
+pub const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+/// All routes: method, path with its parameters in braces, and the listeners that have it.
+pub const ROUTES: &[(&str, &str, Listeners)] = &[
+    ("POST", "/v1/messages", Listeners::Exchange),
+    ("GET", "/v1/messages/{id}", Listeners::Exchange),
+    ("GET", "/v1/messages/{id}/answer", Listeners::Exchange),
+    ("GET", "/v1/messages/{id}/receipt", Listeners::Exchange),
+    ("GET", "/v1/catalogue", Listeners::Exchange),
+    ("GET", "/v1/trail", Listeners::Exchange),
+    ("POST", "/v1/trail", Listeners::Exchange),
+    ("GET", "/v1/log/records", Listeners::Exchange),
+    ("GET", "/v1/log/records/{index}", Listeners::Exchange),
+    ("GET", "/v1/log/records/{index}/receipt", Listeners::Exchange),
+    ("POST", "/v1/log/search", Listeners::Exchange),
+    ("GET", "/v1/log/summary", Listeners::Exchange),
+    ("GET", "/v1/log/anomalies", Listeners::Exchange),
+    ("GET", "/v1/log/export", Listeners::Exchange),
+    ("GET", "/v1/schemas/{name}", Listeners::Both),
+    ("GET", "/v1/examples/{type}", Listeners::Both),
+    ("GET", "/v1/openapi.json", Listeners::Both),
+    ("GET", "/log/checkpoint", Listeners::Both),
+    ("GET", "/log/key", Listeners::Both),
+    ("GET", "/log/tile/{level}/{number}", Listeners::Both),
+    ("GET", "/health", Listeners::Both),
+    ("GET", "/metrics", Listeners::Public),
+];
+
+/// Which listeners have a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listeners {
+    /// The exchange listener.
+    Exchange,
+    /// The public listener.
+    Public,
+    /// Both.
+    Both,
+}
+
+/// A response with a body of one media type.
+fn respond(status: StatusCode, media_type: &'static str, body: impl Into<hyper::body::Bytes>) -> Response<Body> {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// The request's path without its query, split at the solidus.
+fn segments(path: &str) -> Vec<&str> {
+    path.strip_prefix('/').unwrap_or(path).split('/').collect()
+}
+
+fn no_such_path(method: &Method, path: &str) -> Fault {
+    let known = |template: &str| {
+        let (template, path) = (segments(template), segments(path));
+        template.len() == path.len() && template.iter().zip(&path).all(|(known, given)| known.starts_with('{') || known == given)
+    };
+    let methods: Vec<&str> = ROUTES.iter().filter(|(_, template, _)| known(template)).map(|(method, _, _)| *method).collect();
+    if methods.is_empty() || methods.contains(&method.as_str()) {
+        Fault::new(Code::HttpNoSuchPath)
+    } else {
+        Fault::at(Code::HttpMethod, format!("allowed: {}", methods.join(", ")))
+    }
+}
+
+/// What is the same at both listeners: descriptions, schemas and examples, and whether messages are taken.
+fn common(gateway: &crate::gateway::driver::Gateway, path: &str) -> Option<Response<Body>> {
+    match segments(path).as_slice() {
+        ["v1", "openapi.json"] => Some(respond(StatusCode::OK, "application/vnd.oai.openapi+json;version=3.1", OPENAPI)),
+        ["v1", "schemas", name] => {
+            let file = gateway.schemas().file(name)?;
+            Some(respond(StatusCode::OK, "application/xml", file.to_owned()))
+        }
+        ["v1", "examples", name] => {
+            let example = crate::message::schema::Schemas::example(name)?;
+            Some(respond(StatusCode::OK, "application/xml", example))
+        }
+        ["health"] => Some(health(gateway)),
+        _ => None,
+    }
+}
+
+fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
+    let is_ready = gateway.is_ready();
+    let (status, word) = if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let journal = if gateway.store().is_ready() { "open" } else { "stopped" };
+    let version = gateway.world().registry.version();
+    let lag = gateway.store().size().saturating_sub(gateway.store().index().watermark());
+    // The place of damage is the operator's to know, and in the lines.
+    let log = match (gateway.witnessing().fork(), gateway.damage()) {
+        (Some(_), _) => "forked",
+        (None, Some(_)) => "damaged",
+        (None, None) => "whole",
+    };
+    let witnesses: Vec<serde_json::Value> = gateway
+        .witnessing()
+        .known()
+        .into_iter()
+        .map(|known| serde_json::json!({ "name": known.name, "size": known.size, "answers": known.trouble.is_none() }))
+        .collect();
+    // Without the path, which is the operator's to know.
+    let reason = match gateway.store().why_stopped() {
+        Some(StoreError::Io { cause, .. }) => Some(format!("the journal could not be written: {cause}")),
+        Some(_) => Some("the journal has stopped".to_owned()),
+        None => None,
+    };
+    let body = serde_json::json!({
+        "status": word, "journal": journal, "reason": reason, "log": log, "records": gateway.store().size(), "witnesses": witnesses,
+        "registryVersion": version, "indexLag": lag,
+    });
+    respond(status, "application/json", body.to_string())
+}
+
+/// The seconds of `Prefer: wait=N`, and whether `respond-async` is preferred (RFC 7240, section 4).
+fn preference(headers: &HeaderMap) -> (Option<u64>, bool) {
+    let (mut wait, mut is_async) = (None, false);
+    for value in headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()) {
+        for part in value.split(',').map(str::trim) {
+            let token = part.split(';').next().unwrap_or("").trim();
+            match token.split_once('=') {
+                Some((name, seconds)) if name.trim().eq_ignore_ascii_case("wait") => {
+                    wait = seconds.trim().trim_matches('"').parse().ok()
+                }
+                None if token.eq_ignore_ascii_case("respond-async") => is_async = true,
+                _ => {}
+            }
+        }
+    }
+    (wait, is_async)
+}

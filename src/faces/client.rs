@@ -1,0 +1,350 @@
+//! The agency's side: makes a request, sends it, and believes an answer only when it has checked it.
+
+use crate::base::fault::Fault;
+use crate::base::ids::{AgencyId, Digest, MessageId};
+use crate::gateway::driver::now;
+use crate::host::config::read_bounded;
+use crate::host::transport::{Anchors, Identity, Received, Upstream, UpstreamError};
+use crate::message::crypto::PrivateKey;
+use crate::message::envelope::{Ask, Body, Context, EnvelopeReader, Header, Kind, Message, ReplyTo, World, write};
+use crate::message::pki::{self, Certificate};
+use crate::message::schema::Schemas;
+use crate::message::sig;
+use crate::message::xml::{Start, Visitor};
+use crate::rules::registry::Url;
+use hyper::Method;
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a request of ours lives.
+const LIFE_MS: u64 = 5 * 60 * 1000;
+/// How many leaves of an answer are shown.
+const OUTLINE_MAX: usize = 4096;
+
+/// A client of a gateway.
+#[derive(Clone)]
+pub struct Client {
+    agency: AgencyId,
+    gateway: Url,
+    upstream: Arc<Upstream>,
+    key: Arc<PrivateKey>,
+    certificate: Vec<u8>,
+    anchors: Anchors,
+}
+
+/// Why something could not be asked or believed.
+#[derive(Debug)]
+pub enum ClientError {
+    /// A file of the client is missing or wrong.
+    Config(String),
+    /// The gateway cannot be reached.
+    Unreachable(String),
+    /// The gateway refused.
+    Refused(Problem),
+    /// What came back is not to be believed.
+    Untrusted(String),
+}
+
+impl std::fmt::Display for ClientError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(what) => f.write_str(what),
+            Self::Unreachable(what) => write!(f, "the gateway cannot be reached: {what}"),
+            Self::Refused(problem) => write!(f, "{} {}", problem.code, problem.detail),
+            Self::Untrusted(what) => write!(f, "the answer is not to be believed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// A refusal as the gateway told it (RFC 9457).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code.
+    pub code: String,
+    /// The rule that was broken.
+    pub title: String,
+    /// The place.
+    pub detail: String,
+    /// Whose fault it is.
+    pub blame: String,
+    /// Whether to try again.
+    pub retry: String,
+    /// What to do next.
+    pub help: String,
+    /// The record of the refusal.
+    pub log_index: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClient {
+    format: u32,
+    agency: String,
+    gateway: String,
+    authorities: String,
+    tls_certificate: String,
+    tls_key: String,
+    sign_certificate: String,
+    sign_key: String,
+}
+
+/// A signed message of ours.
+pub struct Signed {
+    /// Its octets.
+    pub octets: Vec<u8>,
+    /// Its id.
+    pub id: MessageId,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// An answer that was checked: signed by a key under our authority for the agency that it says, and an answer to our
+/// question.
+pub struct Checked {
+    /// The message.
+    pub message: Message,
+    /// The leaves of its body: path and text.
+    pub outline: Vec<(String, String)>,
+    /// The index of its record in the gateway's log.
+    pub log_index: Option<u64>,
+    /// The octets, as they came.
+    pub octets: Vec<u8>,
+}
+
+impl Client {
+    /// Opens the folder that `oncegate agency add` made.
+    pub fn load(folder: &Path) -> Result<Self, ClientError> {
+        let file = folder.join("client.toml");
+        let config = |what: String| ClientError::Config(what);
+        let text = read_bounded(&file).map_err(|error| config(error.to_string()))?;
+        let raw: RawClient = toml::from_str(&text).map_err(|error| config(format!("{}: {error}", file.display())))?;
+        let path = |name: &str| folder.join(name);
+        let identity = Identity::load(&path(&raw.tls_certificate), &path(&raw.tls_key), &path(&raw.authorities), None);
+        let tls = identity.and_then(|identity| identity.client()).map_err(|error| config(error.to_string()))?;
+        let anchors = Anchors::load(&path(&raw.authorities)).map_err(|error| config(error.to_string()))?;
+        let (key, certificate) = signing_pair(&path(&raw.sign_key), &path(&raw.sign_certificate))?;
+        if raw.format != 1 {
+            return Err(config(format!("{}: this program reads format = 1", file.display())));
+        }
+        Ok(Self {
+            agency: AgencyId::parse(&raw.agency).ok_or_else(|| config(format!("\"{}\" is no agency name", raw.agency)))?,
+            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is no https address", raw.gateway)))?,
+            upstream: Arc::new(Upstream::new(tls)),
+            key: Arc::new(key),
+            certificate,
+            anchors,
+        })
+    }
+
+    /// The agency.
+    pub fn agency(&self) -> &AgencyId {
+        &self.agency
+    }
+
+    /// Makes and signs a request.
+    pub fn request(&self, ask: Ask, context: Context, to: Option<AgencyId>, world: World) -> Result<Signed, ClientError> {
+        let message = Message {
+            header: self.header(Kind::Request, to, None, world)?,
+            context: Some(context),
+            body: Body::Ask(ask),
+            attachments: Vec::new(),
+        };
+        self.sign(&message, "")
+    }
+
+    /// Signs markup of ours as it stands.
+    pub fn sign_markup(&self, markup: &str) -> Result<Vec<u8>, ClientError> {
+        sig::sign(markup.as_bytes(), self.key.as_ref(), Some(&self.certificate))
+            .map_err(|error| ClientError::Config(error.to_string()))
+    }
+
+    /// Signs a message of ours; `documents` is the markup of its payload.
+    pub fn sign(&self, message: &Message, documents: &str) -> Result<Signed, ClientError> {
+        let failed = |error: sig::SignError| ClientError::Config(error.to_string());
+        let octets =
+            sig::sign(write(message, documents).as_bytes(), self.key.as_ref(), Some(&self.certificate)).map_err(failed)?;
+        let digest = digest_of(&octets).map_err(|fault| ClientError::Config(fault.to_string()))?;
+        Ok(Signed { octets, id: message.header.id, digest })
+    }
+
+    /// A header of ours, as of now.
+    pub fn header(
+        &self,
+        kind: Kind,
+        to: Option<AgencyId>,
+        in_reply_to: Option<ReplyTo>,
+        world: World,
+    ) -> Result<Header, ClientError> {
+        let random =
+            crate::message::crypto::random().map_err(|_| ClientError::Config("the system gives no random octets".to_owned()))?;
+        let created_at = now();
+        let expires_at = created_at.plus_ms(LIFE_MS);
+        let id = MessageId::new(created_at, random);
+        let from = self.agency.clone();
+        Ok(Header { id, in_reply_to, kind, from, to, created_at, expires_at, world, signer_certificate: None })
+    }
+
+    /// Sends octets to the gateway and gives whatever comes back.
+    pub async fn post(&self, octets: Vec<u8>, prefer: &str, deadline: Duration) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/xml;q=0.9, application/problem+json".to_owned()), ("prefer", prefer.to_owned())];
+        let url = self.at("/v1/messages");
+        self.upstream.send(Method::POST, &url, octets, &headers, deadline).await.map_err(unreachable)
+    }
+
+    /// Gets something from the gateway.
+    pub async fn get(&self, path: &str) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/json".to_owned())];
+        self.upstream.send(Method::GET, &self.at(path), Vec::new(), &headers, Duration::from_secs(30)).await.map_err(unreachable)
+    }
+
+    /// Posts something that is no message.
+    pub async fn post_to(&self, path: &str, media_type: &str, octets: Vec<u8>) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/json".to_owned()), ("content-type", media_type.to_owned())];
+        let url = self.at(path);
+        self.upstream.send(Method::POST, &url, octets, &headers, Duration::from_secs(30)).await.map_err(unreachable)
+    }
+
+    /// Gets something of any length; the body that is returned is that of a refusal.
+    pub async fn download(&self, path: &str, take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/json".to_owned())];
+        self.upstream.download(&self.at(path), &headers, Duration::from_secs(60), take).await.map_err(unreachable)
+    }
+
+    /// Sends a signed request, waits for the answer and checks it.
+    pub async fn exchange(&self, request: &Signed, wait: Duration, schemas: &Schemas) -> Result<Checked, ClientError> {
+        let prefer = format!("wait={}", wait.as_secs());
+        let received = self.post(request.octets.clone(), &prefer, wait + Duration::from_secs(10)).await?;
+        match received.status.as_u16() {
+            200 => self.check(received, request, schemas),
+            202 => Err(ClientError::Unreachable(format!("no answer within {} s; ask again for {}", wait.as_secs(), request.id))),
+            _ => Err(ClientError::Refused(problem_of(&received))),
+        }
+    }
+
+    /// Checks an answer: signature, path of the certificate, sender, and that it answers this request.
+    pub fn check(&self, received: Received, request: &Signed, schemas: &Schemas) -> Result<Checked, ClientError> {
+        let log_index = received.headers.get("oncegate-log-index").and_then(|value| value.to_str().ok()?.parse().ok());
+        let (message, outline) = self.verify(&received.body, schemas).map_err(ClientError::Untrusted)?;
+        let reply = message.header.in_reply_to;
+        if reply != Some(ReplyTo { id: request.id, digest: request.digest }) {
+            return Err(ClientError::Untrusted("it answers another request".to_owned()));
+        }
+        Ok(Checked { message, outline, log_index, octets: received.body })
+    }
+
+    /// Verifies any message by the certificate that it carries, under our authorities.
+    pub fn verify(&self, octets: &[u8], schemas: &Schemas) -> Result<(Message, Vec<(String, String)>), String> {
+        verify_under(octets, &self.anchors, schemas)
+    }
+
+    fn at(&self, path: &str) -> Url {
+        Url { path: path.to_owned(), ..self.gateway.clone() }
+    }
+}
+
+/// Verifies a message by the certificate in its `KeyInfo`, whose path must lead to an authority and whose name must be
+/// the sender's. This is what a consumer does who has no registry.
+pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Result<(Message, Vec<(String, String)>), String> {
+    let reader = Viewer { envelope: EnvelopeReader::new(schemas), outline: Outline::default() };
+    let unverified = sig::read(octets, reader).map_err(|read| read.fault.to_string())?;
+    let der = unverified.certificate().ok_or("it carries no certificate")?.to_vec();
+    anchors.check(&der, now()).map_err(|error| format!("its certificate: {error}"))?;
+    let certificate = Certificate::from_der(&der).map_err(|error| format!("its certificate: {error}"))?;
+    let Viewer { envelope, outline } = unverified.verify(&certificate.key).map_err(|fault| fault.to_string())?.into_value();
+    let message = envelope.into_message().map_err(|fault| fault.to_string())?;
+    if certificate.agency.as_ref() != Some(&message.header.from) {
+        return Err("its certificate is not the sender's".to_owned());
+    }
+    Ok((message, outline.leaves))
+}
+
+/// The digest of a message of ours that was just signed.
+pub fn digest_of(octets: &[u8]) -> Result<Digest, Fault> {
+    sig::read(octets, sig::Unread).map(|unverified| unverified.digest()).map_err(|read| read.fault)
+}
+
+/// Reads a signing key and its certificate.
+pub fn signing_pair(key: &Path, certificate: &Path) -> Result<(PrivateKey, Vec<u8>), ClientError> {
+    let read = |path: &Path| read_bounded(path).map_err(|error| ClientError::Config(error.to_string()));
+    let unusable = |path: &Path, what| ClientError::Config(format!("{}: {what}", path.display()));
+    let private = pki::pem_blocks(&read(key)?, "PRIVATE KEY").first().and_then(|der| PrivateKey::from_pkcs8(der));
+    let public = pki::pem_blocks(&read(certificate)?, "CERTIFICATE").into_iter().next();
+    let private = private.ok_or_else(|| unusable(key, "no P-256, Ed25519 or RSA key in PKCS#8"))?;
+    Ok((private, public.ok_or_else(|| unusable(certificate, "no certificate"))?))
+}
+
+/// The problem in a response that is no answer.
+pub fn problem_of(received: &Received) -> Problem {
+    let status = received.status.as_u16();
+    let fallback = || Problem { status, detail: format!("HTTP status {status}"), ..Problem::default() };
+    serde_json::from_slice(&received.body).unwrap_or_else(|_| fallback())
+}
+
+fn unreachable(error: UpstreamError) -> ClientError {
+    ClientError::Unreachable(match error {
+        UpstreamError::Unreachable(cause) | UpstreamError::Broken(cause) => cause,
+        UpstreamError::TooLarge => "the answer is too large".to_owned(),
+        UpstreamError::Status(status, _) => format!("HTTP status {status}"),
+        UpstreamError::Deadline => "no answer in time".to_owned(),
+    })
+}
+
+/// Collects the leaves of the body for showing, in the pass that verifies them.
+#[derive(Default)]
+struct Outline {
+    path: Vec<String>,
+    text: String,
+    leaves: Vec<(String, String)>,
+    is_leaf: bool,
+}
+
+impl Outline {
+    fn start(&mut self, element: &Start<'_>) {
+        self.path.push(element.local().to_owned());
+        self.text.clear();
+        self.is_leaf = true;
+    }
+
+    fn end(&mut self) {
+        let inside = self.path.get(1).is_some_and(|name| name == "Body");
+        if self.is_leaf && inside && self.leaves.len() < OUTLINE_MAX {
+            // Without Message/Body, and for a document without Documents and its root.
+            let outer = if self.path.get(2).is_some_and(|name| name == "Documents") { 4 } else { 2 };
+            let path = self.path.get(outer..).unwrap_or_default().join("/");
+            self.leaves.push((path, self.text.trim().to_owned()));
+        }
+        self.is_leaf = false;
+        self.path.pop();
+    }
+}
+
+struct Viewer<'s> {
+    envelope: EnvelopeReader<'s>,
+    outline: Outline,
+}
+
+impl Visitor for Viewer<'_> {
+    type Error = Fault;
+
+    fn start(&mut self, element: &Start<'_>) -> Result<(), Fault> {
+        self.outline.start(element);
+        self.envelope.start(element)
+    }
+
+    fn text(&mut self, text: &str, at: usize) -> Result<(), Fault> {
+        self.outline.text.push_str(text);
+        self.envelope.text(text, at)
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        self.outline.end();
+        self.envelope.end()
+    }
+}

@@ -1,0 +1,4 @@
+//! What others see of the gateway, and the agency's side of it.
+
+pub mod api;
+pub mod client;

@@ -1,0 +1,73 @@
+//! Exchanges whose holder said `202` and will answer by a message of its own.
+
+use super::Refused;
+use crate::base::ids::{AgencyId, Digest};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+
+/// By the digest of the question, which nobody else's question has: the holder that may answer, and the way to whoever
+/// waits.
+type Table = Arc<Mutex<BTreeMap<Digest, (AgencyId, oneshot::Sender<Late>)>>>;
+
+/// An answer that came by a message of its own.
+pub(super) struct Late {
+    pub octets: Vec<u8>,
+    /// Its holder waits for what comes of it: nothing is acknowledged before its record.
+    pub verdict: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// The exchanges that wait.
+#[derive(Default)]
+pub(super) struct Awaited(Table);
+
+/// One exchange's place among those that wait, given up when dropped.
+pub(super) struct Place {
+    table: Table,
+    question: Digest,
+    receiver: oneshot::Receiver<Late>,
+}
+
+impl Awaited {
+    /// From now on an answer of this holder to this question is expected.
+    pub(super) fn expect(&self, question: Digest, holder: AgencyId) -> Place {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(question, (holder, sender));
+        Place { table: Arc::clone(&self.0), question, receiver }
+    }
+
+    /// Hands an answer to whoever expects it from its sender, and gives what will be said of it; none if nobody expects it.
+    pub(super) fn deliver(
+        &self,
+        question: Digest,
+        from: &AgencyId,
+        octets: Vec<u8>,
+    ) -> Option<oneshot::Receiver<Result<(), Refused>>> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.get(&question).is_none_or(|(holder, _)| holder != from) {
+            return None;
+        }
+        let (verdict, said) = oneshot::channel();
+        let (_, sender) = table.remove(&question)?;
+        sender.send(Late { octets, verdict }).is_ok().then_some(said)
+    }
+}
+
+impl Place {
+    /// Waits for the answer; may be given up and begun again.
+    pub(super) async fn arrived(&mut self) -> Result<Late, oneshot::error::RecvError> {
+        (&mut self.receiver).await
+    }
+
+    /// The answer, if it has come; from now on none is taken.
+    pub(super) fn already(mut self) -> Option<Late> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
+        self.receiver.try_recv().ok()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
+    }
+}

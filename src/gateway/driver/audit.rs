@@ -1,0 +1,301 @@
+//! Reading the log: whoever looks for a person is recorded before anything is shown, and citizens see who has asked
+//! about them.
+
+use super::{Gateway, Refused, Visit, World, log_unavailable, now};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId};
+use crate::base::limits;
+use crate::base::time::{Day, UnixTime};
+use crate::evidence::audit::Filter;
+use crate::evidence::journal::Entry;
+use crate::evidence::tlog::leaf::Leaf;
+use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
+use crate::exchange::admission::{Authenticated, Peer, Refusal, authenticate, check_times};
+use crate::exchange::ledger::Begin;
+use crate::host::store::{Page, Store, StoreError};
+use crate::message::envelope::{Body, Context, Kind};
+use crate::rules::registry::{Agency, Role};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The document type and the purpose of a request for a trail.
+pub const TRAIL: (&str, &str) = ("access-trail", "citizen-trail");
+
+/// The personal part of a record, as it was sealed.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Opened {
+    /// The fields that were asked for.
+    #[serde(rename = "f")]
+    pub fields: Vec<String>,
+    #[serde(rename = "i")]
+    identifiers: Vec<String>,
+    #[serde(rename = "o")]
+    official: Vec<String>,
+    /// The official's role.
+    #[serde(rename = "r")]
+    pub role: Option<String>,
+    /// The reason given.
+    #[serde(rename = "w")]
+    pub reason: Option<String>,
+}
+
+impl Opened {
+    /// Whom it is about.
+    pub fn identifiers(&self) -> Vec<Identifier> {
+        pairs(&self.identifiers)
+    }
+
+    /// The official who asked.
+    pub fn official(&self) -> Option<Identifier> {
+        pairs(&self.official).pop()
+    }
+}
+
+fn pairs(texts: &[String]) -> Vec<Identifier> {
+    texts.as_chunks::<2>().0.iter().filter_map(|[scheme, value]| Identifier::parse(scheme, value).ok()).collect()
+}
+
+/// What a record keeps beside its leaf, as it was sealed, and read. Nothing if it has nothing or it was erased.
+pub fn opened(store: &Store, index: u64) -> Result<Option<(String, Opened)>, StoreError> {
+    let text = match store.private(index) {
+        Ok(octets) => String::from_utf8(octets).unwrap_or_default(),
+        Err(StoreError::Forgotten) => String::new(),
+        Err(cause) => return Err(cause),
+    };
+    Ok(serde_json::from_str(&text).ok().map(|read| (text, read)))
+}
+
+/// A trail that may be shown: the request for it was checked, and is recorded.
+pub struct Granted {
+    /// The request's id.
+    pub id: MessageId,
+    /// The record of the request.
+    pub logged: Logged,
+    /// Whose trail it is.
+    pub subject: Vec<Identifier>,
+}
+
+/// One access to a person's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Its record.
+    pub index: u64,
+    /// The leaf.
+    pub leaf: Leaf,
+    /// The official's role.
+    pub role: Option<String>,
+    /// The fields that were asked for; all that the grant gives if none are named.
+    pub fields: Vec<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The record of that.
+    pub ended: Option<u64>,
+}
+
+/// How an access ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer was given.
+    Answered,
+    /// None was, for a reason that has a code.
+    Refused(String),
+    /// There is no answer yet.
+    Open,
+    /// Somebody looked into the log.
+    Read(String),
+}
+
+/// A page of a trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail {
+    /// The accesses, newest first.
+    pub accesses: Vec<Access>,
+    /// How many are withheld until which day.
+    pub withheld: BTreeMap<Day, u64>,
+    /// Where to go on: below this index.
+    pub next: Option<u64>,
+}
+
+impl Gateway {
+    /// Records that somebody reads what must not be read unseen; nothing of it may be shown before this has returned.
+    pub async fn record_reading(
+        &self,
+        world: &World,
+        peer: &Peer,
+        action: &str,
+        private: Private,
+        concerns: Option<u64>,
+    ) -> Result<Logged, Fault> {
+        let random = crate::message::crypto::random().map_err(|_| log_unavailable(&StoreError::NoRandomness))?;
+        let mut record = reading(world, peer, action);
+        // An id, so that there is a tag by which the person finds it.
+        record.message = Some(MessageId::new(record.time, random));
+        record.concerns = concerns;
+        self.append_reading(record, private).await
+    }
+
+    async fn append_reading(&self, record: Record, private: Private) -> Result<Logged, Fault> {
+        self.telemetry.close(&record, None);
+        let committed = self.keep(Entry { record, private, body: None }).await;
+        committed.map(|committed| committed.logged).map_err(|cause| log_unavailable(&cause))
+    }
+
+    /// Checks a portal's signed request for a citizen's trail, and records it.
+    pub async fn grant_trail(&self, visit: &Visit, octets: Vec<u8>) -> Result<Granted, Refused> {
+        let (system, length) = (visit.peer.system(), octets.len() as u64);
+        match self.take_trail(visit, octets).await {
+            Ok(granted) => Ok(granted),
+            Err(refusal) => {
+                if refusal.fault.code.as_str().starts_with("OG-SIG") {
+                    visit.world.quotas.charge(visit.peer.agency(), 9);
+                }
+                Err(self.refuse(&system, length, refusal).await)
+            }
+        }
+    }
+
+    async fn take_trail(&self, visit: &Visit, octets: Vec<u8>) -> Result<Granted, Refusal> {
+        let length = octets.len() as u64;
+        let agency = visit.world.registry.agency(visit.peer.agency());
+        let agency = agency.filter(|agency| agency.roles.contains(&Role::Portal));
+        let agency = agency.ok_or_else(|| Refusal::new(Fault::new(Code::AudRole)))?;
+        let snapshot = self.snapshot(&visit.world);
+        let octets = self.seal.at_the_door(&visit.world.registry, visit.peer.agency(), octets).map_err(Refusal::new)?;
+        let request = authenticate(snapshot, &visit.peer, octets)?;
+        visit.world.quotas.charge(visit.peer.agency(), request.price().saturating_sub(1));
+        let header = &request.message().header;
+        let claimed = crate::message::envelope::Claimed { id: Some(header.id), from: Some(header.from.clone()) };
+        let digest = Some(request.digest());
+        let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest, raw: None };
+        // Nobody carries it for the portal: what is shown is for its eyes.
+        if request.sender() != visit.peer.agency() {
+            return Err(refuse(Fault::new(Code::SigSender)));
+        }
+        let context = asked_for(&request, agency).map_err(refuse)?;
+        check_times(request.message(), snapshot.now).map_err(refuse)?;
+        self.begin_reading(&agency.id, header.id, request.digest(), snapshot.now).map_err(refuse)?;
+        let mut record = reading(&visit.world, &visit.peer, "trail");
+        (record.message, record.digest) = (Some(header.id), digest);
+        (record.purpose, record.document_type, record.case) = (Some(context.purpose.clone()), Word::parse(TRAIL.0), context.case);
+        record.octets = length;
+        let private = Private {
+            subject: context.subject.clone(),
+            official: context.official.as_ref().map(|official| official.identifier.clone()),
+            role: context.official.as_ref().map(|official| official.role.clone()),
+            ..Private::default()
+        };
+        let logged = self.append_reading(record, private).await.map_err(refuse)?;
+        Ok(Granted { id: header.id, logged, subject: context.subject.identifiers.clone() })
+    }
+}
+
+impl Gateway {
+    /// The id must be of now and of no other message. The same request may come again: it is recorded again, and sees what
+    /// came since; so nothing of it is remembered.
+    fn begin_reading(&self, agency: &AgencyId, id: MessageId, digest: Digest, now: UnixTime) -> Result<(), Fault> {
+        let mut ledger = self.ledger();
+        let begun = ledger.begin(now, agency, id, digest)?;
+        ledger.abandon(agency, id);
+        if begun == Begin::Fresh { Ok(()) } else { Err(Fault::new(Code::MsgReplayed)) }
+    }
+}
+
+fn reading(world: &World, peer: &Peer, action: &str) -> Record {
+    let agency = world.registry.agency(peer.agency());
+    let mut record = Record::new(RecordKind::Audit, now());
+    record.action = Word::parse(action);
+    record.consumer = agency.map(|agency| agency.id.clone());
+    record.system = Some(peer.system());
+    record.registry_version = world.registry.version();
+    record.world = agency.map_or(crate::message::envelope::World::Live, |agency| agency.world);
+    record
+}
+
+/// Whether a message asks for a trail, and for whose.
+fn asked_for<'r>(request: &'r Authenticated, agency: &Agency) -> Result<&'r Context, Fault> {
+    let message = request.message();
+    let wrong = |what| Fault::at(Code::AudTrail, what);
+    let Body::Ask(ask) = &message.body else { return Err(wrong("the body is no Ask")) };
+    if message.header.kind != Kind::Request {
+        return Err(wrong("the kind is not request"));
+    }
+    if ask.document_type.as_str() != TRAIL.0 {
+        return Err(wrong("the document type is not access-trail"));
+    }
+    let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;
+    if context.purpose.as_str() != TRAIL.1 {
+        return Err(wrong("the purpose is not citizen-trail"));
+    }
+    if context.subject.identifiers.is_empty() {
+        return Err(wrong("the subject has no identifier"));
+    }
+    if message.header.world == agency.world { Ok(context) } else { Err(Fault::new(Code::MsgTest)) }
+}
+
+/// A page of the trail of whoever has these identifiers: what has an index below `before`, newest first.
+pub fn trail(
+    store: &Store,
+    subject: &[Identifier],
+    before: Option<u64>,
+    limit: usize,
+    now: UnixTime,
+) -> Result<Trail, StoreError> {
+    let (found, next) = accesses(store, subject, before, limit)?;
+    let mut trail = Trail { next, ..Trail::default() };
+    for (index, text) in found {
+        let Some(leaf) = Leaf::parse(&text) else { continue };
+        if let Some(until) = leaf.withheld_until.map(UnixTime::from_ms).filter(|until| *until > now) {
+            *trail.withheld.entry(until.day()).or_default() += 1;
+            continue;
+        }
+        let private = opened(store, index)?.map(|(_, private)| private).unwrap_or_default();
+        let (outcome, ended) = outcome(store, index, &leaf)?;
+        trail.accesses.push(Access { index, leaf, role: private.role, fields: private.fields, outcome, ended });
+    }
+    Ok(trail)
+}
+
+/// The requests about a person, and the readings: each as its index and leaf.
+type Found = (Vec<(u64, String)>, Option<u64>);
+
+fn accesses(store: &Store, subject: &[Identifier], before: Option<u64>, limit: usize) -> Result<Found, StoreError> {
+    let mut found = BTreeMap::new();
+    // Below this index not all were looked at.
+    let mut from = 0;
+    for identifier in subject.iter().take(limits::IDENTIFIERS_MAX) {
+        for kind in [RecordKind::Request, RecordKind::Audit] {
+            let filter = Filter { person: Some(identifier.clone()), kind: Some(kind), ..Filter::default() };
+            let Page { records, next, .. } = store.search(&filter, before, limit)?;
+            from = from.max(next.unwrap_or(0));
+            found.extend(records.into_iter().map(|record| (record.index, record.leaf)));
+        }
+    }
+    let mut found: Vec<_> = found.split_off(&from).into_iter().rev().collect();
+    if let Some((index, _)) = found.get(limit.wrapping_sub(1)).filter(|_| found.len() > limit) {
+        from = *index;
+        found.truncate(limit);
+    }
+    Ok((found, (from > 0).then_some(from)))
+}
+
+/// What came of a request: of what was recorded after it, up to the next time that the same message came.
+fn outcome(store: &Store, index: u64, leaf: &Leaf) -> Result<(Outcome, Option<u64>), StoreError> {
+    if leaf.kind == RecordKind::Audit.as_str() {
+        return Ok((Outcome::Read(leaf.action.clone().unwrap_or_default()), None));
+    }
+    let Some(id) = leaf.message.as_deref().and_then(MessageId::parse) else { return Ok((Outcome::Open, None)) };
+    let consumer = leaf.consumer.as_deref().and_then(AgencyId::parse);
+    let mut last = (Outcome::Open, None);
+    for record in store.by_message(id, consumer.as_ref())?.into_iter().filter(|record| record.index > index) {
+        // A refusal without a grant is of another attempt, that was turned away meanwhile.
+        let is_same = |other: &Leaf| other.consumer == leaf.consumer && other.grant == leaf.grant;
+        let Some(other) = Leaf::parse(&record.leaf).filter(is_same) else { continue };
+        match RecordKind::ALL.into_iter().find(|kind| kind.as_str() == other.kind) {
+            Some(RecordKind::Request) => break,
+            Some(RecordKind::Answer) => return Ok((Outcome::Answered, Some(record.index))),
+            Some(RecordKind::Refusal) => last = (Outcome::Refused(other.code.unwrap_or_default()), Some(record.index)),
+            _ => {}
+        }
+    }
+    Ok(last)
+}

@@ -1,0 +1,525 @@
+//! The driver: runs one exchange after the order that `exchange` and its proofs prescribe, and owns what it needs for it.
+//!
+//! Admission runs where the request came in, on any core; the ledger and the quotas are held for moments; the journal
+//! groups what waits. An exchange runs in a task of its own, so that a consumer who goes away does not undo it.
+
+mod answers;
+pub mod audit;
+mod bodies;
+mod evidence;
+mod refusals;
+mod run;
+mod seal;
+
+pub use evidence::Sight;
+pub use seal::{SealError, SealKeys};
+
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{AgencyId, Digest, MessageId};
+use crate::base::limits;
+use crate::base::time::{DAY_MS, UnixTime};
+use crate::evidence::journal::Entry;
+use crate::evidence::tlog::{Logged, Private, Record};
+use crate::exchange::admission::{Peer, Snapshot};
+use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
+use crate::gateway::witness::Witnessing;
+use crate::host::config::{Limits, Lines};
+use crate::host::store::{Committed, Recovered, Store, StoreError};
+use crate::host::telemetry::Telemetry;
+use crate::host::transport::Upstream;
+use crate::message::schema::Schemas;
+use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
+use crate::rules::registry::{AgencyIndex, Registry};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+
+/// A running gateway.
+pub struct Gateway {
+    world: RwLock<Arc<World>>,
+    schemas: Arc<Schemas>,
+    ledger: Mutex<Ledger>,
+    store: Arc<Store>,
+    witnessing: Witnessing,
+    damage: Mutex<Option<String>>,
+    upstream: Upstream,
+    answers: answers::Awaited,
+    persons: Mutex<Persons>,
+    clock: EngineClock,
+    started: Instant,
+    telemetry: Telemetry,
+    seal: SealKeys,
+    limits: Limits,
+    is_stopping: AtomicBool,
+    /// The last record could not be written.
+    is_unrecording: AtomicBool,
+    open: Arc<AtomicUsize>,
+    bodies: bodies::Bodies,
+    heavy: Semaphore,
+    sums: refusals::Sums,
+    settled: Settled,
+}
+
+/// One version of the registry with its quotas.
+pub struct World {
+    /// The registry.
+    pub registry: Registry,
+    /// Its quotas.
+    pub quotas: Quotas,
+    /// The lanes of each agency, by number.
+    lanes: Vec<Lanes>,
+}
+
+/// What takes long is done one after the other for each agency, so that a queue of it delays nobody else's.
+struct Lanes {
+    large_messages: Semaphore,
+    reads: Semaphore,
+    reports: Arc<Semaphore>,
+}
+
+impl Lanes {
+    fn new() -> Self {
+        Self {
+            large_messages: Semaphore::new(1),
+            reads: Semaphore::new(limits::AGENCY_READS_MAX),
+            reports: Arc::new(Semaphore::new(limits::AGENCY_REPORTS_MAX)),
+        }
+    }
+}
+
+impl World {
+    fn new(registry: Registry, clock: &EngineClock) -> Self {
+        let quotas = Quotas::new(&registry, clock);
+        let lanes = registry.agencies().map(|_| Lanes::new()).collect();
+        Self { registry, quotas, lanes }
+    }
+
+    /// Waits until one more question of an agency to the log may be worked on.
+    pub async fn may_read(&self, agency: AgencyIndex) -> Option<SemaphorePermit<'_>> {
+        self.lanes.get(agency.number())?.reads.acquire().await.ok()
+    }
+
+    /// Room for one more report of an agency, if there is any.
+    pub fn may_report(&self, agency: AgencyIndex) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.lanes.get(agency.number())?.reports).try_acquire_owned().ok()
+    }
+}
+
+/// Tells those of an agency that wait that one of its exchanges has ended. Those of others are not woken: a crowd of them would
+/// cost each exchange what it costs to wake it. It has no more entries than there are agencies.
+#[derive(Default)]
+struct Settled(Mutex<BTreeMap<AgencyId, watch::Sender<()>>>);
+
+impl Settled {
+    fn of(&self, agency: &AgencyId) -> watch::Receiver<()> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.entry(agency.clone()).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    fn tell(&self, agency: &AgencyId) {
+        if let Some(waiting) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agency) {
+            waiting.send_replace(());
+        }
+    }
+}
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The registry.
+    pub registry: Registry,
+    /// The schemas.
+    pub schemas: Schemas,
+    /// The store, and what it knew.
+    pub store: (Store, Recovered),
+    /// Who cosigns the log's checkpoints.
+    pub witnessing: Witnessing,
+    /// Connections to providers.
+    pub upstream: Upstream,
+    /// Keys of agencies for which the gateway signs.
+    pub seal: SealKeys,
+    /// Limits.
+    pub limits: Limits,
+    /// Where lines go.
+    pub lines: Lines,
+}
+
+/// A peer at the door, identified and within its quota, with the world that it came into.
+pub struct Visit {
+    world: Arc<World>,
+    peer: Peer,
+    slot: Arc<Slot>,
+    arrived: Instant,
+    body: OwnedSemaphorePermit,
+}
+
+impl Visit {
+    /// The body has so many octets, or is gone: what more room it took is given back.
+    fn has_octets(&mut self, octets: usize) {
+        let surplus = self.body.num_permits().saturating_sub(octets);
+        drop(self.body.split(surplus));
+    }
+
+    /// The room that the body takes, for whoever has its octets from now on.
+    fn take_room(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.body.split(self.body.num_permits())
+    }
+
+    /// The place of the visitor's quota: whoever has it keeps it taken.
+    pub fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// The peer.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+}
+
+/// How long a consumer waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Up to this time, then `202`.
+    UpTo(Duration),
+    /// Not at all: `202` as soon as the request's record is durable.
+    Not,
+}
+
+/// What a message led to.
+pub enum Reply {
+    /// The signed answer.
+    Answered {
+        /// The message answered.
+        id: MessageId,
+        /// The answer.
+        release: Release,
+        /// Whether it was given before.
+        replayed: Replayed,
+    },
+    /// It is recorded and on its way.
+    Accepted {
+        /// The message.
+        id: MessageId,
+        /// The record of it.
+        logged: Option<Logged>,
+    },
+}
+
+/// Whether an outcome was given before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// It is the same as before.
+    Yes,
+    /// It is the first time.
+    No,
+}
+
+/// A refusal with its record.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The fault.
+    pub fault: Fault,
+    /// The message, if one was read.
+    pub id: Option<MessageId>,
+    /// The record, if it could be made durable.
+    pub logged: Option<Logged>,
+}
+
+impl Gateway {
+    /// Puts the parts together; the ledger learns what the store knew.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let (store, recovered) = parts.store;
+        let clock = EngineClock::default();
+        let mut ledger = recovered.ledger;
+        ledger.evict(now());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Arc::new(Self {
+            world: RwLock::new(Arc::new(World::new(parts.registry, &clock))),
+            schemas: Arc::new(parts.schemas),
+            ledger: Mutex::new(ledger),
+            store: Arc::new(store),
+            witnessing: parts.witnessing,
+            damage: Mutex::default(),
+            upstream: parts.upstream,
+            answers: answers::Awaited::default(),
+            persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
+            clock,
+            started: Instant::now(),
+            telemetry: Telemetry::new(parts.lines),
+            seal: parts.seal,
+            limits: parts.limits,
+            is_stopping: AtomicBool::new(false),
+            is_unrecording: AtomicBool::new(false),
+            open: Arc::default(),
+            bodies: bodies::Bodies::default(),
+            heavy: Semaphore::new(cores.div_ceil(2)),
+            sums: refusals::Sums::default(),
+            settled: Settled::default(),
+        })
+    }
+
+    /// Puts another registry in force; exchanges that are open go on by the one they began with.
+    pub fn reload(&self, registry: Registry) {
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(registry, &self.clock));
+    }
+
+    /// The world in force.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The schemas.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The metrics, brought up to date.
+    pub fn telemetry(&self) -> &Telemetry {
+        let telemetry = &self.telemetry;
+        telemetry.open_exchanges.set(self.open_exchanges() as i64);
+        telemetry.journal_records.set(self.store.size() as i64);
+        telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
+        telemetry.remembered_ids.set(self.ledger().len() as i64);
+        telemetry
+    }
+
+    /// The metrics, to count something.
+    pub fn counters(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Takes another identity towards holders.
+    pub fn renew_identity(&self, tls: Arc<rustls::ClientConfig>) {
+        self.upstream.renew(tls);
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Who cosigns the log's checkpoints.
+    pub fn witnessing(&self) -> &Witnessing {
+        &self.witnessing
+    }
+
+    /// Whether messages are taken: the journal is open and the gateway is not stopping. Registry and keys were read
+    /// before there was a gateway.
+    pub fn is_ready(&self) -> bool {
+        self.store.is_ready() && !self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Takes no further messages, but the answers to those that are open.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// How many exchanges are open.
+    pub fn open_exchanges(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no exchange is open, at most until the deadline.
+    pub async fn drained(&self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while self.open_exchanges() > 0 && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Forgets what is past its window, and reads a part of the log again; called now and then, where nobody waits. Turns
+    /// count the calls.
+    pub fn tidy_up(&self, turn: u64) {
+        let now = now();
+        self.ledger().evict(now);
+        self.persons().evict(now);
+        // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
+        let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
+        if let Err(cause) = self.store.forget_bodies(now.minus_ms(kept)) {
+            self.telemetry.say(&format!("messages that are past their time were not forgotten: {cause}"));
+        }
+        if let Err(cause) = self.store.scrub(turn) {
+            self.telemetry.say(&format!("the log is not what it was: {cause}"));
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            damage.get_or_insert(cause.to_string());
+        }
+    }
+
+    /// What was found to be damaged while the gateway runs. What is damaged is not served; what is not goes on.
+    pub fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Identifies a peer and asks its quota, before a byte of its body is read. The length of the body is what was declared;
+    /// where nothing was, as HTTP/2 allows, room is taken as it comes: see [`Gateway::make_room`].
+    pub fn enter(&self, certificate: &Digest, declared: Option<usize>) -> Result<Visit, Fault> {
+        self.clock.advance_to(self.started.elapsed());
+        let world = self.world();
+        let peer = Peer::identify(&world.registry, certificate)?;
+        if !self.store.is_ready() {
+            return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
+        }
+        let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
+        // The first KiB is paid for in any case.
+        let body = self.bodies.hold(declared.unwrap_or(1 << 10))?;
+        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body })
+    }
+
+    /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does
+    /// not come costs nobody anything, and what has come is paid for also when the rest does not.
+    pub fn make_room(&self, visit: &mut Visit, octets: usize) -> Result<(), Fault> {
+        // By the KiB, as quotas count: pieces of a few octets are not free.
+        let more = octets.next_multiple_of(1 << 10).saturating_sub(visit.body.num_permits());
+        if more > 0 {
+            visit.world.quotas.take_octets(visit.peer.agency(), more as u64)?;
+            visit.body.merge(self.bodies.hold(more)?);
+        }
+        Ok(())
+    }
+
+    /// Who a client certificate belongs to.
+    pub fn identify(&self, certificate: &Digest) -> Result<(Arc<World>, Peer), Fault> {
+        self.clock.advance_to(self.started.elapsed());
+        let world = self.world();
+        let peer = Peer::identify(&world.registry, certificate)?;
+        Ok((world, peer))
+    }
+
+    /// What is known of an own message.
+    pub fn known(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
+        self.ledger().look_up(sender, id)
+    }
+
+    /// Waits until an own message is not open any more, at most for `wait`.
+    pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
+        let mut settled = self.settled.of(sender);
+        let _ = tokio::time::timeout(wait, async {
+            while self.known(sender, id) == Some(Known::Open) && settled.changed().await.is_ok() {}
+        })
+        .await;
+        self.known(sender, id)
+    }
+
+    /// The answer that was given to an own message.
+    pub fn answer_again(&self, place: OutcomePlace) -> Result<Release, Fault> {
+        let read = self.store.outcome(place).map_err(|cause| Fault::new(Code::LogUnavailable).with_private(cause.to_string()));
+        read.map(|(octets, logged)| Release::again(octets, logged))
+    }
+
+    async fn record_refusal(&self, mut record: Record, private: Private, fault: Fault) -> Refused {
+        record.code = Some(fault.code);
+        let id = record.message;
+        self.telemetry.close(&record, Some(&fault));
+        match self.keep(Entry { record, private, body: None }).await {
+            Ok(committed) => Refused { fault, id, logged: Some(committed.logged) },
+            // Nothing is released either way; without a record even the refusal is not given its own name.
+            Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },
+        }
+    }
+
+    /// Checks a message of so many octets. A large one waits in its agency's lane, so that a queue of them delays nobody
+    /// else's, and leaves the threads that serve connections to the others.
+    async fn check<T>(&self, world: &World, agency: AgencyIndex, octets: usize, check: impl FnOnce() -> T) -> T {
+        if octets <= limits::HEAVY_BYTES {
+            return check();
+        }
+        let lane = match world.lanes.get(agency.number()) {
+            Some(lanes) => lanes.large_messages.acquire().await.ok(),
+            None => None,
+        };
+        let heavy = self.heavy.acquire().await.ok();
+        let checked = tokio::task::block_in_place(check);
+        drop((heavy, lane));
+        checked
+    }
+
+    /// Makes a record durable. That it fails is told once, until it succeeds again.
+    async fn keep(&self, entry: Entry) -> Result<Committed, StoreError> {
+        let kept = self.store.append(entry).await;
+        let is_in_trouble = kept.is_err();
+        if is_in_trouble != self.is_unrecording.swap(is_in_trouble, Ordering::Relaxed) {
+            match (&kept, self.store.why_stopped()) {
+                (Ok(_), _) => self.telemetry.say("records are written again"),
+                (Err(_), Some(why)) => self.telemetry.say(&format!(
+                    "the journal has stopped, and no message is taken any more: {why}; restart the gateway once the disk is in order"
+                )),
+                (Err(cause), None) => self.telemetry.say(&format!("a record could not be written: {cause}")),
+            }
+        }
+        kept
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn persons(&self) -> std::sync::MutexGuard<'_, Persons> {
+        self.persons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshot<'w>(&'w self, world: &'w World) -> Snapshot<'w> {
+        Snapshot { now: now(), registry: &world.registry, schemas: &self.schemas }
+    }
+}
+
+fn log_unavailable(cause: &crate::host::store::StoreError) -> Fault {
+    Fault::new(Code::LogUnavailable).with_private(cause.to_string()).with_retry_after(5)
+}
+
+/// The wall clock, read once per step of an exchange.
+pub fn now() -> UnixTime {
+    UnixTime::from_ms(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+
+    fn world() -> (World, [AgencyIndex; 2]) {
+        let agency = |name: &str| format!("[[agency]]\nid = \"{name}\"\nname = \"A\"\n");
+        let text = format!("format = 1\nversion = 1\n{}{}", agency("xx.school"), agency("xx.clinic"));
+        let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
+        let find = |name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
+        let agencies = ["xx.school", "xx.clinic"].map(find);
+        (World::new(registry, &EngineClock::default()), agencies)
+    }
+
+    #[test]
+    fn an_agency_has_so_many_reports_at_once_and_no_more() {
+        let (world, [school, clinic]) = world();
+        let mut made: Vec<_> = (0..limits::AGENCY_REPORTS_MAX).map(|_| world.may_report(school).expect("room")).collect();
+        assert!(world.may_report(school).is_none());
+        assert!(world.may_report(clinic).is_some(), "others have their own");
+        made.pop();
+        assert!(world.may_report(school).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_agency_has_so_many_questions_worked_on_and_the_others_wait() {
+        let (world, [school, clinic]) = world();
+        let mut worked_on = Vec::new();
+        for _ in 0..limits::AGENCY_READS_MAX {
+            worked_on.push(world.may_read(school).await.expect("room"));
+        }
+        let mut next = pin!(world.may_read(school));
+        tokio::select! {
+            biased;
+            _ = next.as_mut() => panic!("it has to wait"),
+            other = world.may_read(clinic) => assert!(other.is_some(), "others have their own"),
+        }
+        worked_on.pop();
+        assert!(next.await.is_some());
+    }
+}

@@ -1,0 +1,7 @@
+//! Disk, network, files, clocks: what the core leaves to others.
+
+pub mod authority;
+pub mod config;
+pub mod store;
+pub mod telemetry;
+pub mod transport;

@@ -1,0 +1,227 @@
+//! The volume that grows: rows in a file, postings in sled.
+//!
+//! sled copies a node for each key that it is given, so postings share keys: those in the same of 64 buckets that were put in
+//! together. What a record costs does not grow with the number of agencies this way. A key is `by | bucket | first place 4`;
+//! a value postings, `name 4, or hash 8 | place 4`. The watermark is written last. After a crash what is put in again has the
+//! same keys, since they begin at the watermark, and overwrites what was there.
+
+use super::blocks::Blocks;
+use super::names::Known;
+use super::row::{By, ROW, Row};
+use super::volume::{Source, read_rows};
+use crate::base::limits;
+use crate::host::store::StoreError;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+const WATERMARK: &[u8] = &[0xff];
+
+pub(crate) struct Live {
+    folder: PathBuf,
+    pub number: u32,
+    pub first: u64,
+    rows: Blocks,
+    more: Vec<(u64, u32)>,
+    /// How many rows have each name: what is rare is looked for first.
+    counts: [Vec<u32>; NAMES],
+    tree: sled::Db,
+}
+
+pub(crate) fn live_path(log: &Path, number: u32) -> PathBuf {
+    log.join(format!("live-{number:06}"))
+}
+
+impl Live {
+    /// Opens the live volume. Its rows are to be put in again; how many of them sled has the postings of is
+    /// [`Live::indexed`]. A sled that does not open is made anew.
+    pub(crate) fn open(log: &Path, number: u32, first: u64) -> Result<(Self, Remade), StoreError> {
+        let folder = live_path(log, number);
+        let io = |cause| StoreError::io(&folder, cause);
+        std::fs::create_dir_all(&folder).map_err(io)?;
+        let path = folder.join("postings");
+        let (tree, remade) = match open_tree(&path) {
+            Ok(tree) => (tree, Remade::No),
+            // The journal holds everything that is in it.
+            Err(_) => {
+                remove(&path).map_err(io)?;
+                (open_tree(&path)?, Remade::Yes)
+            }
+        };
+        let rows = Blocks::create(&folder.join("rows"))?;
+        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: Default::default(), tree }, remade))
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.rows.len() / ROW as u64
+    }
+
+    /// How many rows a key has; of hashes, about one.
+    pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
+        match self.counts.get(by.number()) {
+            Some(counts) => counts.get(key as usize).copied().unwrap_or(0).into(),
+            None => 1,
+        }
+    }
+
+    /// How many rows the postings cover.
+    pub(crate) fn indexed(&self) -> u64 {
+        let value = self.tree.get(WATERMARK).ok().flatten();
+        value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0)
+    }
+
+    /// How many postings there are: sled forgets pages whose checksums do not fit without saying so.
+    pub(crate) fn postings(&self) -> u64 {
+        let count = |(key, value): (sled::IVec, sled::IVec)| match key.first() {
+            Some(by) => By::ALL.get(usize::from(*by)).map_or(0, |by| value.len() as u64 / by.posting() as u64),
+            None => 0,
+        };
+        self.tree.iter().filter_map(Result::ok).map(count).sum()
+    }
+
+    /// Throws the postings away.
+    pub(crate) fn clear(&self) -> Result<(), StoreError> {
+        self.tree.clear().map_err(|cause| StoreError::Index(cause.to_string()))
+    }
+
+    /// Appends rows; `more` are persons beyond the first, with their places.
+    pub(crate) fn append(&mut self, rows: &[Row], more: &[(u64, u32)]) -> Result<(), StoreError> {
+        let mut octets = Vec::with_capacity(rows.len() * ROW);
+        for row in rows {
+            row.write(&mut octets);
+            // Numbers of names are given from 1 on without gaps.
+            for (counts, key) in self.counts.iter_mut().zip(row.keys).filter(|(_, key)| *key != 0) {
+                if counts.len() <= key as usize {
+                    counts.resize(key as usize + 1, 0);
+                }
+                if let Some(count) = counts.get_mut(key as usize) {
+                    *count += 1;
+                }
+            }
+        }
+        self.rows.append(&octets)?;
+        self.more.extend_from_slice(more);
+        Ok(())
+    }
+
+    /// Puts in the postings of rows that begin at `place`. sled panics on some damage instead of returning an error.
+    pub(crate) fn index(&self, place: u32, rows: &[Row], more: &[(u64, u32)]) -> Result<(), StoreError> {
+        let put = catch_unwind(AssertUnwindSafe(|| self.put(place, rows, more)));
+        match put {
+            Ok(result) => result.map_err(|cause| StoreError::Index(cause.to_string())),
+            Err(_) => Err(StoreError::Index("sled gave up".to_owned())),
+        }
+    }
+
+    fn put(&self, first: u32, rows: &[Row], more: &[(u64, u32)]) -> sled::Result<()> {
+        let mut shared = BTreeMap::<[u8; 2], (u32, Vec<u8>)>::new();
+        let mut add = |by: By, key: u64, place: u32| {
+            if key == 0 {
+                return;
+            }
+            let (_, value) = shared.entry(prefix(by, key)).or_insert_with(|| (place, Vec::new()));
+            by.write_posting(key, place, value);
+        };
+        let mut extra = more.iter().peekable();
+        for (place, row) in (first..).zip(rows) {
+            for by in By::ALL {
+                add(by, row.key(by), place);
+            }
+            while let Some((key, place)) = extra.next_if(|(_, of)| *of <= place) {
+                add(By::Person, *key, *place);
+            }
+        }
+        let mut batch = sled::Batch::default();
+        for (number, ([by, bucket], (place, value))) in shared.into_iter().enumerate() {
+            if number > 0 && number % limits::INDEX_BATCH_MAX == 0 {
+                self.tree.apply_batch(std::mem::take(&mut batch))?;
+            }
+            let [a, b, c, d] = place.to_be_bytes();
+            batch.insert(&[by, bucket, a, b, c, d], value);
+        }
+        batch.insert(WATERMARK, &(u64::from(first) + rows.len() as u64).to_be_bytes());
+        self.tree.apply_batch(batch)
+    }
+
+    pub(crate) fn rows(&self, from: u64, to: u64, out: &mut Vec<Row>) -> Result<(), StoreError> {
+        read_rows(&self.rows, from, to, out)
+    }
+
+    /// The places of a key that are before `before`, latest first, in portions.
+    pub(crate) fn places(&self, by: By, key: u64, before: u32) -> impl Iterator<Item = Result<Vec<u32>, StoreError>> + use<> {
+        let values = self.tree.scan_prefix(prefix(by, key)).values().rev();
+        values.map(move |value| {
+            let value = value.map_err(|cause| StoreError::Index(cause.to_string()))?;
+            let postings = value.chunks_exact(by.posting()).rev().filter_map(|posting| by.read_posting(posting));
+            Ok(postings.filter(|(of, place)| *of == key && *place < before).map(|(_, place)| place).collect())
+        })
+    }
+
+    /// The persons beyond the first of the rows from place `from` to before `to`.
+    pub(crate) fn more_between(&self, from: u32, to: u32) -> &[(u64, u32)] {
+        let (from, to) = (self.more.partition_point(|more| more.1 < from), self.more.partition_point(|more| more.1 < to));
+        self.more.get(from..to).unwrap_or_default()
+    }
+
+    /// What a sealed volume is made of.
+    pub(crate) fn source(&self, names: Known) -> Source<'_> {
+        Source { number: self.number, first: self.first, names, rows: &self.rows, more: &self.more }
+    }
+
+    pub(crate) fn flush(&self) {
+        let _ = self.tree.flush();
+    }
+
+    /// The folder, to be removed once nothing uses it any more.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Whether the postings had to be made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remade {
+    Yes,
+    No,
+}
+
+/// The buckets of names that came one after the other are different; hashes are spread by any of their bits.
+fn prefix(by: By, key: u64) -> [u8; 2] {
+    [by.number() as u8, (key % BUCKETS) as u8]
+}
+
+impl By {
+    /// Octets of a posting: the key and the place.
+    fn posting(self) -> usize {
+        if self.is_name() { 8 } else { 12 }
+    }
+
+    fn write_posting(self, key: u64, place: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.to_be_bytes().get(12 - self.posting()..).unwrap_or_default());
+        out.extend_from_slice(&place.to_be_bytes());
+    }
+
+    fn read_posting(self, octets: &[u8]) -> Option<(u64, u32)> {
+        let (key, place) = octets.split_last_chunk::<4>()?;
+        let key = key.iter().fold(0_u64, |key, octet| key << 8 | u64::from(*octet));
+        Some((key, u32::from_be_bytes(*place)))
+    }
+}
+
+const BUCKETS: u64 = 64;
+/// How many of [`By`] are names.
+const NAMES: usize = By::Message as usize;
+
+fn open_tree(path: &Path) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::new().path(path).cache_capacity(16 << 20).flush_every_ms(Some(500)).mode(sled::Mode::LowSpace);
+    let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+    match opened {
+        Ok(opened) => opened.map_err(|cause| StoreError::Index(cause.to_string())),
+        Err(_) => Err(StoreError::Index("sled gave up".to_owned())),
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
+}

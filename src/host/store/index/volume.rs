@@ -1,0 +1,328 @@
+//! A volume that is complete: its rows, and for each [`By`] the sorted postings (key, place in the volume), in files that
+//! never change, with the first key of each block in memory.
+
+use super::blocks::{BLOCK, Blocks};
+use super::names::Known;
+use super::row::{By, ROW, Row};
+use crate::host::store::StoreError;
+use crate::host::store::durable::sync_directory;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Octets of a posting: key and place.
+const POSTING: u64 = 12;
+/// Postings in a block; what is left of it is zeros, so that none lies across two.
+const PER_BLOCK: u64 = BLOCK / POSTING;
+/// Rows whose times are known as a range.
+pub(crate) const SPAN: u64 = 4096;
+
+/// What is said of a volume beside its files.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Meta {
+    pub format: u32,
+    pub number: u32,
+    pub first: u64,
+    pub count: u64,
+    /// Names that the rows may speak of.
+    pub names: Known,
+    /// Earliest and latest time of each span of rows.
+    pub times: Vec<(u64, u64)>,
+    /// Postings of each [`By`].
+    postings: Vec<u64>,
+    rows: (u64, Vec<u32>),
+    runs: (u64, Vec<u32>),
+    /// The first posting of each block, for each [`By`].
+    firsts: Vec<Vec<(u64, u32)>>,
+}
+
+pub(crate) struct Volume {
+    pub meta: Meta,
+    rows: Blocks,
+    runs: Blocks,
+    /// The block at which the postings of each [`By`] begin.
+    starts: Vec<u64>,
+}
+
+pub(crate) fn volume_path(log: &Path, number: u32) -> PathBuf {
+    log.join(format!("vol-{number:06}"))
+}
+
+/// Where rows are that a volume is made from.
+pub(crate) struct Source<'s> {
+    pub number: u32,
+    pub first: u64,
+    pub names: Known,
+    pub rows: &'s Blocks,
+    /// Persons beyond the first of a record: key and place.
+    pub more: &'s [(u64, u32)],
+}
+
+impl Volume {
+    pub(crate) fn open(log: &Path, number: u32) -> Result<Self, StoreError> {
+        let folder = volume_path(log, number);
+        let path = folder.join("meta");
+        let octets = std::fs::read(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        let damaged = || StoreError::Damaged { path: path.clone(), offset: 0 };
+        let (json, sum) = octets.split_last_chunk::<4>().ok_or_else(damaged)?;
+        if crc32fast::hash(json).to_be_bytes() != *sum {
+            return Err(damaged());
+        }
+        let mut meta: Meta = serde_json::from_slice(json).map_err(|_| damaged())?;
+        if meta.format != 1 || meta.number != number {
+            return Err(damaged());
+        }
+        let (rows, runs) = (std::mem::take(&mut meta.rows), std::mem::take(&mut meta.runs));
+        let mut starts = Vec::new();
+        let mut at = 0;
+        for count in &meta.postings {
+            starts.push(at);
+            at += count.div_ceil(PER_BLOCK);
+        }
+        let (rows, runs) =
+            (Blocks::open(&folder.join("rows"), rows.0, rows.1)?, Blocks::open(&folder.join("runs"), runs.0, runs.1)?);
+        Ok(Self { meta, rows, runs, starts })
+    }
+
+    /// Writes a volume; once this returns it is durable under its name.
+    pub(crate) fn seal(log: &Path, source: &Source<'_>) -> Result<(), StoreError> {
+        let folder = volume_path(log, source.number);
+        let new = folder.with_extension("new");
+        let io = |cause| StoreError::io(&new, cause);
+        if new.exists() {
+            std::fs::remove_dir_all(&new).map_err(io)?;
+        }
+        std::fs::create_dir_all(&new).map_err(io)?;
+        let count = source.rows.len() / ROW as u64;
+        let mut meta =
+            Meta { format: 1, number: source.number, first: source.first, count, names: source.names, ..Meta::default() };
+        let mut rows = Blocks::create(&new.join("rows"))?;
+        each_span(source.rows, |octets, found| {
+            meta.times.push(times_of(found));
+            rows.append(octets)
+        })?;
+        meta.rows = rows.finish()?;
+        let mut runs = Blocks::create(&new.join("runs"))?;
+        for by in By::ALL {
+            let postings = sorted(source, by)?;
+            meta.postings.push(postings.len() as u64);
+            meta.firsts.push(write_run(&postings, &mut runs)?);
+        }
+        meta.runs = runs.finish()?;
+        let mut octets = serde_json::to_vec(&meta).map_err(|cause| StoreError::Index(cause.to_string()))?;
+        octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
+        let mut file = File::create(new.join("meta")).map_err(io)?;
+        file.write_all(&octets).and_then(|()| file.sync_all()).map_err(io)?;
+        sync_directory(&new).map_err(io)?;
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(io)?;
+        }
+        std::fs::rename(&new, &folder).and_then(|()| sync_directory(log)).map_err(io)
+    }
+
+    /// Reads rows from place `from` to before `to`.
+    pub(crate) fn rows(&self, from: u64, to: u64, out: &mut Vec<Row>) -> Result<(), StoreError> {
+        read_rows(&self.rows, from, to, out)
+    }
+
+    /// How many postings a key has, to within a block or two.
+    pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
+        let Some(firsts) = self.meta.firsts.get(by.number()) else { return 0 };
+        let from = firsts.partition_point(|first| first.0 < key);
+        let to = firsts.partition_point(|first| first.0 <= key);
+        (to - from) as u64 * PER_BLOCK
+    }
+
+    /// The places of a key that are before `before`, in blocks, latest first.
+    pub(crate) fn places(&self, by: By, key: u64, before: u32) -> Places<'_> {
+        let firsts = self.meta.firsts.get(by.number()).map_or(&[][..], Vec::as_slice);
+        // The block before the first one that begins with something later may hold the last of them.
+        let block = firsts.partition_point(|first| *first < (key, before));
+        Places { volume: self, by, key, before, block }
+    }
+
+    fn block(&self, by: By, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
+        let count = self.meta.postings.get(by.number()).copied().unwrap_or(0);
+        let start = (self.starts.get(by.number()).copied().unwrap_or(0) + block) * BLOCK;
+        let mut octets = Vec::new();
+        self.runs.read(start, start + (count - (block * PER_BLOCK).min(count)).min(PER_BLOCK) * POSTING, &mut octets)?;
+        Ok(octets.as_chunks::<12>().0.iter().filter_map(|posting| read_posting(posting)).collect())
+    }
+
+    /// The same volume, knowing less of one row.
+    pub(crate) fn without(&self, log: &Path, place: u64, less: fn(&Row) -> Row) -> Result<Self, StoreError> {
+        let path = log.join("rows.new");
+        let mut rows = Blocks::create(&path)?;
+        let mut firsts = Vec::new();
+        each_span(&self.rows, |octets, found| {
+            let mut octets = octets.to_vec();
+            let start = firsts.len() as u64;
+            firsts.extend(found.iter().map(|row| row.key(By::Person)));
+            let at = place.checked_sub(start).filter(|at| *at < found.len() as u64);
+            if let Some((at, row)) = at.and_then(|at| Some((at as usize * ROW, found.get(at as usize)?))) {
+                let mut known = Vec::new();
+                less(row).write(&mut known);
+                octets.splice(at..at + ROW, known);
+            }
+            rows.append(&octets)
+        })?;
+        // Persons beyond the first of a record are in the postings alone.
+        let mut more = Vec::new();
+        let blocks = self.meta.firsts.get(By::Person.number()).map_or(0, Vec::len) as u64;
+        for block in 0..blocks {
+            let postings = self.block(By::Person, block)?;
+            more.extend(
+                postings.into_iter().filter(|(key, at)| firsts.get(*at as usize) != Some(key) && u64::from(*at) != place),
+            );
+        }
+        let source =
+            Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &rows, more: &more };
+        Self::seal(log, &source)?;
+        std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        Self::open(log, self.meta.number)
+    }
+
+    /// The first place whose times or postings are not those that follow from the rows, and from the persons beyond the first
+    /// of a record. Of what was erased postings count for nothing.
+    pub(crate) fn wrong_place(&self, more: &[(u64, u32)], erased: &BTreeSet<u32>) -> Result<Option<u64>, StoreError> {
+        let mut times = Vec::new();
+        each_span(&self.rows, |_, found| {
+            times.push(times_of(found));
+            Ok(())
+        })?;
+        let known = &self.meta.times;
+        if let Some(span) = (0..times.len().max(known.len())).find(|span| times.get(*span) != known.get(*span)) {
+            return Ok(Some(span as u64 * SPAN));
+        }
+        let source = Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &self.rows, more };
+        for by in By::ALL {
+            let (mut expected, mut found) = (sorted(&source, by)?, Vec::new());
+            for (block, first) in (0..).zip(self.meta.firsts.get(by.number()).into_iter().flatten()) {
+                let postings = self.block(by, block)?;
+                if postings.first() != Some(first) {
+                    return Ok(Some(first.1.into()));
+                }
+                found.extend(postings);
+            }
+            [&mut expected, &mut found].into_iter().for_each(|list| list.retain(|(_, place)| !erased.contains(place)));
+            let at = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at));
+            if let Some((_, place)) = at.and_then(|at| expected.get(at).or(found.get(at))) {
+                return Ok(Some((*place).into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads all of it, to find what a disk has changed.
+    pub(crate) fn scrub(&self) -> Result<u64, StoreError> {
+        let mut octets = Vec::new();
+        for file in [&self.rows, &self.runs] {
+            let mut at = 0;
+            while at < file.len() {
+                let to = (at + 64 * BLOCK).min(file.len());
+                file.read(at, to, &mut octets)?;
+                at = to;
+            }
+        }
+        Ok(self.rows.len() + self.runs.len())
+    }
+}
+
+/// The earliest and the latest time of a span of rows; those that were shredded have none.
+fn times_of(rows: &[Row]) -> (u64, u64) {
+    let times = rows.iter().map(|row| row.time).filter(|time| *time > 0);
+    times.fold((u64::MAX, 0), |(from, to), time| (from.min(time), to.max(time)))
+}
+
+/// The places of a key, a block of them at a time, latest first.
+pub(crate) struct Places<'v> {
+    volume: &'v Volume,
+    by: By,
+    key: u64,
+    before: u32,
+    block: usize,
+}
+
+impl Places<'_> {
+    /// The next places, descending; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<u32>>, StoreError> {
+        while let Some(block) = self.block.checked_sub(1) {
+            self.block = block;
+            let postings = self.volume.block(self.by, block as u64)?;
+            if postings.first().is_some_and(|first| first.0 < self.key) {
+                // Nothing of the key lies before this block.
+                self.block = 0;
+            }
+            let found = postings.iter().rev().filter(|(key, place)| *key == self.key && *place < self.before);
+            let places: Vec<u32> = found.map(|(_, place)| *place).collect();
+            if !places.is_empty() {
+                return Ok(Some(places));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The key and place of a posting.
+fn read_posting(octets: &[u8]) -> Option<(u64, u32)> {
+    let (key, rest) = octets.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*key), u32::from_be_bytes(*rest.first_chunk()?)))
+}
+
+pub(crate) fn read_rows(blocks: &Blocks, from: u64, to: u64, out: &mut Vec<Row>) -> Result<(), StoreError> {
+    let mut octets = Vec::new();
+    blocks.read(from * ROW as u64, to * ROW as u64, &mut octets)?;
+    out.clear();
+    out.extend(octets.chunks_exact(ROW).filter_map(Row::read));
+    Ok(())
+}
+
+/// Gives the rows of each span, as octets and as rows.
+fn each_span(blocks: &Blocks, mut visit: impl FnMut(&[u8], &[Row]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let (mut octets, mut at) = (Vec::new(), 0);
+    while at < blocks.len() {
+        let to = (at + SPAN * ROW as u64).min(blocks.len());
+        blocks.read(at, to, &mut octets)?;
+        let rows: Vec<Row> = octets.chunks_exact(ROW).filter_map(Row::read).collect();
+        visit(&octets, &rows)?;
+        at = to;
+    }
+    Ok(())
+}
+
+fn sorted(source: &Source<'_>, by: By) -> Result<Vec<(u64, u32)>, StoreError> {
+    let mut postings = Vec::new();
+    let mut place = 0;
+    each_span(source.rows, |_, rows| {
+        for row in rows {
+            if row.key(by) != 0 {
+                postings.push((row.key(by), place));
+            }
+            place += 1;
+        }
+        Ok(())
+    })?;
+    if by == By::Person {
+        postings.extend_from_slice(source.more);
+    }
+    postings.sort_unstable();
+    Ok(postings)
+}
+
+fn write_run(postings: &[(u64, u32)], runs: &mut Blocks) -> Result<Vec<(u64, u32)>, StoreError> {
+    let mut firsts = Vec::new();
+    let mut octets = Vec::with_capacity(BLOCK as usize);
+    for block in postings.chunks(PER_BLOCK as usize) {
+        octets.clear();
+        firsts.extend(block.first());
+        for (key, place) in block {
+            octets.extend_from_slice(&key.to_be_bytes());
+            octets.extend_from_slice(&place.to_be_bytes());
+        }
+        octets.resize(BLOCK as usize, 0);
+        runs.append(&octets)?;
+    }
+    Ok(firsts)
+}

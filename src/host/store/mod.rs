@@ -1,0 +1,382 @@
+//! Segment files, which are the truth, and sled, which is the index that people query.
+//!
+//! One thread writes: it takes what waits, appends the frames of a commit group, calls `fdatasync` once and then releases
+//! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
+
+mod durable;
+mod hashes;
+mod index;
+mod keys;
+mod recovery;
+mod report;
+mod shred;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+mod writer;
+
+pub(crate) use durable::{make_folder, replace, sync_parent};
+pub use index::Index;
+pub use keys::{Beside, Keys, PrivateHead};
+use recovery::Oldest;
+pub use recovery::Recovered;
+pub use report::{Export, ExportForm, ReportError};
+pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
+pub use writer::{Committed, Settings, StoreError, Sync};
+
+use crate::base::ids::{AgencyId, Identifier, MessageId};
+use crate::base::limits;
+use crate::base::time::{DAY_MS, UnixTime};
+use crate::evidence::audit::Filter;
+use crate::evidence::journal::{self, Entry, Erasure, FrameKind};
+use crate::evidence::tlog::note::{Checkpoint, VerifierKey};
+use crate::evidence::tlog::proof::Proof;
+use crate::evidence::tlog::tree::{self, Hash, Hashes};
+use crate::evidence::tlog::{Logged, RecordKind};
+use crate::exchange::ledger::OutcomePlace;
+use crate::message::envelope::Subject;
+use index::{Conditions, Hits};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// The log's store: one per data directory.
+pub struct Store {
+    writer: writer::Handle,
+    keys: Arc<Keys>,
+    index: Arc<Index>,
+    tree: Arc<hashes::TreeFiles>,
+    verifier: VerifierKey,
+    folder: PathBuf,
+    /// Held for as long as the store is open, so that no second process writes to it.
+    _lock: File,
+}
+
+/// The key that the checkpoints of a data directory's log are verified with, which is made if there is none yet: for
+/// whoever is to know it before the gateway starts.
+pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
+    let folder = data.join("keys");
+    let key = folder.join("log");
+    if !key.exists() && recovery::segment_path(&data.join("log"), 0).exists() {
+        // A new key would make another log of it, that nobody trusts.
+        return Err(StoreError::Damaged { path: key, offset: 0 });
+    }
+    make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+    keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
+}
+
+/// Removes all that is derived from the journal of a stopped gateway: it is made anew when the store is opened.
+pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
+    let folder = data.join("log");
+    let _lock = lock(&folder)?;
+    for entry in std::fs::read_dir(&folder).map_err(|cause| StoreError::io(&folder, cause))?.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_str().unwrap_or("");
+        let is_derived = name == "tree" || name == "names" || name.starts_with("vol-") || name.starts_with("live-");
+        if is_derived {
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|cause| StoreError::io(&path, cause))?;
+        }
+    }
+    Ok(())
+}
+
+/// A record as it was found: its leaf is what the tree holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its index.
+    pub index: u64,
+    /// Its leaf; nothing if the record was shredded.
+    pub leaf: String,
+}
+
+/// A page of what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The records, newest first.
+    pub records: Vec<Found>,
+    /// Where to go on: the records with this index and higher ones were looked at. None at the end.
+    pub next: Option<u64>,
+    /// How many records were in the index.
+    pub indexed: u64,
+}
+
+impl Store {
+    /// Opens the store in `data`, or makes it; gives what the ledger has to know again. `origin` is the log's name.
+    pub fn open(data: &Path, origin: &str, settings: Settings) -> Result<(Self, Recovered), StoreError> {
+        Self::open_on(data, origin, settings, writer::files())
+    }
+
+    fn open_on(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
+        let folder = data.join("log");
+        make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+        let lock = lock(&folder)?;
+        if recovery::segment_path(&folder, 0).exists() {
+            keys::expect_all(&data.join("keys"))?;
+        }
+        let mut keys = Keys::open(&data.join("keys"))?;
+        let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
+        let shredded = shred::resume(&folder)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let outcome = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
+        let oldest = Oldest { outcome, question: now - now % DAY_MS };
+        let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
+        keys.go_on_behind(recovered.start)?;
+        let key = data.join("keys/log");
+        if recovered.size > 0 && !key.exists() {
+            // A new key would make another log of it, that nobody trusts.
+            return Err(StoreError::Damaged { path: key, offset: 0 });
+        }
+        let signer = keys::signer(&data.join("keys"), origin)?;
+        let verifier = signer.verifier().clone();
+        let index = Arc::new(opening.finish(recovered.size)?);
+        if let Some(record) = shredded {
+            index.forget(record, index::Row::bare)?;
+        }
+        shred::end(&folder)?;
+        let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));
+        let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
+        let writer = writer::Handle::start(parts, &recovered)?;
+        let store = Self { writer, keys: Arc::new(keys), index, tree, verifier, folder, _lock: lock };
+        store.end_erasure()?;
+        Ok((store, recovered))
+    }
+
+    /// Makes an entry durable. Returns when `fdatasync` has covered it.
+    pub async fn append(&self, entry: Entry) -> Result<Committed, StoreError> {
+        let beside = self.keys.seal(&entry.record, &entry.private, entry.body)?;
+        let leaf = entry.record.leaf(&beside.blind);
+        let (sender, receiver) = oneshot::channel();
+        self.writer.send(leaf, beside, sender)?;
+        receiver.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// The keys that a person has in the index: one for each identifier; without any, one for name and date of birth.
+    pub fn person_keys(&self, subject: &Subject) -> Vec<u64> {
+        self.keys.person_keys(subject)
+    }
+
+    /// Reads an outcome back, with the proof of its record: a place is known only of what was durable.
+    pub fn outcome(&self, place: OutcomePlace) -> Result<(Vec<u8>, Logged), StoreError> {
+        let body = self.with_frame(place, |frame| self.keys.open_body(frame.private, frame.body))??;
+        Ok((body, Logged::durable(place.index)))
+    }
+
+    /// Reads the frame of a record and holds its leaf against the tree: what was changed is never given out.
+    fn with_frame<R>(&self, place: OutcomePlace, read: impl FnOnce(&journal::Frame<'_>) -> R) -> Result<R, StoreError> {
+        let path = recovery::segment_path(&self.folder, place.segment);
+        let offset = u64::from(place.offset);
+        let file = File::open(&path).map_err(|cause| StoreError::io(&path, cause))?;
+        let cut = |cause: io::Error| match cause.kind() {
+            io::ErrorKind::UnexpectedEof => StoreError::Damaged { path: path.clone(), offset },
+            _ => StoreError::io(&path, cause),
+        };
+        let mut head = [0; 4];
+        file.read_exact_at(&mut head, offset).map_err(cut)?;
+        let length = (u32::from_be_bytes(head) as usize + 8).min(journal::FRAME_BYTES_MAX);
+        let mut octets = vec![0; length];
+        file.read_exact_at(&mut octets, offset).map_err(cut)?;
+        match journal::read_frame(&octets, Erasure::Possible) {
+            Ok((frame, _)) if frame.seq == place.index && self.is_in_tree(&frame)? => Ok(read(&frame)),
+            _ => Err(StoreError::Damaged { path, offset }),
+        }
+    }
+
+    fn is_in_tree(&self, frame: &journal::Frame<'_>) -> Result<bool, StoreError> {
+        let mut hash = Vec::with_capacity(1);
+        self.tree.read(0, frame.seq, 1, &mut hash)?;
+        Ok(matches!(frame.kind, FrameKind::Record | FrameKind::Shredded) && hash.first() == Some(&frame.hash()))
+    }
+
+    /// The key that the log's checkpoints are verified with.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// The latest checkpoint: the tree of all records that are durable.
+    pub fn checkpoint(&self) -> Arc<Checkpoint> {
+        self.writer.checkpoint()
+    }
+
+    /// The proof that the tree of `old` records is the beginning of that of `new`, which are durable.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, StoreError> {
+        if old > new || new > self.size() {
+            return Err(StoreError::Forgotten);
+        }
+        tree::consistency(&*self.tree, old, new)
+    }
+
+    /// The receipt of a record against a checkpoint of this log: a proof that has been checked before it is given.
+    pub fn receipt(&self, index: u64, checkpoint: &Checkpoint) -> Result<Proof, StoreError> {
+        let head = checkpoint.claimed();
+        if index >= head.size || head.size > self.size() {
+            return Err(StoreError::Forgotten);
+        }
+        let leaf = self.record(index)?.leaf.into_bytes();
+        let hashes = tree::inclusion(&*self.tree, index, head.size)?;
+        let proof = Proof { leaf, index, hashes, checkpoint: checkpoint.clone() };
+        // A leaf that was shredded is gone, and what a disk has changed is not given out.
+        proof.verify(&self.verifier).map_err(|_| StoreError::Damaged { path: self.folder.join("tree"), offset: 0 })?;
+        Ok(proof)
+    }
+
+    /// A record by its index.
+    pub fn record(&self, index: u64) -> Result<Found, StoreError> {
+        let place = self.place(index)?;
+        self.with_frame(place, found)
+    }
+
+    /// The personal part of a record, opened: JSON, empty if there is none.
+    pub fn private(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        let place = self.place(index)?;
+        self.with_frame(place, |frame| self.keys.open_private(frame.private))?
+    }
+
+    /// The message that is kept with a record.
+    pub fn body(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        let place = self.place(index)?;
+        self.outcome(place).map(|(body, _)| body)
+    }
+
+    fn place(&self, index: u64) -> Result<OutcomePlace, StoreError> {
+        self.settle(index + 1);
+        let row = self.index.row(index)?.ok_or(StoreError::Forgotten)?;
+        Ok(OutcomePlace { index, segment: row.segment, offset: row.offset })
+    }
+
+    /// Waits a moment for the index if it is behind; gives how far it is.
+    fn settle(&self, size: u64) -> u64 {
+        self.index.settle(size.min(self.size()), Duration::from_millis(limits::INDEX_WAIT_MS))
+    }
+
+    /// The records that a filter finds with an index below `before`, newest first.
+    pub fn search(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, StoreError> {
+        let indexed = self.settle(u64::MAX);
+        let before = before.unwrap_or(u64::MAX);
+        let conditions = self.conditions(filter);
+        let mut hits = Hits::new();
+        self.index.each_volume(|view| {
+            if view.first() >= before {
+                return Ok(false);
+            }
+            hits.look(view, &conditions, before, limit.min(limits::PAGE_RECORDS_MAX))
+        })?;
+        let mut records = Vec::with_capacity(hits.rows.len());
+        for (index, row) in &hits.rows {
+            let place = OutcomePlace { index: *index, segment: row.segment, offset: row.offset };
+            records.push(self.with_frame(place, found)?);
+        }
+        // Rows know ids by half of them.
+        let names = |id: String| move |found: &Found| found.leaf.contains(&id);
+        if let Some(id) = filter.message {
+            records.retain(names(format!("\"m\":\"{id}\"")));
+        }
+        if let Some(case) = &filter.case {
+            records.retain(names(format!("\"case\":\"{case}\"")));
+        }
+        Ok(Page { records, next: hits.next, indexed })
+    }
+
+    fn conditions(&self, filter: &Filter) -> Conditions {
+        self.index.conditions(filter, &self.keys)
+    }
+
+    /// The records of a message and of its answer, oldest first; those only that an agency may see, if one is named. Of more
+    /// than fit the refusals are left out: whoever is refused decides how many there are.
+    pub fn by_message(&self, id: MessageId, scope: Option<&AgencyId>) -> Result<Vec<Found>, StoreError> {
+        let mut records = Vec::new();
+        for kind in [RecordKind::Answer, RecordKind::Request, RecordKind::Audit, RecordKind::Refusal] {
+            let filter = Filter { message: Some(id), kind: Some(kind), scope: scope.cloned(), ..Filter::default() };
+            let mut before = None;
+            while records.len() < limits::RECEIPT_PROOFS_MAX {
+                let page = self.search(&filter, before, limits::RECEIPT_PROOFS_MAX - records.len())?;
+                records.extend(page.records);
+                before = page.next;
+                if before.is_none() {
+                    break;
+                }
+            }
+        }
+        records.sort_by_key(|found| found.index);
+        Ok(records)
+    }
+
+    /// The key with which a person finds all leaves of a year that are about them.
+    pub fn person_key(&self, year: u16, person: &Identifier) -> Result<[u8; 32], StoreError> {
+        self.keys.person_key(year, person)
+    }
+
+    /// Whether a record is in a volume that is complete: only of those anything can be erased but messages.
+    pub fn is_complete(&self, index: u64) -> bool {
+        self.settle(u64::MAX);
+        self.index.is_complete(index)
+    }
+
+    /// The queryable index.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Whether entries are still taken.
+    pub fn is_ready(&self) -> bool {
+        self.writer.is_ready()
+    }
+
+    /// The error after which no entries are taken any more; none after [`Store::close`].
+    pub fn why_stopped(&self) -> Option<&StoreError> {
+        self.writer.why_stopped()
+    }
+
+    /// How many records are durable.
+    pub fn size(&self) -> u64 {
+        self.writer.size()
+    }
+
+    /// Destroys the keys of the messages that are kept with records from before a time.
+    pub fn forget_bodies(&self, before: UnixTime) -> Result<(), StoreError> {
+        let filter = Filter { to: Some(before), kind: Some(RecordKind::Answer), ..Filter::default() };
+        let mut page = self.search(&filter, None, 1)?;
+        // A page looks at so many rows and no more, and what is not old yet may be more than that.
+        while let (true, Some(next)) = (page.records.is_empty(), page.next) {
+            page = self.search(&filter, Some(next), 1)?;
+        }
+        let Some(last) = page.records.pop() else { return Ok(()) };
+        let place = self.place(last.index)?;
+        let ticket = self.with_frame(place, |frame| PrivateHead::read(frame.private).map_or(0, |(head, _)| head.ticket))?;
+        self.keys.erase_bodies(&[], ticket + 1)
+    }
+
+    /// Writes what waits and stops the writer.
+    pub fn close(&self) {
+        self.writer.close();
+        self.index.close();
+    }
+}
+
+/// What tiles are cut from; of records that are durable.
+impl Hashes for Store {
+    type Error = StoreError;
+
+    fn read(&self, level: u32, from: u64, count: u64, out: &mut Vec<Hash>) -> Result<(), StoreError> {
+        self.tree.read(level, from, count, out)
+    }
+}
+
+fn found(frame: &journal::Frame<'_>) -> Found {
+    let leaf = if frame.kind == FrameKind::Record { String::from_utf8_lossy(frame.leaf).into_owned() } else { String::new() };
+    Found { index: frame.seq, leaf }
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(|cause| StoreError::io(&path, cause))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path }),
+        Err(std::fs::TryLockError::Error(cause)) => Err(StoreError::io(&path, cause)),
+    }
+}

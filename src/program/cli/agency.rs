@@ -1,0 +1,264 @@
+//! `oncegate agency`
+
+use super::{Failure, Out, Outcome};
+use crate::base::ids::AgencyId;
+use crate::gateway::driver::now;
+use crate::host::authority::KeyType;
+use crate::host::config::{Config, read_bounded};
+use crate::program::setup::{Installation, NewAgency, NewGrant, Suspension};
+use crate::rules::registry::{Agency as Registered, Registry, Status};
+use clap::Subcommand;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  \
+oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note\n  \
+oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note \\\n      --purpose school-attendance --basis RU:323-FZ:13 --field PeExemption --until 2027-12-31\n  \
+kill -HUP PID     a running gateway reads the registry again";
+
+/// Agencies, their keys and their grants.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Agency {
+    #[command(subcommand)]
+    action: Action,
+    /// The installation's folder
+    #[arg(long = "in", global = true, default_value = ".")]
+    folder: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Add an agency: makes its keys and certificates, and prints its client configuration
+    #[command(
+        before_help = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note"
+    )]
+    Add {
+        /// Its name in messages: ru.yar.school-17
+        id: String,
+        /// Its name for people
+        #[arg(long)]
+        name: String,
+        /// Where it is asked, if it holds documents: https://host:port/path
+        #[arg(long)]
+        url: Option<String>,
+        /// A document type that it holds; may be given again
+        #[arg(long)]
+        holds: Vec<String>,
+        /// Requests per minute
+        #[arg(long)]
+        requests_per_minute: Option<u32>,
+        /// The gateway's address as this agency sees it; else the one that it listens on
+        #[arg(long)]
+        gateway: Option<String>,
+        /// What it may do beside asking and answering: auditor, portal; may be given again
+        #[arg(long = "role")]
+        roles: Vec<String>,
+        /// An agency of the test world
+        #[arg(long)]
+        test: bool,
+    },
+    /// Let agencies ask for a document type
+    #[command(
+        before_help = "Examples:\n  oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note --purpose school-attendance --basis RU:323-FZ:13 --until 2027-12-31"
+    )]
+    Grant {
+        /// The grant's name
+        id: String,
+        /// Who: an agency, or a pattern with one * per label
+        #[arg(long)]
+        who: String,
+        /// The document type
+        #[arg(long)]
+        what: String,
+        /// The purpose
+        #[arg(long)]
+        purpose: String,
+        /// The legal basis
+        #[arg(long)]
+        basis: String,
+        /// An optional field that may be released; may be given again
+        #[arg(long = "field")]
+        fields: Vec<String>,
+        /// The last day: 2027-12-31
+        #[arg(long)]
+        until: String,
+        /// Let them send applications instead of requests
+        #[arg(long)]
+        apply: bool,
+    },
+    /// List all agencies
+    #[command(before_help = "Examples:\n  oncegate agency list --in office\n  oncegate agency list --in office --json")]
+    List,
+    /// Show one agency
+    #[command(before_help = "Examples:\n  oncegate agency show ru.yar.school-17 --in office")]
+    Show {
+        /// Its name
+        id: String,
+    },
+    /// Refuse an agency from now on
+    #[command(
+        before_help = "Examples:\n  oncegate agency suspend ru.yar.school-17 --in office\n  oncegate agency suspend ru.yar.school-17 --in office --lift"
+    )]
+    Suspend {
+        /// Its name
+        id: String,
+        /// Let it take part again
+        #[arg(long)]
+        lift: bool,
+    },
+    /// Enrol a further signing key
+    #[command(
+        before_help = "Examples:\n  oncegate agency cert ru.yar.school-17 --in office --request key.csr --name sign-2027\n  oncegate agency cert ru.yar.school-17 --in office --name sign-2027 --ed25519"
+    )]
+    Cert {
+        /// The agency
+        id: String,
+        /// A certificate request (PKCS#10, PEM): the key stays where it was made
+        #[arg(long)]
+        request: Option<PathBuf>,
+        /// The name of the files that are made
+        #[arg(long, default_value = "sign-2")]
+        name: String,
+        /// Make an Ed25519 key instead of a P-256 key
+        #[arg(long)]
+        ed25519: bool,
+    },
+    /// Sign the registry after a change by hand
+    #[command(before_help = "Examples:\n  oncegate agency sign --in office")]
+    Sign,
+}
+
+impl Agency {
+    pub(super) fn run(self, out: &Out) -> Outcome {
+        let installation = Installation::at(&self.folder);
+        let failed = |error: crate::program::setup::SetupError| Failure::new(2, error);
+        match self.action {
+            Action::Add { id, name, url, holds, requests_per_minute, gateway, roles, test } => {
+                let id = parse(&id)?;
+                let gateway = gateway.map_or_else(|| address(&installation), Ok)?;
+                let holds: Vec<&str> = holds.iter().map(String::as_str).collect();
+                let quota =
+                    requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
+                let roles = if roles.is_empty() { String::new() } else { format!("roles = {roles:?}\n") };
+                let more = quota + &roles + if test { "test = true\n" } else { "" };
+                let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
+                let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
+                let client = folder.join("client.toml");
+                let json = serde_json::json!({ "format": 1, "id": id.as_str(), "client": client });
+                let text = read_bounded(&client).map_err(|error| Failure::new(1, error))?;
+                out.result(text.trim_end(), &json)?;
+                out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
+                Ok(())
+            }
+            Action::Grant { id, who, what, purpose, basis, fields, until, apply } => {
+                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                let action = if apply { "apply" } else { "read" };
+                let grant = NewGrant {
+                    id: &id,
+                    who: &who,
+                    action,
+                    what: &what,
+                    fields: &fields,
+                    purpose: &purpose,
+                    basis: &basis,
+                    until: &until,
+                };
+                installation.add_grant(&grant).map_err(failed)?;
+                out.result(format_args!("granted {id}"), &serde_json::json!({ "format": 1, "granted": id }))
+            }
+            Action::List => list(&draft(&installation)?, out),
+            Action::Show { id } => show(&installation, &parse(&id)?, out),
+            Action::Suspend { id, lift } => {
+                let suspension = if lift { Suspension::Lift } else { Suspension::Impose };
+                installation.suspend(&parse(&id)?, suspension).map_err(failed)?;
+                let status = if lift { "active" } else { "suspended" };
+                out.result(format_args!("{status} {id}"), &serde_json::json!({ "format": 1, "id": id, "status": status }))
+            }
+            Action::Cert { id, request, name, ed25519 } => {
+                let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
+                let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
+                let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
+                out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))
+            }
+            Action::Sign => {
+                let version = draft(&installation)?.version();
+                installation.sign().map_err(failed)?;
+                out.result("signed registry.toml", &serde_json::json!({ "format": 1, "registryVersion": version }))
+            }
+        }
+    }
+}
+
+fn parse(id: &str) -> Result<AgencyId, Failure> {
+    AgencyId::parse(id).ok_or_else(|| Failure::new(2, format!("\"{id}\" is no agency name; it looks like ru.yar.school-17")))
+}
+
+fn address(installation: &Installation) -> Result<String, Failure> {
+    let config = Config::load(&installation.config()).map_err(|error| Failure::new(2, error))?;
+    let listen = config.exchange.listen;
+    let host = if listen.ip().is_unspecified() { "localhost".to_owned() } else { listen.ip().to_string() };
+    Ok(format!("https://{host}:{}", listen.port()))
+}
+
+/// The registry as it stands, signed or not.
+fn draft(installation: &Installation) -> Result<Registry, Failure> {
+    installation.draft().map_err(|error| Failure::new(2, error))
+}
+
+fn status(agency: &Registered) -> &'static str {
+    match agency.status {
+        Status::Active => "active",
+        Status::Suspended => "suspended",
+    }
+}
+
+fn list(registry: &Registry, out: &Out) -> Outcome {
+    for (index, agency) in registry.agencies() {
+        let holds: Vec<&str> = registry.held_by(index).map(|what| what.as_str()).collect();
+        if out.is_json {
+            out.print(serde_json::json!({ "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency), "holds": holds }))?;
+        } else {
+            out.print(format_args!("{:<32} {:<10} {:<40} {}", agency.id.as_str(), status(agency), holds.join(","), agency.name))?;
+        }
+    }
+    Ok(())
+}
+
+fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
+    let (registry, schemas) = (draft(installation)?, installation.schemas().map_err(|error| Failure::new(2, error))?);
+    let index = registry.find(id).ok_or_else(|| Failure::new(4, format!("no agency is called {id}")))?;
+    let Some(agency) = registry.agency(index) else { return Ok(()) };
+    let (allowance, is_usable) = (agency.allowance, agency.key(None, now()).is_ok());
+    let holds: Vec<&str> = registry.held_by(index).map(|what| what.as_str()).collect();
+    let grants: Vec<_> = schemas.document_types().flat_map(|document| registry.grants_of(index, &document.name)).collect();
+    if out.is_json {
+        let may = grants.iter().map(|(_, grant)| {
+            serde_json::json!({
+                "grant": grant.id.as_str(), "what": grant.what.as_str(), "purpose": grant.purpose.as_str(),
+                "legalBasis": &*grant.basis, "until": grant.until.to_string(), "fields": &*grant.fields,
+            })
+        });
+        return out.print(serde_json::json!({
+            "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency),
+            "requestsPerMinute": allowance.requests_per_minute, "burst": allowance.burst, "parallel": allowance.parallel,
+            "keys": agency.key_count(), "keyIsUsable": is_usable, "holds": holds, "may": may.collect::<Vec<_>>(),
+            "roles": agency.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
+        }));
+    }
+    out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
+    out.print(format_args!(
+        "  quota   {} requests a minute, {} at once, {} open",
+        allowance.requests_per_minute, allowance.burst, allowance.parallel
+    ))?;
+    let count = agency.key_count();
+    out.print(format_args!("  keys    {count} enrolled, {} usable without naming one", u8::from(is_usable)))?;
+    agency.roles.iter().try_for_each(|role| out.print(format_args!("  role    {}", role.as_str())))?;
+    holds.iter().try_for_each(|what| out.print(format_args!("  holds   {what}")))?;
+    grants.iter().try_for_each(|(_, grant)| {
+        let fields = grant.fields.join(" ");
+        out.print(format_args!(
+            "  may     {} for {} on {} until {}  [{}] {fields}",
+            grant.what, grant.purpose, grant.basis, grant.until, grant.id
+        ))
+    })
+}

@@ -1,0 +1,153 @@
+//! `oncegate ask`
+
+use super::{Failure, Out, Outcome, runtime};
+use crate::base::ids::{AgencyId, Code, Identifier};
+use crate::faces::client::{Checked, Client};
+use crate::message::envelope::{Ask as AskBody, Body, Context, Subject, World};
+use crate::message::schema::Schemas;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "Examples:\n  oncegate ask medical-absence-note --of XX-OGTEST:99000000136 --for school-attendance --as agencies/ru.yar.school-17\n  \
+oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance --as agencies/ru.sfr --role mother --json";
+
+/// Ask for a document; prints its fields.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Ask {
+    /// The document type
+    document: String,
+    /// Whom it is about: SCHEME:VALUE
+    #[arg(long)]
+    of: String,
+    /// The purpose
+    #[arg(long = "for")]
+    purpose: String,
+    /// The agency's folder, or its name under ./agencies
+    #[arg(long = "as")]
+    agency: PathBuf,
+    /// The legal basis; else that of the agency's grant for this purpose
+    #[arg(long)]
+    basis: Option<String>,
+    /// The role of the person in the document, where there are several
+    #[arg(long)]
+    role: Option<String>,
+    /// A field that is wanted; may be given again
+    #[arg(long)]
+    select: Vec<String>,
+    /// The holder; else the gateway finds it
+    #[arg(long)]
+    to: Option<String>,
+    /// Ask in the test world
+    #[arg(long)]
+    test: bool,
+    /// How long to wait, in seconds
+    #[arg(long, default_value_t = 30)]
+    wait: u64,
+    /// Write the signed answer to a file as well
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+impl Ask {
+    pub(super) fn run(self, out: &Out) -> Outcome {
+        let client = Client::load(&folder(&self.agency))?;
+        let schemas = Schemas::built_in();
+        let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is no code")));
+        let (document_type, purpose) = (code(&self.document)?, code(&self.purpose)?);
+        let ask =
+            AskBody { document_type, of: self.role.as_deref().map(code).transpose()?, select: self.select.clone(), during: None };
+        let to = self
+            .to
+            .as_deref()
+            .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is no agency name"))));
+        let (to, subject) = (to.transpose()?, subject(&self.of)?);
+        let world = if self.test { World::Test } else { World::Live };
+        let (checked, elapsed) = runtime()?.block_on(async {
+            let basis = match &self.basis {
+                Some(basis) => basis.clone(),
+                None => granted_basis(&client, &self.document, &self.purpose).await?,
+            };
+            let request = client.request(ask, Context::new(purpose, &basis, subject), to, world)?;
+            let start = Instant::now();
+            let checked = client.exchange(&request, Duration::from_secs(self.wait), &schemas).await?;
+            Ok::<_, Failure>((checked, start.elapsed()))
+        })?;
+        if let Some(path) = &self.output {
+            std::fs::write(path, &checked.octets)?;
+        }
+        show(&checked, elapsed, out)
+    }
+}
+
+fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
+    let (from, time) = (&checked.message.header.from, checked.message.header.created_at);
+    let what = match &checked.message.body {
+        Body::Documents(documents) => {
+            documents.first().and_then(|facts| facts.as_ref().ok()).map_or("document", |facts| facts.document_type.as_str())
+        }
+        Body::NoRecord { .. } => "no record",
+        Body::Later { .. } => "later",
+        Body::State { .. } => "state",
+        Body::Fault { .. } | Body::Ask(_) => "fault",
+    };
+    if out.is_json {
+        let fields: Vec<_> =
+            checked.outline.iter().map(|(path, value)| serde_json::json!({ "path": path, "value": value })).collect();
+        out.print(serde_json::json!({
+            "format": 1, "what": what, "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index, "fields": fields,
+        }))?;
+    } else {
+        out.print(format_args!(
+            "{what} from {from}, signed {time}, signature and path good        {:.0} ms",
+            elapsed.as_secs_f64() * 1e3
+        ))?;
+        for (path, value) in &checked.outline {
+            out.print(format_args!("  {path:<28} {value}"))?;
+        }
+        if let Some(index) = checked.log_index {
+            out.print(format_args!("log {index}"))?;
+        }
+    }
+    match &checked.message.body {
+        Body::NoRecord { .. } => Err(Failure::new(4, "the holder states, signed, that there is no record")),
+        Body::Fault { code, .. } => Err(Failure::new(1, format!("the holder answered with {code}"))),
+        _ => Ok(()),
+    }
+}
+
+/// A folder as given, or the name of an agency of the installation that one is in.
+pub(super) fn folder(given: &Path) -> PathBuf {
+    let named = Path::new("agencies").join(given);
+    if !given.is_dir() && named.is_dir() { named } else { given.to_owned() }
+}
+
+pub(super) fn subject(text: &str) -> Result<Subject, Failure> {
+    let (scheme, value) =
+        text.split_once(':').ok_or_else(|| Failure::new(2, "--of takes SCHEME:VALUE, like RU-SNILS:11223344595"))?;
+    let identifier =
+        Identifier::parse(scheme, value).map_err(|error| Failure::new(2, format!("OG-DOC-021 {scheme} {value}: {error}")))?;
+    Ok(Subject { identifiers: vec![identifier], ..Subject::default() })
+}
+
+/// The legal basis of the grant that fits, from the catalogue.
+async fn granted_basis(client: &Client, document: &str, purpose: &str) -> Result<String, Failure> {
+    let received = client.get("/v1/catalogue").await?;
+    if !received.status.is_success() {
+        return Err(crate::faces::client::ClientError::Refused(crate::faces::client::problem_of(&received)).into());
+    }
+    let catalogue: serde_json::Value = serde_json::from_slice(&received.body).map_err(|error| Failure::new(1, error))?;
+    let grants = catalogue["mayAsk"].as_array().cloned().unwrap_or_default();
+    let of_type = |grant: &&serde_json::Value| grant["documentType"] == document;
+    let found = grants.iter().filter(of_type).find(|grant| grant["purpose"] == purpose);
+    if let Some(basis) = found.and_then(|grant| grant["legalBasis"].as_str()) {
+        return Ok(basis.to_owned());
+    }
+    let purposes: Vec<&str> = grants.iter().filter(of_type).filter_map(|grant| grant["purpose"].as_str()).collect();
+    let known = if purposes.is_empty() {
+        format!("no grant gives {document}")
+    } else {
+        format!("it is granted for: {}", purposes.join(", "))
+    };
+    Err(Failure::new(3, format!("{} may not ask for {document} for {purpose}; {known}", client.agency())))
+}

@@ -1,0 +1,358 @@
+//! `oncegate demo`
+
+use super::{Failure, Out, Outcome, runtime};
+use crate::base::ids::Code;
+use crate::evidence::tlog::proof::Proof;
+use crate::faces::client::{Checked, Client, ClientError};
+use crate::gateway::witness::Witnessing;
+use crate::host::config::{Config, Lines};
+use crate::host::store::{Settings, Store, StoreError, log_key, verify_all};
+use crate::host::telemetry::Telemetry;
+use crate::host::transport::{Fetcher, trust};
+use crate::message::envelope::{Ask, Body, Context, World as MessageWorld};
+use crate::program::demo::{CASES, Person, Plan, Role, World};
+use crate::program::demo::{DemoWitness, change_record, copy, drop_record};
+use crate::program::setup::Installation;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str =
+    "Examples:\n  oncegate demo --once\n  oncegate demo --in world     keeps the world in a folder, and stays up";
+
+/// Make a throw-away world and run real exchanges in it.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Demo {
+    /// End after the summary
+    #[arg(long)]
+    once: bool,
+    /// The folder of the world; else one that goes away
+    #[arg(long = "in")]
+    folder: Option<PathBuf>,
+}
+
+/// A question of the demo: who asks, what, of whom, for which purpose, on which basis.
+struct Question {
+    agency: &'static str,
+    story: &'static str,
+    document: &'static str,
+    role: Role,
+    purpose: &'static str,
+    basis: &'static str,
+}
+
+const fn question(
+    agency: &'static str,
+    story: &'static str,
+    document: &'static str,
+    role: Role,
+    purpose: &'static str,
+    basis: &'static str,
+) -> Question {
+    Question { agency, story, document, role, purpose, basis }
+}
+
+const SCHOOL: &str = "xx.demo.school-17";
+const FUND: &str = "xx.demo.social-fund";
+const REGISTRY: &str = "xx.demo.civil-registry";
+
+const QUESTIONS: [Question; 6] = [
+    question(
+        SCHOOL,
+        "A pupil is back at school; nobody carries a note",
+        "medical-absence-note",
+        Role::Pupil,
+        "school-attendance",
+        "XX:HEALTH:13",
+    ),
+    question(
+        REGISTRY,
+        "A birth is registered from the hospital's record",
+        "medical-birth-record",
+        Role::Mother,
+        "birth-registration",
+        "XX:CIVIL:14",
+    ),
+    question(
+        FUND,
+        "The social fund pays the birth allowance",
+        "birth-certificate",
+        Role::Newborn,
+        "birth-allowance",
+        "XX:FAMILY:81",
+    ),
+    question(FUND, "It needs to know who the mother is", "identity-record", Role::Mother, "birth-allowance", "XX:FAMILY:81"),
+    question(FUND, "And where the child lives", "residence-record", Role::Newborn, "birth-allowance", "XX:FAMILY:81"),
+    question(FUND, "And that the elder child is at school", "school-enrolment", Role::Pupil, "child-benefit", "XX:FAMILY:90"),
+];
+
+/// How many families are served after the story, to measure with.
+const FAMILIES: u32 = 60;
+
+/// What the demo has seen.
+#[derive(Default)]
+struct Tally {
+    clients: BTreeMap<&'static str, Client>,
+    latencies: Vec<Duration>,
+    documents: usize,
+    statements: usize,
+    refused: usize,
+}
+
+impl Demo {
+    pub(super) fn run(self, out: &Out) -> Outcome {
+        let temporary = std::env::temp_dir().join(format!("oncegate-demo-{}", std::process::id()));
+        let (folder, is_kept) = match &self.folder {
+            Some(folder) => (folder.clone(), true),
+            None => (temporary, false),
+        };
+        let result = runtime()?.block_on(self.play(&folder, out));
+        if !is_kept {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+        result
+    }
+
+    async fn play(&self, folder: &std::path::Path, out: &Out) -> Outcome {
+        let failed = |error: crate::program::demo::WorldError| Failure::new(1, error);
+        let start = Instant::now();
+        let witness = DemoWitness::make(&folder.join("witness")).await?;
+        let config = format!("records = \"off\"\n{}\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n", witness.configuration());
+        let (waiting, serving) = (Mutex::new(Some(witness)), Mutex::new(None));
+        let prepare = |installation: &Installation| {
+            // The witness has to know the log's key before the gateway asks it at its start.
+            let key = Config::load(&installation.config()).ok().and_then(|config| log_key(&config.data, &config.log.origin).ok());
+            let witness = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let served = key.zip(witness).map(|(key, witness)| witness.serve(&key));
+            *serving.lock().unwrap_or_else(PoisonError::into_inner) = served.and_then(Result::ok);
+        };
+        let world = World::start(folder, &Plan { config: &config, absent: &[], prepare: &prepare }).await.map_err(failed)?;
+        out.print(format_args!(
+            "A world of {} people and 11 agencies; the gateway listens at https://{}",
+            world.people().len(),
+            world.exchange_address()
+        ))?;
+        out.print(format_args!(
+            "made and started in {:.1} s: authority, keys, certificates, registry, 4 registers as HTTPS servers\n",
+            start.elapsed().as_secs_f64()
+        ))?;
+        let mut tally = Tally::default();
+        for (number, question) in QUESTIONS.iter().enumerate() {
+            out.print(format_args!("{}. {}", number + 1, question.story))?;
+            tell(&world, question, &mut tally, out).await?;
+        }
+        out.print(format_args!("{} more families get what they are due", FAMILIES))?;
+        for family in 1..=FAMILIES {
+            for question in &QUESTIONS {
+                ask(&world, question, family, &mut tally).await?;
+            }
+        }
+        refusals(&world, &mut tally, out).await?;
+        evidence(&world, &mut tally, out).await?;
+        summary(&world, &mut tally, out)?;
+        if !self.once {
+            next_steps(&world, out)?;
+            tokio::signal::ctrl_c().await?;
+        }
+        world.stop().await;
+        Ok(())
+    }
+}
+
+fn person(world: &World, family: u32, role: Role) -> Option<&Person> {
+    world.people().iter().find(|person| person.household() == family && person.role == role)
+}
+
+async fn ask(world: &World, question: &Question, family: u32, tally: &mut Tally) -> Result<Checked, Failure> {
+    let client = match tally.clients.get(question.agency) {
+        Some(client) => client.clone(),
+        None => {
+            let client = Client::load(&world.agency_folder(question.agency))?;
+            tally.clients.insert(question.agency, client.clone());
+            client
+        }
+    };
+    let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(1, format!("{text} is no code")));
+    let subject = person(world, family, question.role).map(Person::subject).unwrap_or_default();
+    let ask = Ask { document_type: code(question.document)?, of: None, select: Vec::new(), during: None };
+    let request =
+        client.request(ask, Context::new(code(question.purpose)?, question.basis, subject), None, MessageWorld::Live)?;
+    let start = Instant::now();
+    let checked = client.exchange(&request, Duration::from_secs(20), world.schemas()).await?;
+    tally.latencies.push(start.elapsed());
+    match &checked.message.body {
+        Body::Documents(documents) => tally.documents += documents.len(),
+        _ => tally.statements += 1,
+    }
+    Ok(checked)
+}
+
+/// One exchange, step by step: everything that is said was observed from outside.
+async fn tell(world: &World, question: &Question, tally: &mut Tally, out: &Out) -> Outcome {
+    let start = Instant::now();
+    let checked = ask(world, question, 0, tally).await?;
+    let elapsed = start.elapsed();
+    out.print(format_args!(
+        "   asks      {} for {}, purpose {}, basis {}",
+        question.agency, question.document, question.purpose, question.basis
+    ))?;
+    out.print(
+        "   passed    client certificate, quota, XML, signature, sender, time, replay, grant, holder; recorded; then forwarded",
+    )?;
+    let from = &checked.message.header.from;
+    out.print(format_args!(
+        "   answers   {from}, signed; passed signature, question, schema, check digits, subject, fields; recorded; then released"
+    ))?;
+    for (path, value) in checked.outline.iter().filter(|(path, _)| shown(path)).take(5) {
+        out.print(format_args!("             {path:<28} {value}"))?;
+    }
+    let index = checked.log_index.map_or("?".to_owned(), |index| index.to_string());
+    out.print(format_args!(
+        "   record    {index} in the log; {:.1} ms with making the request and checking the answer\n",
+        elapsed.as_secs_f64() * 1e3
+    ))
+}
+
+/// The document's own fields rather than its head and who it is about.
+fn shown(path: &str) -> bool {
+    let is_about = path.contains("Name/") || ["Id", "Sex", "BirthDate"].iter().any(|field| path.ends_with(field));
+    !path.starts_with("Head") && !is_about && !path.is_empty()
+}
+
+async fn refusals(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
+    out.print(format_args!("\n{} things that are refused, each with its code, its record, and a twin that passes", CASES.len()))?;
+    out.print(format_args!("   {:<44} {:<12} {:<6} {:<9} {:<12} {}", "sent", "code", "status", "blame", "retry", "record"))?;
+    for case in CASES {
+        let verdict = case.run(world).await?;
+        if !verdict.is_right(case) {
+            return Err(Failure::new(
+                1,
+                format!("{}: expected {}, got {:?}; its twin got {:?}", case.name, case.code, verdict.bad, verdict.twin),
+            ));
+        }
+        tally.refused += 1;
+        let (status, problem) = (verdict.bad.status, &verdict.bad.problem);
+        let record = problem.log_index.map_or(String::new(), |index| index.to_string());
+        out.print(format_args!(
+            "   {:<44} {:<12} {:<6} {:<9} {:<12} {}",
+            case.name, problem.code, status, problem.blame, problem.retry, record
+        ))?;
+    }
+    Ok(())
+}
+
+/// A receipt, verified without the gateway; and three ways to lie about the log, each on a copy, and who finds it.
+async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
+    let failed = |what: &str| Failure::new(1, what.to_owned());
+    let config = Config::load(&world.installation().config()).map_err(|error| Failure::new(1, error))?;
+    let key = log_key(&config.data, &config.log.origin)?;
+    let older = world.folder().join("older");
+    copy(&config.data, &older)?;
+    out.print("\nThe record of an exchange, provable by whoever has the receipt")?;
+    let checked = ask(world, &QUESTIONS[0], 1, tally).await?;
+    let client = world.client(SCHOOL)?;
+    let id = checked.message.header.in_reply_to.map(|question| question.id.to_string()).unwrap_or_default();
+    // The witness is asked every second: wait for a checkpoint that it has cosigned.
+    let (mut receipt, end) = (String::new(), Instant::now() + Duration::from_secs(10));
+    while receipt.matches('\u{2014}').count() < 4 && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let received = client.get(&format!("/v1/messages/{id}/receipt")).await?;
+        receipt = String::from_utf8_lossy(&received.body).into_owned();
+    }
+    let path = world.folder().join("receipt.tlog-proof");
+    std::fs::write(&path, &receipt)?;
+    let proofs = Proof::parse_bundle(&receipt).map_err(|error| Failure::new(1, error))?;
+    let last = proofs.last().ok_or_else(|| failed("there is no receipt"))?;
+    last.to_string().lines().try_for_each(|line| out.print(format_args!("   | {}", &line[..line.floor_char_boundary(100)])))?;
+    for proof in &proofs {
+        let shown = proof.verify(&key).map_err(|error| Failure::new(1, error))?;
+        out.print(format_args!(
+            "   verified  record {} is in the log of {} records, by its key alone",
+            shown.index, shown.head.size
+        ))?;
+    }
+    out.print(format_args!("   key       {key}"))?;
+    out.print("\nThree lies about the log, told by somebody who has its disk and its key")?;
+    let copied = |name: &str| {
+        let folder = world.folder().join(name);
+        copy(&config.data, &folder).map(|()| folder)
+    };
+    let (index, checkpoint) = (last.index - 1, std::slice::from_ref(&last.checkpoint));
+    let changed = copied("changed")?;
+    change_record(&changed, index)?;
+    let found = verify_all(&changed, &[]).err().ok_or_else(|| failed("a changed record was not found"))?;
+    out.print(format_args!("   record {index} changed, its checksum made to fit\n      found by `log verify --all`: {found}"))?;
+    let dropped = copied("dropped")?;
+    drop_record(&dropped, index)?;
+    // What is derived from the journal makes itself anew.
+    Store::open(&dropped, &config.log.origin, Settings::default())?.0.close();
+    verify_all(&dropped, &[]).map_err(|error| Failure::new(1, error))?;
+    let found = verify_all(&dropped, checkpoint).err().ok_or_else(|| failed("a dropped record was not found"))?;
+    out.print(format_args!(
+        "   record {index} dropped, another put at the end, everything written anew: it fits together\n      found by whoever has a receipt: {found}"
+    ))?;
+    let (store, _) = Store::open(&older, &config.log.origin, Settings::default())?;
+    let authorities = config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities);
+    let fetcher = Fetcher::new(trust(authorities).map_err(|error| Failure::new(1, error))?);
+    let witnessing = Witnessing::new(&config.log.witnesses, key, &fetcher);
+    let (store, telemetry) = (Arc::new(store), Telemetry::new(Lines::Off));
+    let found = witnessing.check_not_rolled_back(&store, &telemetry).await;
+    store.close();
+    let found = found.err().ok_or_else(|| failed("a rollback was not found"))?;
+    out.print(format_args!("   an older copy put back\n      found by the witness, before the gateway starts: {found}"))
+}
+
+fn summary(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
+    tally.latencies.sort_unstable();
+    let at =
+        |share: usize| tally.latencies.get((tally.latencies.len() * share / 100).min(tally.latencies.len().saturating_sub(1)));
+    let ms = |latency: Option<&Duration>| latency.map_or(0.0, |latency| latency.as_secs_f64() * 1e3);
+    let (median, p99) = (ms(at(50)), ms(at(99)));
+    let exchanges = tally.latencies.len();
+    if out.is_json {
+        return out.print(serde_json::json!({
+            "format": 1, "exchanges": exchanges, "documents": tally.documents, "statements": tally.statements,
+            "refused": tally.refused, "medianMs": median, "p99Ms": p99, "folder": world.folder(),
+        }));
+    }
+    out.print("\nsummary")?;
+    out.print(format_args!("   {:>5} documents that no citizen carried", tally.documents))?;
+    out.print(format_args!("   {:>5} signed statements that there is no record", tally.statements))?;
+    out.print(format_args!("   {:>5} kinds of bad input refused, each recorded", tally.refused))?;
+    out.print(format_args!(
+        "   {median:>5.1} ms median, {p99:.1} ms p99 of {exchanges} exchanges, as the consumer sees them, one after the other"
+    ))
+}
+
+fn next_steps(world: &World, out: &Out) -> Outcome {
+    let (address, folder) = (world.exchange_address(), world.folder().display());
+    let school = world.agency_folder(SCHOOL);
+    let school = school.display();
+    let id = person(world, 0, Role::Pupil).map_or("", |person| person.identifier.value());
+    out.print("\nit stays up until Ctrl-C; try next")?;
+    out.print(format_args!(
+        "   oncegate ask medical-absence-note --of XX-OGTEST:{id} --for school-attendance --as {school} -o answer.xml"
+    ))?;
+    out.print(format_args!("   xmlsec1 --verify --trusted-pem {school}/ca.pem --enabled-key-data x509 answer.xml"))?;
+    out.print(format_args!(
+        "   curl --cacert {school}/ca.pem --cert {school}/tls.pem --key {school}/tls.key https://{address}/v1/catalogue"
+    ))?;
+    out.print(format_args!("   curl http://{}/metrics", world.public_address()))?;
+    out.print(format_args!("   oncegate check -c {folder}/oncegate.toml"))
+}
+
+impl From<crate::program::demo::WorldError> for Failure {
+    fn from(error: crate::program::demo::WorldError) -> Self {
+        Self::new(1, error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(6, error)
+    }
+}
+
+const _: fn(ClientError) -> Failure = Failure::from;

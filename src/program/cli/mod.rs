@@ -1,0 +1,205 @@
+//! The command line: one file per command.
+//!
+//! The result goes to standard output, everything else to standard error. A broken pipe ends quietly. Exit codes: 0 done,
+//! 1 failed, 2 usage or an invalid file, 3 refused by policy, 4 no record, 5 limited, 6 integrity broken, 7 unreachable.
+
+mod agency;
+mod ask;
+mod bench;
+mod check;
+mod demo;
+mod faults;
+mod init;
+mod log;
+mod message;
+mod run;
+mod witness;
+
+use crate::base::fault::Code;
+use crate::faces::client::ClientError;
+use clap::{Parser, Subcommand};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "Examples:\n  oncegate demo --once\n  oncegate init office && oncegate run -c office/oncegate.toml\n\n\
+Exit codes: 0 done, 1 failed, 2 usage or invalid file, 3 refused, 4 no record, 5 limited, 6 integrity broken, 7 unreachable";
+
+/// An interagency data exchange gateway.
+#[derive(Parser)]
+#[command(name = "oncegate", version, about, before_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the result as JSON, with "format": 1
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing but the result
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make an installation: configuration, authority, certificates, registry
+    Init(init::Init),
+    /// Check configuration, registry, schemas and certificates, as `run` would
+    Check(check::Check),
+    /// Run the gateway
+    Run(run::Run),
+    /// Make a throw-away world and run real exchanges in it
+    Demo(demo::Demo),
+    /// Add, list and change agencies, their keys and grants
+    Agency(agency::Agency),
+    /// Ask for a document
+    Ask(ask::Ask),
+    /// Send a message as it is
+    Send(message::Send),
+    /// Sign a message
+    Sign(message::Sign),
+    /// Verify a signed message under an authority
+    Verify(message::Verify),
+    /// Validate a message or a document against its schema
+    Validate(message::Validate),
+    /// Measure this machine and this gateway, against loopback only
+    Bench(bench::Bench),
+    /// Search the log, export it, verify what it proves
+    Log(Box<log::Log>),
+    /// Be a witness to the logs of others
+    Witness(witness::Witness),
+    /// Print the catalogue of fault codes
+    Faults(faults::Faults),
+}
+
+/// How a command ended badly.
+pub(crate) struct Failure {
+    exit: u8,
+    text: String,
+}
+
+impl Failure {
+    fn new(exit: u8, text: impl Display) -> Self {
+        Self { exit, text: text.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever reads us has seen enough.
+        let exit = if error.kind() == io::ErrorKind::BrokenPipe { 0 } else { 1 };
+        Self::new(exit, if exit == 0 { String::new() } else { error.to_string() })
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Config(_) => 2,
+            ClientError::Unreachable(_) => 7,
+            ClientError::Untrusted(_) => 6,
+            ClientError::Refused(problem) => exit_of(&problem.code),
+        };
+        let text = match &error {
+            ClientError::Refused(problem) => describe(problem),
+            other => other.to_string(),
+        };
+        Self { exit, text }
+    }
+}
+
+/// Two lines that answer: what rule, whose fault, what next.
+fn describe(problem: &crate::faces::client::Problem) -> String {
+    let place = if problem.detail.is_empty() || problem.detail == problem.title {
+        String::new()
+    } else {
+        format!(": {}", problem.detail)
+    };
+    let record = problem.log_index.map_or(String::new(), |index| format!("    record: {index}"));
+    let (code, title, blame, retry, help) = (&problem.code, &problem.title, &problem.blame, &problem.retry, &problem.help);
+    format!("{code} {title}{place}\n  whose fault: {blame}    retry: {retry}{record}\n  next: {help}")
+}
+
+fn exit_of(code: &str) -> u8 {
+    match code {
+        "OG-AUD-004" => return 4,
+        "OG-AUD-005" => return 3,
+        "OG-AUD-007" => return 5,
+        _ => {}
+    }
+    match Code::parse(code).map(|_| code.get(3..6).unwrap_or("")) {
+        Some("POL" | "TLS") => 3,
+        Some("LIM") => 5,
+        Some("LOG" | "RTE") => 7,
+        _ => 2,
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Where a command writes, and how.
+struct Out {
+    is_json: bool,
+    is_quiet: bool,
+}
+
+impl Out {
+    /// Writes to standard output.
+    fn print(&self, text: impl Display) -> Outcome {
+        writeln!(io::stdout().lock(), "{text}")?;
+        Ok(())
+    }
+
+    /// Writes a result in the form that was asked for.
+    fn result(&self, text: impl Display, json: &serde_json::Value) -> Outcome {
+        if self.is_json { self.print(json) } else { self.print(text) }
+    }
+
+    /// Writes to standard error, unless told to be quiet.
+    fn say(&self, text: impl Display) {
+        if !self.is_quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let out = Out { is_json: cli.json, is_quiet: cli.quiet };
+    let outcome = match cli.command {
+        Command::Init(command) => command.run(&out),
+        Command::Check(command) => command.run(&out),
+        Command::Run(command) => command.run(&out),
+        Command::Demo(command) => command.run(&out),
+        Command::Agency(command) => command.run(&out),
+        Command::Ask(command) => command.run(&out),
+        Command::Send(command) => command.run(&out),
+        Command::Sign(command) => command.run(&out),
+        Command::Verify(command) => command.run(&out),
+        Command::Validate(command) => command.run(&out),
+        Command::Bench(command) => command.run(&out),
+        Command::Log(command) => command.run(&out),
+        Command::Witness(command) => command.run(&out),
+        Command::Faults(command) => command.run(&out),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.text.is_empty() {
+                let _ = writeln!(io::stderr().lock(), "error: {}", failure.text);
+            }
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// A runtime for commands that talk.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,7 @@
+//! The commands, the process, and the worlds that they make.
+
+pub mod bench;
+pub mod cli;
+pub mod demo;
+pub mod server;
+pub mod setup;

@@ -1,0 +1,335 @@
+//! The driver of the process: reads the configuration, opens the listeners, watches the signals, drains, closes.
+
+use crate::base::fault::{Code, Fault};
+use crate::base::limits;
+use crate::evidence::tlog::leaf::Leaf;
+use crate::exchange::admission::Refusal;
+use crate::faces::api::{ExchangeApi, PublicApi};
+use crate::gateway::driver::{Gateway, Parts, SealKeys};
+use crate::gateway::timestamp::Stamping;
+use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
+use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
+use crate::host::store::{Settings, Store, Sync};
+use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
+use crate::message::crypto::PublicKey;
+use crate::message::pki;
+use crate::message::schema::Schemas;
+use crate::rules::registry::{Bundle, Older, Registry};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+
+/// Why the gateway does not start, or stopped.
+#[derive(Debug)]
+pub struct StartError {
+    /// The fault code of the cause.
+    pub code: Code,
+    /// What is wrong, with file, line and column where there is one.
+    pub what: String,
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.what.contains(self.code.as_str()) { f.write_str(&self.what) } else { write!(f, "{} {}", self.code, self.what) }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self { code: Code::CfgInvalid, what: error.to_string() }
+    }
+}
+
+fn failed(code: Code) -> impl Fn(&dyn std::fmt::Display) -> StartError {
+    move |cause| StartError { code, what: cause.to_string() }
+}
+
+/// What a configuration names, read and checked, with no port opened and no file written.
+pub struct Checked {
+    /// The configuration.
+    pub config: Config,
+    /// The schemas.
+    pub schemas: Schemas,
+    /// The registry.
+    pub registry: Registry,
+    identity: Identity,
+    seal: SealKeys,
+    witness: Option<WitnessFile>,
+}
+
+/// Reads and checks everything that a configuration names.
+pub fn check(config: Config) -> Result<Checked, StartError> {
+    let schemas = config.load_schemas().map_err(|cause| failed(Code::CfgSchema)(&cause))?;
+    let registry = load_registry(&config, &schemas)?;
+    let exchange = &config.exchange;
+    let identity = load_identity(exchange)?;
+    let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let witness = config.witness.as_deref().map(WitnessFile::load).transpose()?;
+    Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default(), witness })
+}
+
+/// Reads who we are on both sides, and sees that TLS takes it.
+fn load_identity(exchange: &Exchange) -> Result<Identity, StartError> {
+    let identity = Identity::load(&exchange.certificate, &exchange.key, &exchange.authorities, exchange.revocation.as_deref());
+    let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    Ok(identity)
+}
+
+fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
+    let files = &config.registry;
+    let (text, signature) = (read_bounded(&files.file)?, read_bounded(&files.signature)?);
+    let authority = authority(&files.authority)?;
+    let bundle = Bundle::verify(&text, &signature, &authority).map_err(|crate::rules::registry::NotSigned| {
+        failed(Code::CfgRegistrySignature)(&format!("{}: the signature does not fit", files.file.display()))
+    })?;
+    Registry::load(&bundle, schemas).map_err(|error| {
+        let (line, column, file) = (error.line, error.column, files.file.display());
+        failed(Code::CfgRegistry)(&format!("{file}:{line}:{column}: {} {}", Code::CfgRegistry, error.what))
+    })
+}
+
+fn too_old(config: &Config, older: Older) -> StartError {
+    failed(Code::CfgRegistry)(&format!("{}: {} {older}", config.registry.file.display(), Code::CfgRegistry))
+}
+
+/// The version of the registry by which the last messages were judged. Records of commands have none, and what cannot be read
+/// is told elsewhere.
+fn last_registry(store: &Store) -> u64 {
+    let last = (0..store.size()).rev().take(LAST_RECORDS).filter_map(|index| store.record(index).ok());
+    last.filter_map(|found| Leaf::parse(&found.leaf)).map(|leaf| leaf.registry_version).max().unwrap_or(0)
+}
+
+/// Records that are asked for the last registry.
+const LAST_RECORDS: usize = 100;
+
+fn authority(path: &Path) -> Result<PublicKey, StartError> {
+    let text = read_bounded(path)?;
+    let der = pki::pem_blocks(&text, "CERTIFICATE").into_iter().next();
+    let certificate = der
+        .ok_or("no certificate".to_owned())
+        .and_then(|der| pki::Certificate::from_der(&der).map_err(|error| error.to_string()));
+    certificate
+        .map(|certificate| certificate.key)
+        .map_err(|cause| failed(Code::CfgInvalid)(&format!("{}: {cause}", path.display())))
+}
+
+/// How many files may be open: as many as the system lets this process have, and not what a shell gives. Connections get half
+/// of them, so that there is always one for the journal, the index, and holders.
+fn open_files() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let allowed = if raised.is_ok() { limit.maximum } else { limit.current };
+    allowed.and_then(|allowed| usize::try_from(allowed).ok()).unwrap_or(usize::MAX)
+}
+
+/// A gateway whose listeners are open.
+pub struct Server {
+    gateway: Arc<Gateway>,
+    exchange: TcpListener,
+    public: TcpListener,
+    entrance: Arc<Entrance>,
+    config: Config,
+    hangup: Signal,
+    witness: Option<witness::Service>,
+    stamping: Option<Stamping>,
+}
+
+/// Whether the journal syncs; only the benchmark's comparand does not.
+pub use crate::host::store::Sync as Durability;
+
+impl Server {
+    /// Opens the store and the listeners. The gateway takes messages from `run` on.
+    pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
+        let Checked { config, schemas, registry, identity, seal, witness } = checked;
+        let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let (per_address, per_certificate) = (config.limits.per_address, config.limits.per_certificate);
+        let connections = config.limits.connections.min(open_files() / 2);
+        let entrance = Arc::new(Entrance::new(tls, Room { connections, per_address, per_certificate }));
+        let upstream = Upstream::new(identity.client().map_err(|cause| failed(Code::CfgInvalid)(&cause))?);
+        let bind = async |address: SocketAddr| {
+            TcpListener::bind(address)
+                .await
+                .map_err(|cause| failed(Code::CfgInvalid)(&format!("cannot listen on {address}: {cause}")))
+        };
+        let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
+        let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
+        let store =
+            Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
+        let registry = registry.after(last_registry(&store.0)).map_err(|older| too_old(&config, older))?;
+        // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
+        let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let (limits, lines) = (config.limits, config.records);
+        let trusted = trust(config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities));
+        let trusted = trusted.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let witness = witness.map(|file| Witness::open(&file)).transpose();
+        let witness = witness.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let fetcher = Fetcher::new(trusted);
+        let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
+        let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
+        let gateway = Gateway::new(Parts { registry, schemas, store, witnessing, upstream, seal, limits, lines });
+        let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;
+        checked.map_err(|rolled_back| failed(Code::LogForked)(&rolled_back))?;
+        let witness = witness.map(|witness| {
+            let gateway = Arc::clone(&gateway);
+            let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
+            witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
+        });
+        Ok(Self { gateway, exchange, public, entrance, config, hangup, witness, stamping })
+    }
+
+    /// The gateway.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Where agencies connect.
+    pub fn exchange_address(&self) -> std::io::Result<SocketAddr> {
+        self.exchange.local_addr()
+    }
+
+    /// Where health and metrics are.
+    pub fn public_address(&self) -> std::io::Result<SocketAddr> {
+        self.public.local_addr()
+    }
+
+    /// Serves until `stop`, then lets open exchanges end and closes the store. Until they have ended the listeners stay
+    /// open: a holder that answers later answers by a message of its own.
+    ///
+    /// It also stops, with an error, when a witness says that the log has another history: what such a log proves is worth
+    /// nothing.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let (stopping, stopped) = watch::channel(false);
+        let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
+        let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
+        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, &self.entrance, self.hangup);
+        let stop = async {
+            stop.await;
+            self.gateway.stop();
+            self.gateway.drained(Duration::from_millis(limits::DRAIN_MS)).await;
+        };
+        let (witnessing, telemetry) = (self.gateway.witnessing(), self.gateway.telemetry());
+        let stamping = async {
+            match &self.stamping {
+                Some(stamping) => stamping.run(|| self.gateway.checkpoint(), telemetry).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut result = Ok(());
+        tokio::select! {
+            () = stop => {}
+            () = exchange => {}
+            () = public => {}
+            () = upkeep => {}
+            () = witnessing.run(Arc::clone(self.gateway.store()), telemetry) => {
+                self.gateway.stop();
+                let told = witnessing.fork().map_or_else(String::new, |fork| fork.to_string());
+                result = Err(failed(Code::LogForked)(&told));
+            }
+            () = stamping => {}
+        }
+        // Answers that are on their way out get out: a connection ends with the response that it is at.
+        let _ = stopping.send(true);
+        let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), self.entrance.left()).await;
+        self.gateway.record_sums().await;
+        self.gateway.store().close();
+        result
+    }
+}
+
+async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {
+    loop {
+        match entrance.next(&listener).await {
+            Ok(knock) => drop(tokio::spawn(serve_agency(knock, Arc::clone(&gateway), Arc::clone(&entrance), stop.clone()))),
+            Err(turned) => gateway.counters().connection_ended(turned.as_str()),
+        }
+    }
+}
+
+async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {
+    let counters = gateway.counters();
+    let (connection, place) = match entrance.admit(knock).await {
+        Ok(admitted) => admitted,
+        Err(turned) => return counters.connection_ended(turned.as_str()),
+    };
+    counters.connections.inc();
+    let certificate = connection.certificate;
+    let end = place.serve(connection, ExchangeApi::new(Arc::clone(&gateway), certificate), stop).await;
+    counters.connections.dec();
+    counters.connection_ended(end.as_str());
+    if end == End::Malformed {
+        // hyper has answered it; whose it was is known, so it is on record.
+        gateway.refuse(&certificate, 0, Refusal::new(Fault::new(Code::HttpMalformed))).await;
+    }
+}
+
+async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(limits::PUBLIC_CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (api, stop) = (api.clone(), stop.clone());
+        tokio::spawn(async move {
+            serve_plain(stream, api, stop).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Forgets what is past its window, reads a part of the log again to see that it is whole, records what was refused too
+/// often to be recorded one by one, and reads registry and certificates again when told to by SIGHUP; what does not read
+/// leaves in force what was.
+async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal) {
+    let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
+    let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
+    let mut turn = 0;
+    loop {
+        tokio::select! {
+            _ = regularly.tick() => {
+                let gateway = Arc::clone(&gateway);
+                // It reads files.
+                let _ = tokio::task::spawn_blocking(move || gateway.tidy_up(turn)).await;
+                turn += 1;
+            }
+            _ = sums.tick() => gateway.record_sums().await,
+            _ = hangup.recv() => read_again(&gateway, config, entrance),
+        }
+    }
+}
+
+fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
+    let telemetry = gateway.telemetry();
+    let last = gateway.world().registry.version();
+    let registry = load_registry(config, gateway.schemas());
+    match registry.and_then(|registry| registry.after(last).map_err(|older| too_old(config, older))) {
+        Ok(registry) => {
+            let version = registry.version();
+            gateway.reload(registry);
+            telemetry.say(&format!("registry version {version} is in force"));
+        }
+        Err(error) => telemetry.say(&format!("the registry was not read again: {error}")),
+    }
+    let identity = load_identity(&config.exchange);
+    let sides = identity.and_then(|identity| {
+        let sides = identity.server().and_then(|server| Ok((server, identity.client()?)));
+        sides.map_err(|cause| failed(Code::CfgInvalid)(&cause))
+    });
+    match sides {
+        Ok((server, client)) => {
+            entrance.renew(server);
+            gateway.renew_identity(client);
+            telemetry.say("certificates and revocation lists were read again");
+        }
+        Err(error) => telemetry.say(&format!("certificates and revocation lists were not read again: {error}")),
+    }
+}

@@ -1,0 +1,469 @@
+//! Making an installation, and changing its registry: what `oncegate init` and `oncegate agency` do.
+//!
+//! The registry is changed as text, so that the comments of whoever keeps it stay, and is signed again after each change.
+//! A change that would leave no good registry is refused, and nothing is left of it.
+
+use crate::base::ids::{AgencyId, Code, Digest};
+use crate::gateway::driver::now;
+use crate::host::authority::{Authority, AuthorityError, Issued, KeyType, Purpose, make_registry_key, make_root, sign_registry};
+use crate::host::config::Config;
+use crate::host::store::{make_folder, replace};
+use crate::message::pki;
+use crate::message::schema::Schemas;
+use crate::rules::registry::{Registry, Status};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// An installation in a folder.
+pub struct Installation {
+    folder: PathBuf,
+}
+
+/// Why an installation could not be made or changed.
+#[derive(Debug)]
+pub enum SetupError {
+    /// A file could not be read or written.
+    File(PathBuf, std::io::Error),
+    /// The folder holds an installation already.
+    Exists(PathBuf),
+    /// Something could not be issued.
+    Authority(AuthorityError),
+    /// The change makes no sense.
+    Change(String),
+}
+
+impl std::fmt::Display for SetupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path, cause) => write!(f, "{}: {cause}", path.display()),
+            Self::Exists(path) => write!(f, "{}: there is an installation here already; choose another folder", path.display()),
+            Self::Authority(cause) => cause.fmt(f),
+            Self::Change(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+impl From<AuthorityError> for SetupError {
+    fn from(cause: AuthorityError) -> Self {
+        Self::Authority(cause)
+    }
+}
+
+/// Where a new gateway listens, and under which names.
+pub struct Listening {
+    /// The exchange listener.
+    pub exchange: SocketAddr,
+    /// The public listener.
+    pub public: SocketAddr,
+    /// Host names and addresses in the gateway's certificate.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        Self {
+            exchange: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            public: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+        }
+    }
+}
+
+/// An agency to be added.
+pub struct NewAgency<'n> {
+    /// Its name in messages.
+    pub id: &'n AgencyId,
+    /// Its name for people.
+    pub name: &'n str,
+    /// Where it is asked, if it holds documents.
+    pub url: Option<&'n str>,
+    /// The document types that it holds.
+    pub holds: &'n [&'n str],
+    /// Further lines of its entry: quota, seal, test.
+    pub more: &'n str,
+}
+
+/// A grant to be added.
+pub struct NewGrant<'n> {
+    /// Its name.
+    pub id: &'n str,
+    /// Who: an agency or a pattern.
+    pub who: &'n str,
+    /// `read` or `apply`.
+    pub action: &'n str,
+    /// The document type.
+    pub what: &'n str,
+    /// The optional fields.
+    pub fields: &'n [&'n str],
+    /// The purpose.
+    pub purpose: &'n str,
+    /// The legal basis.
+    pub basis: &'n str,
+    /// The last day.
+    pub until: &'n str,
+}
+
+impl Installation {
+    /// An installation that is there.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Makes an installation: configuration, authority, certificates, an empty registry.
+    pub fn create(folder: &Path, listening: &Listening) -> Result<Self, SetupError> {
+        let this = Self::at(folder);
+        if this.config().exists() {
+            return Err(SetupError::Exists(folder.to_owned()));
+        }
+        let now = now();
+        let root = make_root("Oncegate authority", now)?;
+        let registry_key = make_registry_key(now)?;
+        let server = Authority::open(&root.certificate, &root.key)?.issue_server("Oncegate gateway", &listening.hosts, now)?;
+        for (name, text) in [
+            ("certs/ca.pem", &root.certificate),
+            ("certs/authority.pem", &registry_key.certificate),
+            ("certs/gateway.pem", &server.certificate),
+            ("registry.toml", &REGISTRY.to_owned()),
+            ("oncegate.toml", &configuration(listening)),
+        ] {
+            this.write(name, text)?;
+        }
+        for (name, key) in
+            [("authority/ca.key", &root.key), ("authority/registry.key", &registry_key.key), ("certs/gateway.key", &server.key)]
+        {
+            this.write_secret(name, key)?;
+        }
+        this.sign()?;
+        Ok(this)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("oncegate.toml")
+    }
+
+    /// The folder of an agency's keys and client configuration.
+    pub fn agency_folder(&self, id: &AgencyId) -> PathBuf {
+        self.folder.join("agencies").join(id.as_str())
+    }
+
+    /// Adds an agency: makes its keys, issues its certificates, writes its client configuration, enters it into the
+    /// registry and signs the registry. Gives the agency's folder.
+    pub fn add_agency(&self, agency: &NewAgency<'_>, gateway: &str) -> Result<PathBuf, SetupError> {
+        let _lock = self.lock()?;
+        let folder = self.agency_folder(agency.id);
+        if folder.exists() && self.draft()?.find(agency.id).is_none() {
+            let what = format!(
+                "{} is there, and the registry has no such agency: adding it was interrupted; remove the folder",
+                folder.display()
+            );
+            return Err(SetupError::Change(what));
+        }
+        let entry = self.prepare_agency(agency, gateway)?;
+        if let Err(error) = self.extend(&entry) {
+            // It was not there before; without it the agency can be added again.
+            let _ = std::fs::remove_dir_all(&folder);
+            return Err(error);
+        }
+        Ok(folder)
+    }
+
+    /// Makes the keys and files of an agency and gives its registry entry, which is not yet entered.
+    pub fn prepare_agency(&self, agency: &NewAgency<'_>, gateway: &str) -> Result<String, SetupError> {
+        let folder = format!("agencies/{}", agency.id);
+        if self.agency_folder(agency.id).exists() {
+            return Err(SetupError::Change(format!("{folder} is there already; the agency was added before")));
+        }
+        let authority = self.authority()?;
+        let hosts: Vec<String> =
+            agency.url.and_then(crate::rules::registry::Url::parse).map(|url| url.host).into_iter().collect();
+        let tls = authority.issue(agency.id, Purpose::Tls, KeyType::P256, &hosts, now())?;
+        let sign = authority.issue(agency.id, Purpose::Signing, KeyType::P256, &[], now())?;
+        self.write(&format!("{folder}/ca.pem"), &self.read("certs/ca.pem")?)?;
+        self.write_pair(&folder, "tls", &tls)?;
+        self.write_pair(&folder, "sign", &sign)?;
+        self.write(&format!("{folder}/client.toml"), &client_configuration(agency.id, gateway))?;
+        let mut entry = format!("\n[[agency]]\nid = \"{}\"\nname = {}\n", agency.id, quoted(agency.name));
+        if let Some(url) = agency.url {
+            let _ = writeln!(entry, "url = {}", quoted(url));
+        }
+        entry.push_str(agency.more);
+        let _ = write!(entry, "[[agency.system]]\ncertificate_sha256 = \"{}\"\n", thumbprint(&tls)?);
+        let _ = write!(entry, "[[agency.key]]\ncertificate = \"{}\"\n", base64_of(&sign)?);
+        for document in agency.holds {
+            let _ = write!(entry, "\n[[holder]]\ndocument = {}\nagency = \"{}\"\n", quoted(document), agency.id);
+        }
+        Ok(entry)
+    }
+
+    /// Enrols a further signing key of an agency; gives the certificate's file. With a certificate request only the
+    /// certificate is made, and the private key never leaves the agency.
+    pub fn add_key(&self, id: &AgencyId, name: &str, key_type: KeyType, request: Option<&str>) -> Result<PathBuf, SetupError> {
+        let folder = format!("agencies/{id}");
+        let is_there = |ending: &str| self.agency_folder(id).join(format!("{name}.{ending}")).exists();
+        if Code::parse(name).is_none() {
+            return Err(SetupError::Change(format!("\"{name}\" is no name of a key; it looks like sign-2")));
+        }
+        let _lock = self.lock()?;
+        // With a certificate request the private key may lie there already: it was made there.
+        if is_there("pem") || (request.is_none() && is_there("key")) {
+            return Err(SetupError::Change(format!("{folder}/{name}.pem is there already; choose another name")));
+        }
+        let authority = self.authority()?;
+        let issued = match request {
+            Some(request) => authority.certify(request, id, Purpose::Signing, now())?,
+            None => authority.issue(id, Purpose::Signing, key_type, &[], now())?,
+        };
+        let key = format!("[[agency.key]]\ncertificate = \"{}\"\n", base64_of(&issued)?);
+        let registry = self.changed_entry(id, |entry| format!("{}\n{key}", entry.trim_end()))?;
+        self.check(&registry)?;
+        let made = self.write_pair(&folder, name, &issued).and_then(|()| self.publish(&registry));
+        if let Err(error) = made {
+            // Only what was made here.
+            for ending in if request.is_none() { &["pem", "key"][..] } else { &["pem"] } {
+                let _ = std::fs::remove_file(self.agency_folder(id).join(format!("{name}.{ending}")));
+            }
+            return Err(error);
+        }
+        Ok(self.agency_folder(id).join(format!("{name}.pem")))
+    }
+
+    /// Adds a grant.
+    pub fn add_grant(&self, grant: &NewGrant<'_>) -> Result<(), SetupError> {
+        self.extend_registry(&grant_entry(grant))
+    }
+
+    /// The registry as it stands, signed or not.
+    pub fn draft(&self) -> Result<Registry, SetupError> {
+        self.check(&self.read("registry.toml")?)
+    }
+
+    /// The schemas that the configuration names.
+    pub fn schemas(&self) -> Result<Schemas, SetupError> {
+        let config = Config::load(&self.config()).map_err(|error| SetupError::Change(error.to_string()))?;
+        config.load_schemas().map_err(|error| SetupError::Change(format!("OG-CFG-004 {error}")))
+    }
+
+    /// Reads a registry that is not yet written.
+    fn check(&self, text: &str) -> Result<Registry, SetupError> {
+        Registry::check(text, &self.schemas()?).map_err(|error| {
+            let path = self.folder.join("registry.toml");
+            SetupError::Change(format!("{}:{}:{}: OG-CFG-002 {}", path.display(), error.line, error.column, error.what))
+        })
+    }
+
+    /// Appends to the registry and signs it.
+    pub fn extend_registry(&self, entries: &str) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
+        self.extend(entries)
+    }
+
+    fn extend(&self, entries: &str) -> Result<(), SetupError> {
+        let text = next_version(&self.read("registry.toml")?)? + entries;
+        self.check(&text)?;
+        self.publish(&text)
+    }
+
+    /// Suspends an agency, or lets it take part again.
+    pub fn suspend(&self, id: &AgencyId, suspension: Suspension) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
+        let text = self.changed_entry(id, |entry| {
+            let active: String =
+                entry.lines().filter(|line| line.trim() != "suspended = true").map(|line| format!("{line}\n")).collect();
+            match suspension {
+                Suspension::Lift => active,
+                Suspension::Impose => active.replacen("\nname = ", "\nsuspended = true\nname = ", 1),
+            }
+        })?;
+        let registry = self.check(&text)?;
+        // TOML has many ways to say the same, and not all of them are understood above.
+        let expected = if suspension == Suspension::Impose { Status::Suspended } else { Status::Active };
+        if registry.find(id).and_then(|index| registry.agency(index)).is_none_or(|agency| agency.status != expected) {
+            let what = format!(
+                "the entry of {id} is not written as this command writes it: change `suspended` by hand, then oncegate agency sign"
+            );
+            return Err(SetupError::Change(what));
+        }
+        self.publish(&text)
+    }
+
+    /// Held while the registry is changed: a change that comes meanwhile begins with what this one has written.
+    fn lock(&self) -> Result<File, SetupError> {
+        let locked = File::open(&self.folder).and_then(|folder| folder.lock().map(|()| folder));
+        locked.map_err(|cause| SetupError::File(self.folder.clone(), cause))
+    }
+
+    /// Puts a registry and its signature in place, or leaves both as they were.
+    fn publish(&self, text: &str) -> Result<(), SetupError> {
+        let signature = sign_registry(text, &self.read("authority/registry.key")?)?;
+        let before = self.read("registry.toml")?;
+        self.write("registry.toml", text)?;
+        self.write("registry.sig", &signature).inspect_err(|_| drop(self.write("registry.toml", &before)))
+    }
+
+    /// Signs the registry as it stands.
+    pub fn sign(&self) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
+        let signature = sign_registry(&self.read("registry.toml")?, &self.read("authority/registry.key")?)?;
+        self.write("registry.sig", &signature)
+    }
+
+    /// The registry with other lines for one agency: from its `[[agency]]` to the next top-level table.
+    fn changed_entry(&self, id: &AgencyId, change: impl FnOnce(&str) -> String) -> Result<String, SetupError> {
+        let text = next_version(&self.read("registry.toml")?)?;
+        // A grant may have the name of an agency, and a comment may speak of one.
+        let found = text.match_indices(&format!("\nid = \"{id}\"\n")).find_map(|(at, _)| {
+            let table = text.get(..at)?.rfind("\n[")? + 1;
+            text.get(table..at)?.starts_with("[[agency]]").then_some(table)
+        });
+        let unknown = || SetupError::Change(format!("no agency is called {id} in a line of its own"));
+        let start = found.ok_or_else(unknown)?;
+        let rest = text.get(start + 1..).unwrap_or("");
+        let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
+        let end = next.map_or(text.len(), |at| start + 1 + at);
+        let (before, entry, after) =
+            (text.get(..start).unwrap_or(""), text.get(start..end).unwrap_or(""), text.get(end..).unwrap_or(""));
+        Ok(format!("{before}{}{after}", change(entry)))
+    }
+
+    fn authority(&self) -> Result<Authority, SetupError> {
+        Ok(Authority::open(&self.read("certs/ca.pem")?, &self.read("authority/ca.key")?)?)
+    }
+
+    fn read(&self, name: &str) -> Result<String, SetupError> {
+        let path = self.folder.join(name);
+        std::fs::read_to_string(&path).map_err(|cause| SetupError::File(path, cause))
+    }
+
+    /// A reader sees the old file or the new one; what was written is there after a power cut.
+    fn write(&self, name: &str, text: &str) -> Result<(), SetupError> {
+        self.write_with(name, text, 0o644)
+    }
+
+    fn write_secret(&self, name: &str, text: &str) -> Result<(), SetupError> {
+        self.write_with(name, text, 0o600)
+    }
+
+    fn write_with(&self, name: &str, text: &str, mode: u32) -> Result<(), SetupError> {
+        let path = self.folder.join(name);
+        let made = make_folder(path.parent().unwrap_or(&self.folder));
+        made.and_then(|()| replace(&path, text.as_bytes(), mode)).map_err(|cause| SetupError::File(path.clone(), cause))
+    }
+
+    fn write_pair(&self, folder: &str, name: &str, issued: &Issued) -> Result<(), SetupError> {
+        self.write(&format!("{folder}/{name}.pem"), &issued.certificate)?;
+        if issued.key.is_empty() { Ok(()) } else { self.write_secret(&format!("{folder}/{name}.key"), &issued.key) }
+    }
+}
+
+/// What to do with an agency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspension {
+    /// It may not take part any more.
+    Impose,
+    /// It may again.
+    Lift,
+}
+
+/// A grant as it stands in the registry.
+pub fn grant_entry(grant: &NewGrant<'_>) -> String {
+    let fields: Vec<String> = grant.fields.iter().map(|field| quoted(field)).collect();
+    format!(
+        "\n[[grant]]\nid = {}\nwho = {}\naction = {}\nwhat = {}\nfields = [{}]\npurpose = {}\nbasis = {}\nuntil = {}\n",
+        quoted(grant.id),
+        quoted(grant.who),
+        quoted(grant.action),
+        quoted(grant.what),
+        fields.join(", "),
+        quoted(grant.purpose),
+        quoted(grant.basis),
+        quoted(grant.until)
+    )
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            control if control.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Every change has a version of its own.
+fn next_version(text: &str) -> Result<String, SetupError> {
+    let broken = || SetupError::Change("registry.toml has no line \"version = N\"".to_owned());
+    let at = if text.starts_with("version = ") { 0 } else { text.find("\nversion = ").ok_or_else(broken)? + 1 };
+    let (before, rest) = text.split_at(at);
+    let (line, after) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
+    let version: u64 = line.trim_start_matches("version = ").trim().parse().map_err(|_| broken())?;
+    Ok(format!("{before}version = {}{after}", version + 1))
+}
+
+fn der(issued: &Issued) -> Result<Vec<u8>, SetupError> {
+    let blocks = pki::pem_blocks(&issued.certificate, "CERTIFICATE");
+    blocks.into_iter().next().ok_or_else(|| SetupError::Change("the certificate is no PEM".to_owned()))
+}
+
+fn thumbprint(issued: &Issued) -> Result<Digest, SetupError> {
+    der(issued).map(|der| crate::message::crypto::sha256(&der))
+}
+
+fn base64_of(issued: &Issued) -> Result<String, SetupError> {
+    use base64::Engine;
+    der(issued).map(|der| base64::engine::general_purpose::STANDARD.encode(der))
+}
+
+const REGISTRY: &str = "# The registry of an Oncegate gateway: agencies, holders and grants. docs/registry.md describes every key.\n\
+# After a change by hand: oncegate agency sign\n\
+format = 1\n\
+version = 1\n";
+
+fn configuration(listening: &Listening) -> String {
+    format!(
+        "# The configuration of an Oncegate gateway; docs/configuration.md describes every key. Paths are relative to this file.\n\
+         format = 1\ndata = \"data\"\n\n[exchange]\nlisten = \"{}\"\ncertificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
+         authorities = \"certs/ca.pem\"\n\n[public]\nlisten = \"{}\"\n\n[registry]\nfile = \"registry.toml\"\nsignature = \"registry.sig\"\n\
+         authority = \"certs/authority.pem\"\n\n[log]\n# The name of the log, in every receipt: give it one that nobody else has, before the first exchange.\n\
+         origin = \"{}/audit\"\n",
+        listening.exchange,
+        listening.public,
+        listening.hosts.first().map_or("localhost", String::as_str)
+    )
+}
+
+fn client_configuration(agency: &AgencyId, gateway: &str) -> String {
+    format!(
+        "# How the systems of {agency} reach the gateway. The keys beside this file are secret.\nformat = 1\nagency = \"{agency}\"\n\
+         gateway = \"{gateway}\"\nauthorities = \"ca.pem\"\ntls_certificate = \"tls.pem\"\ntls_key = \"tls.key\"\n\
+         sign_certificate = \"sign.pem\"\nsign_key = \"sign.key\"\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_version;
+
+    #[test]
+    fn the_line_of_the_version_is_raised_and_no_words_before_it() {
+        let raised = next_version("# was version = 7\nformat = 1\nversion = 7\nx = \"version = 7\"\n").ok();
+        assert_eq!(raised.as_deref(), Some("# was version = 7\nformat = 1\nversion = 8\nx = \"version = 7\"\n"));
+        assert!(next_version("format = 1\n# version = 7\n").is_err() && next_version("version = x\n").is_err());
+    }
+}

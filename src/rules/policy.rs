@@ -1,0 +1,239 @@
+//! Right, purpose, legal basis and fields: a table of grants, refused by default.
+//!
+//! The gateway refuses, it never edits: stripping a field would break the holder's signature. A request says which
+//! fields it selects, the grant says which it may receive, and an answer that holds another optional field is refused.
+
+use crate::base::fault::{Code as FaultCode, Fault};
+use crate::base::ids::Code;
+use crate::base::time::UnixTime;
+use crate::message::envelope::Context;
+use crate::rules::registry::{Action, AgencyIndex, GrantIndex, Registry};
+use std::sync::Arc;
+
+/// The grounds on which something is permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grounds {
+    /// The grant.
+    pub grant: GrantIndex,
+    /// Its name.
+    pub grant_id: Code,
+    /// The legal basis.
+    pub basis: Arc<str>,
+    /// The optional fields that may be released.
+    fields: Arc<[String]>,
+}
+
+/// What is asked of the policy.
+pub struct Question<'q> {
+    /// Who asks.
+    pub consumer: AgencyIndex,
+    /// What they want to do.
+    pub action: Action,
+    /// The document type.
+    pub what: &'q Code,
+    /// Why.
+    pub context: &'q Context,
+    /// The fields selected; empty means all that the grant gives.
+    pub select: &'q [String],
+    /// The optional fields of the document type.
+    pub optional: &'q [String],
+    /// Where a document describes the subject in the role that is asked for: the consumer knows whom it asks about.
+    pub subject: &'q [&'q str],
+}
+
+/// Finds the grant that permits the question, or says which step it failed at.
+pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Result<Grounds, Fault> {
+    // The closer a row comes to permitting, the more its refusal helps.
+    let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.what));
+    let mut nearest = 0;
+    for (index, grant) in registry.grants_of(question.consumer, question.what) {
+        let (step, fault) = if grant.action != question.action {
+            (0, None)
+        } else if grant.purpose != question.context.purpose {
+            (1, Some(Fault::at(FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose))))
+        } else if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
+            (2, Some(Fault::at(FaultCode::PolBasis, format!("the grant {} stands on {}", grant.id, grant.basis))))
+        } else if grant.until < now.day() {
+            (3, Some(Fault::at(FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until))))
+        } else if let Some(path) = question.select.iter().find(|path| !is_covered(path, &grant.fields, question)) {
+            (4, Some(Fault::at(FaultCode::PolField, format!("the grant {} does not give {path}", grant.id))))
+        } else {
+            let fields = if question.select.is_empty() { Arc::clone(&grant.fields) } else { question.select.into() };
+            return Ok(Grounds { grant: index, grant_id: grant.id.clone(), basis: Arc::clone(&grant.basis), fields });
+        };
+        if let (true, Some(fault)) = (step >= nearest, fault) {
+            (nearest, refusal) = (step, fault);
+        }
+    }
+    Err(refusal)
+}
+
+/// Whether a selected path may be selected. What the schema requires is in every answer and needs no grant of its own; the
+/// optional fields in it do, since who selects it would be given all of them.
+fn is_covered(path: &str, granted: &[String], question: &Question<'_>) -> bool {
+    let known = |path: &str| question.subject.iter().any(|subject| lies_in(path, subject));
+    let is_granted = |path: &str| known(path) || granted.iter().any(|field| lies_in(path, field));
+    let mut concerned = question.optional.iter().filter(|field| lies_in(path, field) || lies_in(field, path));
+    is_granted(path) || concerned.all(|field| is_granted(field))
+}
+
+/// Whether `path` is `field` or below it.
+fn lies_in(path: &str, field: &str) -> bool {
+    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Grounds {
+    /// The first optional path of a document that these grounds do not release. A path is released when it lies in a
+    /// granted field, when a granted field lies in it, or when it describes the subject, whom the consumer knows.
+    pub fn withheld<'p>(&self, optional_paths: &'p [String], subject: &[&str]) -> Option<&'p str> {
+        let granted = |path: &str| self.fields.iter().any(|field| lies_in(path, field) || lies_in(field, path));
+        let released = |path: &str| granted(path) || subject.iter().any(|subject| lies_in(path, subject));
+        optional_paths.iter().map(String::as_str).find(|path| !released(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::AgencyId;
+    use crate::message::schema::Schemas;
+
+    const NOTE: &str = "medical-absence-note";
+
+    fn grounds_of(fields: &[&str]) -> Grounds {
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        Grounds { grant: GrantIndex(0), grant_id: Code::parse("g").expect("a code"), basis: "".into(), fields }
+    }
+
+    fn paths(list: &[&str]) -> Vec<String> {
+        list.iter().map(|path| (*path).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_field_releases_what_is_below_it_and_what_leads_to_it() {
+        let grounds = grounds_of(&["Doctor/Name", "PeExemption"]);
+        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Name", "PeExemption/From", "Patient/Sex"]), &["Patient"]), None);
+        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Id"]), &[]), Some("Doctor/Id"));
+        assert_eq!(grounds.withheld(&paths(&["PeExemptions"]), &[]), Some("PeExemptions"));
+        assert_eq!(
+            grounds.withheld(&paths(&["School", "Diagnosis"]), &["School"]),
+            Some("Diagnosis"),
+            "the first that is withheld"
+        );
+        assert_eq!(grounds_of(&[]).withheld(&[], &[]), None, "a document without optional fields");
+    }
+
+    /// A grant: what it is called, and its lines that differ from the usual.
+    fn grant(id: &str, what: &str, action: &str, purpose: &str, basis: &str, until: &str, fields: &str) -> String {
+        format!(
+            "[[grant]]\nid = \"{id}\"\nwho = \"xx.school\"\nwhat = \"{what}\"\naction = \"{action}\"\npurpose = \"{purpose}\"\n\
+             basis = \"{basis}\"\nuntil = \"{until}\"\nfields = [{fields}]\n"
+        )
+    }
+
+    fn registry(grants: &[String]) -> Registry {
+        let agencies = ["xx.school", "xx.other"].map(|id| format!("[[agency]]\nid = \"{id}\"\nname = \"A\"\n"));
+        let text = format!("format = 1\nversion = 1\n{}{}", agencies.concat(), grants.concat());
+        Registry::check(&text, &Schemas::built_in()).expect("a good registry")
+    }
+
+    /// What the school asks, as the rows change it.
+    struct Asked {
+        consumer: &'static str,
+        action: Action,
+        what: &'static str,
+        purpose: &'static str,
+        bases: &'static [&'static str],
+        select: &'static [&'static str],
+        now: &'static str,
+    }
+
+    const USUAL: Asked = Asked {
+        consumer: "xx.school",
+        action: Action::Read,
+        what: NOTE,
+        purpose: "school-attendance",
+        bases: &["a law"],
+        select: &[],
+        now: "2027-03-04T23:59:59.999Z",
+    };
+
+    fn decided(registry: &Registry, asked: &Asked) -> Result<Grounds, Fault> {
+        let context = Context {
+            legal_basis: paths(asked.bases),
+            ..Context::new(Code::parse(asked.purpose).expect("a code"), "", crate::message::envelope::Subject::default())
+        };
+        let (schemas, what) = (Schemas::built_in(), Code::parse(asked.what).expect("a code"));
+        let question = Question {
+            consumer: registry.find(&AgencyId::parse(asked.consumer).expect("a name")).expect("an agency"),
+            action: asked.action,
+            what: &what,
+            context: &context,
+            select: &paths(asked.select),
+            optional: &schemas.document_type(&what).expect("a document type").fields,
+            subject: &["Patient"],
+        };
+        decide(registry, &question, UnixTime::parse(asked.now).expect("an instant"))
+    }
+
+    #[test]
+    fn each_reason_to_refuse_has_its_code_and_its_twin_is_permitted() {
+        let fields = "\"Diagnosis\", \"Doctor/Name\"";
+        let registry = registry(&[
+            grant("read", NOTE, "read", "school-attendance", "a law", "2027-03-04", fields),
+            grant("apply", "birth-certificate", "apply", "school-attendance", "a law", "2027-03-04", ""),
+        ]);
+        let certificate = Asked { what: "birth-certificate", ..USUAL };
+        for (name, asked, code) in [
+            ("as granted", USUAL, None),
+            ("another agency", Asked { consumer: "xx.other", ..USUAL }, Some(FaultCode::PolNoGrant)),
+            ("another document type", Asked { what: "school-enrolment", ..USUAL }, Some(FaultCode::PolNoGrant)),
+            ("to read what may only be applied with", certificate, Some(FaultCode::PolNoGrant)),
+            ("to apply with it", Asked { what: "birth-certificate", action: Action::Apply, ..USUAL }, None),
+            ("to apply with what may only be read", Asked { action: Action::Apply, ..USUAL }, Some(FaultCode::PolNoGrant)),
+            ("another purpose", Asked { purpose: "curiosity", ..USUAL }, Some(FaultCode::PolPurpose)),
+            ("no basis", Asked { bases: &[], ..USUAL }, Some(FaultCode::PolBasis)),
+            ("a basis spelled otherwise", Asked { bases: &["A law", "a law "], ..USUAL }, Some(FaultCode::PolBasis)),
+            ("the basis among others", Asked { bases: &["another", "a law"], ..USUAL }, None),
+            ("on the day after the last", Asked { now: "2027-03-05T00:00:00Z", ..USUAL }, Some(FaultCode::PolExpired)),
+            ("years later", Asked { now: "2030-01-01T00:00:00Z", ..USUAL }, Some(FaultCode::PolExpired)),
+            ("long before", Asked { now: "2020-01-01T00:00:00Z", ..USUAL }, None),
+            ("a field granted", Asked { select: &["Diagnosis"], ..USUAL }, None),
+            ("a part of a field granted", Asked { select: &["Doctor/Name/Family"], ..USUAL }, None),
+            ("what the schema requires", Asked { select: &["Reason", "Head/Status"], ..USUAL }, None),
+            ("a field not granted", Asked { select: &["Diagnosis", "School"], ..USUAL }, Some(FaultCode::PolField)),
+            ("a part of a field not granted", Asked { select: &["School/Name"], ..USUAL }, Some(FaultCode::PolField)),
+            ("the parent of a field granted", Asked { select: &["Doctor"], ..USUAL }, Some(FaultCode::PolField)),
+            ("another child of that parent", Asked { select: &["Doctor/Id"], ..USUAL }, Some(FaultCode::PolField)),
+            ("what holds a field not granted", Asked { select: &["Absence"], ..USUAL }, Some(FaultCode::PolField)),
+            ("the subject", Asked { select: &["Patient", "Patient/Name"], ..USUAL }, None),
+        ] {
+            let decided = decided(&registry, &asked);
+            assert_eq!(decided.as_ref().err().map(|fault| fault.code), code, "{name}: {decided:?}");
+        }
+    }
+
+    #[test]
+    fn the_grounds_are_the_grant_with_the_fields_that_were_selected_of_it() {
+        let fields = "\"Diagnosis\", \"School\"";
+        let registry = registry(&[
+            grant("for-another-purpose", NOTE, "read", "statistics", "a law", "2030-01-01", ""),
+            grant("the-one", NOTE, "read", "school-attendance", "a law", "2030-01-01", fields),
+        ]);
+        let grounds = decided(&registry, &USUAL).expect("it is granted");
+        assert_eq!((grounds.grant, grounds.grant_id.as_str(), &*grounds.basis), (GrantIndex(1), "the-one", "a law"));
+        assert_eq!(grounds.withheld(&paths(&["Diagnosis", "School", "Doctor"]), &[]), Some("Doctor"));
+        let selected = decided(&registry, &Asked { select: &["School"], ..USUAL }).expect("it is granted");
+        assert_eq!(selected.withheld(&paths(&["School", "Diagnosis"]), &[]), Some("Diagnosis"));
+    }
+
+    #[test]
+    fn of_several_grants_the_one_that_came_closest_is_told() {
+        let closer = grant("closer", NOTE, "read", "school-attendance", "a law", "2027-03-03", "");
+        let farther = grant("farther", NOTE, "read", "statistics", "a law", "2030-01-01", "");
+        for grants in [[closer.clone(), farther.clone()], [farther, closer]] {
+            let fault = decided(&registry(&grants), &USUAL).expect_err("it has ended");
+            assert_eq!((fault.code, &*fault.detail), (FaultCode::PolExpired, "the grant closer ended on 2027-03-03"));
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! The registry as a file in TOML 1.0, turned into types; every error names its line and column.
+
+use super::{Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Role, Seal, Status, Url};
+use crate::base::fault;
+use crate::base::ids::{AgencyId, Code, Digest};
+use crate::base::limits;
+use crate::base::time::{Day, UnixTime};
+use crate::message::envelope::World;
+use crate::message::pki::Certificate;
+use crate::message::schema::Schemas;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use toml::Spanned;
+
+/// What is wrong with a registry file, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl std::fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.what)
+    }
+}
+
+impl std::error::Error for RegistryError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRegistry<'t> {
+    format: u32,
+    version: u64,
+    #[serde(default, borrow)]
+    agency: Vec<RawAgency<'t>>,
+    #[serde(default, borrow)]
+    holder: Vec<RawHolder<'t>>,
+    #[serde(default, borrow)]
+    grant: Vec<RawGrant<'t>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHead {
+    format: u32,
+    version: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSections<'t> {
+    #[serde(default, borrow)]
+    agency: Vec<RawAgency<'t>>,
+    #[serde(default, borrow)]
+    holder: Vec<RawHolder<'t>>,
+    #[serde(default, borrow)]
+    grant: Vec<RawGrant<'t>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAgency<'t> {
+    #[serde(borrow)]
+    id: Spanned<&'t str>,
+    name: String,
+    #[serde(default)]
+    suspended: bool,
+    #[serde(default)]
+    test: bool,
+    url: Option<String>,
+    seal: Option<String>,
+    quota: Option<RawQuota>,
+    #[serde(default)]
+    carried_by: Vec<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    key: Vec<RawKey<'t>>,
+    #[serde(default)]
+    system: Vec<RawSystem<'t>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawQuota {
+    requests_per_minute: Option<u32>,
+    burst: Option<u32>,
+    kib_per_minute: Option<u32>,
+    parallel: Option<u32>,
+    persons_per_day: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKey<'t> {
+    #[serde(borrow)]
+    certificate: Spanned<&'t str>,
+    from: Option<&'t str>,
+    until: Option<&'t str>,
+    revoked_at: Option<&'t str>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSystem<'t> {
+    #[serde(borrow)]
+    certificate_sha256: Spanned<&'t str>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHolder<'t> {
+    #[serde(borrow)]
+    document: Spanned<&'t str>,
+    agency: &'t str,
+    #[serde(default)]
+    regions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrant<'t> {
+    #[serde(borrow)]
+    id: Spanned<&'t str>,
+    who: &'t str,
+    action: Option<&'t str>,
+    what: &'t str,
+    #[serde(default)]
+    fields: Vec<String>,
+    purpose: &'t str,
+    basis: String,
+    until: &'t str,
+    per_minute: Option<u32>,
+    #[serde(default)]
+    withheld_days: u16,
+}
+
+type Loaded<T> = Result<T, (usize, String)>;
+
+pub(super) fn load(text: &str, schemas: &Schemas) -> Result<Registry, RegistryError> {
+    build(text, schemas).map_err(|(offset, what)| {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        RegistryError { line, column, what }
+    })
+}
+
+/// As one tree a file takes twenty times its size, and leaves holes all over the heap. So its sections are read some at a time;
+/// whatever is unusual or wrong is left to the reading as a whole, which tells where.
+fn build(text: &str, schemas: &Schemas) -> Loaded<Registry> {
+    in_parts(text, schemas).map_or_else(|| whole(text, schemas), Ok)
+}
+
+fn whole(text: &str, schemas: &Schemas) -> Loaded<Registry> {
+    let raw: RawRegistry<'_> = toml::from_str(text).map_err(|error| {
+        let what = fault::suggestion(error.message()).map_or(String::new(), |suggestion| format!("; {suggestion}"));
+        (error.span().map_or(0, |span| span.start), error.message().to_owned() + &what)
+    })?;
+    if raw.format != 1 {
+        return Err((0, format!("format {} is not known; this gateway reads format 1", raw.format)));
+    }
+    let (mut registry, mut texts) = (empty(raw.version), Texts::default());
+    let sections = RawSections { agency: raw.agency, holder: raw.holder, grant: raw.grant };
+    add_all(&mut registry, sections, schemas, &mut texts)?;
+    Ok(registry)
+}
+
+/// Each part must be a document of its own that holds sections of its kind and nothing else. So no part begins inside of a text
+/// or an array, and to read them one by one, agencies first, means the same as to read them together.
+fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
+    let (head, parts) = split(text)?;
+    let head: RawHead = toml::from_str(head).ok().filter(|head: &RawHead| head.format == 1)?;
+    let (mut registry, mut texts) = (empty(head.version), Texts::default());
+    for kind in KINDS {
+        for (_, part) in parts.iter().filter(|(of, _)| *of == kind) {
+            let sections: RawSections<'_> = toml::from_str(part).ok()?;
+            let counts = [sections.agency.len(), sections.holder.len(), sections.grant.len()];
+            if KINDS.iter().zip(counts).any(|(other, count)| *other != kind && count > 0) {
+                return None;
+            }
+            add_all(&mut registry, sections, schemas, &mut texts).ok()?;
+        }
+    }
+    registry.agencies.shrink_to_fit();
+    registry.grants.shrink_to_fit();
+    Some(registry)
+}
+
+const KINDS: [&str; 3] = ["[[agency]]", "[[holder]]", "[[grant]]"];
+const SECTIONS_PER_PART: usize = 64;
+
+type Part<'t> = (&'static str, &'t str);
+
+/// What stands before the first section, and the sections in runs of one kind.
+fn split(text: &str) -> Option<(&str, Vec<Part<'_>>)> {
+    let kind_at = |at: usize| KINDS.into_iter().find(|kind| text.get(at..).is_some_and(|rest| rest.starts_with(kind)));
+    let mut begins = text.match_indices("\n[[").map(|(at, _)| at + 1).filter_map(|at| Some((at, kind_at(at)?)));
+    let (head_end, first) = begins.next()?;
+    let (mut parts, mut from, mut kind, mut count) = (Vec::new(), head_end, first, 1);
+    for (at, next) in begins {
+        if next != kind || count == SECTIONS_PER_PART {
+            parts.push((kind, text.get(from..at)?));
+            (from, kind, count) = (at, next, 0);
+        }
+        count += 1;
+    }
+    parts.push((kind, text.get(from..)?));
+    Some((text.get(..head_end)?, parts))
+}
+
+fn empty(version: u64) -> Registry {
+    Registry {
+        version,
+        agencies: Vec::new(),
+        by_name: BTreeMap::new(),
+        by_system: BTreeMap::new(),
+        holders: BTreeMap::new(),
+        grants: Vec::new(),
+        exact: BTreeMap::new(),
+        patterned: BTreeMap::new(),
+    }
+}
+
+fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
+    for agency in &raw.agency {
+        add_agency(registry, agency)?;
+    }
+    for holder in &raw.holder {
+        add_holder(registry, holder, schemas)?;
+    }
+    raw.grant.into_iter().try_for_each(|grant| add_grant(registry, grant, schemas, texts))
+}
+
+/// What the grants of a registry say again and again, each kept once: a hundred thousand rows name few purposes, laws and
+/// lists of fields.
+#[derive(Default)]
+struct Texts {
+    purposes: BTreeSet<Code>,
+    bases: BTreeSet<Arc<str>>,
+    fields: BTreeSet<Arc<[String]>>,
+}
+
+impl Texts {
+    fn purpose(&mut self, text: &str) -> Option<Code> {
+        let purpose = Code::parse(text)?;
+        if let Some(known) = self.purposes.get(&purpose) {
+            return Some(known.clone());
+        }
+        self.purposes.insert(purpose.clone());
+        Some(purpose)
+    }
+
+    fn basis(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.bases.get(text) {
+            return Arc::clone(known);
+        }
+        let basis = Arc::<str>::from(text);
+        self.bases.insert(Arc::clone(&basis));
+        basis
+    }
+
+    fn fields(&mut self, list: Vec<String>) -> Arc<[String]> {
+        if let Some(known) = self.fields.get(list.as_slice()) {
+            return Arc::clone(known);
+        }
+        let fields = Arc::<[String]>::from(list);
+        self.fields.insert(Arc::clone(&fields));
+        fields
+    }
+}
+
+fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
+    let place = raw.id.span().start;
+    let id = AgencyId::parse(raw.id.get_ref()).ok_or_else(|| (place, format!("\"{}\" is no agency name", raw.id.get_ref())))?;
+    if id.as_str().len() > limits::AGENCY_BYTES_MAX {
+        return Err((place, format!("an agency name has at most {} characters", limits::AGENCY_BYTES_MAX)));
+    }
+    let index = AgencyIndex(registry.agencies.len() as u32);
+    if registry.by_name.insert(id.clone(), index).is_some() {
+        return Err((place, format!("the agency {id} is given twice")));
+    }
+    for system in &raw.system {
+        let (text, place) = (system.certificate_sha256.get_ref(), system.certificate_sha256.span().start);
+        let thumbprint =
+            Digest::parse_hex(text).ok_or_else(|| (place, "a SHA-256 has 64 hexadecimal digits in lower case".to_owned()))?;
+        if registry.by_system.insert(thumbprint, index).is_some() {
+            return Err((place, "the client certificate is given twice".to_owned()));
+        }
+    }
+    let keys = raw.key.iter().map(|key| read_key(key, &id)).collect::<Loaded<Vec<Key>>>()?;
+    if keys.len() > limits::KEYS_PER_AGENCY_MAX {
+        return Err((place, format!("{id} has more than {} keys", limits::KEYS_PER_AGENCY_MAX)));
+    }
+    let url =
+        raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is no https address"))));
+    let seal = match raw.seal.as_deref() {
+        None | Some("agency") => Seal::Agency,
+        Some("gateway") => Seal::Gateway,
+        Some(other) => return Err((place, format!("{id}: seal = \"{other}\"; it is \"agency\" or \"gateway\""))),
+    };
+    let carrier = |name: &String| AgencyId::parse(name).ok_or_else(|| (place, format!("\"{name}\" is no agency name")));
+    let carried_by = raw.carried_by.iter().map(carrier).collect::<Loaded<Vec<AgencyId>>>()?;
+    let roles = raw.roles.iter().map(|text| role(text, place, &id)).collect::<Loaded<Vec<Role>>>()?;
+    registry.agencies.push(Agency {
+        carried_by,
+        roles,
+        id,
+        name: raw.name.clone(),
+        status: if raw.suspended { Status::Suspended } else { Status::Active },
+        world: if raw.test { World::Test } else { World::Live },
+        url: url.transpose()?,
+        seal,
+        allowance: read_quota(raw.quota.as_ref()),
+        keys,
+    });
+    Ok(())
+}
+
+fn role(text: &str, place: usize, agency: &AgencyId) -> Loaded<Role> {
+    let known = || Role::ALL.into_iter().map(Role::as_str);
+    Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+        let nearest = fault::nearest(text, known()).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
+        (place, format!("{agency}: no role is called \"{text}\"{nearest}"))
+    })
+}
+
+/// A quota of nothing would be a suspension that does not say so: every figure is at least one.
+fn read_quota(raw: Option<&RawQuota>) -> Allowance {
+    let (Some(raw), standard) = (raw, Allowance::default()) else { return Allowance::default() };
+    Allowance {
+        requests_per_minute: raw.requests_per_minute.unwrap_or(standard.requests_per_minute).max(1),
+        burst: raw.burst.unwrap_or(standard.burst).max(1),
+        kib_per_minute: raw.kib_per_minute.unwrap_or(standard.kib_per_minute).max(1024),
+        parallel: raw.parallel.unwrap_or(standard.parallel).max(1),
+        persons_per_day: raw.persons_per_day.unwrap_or(standard.persons_per_day).clamp(1, limits::PERSONS_PER_DAY_MAX),
+    }
+}
+
+fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
+    let place = raw.certificate.span().start;
+    let certificate =
+        Certificate::from_base64(raw.certificate.get_ref()).map_err(|error| (place, format!("{agency}: {error}")))?;
+    if certificate.agency.as_ref().is_some_and(|named| named != agency) {
+        return Err((place, format!("the certificate names another agency than {agency}")));
+    }
+    let time = |text: Option<&str>| {
+        let parse = |text| UnixTime::parse(text).ok_or_else(|| (place, format!("{agency}: \"{text}\" is no instant in UTC")));
+        text.map(parse).transpose()
+    };
+    Ok(Key {
+        thumbprint: certificate.thumbprint,
+        from: time(raw.from)?.map_or(certificate.not_before, |from| from.max(certificate.not_before)),
+        until: time(raw.until)?.map_or(certificate.not_after, |until| until.min(certificate.not_after)),
+        revoked_at: time(raw.revoked_at)?,
+        key: certificate.key,
+    })
+}
+
+fn document_type(text: &str, place: usize, schemas: &Schemas) -> Loaded<Code> {
+    let known = Code::parse(text).and_then(|code| schemas.document_type(&code));
+    known.map(|document| document.name.clone()).ok_or_else(|| {
+        let known = schemas.document_types().map(|known| known.name.as_str());
+        let nearest = fault::nearest(text, known).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
+        (place, format!("no document type is called \"{text}\"{nearest}"))
+    })
+}
+
+fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -> Loaded<()> {
+    let place = raw.document.span().start;
+    let what = document_type(raw.document.get_ref(), place, schemas)?;
+    let agency = AgencyId::parse(raw.agency).and_then(|id| registry.find(&id));
+    let agency = agency.ok_or_else(|| (place, format!("no agency is called \"{}\"", raw.agency)))?;
+    if registry.agency(agency).is_none_or(|agency| agency.url.is_none()) {
+        return Err((place, format!("{} holds documents but has no url", raw.agency)));
+    }
+    registry.holders.entry(what).or_default().push(Holder { agency, regions: raw.regions.clone() });
+    Ok(())
+}
+
+fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
+    let place = raw.id.span().start;
+    let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is no code")));
+    let what = document_type(raw.what, place, schemas)?;
+    let known = schemas.document_type(&what).map_or(&[][..], |document| document.fields.as_slice());
+    let leads = |field: &str| {
+        known.iter().any(|path| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    if let Some(field) = raw.fields.iter().find(|field| !leads(field)) {
+        let known = known.join(", ");
+        return Err((place, format!("{what} has no optional field \"{field}\"; it has: {known}")));
+    }
+    let action = match raw.action {
+        None | Some("read") => Action::Read,
+        Some("apply") => Action::Apply,
+        Some(other) => return Err((place, format!("action = \"{other}\"; it is \"read\" or \"apply\""))),
+    };
+    if raw.withheld_days > limits::WITHHELD_DAYS_MAX {
+        return Err((place, format!("withheld_days is at most {}", limits::WITHHELD_DAYS_MAX)));
+    }
+    let index = GrantIndex(registry.grants.len() as u32);
+    if raw.who.contains('*') {
+        registry.patterned.entry(what.clone()).or_default().push(index);
+    } else {
+        let agency = AgencyId::parse(raw.who).and_then(|id| registry.find(&id));
+        let agency = agency.ok_or_else(|| (place, format!("no agency is called \"{}\"", raw.who)))?;
+        registry.exact.entry((agency, what.clone())).or_default().push(index);
+    }
+    registry.grants.push(Grant {
+        id: code(raw.id.get_ref())?,
+        pattern: raw.who.contains('*').then(|| raw.who.into()),
+        action,
+        what,
+        fields: texts.fields(raw.fields),
+        purpose: texts.purpose(raw.purpose).ok_or_else(|| (place, format!("\"{}\" is no code", raw.purpose)))?,
+        basis: texts.basis(&raw.basis),
+        until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is no day", raw.until)))?,
+        per_minute: raw.per_minute,
+        withheld_days: raw.withheld_days,
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "format = 1\nversion = 3\n";
+
+    fn agency(name: &str, more: &str) -> String {
+        format!("[[agency]]\nid = \"xx.{name}\"\nname = \"A\"\nurl = \"https://a/\"\n{more}")
+    }
+
+    fn grant(name: &str) -> String {
+        format!(
+            "[[grant]]\nid = \"g\"\nwho = \"xx.{name}\"\nwhat = \"birth-certificate\"\npurpose = \"p\"\nbasis = \"b\"\nuntil = \"2030-12-31\"\n"
+        )
+    }
+
+    #[test]
+    fn parts_mean_what_the_whole_means() {
+        let schemas = Schemas::built_in();
+        let holder = "[[holder]]\ndocument = \"birth-certificate\"\nagency = \"xx.a\"\n";
+        let many = |from: usize| (from..from + 100).map(|number| agency(&format!("m-{number}"), "")).collect::<String>();
+        let quota = "[agency.quota]\nburst = 7\n";
+        for text in [
+            format!("{HEAD}{}{}{holder}", agency("a", ""), grant("a")),
+            // A grant before its agency, kinds mixed, more sections than a part holds.
+            format!("{HEAD}{}{}{holder}{}{}{}", grant("a"), many(0), agency("a", quota), many(100), grant("m-7")),
+        ] {
+            let (parts, whole) = (in_parts(&text, &schemas).expect("parts"), whole(&text, &schemas).expect("a whole"));
+            assert_eq!(format!("{parts:?}"), format!("{whole:?}"));
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_whole() {
+        let schemas = Schemas::built_in();
+        let text = agency("b", "[agency.quota]\nburst = 7\n").replace("\"A\"", "\"\"\"\n[[grant]]\n\"\"\"");
+        for (text, is_good) in [
+            (format!("{HEAD}{text}"), true),
+            (format!("{HEAD}{}{}", agency("a", ""), agency("b", "").replace("[[agency]]", "[[ agency ]]")), true),
+            (format!("{HEAD}{}{}", grant("a"), agency("a", "").replace("[[agency]]", "[[ agency ]]")), true),
+            (format!("{HEAD}{}{}[agency.quota]\nburst = 7\n", agency("a", ""), grant("a")), true),
+            (format!("{HEAD}agency = []\n{}", agency("a", "")), false),
+            (format!("{HEAD}{}format = 1\n", agency("a", "")), false),
+            (format!("{HEAD}{}{}", agency("a", ""), agency("a", "")), false),
+            (format!("{}{HEAD}", agency("a", "")), false),
+            (HEAD.replace('1', "2"), false),
+        ] {
+            let (parts, whole) = (in_parts(&text, &schemas), whole(&text, &schemas));
+            assert_eq!(whole.is_ok(), is_good, "{text}: {whole:?}");
+            if let Some(parts) = parts {
+                assert_eq!(format!("{parts:?}"), format!("{:?}", whole.expect("what its parts are")));
+            }
+        }
+    }
+}
