@@ -250,3 +250,10 @@ pub const DRAIN_MS: u64 = 30_000;
 pub const CLOSE_MS: u64 = 2_000;
 /// Largest configuration, registry or schema file.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Longest line of a call from a command to the running gateway of its folder, and of its answer.
+pub const CONTROL_BYTES_MAX: u64 = 64 << 10;
+/// How long such a command waits for the answer.
+pub const CONTROL_MS: u64 = 30_000;
+/// How long the gateway waits for the line of such a call.
+pub const CONTROL_LINE_MS: u64 = 2_000;

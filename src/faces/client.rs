@@ -1,6 +1,6 @@
 //! The agency's side: makes a request, sends it, and believes an answer only when it has checked it.
 
-use crate::base::fault::Fault;
+use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::gateway::driver::now;
 use crate::host::config::read_bounded;
@@ -16,10 +16,16 @@ use hyper::Method;
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a request of ours lives.
 const LIFE_MS: u64 = 5 * 60 * 1000;
+/// How long a gateway is asked to wait at once, in which time networks keep a silent connection.
+const TURN: Duration = Duration::from_secs(30);
+/// What a response takes beyond the time that it was waited for.
+const GRACE: Duration = Duration::from_secs(10);
+/// Between two questions for one answer, if a gateway waits for less than it was asked to.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How many leaves of an answer are shown.
 const OUTLINE_MAX: usize = 4096;
 
@@ -43,6 +49,13 @@ pub enum ClientError {
     Unreachable(String),
     /// The gateway refused.
     Refused(Problem),
+    /// There is no answer yet; the exchange goes on.
+    NoAnswer {
+        /// The request.
+        id: MessageId,
+        /// How long it was waited for, in seconds.
+        seconds: u64,
+    },
     /// What came back is not to be believed.
     Untrusted(String),
 }
@@ -52,6 +65,9 @@ impl std::fmt::Display for ClientError {
         match self {
             Self::Config(what) => f.write_str(what),
             Self::Unreachable(what) => write!(f, "the gateway cannot be reached: {what}"),
+            Self::NoAnswer { id, seconds } => {
+                write!(f, "no answer within {seconds} s; the exchange goes on, and oncegate answer {id} fetches what comes")
+            }
             Self::Refused(problem) => write!(f, "{} {}", problem.code, problem.detail),
             Self::Untrusted(what) => write!(f, "the answer is not to be believed: {what}"),
         }
@@ -93,6 +109,11 @@ struct RawClient {
     tls_key: String,
     sign_certificate: String,
     sign_key: String,
+}
+
+#[derive(Deserialize)]
+struct State {
+    code: Option<String>,
 }
 
 /// A signed message of ours.
@@ -219,21 +240,71 @@ impl Client {
 
     /// Sends a signed request, waits for the answer and checks it.
     pub async fn exchange(&self, request: &Signed, wait: Duration, schemas: &Schemas) -> Result<Checked, ClientError> {
-        let prefer = format!("wait={}", wait.as_secs());
-        let received = self.post(request.octets.clone(), &prefer, wait + Duration::from_secs(10)).await?;
+        let start = Instant::now();
+        let turn = wait.min(TURN);
+        let mut received = self.post(request.octets.clone(), &prefer(turn), turn + GRACE).await?;
+        if received.status.as_u16() == 202 {
+            received = self.answer_to(request.id, wait.saturating_sub(start.elapsed())).await?;
+        }
         match received.status.as_u16() {
             200 => self.check(received, request, schemas),
-            202 => Err(ClientError::Unreachable(format!("no answer within {} s; ask again for {}", wait.as_secs(), request.id))),
-            _ => Err(ClientError::Refused(problem_of(&received))),
+            202 => Err(ClientError::NoAnswer { id: request.id, seconds: wait.as_secs() }),
+            _ => Err(self.why_not(request.id, &received).await),
+        }
+    }
+
+    /// Why there is no answer: whoever asks for one later is told that there is none, and the message's state says why.
+    pub async fn why_not(&self, id: MessageId, received: &Received) -> ClientError {
+        let told = problem_of(received);
+        if told.code != Code::MsgUnknown.as_str() {
+            return ClientError::Refused(told);
+        }
+        let state = self.get(&format!("/v1/messages/{id}")).await.ok();
+        let state = state.and_then(|state| serde_json::from_slice::<State>(&state.body).ok());
+        let Some(code) = state.and_then(|state| Code::parse(&state.code?)) else { return ClientError::Refused(told) };
+        ClientError::Refused(Problem {
+            status: code.status(),
+            code: code.as_str().to_owned(),
+            title: code.title().to_owned(),
+            detail: String::new(),
+            blame: code.blame().as_str().to_owned(),
+            retry: code.retry().as_str().to_owned(),
+            help: code.next_step().to_owned(),
+            log_index: None,
+        })
+    }
+
+    /// Waits for the answer to a request that was made before. A gateway waits for a minute at most, so it is asked again.
+    pub async fn answer_to(&self, id: MessageId, wait: Duration) -> Result<Received, ClientError> {
+        let start = Instant::now();
+        loop {
+            let turn = wait.saturating_sub(start.elapsed()).min(TURN);
+            let headers = [("accept", "application/xml;q=0.9, application/problem+json".to_owned()), ("prefer", prefer(turn))];
+            let url = self.at(&format!("/v1/messages/{id}/answer"));
+            let asked = self.upstream.send(Method::GET, &url, Vec::new(), &headers, turn + GRACE).await;
+            let received = asked.map_err(unreachable)?;
+            if received.status.as_u16() != 202 || start.elapsed() >= wait {
+                return Ok(received);
+            }
+            tokio::time::sleep(PAUSE.min(wait.saturating_sub(start.elapsed()))).await;
         }
     }
 
     /// Checks an answer: signature, path of the certificate, sender, and that it answers this request.
     pub fn check(&self, received: Received, request: &Signed, schemas: &Schemas) -> Result<Checked, ClientError> {
+        let checked = self.check_for(received, request.id, schemas)?;
+        let reply = checked.message.header.in_reply_to;
+        if reply != Some(ReplyTo { id: request.id, digest: request.digest }) {
+            return Err(ClientError::Untrusted("it answers another request".to_owned()));
+        }
+        Ok(checked)
+    }
+
+    /// The same where the request is no longer there: that the answer is to its very octets is then the gateway's word.
+    pub fn check_for(&self, received: Received, request: MessageId, schemas: &Schemas) -> Result<Checked, ClientError> {
         let log_index = received.headers.get("oncegate-log-index").and_then(|value| value.to_str().ok()?.parse().ok());
         let (message, outline) = self.verify(&received.body, schemas).map_err(ClientError::Untrusted)?;
-        let reply = message.header.in_reply_to;
-        if reply != Some(ReplyTo { id: request.id, digest: request.digest }) {
+        if message.header.in_reply_to.is_none_or(|reply| reply.id != request) {
             return Err(ClientError::Untrusted("it answers another request".to_owned()));
         }
         Ok(Checked { message, outline, log_index, octets: received.body })
@@ -285,6 +356,10 @@ pub fn problem_of(received: &Received) -> Problem {
     let status = received.status.as_u16();
     let fallback = || Problem { status, detail: format!("HTTP status {status}"), ..Problem::default() };
     serde_json::from_slice(&received.body).unwrap_or_else(|_| fallback())
+}
+
+fn prefer(wait: Duration) -> String {
+    format!("wait={}", wait.as_secs())
 }
 
 fn unreachable(error: UpstreamError) -> ClientError {

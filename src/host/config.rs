@@ -85,6 +85,8 @@ pub struct Stamps {
 pub struct Exchange {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// The name under which agencies reach it, if it is not that of where it listens.
+    pub host: Option<String>,
     /// The gateway's certificate chain in PEM, for both directions.
     pub certificate: PathBuf,
     /// Its key.
@@ -217,6 +219,7 @@ struct RawWitnessFile {
 #[serde(deny_unknown_fields)]
 struct RawExchange {
     listen: Spanned<String>,
+    host: Option<Spanned<String>>,
     certificate: String,
     key: String,
     authorities: String,
@@ -324,6 +327,7 @@ impl Config {
             data: path(raw.data),
             exchange: Exchange {
                 listen: address(&raw.exchange.listen)?,
+                host: raw.exchange.host.map(host).transpose()?,
                 certificate: path(raw.exchange.certificate),
                 key: path(raw.exchange.key),
                 authorities: path(raw.exchange.authorities),
@@ -404,6 +408,16 @@ fn within(name: &str, value: Option<Spanned<u64>>, standard: u64, most: u64) -> 
 fn address(text: &Spanned<String>) -> Result<SocketAddr, (usize, String)> {
     let wrong = || (text.span().start, format!("\"{}\" is no address; write \"127.0.0.1:8443\"", text.get_ref()));
     text.get_ref().parse().map_err(|_| wrong())
+}
+
+/// A host name (RFC 1123, section 2.1) or an address; a port belongs into `listen`.
+fn host(text: Spanned<String>) -> Result<String, (usize, String)> {
+    let name = text.get_ref();
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if name.parse::<std::net::IpAddr>().is_ok() || (name.len() <= 253 && name.split('.').all(is_label)) {
+        return Ok(text.into_inner());
+    }
+    Err((text.span().start, format!("host = \"{name}\" is not a host name; write \"gateway.example\", without a port")))
 }
 
 fn tightened(name: &str, value: Option<Spanned<u64>>, limit: u64) -> Result<u64, (usize, String)> {

@@ -2,6 +2,8 @@
 
 pub mod authority;
 pub mod config;
+pub mod control;
+pub mod inforce;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

@@ -9,6 +9,8 @@ use crate::gateway::driver::{Gateway, Parts, SealKeys};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
+use crate::host::control::{self, Answer, Command, Control};
+use crate::host::inforce::InForce;
 use crate::host::store::{Settings, Store, Sync};
 use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
 use crate::message::crypto::PublicKey;
@@ -138,6 +140,7 @@ pub struct Server {
     entrance: Arc<Entrance>,
     config: Config,
     hangup: Signal,
+    control: Control,
     witness: Option<witness::Service>,
     stamping: Option<Stamping>,
 }
@@ -163,7 +166,9 @@ impl Server {
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
         let store =
             Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
-        let registry = registry.after(last_registry(&store.0)).map_err(|older| too_old(&config, older))?;
+        let registry = put_in_force(&config, registry, last_registry(&store.0))?;
+        let control = Control::open(&config.data)
+            .map_err(|cause| failed(Code::LogUnavailable)(&format!("{}: {cause}", config.data.join(control::NAME).display())))?;
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
@@ -182,7 +187,7 @@ impl Server {
             let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
-        Ok(Self { gateway, exchange, public, entrance, config, hangup, witness, stamping })
+        Ok(Self { gateway, exchange, public, entrance, config, hangup, control, witness, stamping })
     }
 
     /// The gateway.
@@ -209,7 +214,7 @@ impl Server {
         let (stopping, stopped) = watch::channel(false);
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
         let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
-        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, &self.entrance, self.hangup);
+        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, &self.entrance, self.hangup, self.control);
         let stop = async {
             stop.await;
             self.gateway.stop();
@@ -287,9 +292,9 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
 }
 
 /// Forgets what is past its window, reads a part of the log again to see that it is whole, records what was refused too
-/// often to be recorded one by one, and reads registry and certificates again when told to by SIGHUP; what does not read
-/// leaves in force what was.
-async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal) {
+/// often to be recorded one by one, and reads registry and certificates again when told to by SIGHUP or by a command; what does
+/// not read leaves in force what was.
+async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal, control: Control) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
     let mut turn = 0;
@@ -302,22 +307,24 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
                 turn += 1;
             }
             _ = sums.tick() => gateway.record_sums().await,
-            _ = hangup.recv() => read_again(&gateway, config, entrance),
+            _ = hangup.recv() => drop(read_again(&gateway, config, entrance)),
+            call = control.next() => match call.command {
+                Command::Reload => call.answer(&read_again(&gateway, config, entrance)).await,
+            },
         }
     }
 }
 
-fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
-    let telemetry = gateway.telemetry();
+fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) -> Answer {
+    let mut answer = Answer::default();
     let last = gateway.world().registry.version();
     let registry = load_registry(config, gateway.schemas());
-    match registry.and_then(|registry| registry.after(last).map_err(|older| too_old(config, older))) {
+    match registry.and_then(|registry| put_in_force(config, registry, last)) {
         Ok(registry) => {
-            let version = registry.version();
+            answer.taken.push(format!("registry version {} is in force", registry.version()));
             gateway.reload(registry);
-            telemetry.say(&format!("registry version {version} is in force"));
         }
-        Err(error) => telemetry.say(&format!("the registry was not read again: {error}")),
+        Err(error) => answer.refused.push(format!("the registry was not read again: {error}")),
     }
     let identity = load_identity(&config.exchange);
     let sides = identity.and_then(|identity| {
@@ -328,8 +335,34 @@ fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) {
         Ok((server, client)) => {
             entrance.renew(server);
             gateway.renew_identity(client);
-            telemetry.say("certificates and revocation lists were read again");
+            answer.taken.push("certificates and revocation lists were read again".to_owned());
         }
-        Err(error) => telemetry.say(&format!("certificates and revocation lists were not read again: {error}")),
+        Err(error) => answer.refused.push(format!("certificates and revocation lists were not read again: {error}")),
     }
+    answer.taken.iter().chain(&answer.refused).for_each(|line| gateway.telemetry().say(line));
+    answer
+}
+
+/// The registry, unless it is older than the last one, or has the last one's version and another content.
+fn put_in_force(config: &Config, registry: Registry, last: u64) -> Result<Registry, StartError> {
+    let registry = registry.after(last).map_err(|older| too_old(config, older))?;
+    let this = InForce { version: registry.version(), digest: registry.digest() };
+    let before = InForce::read(&config.data);
+    if before.is_some_and(|before| this.contradicts(before)) {
+        return Err(same_version(config, this.version));
+    }
+    if before != Some(this) {
+        // A full disk must not stop a change of rights; the next start then knows no better than before.
+        let _ = this.write(&config.data);
+    }
+    Ok(registry)
+}
+
+fn same_version(config: &Config, version: u64) -> StartError {
+    let what = format!(
+        "{}: {} its content is not that of version {version}, which is in force; raise the version, then oncegate agency sign",
+        config.registry.file.display(),
+        Code::CfgRegistry
+    );
+    failed(Code::CfgRegistry)(&what)
 }

@@ -7,6 +7,7 @@ use crate::base::ids::{AgencyId, Code, Digest};
 use crate::gateway::driver::now;
 use crate::host::authority::{Authority, AuthorityError, Issued, KeyType, Purpose, make_registry_key, make_root, sign_registry};
 use crate::host::config::Config;
+use crate::host::inforce::InForce;
 use crate::host::store::{make_folder, replace};
 use crate::message::pki;
 use crate::message::schema::Schemas;
@@ -14,6 +15,7 @@ use crate::rules::registry::{Registry, Status};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// An installation in a folder.
@@ -59,8 +61,10 @@ pub struct Listening {
     pub exchange: SocketAddr,
     /// The public listener.
     pub public: SocketAddr,
-    /// Host names and addresses in the gateway's certificate.
+    /// Host names and addresses in the gateway's certificate beside those of this machine. Agencies reach it by the first.
     pub hosts: Vec<String>,
+    /// The name of the log; else one is made that no other log has.
+    pub origin: Option<String>,
 }
 
 impl Default for Listening {
@@ -68,7 +72,8 @@ impl Default for Listening {
         Self {
             exchange: SocketAddr::from(([127, 0, 0, 1], 8443)),
             public: SocketAddr::from(([127, 0, 0, 1], 8081)),
-            hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            hosts: Vec::new(),
+            origin: None,
         }
     }
 }
@@ -119,16 +124,19 @@ impl Installation {
         if this.config().exists() {
             return Err(SetupError::Exists(folder.to_owned()));
         }
-        let now = now();
+        let (now, configuration) = (now(), configuration(listening)?);
+        let good = Config::parse(&configuration, folder);
+        good.map_err(|(_, what)| SetupError::Change(what))?;
         let root = make_root("Oncegate authority", now)?;
         let registry_key = make_registry_key(now)?;
-        let server = Authority::open(&root.certificate, &root.key)?.issue_server("Oncegate gateway", &listening.hosts, now)?;
+        let names: Vec<String> = LOCAL.iter().map(|&name| name.to_owned()).chain(listening.hosts.iter().cloned()).collect();
+        let server = Authority::open(&root.certificate, &root.key)?.issue_server("Oncegate gateway", &names, now)?;
         for (name, text) in [
             ("certs/ca.pem", &root.certificate),
             ("certs/authority.pem", &registry_key.certificate),
             ("certs/gateway.pem", &server.certificate),
             ("registry.toml", &REGISTRY.to_owned()),
-            ("oncegate.toml", &configuration(listening)),
+            ("oncegate.toml", &configuration),
         ] {
             this.write(name, text)?;
         }
@@ -242,6 +250,22 @@ impl Installation {
         self.extend_registry(&grant_entry(grant))
     }
 
+    /// Ends a grant: takes it out of the registry.
+    pub fn revoke_grant(&self, id: &str) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
+        let text = next_version(&self.read("registry.toml")?)?;
+        let entry = format!("\nid = {}\n", quoted(id));
+        let section = section(&text, "[[grant]]", &entry);
+        let section = section.ok_or_else(|| SetupError::Change(format!("no grant is called {id} in a line of its own")))?;
+        let without = format!("{}{}", text.get(..section.start).unwrap_or(""), text.get(section.end..).unwrap_or(""));
+        if self.check(&without)?.grants().any(|grant| grant.id.as_str() == id) {
+            return Err(SetupError::Change(format!(
+                "the grant {id} is not written as this command writes it: take it out by hand"
+            )));
+        }
+        self.publish(&without)
+    }
+
     /// The registry as it stands, signed or not.
     pub fn draft(&self) -> Result<Registry, SetupError> {
         self.check(&self.read("registry.toml")?)
@@ -310,26 +334,31 @@ impl Installation {
         self.write("registry.sig", &signature).inspect_err(|_| drop(self.write("registry.toml", &before)))
     }
 
-    /// Signs the registry as it stands.
-    pub fn sign(&self) -> Result<(), SetupError> {
+    /// Signs the registry as it stands. If another content of its version was in force, it gets a version of its own; that is
+    /// given.
+    pub fn sign(&self) -> Result<Option<u64>, SetupError> {
         let _lock = self.lock()?;
-        let signature = sign_registry(&self.read("registry.toml")?, &self.read("authority/registry.key")?)?;
-        self.write("registry.sig", &signature)
+        let text = self.read("registry.toml")?;
+        let data = Config::load(&self.config()).map_err(|error| SetupError::Change(error.to_string()))?.data;
+        let digest = crate::message::crypto::sha256(text.as_bytes());
+        let is_taken = |version| InForce::read(&data).is_some_and(|last| last.contradicts(InForce { version, digest }));
+        if !self.check(&text).is_ok_and(|registry| is_taken(registry.version())) {
+            let signature = sign_registry(&text, &self.read("authority/registry.key")?)?;
+            self.write("registry.sig", &signature)?;
+            return Ok(None);
+        }
+        let raised = next_version(&text)?;
+        let version = self.check(&raised)?.version();
+        self.publish(&raised)?;
+        Ok(Some(version))
     }
 
     /// The registry with other lines for one agency: from its `[[agency]]` to the next top-level table.
     fn changed_entry(&self, id: &AgencyId, change: impl FnOnce(&str) -> String) -> Result<String, SetupError> {
         let text = next_version(&self.read("registry.toml")?)?;
-        // A grant may have the name of an agency, and a comment may speak of one.
-        let found = text.match_indices(&format!("\nid = \"{id}\"\n")).find_map(|(at, _)| {
-            let table = text.get(..at)?.rfind("\n[")? + 1;
-            text.get(table..at)?.starts_with("[[agency]]").then_some(table)
-        });
-        let unknown = || SetupError::Change(format!("no agency is called {id} in a line of its own"));
-        let start = found.ok_or_else(unknown)?;
-        let rest = text.get(start + 1..).unwrap_or("");
-        let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
-        let end = next.map_or(text.len(), |at| start + 1 + at);
+        let section = section(&text, "[[agency]]", &format!("\nid = \"{id}\"\n"));
+        let section = section.ok_or_else(|| SetupError::Change(format!("no agency is called {id} in a line of its own")))?;
+        let Range { start, end } = section;
         let (before, entry, after) =
             (text.get(..start).unwrap_or(""), text.get(start..end).unwrap_or(""), text.get(end..).unwrap_or(""));
         Ok(format!("{before}{}{after}", change(entry)))
@@ -390,6 +419,19 @@ pub fn grant_entry(grant: &NewGrant<'_>) -> String {
     )
 }
 
+/// Where the section of a kind stands that has this line, up to the next top-level table. A grant may have the name of an
+/// agency, and a comment may speak of one.
+fn section(text: &str, kind: &str, line: &str) -> Option<Range<usize>> {
+    let start = text.match_indices(line).find_map(|(at, _)| {
+        let table = text.get(..at)?.rfind("\n[")? + 1;
+        text.get(table..at)?.starts_with(kind).then_some(table)
+    })?;
+    let rest = text.get(start + 1..)?;
+    let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
+    // The line break before the next table is its own.
+    Some(start..next.map_or(text.len(), |at| start + 1 + at))
+}
+
 /// A basic string of TOML.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
@@ -435,17 +477,30 @@ const REGISTRY: &str = "# The registry of an Oncegate gateway: agencies, holders
 format = 1\n\
 version = 1\n";
 
-fn configuration(listening: &Listening) -> String {
-    format!(
+/// Names of this machine, which every gateway's certificate has: whoever tries it does so from here.
+const LOCAL: [&str; 2] = ["localhost", "127.0.0.1"];
+
+/// The name of a log is in every receipt and must be no other log's, so a part of it is drawn by chance.
+fn new_origin(host: Option<&str>) -> Result<String, SetupError> {
+    let random =
+        crate::message::crypto::random::<4>().map_err(|_| SetupError::Change("the system gives no random octets".to_owned()))?;
+    Ok(format!("{}/audit/{:08x}", host.unwrap_or("oncegate"), u32::from_be_bytes(random)))
+}
+
+fn configuration(listening: &Listening) -> Result<String, SetupError> {
+    let host = listening.hosts.first();
+    let origin = listening.origin.clone().map_or_else(|| new_origin(host.map(String::as_str)), Ok)?;
+    let host = host.map_or(String::new(), |host| format!("host = {}\n", quoted(host)));
+    Ok(format!(
         "# The configuration of an Oncegate gateway; docs/configuration.md describes every key. Paths are relative to this file.\n\
-         format = 1\ndata = \"data\"\n\n[exchange]\nlisten = \"{}\"\ncertificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
+         format = 1\ndata = \"data\"\n\n[exchange]\nlisten = \"{}\"\n{host}certificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
          authorities = \"certs/ca.pem\"\n\n[public]\nlisten = \"{}\"\n\n[registry]\nfile = \"registry.toml\"\nsignature = \"registry.sig\"\n\
-         authority = \"certs/authority.pem\"\n\n[log]\n# The name of the log, in every receipt: give it one that nobody else has, before the first exchange.\n\
-         origin = \"{}/audit\"\n",
+         authority = \"certs/authority.pem\"\n\n[log]\n# The name of the log. It is in every receipt, no other log has it, and it never changes.\n\
+         origin = {}\n",
         listening.exchange,
         listening.public,
-        listening.hosts.first().map_or("localhost", String::as_str)
-    )
+        quoted(&origin)
+    ))
 }
 
 fn client_configuration(agency: &AgencyId, gateway: &str) -> String {

@@ -21,7 +21,13 @@ fn ends(status: i32, folder: &Path, arguments: &[&str]) -> (String, String) {
     let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).expect("UTF-8");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     // A result is on standard output, and a failure is told on standard error, in its words.
-    assert!(status == 0 || err.starts_with("error: "), "{arguments:?}: {err}");
+    let is_told = if arguments.contains(&"--json") {
+        let told = err.lines().last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        told.is_some_and(|told| told["format"] == 1 && told["exit"] == status && told["error"].is_string())
+    } else {
+        err.starts_with("error: ")
+    };
+    assert!(status == 0 || is_told, "{arguments:?}: {err}");
     (out, err)
 }
 

@@ -408,6 +408,9 @@ const ROWS: &[(&str, Row)] = &[
     ("REFUSED_TOO_OFTEN_MS", Own),
     ("HEAVY_BYTES", Own),
     ("PULSE_MS", Own),
+    ("CONTROL_BYTES_MAX", Own),
+    ("CONTROL_MS", Own),
+    ("CONTROL_LINE_MS", Own),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 

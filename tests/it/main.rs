@@ -53,6 +53,8 @@ mod memory;
 #[cfg(feature = "server")]
 mod offline;
 #[cfg(feature = "server")]
+mod operators;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod powercut;

@@ -16,7 +16,7 @@ const ORIGIN: &str = "localhost/audit";
 /// An installation with a log of three records, and a receipt of the second.
 fn office() -> (Folder, String) {
     let folder = Folder::new();
-    Installation::create(folder.path(), &Listening::default()).expect("made");
+    Installation::create(folder.path(), &Listening { origin: Some(ORIGIN.to_owned()), ..Listening::default() }).expect("made");
     let (store, _) = Store::open(&folder.path().join("data"), ORIGIN, Settings::default()).expect("opens");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for number in 1..=3 {

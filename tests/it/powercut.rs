@@ -232,7 +232,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             }
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.is_file() {
                 let octets = fs::read(&path).expect("readable");
                 found.insert(path.strip_prefix(folder).expect("below it").to_owned(), octets);
             }

@@ -1,5 +1,6 @@
 //! `oncegate agency`
 
+use super::reload::tell;
 use super::{Failure, Out, Outcome};
 use crate::base::ids::AgencyId;
 use crate::gateway::driver::now;
@@ -12,8 +13,8 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  \
 oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note\n  \
-oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note \\\n      --purpose school-attendance --basis RU:323-FZ:13 --field PeExemption --until 2027-12-31\n  \
-kill -HUP PID     a running gateway reads the registry again";
+oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note \\\n      --purpose school-attendance --basis RU:323-FZ:13 --field PeExemption --until 2027-12-31\n\n\n\
+A gateway that runs on this folder takes each change at once, and the command says so.";
 
 /// Agencies, their keys and their grants.
 #[derive(clap::Args)]
@@ -86,6 +87,15 @@ enum Action {
         #[arg(long)]
         apply: bool,
     },
+    /// List all grants
+    #[command(before_help = "Examples:\n  oncegate agency grants --in office\n  oncegate agency grants --in office --json")]
+    Grants,
+    /// End a grant
+    #[command(before_help = "Examples:\n  oncegate agency revoke-grant school-reads-absence --in office")]
+    RevokeGrant {
+        /// The grant's name
+        id: String,
+    },
     /// List all agencies
     #[command(before_help = "Examples:\n  oncegate agency list --in office\n  oncegate agency list --in office --json")]
     List,
@@ -148,7 +158,7 @@ impl Agency {
                 let text = read_bounded(&client).map_err(|error| Failure::new(1, error))?;
                 out.result(text.trim_end(), &json)?;
                 out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
-                Ok(())
+                tell(&installation.config(), out)
             }
             Action::Grant { id, who, what, purpose, basis, fields, until, apply } => {
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
@@ -164,7 +174,14 @@ impl Agency {
                     until: &until,
                 };
                 installation.add_grant(&grant).map_err(failed)?;
-                out.result(format_args!("granted {id}"), &serde_json::json!({ "format": 1, "granted": id }))
+                out.result(format_args!("granted {id}"), &serde_json::json!({ "format": 1, "granted": id }))?;
+                tell(&installation.config(), out)
+            }
+            Action::Grants => grants(&draft(&installation)?, out),
+            Action::RevokeGrant { id } => {
+                installation.revoke_grant(&id).map_err(failed)?;
+                out.result(format_args!("ended {id}"), &serde_json::json!({ "format": 1, "ended": id }))?;
+                tell(&installation.config(), out)
             }
             Action::List => list(&draft(&installation)?, out),
             Action::Show { id } => show(&installation, &parse(&id)?, out),
@@ -172,18 +189,25 @@ impl Agency {
                 let suspension = if lift { Suspension::Lift } else { Suspension::Impose };
                 installation.suspend(&parse(&id)?, suspension).map_err(failed)?;
                 let status = if lift { "active" } else { "suspended" };
-                out.result(format_args!("{status} {id}"), &serde_json::json!({ "format": 1, "id": id, "status": status }))
+                out.result(format_args!("{status} {id}"), &serde_json::json!({ "format": 1, "id": id, "status": status }))?;
+                tell(&installation.config(), out)
             }
             Action::Cert { id, request, name, ed25519 } => {
                 let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
-                out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))
+                out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))?;
+                tell(&installation.config(), out)
             }
             Action::Sign => {
                 let version = draft(&installation)?.version();
-                installation.sign().map_err(failed)?;
-                out.result("signed registry.toml", &serde_json::json!({ "format": 1, "registryVersion": version }))
+                let raised = installation.sign().map_err(failed)?;
+                if let Some(raised) = raised {
+                    out.say(format_args!("version {version} was in force with another content, so this is version {raised}"));
+                }
+                let version = raised.unwrap_or(version);
+                out.result("signed registry.toml", &serde_json::json!({ "format": 1, "registryVersion": version }))?;
+                tell(&installation.config(), out)
             }
         }
     }
@@ -196,7 +220,13 @@ fn parse(id: &str) -> Result<AgencyId, Failure> {
 fn address(installation: &Installation) -> Result<String, Failure> {
     let config = Config::load(&installation.config()).map_err(|error| Failure::new(2, error))?;
     let listen = config.exchange.listen;
-    let host = if listen.ip().is_unspecified() { "localhost".to_owned() } else { listen.ip().to_string() };
+    let host = match config.exchange.host {
+        Some(host) => host,
+        None if listen.ip().is_unspecified() => "localhost".to_owned(),
+        None => listen.ip().to_string(),
+    };
+    // RFC 3986, section 3.2.2: an IPv6 address in a URL stands in brackets.
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
     Ok(format!("https://{host}:{}", listen.port()))
 }
 
@@ -219,6 +249,33 @@ fn list(registry: &Registry, out: &Out) -> Outcome {
             out.print(serde_json::json!({ "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency), "holds": holds }))?;
         } else {
             out.print(format_args!("{:<32} {:<10} {:<40} {}", agency.id.as_str(), status(agency), holds.join(","), agency.name))?;
+        }
+    }
+    Ok(())
+}
+
+fn grants(registry: &Registry, out: &Out) -> Outcome {
+    let today = now().day();
+    for (grant, who) in registry.grants_with_whom() {
+        let state = if grant.until < today { "ended" } else { "in force" };
+        if out.is_json {
+            out.print(serde_json::json!({
+                "format": 1, "id": grant.id.as_str(), "who": who, "action": grant.action.as_str(),
+                "what": grant.what.as_str(), "fields": &*grant.fields, "purpose": grant.purpose.as_str(), "legalBasis": &*grant.basis,
+                "until": grant.until.to_string(), "inForce": grant.until >= today,
+            }))?;
+        } else {
+            out.print(format_args!(
+                "{:<32} {state:<8} {} may {} {} for {} on {} until {}  {}",
+                grant.id,
+                who,
+                grant.action.as_str(),
+                grant.what,
+                grant.purpose,
+                grant.basis,
+                grant.until,
+                grant.fields.join(" ")
+            ))?;
         }
     }
     Ok(())

@@ -41,8 +41,8 @@ pub(super) struct Ask {
     /// Ask in the test world
     #[arg(long)]
     test: bool,
-    /// How long to wait, in seconds
-    #[arg(long, default_value_t = 30)]
+    /// How long to wait, in seconds; else for as long as the request is valid
+    #[arg(long, default_value_t = 300)]
     wait: u64,
     /// Write the signed answer to a file as well
     #[arg(short, long)]
@@ -80,7 +80,7 @@ impl Ask {
     }
 }
 
-fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
+pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
     let (from, time) = (&checked.message.header.from, checked.message.header.created_at);
     let what = match &checked.message.body {
         Body::Documents(documents) => {

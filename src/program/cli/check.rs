@@ -49,6 +49,10 @@ fn warnings(checked: &Checked) -> Vec<String> {
         if !held {
             warnings.push(format!("grant {} is for {}, which nobody holds", grant.id, grant.what));
         }
+        if !checked.registry.is_for_somebody(grant) {
+            let who = grant.pattern.as_deref().unwrap_or_default();
+            warnings.push(format!("grant {} is for {who}, and no registered agency has a name like that", grant.id));
+        }
         if grant.until < crate::gateway::driver::now().day() {
             warnings.push(format!("grant {} ended on {}", grant.id, grant.until));
         }

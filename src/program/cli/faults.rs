@@ -13,12 +13,13 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn run(self, out: &Out) -> Outcome {
-        if let Some(code) = self.code.as_deref().filter(|code| Code::parse(code).is_none()) {
+        let wanted = self.code.as_deref().map(str::to_ascii_uppercase);
+        if let Some(code) = wanted.as_deref().filter(|code| Code::parse(code).is_none()) {
             let known = nearest(code, Code::ALL.iter().map(|code| code.as_str()));
             let suggestion = known.map_or(String::new(), |known| format!("; did you mean {known}?"));
             return Err(Failure::new(2, format!("no fault has the code \"{code}\"{suggestion}")));
         }
-        let wanted = |code: &&Code| self.code.as_deref().is_none_or(|wanted| code.as_str() == wanted);
+        let wanted = |code: &&Code| wanted.as_deref().is_none_or(|wanted| code.as_str() == wanted);
         for code in Code::ALL.iter().filter(wanted) {
             let (blame, retry) = (code.blame().as_str(), code.retry().as_str());
             if out.is_json {

@@ -1,6 +1,7 @@
 //! `oncegate init`
 
 use super::{Failure, Out, Outcome};
+use crate::host::config::Config;
 use crate::program::setup::{Installation, Listening};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,16 +20,17 @@ pub(super) struct Init {
     /// Where health, metrics and descriptions are served, over plain HTTP
     #[arg(long, default_value = "127.0.0.1:8081")]
     public: SocketAddr,
-    /// A host name or address of the gateway, for its certificate; may be given again
+    /// A host name or address by which agencies reach the gateway, for its certificate and theirs; may be given again
     #[arg(long)]
     host: Vec<String>,
+    /// The name of the log, which no other log has and which never changes; without it one is made
+    #[arg(long)]
+    origin: Option<String>,
 }
 
 impl Init {
     pub(super) fn run(self, out: &Out) -> Outcome {
-        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        hosts.extend(self.host);
-        let listening = Listening { exchange: self.listen, public: self.public, hosts };
+        let listening = Listening { exchange: self.listen, public: self.public, hosts: self.host, origin: self.origin };
         let made = Installation::create(&self.folder, &listening).map_err(|error| Failure::new(2, error))?;
         let folder = made.folder().display();
         if out.is_json {
@@ -38,6 +40,8 @@ impl Init {
         out.print(format_args!("{folder}/registry.toml   agencies, holders and grants, signed"))?;
         out.print(format_args!("{folder}/certs           certificates; ca.pem is what agencies trust"))?;
         out.print(format_args!("{folder}/authority       the authority's keys: move them to a safe place"))?;
+        let config = Config::load(&made.config()).map_err(|error| Failure::new(2, error))?;
+        out.print(format_args!("log {}   its name, in every receipt, for ever", config.log.origin))?;
         out.say("next:");
         out.say(format_args!("  oncegate agency add xx.office.school-1 --in {folder} --name \"School 1\""));
         out.say(format_args!("  oncegate run -c {folder}/oncegate.toml"));

@@ -7,6 +7,7 @@ mod whole;
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::Code;
+use crate::base::limits;
 use crate::evidence::audit::Pairs;
 use crate::faces::client::{Client, ClientError, problem_of};
 use crate::gateway::driver::audit::TRAIL;
@@ -269,7 +270,11 @@ impl Log {
         match self.action {
             Action::Search { who, selection, limit, cursor } => {
                 let mut pairs = selection.pairs()?;
-                add(&mut pairs, "limit", Some(limit.min(500).to_string()))?;
+                if !(1..=limits::PAGE_RECORDS_MAX).contains(&limit) {
+                    let what = format!("--limit is 1 to {}; the next page begins at --cursor", limits::PAGE_RECORDS_MAX);
+                    return Err(Failure::new(2, what));
+                }
+                add(&mut pairs, "limit", Some(limit.to_string()))?;
                 add(&mut pairs, "cursor", cursor)?;
                 show::page(&runtime()?.block_on(search(&who.client()?, &pairs))?, out)
             }

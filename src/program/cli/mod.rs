@@ -1,9 +1,11 @@
 //! The command line: one file per command.
 //!
 //! The result goes to standard output, everything else to standard error. A broken pipe ends quietly. Exit codes: 0 done,
-//! 1 failed, 2 usage or an invalid file, 3 refused by policy, 4 no record, 5 limited, 6 integrity broken, 7 unreachable.
+//! 1 failed, 2 usage or an invalid file, 3 refused by policy, 4 no record, 5 limited, 6 integrity broken, 7 unreachable or no
+//! answer in time. With `--json` a failure is told as JSON too, on standard error.
 
 mod agency;
+mod answer;
 mod ask;
 mod bench;
 mod check;
@@ -12,18 +14,19 @@ mod faults;
 mod init;
 mod log;
 mod message;
+mod reload;
 mod run;
 mod witness;
 
 use crate::base::fault::Code;
-use crate::faces::client::ClientError;
+use crate::faces::client::{ClientError, Problem};
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "Examples:\n  oncegate demo --once\n  oncegate init office && oncegate run -c office/oncegate.toml\n\n\
-Exit codes: 0 done, 1 failed, 2 usage or invalid file, 3 refused, 4 no record, 5 limited, 6 integrity broken, 7 unreachable";
+Exit codes: 0 done, 1 failed, 2 usage or invalid file, 3 refused, 4 no record, 5 limited, 6 integrity broken, 7 unreachable or no answer in time";
 
 /// An interagency data exchange gateway.
 #[derive(Parser)]
@@ -49,10 +52,14 @@ enum Command {
     Run(run::Run),
     /// Make a throw-away world and run real exchanges in it
     Demo(demo::Demo),
+    /// Have the running gateway read registry and certificates again
+    Reload(reload::Reload),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
     /// Ask for a document
     Ask(ask::Ask),
+    /// Fetch the answer to a request that was made before
+    Answer(answer::Answer),
     /// Send a message as it is
     Send(message::Send),
     /// Sign a message
@@ -75,11 +82,26 @@ enum Command {
 pub(crate) struct Failure {
     exit: u8,
     text: String,
+    /// What the gateway said, if it was the gateway that refused.
+    problem: Option<Box<Problem>>,
 }
 
 impl Failure {
     fn new(exit: u8, text: impl Display) -> Self {
-        Self { exit, text: text.to_string() }
+        Self { exit, text: text.to_string(), problem: None }
+    }
+}
+
+impl Failure {
+    fn to_json(&self) -> serde_json::Value {
+        let mut told = serde_json::json!({ "format": 1, "error": self.text, "exit": self.exit });
+        if let Some(problem) = &self.problem {
+            told["problem"] = serde_json::json!({
+                "status": problem.status, "code": problem.code, "title": problem.title, "detail": problem.detail,
+                "blame": problem.blame, "retry": problem.retry, "help": problem.help, "logIndex": problem.log_index,
+            });
+        }
+        told
     }
 }
 
@@ -95,20 +117,19 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
             ClientError::Config(_) => 2,
-            ClientError::Unreachable(_) => 7,
+            ClientError::Unreachable(_) | ClientError::NoAnswer { .. } => 7,
             ClientError::Untrusted(_) => 6,
             ClientError::Refused(problem) => exit_of(&problem.code),
         };
-        let text = match &error {
-            ClientError::Refused(problem) => describe(problem),
-            other => other.to_string(),
-        };
-        Self { exit, text }
+        match error {
+            ClientError::Refused(problem) => Self { exit, text: describe(&problem), problem: Some(Box::new(problem)) },
+            other => Self::new(exit, other),
+        }
     }
 }
 
 /// Two lines that answer: what rule, whose fault, what next.
-fn describe(problem: &crate::faces::client::Problem) -> String {
+fn describe(problem: &Problem) -> String {
     let place = if problem.detail.is_empty() || problem.detail == problem.title {
         String::new()
     } else {
@@ -177,8 +198,10 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(&out),
         Command::Run(command) => command.run(&out),
         Command::Demo(command) => command.run(&out),
+        Command::Reload(command) => command.run(&out),
         Command::Agency(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
+        Command::Answer(command) => command.run(&out),
         Command::Send(command) => command.run(&out),
         Command::Sign(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
@@ -192,7 +215,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.text.is_empty() {
-                let _ = writeln!(io::stderr().lock(), "error: {}", failure.text);
+                let _ = if out.is_json {
+                    writeln!(io::stderr().lock(), "{}", failure.to_json())
+                } else {
+                    writeln!(io::stderr().lock(), "error: {}", failure.text)
+                };
             }
             ExitCode::from(failure.exit)
         }

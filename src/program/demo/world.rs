@@ -267,7 +267,12 @@ fn agency(name: &str) -> AgencyId {
 }
 
 fn install(folder: &Path, gateway: &Elsewhere, providers: &[SocketAddr], more: &str) -> Result<Installation, WorldError> {
-    let listening = Listening { exchange: gateway.exchange, public: gateway.public, ..Listening::default() };
+    let listening = Listening {
+        exchange: gateway.exchange,
+        public: gateway.public,
+        hosts: Vec::new(),
+        origin: Some("localhost/audit".to_owned()),
+    };
     let installation = Installation::create(folder, &listening)?;
     let gateway = format!("https://{}", gateway.exchange);
     let mut entries = String::new();

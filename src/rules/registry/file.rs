@@ -5,11 +5,13 @@ use crate::base::fault;
 use crate::base::ids::{AgencyId, Code, Digest};
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
+use crate::message::crypto::sha256;
 use crate::message::envelope::World;
 use crate::message::pki::Certificate;
 use crate::message::schema::Schemas;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use toml::Spanned;
 
@@ -144,7 +146,8 @@ struct RawGrant<'t> {
 type Loaded<T> = Result<T, (usize, String)>;
 
 pub(super) fn load(text: &str, schemas: &Schemas) -> Result<Registry, RegistryError> {
-    build(text, schemas).map_err(|(offset, what)| {
+    let built = build(text, schemas).map(|registry| Registry { digest: sha256(text.as_bytes()), ..registry });
+    built.map_err(|(offset, what)| {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
@@ -218,6 +221,7 @@ fn split(text: &str) -> Option<(&str, Vec<Part<'_>>)> {
 fn empty(version: u64) -> Registry {
     Registry {
         version,
+        digest: sha256(b""),
         agencies: Vec::new(),
         by_name: BTreeMap::new(),
         by_system: BTreeMap::new(),
@@ -245,6 +249,8 @@ struct Texts {
     purposes: BTreeSet<Code>,
     bases: BTreeSet<Arc<str>>,
     fields: BTreeSet<Arc<[String]>>,
+    /// The names of the grants so far: a record names the grant by which something was released.
+    grants: BTreeSet<Code>,
 }
 
 impl Texts {
@@ -317,7 +323,7 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
         world: if raw.test { World::Test } else { World::Live },
         url: url.transpose()?,
         seal,
-        allowance: read_quota(raw.quota.as_ref()),
+        allowance: raw.quota.as_ref().map_or(Ok(Allowance::default()), |quota| read_quota(quota, place))?,
         keys,
     });
     Ok(())
@@ -331,16 +337,38 @@ fn role(text: &str, place: usize, agency: &AgencyId) -> Loaded<Role> {
     })
 }
 
-/// A quota of nothing would be a suspension that does not say so: every figure is at least one.
-fn read_quota(raw: Option<&RawQuota>) -> Allowance {
-    let (Some(raw), standard) = (raw, Allowance::default()) else { return Allowance::default() };
-    Allowance {
-        requests_per_minute: raw.requests_per_minute.unwrap_or(standard.requests_per_minute).max(1),
-        burst: raw.burst.unwrap_or(standard.burst).max(1),
-        kib_per_minute: raw.kib_per_minute.unwrap_or(standard.kib_per_minute).max(1024),
-        parallel: raw.parallel.unwrap_or(standard.parallel).max(1),
-        persons_per_day: raw.persons_per_day.unwrap_or(standard.persons_per_day).clamp(1, limits::PERSONS_PER_DAY_MAX),
+/// A quota of nothing would be a suspension that does not say so, and a figure that is read as another one is a wrong figure.
+fn read_quota(raw: &RawQuota, place: usize) -> Loaded<Allowance> {
+    let standard = Allowance::default();
+    let figure = |name: &str, given: Option<u32>, standard: u32, range: RangeInclusive<u32>| {
+        given.map_or(Ok(standard), |figure| within(name, figure, range, place))
+    };
+    let some = 1..=u32::MAX;
+    Ok(Allowance {
+        requests_per_minute: figure("requests_per_minute", raw.requests_per_minute, standard.requests_per_minute, some.clone())?,
+        burst: figure("burst", raw.burst, standard.burst, some.clone())?,
+        kib_per_minute: figure("kib_per_minute", raw.kib_per_minute, standard.kib_per_minute, 1024..=u32::MAX)?,
+        parallel: figure("parallel", raw.parallel, standard.parallel, some)?,
+        persons_per_day: figure(
+            "persons_per_day",
+            raw.persons_per_day,
+            standard.persons_per_day,
+            1..=limits::PERSONS_PER_DAY_MAX,
+        )?,
+    })
+}
+
+fn within(name: &str, figure: u32, range: RangeInclusive<u32>, place: usize) -> Loaded<u32> {
+    if range.contains(&figure) {
+        return Ok(figure);
     }
+    let (least, most) = (range.start(), range.end());
+    let what = if figure < *least {
+        format!("{name} = {figure}: the least is {least}; to let an agency do nothing, suspend it")
+    } else {
+        format!("{name} = {figure}: the most is {most}")
+    };
+    Err((place, what))
 }
 
 fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
@@ -404,6 +432,10 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
     if raw.withheld_days > limits::WITHHELD_DAYS_MAX {
         return Err((place, format!("withheld_days is at most {}", limits::WITHHELD_DAYS_MAX)));
     }
+    let id = code(raw.id.get_ref())?;
+    if !texts.grants.insert(id.clone()) {
+        return Err((place, format!("the grant {id} is given twice; every grant has a name of its own")));
+    }
     let index = GrantIndex(registry.grants.len() as u32);
     if raw.who.contains('*') {
         registry.patterned.entry(what.clone()).or_default().push(index);
@@ -413,7 +445,7 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         registry.exact.entry((agency, what.clone())).or_default().push(index);
     }
     registry.grants.push(Grant {
-        id: code(raw.id.get_ref())?,
+        id,
         pattern: raw.who.contains('*').then(|| raw.who.into()),
         action,
         what,
@@ -421,7 +453,7 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         purpose: texts.purpose(raw.purpose).ok_or_else(|| (place, format!("\"{}\" is no code", raw.purpose)))?,
         basis: texts.basis(&raw.basis),
         until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is no day", raw.until)))?,
-        per_minute: raw.per_minute,
+        per_minute: raw.per_minute.map(|figure| within("per_minute", figure, 1..=u32::MAX, place)).transpose()?,
         withheld_days: raw.withheld_days,
     });
     Ok(())
@@ -439,7 +471,7 @@ mod tests {
 
     fn grant(name: &str) -> String {
         format!(
-            "[[grant]]\nid = \"g\"\nwho = \"xx.{name}\"\nwhat = \"birth-certificate\"\npurpose = \"p\"\nbasis = \"b\"\nuntil = \"2030-12-31\"\n"
+            "[[grant]]\nid = \"g-{name}\"\nwho = \"xx.{name}\"\nwhat = \"birth-certificate\"\npurpose = \"p\"\nbasis = \"b\"\nuntil = \"2030-12-31\"\n"
         )
     }
 

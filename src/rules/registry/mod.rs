@@ -288,6 +288,16 @@ pub enum Action {
     Apply,
 }
 
+impl Action {
+    /// The word for it in a registry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Apply => "apply",
+        }
+    }
+}
+
 /// A row that answers "why may they?".
 #[derive(Debug)]
 pub struct Grant {
@@ -324,6 +334,7 @@ struct Holder {
 #[derive(Debug)]
 pub struct Registry {
     version: u64,
+    digest: Digest,
     agencies: Vec<Agency>,
     by_name: BTreeMap<AgencyId, AgencyIndex>,
     by_system: BTreeMap<Digest, AgencyIndex>,
@@ -375,6 +386,31 @@ impl Registry {
     /// Its version.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The SHA-256 of its file: two contents are two registries, whatever version they say.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// All grants, each with whom it is for: an agency's name or a pattern.
+    pub fn grants_with_whom(&self) -> impl Iterator<Item = (&Grant, &str)> {
+        let mut agencies = vec![None; self.grants.len()];
+        for ((agency, _), grants) in &self.exact {
+            for grant in grants {
+                if let Some(place) = agencies.get_mut(grant.number()) {
+                    *place = self.agency(*agency);
+                }
+            }
+        }
+        self.grants.iter().zip(agencies).map(|(grant, agency)| {
+            (grant, grant.pattern.as_deref().or(agency.map(|agency| agency.id.as_str())).unwrap_or_default())
+        })
+    }
+
+    /// Whether a grant is for at least one agency that is registered.
+    pub fn is_for_somebody(&self, grant: &Grant) -> bool {
+        grant.pattern.as_deref().is_none_or(|who| self.agencies.iter().any(|agency| matches(who, agency.id.as_str())))
     }
 
     /// The registry, unless it is older than the version that was in force last.
@@ -501,13 +537,13 @@ mod tests {
     fn no_agency_has_more_persons_a_day_than_are_counted() {
         let persons = |given: &str| {
             let text = format!("format = 1\nversion = 1\n[[agency]]\nid = \"xx.a\"\nname = \"A\"\n[agency.quota]\n{given}\n");
-            let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
-            registry.agencies().map(|(_, agency)| agency.allowance.persons_per_day).collect::<Vec<_>>()
+            let registry = Registry::check(&text, &Schemas::built_in()).ok()?;
+            registry.agencies().map(|(_, agency)| agency.allowance.persons_per_day).next()
         };
         let given = |count: u32| persons(&format!("persons_per_day = {count}"));
         let most = limits::PERSONS_PER_DAY_MAX;
-        assert_eq!([1, most, most + 1, u32::MAX].map(given).concat(), [1, most, most, most]);
-        assert_eq!(persons("burst = 7"), [limits::PERSONS_PER_DAY]);
+        assert_eq!([0, 1, most, most + 1, u32::MAX].map(given), [None, Some(1), Some(most), None, None]);
+        assert_eq!(persons("burst = 7"), Some(limits::PERSONS_PER_DAY));
     }
 
     #[test]

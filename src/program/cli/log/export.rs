@@ -47,7 +47,7 @@ impl Export {
             Some(key) => verify::read_key(key)?,
             None => {
                 let given = text(runtime()?.block_on(fetched(&self.who.client()?, "/log/key"))?)?;
-                VerifierKey::parse(given.trim()).map_err(|error| Failure::new(6, error))?
+                VerifierKey::parse(given.trim()).map_err(|error| Failure::new(1, format!("the gateway's key: {error}")))?
             }
         };
         let reader = || File::open(&evidence).map(BufReader::new);

@@ -46,6 +46,10 @@ pub(super) fn page(page: &Value, out: &Out) -> Outcome {
             json!({ "format": 1, "next": page["next"], "indexedUpTo": page["indexedUpTo"], "recordedAs": page["recordedAs"] });
         return out.print(rest);
     }
+    if list(&page["entries"]).is_empty() {
+        let known = page["indexedUpTo"].as_u64().map_or(String::new(), |known| format!(" among the first {known}"));
+        out.say(format_args!("no record fits{known}"));
+    }
     if let Some(index) = page["recordedAs"].as_u64() {
         out.say(format_args!("this search is record {index}"));
     }

@@ -6,6 +6,7 @@ use crate::evidence::audit::{ExportVerifier, Exported};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::note::{Checkpoint, Role, VerifierKey};
 use crate::evidence::tlog::policy::Policy;
+use crate::evidence::tlog::proof::FIRST_LINE;
 use crate::evidence::tlog::proof::Proof;
 use serde_json::json;
 use std::fs::File;
@@ -70,6 +71,11 @@ fn read_policy(path: &Path) -> Result<Policy, Failure> {
 
 fn receipts(text: &str, file: &Path, key: &VerifierKey, policy: Option<&Policy>, out: &Out) -> Outcome {
     let wrong = |what: String| Failure::new(6, format!("{}: {what}", file.display()));
+    // One that was cut anywhere is a broken receipt; anything else is none.
+    if !text.starts_with(FIRST_LINE) && !FIRST_LINE.starts_with(text) {
+        let what = format!("{}: this is neither a receipt (its first line is {FIRST_LINE}) nor an export", file.display());
+        return Err(Failure::new(2, what));
+    }
     let proofs = Proof::parse_bundle(text).map_err(|error| wrong(error.to_string()))?;
     // All of them hold before any is believed.
     for (number, proof) in (1..).zip(&proofs) {
@@ -129,7 +135,11 @@ pub(super) fn export(
     loop {
         line.clear();
         let read = (&mut reader).take(limits::EXPORT_LINE_BYTES_MAX).read_line(&mut line);
-        if read.map_err(|cause| wrong(cause.to_string()))? == 0 {
+        if read.map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::InvalidData => wrong(cause.to_string()),
+            _ => Failure::new(1, format!("{}: {cause}", path.display())),
+        })? == 0
+        {
             break;
         }
         let text = line.trim_end_matches('\n');
