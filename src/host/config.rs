@@ -31,7 +31,7 @@ pub struct Config {
     pub seal: Option<PathBuf>,
     /// Limits, tightened.
     pub limits: Limits,
-    /// Whether a line per record goes to standard error.
+    /// The lines about records.
     pub records: Lines,
     /// The log: its name, its key, who witnesses it.
     pub log: Log,
@@ -131,12 +131,14 @@ pub struct Limits {
     pub archive_days: u32,
 }
 
-/// Where the lines about records go.
+/// Which lines there are about records, on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
-    /// One line of JSON per record to standard error.
-    Stderr,
-    /// Nowhere.
+    /// One line for each, in words.
+    Text,
+    /// One line for each, in JSON.
+    Json,
+    /// None; what is about the gateway itself is still said, in words.
     Off,
 }
 
@@ -443,11 +445,14 @@ fn origin(value: Option<Spanned<String>>) -> Result<String, (usize, String)> {
 
 fn lines(value: Option<&Spanned<String>>) -> Result<Lines, (usize, String)> {
     match value.map(|value| value.get_ref().as_str()) {
-        None | Some("stderr") => Ok(Lines::Stderr),
+        None | Some("text") => Ok(Lines::Text),
+        // The only form that there was, under its name.
+        Some("json" | "stderr") => Ok(Lines::Json),
         Some("off") => Ok(Lines::Off),
-        Some(other) => {
-            Err((value.map_or(0, |value| value.span().start), format!("records = \"{other}\"; it is \"stderr\" or \"off\"")))
-        }
+        Some(other) => Err((
+            value.map_or(0, |value| value.span().start),
+            format!("records = \"{other}\"; it is \"text\", \"json\" or \"off\""),
+        )),
     }
 }
 

@@ -4,6 +4,7 @@
 //! line is the leaf, and a leaf holds none.
 
 use crate::base::fault::Fault;
+use crate::base::time::UnixTime;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
 use crate::host::config::Lines;
 use prometheus_client::encoding::text::encode;
@@ -15,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -137,26 +139,22 @@ impl Telemetry {
         if record.kind == RecordKind::Answer {
             self.exchange_seconds.observe(record.elapsed_us as f64 / 1e6);
         }
-        if self.lines == Lines::Stderr {
-            self.write_line(record, private);
+        match self.lines {
+            Lines::Off => {}
+            Lines::Json => write_line(&json_line(record, private)),
+            Lines::Text => write_line(&text_line(record, private)),
         }
-    }
-
-    /// What only the operator may know stands beside the leaf, never in it.
-    fn write_line(&self, record: &Record, fault: Option<&Fault>) {
-        let mut line = record.leaf(&Blind::default());
-        line.pop();
-        if let Some(private) = fault.and_then(|fault| fault.private.as_deref()) {
-            let _ = write!(line, ",\"private\":{}", serde_json::Value::from(private));
-        }
-        line.push_str("}\n");
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 
     /// Writes a line about the gateway itself, whether or not there are lines about records.
     pub fn say(&self, what: &str) {
-        let line = format!("{{\"gateway\":{}}}\n", serde_json::Value::from(what));
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let time = UnixTime::from_ms(now);
+        write_line(&match self.lines {
+            Lines::Json => serde_json::json!({ "time": time.to_string(), "gateway": what }).to_string(),
+            // One line is one event, whatever a cause in the system's words holds.
+            Lines::Text | Lines::Off => format!("{time} gateway: {}", what.replace(char::is_control, " ")),
+        });
     }
 
     /// Counts a connection that has ended, or that was turned away; `why` comes from an enum.
@@ -179,5 +177,78 @@ impl Telemetry {
         let mut text = String::new();
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+fn write_line(line: &str) {
+    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// The leaf, with its time to read. What only the operator may know stands beside the leaf, never in it.
+fn json_line(record: &Record, fault: Option<&Fault>) -> String {
+    let mut line = record.leaf(&Blind::default());
+    line.pop();
+    let _ = write!(line, ",\"time\":\"{}\"", record.time);
+    if let Some(private) = fault.and_then(|fault| fault.private.as_deref()).filter(|private| !private.is_empty()) {
+        let _ = write!(line, ",\"private\":{}", serde_json::Value::from(private));
+    }
+    line + "}"
+}
+
+/// The same in words: what happened, between whom, about what, and why not.
+fn text_line(record: &Record, fault: Option<&Fault>) -> String {
+    let mut line = format!("{} {}", record.time, word(record.kind));
+    let mut add = |before: &str, what: Option<String>| {
+        if let Some(what) = what {
+            let _ = write!(line, "{before}{what}");
+        }
+    };
+    add(" ", record.action.as_ref().map(ToString::to_string));
+    add(" ", record.message.map(|id| id.to_string()));
+    add(" from ", record.consumer.as_ref().map(ToString::to_string));
+    add(" to ", record.provider.as_ref().map(ToString::to_string));
+    add(": ", record.document_type.as_ref().map(ToString::to_string));
+    add(" for ", record.purpose.as_ref().map(ToString::to_string));
+    add(" on ", record.basis.as_ref().map(|basis| basis.replace(char::is_control, " ")));
+    add(", ", record.code.map(|code| format!("{code} {}", code.title())));
+    add(", and so ", record.summed.map(|count| format!("{count} in all")));
+    if record.kind == RecordKind::Answer {
+        add(", ", Some(format!("{:.1} ms", record.elapsed_us as f64 / 1e3)));
+    }
+    let private = fault.and_then(|fault| fault.private.as_deref()).filter(|private| !private.is_empty());
+    add("; ", private.map(|private| private.replace(char::is_control, " ")));
+    line
+}
+
+fn word(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Request => "request",
+        RecordKind::Answer => "answer",
+        RecordKind::Refusal => "refused",
+        RecordKind::Audit => "log read",
+        RecordKind::Erasure => "erased",
+        RecordKind::Administration => "changed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::fault::Code;
+
+    #[test]
+    fn a_line_says_what_happened_in_words_or_as_json() {
+        let mut record = Record::new(RecordKind::Refusal, UnixTime::parse("2027-03-04T05:12:09Z").expect("an instant"));
+        record.consumer = crate::base::ids::AgencyId::parse("xx.school");
+        record.code = Some(Code::RteUnreachable);
+        let fault = Fault::new(Code::RteUnreachable).with_private("connection\nrefused");
+        let line = text_line(&record, Some(&fault));
+        assert!(line.starts_with("2027-03-04T05:12:09") && line.contains(" refused from xx.school, OG-RTE-002 "), "{line}");
+        assert!(line.ends_with("; connection refused") && line.lines().count() == 1, "{line}");
+        let line = json_line(&record, Some(&fault));
+        let json: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert!(json["private"] == "connection\nrefused" && json["u"] == "xx.school" && json["time"].is_string(), "{line}");
+        let empty = Fault::new(Code::RteUnreachable).with_private("");
+        assert!(!json_line(&record, Some(&empty)).contains("private") && !text_line(&record, Some(&empty)).contains(';'));
     }
 }

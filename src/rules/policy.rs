@@ -7,7 +7,7 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
-use crate::rules::registry::{Action, AgencyIndex, GrantIndex, Registry};
+use crate::rules::registry::{Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
 /// The grounds on which something is permitted.
@@ -47,17 +47,7 @@ pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Re
     let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.what));
     let mut nearest = 0;
     for (index, grant) in registry.grants_of(question.consumer, question.what) {
-        let (step, fault) = if grant.action != question.action {
-            (0, None)
-        } else if grant.purpose != question.context.purpose {
-            (1, Some(Fault::at(FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose))))
-        } else if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
-            (2, Some(Fault::at(FaultCode::PolBasis, format!("the grant {} stands on {}", grant.id, grant.basis))))
-        } else if grant.until < now.day() {
-            (3, Some(Fault::at(FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until))))
-        } else if let Some(path) = question.select.iter().find(|path| !is_covered(path, &grant.fields, question)) {
-            (4, Some(Fault::at(FaultCode::PolField, format!("the grant {} does not give {path}", grant.id))))
-        } else {
+        let Err((step, fault)) = weigh(grant, question, now) else {
             let fields = if question.select.is_empty() { Arc::clone(&grant.fields) } else { question.select.into() };
             return Ok(Grounds { grant: index, grant_id: grant.id.clone(), basis: Arc::clone(&grant.basis), fields });
         };
@@ -66,6 +56,40 @@ pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Re
         }
     }
     Err(refusal)
+}
+
+/// Each grant that the question could stand on, in the order in which they are tried, with the rule that it fails at, if any.
+pub fn explain<'r>(
+    registry: &'r Registry,
+    question: &Question<'_>,
+    now: UnixTime,
+) -> impl Iterator<Item = (&'r Grant, Option<Fault>)> {
+    let action = question.action.as_str();
+    registry.grants_of(question.consumer, question.what).map(move |(_, grant)| {
+        let other = || Fault::at(FaultCode::PolNoGrant, format!("the grant {} is not one to {action}", grant.id));
+        (grant, weigh(grant, question, now).err().map(|(_, fault)| fault.unwrap_or_else(other)))
+    })
+}
+
+/// Whether a grant permits the question, or at which step it does not. That it is for another action is nothing to tell a sender.
+fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u8, Option<Fault>)> {
+    let failed = |step, code, what: String| Err((step, Some(Fault::at(code, what))));
+    if grant.action != question.action {
+        return Err((0, None));
+    }
+    if grant.purpose != question.context.purpose {
+        return failed(1, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
+    }
+    if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
+        return failed(2, FaultCode::PolBasis, format!("the grant {} stands on {}", grant.id, grant.basis));
+    }
+    if grant.until < now.day() {
+        return failed(3, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
+    }
+    match question.select.iter().find(|path| !is_covered(path, &grant.fields, question)) {
+        Some(path) => failed(4, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
+        None => Ok(()),
+    }
 }
 
 /// Whether a selected path may be selected. What the schema requires is in every answer and needs no grant of its own; the

@@ -3,7 +3,10 @@
 use crate::folder::Folder;
 use crate::process::{Scene, answered, health, oncegate, refused};
 use crate::tool::{SCHOOL, said};
+use oncegate::base::ids::AgencyId;
+use oncegate::host::config::Config;
 use oncegate::program::demo::Behaviour;
+use oncegate::program::setup::NewAgency;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -209,5 +212,84 @@ fn an_empty_search_says_so_and_a_limit_above_the_bound_is_refused() {
     let said = ends(2, scene.folder(), &["log", "search", "--as", agency, "--limit", "1001"]);
     assert!(said.contains("--limit is 1 to 1000"), "{said}");
     ends(0, scene.folder(), &["log", "search", "--as", agency, "--limit", "1000"]);
+    gateway.stop();
+}
+
+/// Who may ask what, and at which rule each grant fails: without a gateway, and as the gateway decides.
+#[test]
+fn policy_explain_names_the_rule_that_each_grant_fails_at() {
+    let folder = Folder::new();
+    let path = folder.path();
+    ends(0, path, &["init", "office"]);
+    ends(0, path, &["agency", "add", "xx.school-1", "--name", "School", "--in", "office"]);
+    let grant = |id: &'static str, purpose: &'static str, until: &'static str| {
+        let mut arguments = vec!["agency", "grant", id, "--who", "xx.school-*", "--what", "medical-absence-note", "--purpose"];
+        arguments.extend([purpose, "--basis", "XX:1", "--until", until, "--field", "School", "--in", "office"]);
+        ends(0, path, &arguments);
+    };
+    let explain = |status: i32, more: &[&str]| {
+        let asked = ["policy", "explain", "-c", "office/oncegate.toml", "--who", "xx.school-1", "--what", "medical-absence-note"];
+        ends(status, path, &[&asked[..], more].concat())
+    };
+    let said = explain(3, &["--for", "attendance"]);
+    assert!(said.contains("OG-POL-001"), "{said}");
+    grant("old", "attendance", "2020-12-31");
+    grant("statistics", "statistics", "2099-12-31");
+    let said = explain(3, &["--for", "attendance"]);
+    assert!(said.contains("OG-POL-004 the grant old ended on 2020-12-31") && said.contains("OG-POL-002"), "{said}");
+    grant("new", "attendance", "2099-12-31");
+    let said = explain(3, &["--for", "attendance"]);
+    assert!(said.contains("permits  new") && said.contains("nobody holds"), "{said}");
+    let clinic =
+        ["agency", "add", "xx.clinic-1", "--name", "C", "--url", "https://localhost:9/", "--holds", "medical-absence-note"];
+    ends(0, path, &[&clinic[..], &["--in", "office"]].concat());
+    let said = explain(0, &["--for", "attendance", "--json"]);
+    assert!(said.contains("\"verdict\":\"permits\"") && said.contains("permitted by new; 1 active holders"), "{said}");
+    let said = explain(3, &["--for", "attendance", "--basis", "XX:2"]);
+    assert!(said.contains("OG-POL-003"), "{said}");
+    let said = explain(3, &["--for", "attendance", "--select", "Diagnosis"]);
+    assert!(said.contains("OG-POL-011") && said.contains("does not give Diagnosis"), "{said}");
+    ends(0, path, &["agency", "suspend", "xx.school-1", "--in", "office"]);
+    let said = explain(3, &["--for", "attendance"]);
+    assert!(said.contains("OG-TLS-002"), "{said}");
+}
+
+/// Before a registry is put in force, its curator sees what it breaks, and who would have noticed.
+#[test]
+fn registry_diff_says_what_a_change_breaks_and_who_used_it() {
+    let scene = Scene::prepared("", &|installation| {
+        let config = Config::load(&installation.config()).expect("a configuration");
+        let id = AgencyId::parse("xx.demo.court").expect("a name");
+        let more = "roles = [\"auditor\"]\n";
+        let court = NewAgency { id: &id, name: "Court", url: None, holds: &[], more };
+        installation.add_agency(&court, &format!("https://{}", config.exchange.listen)).expect("added");
+    });
+    let gateway = scene.start();
+    let client = scene.client();
+    for number in 0..3 {
+        scene.block_on(answered(&client, &scene.request(&client, number)));
+    }
+    let old = scene.world().folder().join("registry.toml");
+    let text = fs::read_to_string(&old).expect("readable");
+    let registry = oncegate::rules::registry::Registry::check(&text, &oncegate::message::schema::Schemas::built_in());
+    let registry = registry.expect("a registry");
+    let used = registry.grants().find(|grant| grant.purpose.as_str() == "school-attendance").expect("a grant").id.to_string();
+    let copy = scene.folder().join("new.toml");
+    let line = text.lines().find(|line| *line == format!("id = \"{used}\"")).expect("its line");
+    fs::write(&copy, text.replacen(line, &format!("{line}\nper_minute = 1"), 1)).expect("writable");
+    let auditor = scene.world().agency_folder("xx.demo.court");
+    let diff = |more: &[&str]| {
+        let files = ["registry", "diff", old.to_str().expect("UTF-8"), copy.to_str().expect("UTF-8")];
+        ends(0, scene.folder(), &[&files[..], more].concat())
+    };
+    let said = diff(&["--as", auditor.to_str().expect("UTF-8")]);
+    assert!(said.contains("narrows  grant") && said.contains("used 3 times in 30 days by xx.demo.school-17"), "{said}");
+    fs::write(&copy, text.replacen("id = \"xx.demo.school-17\"\n", "id = \"xx.demo.school-17\"\nsuspended = true\n", 1))
+        .expect("writable");
+    let said = diff(&["--as", auditor.to_str().expect("UTF-8"), "--json"]);
+    assert!(said.contains("\"effect\":\"breaks\"") && said.contains("\"requests\":3"), "{said}");
+    assert!(diff(&[]).contains("is suspended: it can ask nothing"));
+    fs::write(&copy, &text).expect("writable");
+    assert!(diff(&[]).contains("nothing changes"));
     gateway.stop();
 }

@@ -14,6 +14,8 @@ mod faults;
 mod init;
 mod log;
 mod message;
+mod policy;
+mod registry;
 mod reload;
 mod run;
 mod witness;
@@ -56,6 +58,10 @@ enum Command {
     Reload(reload::Reload),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
+    /// Say who may ask what of whom, and why not
+    Policy(policy::Policy),
+    /// Compare registries
+    Registry(registry::Registry),
     /// Ask for a document
     Ask(ask::Ask),
     /// Fetch the answer to a request that was made before
@@ -200,6 +206,8 @@ pub fn main() -> ExitCode {
         Command::Demo(command) => command.run(&out),
         Command::Reload(command) => command.run(&out),
         Command::Agency(command) => command.run(&out),
+        Command::Policy(command) => command.run(&out),
+        Command::Registry(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
         Command::Answer(command) => command.run(&out),
         Command::Send(command) => command.run(&out),

@@ -4,6 +4,7 @@
 //! thumbprint of a client certificate, grants by consumer and document type. Every lookup is logarithmic in the size of
 //! the registry, so ten thousand agencies cost no more per exchange than ten.
 
+pub mod diff;
 mod file;
 
 pub use file::RegistryError;
