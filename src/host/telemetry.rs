@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -47,6 +48,9 @@ struct EndLabels {
 struct AlarmLabels {
     kind: Label,
 }
+
+/// The version of the program, and of what it was built.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("ONCEGATE_BUILD"), ")");
 
 /// What a witness answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,8 @@ impl Telemetry {
             lines,
         };
         let registry = &mut this.registry;
+        let (version, build) = (env!("CARGO_PKG_VERSION"), env!("ONCEGATE_BUILD"));
+        registry.register("build", "The program", Info::new(vec![("version", version), ("build", build)]));
         registry.register("records", "Records written, by kind and fault code", this.records.clone());
         registry.register_with_unit(
             "exchange",

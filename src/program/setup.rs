@@ -63,6 +63,8 @@ pub struct Listening {
     pub public: SocketAddr,
     /// Host names and addresses in the gateway's certificate beside those of this machine. Agencies reach it by the first.
     pub hosts: Vec<String>,
+    /// Where the log and its keys are kept; a relative path is relative to the installation.
+    pub data: PathBuf,
     /// The name of the log; else one is made that no other log has.
     pub origin: Option<String>,
 }
@@ -73,6 +75,7 @@ impl Default for Listening {
             exchange: SocketAddr::from(([127, 0, 0, 1], 8443)),
             public: SocketAddr::from(([127, 0, 0, 1], 8081)),
             hosts: Vec::new(),
+            data: PathBuf::from("data"),
             origin: None,
         }
     }
@@ -491,9 +494,10 @@ fn configuration(listening: &Listening) -> Result<String, SetupError> {
     let host = listening.hosts.first();
     let origin = listening.origin.clone().map_or_else(|| new_origin(host.map(String::as_str)), Ok)?;
     let host = host.map_or(String::new(), |host| format!("host = {}\n", quoted(host)));
+    let data = quoted(&listening.data.to_string_lossy());
     Ok(format!(
         "# The configuration of an Oncegate gateway; docs/configuration.md describes every key. Paths are relative to this file.\n\
-         format = 1\ndata = \"data\"\n\n[exchange]\nlisten = \"{}\"\n{host}certificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
+         format = 1\ndata = {data}\n\n[exchange]\nlisten = \"{}\"\n{host}certificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
          authorities = \"certs/ca.pem\"\n\n[public]\nlisten = \"{}\"\n\n[registry]\nfile = \"registry.toml\"\nsignature = \"registry.sig\"\n\
          authority = \"certs/authority.pem\"\n\n[log]\n# The name of the log. It is in every receipt, no other log has it, and it never changes.\n\
          origin = {}\n",

@@ -23,6 +23,9 @@ pub(super) struct Init {
     /// A host name or address by which agencies reach the gateway, for its certificate and theirs; may be given again
     #[arg(long)]
     host: Vec<String>,
+    /// Where the log and its keys are kept, if not in the folder; a relative path is relative to the folder
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
     /// The name of the log, which no other log has and which never changes; without it one is made
     #[arg(long)]
     origin: Option<String>,
@@ -30,7 +33,8 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) fn run(self, out: &Out) -> Outcome {
-        let listening = Listening { exchange: self.listen, public: self.public, hosts: self.host, origin: self.origin };
+        let listening =
+            Listening { exchange: self.listen, public: self.public, hosts: self.host, origin: self.origin, data: self.data };
         let made = Installation::create(&self.folder, &listening).map_err(|error| Failure::new(2, error))?;
         let folder = made.folder().display();
         if out.is_json {

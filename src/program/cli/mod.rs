@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod bench;
 mod check;
+mod complete;
 mod demo;
 mod faults;
 mod init;
@@ -22,6 +23,7 @@ mod witness;
 
 use crate::base::fault::Code;
 use crate::faces::client::{ClientError, Problem};
+use crate::host::telemetry::VERSION;
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -32,7 +34,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid file, 3 refused, 4 no record, 5
 
 /// An interagency data exchange gateway.
 #[derive(Parser)]
-#[command(name = "oncegate", version, about, before_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "oncegate", version = VERSION, about, before_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -80,6 +82,10 @@ enum Command {
     Log(Box<log::Log>),
     /// Be a witness to the logs of others
     Witness(witness::Witness),
+    /// Print the completions of a shell
+    Completions(complete::Completions),
+    /// Write the manual pages
+    Man(complete::Man),
     /// Print the catalogue of fault codes
     Faults(faults::Faults),
 }
@@ -217,6 +223,8 @@ pub fn main() -> ExitCode {
         Command::Bench(command) => command.run(&out),
         Command::Log(command) => command.run(&out),
         Command::Witness(command) => command.run(&out),
+        Command::Completions(command) => command.run(&out),
+        Command::Man(command) => command.run(&out),
         Command::Faults(command) => command.run(&out),
     };
     match outcome {

@@ -3,6 +3,7 @@
 use super::{Failure, Out, Outcome, runtime};
 use crate::host::config::Config;
 use crate::program::server::{Durability, Server, check};
+use sd_notify::NotifyState;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,9 +33,11 @@ impl Run {
             let store = server.gateway().store();
             let rebuilt = if store.index().was_rebuilt() { ", index made anew" } else { "" };
             out.say(format_args!("journal: {} records{rebuilt}", store.size()));
+            notify(&[NotifyState::Ready]);
             out.say(format_args!("ready: agencies at https://{exchange}, health and metrics at http://{public}"));
             let stop = async {
                 tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+                notify(&[NotifyState::Stopping]);
                 out.say("stopping: open exchanges end first");
             };
             server.run(stop).await.map_err(|error| Failure::new(1, error))?;
@@ -42,4 +45,9 @@ impl Run {
             Ok(())
         })
     }
+}
+
+/// Tells systemd, if it has started us and wants to know (sd_notify(3)).
+fn notify(state: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(state);
 }

@@ -270,8 +270,8 @@ fn install(folder: &Path, gateway: &Elsewhere, providers: &[SocketAddr], more: &
     let listening = Listening {
         exchange: gateway.exchange,
         public: gateway.public,
-        hosts: Vec::new(),
         origin: Some("localhost/audit".to_owned()),
+        ..Listening::default()
     };
     let installation = Installation::create(folder, &listening)?;
     let gateway = format!("https://{}", gateway.exchange);
