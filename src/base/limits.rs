@@ -257,3 +257,5 @@ pub const CONTROL_BYTES_MAX: u64 = 64 << 10;
 pub const CONTROL_MS: u64 = 30_000;
 /// How long the gateway waits for the line of such a call.
 pub const CONTROL_LINE_MS: u64 = 2_000;
+/// Most holders of which such a command is told when they answered last.
+pub const HOLDERS_TOLD_MAX: usize = 500;

@@ -20,9 +20,11 @@ use tokio::net::{UnixListener, UnixStream};
 pub enum Command {
     /// Read registry, certificates and revocation lists again.
     Reload,
+    /// Say when each holder answered last.
+    Holders,
 }
 
-const COMMANDS: &[(&str, Command)] = &[("reload", Command::Reload)];
+const COMMANDS: &[(&str, Command)] = &[("reload", Command::Reload), ("holders", Command::Holders)];
 
 /// What it says to that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct Answer {
     pub taken: Vec<String>,
     /// What it did not take, and why; what was in force before still is.
     pub refused: Vec<String>,
+    /// Each holder, with the time of its last answer in milliseconds since 1970, if there was one.
+    #[serde(default)]
+    pub holders: Vec<(String, Option<u64>)>,
 }
 
 /// The gateway's end.
@@ -132,7 +137,7 @@ mod tests {
         assert_eq!(call(&folder, Command::Reload).expect("no folder"), None);
         std::fs::create_dir_all(&folder).expect("a folder");
         assert_eq!(call(&folder, Command::Reload).expect("no socket"), None);
-        let answer = Answer { taken: vec!["registry version 2 is in force".to_owned()], refused: Vec::new() };
+        let answer = Answer { taken: vec!["registry version 2 is in force".to_owned()], ..Answer::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let control = {
             let _inside = runtime.enter();

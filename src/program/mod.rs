@@ -3,5 +3,6 @@
 pub mod bench;
 pub mod cli;
 pub mod demo;
+pub mod doctor;
 pub mod server;
 pub mod setup;

@@ -1,7 +1,10 @@
 //! The driver of the process: reads the configuration, opens the listeners, watches the signals, drains, closes.
 
 use crate::base::fault::{Code, Fault};
+use crate::base::ids::AgencyId;
 use crate::base::limits;
+use crate::evidence::audit::Filter;
+use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::faces::api::{ExchangeApi, PublicApi};
@@ -78,14 +81,14 @@ pub fn check(config: Config) -> Result<Checked, StartError> {
 }
 
 /// Reads who we are on both sides, and sees that TLS takes it.
-fn load_identity(exchange: &Exchange) -> Result<Identity, StartError> {
+pub(super) fn load_identity(exchange: &Exchange) -> Result<Identity, StartError> {
     let identity = Identity::load(&exchange.certificate, &exchange.key, &exchange.authorities, exchange.revocation.as_deref());
     let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     Ok(identity)
 }
 
-fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
+pub(super) fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
     let files = &config.registry;
     let (text, signature) = (read_bounded(&files.file)?, read_bounded(&files.signature)?);
     let authority = authority(&files.authority)?;
@@ -309,6 +312,11 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
             _ = sums.tick() => gateway.record_sums().await,
             _ = hangup.recv() => drop(read_again(&gateway, config, entrance)),
             call = control.next() => match call.command {
+                Command::Holders => {
+                    let of = Arc::clone(&gateway);
+                    let told = tokio::task::spawn_blocking(move || holders(&of)).await;
+                    call.answer(&told.unwrap_or_default()).await;
+                }
                 Command::Reload => call.answer(&read_again(&gateway, config, entrance)).await,
             },
         }
@@ -356,6 +364,19 @@ fn put_in_force(config: &Config, registry: Registry, last: u64) -> Result<Regist
         let _ = this.write(&config.data);
     }
     Ok(registry)
+}
+
+/// When each holder answered last, by the log.
+fn holders(gateway: &Gateway) -> Answer {
+    let world = gateway.world();
+    let last = |id: &AgencyId| {
+        let filter = Filter { provider: Some(id.clone()), kind: Some(RecordKind::Answer), ..Filter::default() };
+        let found = gateway.store().search(&filter, None, 1).ok()?;
+        Leaf::parse(&found.records.first()?.leaf).map(|leaf| leaf.time)
+    };
+    let agencies = world.registry.agencies().filter(|(index, _)| world.registry.held_by(*index).next().is_some());
+    let holders = agencies.take(limits::HOLDERS_TOLD_MAX).map(|(_, agency)| (agency.id.to_string(), last(&agency.id))).collect();
+    Answer { holders, ..Answer::default() }
 }
 
 fn same_version(config: &Config, version: u64) -> StartError {

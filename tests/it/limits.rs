@@ -410,6 +410,7 @@ const ROWS: &[(&str, Row)] = &[
     ("PULSE_MS", Own),
     ("CONTROL_BYTES_MAX", Own),
     ("CONTROL_MS", Own),
+    ("HOLDERS_TOLD_MAX", Own),
     ("CONTROL_LINE_MS", Own),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];

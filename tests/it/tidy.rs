@@ -16,7 +16,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("host", &[&["config", "store", "authority"], &["control", "inforce", "telemetry", "transport"]]),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
     ("faces", &[&["api", "client"]]),
-    ("program", &[&["setup"], &["server"], &["demo", "bench"], &["cli"]]),
+    ("program", &[&["setup"], &["server"], &["demo", "doctor", "bench"], &["cli"]]),
 ];
 
 /// What a room may import from its own floor: the rooms of the lowest wing are one vocabulary.

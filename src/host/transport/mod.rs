@@ -7,6 +7,7 @@ mod body;
 mod entrance;
 mod fetch;
 mod plain;
+mod probe;
 mod pulse;
 mod tls;
 mod upstream;
@@ -15,6 +16,7 @@ pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, 
 pub use entrance::{Entrance, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
+pub use probe::{NotThere, Step, There, probe};
 pub use tls::{Anchors, Identity, Listening, TlsError, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 

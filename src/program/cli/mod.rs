@@ -11,6 +11,7 @@ mod bench;
 mod check;
 mod complete;
 mod demo;
+mod doctor;
 mod faults;
 mod init;
 mod log;
@@ -52,6 +53,8 @@ enum Command {
     Init(init::Init),
     /// Check configuration, registry, schemas and certificates, as `run` would
     Check(check::Check),
+    /// Look at everything that a gateway needs, and say what to do
+    Doctor(doctor::Doctor),
     /// Run the gateway
     Run(run::Run),
     /// Make a throw-away world and run real exchanges in it
@@ -208,6 +211,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Init(command) => command.run(&out),
         Command::Check(command) => command.run(&out),
+        Command::Doctor(command) => command.run(&out),
         Command::Run(command) => command.run(&out),
         Command::Demo(command) => command.run(&out),
         Command::Reload(command) => command.run(&out),

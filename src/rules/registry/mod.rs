@@ -243,6 +243,11 @@ impl Agency {
         self.keys.iter().find(|key| key.state(now).is_ok()).map(|key| key.thumbprint)
     }
 
+    /// Up to when the agency has a valid key, if it has one now.
+    pub fn last_key_ends(&self, now: UnixTime) -> Option<UnixTime> {
+        self.keys.iter().filter(|key| key.state(now).is_ok()).map(|key| key.until).max()
+    }
+
     /// How many keys are enrolled.
     pub fn key_count(&self) -> usize {
         self.keys.len()
