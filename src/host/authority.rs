@@ -47,12 +47,15 @@ pub enum AuthorityError {
     Certificate(rcgen::Error),
     /// A private key cannot be used for signing.
     Key,
+    /// A file holds no private key that can be used.
+    Unreadable(crate::message::pki::KeyError),
 }
 
 impl std::fmt::Display for AuthorityError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Certificate(cause) => write!(f, "{cause}"),
+            Self::Unreadable(cause) => write!(f, "the registry's key: {cause}"),
             Self::Key => f.write_str("the authority's key cannot sign"),
         }
     }
@@ -130,10 +133,7 @@ impl Authority {
 
 /// Signs the octets of a registry file; the signature is written in base64.
 pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError> {
-    let key = crate::message::pki::pem_blocks(key_pem, "PRIVATE KEY")
-        .first()
-        .and_then(|der| PrivateKey::from_pkcs8(der))
-        .ok_or(AuthorityError::Key)?;
+    let key = crate::message::pki::read_key(key_pem.as_bytes()).map_err(AuthorityError::Unreadable)?;
     let signature = key.sign(text.as_bytes()).map_err(|crate::message::crypto::SigningFailed| AuthorityError::Key)?;
     Ok(BASE64.encode(signature) + "\n")
 }

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod config;
+pub mod expiry;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

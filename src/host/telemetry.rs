@@ -4,6 +4,8 @@
 //! line is the leaf, and a leaf holds none.
 
 use crate::base::fault::Fault;
+use crate::base::limits;
+use crate::base::time::UnixTime;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
 use crate::host::config::Lines;
 use prometheus_client::encoding::text::encode;
@@ -13,8 +15,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -43,6 +48,11 @@ struct EndLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AlarmLabels {
+    kind: Label,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
     kind: Label,
 }
 
@@ -78,7 +88,22 @@ pub struct Telemetry {
     witness_answers: Family<WitnessLabels, Counter>,
     connections_ended: Family<EndLabels, Counter>,
     alarms: Family<AlarmLabels, Counter>,
+    /// When the first certificate of a kind ends.
+    expiry: Family<KindLabels, Gauge>,
     lines: Lines,
+    sparing: Mutex<Sparing>,
+    notices: Mutex<Vec<Notice>>,
+}
+
+/// A certificate or list that ends: its kind, how it stands, and up to when it is valid.
+pub type Notice = (&'static str, &'static str, Option<UnixTime>);
+
+/// Lines that others can cause at will: so many in a minute.
+#[derive(Default)]
+struct Sparing {
+    minute: Option<Instant>,
+    said: u32,
+    unsaid: u64,
 }
 
 impl Telemetry {
@@ -99,7 +124,10 @@ impl Telemetry {
             witness_answers: Family::default(),
             connections_ended: Family::default(),
             alarms: Family::default(),
+            expiry: Family::default(),
             lines,
+            sparing: Mutex::default(),
+            notices: Mutex::default(),
         };
         let registry = &mut this.registry;
         registry.register("records", "Records written, by kind and fault code", this.records.clone());
@@ -120,7 +148,53 @@ impl Telemetry {
         let ended = this.connections_ended.clone();
         registry.register("connections_ended", "Connections at the exchange listener that ended, and why", ended);
         registry.register("alarms", "What an operator should look at, by kind", this.alarms.clone());
+        let expiry = this.expiry.clone();
+        let help = "When the first certificate or revocation list of a kind ends, in seconds since 1970";
+        registry.register_with_unit("certificate_expiry", help, Unit::Seconds, expiry);
         this
+    }
+
+    /// Sets when the first certificate of each kind ends, and what `/health` says of those that end; words come from enums.
+    pub fn certificates_end(&self, ends: impl Iterator<Item = (&'static str, u64)>, notices: Vec<Notice>) {
+        let mut first = BTreeMap::new();
+        for (kind, seconds) in ends {
+            let known = first.entry(kind).or_insert(seconds);
+            *known = seconds.min(*known);
+        }
+        self.expiry.clear();
+        for (kind, seconds) in first {
+            self.expiry.get_or_create(&KindLabels { kind: Label(kind) }).set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        }
+        *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// What has ended, ends soon or cannot be used, worst first.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes a line that somebody outside has caused, if there were not too many of them within a minute; how many were left
+    /// out is said with the first of a later minute.
+    pub fn say_sparingly(&self, what: &str) {
+        let now = Instant::now();
+        let unsaid = {
+            let mut sparing = self.sparing.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_over = sparing.minute.is_none_or(|begun| now.duration_since(begun).as_secs() >= 60);
+            let unsaid = if is_over { sparing.unsaid } else { 0 };
+            if is_over {
+                *sparing = Sparing { minute: Some(now), said: 0, unsaid: 0 };
+            }
+            if sparing.said == limits::SPARING_LINES_PER_MINUTE {
+                sparing.unsaid += 1;
+                return;
+            }
+            sparing.said += 1;
+            unsaid
+        };
+        if unsaid > 0 {
+            self.say(&format!("{unsaid} more handshakes failed before, and left no line each"));
+        }
+        self.say(what);
     }
 
     /// Counts an alarm and writes its line.

@@ -55,6 +55,8 @@ mod offline;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
+mod pki;
+#[cfg(feature = "server")]
 mod powercut;
 #[cfg(feature = "server")]
 mod process;

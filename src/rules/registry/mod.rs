@@ -212,6 +212,19 @@ struct Key {
     revoked_at: Option<UnixTime>,
 }
 
+/// An enrolled key, as far as it is of interest when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// SHA-256 of its certificate.
+    pub thumbprint: Digest,
+    /// Valid from this time on.
+    pub from: UnixTime,
+    /// Valid up to this time.
+    pub until: UnixTime,
+    /// A revocation is entered, whether or not its time has come.
+    pub is_revoked: bool,
+}
+
 /// Why an agency has no key for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoKey {
@@ -240,6 +253,16 @@ impl Agency {
     /// The thumbprint of the key that [`Agency::key`] finds when none is named.
     pub fn only_thumbprint(&self, now: UnixTime) -> Option<Digest> {
         self.keys.iter().find(|key| key.state(now).is_ok()).map(|key| key.thumbprint)
+    }
+
+    /// The keys, in the order of the registry.
+    pub fn keys(&self) -> impl Iterator<Item = Enrolled> {
+        self.keys.iter().map(|key| Enrolled {
+            thumbprint: key.thumbprint,
+            from: key.from,
+            until: key.until,
+            is_revoked: key.revoked_at.is_some(),
+        })
     }
 
     /// How many keys are enrolled.
