@@ -8,8 +8,10 @@
 
 mod keys;
 mod lists;
+mod request;
 
 pub use keys::{KeyDer, KeyError, find_key, read_key};
+pub use request::{Request, RequestError, read_request};
 pub use lists::{Facts, ListError, RevocationList, facts, has_key, is_issued_by, read_lists};
 
 use crate::base::ids::{AgencyId, Digest};

@@ -4,6 +4,7 @@
 //! A change that would leave no good registry is refused, and nothing is left of it.
 
 use crate::base::ids::{AgencyId, Code, Digest};
+use crate::base::time::UnixTime;
 use crate::gateway::driver::now;
 use crate::host::authority::{Authority, AuthorityError, Issued, KeyType, Purpose, make_registry_key, make_root, sign_registry};
 use crate::host::config::Config;
@@ -120,7 +121,7 @@ impl Installation {
             return Err(SetupError::Exists(folder.to_owned()));
         }
         let now = now();
-        let root = make_root("Oncegate authority", now)?;
+        let root = make_root(&unique_name(now)?, now)?;
         let registry_key = make_registry_key(now)?;
         let server = Authority::open(&root.certificate, &root.key)?.issue_server("Oncegate gateway", &listening.hosts, now)?;
         for (name, text) in [
@@ -388,6 +389,13 @@ pub fn grant_entry(grant: &NewGrant<'_>) -> String {
         quoted(grant.basis),
         quoted(grant.until)
     )
+}
+
+/// Two authorities of one name are told apart by their keys alone, and not by every program: each gets a name of its own.
+fn unique_name(now: UnixTime) -> Result<String, SetupError> {
+    let octets = crate::message::crypto::random::<4>();
+    let octets = octets.map_err(|_| SetupError::Change("the system gives no random octets".to_owned()))?;
+    Ok(format!("Oncegate authority {} {:08x}", now.day(), u32::from_be_bytes(octets)))
 }
 
 /// A basic string of TOML.

@@ -11,7 +11,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::tlog::note::{Checkpoint, LogSigner, NoteError, Role, SignatureLine, VerifierKey};
 use crate::host::config::ConfigError;
 use crate::host::store::{replace, sync_parent};
-use crate::message::crypto::{PrivateKey, SigningFailed, sha256};
+use crate::message::crypto::{SigningFailed, sha256};
 use crate::message::pki;
 use std::collections::BTreeMap;
 use std::fs::File;

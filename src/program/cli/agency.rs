@@ -177,6 +177,11 @@ impl Agency {
             Action::Cert { id, request, name, ed25519 } => {
                 let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
+                if let Some(request) = request.as_deref().and_then(|text| crate::message::pki::read_request(text).ok())
+                    && !request.passed_over.is_empty()
+                {
+                    out.say(format_args!("of the request only the key is taken; passed over: {}", request.passed_over.join(", ")));
+                }
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
                 out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))
             }
@@ -196,8 +201,9 @@ fn parse(id: &str) -> Result<AgencyId, Failure> {
 fn address(installation: &Installation) -> Result<String, Failure> {
     let config = Config::load(&installation.config()).map_err(|error| Failure::new(2, error))?;
     let listen = config.exchange.listen;
-    let host = if listen.ip().is_unspecified() { "localhost".to_owned() } else { listen.ip().to_string() };
-    Ok(format!("https://{host}:{}", listen.port()))
+    // With brackets around an address of IPv6.
+    let authority = if listen.ip().is_unspecified() { format!("localhost:{}", listen.port()) } else { listen.to_string() };
+    Ok(format!("https://{authority}"))
 }
 
 /// The registry as it stands, signed or not.

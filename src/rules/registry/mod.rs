@@ -129,7 +129,7 @@ impl Default for Allowance {
 /// Where a provider listens: `https://host:port/path`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Url {
-    /// Host name or address, as its certificate has it.
+    /// Host name or address, as its certificate has it: an address of IPv6 without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -143,16 +143,28 @@ impl Url {
         Self::parse_after(text.strip_prefix("https://")?, 443)
     }
 
+    /// Host and port as a URL and a `Host` field have them: an address of IPv6 stands in brackets.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+    }
+
     fn parse_after(rest: &str, port: u16) -> Option<Self> {
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !host.ends_with(':') => (host, port.parse().ok()?),
-            _ => (authority, port),
-        };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
-        let good = !host.is_empty()
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte))
-            && path.bytes().all(plain);
+        if !path.bytes().all(plain) {
+            return None;
+        }
+        if let Some((host, after)) = authority.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+            // An address of IPv6 (RFC 3986, section 3.2.2). One form of each, since connections are kept by it.
+            let host = host.parse::<std::net::Ipv6Addr>().ok()?.to_string();
+            let port = if after.is_empty() { port } else { after.strip_prefix(':')?.parse().ok()? };
+            return Some(Self { host, port, path: path.to_owned() });
+        }
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (authority, port),
+        };
+        let good = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
         good.then(|| Self { host: host.to_owned(), port, path: path.to_owned() })
     }
 }
@@ -198,7 +210,7 @@ impl std::fmt::Display for Endpoint {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        write!(f, "{scheme}://{}:{}{}", self.url.host, self.url.port, self.url.path)
+        write!(f, "{scheme}://{}{}", self.url.authority(), self.url.path)
     }
 }
 
@@ -538,6 +550,12 @@ mod tests {
         let url = Url::parse("https://127.0.0.1:9001/oncegate").expect("an address");
         assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("127.0.0.1", 9001, "/oncegate"));
         assert_eq!(Url::parse("https://clinic.example").map(|url| (url.port, url.path)), Some((443, "/".to_owned())));
+        let url = Url::parse("https://[0:0::1]:9001/x").expect("an address of IPv6");
+        assert_eq!((url.host.as_str(), url.authority().as_str(), url.path.as_str()), ("::1", "[::1]:9001", "/x"));
+        assert_eq!(Url::parse("https://[2001:db8::1]").map(|url| url.authority()), Some("[2001:db8::1]:443".to_owned()));
+        for bad in ["https://::1:8443", "https://[::1", "https://[::1]x/", "https://[x]/", "https://a[b]/", "https://[fe80::1%25eth0]/"] {
+            assert_eq!(Url::parse(bad), None, "{bad}");
+        }
         for bad in ["http://a/", "https://", "https://a:99999/", "https://u@a/", "https://a/?q", "https://a:b/"] {
             assert_eq!(Url::parse(bad), None, "{bad}");
         }
