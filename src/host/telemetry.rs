@@ -255,3 +255,18 @@ impl Telemetry {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_others_cause_are_so_many_in_a_minute() {
+        let telemetry = Telemetry::new(Lines::Off);
+        for _ in 0..limits::SPARING_LINES_PER_MINUTE + 7 {
+            telemetry.say_sparingly("a handshake failed");
+        }
+        let sparing = telemetry.sparing.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!((sparing.said, sparing.unsaid), (limits::SPARING_LINES_PER_MINUTE, 7));
+    }
+}

@@ -12,7 +12,7 @@ mod request;
 
 pub use keys::{KeyDer, KeyError, find_key, read_key};
 pub use request::{Request, RequestError, read_request};
-pub use lists::{Facts, ListError, RevocationList, facts, has_key, is_issued_by, read_lists};
+pub use lists::{Facts, ListError, RevocationList, facts, has_key, is_issued_by, public_key, read_lists};
 
 use crate::base::ids::{AgencyId, Digest};
 use crate::base::limits;

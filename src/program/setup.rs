@@ -3,6 +3,10 @@
 //! The registry is changed as text, so that the comments of whoever keeps it stay, and is signed again after each change.
 //! A change that would leave no good registry is refused, and nothing is left of it.
 
+mod renew;
+
+pub use renew::Renewal;
+
 use crate::base::ids::{AgencyId, Code, Digest};
 use crate::base::time::UnixTime;
 use crate::gateway::driver::now;

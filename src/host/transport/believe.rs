@@ -5,10 +5,10 @@
 //! views, each with at most one authority and one list of a name, and a certificate is believed if one view believes it
 //! and none knows it as revoked.
 
-use super::tls::{TlsError, provider};
 use crate::base::limits;
 use crate::message::pki::{RevocationList, facts};
 use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -18,6 +18,30 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Why TLS cannot be set up.
+#[derive(Debug)]
+pub enum TlsError {
+    /// A PEM file cannot be read.
+    File(String, rustls::pki_types::pem::Error),
+    /// A certificate, key or revocation list does not fit.
+    Config(String),
+}
+
+impl std::fmt::Display for TlsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(file, cause) => write!(f, "{file}: {cause}"),
+            Self::Config(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
 
 /// Authorities and lists, at most one of each name.
 struct View {

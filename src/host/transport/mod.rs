@@ -12,12 +12,12 @@ mod pulse;
 mod tls;
 mod upstream;
 
+pub use believe::TlsError;
 pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
-pub use entrance::{Entrance, Knock, Place, Room, Turned};
+pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
-pub use tls::{Anchors, Identity, Listening, TlsError, load_lists, trust};
-pub use entrance::Failed;
+pub use tls::{Anchors, Identity, Listening, load_lists, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 
 use crate::base::ids::Digest;

@@ -1,10 +1,9 @@
 //! Who we are and whom we believe, for both directions.
 
-use super::believe;
+use super::believe::{self, TlsError, provider};
 use crate::base::time::UnixTime;
 use crate::message::pki::{self, KeyDer, RevocationList};
 use rustls::client::Resumption;
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -77,26 +76,6 @@ impl Shown {
     }
 }
 
-/// Why TLS cannot be set up.
-#[derive(Debug)]
-pub enum TlsError {
-    /// A PEM file cannot be read.
-    File(String, rustls::pki_types::pem::Error),
-    /// A certificate, key or revocation list does not fit.
-    Config(String),
-}
-
-impl std::fmt::Display for TlsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(file, cause) => write!(f, "{file}: {cause}"),
-            Self::Config(cause) => f.write_str(cause),
-        }
-    }
-}
-
-impl std::error::Error for TlsError {}
-
 impl Identity {
     /// Reads certificate chain, key, authorities and revocation lists.
     pub fn load(certificate: &Path, key: &Path, authorities: &Path, revocation: Option<&Path>) -> Result<Self, TlsError> {
@@ -139,6 +118,11 @@ impl Identity {
         config.max_early_data_size = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Listening { config: Arc::new(config), verifier })
+    }
+
+    /// Whom a listener believes, to be asked about a certificate.
+    pub fn verifier(&self) -> Result<Anchors, TlsError> {
+        believe::clients(&self.roots, &self.lists, &self.file).map(Anchors)
     }
 
     /// For connections to providers or to a gateway: HTTP/1.1, which is never dearer than HTTP/2 on pooled connections.
@@ -197,10 +181,6 @@ impl Anchors {
         let checked = self.0.verify_client_cert(leaf, others, now);
         checked.map(|_| ()).map_err(|cause| TlsError::Config(cause.to_string()))
     }
-}
-
-pub(super) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

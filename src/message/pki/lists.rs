@@ -46,6 +46,11 @@ pub fn is_issued_by(certificate: &[u8], authority: &[u8]) -> bool {
     leaf.issuer().as_raw() == authority.subject().as_raw() && leaf.verify_signature(Some(authority.public_key())).is_ok()
 }
 
+/// The public key of any certificate, as a `SubjectPublicKeyInfo` in DER.
+pub fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    X509Certificate::from_der(der).ok().map(|(_, parsed)| parsed.public_key().raw.to_vec())
+}
+
 /// Whether the public key of a certificate is this one (the octets of its bit string).
 pub fn has_key(certificate: &[u8], key: &[u8]) -> bool {
     X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| *parsed.public_key().subject_public_key.data == *key)

@@ -12,6 +12,7 @@ mod faults;
 mod init;
 mod log;
 mod message;
+mod renew;
 mod run;
 mod witness;
 
@@ -51,6 +52,8 @@ enum Command {
     Demo(demo::Demo),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
+    /// Renew the certificate of the gateway, or those of an agency
+    Renew(renew::Renew),
     /// Ask for a document
     Ask(ask::Ask),
     /// Send a message as it is
@@ -178,6 +181,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&out),
         Command::Demo(command) => command.run(&out),
         Command::Agency(command) => command.run(&out),
+        Command::Renew(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
         Command::Send(command) => command.run(&out),
         Command::Sign(command) => command.run(&out),

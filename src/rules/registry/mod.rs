@@ -253,10 +253,9 @@ impl Agency {
     pub fn key(&self, thumbprint: Option<&Digest>, now: UnixTime) -> Result<&PublicKey, NoKey> {
         let Some(thumbprint) = thumbprint else {
             let mut valid = self.keys.iter().filter(|key| key.state(now).is_ok());
-            return match (valid.next(), valid.next()) {
-                (Some(only), None) => Ok(&only.key),
-                _ => Err(NoKey::Unknown),
-            };
+            let first = valid.next().ok_or(NoKey::Unknown)?;
+            // A renewed certificate of the same key is no second key.
+            return if valid.all(|other| other.key == first.key) { Ok(&first.key) } else { Err(NoKey::Unknown) };
         };
         let key = self.keys.iter().find(|key| key.thumbprint == *thumbprint).ok_or(NoKey::Unknown)?;
         key.state(now).map(|()| &key.key)
