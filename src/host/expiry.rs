@@ -246,8 +246,7 @@ fn signing(registry: &Registry, now: UnixTime) -> Vec<Row> {
     for (_, agency) in registry.agencies().filter(|(_, agency)| agency.status == Status::Active) {
         let begun = rows.len();
         for (number, key) in agency.keys().filter(|key| !key.is_revoked).enumerate() {
-            let facts =
-                Facts { subject: String::new(), hosts: Vec::new(), not_before: key.from, not_after: key.until };
+            let facts = Facts { subject: String::new(), hosts: Vec::new(), not_before: key.from, not_after: key.until };
             let what = format!("signing key {} of {}", number + 1, agency.id);
             rows.push(row(Kind::Signing, what, &facts, now, RENEW_AGENCY));
         }

@@ -11,8 +11,8 @@ mod lists;
 mod request;
 
 pub use keys::{KeyDer, KeyError, find_key, read_key};
-pub use request::{Request, RequestError, read_request};
 pub use lists::{Facts, ListError, RevocationList, facts, has_key, is_issued_by, public_key, read_lists};
+pub use request::{Request, RequestError, read_request};
 
 use crate::base::ids::{AgencyId, Digest};
 use crate::base::limits;
@@ -62,9 +62,7 @@ impl std::fmt::Display for CertificateError {
             Self::Encoding => "not a DER certificate in base64 of at most 4 KiB",
             Self::Key => "the key is not P-256, P-384, Ed25519 or RSA with 2048 to 4096 bits",
             Self::Version => "the certificate is of version 1; version 3 is wanted",
-            Self::Usage => {
-                "the certificate is an authority's or its key usage has neither digitalSignature nor nonRepudiation"
-            }
+            Self::Usage => "the certificate is an authority's or its key usage has neither digitalSignature nor nonRepudiation",
             Self::Extended => "the certificate's extended key usage lacks clientAuth; leave the extension out",
             Self::Critical => "the certificate has a critical extension that is not known here",
             Self::Validity => "the validity cannot be read",

@@ -11,8 +11,8 @@ use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::host::expiry;
 use crate::host::store::{Settings, Store, Sync};
-use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_plain, trust};
 use crate::host::telemetry::Telemetry;
+use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_plain, trust};
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
 use crate::message::schema::Schemas;
@@ -170,6 +170,10 @@ impl Server {
     /// Opens the store and the listeners. The gateway takes messages from `run` on.
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
         let Checked { config, schemas, registry, identity, seal, witness } = checked;
+        let rows = expiry::survey(&config, &registry, now());
+        if let Some(row) = rows.iter().find(|row| row.kind == expiry::Kind::Gateway && cannot_serve(row.state)) {
+            return Err(failed(Code::CfgInvalid)(&row));
+        }
         let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (per_address, per_certificate) = (config.limits.per_address, config.limits.per_certificate);
         let connections = config.limits.connections.min(open_files() / 2);
@@ -195,10 +199,6 @@ impl Server {
         let fetcher = Fetcher::new(trusted);
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
-        let rows = expiry::survey(&config, &registry, now());
-        if let Some(row) = rows.iter().find(|row| row.kind == expiry::Kind::Gateway && cannot_serve(row.state)) {
-            return Err(failed(Code::CfgInvalid)(&row));
-        }
         let gateway = Gateway::new(Parts { registry, schemas, store, witnessing, upstream, seal, limits, lines });
         say_what_ends(gateway.telemetry(), &rows);
         let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;

@@ -137,9 +137,9 @@ fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
 /// What ends or has ended, by kind: which file or agency it is, is the operator's to know, and in the lines.
 fn certificates(gateway: &crate::gateway::driver::Gateway) -> Vec<serde_json::Value> {
     let notices = gateway.telemetry().notices().into_iter();
-    let told = notices.map(|(what, state, until)| {
-        serde_json::json!({ "what": what, "state": state, "until": until.map(|until| until.to_string()) })
-    });
+    let told = notices.map(
+        |(what, state, until)| serde_json::json!({ "what": what, "state": state, "until": until.map(|until| until.to_string()) }),
+    );
     told.collect()
 }
 

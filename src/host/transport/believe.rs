@@ -8,8 +8,8 @@
 use crate::base::limits;
 use crate::message::pki::{RevocationList, facts};
 use rustls::client::WebPkiServerVerifier;
-use rustls::crypto::CryptoProvider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -257,8 +257,9 @@ impl ServerCertVerifier for Servers {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verify =
-            |view: &Arc<WebPkiServerVerifier>| view.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verify = |view: &Arc<WebPkiServerVerifier>| {
+            view.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
         weigh(self.0.iter().map(verify))
     }
 

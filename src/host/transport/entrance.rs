@@ -181,8 +181,7 @@ impl Entrance {
         let renewed = self.tls.subscribe();
         let tls = renewed.borrow().clone();
         let connection = Connection::accept(stream, &tls).await;
-        let connection =
-            connection.map_err(|cause| Failed { turned: Turned::Handshake, peer, cause: Some(cause) })?;
+        let connection = connection.map_err(|cause| Failed { turned: Turned::Handshake, peer, cause: Some(cause) })?;
         drop((pending, handshake));
         let certificate = self.certificates.enter(connection.certificate, self.started.elapsed());
         let certificate = certificate.map_err(|_| Failed { turned: Turned::Certificate, peer, cause: None })?;

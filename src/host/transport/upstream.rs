@@ -218,10 +218,7 @@ fn host_field(url: &Url) -> String {
 }
 
 fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(url.path.as_str())
-        .header(HOST, host_field(url));
+    let mut request = Request::builder().method(method).uri(url.path.as_str()).header(HOST, host_field(url));
     if headers.iter().all(|(name, _)| *name != "content-type") {
         request = request.header(CONTENT_TYPE, "application/xml");
     }

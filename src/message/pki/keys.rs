@@ -52,8 +52,7 @@ pub enum KeyDer {
     Sec1(Vec<u8>),
 }
 
-const PUBLIC: [&str; 5] =
-    ["CERTIFICATE", "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", "PUBLIC KEY", "RSA PUBLIC KEY"];
+const PUBLIC: [&str; 5] = ["CERTIFICATE", "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", "PUBLIC KEY", "RSA PUBLIC KEY"];
 
 /// Finds the one private key of a file. Text before and after it, other blocks and any line ends are passed over.
 pub fn find_key(octets: &[u8]) -> Result<KeyDer, KeyError> {
@@ -89,8 +88,7 @@ pub fn read_key(octets: &[u8]) -> Result<PrivateKey, KeyError> {
 }
 
 /// The identifiers of an elliptic curve key on P-256 (RFC 5480), as `AlgorithmIdentifier`.
-const EC_P256: [u8; 21] =
-    [0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const EC_P256: [u8; 21] = [0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 
 /// Puts a key on P-256 into the form that ring reads; one on another curve names it inside, and is refused there.
 fn sec1_in_pkcs8(der: &[u8]) -> Option<Vec<u8>> {

@@ -33,7 +33,9 @@ impl std::fmt::Display for RequestError {
             Self::Absent => "the file holds no certificate request in PEM (BEGIN CERTIFICATE REQUEST)",
             Self::Damaged => "the certificate request is damaged",
             Self::Key => "the key is not P-256, P-384, Ed25519 or RSA with 2048 to 4096 bits",
-            Self::Proof => "the request's signature is not that of its key, or not made with SHA-256, SHA-384, SHA-512 or Ed25519",
+            Self::Proof => {
+                "the request's signature is not that of its key, or not made with SHA-256, SHA-384, SHA-512 or Ed25519"
+            }
         })
     }
 }
@@ -63,7 +65,8 @@ pub fn read_request(text: &str) -> Result<Request, RequestError> {
     for attribute in info.attributes() {
         match attribute.parsed_attribute() {
             ParsedCriAttribute::ExtensionRequest(wanted) => {
-                passed_over.extend(wanted.extensions.iter().map(|wanted| format!("extension {}", name_of(&wanted.oid.to_id_string()))));
+                passed_over
+                    .extend(wanted.extensions.iter().map(|wanted| format!("extension {}", name_of(&wanted.oid.to_id_string()))));
             }
             _ => passed_over.push(format!("attribute {}", attribute.oid.to_id_string())),
         }

@@ -180,7 +180,10 @@ impl Agency {
                 if let Some(request) = request.as_deref().and_then(|text| crate::message::pki::read_request(text).ok())
                     && !request.passed_over.is_empty()
                 {
-                    out.say(format_args!("of the request only the key is taken; passed over: {}", request.passed_over.join(", ")));
+                    out.say(format_args!(
+                        "of the request only the key is taken; passed over: {}",
+                        request.passed_over.join(", ")
+                    ));
                 }
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
                 out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))

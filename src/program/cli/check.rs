@@ -42,7 +42,11 @@ impl Check {
         out.print(format_args!("ok    registry        version {version}, {agencies} agencies, {grants} grants, signature good"))?;
         out.print(format_args!("ok    schemas         {documents} document types"))?;
         let good = of(Weight::Good).count();
-        out.print(format_args!("{}    certificates    {good} of {} good", if verdict.is_ok() { "ok" } else { "--" }, rows.len()))?;
+        out.print(format_args!(
+            "{}    certificates    {good} of {} good",
+            if verdict.is_ok() { "ok" } else { "--" },
+            rows.len()
+        ))?;
         warnings.iter().try_for_each(|warning| out.print(format_args!("warn  {warning}")))?;
         failures.iter().try_for_each(|failure| out.print(format_args!("fail  {failure}")))?;
         verdict

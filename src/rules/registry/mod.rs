@@ -552,7 +552,9 @@ mod tests {
         let url = Url::parse("https://[0:0::1]:9001/x").expect("an address of IPv6");
         assert_eq!((url.host.as_str(), url.authority().as_str(), url.path.as_str()), ("::1", "[::1]:9001", "/x"));
         assert_eq!(Url::parse("https://[2001:db8::1]").map(|url| url.authority()), Some("[2001:db8::1]:443".to_owned()));
-        for bad in ["https://::1:8443", "https://[::1", "https://[::1]x/", "https://[x]/", "https://a[b]/", "https://[fe80::1%25eth0]/"] {
+        for bad in
+            ["https://::1:8443", "https://[::1", "https://[::1]x/", "https://[x]/", "https://a[b]/", "https://[fe80::1%25eth0]/"]
+        {
             assert_eq!(Url::parse(bad), None, "{bad}");
         }
         for bad in ["http://a/", "https://", "https://a:99999/", "https://u@a/", "https://a/?q", "https://a:b/"] {
