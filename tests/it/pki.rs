@@ -510,3 +510,64 @@ fn a_gateway_and_a_client_meet_over_ipv6() {
     assert_eq!(received.status.as_u16(), 200);
     gateway.stop();
 }
+
+#[test]
+fn a_certificate_that_an_agency_has_is_enrolled_if_consumers_would_believe_it() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let read = |name: &str| fs::read_to_string(office.folder().join(name)).expect("readable");
+    let key = KeyPair::from_pem(&read("authority/ca.key")).expect("a key");
+    let issuer = Issuer::from_ca_cert_pem(&read("certs/ca.pem"), key).expect("an authority");
+    let own = KeyPair::generate().expect("a key");
+    let enrol = |agency: Option<&str>, is_ours: bool| {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.key_usages = vec![KeyUsagePurpose::ContentCommitment];
+        params.subject_alt_names.extend(agency.map(|id| {
+            let urn = AgencyId::parse(id).expect("a name").urn();
+            rcgen::SanType::URI(urn.try_into().expect("ASCII"))
+        }));
+        let made = if is_ours { params.signed_by(&own, &issuer) } else { params.self_signed(&own) };
+        let path = folder.path().join("seal.pem");
+        fs::write(&path, made.expect("made").pem()).expect("writable");
+        let (path, office) = (path.to_str().expect("UTF-8"), office.folder().to_str().expect("UTF-8"));
+        run(&["agency", "enrol", "xx.town.school-1", path, "--in", office])
+    };
+    for (agency, is_ours, words) in [
+        (None, true, "names no agency"),
+        (Some("xx.town.school-2"), true, "is that of xx.town.school-2"),
+        (Some("xx.town.school-1"), false, "not issued by an authority"),
+    ] {
+        let output = enrol(agency, is_ours);
+        assert!(!output.status.success() && said(&output).contains(words), "{}", said(&output));
+    }
+    let output = enrol(Some("xx.town.school-1"), true);
+    assert!(output.status.success(), "{}", said(&output));
+    let registry = office.draft().expect("a registry");
+    let index = registry.find(&school()).expect("there");
+    assert_eq!(registry.agency(index).expect("there").key_count(), 2);
+}
+
+/// The steps of `certs/README.md` under "An authority of your own", as they stand there.
+#[test]
+fn what_the_page_on_certificates_says_makes_an_installation_of_an_authority_of_ones_own() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("certs/README.md")).expect("readable");
+    let section = page.split("## An authority of your own").nth(1).and_then(|rest| rest.split("## ").next()).expect("there");
+    let lines: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let work = folder.path().join("work");
+    fs::create_dir_all(work.join("certs")).expect("writable");
+    for name in ["root.cnf", "tls.cnf", "signing.cnf"] {
+        fs::copy(root.join("certs").join(name), work.join("certs").join(name)).expect("copied");
+    }
+    let made = Command::new("sh").args(["-e", "-c", &lines.join("\n")]).current_dir(&work).output().expect("a shell");
+    assert!(made.status.success(), "{}", said(&made));
+    for (from, to) in [("root.pem", "certs/ca.pem"), ("gateway.pem", "certs/gateway.pem"), ("gateway.key", "certs/gateway.key")] {
+        fs::copy(work.join(from), office.folder().join(to)).expect("copied");
+    }
+    let output = run(&["check", "-c", office.config().to_str().expect("UTF-8")]);
+    assert!(output.status.success(), "{}", said(&output));
+    let signing = work.join("signing.pem");
+    office.enrol(&school(), &fs::read_to_string(signing).expect("readable")).expect("enrolled");
+}

@@ -123,6 +123,14 @@ enum Action {
         #[arg(long)]
         ed25519: bool,
     },
+    /// Enrol a signing certificate that an agency already has
+    #[command(before_help = "Examples:\n  oncegate agency enrol ru.yar.school-17 seal.pem --in office")]
+    Enrol {
+        /// The agency
+        id: String,
+        /// The certificate, PEM
+        certificate: PathBuf,
+    },
     /// Sign the registry after a change by hand
     #[command(before_help = "Examples:\n  oncegate agency sign --in office")]
     Sign,
@@ -187,6 +195,12 @@ impl Agency {
                 }
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
                 out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))
+            }
+            Action::Enrol { id, certificate } => {
+                let text = read_bounded(&certificate).map_err(|error| Failure::new(2, error))?;
+                let named = |error| Failure::new(2, format!("{}: {error}", certificate.display()));
+                installation.enrol(&parse(&id)?, &text).map_err(named)?;
+                out.result(format_args!("enrolled {}", certificate.display()), &serde_json::json!({ "format": 1, "id": id }))
             }
             Action::Sign => {
                 let version = draft(&installation)?.version();
