@@ -304,7 +304,7 @@ fn revocation_lists_are_read_in_the_forms_that_authorities_make() {
         (text.replacen("\nM", "\n!", 1).into_bytes(), "damaged"),
         (b"nothing".to_vec(), "no revocation list"),
     ] {
-        let refused = pki::read_lists(&octets).err().expect(words).to_string();
+        let refused = pki::read_lists(&octets).expect_err(words).to_string();
         assert!(refused.contains(words), "{refused}");
     }
 }

@@ -237,7 +237,7 @@ mod tests {
         // A list under another label would otherwise mean that nothing is revoked.
         for octets in [&b""[..], b"\x30\x03\x02\x01\x01", b"-----BEGIN CRL-----\nAAAA\n-----END CRL-----\n"] {
             let read = revocation_lists(octets, Path::new("revoked.pem"));
-            let said = read.err().expect("refused").to_string();
+            let said = read.expect_err("refused").to_string();
             assert!(said.starts_with("revoked.pem: ") && said.contains("revocation list"), "{said}");
         }
     }
