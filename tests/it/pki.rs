@@ -571,3 +571,32 @@ fn what_the_page_on_certificates_says_makes_an_installation_of_an_authority_of_o
     let signing = work.join("signing.pem");
     office.enrol(&school(), &fs::read_to_string(signing).expect("readable")).expect("enrolled");
 }
+
+#[test]
+fn oncegate_verify_refuses_a_signer_certificate_that_is_another_as_the_gateway_does() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let agency = office.agency_folder(&school());
+    let own = base64(&oncegate::message::crypto::sha256(&der(&agency.join("sign.pem"))));
+    let other = base64(&oncegate::message::crypto::sha256(&der(&agency.join("tls.pem"))));
+    for (stated, is_good) in [(own, true), (other, false)] {
+        let element = format!("<SignerCertificate>{stated}</SignerCertificate></Header>");
+        let message = crate::tool::request(school().as_str(), crate::tool::SUBJECT).replace("</Header>", &element);
+        fs::write(folder.path().join("m.xml"), message).expect("writable");
+        let command = |program: &str, arguments: &[&str]| {
+            Command::new(program).args(arguments).current_dir(folder.path()).output().expect("it starts")
+        };
+        let pair = ["office/agencies/xx.town.school-1/sign.key", "office/agencies/xx.town.school-1/sign.pem"];
+        let signed = command(oncegate(), &["sign", "m.xml", "--key", pair[0], "--certificate", pair[1]]);
+        assert!(signed.status.success(), "{}", said(&signed));
+        fs::write(folder.path().join("signed.xml"), signed.stdout).expect("writable");
+        let verified = command(oncegate(), &["verify", "signed.xml", "--authorities", "office/certs/ca.pem"]);
+        assert_eq!(verified.status.success(), is_good, "{}", said(&verified));
+        assert!(is_good || said(&verified).contains("OG-SIG-010"), "{}", said(&verified));
+    }
+}
+
+fn base64(digest: &oncegate::base::ids::Digest) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(digest.octets())
+}
