@@ -236,6 +236,16 @@ pub const CERTIFICATE_PER_SECOND: u32 = 100;
 pub const CERTIFICATE_BURST: u32 = 1_000;
 /// Most addresses, and most certificates, whose connections are counted.
 pub const DOORS_MAX: usize = 64 << 10;
+/// Most ways in which authorities and revocation lists of one name are laid out for checking paths; the price of a handshake.
+pub const AUTHORITY_VIEWS_MAX: usize = 16;
+/// Lines about failed handshakes in a minute; the others are counted.
+pub const SPARING_LINES_PER_MINUTE: u32 = 30;
+/// Characters of a refused certificate's subject in such a line.
+pub const SUBJECT_SHOWN_MAX: usize = 200;
+/// How long before its end a certificate is said to end.
+pub const EXPIRY_NOTICE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How often certificates and revocation lists are looked at while the gateway runs.
+pub const EXPIRY_LOOK_MS: u64 = 24 * 60 * 60 * 1000;
 /// Octets of all request bodies that are being read or worked on, together.
 pub const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Most streams of one HTTP/2 connection.

@@ -330,6 +330,9 @@ pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Resu
     let certificate = Certificate::from_der(&der).map_err(|error| format!("its certificate: {error}"))?;
     let Viewer { envelope, outline } = unverified.verify(&certificate.key).map_err(|fault| fault.to_string())?.into_value();
     let message = envelope.into_message().map_err(|fault| fault.to_string())?;
+    if message.header.signer_certificate.is_some_and(|stated| stated != certificate.thumbprint) {
+        return Err(Fault::new(Code::SigCertificate).to_string());
+    }
     if certificate.agency.as_ref() != Some(&message.header.from) {
         return Err("its certificate is not the sender's".to_owned());
     }
@@ -345,10 +348,15 @@ pub fn digest_of(octets: &[u8]) -> Result<Digest, Fault> {
 pub fn signing_pair(key: &Path, certificate: &Path) -> Result<(PrivateKey, Vec<u8>), ClientError> {
     let read = |path: &Path| read_bounded(path).map_err(|error| ClientError::Config(error.to_string()));
     let unusable = |path: &Path, what| ClientError::Config(format!("{}: {what}", path.display()));
-    let private = pki::pem_blocks(&read(key)?, "PRIVATE KEY").first().and_then(|der| PrivateKey::from_pkcs8(der));
+    let octets = std::fs::read(key).map_err(|error| unusable(key, error.to_string()))?;
+    let private = pki::read_key(&octets).map_err(|error| unusable(key, error.to_string()))?;
     let public = pki::pem_blocks(&read(certificate)?, "CERTIFICATE").into_iter().next();
-    let private = private.ok_or_else(|| unusable(key, "no P-256, Ed25519 or RSA key in PKCS#8"))?;
-    Ok((private, public.ok_or_else(|| unusable(certificate, "no certificate"))?))
+    let public = public.ok_or_else(|| unusable(certificate, "the file holds no certificate in PEM".to_owned()))?;
+    Certificate::from_der(&public).map_err(|error| unusable(certificate, error.to_string()))?;
+    if private.public_key().is_none_or(|own| !pki::has_key(&public, own.octets())) {
+        return Err(unusable(key, format!("the key does not belong to the certificate {}", certificate.display())));
+    }
+    Ok((private, public))
 }
 
 /// The problem in a response that is no answer.

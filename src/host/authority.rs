@@ -5,12 +5,12 @@
 
 use crate::base::ids::AgencyId;
 use crate::base::time::{Day, UnixTime};
-use crate::message::crypto::{PrivateKey, Signer};
+use crate::message::crypto::Signer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, SubjectPublicKeyInfo,
 };
 use std::net::IpAddr;
 
@@ -47,12 +47,18 @@ pub enum AuthorityError {
     Certificate(rcgen::Error),
     /// A private key cannot be used for signing.
     Key,
+    /// A certificate request is refused.
+    Request(crate::message::pki::RequestError),
+    /// A file holds no private key that can be used.
+    Unreadable(crate::message::pki::KeyError),
 }
 
 impl std::fmt::Display for AuthorityError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Certificate(cause) => write!(f, "{cause}"),
+            Self::Request(cause) => write!(f, "{cause}"),
+            Self::Unreadable(cause) => write!(f, "the registry's key: {cause}"),
             Self::Key => f.write_str("the authority's key cannot sign"),
         }
     }
@@ -122,18 +128,29 @@ impl Authority {
     /// Issues a certificate for a key made elsewhere: from a certificate request (PKCS#10, RFC 2986) only its key is
     /// taken, everything else is ours.
     pub fn certify(&self, request: &str, agency: &AgencyId, purpose: Purpose, now: UnixTime) -> Result<Issued, AuthorityError> {
-        let mut request = CertificateSigningRequestParams::from_pem(request)?;
-        request.params = leaf(&agency.to_string(), Some(agency), purpose, &[], now)?;
-        Ok(Issued { certificate: request.signed_by(&self.0)?.pem(), key: String::new() })
+        let request = crate::message::pki::read_request(request).map_err(AuthorityError::Request)?;
+        let certificate = self.reissue(&agency.to_string(), Some(agency), purpose, &[], &request.key, now)?;
+        Ok(Issued { certificate, key: String::new() })
+    }
+
+    /// Issues a certificate for a public key (`SubjectPublicKeyInfo` in DER): that of a request, or one whose certificate ends.
+    pub fn reissue(
+        &self,
+        name: &str,
+        agency: Option<&AgencyId>,
+        purpose: Purpose,
+        hosts: &[String],
+        key: &[u8],
+        now: UnixTime,
+    ) -> Result<String, AuthorityError> {
+        let key = SubjectPublicKeyInfo::from_der(key)?;
+        Ok(leaf(name, agency, purpose, hosts, now)?.signed_by(&key, &self.0)?.pem())
     }
 }
 
 /// Signs the octets of a registry file; the signature is written in base64.
 pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError> {
-    let key = crate::message::pki::pem_blocks(key_pem, "PRIVATE KEY")
-        .first()
-        .and_then(|der| PrivateKey::from_pkcs8(der))
-        .ok_or(AuthorityError::Key)?;
+    let key = crate::message::pki::read_key(key_pem.as_bytes()).map_err(AuthorityError::Unreadable)?;
     let signature = key.sign(text.as_bytes()).map_err(|crate::message::crypto::SigningFailed| AuthorityError::Key)?;
     Ok(BASE64.encode(signature) + "\n")
 }

@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod config;
 pub mod control;
+pub mod expiry;
 pub mod inforce;
 pub mod store;
 pub mod telemetry;

@@ -4,6 +4,7 @@
 //! line is the leaf, and a leaf holds none.
 
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
 use crate::host::config::Lines;
@@ -15,8 +16,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +55,10 @@ struct AlarmLabels {
 
 /// The version of the program, and of what it was built.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("ONCEGATE_BUILD"), ")");
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: Label,
+}
 
 /// What a witness answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +92,22 @@ pub struct Telemetry {
     witness_answers: Family<WitnessLabels, Counter>,
     connections_ended: Family<EndLabels, Counter>,
     alarms: Family<AlarmLabels, Counter>,
+    /// When the first certificate of a kind ends.
+    expiry: Family<KindLabels, Gauge>,
     lines: Lines,
+    sparing: Mutex<Sparing>,
+    notices: Mutex<Vec<Notice>>,
+}
+
+/// A certificate or list that ends: its kind, how it stands, and up to when it is valid.
+pub type Notice = (&'static str, &'static str, Option<UnixTime>);
+
+/// Lines that others can cause at will: so many in a minute.
+#[derive(Default)]
+struct Sparing {
+    minute: Option<Instant>,
+    said: u32,
+    unsaid: u64,
 }
 
 impl Telemetry {
@@ -105,7 +128,10 @@ impl Telemetry {
             witness_answers: Family::default(),
             connections_ended: Family::default(),
             alarms: Family::default(),
+            expiry: Family::default(),
             lines,
+            sparing: Mutex::default(),
+            notices: Mutex::default(),
         };
         let registry = &mut this.registry;
         let (version, build) = (env!("CARGO_PKG_VERSION"), env!("ONCEGATE_BUILD"));
@@ -128,7 +154,53 @@ impl Telemetry {
         let ended = this.connections_ended.clone();
         registry.register("connections_ended", "Connections at the exchange listener that ended, and why", ended);
         registry.register("alarms", "What an operator should look at, by kind", this.alarms.clone());
+        let expiry = this.expiry.clone();
+        let help = "When the first certificate or revocation list of a kind ends, in seconds since 1970";
+        registry.register_with_unit("certificate_expiry", help, Unit::Seconds, expiry);
         this
+    }
+
+    /// Sets when the first certificate of each kind ends, and what `/health` says of those that end; words come from enums.
+    pub fn certificates_end(&self, ends: impl Iterator<Item = (&'static str, u64)>, notices: Vec<Notice>) {
+        let mut first = BTreeMap::new();
+        for (kind, seconds) in ends {
+            let known = first.entry(kind).or_insert(seconds);
+            *known = seconds.min(*known);
+        }
+        self.expiry.clear();
+        for (kind, seconds) in first {
+            self.expiry.get_or_create(&KindLabels { kind: Label(kind) }).set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        }
+        *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// What has ended, ends soon or cannot be used, worst first.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes a line that somebody outside has caused, if there were not too many of them within a minute; how many were left
+    /// out is said with the first of a later minute.
+    pub fn say_sparingly(&self, what: &str) {
+        let now = Instant::now();
+        let unsaid = {
+            let mut sparing = self.sparing.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_over = sparing.minute.is_none_or(|begun| now.duration_since(begun).as_secs() >= 60);
+            let unsaid = if is_over { sparing.unsaid } else { 0 };
+            if is_over {
+                *sparing = Sparing { minute: Some(now), said: 0, unsaid: 0 };
+            }
+            if sparing.said == limits::SPARING_LINES_PER_MINUTE {
+                sparing.unsaid += 1;
+                return;
+            }
+            sparing.said += 1;
+            unsaid
+        };
+        if unsaid > 0 {
+            self.say(&format!("{unsaid} more handshakes failed before, and left no line each"));
+        }
+        self.say(what);
     }
 
     /// Counts an alarm and writes its line.
@@ -256,5 +328,15 @@ mod tests {
         assert!(json["private"] == "connection\nrefused" && json["u"] == "xx.school" && json["time"].is_string(), "{line}");
         let empty = Fault::new(Code::RteUnreachable).with_private("");
         assert!(!json_line(&record, Some(&empty)).contains("private") && !text_line(&record, Some(&empty)).contains(';'));
+    }
+
+    #[test]
+    fn lines_that_others_cause_are_so_many_in_a_minute() {
+        let telemetry = Telemetry::new(Lines::Off);
+        for _ in 0..limits::SPARING_LINES_PER_MINUTE + 7 {
+            telemetry.say_sparingly("a handshake failed");
+        }
+        let sparing = telemetry.sparing.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!((sparing.said, sparing.unsaid), (limits::SPARING_LINES_PER_MINUTE, 7));
     }
 }

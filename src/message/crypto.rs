@@ -141,6 +141,11 @@ impl PrivateKey {
         RsaKeyPair::from_pkcs8(der).ok().map(|key| Self(Kind::Rsa(Box::new(key))))
     }
 
+    /// Reads an RSA key in the form of PKCS#1 (RFC 8017, appendix A.1.2).
+    pub fn from_pkcs1(der: &[u8]) -> Option<Self> {
+        RsaKeyPair::from_der(der).ok().map(|key| Self(Kind::Rsa(Box::new(key))))
+    }
+
     /// The Ed25519 key with this seed (RFC 8032, section 5.1.5).
     pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
         Ed25519KeyPair::from_seed_unchecked(seed).ok().map(|key| Self(Kind::Ed25519(key)))

@@ -6,13 +6,21 @@
 
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
+mod keys;
+mod lists;
+mod request;
+
+pub use keys::{KeyDer, KeyError, find_key, read_key};
+pub use lists::{Facts, ListError, RevocationList, facts, has_key, is_issued_by, public_key, read_lists};
+pub use request::{Request, RequestError, read_request};
+
 use crate::base::ids::{AgencyId, Digest};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::message::crypto::{Algorithm, PublicKey, sha256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Version};
 
 /// A leaf certificate, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +44,14 @@ pub enum CertificateError {
     Encoding,
     /// A key of another algorithm or size than the profile allows.
     Key,
+    /// Version 1, which has no extensions and so cannot say what it is for.
+    Version,
     /// A certificate authority's, or one whose key usage excludes signatures.
     Usage,
+    /// Its extended key usage is for something else.
+    Extended,
+    /// An extension that whoever does not know it must refuse.
+    Critical,
     /// A validity outside of what the gateway's time can hold.
     Validity,
 }
@@ -47,7 +61,10 @@ impl std::fmt::Display for CertificateError {
         f.write_str(match self {
             Self::Encoding => "not a DER certificate in base64 of at most 4 KiB",
             Self::Key => "the key is not P-256, P-384, Ed25519 or RSA with 2048 to 4096 bits",
-            Self::Usage => "the certificate is an authority's or its key usage lacks digitalSignature",
+            Self::Version => "the certificate is of version 1; version 3 is wanted",
+            Self::Usage => "the certificate is an authority's or its key usage has neither digitalSignature nor nonRepudiation",
+            Self::Extended => "the certificate's extended key usage lacks clientAuth; leave the extension out",
+            Self::Critical => "the certificate has a critical extension that is not known here",
             Self::Validity => "the validity cannot be read",
         })
     }
@@ -65,10 +82,7 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(CertificateError::Encoding);
         }
-        let usage = parsed.key_usage().map_err(|_| CertificateError::Encoding)?;
-        if parsed.is_ca() || usage.is_some_and(|usage| !usage.value.digital_signature()) {
-            return Err(CertificateError::Usage);
-        }
+        check_profile(&parsed)?;
         let spki = parsed.public_key();
         let algorithm = algorithm_of(spki).ok_or(CertificateError::Key)?;
         let time = |value: i64| {
@@ -87,6 +101,32 @@ impl Certificate {
     pub fn from_base64(text: &str) -> Result<Self, CertificateError> {
         Self::from_der(&decode(text).ok_or(CertificateError::Encoding)?)
     }
+}
+
+/// The extensions that are read here and where a path is checked; any other that is critical is refused (RFC 5280, section
+/// 4.2): key usage, subject alternative name, basic constraints, name constraints, distribution points, extended key usage.
+const KNOWN_EXTENSIONS: [&str; 6] = ["2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.37"];
+
+/// The rule for certificates of signing keys, as far as one certificate can show it; `message.md` has it in words. A
+/// qualified seal often has nonRepudiation alone.
+fn check_profile(parsed: &X509Certificate<'_>) -> Result<(), CertificateError> {
+    if parsed.version() != X509Version::V3 {
+        return Err(CertificateError::Version);
+    }
+    let usage = parsed.key_usage().map_err(|_| CertificateError::Encoding)?;
+    let may_sign = |usage: &x509_parser::extensions::KeyUsage| usage.digital_signature() || usage.non_repudiation();
+    if parsed.is_ca() || usage.is_some_and(|usage| !may_sign(usage.value)) {
+        return Err(CertificateError::Usage);
+    }
+    let extended = parsed.extended_key_usage().map_err(|_| CertificateError::Encoding)?;
+    if extended.is_some_and(|extended| !extended.value.client_auth) {
+        return Err(CertificateError::Extended);
+    }
+    let is_known = |oid: String| KNOWN_EXTENSIONS.contains(&oid.as_str());
+    if parsed.extensions().iter().any(|extension| extension.critical && !is_known(extension.oid.to_id_string())) {
+        return Err(CertificateError::Critical);
+    }
+    Ok(())
 }
 
 /// Up to when a certificate is valid, whatever else it is.

@@ -8,14 +8,16 @@ use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::faces::api::{ExchangeApi, PublicApi};
-use crate::gateway::driver::{Gateway, Parts, SealKeys};
+use crate::gateway::driver::{Gateway, Parts, SealKeys, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::host::control::{self, Answer, Command, Control};
+use crate::host::expiry;
 use crate::host::inforce::InForce;
 use crate::host::store::{Settings, Store, Sync};
-use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
+use crate::host::telemetry::Telemetry;
+use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_plain, trust};
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
 use crate::message::schema::Schemas;
@@ -101,6 +103,25 @@ pub(super) fn load_registry(config: &Config, schemas: &Schemas) -> Result<Regist
     })
 }
 
+/// With a certificate of the wrong time nobody takes the gateway's hand.
+fn cannot_serve(state: expiry::State) -> bool {
+    matches!(state, expiry::State::Ended | expiry::State::NotYetValid)
+}
+
+/// A line for each certificate and list that ends or has ended; the same is in metrics and `/health`.
+fn say_what_ends(telemetry: &Telemetry, rows: &[expiry::Row]) {
+    expiry::tell(telemetry, rows);
+    let bad = || rows.iter().filter(|row| row.weight > expiry::Weight::Good);
+    bad().take(EXPIRY_LINES).for_each(|row| telemetry.say(&row.to_string()));
+    let more = bad().count().saturating_sub(EXPIRY_LINES);
+    if more > 0 {
+        telemetry.say(&format!("{more} more certificates end or have ended: oncegate check names them all"));
+    }
+}
+
+/// Lines about certificates in one go.
+const EXPIRY_LINES: usize = 50;
+
 fn too_old(config: &Config, older: Older) -> StartError {
     failed(Code::CfgRegistry)(&format!("{}: {} {older}", config.registry.file.display(), Code::CfgRegistry))
 }
@@ -155,6 +176,10 @@ impl Server {
     /// Opens the store and the listeners. The gateway takes messages from `run` on.
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
         let Checked { config, schemas, registry, identity, seal, witness } = checked;
+        let rows = expiry::survey(&config, &registry, now());
+        if let Some(row) = rows.iter().find(|row| row.kind == expiry::Kind::Gateway && cannot_serve(row.state)) {
+            return Err(failed(Code::CfgInvalid)(&row));
+        }
         let tls = identity.server().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (per_address, per_certificate) = (config.limits.per_address, config.limits.per_certificate);
         let connections = config.limits.connections.min(open_files() / 2);
@@ -183,6 +208,7 @@ impl Server {
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
         let gateway = Gateway::new(Parts { registry, schemas, store, witnessing, upstream, seal, limits, lines });
+        say_what_ends(gateway.telemetry(), &rows);
         let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;
         checked.map_err(|rolled_back| failed(Code::LogForked)(&rolled_back))?;
         let witness = witness.map(|witness| {
@@ -265,7 +291,12 @@ async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entranc
     let counters = gateway.counters();
     let (connection, place) = match entrance.admit(knock).await {
         Ok(admitted) => admitted,
-        Err(turned) => return counters.connection_ended(turned.as_str()),
+        Err(failed) => {
+            if failed.turned == Turned::Handshake {
+                gateway.telemetry().say_sparingly(&failed.to_string());
+            }
+            return counters.connection_ended(failed.turned.as_str());
+        }
     };
     counters.connections.inc();
     let certificate = connection.certificate;
@@ -300,6 +331,9 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
 async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal, control: Control) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
+    // The first tick is at once, and was said at start.
+    let look = Duration::from_millis(limits::EXPIRY_LOOK_MS);
+    let mut ends = tokio::time::interval_at(tokio::time::Instant::now() + look, look);
     let mut turn = 0;
     loop {
         tokio::select! {
@@ -310,15 +344,22 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
                 turn += 1;
             }
             _ = sums.tick() => gateway.record_sums().await,
-            _ = hangup.recv() => drop(read_again(&gateway, config, entrance)),
             call = control.next() => match call.command {
                 Command::Holders => {
                     let of = Arc::clone(&gateway);
                     let told = tokio::task::spawn_blocking(move || holders(&of)).await;
                     call.answer(&told.unwrap_or_default()).await;
                 }
-                Command::Reload => call.answer(&read_again(&gateway, config, entrance)).await,
+                Command::Reload => {
+                    call.answer(&read_again(&gateway, config, entrance)).await;
+                    say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now()));
+                }
             },
+            _ = ends.tick() => say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now())),
+            _ = hangup.recv() => {
+                read_again(&gateway, config, entrance);
+                say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now()));
+            }
         }
     }
 }

@@ -3,7 +3,13 @@
 //! The registry is changed as text, so that the comments of whoever keeps it stay, and is signed again after each change.
 //! A change that would leave no good registry is refused, and nothing is left of it.
 
+mod enrol;
+mod renew;
+
+pub use renew::Renewal;
+
 use crate::base::ids::{AgencyId, Code, Digest};
+use crate::base::time::UnixTime;
 use crate::gateway::driver::now;
 use crate::host::authority::{Authority, AuthorityError, Issued, KeyType, Purpose, make_registry_key, make_root, sign_registry};
 use crate::host::config::Config;
@@ -130,7 +136,7 @@ impl Installation {
         let (now, configuration) = (now(), configuration(listening)?);
         let good = Config::parse(&configuration, folder);
         good.map_err(|(_, what)| SetupError::Change(what))?;
-        let root = make_root("Oncegate authority", now)?;
+        let root = make_root(&unique_name(now)?, now)?;
         let registry_key = make_registry_key(now)?;
         let names: Vec<String> = LOCAL.iter().map(|&name| name.to_owned()).chain(listening.hosts.iter().cloned()).collect();
         let server = Authority::open(&root.certificate, &root.key)?.issue_server("Oncegate gateway", &names, now)?;
@@ -433,6 +439,13 @@ fn section(text: &str, kind: &str, line: &str) -> Option<Range<usize>> {
     let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
     // The line break before the next table is its own.
     Some(start..next.map_or(text.len(), |at| start + 1 + at))
+}
+
+/// Two authorities of one name are told apart by their keys alone, and not by every program: each gets a name of its own.
+fn unique_name(now: UnixTime) -> Result<String, SetupError> {
+    let octets = crate::message::crypto::random::<4>();
+    let octets = octets.map_err(|_| SetupError::Change("the system gives no random octets".to_owned()))?;
+    Ok(format!("Oncegate authority {} {:08x}", now.day(), u32::from_be_bytes(octets)))
 }
 
 /// A basic string of TOML.

@@ -99,7 +99,8 @@ fn certificate_of(algorithm: Algorithm, key: &[u8]) -> Vec<u8> {
     let validity = [der(0x17, b"260101000000Z"), der(0x17, b"351231235959Z")].concat();
     let name = der(0x30, &[]);
     let key_info = der(0x30, &[der(0x30, &oid), bits(key)].concat());
-    let fields = [der(2, &[1]), signed_with.clone(), name.clone(), der(0x30, &validity), name, key_info].concat();
+    let version_3 = der(0xa0, &der(2, &[2]));
+    let fields = [version_3, der(2, &[1]), signed_with.clone(), name.clone(), der(0x30, &validity), name, key_info].concat();
     der(0x30, &[der(0x30, &fields), signed_with, bits(&[0; 64])].concat())
 }
 

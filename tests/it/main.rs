@@ -57,6 +57,8 @@ mod operators;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
+mod pki;
+#[cfg(feature = "server")]
 mod powercut;
 #[cfg(feature = "server")]
 mod process;

@@ -13,7 +13,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("rules", &[&["registry"], &["policy", "quota"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
     ("exchange", &[&["admission"], &["ledger"]]),
-    ("host", &[&["config", "store", "authority"], &["control", "inforce", "telemetry", "transport"]]),
+    ("host", &[&["config", "store", "authority"], &["control", "inforce", "telemetry", "transport"], &["expiry"]]),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
     ("faces", &[&["api", "client"]]),
     ("program", &[&["setup"], &["server"], &["demo", "doctor", "bench"], &["cli"]]),

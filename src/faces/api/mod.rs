@@ -129,9 +129,18 @@ fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
     };
     let body = serde_json::json!({
         "status": word, "journal": journal, "reason": reason, "log": log, "records": gateway.store().size(), "witnesses": witnesses,
-        "registryVersion": version, "indexLag": lag,
+        "registryVersion": version, "indexLag": lag, "certificates": certificates(gateway),
     });
     respond(status, "application/json", body.to_string())
+}
+
+/// What ends or has ended, by kind: which file or agency it is, is the operator's to know, and in the lines.
+fn certificates(gateway: &crate::gateway::driver::Gateway) -> Vec<serde_json::Value> {
+    let notices = gateway.telemetry().notices().into_iter();
+    let told = notices.map(
+        |(what, state, until)| serde_json::json!({ "what": what, "state": state, "until": until.map(|until| until.to_string()) }),
+    );
+    told.collect()
 }
 
 /// The seconds of `Prefer: wait=N`, and whether `respond-async` is preferred (RFC 7240, section 4).

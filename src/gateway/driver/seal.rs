@@ -36,14 +36,16 @@ impl SealKeys {
             let Some(agency) = name.and_then(AgencyId::parse) else { continue };
             let read =
                 |path: &Path| std::fs::read_to_string(path).map_err(|cause| SealError(format!("{}: {cause}", path.display())));
-            let unusable = || SealError(format!("{}: no key in PKCS#8 or no certificate beside it", path.display()));
-            let key = pki::pem_blocks(&read(&path)?, "PRIVATE KEY")
-                .first()
-                .and_then(|der| PrivateKey::from_pkcs8(der))
-                .ok_or_else(unusable)?;
+            let unusable = || SealError(format!("{}: no certificate beside the key", path.display()));
+            let octets = std::fs::read(&path).map_err(|cause| SealError(format!("{}: {cause}", path.display())))?;
+            let key = pki::read_key(&octets).map_err(|cause| SealError(format!("{}: {cause}", path.display())))?;
             // Not `with_extension`: the last label of the agency's name would be taken for one.
             let certificate = pki::pem_blocks(&read(&folder.join(format!("{agency}.pem")))?, "CERTIFICATE").into_iter().next();
-            keys.insert(agency, (key, certificate.ok_or_else(unusable)?));
+            let certificate = certificate.ok_or_else(unusable)?;
+            if key.public_key().is_none_or(|public| !pki::has_key(&certificate, public.octets())) {
+                return Err(SealError(format!("{}: the key does not belong to the certificate beside it", path.display())));
+            }
+            keys.insert(agency, (key, certificate));
         }
         Ok(Self(keys))
     }

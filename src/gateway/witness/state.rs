@@ -11,7 +11,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::tlog::note::{Checkpoint, LogSigner, NoteError, Role, SignatureLine, VerifierKey};
 use crate::host::config::ConfigError;
 use crate::host::store::{replace, sync_parent};
-use crate::message::crypto::{PrivateKey, SigningFailed, sha256};
+use crate::message::crypto::{SigningFailed, sha256};
 use crate::message::pki;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -208,7 +208,7 @@ impl Witness {
 
 /// The signer with a private key in PEM (PKCS#8).
 pub(super) fn signer(pem: &str, name: &str) -> Option<LogSigner> {
-    let key = pki::pem_blocks(pem, "PRIVATE KEY").first().and_then(|der| PrivateKey::from_pkcs8(der))?;
+    let key = pki::read_key(pem.as_bytes()).ok()?;
     LogSigner::new(name, Role::Witness, key).ok()
 }
 

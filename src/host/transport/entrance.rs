@@ -4,7 +4,7 @@
 //! too fast has to wait: before the handshake by address, which others may share, and after it by certificate.
 
 use super::tls::Listening;
-use super::{Body, Connection, End, limits, serve};
+use super::{Body, Connection, End, NoHandshake, limits, serve};
 use crate::base::ids::Digest;
 use crate::rules::quota::{Doors, Doorway, Inside};
 use hyper::body::Incoming;
@@ -65,9 +65,30 @@ impl Turned {
     }
 }
 
+/// A handshake that failed, or a certificate that has too many connections.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why they did not get in.
+    pub turned: Turned,
+    /// Where they came from.
+    pub peer: SocketAddr,
+    /// What TLS says, and the subject of the certificate if it was that.
+    pub cause: Option<NoHandshake>,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a handshake with {} failed", self.peer.ip().to_canonical())?;
+        let Some(no) = &self.cause else { return Ok(()) };
+        write!(f, ": {}", no.cause)?;
+        no.subject.as_ref().map_or(Ok(()), |subject| write!(f, "; the certificate's subject is {subject}"))
+    }
+}
+
 /// A TCP connection that may shake hands.
 pub struct Knock {
     stream: TcpStream,
+    peer: SocketAddr,
     address: Inside<Address>,
     pending: Inside<Address>,
     handshake: OwnedSemaphorePermit,
@@ -147,22 +168,23 @@ impl Entrance {
             };
             let (who, now) = (address(peer), self.started.elapsed());
             return match (self.addresses.enter(who, now), self.pending.enter(who, now)) {
-                (Ok(address), Ok(pending)) => Ok(Knock { stream, address, pending, handshake, room }),
+                (Ok(address), Ok(pending)) => Ok(Knock { stream, peer, address, pending, handshake, room }),
                 _ => Err(Turned::Address),
             };
         }
     }
 
     /// Shakes hands.
-    pub async fn admit(&self, knock: Knock) -> Result<(Connection, Place), Turned> {
-        let Knock { stream, address, pending, handshake, room } = knock;
+    pub async fn admit(&self, knock: Knock) -> Result<(Connection, Place), Failed> {
+        let Knock { stream, peer, address, pending, handshake, room } = knock;
         self.slow_down(&address).await;
         let renewed = self.tls.subscribe();
         let tls = renewed.borrow().clone();
-        let connection = Connection::accept(stream, &tls).await.ok_or(Turned::Handshake)?;
+        let connection = Connection::accept(stream, &tls).await;
+        let connection = connection.map_err(|cause| Failed { turned: Turned::Handshake, peer, cause: Some(cause) })?;
         drop((pending, handshake));
         let certificate = self.certificates.enter(connection.certificate, self.started.elapsed());
-        let certificate = certificate.map_err(|_| Turned::Certificate)?;
+        let certificate = certificate.map_err(|_| Failed { turned: Turned::Certificate, peer, cause: None })?;
         self.slow_down(&certificate).await;
         Ok((connection, Place { renewed, _address: address, _certificate: certificate, _room: room }))
     }

@@ -68,7 +68,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-    let host = format!("{}:{}", at.url.host, at.url.port);
+    let host = at.url.authority();
     let request = Request::builder().uri(at.url.path.as_str()).header(HOST, host);
     let request = match fetch.body {
         Some((media_type, octets)) => request.method(Method::POST).header(CONTENT_TYPE, media_type).body(full(octets)),

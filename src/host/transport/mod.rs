@@ -3,6 +3,7 @@
 //! TLS 1.3, and 1.2 with AEAD suites (rustls has no others), client certificates required, protocol by ALPN and never
 //! by sniffing: a connection that says nothing is closed by the handshake's deadline (RFC 8446, RFC 9112, RFC 9113).
 
+mod believe;
 mod body;
 mod entrance;
 mod fetch;
@@ -12,12 +13,13 @@ mod pulse;
 mod tls;
 mod upstream;
 
+pub use believe::TlsError;
 pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
-pub use entrance::{Entrance, Knock, Place, Room, Turned};
+pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
 pub use probe::{NotThere, Step, There, probe};
-pub use tls::{Anchors, Identity, Listening, TlsError, trust};
+pub use tls::{Anchors, Identity, Listening, load_lists, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 
 use crate::base::ids::Digest;
@@ -46,6 +48,15 @@ pub struct Connection {
     pub certificate: Digest,
     shown: Shown,
     protocol: Protocol,
+}
+
+/// Why a handshake failed, for the operator.
+#[derive(Debug)]
+pub struct NoHandshake {
+    /// What TLS says.
+    pub cause: String,
+    /// The subject of the client's certificate, if it was that.
+    pub subject: Option<String>,
 }
 
 /// How a connection ended.
@@ -84,15 +95,18 @@ pub enum Protocol {
 
 impl Connection {
     /// Shakes hands within the deadline. Whoever has no certificate of our authorities does not get here.
-    pub async fn accept(stream: TcpStream, tls: &Listening) -> Option<Self> {
-        stream.set_nodelay(true).ok()?;
-        let handshake = TlsAcceptor::from(tls.config()).accept(stream);
-        let stream = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await.ok()?.ok()?;
+    pub async fn accept(stream: TcpStream, tls: &Listening) -> Result<Self, NoHandshake> {
+        let failed = |cause: &dyn std::fmt::Display| NoHandshake { cause: cause.to_string(), subject: None };
+        stream.set_nodelay(true).map_err(|cause| failed(&cause))?;
+        let handshake = believe::watched(TlsAcceptor::from(tls.config()).accept(stream));
+        let done = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await;
+        let (shaken, subject) = done.map_err(|_| failed(&"it took too long"))?;
+        let stream = shaken.map_err(|cause| NoHandshake { cause: cause.to_string(), subject })?;
         let (_, session) = stream.get_ref();
-        let shown = tls.shown(session)?;
-        let certificate = sha256(shown.first()?);
+        let shown = tls.shown(session).ok_or_else(|| failed(&"the certificate of a resumed session is not believed any more"))?;
+        let certificate = sha256(shown.first().ok_or_else(|| failed(&"no certificate"))?);
         let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-        Some(Self { stream, certificate, shown, protocol })
+        Ok(Self { stream, certificate, shown, protocol })
     }
 
     /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.

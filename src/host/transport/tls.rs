@@ -1,15 +1,16 @@
 //! Who we are and whom we believe, for both directions.
 
+use super::believe::{self, TlsError, provider};
 use crate::base::time::UnixTime;
+use crate::message::pki::{self, KeyDer, RevocationList};
 use rustls::client::Resumption;
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,8 +18,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    roots: Arc<RootCertStore>,
-    revocation: Vec<CertificateRevocationListDer<'static>>,
+    roots: Vec<CertificateDer<'static>>,
+    lists: Vec<RevocationList>,
+    /// What is named when authorities and lists cannot be used.
+    file: PathBuf,
 }
 
 /// What a listener shakes hands with.
@@ -73,49 +76,35 @@ impl Shown {
     }
 }
 
-/// Why TLS cannot be set up.
-#[derive(Debug)]
-pub enum TlsError {
-    /// A PEM file cannot be read.
-    File(String, rustls::pki_types::pem::Error),
-    /// A certificate, key or revocation list does not fit.
-    Config(String),
-}
-
-impl std::fmt::Display for TlsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(file, cause) => write!(f, "{file}: {cause}"),
-            Self::Config(cause) => f.write_str(cause),
-        }
-    }
-}
-
-impl std::error::Error for TlsError {}
-
 impl Identity {
-    /// Reads certificate chain, key, authorities and revocation lists from PEM files.
+    /// Reads certificate chain, key, authorities and revocation lists.
     pub fn load(certificate: &Path, key: &Path, authorities: &Path, revocation: Option<&Path>) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for root in certificates(authorities)? {
-            roots.add(root).map_err(|cause| TlsError::Config(format!("{}: {cause}", authorities.display())))?;
+        let roots = roots(authorities)?;
+        let lists = revocation.map_or(Ok(Vec::new()), load_lists)?;
+        let file = revocation.unwrap_or(authorities).to_owned();
+        let (chain, key_der) = (certificates(certificate)?, private_key(key)?);
+        let this = Self { chain, key: key_der, roots, lists, file };
+        this.check_pair().map_err(|()| {
+            let what = format!("{}: the key does not belong to the certificate {}", key.display(), certificate.display());
+            TlsError::Config(what)
+        })?;
+        Ok(this)
+    }
+
+    /// Whether the key is the certificate's. A key that TLS cannot use is told apart when it is used.
+    fn check_pair(&self) -> Result<(), ()> {
+        let Ok(key) = rustls::crypto::ring::sign::any_supported_type(&self.key) else { return Ok(()) };
+        let certified = rustls::sign::CertifiedKey::new(self.chain.clone(), key);
+        match certified.keys_match() {
+            Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Err(()),
+            _ => Ok(()),
         }
-        let revocation = match revocation {
-            Some(path) => {
-                let octets = std::fs::read(path)
-                    .map_err(|cause| TlsError::File(path.display().to_string(), rustls::pki_types::pem::Error::Io(cause)))?;
-                revocation_lists(&octets, path)?
-            }
-            None => Vec::new(),
-        };
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|cause| TlsError::File(key.display().to_string(), cause))?;
-        Ok(Self { chain: certificates(certificate)?, key, roots: Arc::new(roots), revocation })
     }
 
     /// For a listener: client certificates are required.
     pub fn server(&self) -> Result<Listening, TlsError> {
         let failed = |cause: &dyn std::fmt::Display| TlsError::Config(cause.to_string());
-        let verifier = verifier(Arc::clone(&self.roots), &self.revocation)?;
+        let verifier = believe::clients(&self.roots, &self.lists, &self.file)?;
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|cause| failed(&cause))?;
@@ -131,11 +120,17 @@ impl Identity {
         Ok(Listening { config: Arc::new(config), verifier })
     }
 
+    /// Whom a listener believes, to be asked about a certificate.
+    pub fn verifier(&self) -> Result<Anchors, TlsError> {
+        believe::clients(&self.roots, &self.lists, &self.file).map(Anchors)
+    }
+
     /// For connections to providers or to a gateway: HTTP/1.1, which is never dearer than HTTP/2 on pooled connections.
     pub fn client(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let failed = |cause: rustls::Error| TlsError::Config(cause.to_string());
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(failed)?;
-        let builder = builder.with_root_certificates(Arc::clone(&self.roots));
+        let verifier = believe::servers(&self.roots, &self.lists, &self.file)?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = builder.with_client_auth_cert(self.chain.clone(), self.key.clone_key()).map_err(failed)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
@@ -164,39 +159,28 @@ pub struct Anchors(Arc<dyn ClientCertVerifier>);
 impl Anchors {
     /// Reads authorities from a PEM file.
     pub fn load(authorities: &Path) -> Result<Self, TlsError> {
-        let failed = |cause: &dyn std::fmt::Display| TlsError::Config(format!("{}: {cause}", authorities.display()));
-        let mut roots = RootCertStore::empty();
-        for root in certificates(authorities)? {
-            roots.add(root).map_err(|cause| failed(&cause))?;
-        }
-        verifier(Arc::new(roots), &[]).map(Self).map_err(|cause| failed(&cause))
+        believe::clients(&roots(authorities)?, &[], authorities).map(Self)
     }
 
-    /// One authority in DER and its revocation lists in PEM, as a listener believes them.
+    /// One authority in DER and its revocation lists, as a listener believes them.
     pub fn of(authority: &[u8], revocation: &str) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from(authority).into_owned()).map_err(|cause| TlsError::Config(cause.to_string()))?;
-        verifier(Arc::new(roots), &revocation_lists(revocation.as_bytes(), Path::new("the lists"))?).map(Self)
+        let (roots, file) = ([CertificateDer::from(authority).into_owned()], Path::new("the lists"));
+        believe::clients(&roots, &revocation_lists(revocation.as_bytes(), file)?, file).map(Self)
     }
 
     /// Checks the path from a leaf certificate to an authority at a time (RFC 5280).
-    pub fn check(&self, certificate: &[u8], now: crate::base::time::UnixTime) -> Result<(), TlsError> {
-        let now = rustls::pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_millis(now.as_ms()));
-        let checked = self.0.verify_client_cert(&CertificateDer::from(certificate), &[], now);
+    pub fn check(&self, certificate: &[u8], now: UnixTime) -> Result<(), TlsError> {
+        self.check_chain(&[certificate.to_vec()], now)
+    }
+
+    /// Checks the path from the first certificate over the others to an authority at a time (RFC 5280).
+    pub fn check_chain(&self, chain: &[Vec<u8>], now: UnixTime) -> Result<(), TlsError> {
+        let now = rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_millis(now.as_ms()));
+        let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+        let (leaf, others) = chain.split_first().ok_or_else(|| TlsError::Config("no certificate".to_owned()))?;
+        let checked = self.0.verify_client_cert(leaf, others, now);
         checked.map(|_| ()).map_err(|cause| TlsError::Config(cause.to_string()))
     }
-}
-
-fn verifier(
-    roots: Arc<RootCertStore>,
-    revocation: &[CertificateRevocationListDer<'static>],
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider()).with_crls(revocation.iter().cloned());
-    builder.build().map_err(|cause| TlsError::Config(cause.to_string()))
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -204,16 +188,37 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if found.is_empty() { Err(TlsError::Config(format!("{}: holds no certificate", path.display()))) } else { Ok(found) }
 }
 
-const BEGIN: &[u8] = b"-----BEGIN ";
-
-fn revocation_lists(octets: &[u8], path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
-    let found = read_all(Ok(CertificateRevocationListDer::pem_slice_iter(octets)), path)?;
-    // Nothing is revoked by no list at all, or by one whose label is damaged: that is never what whoever names the file means.
-    let blocks = octets.windows(BEGIN.len()).filter(|window| window == &BEGIN).count();
-    if found.is_empty() || found.len() != blocks {
-        return Err(TlsError::Config(format!("{}: holds no revocation list in PEM, or something else as well", path.display())));
+/// The authorities of a file, each of which TLS can use.
+fn roots(authorities: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = certificates(authorities)?;
+    for root in &found {
+        let added = RootCertStore::empty().add(root.clone());
+        added.map_err(|cause| TlsError::Config(format!("{}: {cause}", authorities.display())))?;
     }
     Ok(found)
+}
+
+/// Reads the revocation lists of a file.
+pub fn load_lists(path: &Path) -> Result<Vec<RevocationList>, TlsError> {
+    let octets = std::fs::read(path)
+        .map_err(|cause| TlsError::File(path.display().to_string(), rustls::pki_types::pem::Error::Io(cause)))?;
+    revocation_lists(&octets, path)
+}
+
+/// Nothing is revoked by no list at all, or by one whose label is damaged: that is never what whoever names the file means.
+fn revocation_lists(octets: &[u8], path: &Path) -> Result<Vec<RevocationList>, TlsError> {
+    pki::read_lists(octets).map_err(|cause| TlsError::Config(format!("{}: {cause}", path.display())))
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let octets = std::fs::read(path)
+        .map_err(|cause| TlsError::File(path.display().to_string(), rustls::pki_types::pem::Error::Io(cause)))?;
+    let key = pki::find_key(&octets).map_err(|cause| TlsError::Config(format!("{}: {cause}", path.display())))?;
+    Ok(match key {
+        KeyDer::Pkcs8(der) => PrivateKeyDer::Pkcs8(der.into()),
+        KeyDer::Pkcs1(der) => PrivateKeyDer::Pkcs1(der.into()),
+        KeyDer::Sec1(der) => PrivateKeyDer::Sec1(der.into()),
+    })
 }
 
 type Pem<T> = Result<T, rustls::pki_types::pem::Error>;
@@ -229,14 +234,11 @@ mod tests {
 
     #[test]
     fn a_file_without_a_revocation_list_is_refused() {
-        // A list in DER, or under another label, would otherwise mean that nothing is revoked.
+        // A list under another label would otherwise mean that nothing is revoked.
         for octets in [&b""[..], b"\x30\x03\x02\x01\x01", b"-----BEGIN CRL-----\nAAAA\n-----END CRL-----\n"] {
             let read = revocation_lists(octets, Path::new("revoked.pem"));
-            assert!(matches!(&read, Err(TlsError::Config(cause)) if cause.contains("no revocation list")), "{octets:?}");
+            let said = read.expect_err("refused").to_string();
+            assert!(said.starts_with("revoked.pem: ") && said.contains("revocation list"), "{said}");
         }
-        let one = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
-        let read = |text: &str| revocation_lists(text.as_bytes(), Path::new("revoked.pem")).map(|lists| lists.len());
-        assert_eq!(read(&one.repeat(2)).ok(), Some(2));
-        assert!(read(&format!("{one}{}", one.replace("X509 CRL", "X509 CRI"))).is_err(), "a label with a flipped bit");
     }
 }

@@ -211,11 +211,14 @@ impl Upstream {
     }
 }
 
+/// Without the port that https has anyway.
+fn host_field(url: &Url) -> String {
+    let authority = url.authority();
+    if url.port == 443 { authority.trim_end_matches(":443").to_owned() } else { authority }
+}
+
 fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(url.path.as_str())
-        .header(HOST, if url.port == 443 { url.host.clone() } else { format!("{}:{}", url.host, url.port) });
+    let mut request = Request::builder().method(method).uri(url.path.as_str()).header(HOST, host_field(url));
     if headers.iter().all(|(name, _)| *name != "content-type") {
         request = request.header(CONTENT_TYPE, "application/xml");
     }

@@ -32,7 +32,7 @@ async fn serve(folder: &Path, port: u16, provider: u16) -> Result<(), BenchError
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (through, tls, stopped) = (through.clone(), tls.clone(), stopped.clone());
         tokio::spawn(async move {
-            if let Some(connection) = Connection::accept(stream, &tls).await {
+            if let Ok(connection) = Connection::accept(stream, &tls).await {
                 connection.serve(through, stopped).await;
             }
         });

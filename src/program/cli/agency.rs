@@ -133,6 +133,14 @@ enum Action {
         #[arg(long)]
         ed25519: bool,
     },
+    /// Enrol a signing certificate that an agency already has
+    #[command(before_help = "Examples:\n  oncegate agency enrol ru.yar.school-17 seal.pem --in office")]
+    Enrol {
+        /// The agency
+        id: String,
+        /// The certificate, PEM
+        certificate: PathBuf,
+    },
     /// Sign the registry after a change by hand
     #[command(before_help = "Examples:\n  oncegate agency sign --in office")]
     Sign,
@@ -195,8 +203,23 @@ impl Agency {
             Action::Cert { id, request, name, ed25519 } => {
                 let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
+                if let Some(request) = request.as_deref().and_then(|text| crate::message::pki::read_request(text).ok())
+                    && !request.passed_over.is_empty()
+                {
+                    out.say(format_args!(
+                        "of the request only the key is taken; passed over: {}",
+                        request.passed_over.join(", ")
+                    ));
+                }
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
                 out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))?;
+                tell(&installation.config(), out)
+            }
+            Action::Enrol { id, certificate } => {
+                let text = read_bounded(&certificate).map_err(|error| Failure::new(2, error))?;
+                let named = |error| Failure::new(2, format!("{}: {error}", certificate.display()));
+                installation.enrol(&parse(&id)?, &text).map_err(named)?;
+                out.result(format_args!("enrolled {}", certificate.display()), &serde_json::json!({ "format": 1, "id": id }))?;
                 tell(&installation.config(), out)
             }
             Action::Sign => {

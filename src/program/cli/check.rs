@@ -2,6 +2,7 @@
 
 use super::{Failure, Out, Outcome};
 use crate::host::config::Config;
+use crate::host::expiry::{Row, Weight, survey};
 use crate::program::server::{Checked, check};
 use std::path::PathBuf;
 
@@ -22,17 +23,33 @@ impl Check {
         let checked = check(config).map_err(|error| Failure::new(2, error))?;
         let (agencies, grants) = (checked.registry.agencies().len(), checked.registry.grants().len());
         let (documents, version) = (checked.schemas.document_types().count(), checked.registry.version());
-        let warnings = warnings(&checked);
+        let rows = survey(&checked.config, &checked.registry, crate::gateway::driver::now());
+        let of = |weight| rows.iter().filter(move |row| row.weight == weight);
+        let warnings: Vec<String> = warnings(&checked).into_iter().chain(of(Weight::Warning).map(Row::to_string)).collect();
+        let failures: Vec<String> = of(Weight::Failure).map(Row::to_string).collect();
+        let verdict = failures.first().map_or(Ok(()), |first| {
+            let more = if failures.len() > 1 { format!(", and {} more", failures.len() - 1) } else { String::new() };
+            Err(Failure::new(2, format!("{first}{more}")))
+        });
         if out.is_json {
             let result = serde_json::json!({
-                "format": 1, "registryVersion": version, "agencies": agencies, "grants": grants, "documentTypes": documents, "warnings": warnings,
+                "format": 1, "registryVersion": version, "agencies": agencies, "grants": grants, "documentTypes": documents, "warnings": warnings, "failures": failures,
             });
-            return out.print(result);
+            out.print(result)?;
+            return verdict;
         }
         out.print(format_args!("ok    configuration   {}", self.config.display()))?;
         out.print(format_args!("ok    registry        version {version}, {agencies} agencies, {grants} grants, signature good"))?;
         out.print(format_args!("ok    schemas         {documents} document types"))?;
-        warnings.iter().try_for_each(|warning| out.print(format_args!("warn  {warning}")))
+        let good = of(Weight::Good).count();
+        out.print(format_args!(
+            "{}    certificates    {good} of {} good",
+            if verdict.is_ok() { "ok" } else { "--" },
+            rows.len()
+        ))?;
+        warnings.iter().try_for_each(|warning| out.print(format_args!("warn  {warning}")))?;
+        failures.iter().try_for_each(|failure| out.print(format_args!("fail  {failure}")))?;
+        verdict
     }
 }
 

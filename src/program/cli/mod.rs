@@ -19,6 +19,7 @@ mod message;
 mod policy;
 mod registry;
 mod reload;
+mod renew;
 mod run;
 mod witness;
 
@@ -67,6 +68,8 @@ enum Command {
     Policy(policy::Policy),
     /// Compare registries
     Registry(registry::Registry),
+    /// Renew the certificate of the gateway, or those of an agency
+    Renew(renew::Renew),
     /// Ask for a document
     Ask(ask::Ask),
     /// Fetch the answer to a request that was made before
@@ -218,6 +221,7 @@ pub fn main() -> ExitCode {
         Command::Agency(command) => command.run(&out),
         Command::Policy(command) => command.run(&out),
         Command::Registry(command) => command.run(&out),
+        Command::Renew(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
         Command::Answer(command) => command.run(&out),
         Command::Send(command) => command.run(&out),

@@ -125,7 +125,7 @@ impl Provider {
             let Ok((stream, _)) = accepted else { continue };
             let (provider, tls, stop) = (Arc::clone(&self), tls.clone(), stop.clone());
             tokio::spawn(async move {
-                let Some(connection) = Connection::accept(stream, &tls).await else { return };
+                let Ok(connection) = Connection::accept(stream, &tls).await else { return };
                 let is_gateway = connection.certificate == provider.gateway;
                 let service = service_fn(move |request| {
                     let provider = Arc::clone(&provider);

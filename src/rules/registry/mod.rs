@@ -130,7 +130,7 @@ impl Default for Allowance {
 /// Where a provider listens: `https://host:port/path`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Url {
-    /// Host name or address, as its certificate has it.
+    /// Host name or address, as its certificate has it: an address of IPv6 without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -144,16 +144,28 @@ impl Url {
         Self::parse_after(text.strip_prefix("https://")?, 443)
     }
 
+    /// Host and port as a URL and a `Host` field have them: an address of IPv6 stands in brackets.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+    }
+
     fn parse_after(rest: &str, port: u16) -> Option<Self> {
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !host.ends_with(':') => (host, port.parse().ok()?),
-            _ => (authority, port),
-        };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
-        let good = !host.is_empty()
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte))
-            && path.bytes().all(plain);
+        if !path.bytes().all(plain) {
+            return None;
+        }
+        if let Some((host, after)) = authority.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+            // An address of IPv6 (RFC 3986, section 3.2.2). One form of each, since connections are kept by it.
+            let host = host.parse::<std::net::Ipv6Addr>().ok()?.to_string();
+            let port = if after.is_empty() { port } else { after.strip_prefix(':')?.parse().ok()? };
+            return Some(Self { host, port, path: path.to_owned() });
+        }
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (authority, port),
+        };
+        let good = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
         good.then(|| Self { host: host.to_owned(), port, path: path.to_owned() })
     }
 }
@@ -199,7 +211,7 @@ impl std::fmt::Display for Endpoint {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        write!(f, "{scheme}://{}:{}{}", self.url.host, self.url.port, self.url.path)
+        write!(f, "{scheme}://{}{}", self.url.authority(), self.url.path)
     }
 }
 
@@ -211,6 +223,19 @@ struct Key {
     from: UnixTime,
     until: UnixTime,
     revoked_at: Option<UnixTime>,
+}
+
+/// An enrolled key, as far as it is of interest when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// SHA-256 of its certificate.
+    pub thumbprint: Digest,
+    /// Valid from this time on.
+    pub from: UnixTime,
+    /// Valid up to this time.
+    pub until: UnixTime,
+    /// A revocation is entered, whether or not its time has come.
+    pub is_revoked: bool,
 }
 
 /// Why an agency has no key for a message.
@@ -229,10 +254,9 @@ impl Agency {
     pub fn key(&self, thumbprint: Option<&Digest>, now: UnixTime) -> Result<&PublicKey, NoKey> {
         let Some(thumbprint) = thumbprint else {
             let mut valid = self.keys.iter().filter(|key| key.state(now).is_ok());
-            return match (valid.next(), valid.next()) {
-                (Some(only), None) => Ok(&only.key),
-                _ => Err(NoKey::Unknown),
-            };
+            let first = valid.next().ok_or(NoKey::Unknown)?;
+            // A renewed certificate of the same key is no second key.
+            return if valid.all(|other| other.key == first.key) { Ok(&first.key) } else { Err(NoKey::Unknown) };
         };
         let key = self.keys.iter().find(|key| key.thumbprint == *thumbprint).ok_or(NoKey::Unknown)?;
         key.state(now).map(|()| &key.key)
@@ -246,6 +270,16 @@ impl Agency {
     /// Up to when the agency has a valid key, if it has one now.
     pub fn last_key_ends(&self, now: UnixTime) -> Option<UnixTime> {
         self.keys.iter().filter(|key| key.state(now).is_ok()).map(|key| key.until).max()
+    }
+
+    /// The keys, in the order of the registry.
+    pub fn keys(&self) -> impl Iterator<Item = Enrolled> {
+        self.keys.iter().map(|key| Enrolled {
+            thumbprint: key.thumbprint,
+            from: key.from,
+            until: key.until,
+            is_revoked: key.revoked_at.is_some(),
+        })
     }
 
     /// How many keys are enrolled.
@@ -557,6 +591,14 @@ mod tests {
         let url = Url::parse("https://127.0.0.1:9001/oncegate").expect("an address");
         assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("127.0.0.1", 9001, "/oncegate"));
         assert_eq!(Url::parse("https://clinic.example").map(|url| (url.port, url.path)), Some((443, "/".to_owned())));
+        let url = Url::parse("https://[0:0::1]:9001/x").expect("an address of IPv6");
+        assert_eq!((url.host.as_str(), url.authority().as_str(), url.path.as_str()), ("::1", "[::1]:9001", "/x"));
+        assert_eq!(Url::parse("https://[2001:db8::1]").map(|url| url.authority()), Some("[2001:db8::1]:443".to_owned()));
+        for bad in
+            ["https://::1:8443", "https://[::1", "https://[::1]x/", "https://[x]/", "https://a[b]/", "https://[fe80::1%25eth0]/"]
+        {
+            assert_eq!(Url::parse(bad), None, "{bad}");
+        }
         for bad in ["http://a/", "https://", "https://a:99999/", "https://u@a/", "https://a/?q", "https://a:b/"] {
             assert_eq!(Url::parse(bad), None, "{bad}");
         }
