@@ -13,8 +13,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -57,6 +59,39 @@ pub enum WitnessAnswer {
     Failed,
 }
 
+/// What works behind the exchanges, and is tried again when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worker {
+    /// Follows the journal, so that it can be searched.
+    Index,
+    /// Forgets what is past its time and reads the log again.
+    Upkeep,
+    /// Asks the witnesses.
+    Witness,
+    /// Has checkpoints stamped.
+    Stamps,
+}
+
+impl Worker {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Index, Self::Upkeep, Self::Witness, Self::Stamps];
+
+    /// Its name in `/health` and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Upkeep => "upkeep",
+            Self::Witness => "witness",
+            Self::Stamps => "stamps",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkerLabels {
+    worker: Label,
+}
+
 /// The gateway's metrics.
 pub struct Telemetry {
     registry: Registry,
@@ -78,6 +113,11 @@ pub struct Telemetry {
     witness_answers: Family<WitnessLabels, Counter>,
     connections_ended: Family<EndLabels, Counter>,
     alarms: Family<AlarmLabels, Counter>,
+    /// Whether messages are taken: 1 or 0.
+    pub ready: Gauge,
+    worker_failing: Family<WorkerLabels, Gauge>,
+    /// Workers that do not go on, and why.
+    failing: Mutex<BTreeMap<Worker, String>>,
     lines: Lines,
 }
 
@@ -99,6 +139,9 @@ impl Telemetry {
             witness_answers: Family::default(),
             connections_ended: Family::default(),
             alarms: Family::default(),
+            ready: Gauge::default(),
+            worker_failing: Family::default(),
+            failing: Mutex::default(),
             lines,
         };
         let registry = &mut this.registry;
@@ -120,7 +163,36 @@ impl Telemetry {
         let ended = this.connections_ended.clone();
         registry.register("connections_ended", "Connections at the exchange listener that ended, and why", ended);
         registry.register("alarms", "What an operator should look at, by kind", this.alarms.clone());
+        registry.register("ready", "Whether messages are taken: 1 or 0", this.ready.clone());
+        registry.register("worker_failing", "Whether a worker does not go on and is tried again", this.worker_failing.clone());
+        for worker in Worker::ALL {
+            this.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(0);
+        }
         this
+    }
+
+    /// Notes that a worker fails, or goes on; says so when that has changed.
+    pub fn worker_is(&self, worker: Worker, trouble: Option<String>) {
+        self.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(i64::from(trouble.is_some()));
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = worker.as_str();
+        // Witnesses and time stamps have lines of their own, which say whose they are.
+        let has_lines = matches!(worker, Worker::Witness | Worker::Stamps);
+        match trouble {
+            Some(trouble) => {
+                if failing.insert(worker, trouble.clone()).is_none() && !has_lines {
+                    self.say(&format!("worker {name} does not go on, and is tried again: {trouble}"));
+                }
+            }
+            None if failing.remove(&worker).is_some() && !has_lines => self.say(&format!("worker {name} goes on")),
+            None => {}
+        }
+    }
+
+    /// The workers that do not go on, and why.
+    pub fn workers(&self) -> Vec<(Worker, String)> {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.iter().map(|(worker, trouble)| (*worker, trouble.clone())).collect()
     }
 
     /// Counts an alarm and writes its line.

@@ -10,6 +10,7 @@ use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::host::store::{Settings, Store, Sync};
+use crate::host::telemetry::Worker;
 use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Upstream, serve_plain, trust};
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
@@ -291,6 +292,7 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
 /// leaves in force what was.
 async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
+    let mut health = tokio::time::interval(Duration::from_millis(limits::HEALTH_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
     let mut turn = 0;
     loop {
@@ -298,9 +300,13 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
             _ = regularly.tick() => {
                 let gateway = Arc::clone(&gateway);
                 // It reads files.
-                let _ = tokio::task::spawn_blocking(move || gateway.tidy_up(turn)).await;
+                let done = tokio::task::spawn_blocking({ let gateway = Arc::clone(&gateway); move || gateway.tidy_up(turn) });
+                if let Err(panicked) = done.await {
+                    gateway.counters().worker_is(Worker::Upkeep, Some(panicked.to_string()));
+                }
                 turn += 1;
             }
+            _ = health.tick() => gateway.look_after(),
             _ = sums.tick() => gateway.record_sums().await,
             _ = hangup.recv() => read_again(&gateway, config, entrance),
         }

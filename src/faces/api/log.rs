@@ -370,7 +370,7 @@ async fn was_taken(sender: &mpsc::Sender<Option<Bytes>>, portion: Option<Bytes>)
 }
 
 fn unreadable(cause: StoreError) -> Fault {
-    Fault::new(Code::LogUnavailable).with_private(cause.to_string()).with_retry_after(5)
+    Fault::new(Code::AudUnavailable).with_private(cause.to_string()).with_retry_after(5)
 }
 
 fn unreported(error: ReportError) -> Fault {

@@ -12,6 +12,7 @@ use crate::evidence::tlog::{Blind, Private, Record};
 use crate::message::crypto::{self, HmacKey, NoRandomness, PrivateKey, SealKey};
 use crate::message::envelope::{Personal, Subject};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -328,13 +329,21 @@ impl Keys {
     /// with the tag.
     pub(super) fn person_key(&self, year: u16, id: &Identifier) -> Result<Secret, StoreError> {
         let mut years = lock(&self.years);
-        let secret = match years.entry(year) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(HmacKey::new(&secret(&self.folder.join(format!("person-{year}")))?))
-            }
-        };
+        let secret = self.year(&mut years, year)?;
         Ok(secret.tag(&[id.scheme().as_bytes(), b"|", id.value().as_bytes()]))
+    }
+
+    fn year<'y>(&self, years: &'y mut BTreeMap<u16, HmacKey>, year: u16) -> Result<&'y HmacKey, StoreError> {
+        match years.entry(year) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(HmacKey::new(&secret(&self.folder.join(format!("person-{year}")))?))),
+        }
+    }
+
+    /// Sees that the key of a time's year is there, or can be made.
+    pub(super) fn expect_year(&self, time: UnixTime) -> Result<(), StoreError> {
+        let mut years = lock(&self.years);
+        self.year(&mut years, time.day().parts().0).map(|_| ())
     }
 
     fn person_tag(&self, time: UnixTime, id: &Identifier, message: &[u8; 16]) -> Result<[u8; limits::TAG_BYTES], StoreError> {
