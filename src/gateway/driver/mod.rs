@@ -433,6 +433,8 @@ impl Gateway {
         self.telemetry.close(&record, Some(&fault));
         match self.keep(Entry { record, private, body: None }).await {
             Ok(committed) => Refused { fault, id, logged: Some(committed.logged) },
+            // That the log cannot be read is the cause itself, and no verdict about anybody.
+            Err(_) if fault.code == Code::AudUnavailable => Refused { fault, id, logged: None },
             // Nothing is released either way; without a record even the refusal is not given its own name.
             Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },
         }
@@ -481,6 +483,11 @@ impl Gateway {
     fn snapshot<'w>(&'w self, world: &'w World) -> Snapshot<'w> {
         Snapshot { now: now(), registry: &world.registry, schemas: &self.schemas }
     }
+}
+
+/// Nothing can be read from the log, which is another matter than writing to it.
+pub fn log_unreadable(cause: &StoreError) -> Fault {
+    Fault::new(Code::AudUnavailable).with_private(cause.to_string()).with_retry_after(5)
 }
 
 fn log_unavailable(cause: &crate::host::store::StoreError) -> Fault {
