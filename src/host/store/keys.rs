@@ -3,6 +3,7 @@
 //! file stays small and what was erased cannot be derived any more. The roots never leave this folder.
 
 use super::StoreError;
+use super::bound;
 use super::durable::{make_folder, replace};
 use crate::base::ids::{Digest, Identifier};
 use crate::base::limits;
@@ -336,7 +337,13 @@ impl Keys {
     fn year<'y>(&self, years: &'y mut BTreeMap<u16, HmacKey>, year: u16) -> Result<&'y HmacKey, StoreError> {
         match years.entry(year) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(HmacKey::new(&secret(&self.folder.join(format!("person-{year}")))?))),
+            Entry::Vacant(place) => {
+                // One that was there at start and is not any more must not come back as another.
+                bound::check(&self.folder)?;
+                let secret = secret(&self.folder.join(format!("person-{year}")))?;
+                bound::add(&self.folder)?;
+                Ok(place.insert(HmacKey::new(&secret)))
+            }
         }
     }
 

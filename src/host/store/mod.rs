@@ -4,6 +4,7 @@
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
 mod again;
+mod bound;
 mod durable;
 mod hashes;
 mod index;
@@ -69,6 +70,7 @@ pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
         // A new key would make another log of it, that nobody trusts.
         return Err(StoreError::Damaged { path: key, offset: 0 });
     }
+    bound::check(&folder)?;
     make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
     keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
 }
@@ -121,7 +123,10 @@ impl Store {
         let lock = lock(&folder)?;
         if recovery::segment_path(&folder, 0).exists() {
             keys::expect_all(&data.join("keys"))?;
+        } else {
+            bound::expect_no_remains(&folder)?;
         }
+        bound::check(&data.join("keys"))?;
         let mut keys = Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
@@ -136,6 +141,7 @@ impl Store {
             return Err(StoreError::Damaged { path: key, offset: 0 });
         }
         let signer = keys::signer(&data.join("keys"), origin)?;
+        bound::add(&data.join("keys"))?;
         let verifier = signer.verifier().clone();
         let index = Arc::new(opening.finish(recovered.size, again::journal(&folder))?);
         if let Some(record) = shredded {
