@@ -1,7 +1,7 @@
 //! What is changed, cut or removed below `data` while the gateway is stopped.
 
 use crate::folder::Folder;
-use oncegate::host::store::{Settings, Store, StoreError, verify_all};
+use oncegate::host::store::{NotVerified, Settings, Store, StoreError, verify_all};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -99,4 +99,51 @@ fn without_its_segments_a_log_does_not_begin_anew_while_anything_of_it_remains()
             fs::remove_dir_all(data.join("log").join(gone)).expect("there");
         }
     }
+}
+
+/// The file that `log verify --all` names.
+fn named(data: &Path) -> Option<PathBuf> {
+    match verify_all(data, &[]) {
+        Ok(_) => None,
+        Err(NotVerified::Store(StoreError::Damaged { path, .. }) | NotVerified::Record { path, .. }) => Some(path),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn verifying_all_holds_tags_and_index_keys_against_the_persons_that_the_records_name() {
+    let folder = Folder::new();
+    let data = last_version(&folder);
+    assert_eq!(named(&data), None);
+    // Without a list of keys, as the last version left them: what the records say is all that there is.
+    for name in ["index", "person-2026", "private", "bodies"] {
+        let path = data.join("keys").join(name);
+        let good = fs::read(&path).expect("readable");
+        for at in 0..good.len() {
+            let mut octets = good.clone();
+            octets[at] ^= 0x10;
+            fs::write(&path, octets).expect("writable");
+            assert_eq!(named(&data), Some(path.clone()), "keys/{name}, octet {at}");
+        }
+        println!("keys/{name}: each of {} octets changed: named by --all", good.len());
+        fs::write(&path, &good).expect("writable");
+    }
+    assert_eq!(named(&data), None);
+}
+
+#[test]
+fn a_tree_that_was_cut_short_while_copying_is_told_from_a_changed_one() {
+    let folder = Folder::new();
+    let data = last_version(&folder);
+    let tree = data.join("log/tree/0");
+    let good = fs::read(&tree).expect("readable");
+    for octets in [0, 31, 32, 700, good.len() - 1] {
+        fs::write(&tree, &good[..octets]).expect("writable");
+        let verified = verify_all(&data, &[]).expect("the journal is whole");
+        assert_eq!((verified.head.size, verified.tree_ends), (RECORDS, Some(octets as u64 / 32)));
+    }
+    let mut changed = good.clone();
+    changed[40] ^= 1;
+    fs::write(&tree, changed).expect("writable");
+    assert_eq!(named(&data), Some(data.join("log/seg-000000")));
 }

@@ -211,11 +211,14 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn open(log: &Path) -> Self {
-        let volumes: Vec<Volume> = (0..).map_while(|number| Volume::open(log, number).ok()).collect();
+    /// A volume that is not there is made anew at start, as all that is derived; one that is there must be whole.
+    pub(crate) fn open(log: &Path) -> Result<Self, StoreError> {
+        let there = (0..).take_while(|number| volume_path(log, *number).exists());
+        let volumes = there.map(|number| Volume::open(log, number)).collect::<Result<Vec<_>, _>>()?;
         let known = volumes.last().map(|volume| volume.meta.names);
-        let names = known.and_then(|known| Names::open(&log.join("names"), known));
-        Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() }
+        let path = log.join("names");
+        let names = known.map(|known| Names::open(&path, known).ok_or(StoreError::Damaged { path, offset: 0 })).transpose()?;
+        Ok(Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() })
     }
 
     /// The record whose row is not what follows from its frame, if it is this one; at the end of a volume, the first whose
