@@ -178,14 +178,15 @@ impl Telemetry {
         let name = worker.as_str();
         // Witnesses and time stamps have lines of their own, which say whose they are.
         let has_lines = matches!(worker, Worker::Witness | Worker::Stamps);
-        match trouble {
+        let line = match trouble {
             Some(trouble) => {
-                if failing.insert(worker, trouble.clone()).is_none() && !has_lines {
-                    self.say(&format!("worker {name} does not go on, and is tried again: {trouble}"));
-                }
+                let line = format!("worker {name} does not go on, and is tried again: {trouble}");
+                failing.insert(worker, trouble).is_none().then_some(line)
             }
-            None if failing.remove(&worker).is_some() && !has_lines => self.say(&format!("worker {name} goes on")),
-            None => {}
+            None => failing.remove(&worker).map(|_| format!("worker {name} goes on")),
+        };
+        if let Some(line) = line.filter(|_| !has_lines) {
+            self.say(&line);
         }
     }
 

@@ -92,7 +92,7 @@ pub(super) fn expect_no_remains(log: &Path) -> Result<(), StoreError> {
     }
     // Of keys that records were erased from, a tree is longer than a root.
     let keys = log.parent().map(|data| data.join("keys")).unwrap_or_default();
-    let is_split = |name: &&str| std::fs::metadata(keys.join(name)).is_ok_and(|found| found.len() > 45);
-    let is_left = remains.iter().any(|path| holds(path)) || ["private", "bodies"].iter().any(|name| is_split(&name));
+    let is_split = |name: &str| std::fs::metadata(keys.join(name)).is_ok_and(|found| found.len() > 45);
+    let is_left = remains.iter().any(|path| holds(path)) || ["private", "bodies"].into_iter().any(is_split);
     if is_left { Err(StoreError::Damaged { path: log.join("seg-000000"), offset: 0 }) } else { Ok(()) }
 }
