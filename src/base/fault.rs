@@ -162,6 +162,7 @@ catalogue! {
     AudRole = "OG-AUD-005", 403, Sender, AfterChange, "the agency has not the role for this", "ask the authority for the role";
     AudTrail = "OG-AUD-006", 400, Sender, AfterChange, "the message is not a request for a trail", "ask for access-trail, for citizen-trail, with the identifier of the citizen as the subject";
     AudBusy = "OG-AUD-007", 503, Gateway, Later, "too many reports are being made at once", "ask again after Retry-After seconds";
+    AudUnavailable = "OG-AUD-008", 503, Gateway, Later, "the log cannot be read at present: its index is being brought up to date, or a file cannot be read", "ask again after Retry-After seconds; /health says how far the index is";
 
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";

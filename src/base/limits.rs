@@ -99,6 +99,14 @@ pub const INDEX_GATHER_MAX: usize = 4096;
 /// Most octets of records that wait for the index: beyond that the journal waits for it, since memory is bounded. They are
 /// those of about half a second at full speed.
 pub const INDEX_WAITING_BYTES_MAX: usize = 16 << 20;
+/// How soon a worker that failed, such as the index, is tried again; each time twice as long, up to `WORKER_RETRY_MS_MAX`.
+pub const WORKER_RETRY_MS: u64 = 500;
+/// See `WORKER_RETRY_MS`.
+pub const WORKER_RETRY_MS_MAX: u64 = 30_000;
+/// Room that the journal must have for the gateway to call itself ready: the records of a usual exchange.
+pub const ROOM_BYTES_MIN: u64 = 64 << 10;
+/// How often it is seen whether messages can be taken, and whether the workers go on.
+pub const HEALTH_MS: u64 = 1_000;
 /// How long a query waits for the index to catch up.
 pub const INDEX_WAIT_MS: u64 = 1_000;
 /// Most records of one page.

@@ -11,7 +11,7 @@ use crate::base::limits;
 use crate::evidence::tlog::note::Checkpoint;
 use crate::host::config::Stamps;
 use crate::host::store::{make_folder, replace};
-use crate::host::telemetry::Telemetry;
+use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::{Fetch, Fetcher, UpstreamError};
 use crate::message::crypto::{self, sha256};
 use std::fmt;
@@ -76,12 +76,14 @@ impl Stamping {
             match self.stamp(&latest()).await {
                 Ok(path) => {
                     is_in_trouble = false;
+                    telemetry.worker_is(Worker::Stamps, None);
                     telemetry.say(&format!("time stamp kept: {}", path.display()));
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_in_trouble, true) {
                         telemetry.say(&format!("no time stamp by {}: {error}", self.config.url));
                     }
+                    telemetry.worker_is(Worker::Stamps, Some(error.to_string()));
                     tokio::time::sleep(RETRY).await;
                 }
             }

@@ -20,8 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -71,6 +70,39 @@ pub enum WitnessAnswer {
     Failed,
 }
 
+/// What works behind the exchanges, and is tried again when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worker {
+    /// Follows the journal, so that it can be searched.
+    Index,
+    /// Forgets what is past its time and reads the log again.
+    Upkeep,
+    /// Asks the witnesses.
+    Witness,
+    /// Has checkpoints stamped.
+    Stamps,
+}
+
+impl Worker {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Index, Self::Upkeep, Self::Witness, Self::Stamps];
+
+    /// Its name in `/health` and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Upkeep => "upkeep",
+            Self::Witness => "witness",
+            Self::Stamps => "stamps",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkerLabels {
+    worker: Label,
+}
+
 /// The gateway's metrics.
 pub struct Telemetry {
     registry: Registry,
@@ -94,6 +126,11 @@ pub struct Telemetry {
     alarms: Family<AlarmLabels, Counter>,
     /// When the first certificate of a kind ends.
     expiry: Family<KindLabels, Gauge>,
+    /// Whether messages are taken: 1 or 0.
+    pub ready: Gauge,
+    worker_failing: Family<WorkerLabels, Gauge>,
+    /// Workers that do not go on, and why.
+    failing: Mutex<BTreeMap<Worker, String>>,
     lines: Lines,
     sparing: Mutex<Sparing>,
     notices: Mutex<Vec<Notice>>,
@@ -129,6 +166,9 @@ impl Telemetry {
             connections_ended: Family::default(),
             alarms: Family::default(),
             expiry: Family::default(),
+            ready: Gauge::default(),
+            worker_failing: Family::default(),
+            failing: Mutex::default(),
             lines,
             sparing: Mutex::default(),
             notices: Mutex::default(),
@@ -157,6 +197,11 @@ impl Telemetry {
         let expiry = this.expiry.clone();
         let help = "When the first certificate or revocation list of a kind ends, in seconds since 1970";
         registry.register_with_unit("certificate_expiry", help, Unit::Seconds, expiry);
+        registry.register("ready", "Whether messages are taken: 1 or 0", this.ready.clone());
+        registry.register("worker_failing", "Whether a worker does not go on and is tried again", this.worker_failing.clone());
+        for worker in Worker::ALL {
+            this.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(0);
+        }
         this
     }
 
@@ -201,6 +246,31 @@ impl Telemetry {
             self.say(&format!("{unsaid} more handshakes failed before, and left no line each"));
         }
         self.say(what);
+    }
+
+    /// Notes that a worker fails, or goes on; says so when that has changed.
+    pub fn worker_is(&self, worker: Worker, trouble: Option<String>) {
+        self.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(i64::from(trouble.is_some()));
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = worker.as_str();
+        // Witnesses and time stamps have lines of their own, which say whose they are.
+        let has_lines = matches!(worker, Worker::Witness | Worker::Stamps);
+        let line = match trouble {
+            Some(trouble) => {
+                let line = format!("worker {name} does not go on, and is tried again: {trouble}");
+                failing.insert(worker, trouble).is_none().then_some(line)
+            }
+            None => failing.remove(&worker).map(|_| format!("worker {name} goes on")),
+        };
+        if let Some(line) = line.filter(|_| !has_lines) {
+            self.say(&line);
+        }
+    }
+
+    /// The workers that do not go on, and why.
+    pub fn workers(&self) -> Vec<(Worker, String)> {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.iter().map(|(worker, trouble)| (*worker, trouble.clone())).collect()
     }
 
     /// Counts an alarm and writes its line.

@@ -16,7 +16,7 @@ use crate::host::control::{self, Answer, Command, Control};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
 use crate::host::store::{Settings, Store, Sync};
-use crate::host::telemetry::Telemetry;
+use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_plain, trust};
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
@@ -330,6 +330,7 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
 /// not read leaves in force what was.
 async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal, control: Control) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
+    let mut health = tokio::time::interval(Duration::from_millis(limits::HEALTH_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
     // The first tick is at once, and was said at start.
     let look = Duration::from_millis(limits::EXPIRY_LOOK_MS);
@@ -340,9 +341,13 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
             _ = regularly.tick() => {
                 let gateway = Arc::clone(&gateway);
                 // It reads files.
-                let _ = tokio::task::spawn_blocking(move || gateway.tidy_up(turn)).await;
+                let done = tokio::task::spawn_blocking({ let gateway = Arc::clone(&gateway); move || gateway.tidy_up(turn) });
+                if let Err(panicked) = done.await {
+                    gateway.counters().worker_is(Worker::Upkeep, Some(panicked.to_string()));
+                }
                 turn += 1;
             }
+            _ = health.tick() => gateway.look_after(),
             _ = sums.tick() => gateway.record_sums().await,
             call = control.next() => match call.command {
                 Command::Holders => {

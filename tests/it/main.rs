@@ -23,6 +23,8 @@ mod crash;
 #[cfg(feature = "server")]
 mod crowd;
 #[cfg(feature = "server")]
+mod damage;
+#[cfg(feature = "server")]
 mod durable;
 #[cfg(feature = "server")]
 mod entrance;

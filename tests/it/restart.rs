@@ -1,6 +1,6 @@
 //! What a gateway keeps when it ends and starts again, and when it does not start.
 
-use crate::process::{Process, Scene, answered, is_replayed, oncegate, refused, send};
+use crate::process::{Process, Scene, answered, health, is_replayed, oncegate, refused, send};
 use crate::tool::free_port;
 use oncegate::base::ids::{AgencyId, MessageId};
 use oncegate::base::time::UnixTime;
@@ -513,4 +513,91 @@ fn a_full_disk_stops_no_gateway() {
     assert!(!is_replayed(&scene.block_on(answered(&client, &message))), "with room the same message passes, without a restart");
     gateway.stop();
     println!("a real disk was full");
+}
+
+/// What `/health` says once it says what is waited for.
+fn healthy(scene: &Scene, what: &str, holds: impl Fn(u16, &serde_json::Value) -> bool) -> serde_json::Value {
+    let end = std::time::Instant::now() + crate::process::LONG;
+    loop {
+        let (status, said) = health(scene).expect("it answers");
+        if holds(status, &said) {
+            return said;
+        }
+        assert!(std::time::Instant::now() < end, "{what}: {status} {said}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// A gateway whose data lie on a file system of 16 MiB; nothing where nothing may be mounted.
+fn on_a_small_disk(scene: &Scene) -> Option<Process> {
+    fs::create_dir_all(scene.data()).expect("writable");
+    let script = "set -e; mount -t tmpfs -o size=16m none \"$1\"; exec \"$2\" run -c \"$3\"";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(scene.data()).arg(oncegate()).arg(scene.config());
+    match Process::from(command) {
+        Ok(gateway) => Some(gateway),
+        Err((status, said)) if ["unshare", "mount"].iter().any(|word| said.starts_with(word)) => {
+            println!("skipped: nothing can be mounted here: {status} {said}");
+            None
+        }
+        Err((status, said)) => panic!("{status}: {said}"),
+    }
+}
+
+#[test]
+fn after_a_full_disk_the_index_comes_back_and_health_says_what_messages_meet() {
+    let scene = Scene::new(SILENT);
+    let client = scene.client();
+    let Some(mut gateway) = on_a_small_disk(&scene) else { return };
+    scene.block_on(answered(&client, &scene.request(&client, 0)));
+    healthy(&scene, "with room", |status, _| status == 200);
+    let filler = Path::new(&format!("/proc/{}/root{}", gateway.id(), scene.data().display())).join("filler");
+    let filled = fs::write(&filler, vec![1; 32 << 20]);
+    assert_eq!(filled.map_err(|cause| cause.kind()), Err(std::io::ErrorKind::StorageFull), "the disk is full now");
+    // What is written ahead has room for some exchanges yet; the index has none.
+    let mut taken = 0;
+    while let Some(received) = scene.block_on(send(&client, &scene.request(&client, taken).octets)) {
+        if received.status.as_u16() != 200 {
+            assert_eq!(problem_of(&received).code, "OG-LOG-001");
+            break;
+        }
+        taken += 1;
+    }
+    let said = healthy(&scene, "without room", |status, _| status == 503);
+    assert_eq!((&said["status"], &said["reasons"][0]["code"]), (&"not ready".into(), &"OG-LOG-001".into()), "{said}");
+    assert!(said["reason"].as_str().is_some_and(|why| why.contains("No space") || why.contains("no storage space")), "{said}");
+    gateway.says("not ready: OG-LOG-001");
+    let said = healthy(&scene, "the index has no room", |_, said| said["failingWorkers"] == serde_json::json!(["index"]));
+    assert!(said["indexLag"].as_u64().is_some_and(|lag| lag > 0), "{said}");
+    let received = scene.block_on(client.get("/v1/trail")).expect("it answers");
+    assert_eq!(
+        (received.status.as_u16(), problem_of(&received).code.as_str()),
+        (503, "OG-AUD-008"),
+        "an index that lags says so"
+    );
+    fs::remove_file(&filler).expect("it is there");
+    let said =
+        healthy(&scene, "with room again", |status, said| status == 200 && said["failingWorkers"] == serde_json::json!([]));
+    assert_eq!(said["reasons"], serde_json::json!([]), "no message was needed for it");
+    scene.block_on(answered(&client, &scene.request(&client, taken)));
+    healthy(&scene, "the index has caught up", |_, said| said["indexLag"] == 0);
+    let found = scene.block_on(client.get("/v1/trail")).expect("it answers");
+    let page: serde_json::Value = serde_json::from_slice(&found.body).expect("JSON");
+    let (records, indexed) = (healthy(&scene, "still", |_, _| true)["records"].clone(), page["indexedUpTo"].clone());
+    assert_eq!(records, indexed);
+    gateway.stop();
+    println!("a real disk was full, and {taken} exchanges were answered meanwhile");
+}
+
+#[test]
+fn health_says_that_the_journal_has_reached_its_limit() {
+    let scene = Scene::new(SILENT);
+    scene.limit_journal(100);
+    let gateway = scene.start();
+    let client = scene.client();
+    let said = healthy(&scene, "no message came yet", |status, _| status == 503);
+    assert_eq!((&said["journal"], &said["reasons"][0]["code"]), (&"open".into(), &"OG-LOG-001".into()), "{said}");
+    assert!(said["reason"].as_str().is_some_and(|why| why.contains("journal_bytes")), "{said}");
+    scene.block_on(unrecorded(&client, &scene.request(&client, 0).octets));
+    gateway.stop();
 }

@@ -12,7 +12,7 @@ use crate::evidence::audit::{Anomaly, Cursor, Filter, Group, Grouping, Pairs, Qu
 use crate::evidence::tlog::Private;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::gateway::driver::audit::{Access, Granted, Opened, Outcome, Trail, opened, trail};
-use crate::gateway::driver::{Gateway, Sight, World, now};
+use crate::gateway::driver::{Gateway, Sight, World, log_unreadable, now};
 use crate::host::store::{ExportForm, Found, ReportError, StoreError};
 use crate::host::transport::{Body, streamed};
 use crate::rules::registry::Role;
@@ -370,7 +370,7 @@ async fn was_taken(sender: &mpsc::Sender<Option<Bytes>>, portion: Option<Bytes>)
 }
 
 fn unreadable(cause: StoreError) -> Fault {
-    Fault::new(Code::LogUnavailable).with_private(cause.to_string()).with_retry_after(5)
+    log_unreadable(&cause)
 }
 
 fn unreported(error: ReportError) -> Fault {

@@ -15,7 +15,6 @@ pub use problem::{Form, problem};
 pub use public::PublicApi;
 
 use crate::base::fault::{Code, Fault};
-use crate::host::store::StoreError;
 use crate::host::transport::{Body, full};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -104,8 +103,9 @@ fn common(gateway: &crate::gateway::driver::Gateway, path: &str) -> Option<Respo
 }
 
 fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
-    let is_ready = gateway.is_ready();
-    let (status, word) = if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let health = gateway.health();
+    let (status, word) =
+        if health.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let journal = if gateway.store().is_ready() { "open" } else { "stopped" };
     let version = gateway.world().registry.version();
     let lag = gateway.store().size().saturating_sub(gateway.store().index().watermark());
@@ -121,15 +121,13 @@ fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
         .into_iter()
         .map(|known| serde_json::json!({ "name": known.name, "size": known.size, "answers": known.trouble.is_none() }))
         .collect();
-    // Without the path, which is the operator's to know.
-    let reason = match gateway.store().why_stopped() {
-        Some(StoreError::Io { cause, .. }) => Some(format!("the journal could not be written: {cause}")),
-        Some(_) => Some("the journal has stopped".to_owned()),
-        None => None,
-    };
+    let reasons = health.reasons.iter().map(|reason| serde_json::json!({ "code": reason.code.as_str(), "what": reason.what }));
+    // Why a worker does not go on is in the lines: it names paths.
+    let failing: Vec<&str> = health.workers.iter().map(|(worker, _)| worker.as_str()).collect();
     let body = serde_json::json!({
-        "status": word, "journal": journal, "reason": reason, "log": log, "records": gateway.store().size(), "witnesses": witnesses,
-        "registryVersion": version, "indexLag": lag, "certificates": certificates(gateway),
+        "status": word, "journal": journal, "reason": health.reasons.first().map(|reason| &reason.what),
+        "reasons": reasons.collect::<Vec<_>>(), "failingWorkers": failing, "log": log, "records": gateway.store().size(),
+        "witnesses": witnesses, "registryVersion": version, "indexLag": lag, "certificates": certificates(gateway),
     });
     respond(status, "application/json", body.to_string())
 }

@@ -1,6 +1,6 @@
 //! What the gateway can prove: receipts, checkpoints, static tiles.
 
-use super::{Gateway, log_unavailable};
+use super::{Gateway, log_unreadable};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, MessageId};
 use crate::base::limits;
@@ -50,14 +50,14 @@ impl Gateway {
             Sight::Own(agency) => Some(agency),
             Sight::All => None,
         };
-        let records = self.store.by_message(id, scope).map_err(|cause| log_unavailable(&cause))?;
+        let records = self.store.by_message(id, scope).map_err(|cause| log_unreadable(&cause))?;
         let own: Vec<Found> = records.into_iter().filter(|found| sight.has(found)).collect();
         let last = own.last().ok_or_else(|| Fault::new(Code::MsgUnknown))?.index;
         let cosigned = self.witnessing.cosigned().filter(|checkpoint| checkpoint.claimed().size > last);
         let checkpoint = cosigned.unwrap_or_else(|| self.store.checkpoint());
         let mut text = String::new();
         for found in own.iter().take(limits::RECEIPT_PROOFS_MAX) {
-            let proof = self.store.receipt(found.index, &checkpoint).map_err(|cause| log_unavailable(&cause))?;
+            let proof = self.store.receipt(found.index, &checkpoint).map_err(|cause| log_unreadable(&cause))?;
             text.push_str(&proof.to_string());
         }
         Ok(text)
@@ -77,7 +77,7 @@ impl Gateway {
         if !tile.is_within(self.store.size()) {
             return Ok(None);
         }
-        let failed = |cause| log_unavailable(&cause);
+        let failed = |cause| log_unreadable(&cause);
         if tile.content() != Content::Entries {
             return tile.hashes(&*self.store).map(Some).map_err(failed);
         }

@@ -7,11 +7,13 @@ mod answers;
 pub mod audit;
 mod bodies;
 mod evidence;
+mod health;
 mod refusals;
 mod run;
 mod seal;
 
 pub use evidence::Sight;
+pub use health::{Health, Reason};
 pub use seal::{SealError, SealKeys};
 
 use crate::base::fault::{Code, Fault};
@@ -25,7 +27,7 @@ use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::store::{Committed, Recovered, Store, StoreError};
-use crate::host::telemetry::Telemetry;
+use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
 use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
@@ -44,6 +46,8 @@ pub struct Gateway {
     store: Arc<Store>,
     witnessing: Witnessing,
     damage: Mutex<Option<String>>,
+    /// What was said of it last.
+    last_health: Mutex<Health>,
     upstream: Upstream,
     answers: answers::Awaited,
     persons: Mutex<Persons>,
@@ -246,6 +250,7 @@ impl Gateway {
             store: Arc::new(store),
             witnessing: parts.witnessing,
             damage: Mutex::default(),
+            last_health: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
@@ -346,14 +351,19 @@ impl Gateway {
         self.persons().evict(now);
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
-        if let Err(cause) = self.store.forget_bodies(now.minus_ms(kept)) {
-            self.telemetry.say(&format!("messages that are past their time were not forgotten: {cause}"));
-        }
-        if let Err(cause) = self.store.scrub(turn) {
+        let forgotten = self.store.forget_bodies(now.minus_ms(kept));
+        let scrubbed = self.store.scrub(turn);
+        if let Err(cause) = &scrubbed
+            && matches!(cause, StoreError::Damaged { .. })
+        {
             self.telemetry.say(&format!("the log is not what it was: {cause}"));
             let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
             damage.get_or_insert(cause.to_string());
         }
+        let failed = |what: &'static str| move |cause: StoreError| format!("{what}: {cause}");
+        let forgotten = forgotten.err().map(failed("messages that are past their time were not forgotten"));
+        let scrubbed = scrubbed.err().map(failed("the log was not read again"));
+        self.telemetry.worker_is(Worker::Upkeep, forgotten.or(scrubbed));
     }
 
     /// What was found to be damaged while the gateway runs. What is damaged is not served; what is not goes on.
@@ -423,6 +433,8 @@ impl Gateway {
         self.telemetry.close(&record, Some(&fault));
         match self.keep(Entry { record, private, body: None }).await {
             Ok(committed) => Refused { fault, id, logged: Some(committed.logged) },
+            // That the log cannot be read is the cause itself, and no verdict about anybody.
+            Err(_) if fault.code == Code::AudUnavailable => Refused { fault, id, logged: None },
             // Nothing is released either way; without a record even the refusal is not given its own name.
             Err(cause) => Refused { fault: log_unavailable(&cause), id, logged: None },
         }
@@ -471,6 +483,11 @@ impl Gateway {
     fn snapshot<'w>(&'w self, world: &'w World) -> Snapshot<'w> {
         Snapshot { now: now(), registry: &world.registry, schemas: &self.schemas }
     }
+}
+
+/// Nothing can be read from the log, which is another matter than writing to it.
+pub fn log_unreadable(cause: &StoreError) -> Fault {
+    Fault::new(Code::AudUnavailable).with_private(cause.to_string()).with_retry_after(5)
 }
 
 fn log_unavailable(cause: &crate::host::store::StoreError) -> Fault {

@@ -3,15 +3,21 @@
 //! file stays small and what was erased cannot be derived any more. The roots never leave this folder.
 
 use super::StoreError;
+use super::bound;
 use super::durable::{make_folder, replace};
-use crate::base::ids::{Digest, Identifier};
+use crate::base::ids::{Digest, Identifier, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
+use crate::evidence::journal::{Frame, FrameKind};
 use crate::evidence::tlog::note::{LogSigner, Role};
 use crate::evidence::tlog::{Blind, Private, Record};
 use crate::message::crypto::{self, HmacKey, NoRandomness, PrivateKey, SealKey};
 use crate::message::envelope::{Personal, Subject};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -328,13 +334,27 @@ impl Keys {
     /// with the tag.
     pub(super) fn person_key(&self, year: u16, id: &Identifier) -> Result<Secret, StoreError> {
         let mut years = lock(&self.years);
-        let secret = match years.entry(year) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(HmacKey::new(&secret(&self.folder.join(format!("person-{year}")))?))
-            }
-        };
+        let secret = self.year(&mut years, year)?;
         Ok(secret.tag(&[id.scheme().as_bytes(), b"|", id.value().as_bytes()]))
+    }
+
+    fn year<'y>(&self, years: &'y mut BTreeMap<u16, HmacKey>, year: u16) -> Result<&'y HmacKey, StoreError> {
+        match years.entry(year) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                // One that was there at start and is not any more must not come back as another.
+                bound::check(&self.folder)?;
+                let secret = secret(&self.folder.join(format!("person-{year}")))?;
+                bound::add(&self.folder)?;
+                Ok(place.insert(HmacKey::new(&secret)))
+            }
+        }
+    }
+
+    /// Sees that the key of a time's year is there, or can be made.
+    pub(super) fn expect_year(&self, time: UnixTime) -> Result<(), StoreError> {
+        let mut years = lock(&self.years);
+        self.year(&mut years, time.day().parts().0).map(|_| ())
     }
 
     fn person_tag(&self, time: UnixTime, id: &Identifier, message: &[u8; 16]) -> Result<[u8; limits::TAG_BYTES], StoreError> {
@@ -361,6 +381,92 @@ impl Keys {
     /// Destroys the keys of some personal parts.
     pub fn erase_private(&self, tickets: &[u64]) -> Result<(), StoreError> {
         lock(&self.private).erase(tickets, 0)
+    }
+}
+
+/// The keys of a log that is verified: read, never made.
+pub(super) struct Tried {
+    folder: PathBuf,
+    private: KeyTree,
+    index: HmacKey,
+    years: BTreeMap<u16, HmacKey>,
+}
+
+impl Tried {
+    /// Nothing if there are no keys beside the log, as in a copy that was made without them.
+    pub(super) fn open(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            match std::fs::read(&path) {
+                Ok(octets) => Ok(Some((path, octets))),
+                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(cause) => Err(StoreError::io(&path, cause)),
+            }
+        };
+        let nodes = |(path, octets): (PathBuf, Vec<u8>)| match read_nodes(&octets) {
+            Some(nodes) => Ok(KeyTree { path, nodes, last: None }),
+            None => Err(StoreError::Damaged { path, offset: 0 }),
+        };
+        read("bodies")?.map(nodes).transpose()?;
+        let private = read("private")?.map(nodes).transpose()?;
+        let (Some(private), Some((path, index))) = (private, read("index")?) else { return Ok(None) };
+        let index: Secret = index.try_into().map_err(|_| StoreError::Damaged { path, offset: 0 })?;
+        Ok(Some(Self { folder: folder.to_owned(), private, index: HmacKey::new(&index), years: BTreeMap::new() }))
+    }
+
+    /// Sees that what lies beside a leaf opens, and that index keys and tags are those of the persons whom it names. What was
+    /// erased says nothing.
+    pub(super) fn fit(&mut self, frame: &Frame<'_>) -> Result<(), StoreError> {
+        #[derive(Deserialize)]
+        struct Opened {
+            #[serde(rename = "i", default)]
+            identifiers: Vec<String>,
+        }
+        let Some((head, sealed)) = PrivateHead::read(frame.private) else { return Ok(()) };
+        if frame.kind != FrameKind::Record || sealed.iter().all(|octet| *octet == 0) {
+            return Ok(());
+        }
+        let Some(key) = self.private.key(head.ticket).and_then(|key| SealKey::new(&key)) else { return Ok(()) };
+        let damaged = |name: &str| StoreError::Damaged { path: self.folder.join(name), offset: 0 };
+        let mut octets = sealed.to_vec();
+        key.open(0, &mut octets).map_err(|crypto::NotSealed| damaged("private"))?;
+        let Ok(opened) = serde_json::from_slice::<Opened>(&octets) else { return Ok(()) };
+        let pairs = opened.identifiers.as_chunks::<2>().0;
+        let expected: Vec<u64> =
+            pairs.iter().map(|[scheme, value]| first_of(self.index.tag(&[scheme.as_bytes(), b"|", value.as_bytes()]))).collect();
+        if !expected.is_empty() && !head.persons.iter().eq(expected.iter().take(limits::IDENTIFIERS_MAX)) {
+            return Err(damaged("index"));
+        }
+        self.fit_tags(frame.leaf, pairs)
+    }
+
+    fn fit_tags(&mut self, leaf: &[u8], pairs: &[[String; 2]]) -> Result<(), StoreError> {
+        #[derive(Deserialize)]
+        struct Leaf<'l> {
+            i: Option<&'l str>,
+            m: Option<&'l str>,
+            t: u64,
+        }
+        let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else { return Ok(()) };
+        let (Some(tags), Some(message)) = (leaf.i, leaf.m.and_then(MessageId::parse)) else { return Ok(()) };
+        let year = UnixTime::from_ms(leaf.t).day().parts().0;
+        let path = self.folder.join(format!("person-{year}"));
+        let key = match self.years.entry(year) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match std::fs::read(&path).ok().map(Secret::try_from) {
+                Some(Ok(secret)) => place.insert(HmacKey::new(&secret)),
+                Some(Err(_)) => return Err(StoreError::Damaged { path, offset: 0 }),
+                // The key of a year may be destroyed, and then nobody can tell whose its tags are.
+                None => return Ok(()),
+            },
+        };
+        let tag = |[scheme, value]: &[String; 2]| {
+            let person = key.tag(&[scheme.as_bytes(), b"|", value.as_bytes()]);
+            let tag = HmacKey::new(&person).tag(&[message.octets()]);
+            URL_SAFE_NO_PAD.encode(tag.get(..limits::TAG_BYTES).unwrap_or_default())
+        };
+        let expected: String = pairs.iter().map(tag).collect();
+        if tags == expected { Ok(()) } else { Err(StoreError::Damaged { path, offset: 0 }) }
     }
 }
 

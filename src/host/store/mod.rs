@@ -3,6 +3,8 @@
 //! One thread writes: it takes what waits, appends the frames of a commit group, calls `fdatasync` once and then releases
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
+mod again;
+mod bound;
 mod durable;
 mod hashes;
 mod index;
@@ -40,7 +42,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
@@ -52,6 +54,9 @@ pub struct Store {
     tree: Arc<hashes::TreeFiles>,
     verifier: VerifierKey,
     folder: PathBuf,
+    bytes_max: u64,
+    /// Why the last record could not be sealed, until the keys are read again.
+    unsealed: Mutex<Option<StoreError>>,
     /// Held for as long as the store is open, so that no second process writes to it.
     _lock: File,
 }
@@ -65,6 +70,7 @@ pub fn log_key(data: &Path, origin: &str) -> Result<VerifierKey, StoreError> {
         // A new key would make another log of it, that nobody trusts.
         return Err(StoreError::Damaged { path: key, offset: 0 });
     }
+    bound::check(&folder)?;
     make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
     keys::signer(&folder, origin).map(|signer| signer.verifier().clone())
 }
@@ -117,7 +123,10 @@ impl Store {
         let lock = lock(&folder)?;
         if recovery::segment_path(&folder, 0).exists() {
             keys::expect_all(&data.join("keys"))?;
+        } else {
+            bound::expect_no_remains(&folder)?;
         }
+        bound::check(&data.join("keys"))?;
         let mut keys = Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
@@ -132,8 +141,9 @@ impl Store {
             return Err(StoreError::Damaged { path: key, offset: 0 });
         }
         let signer = keys::signer(&data.join("keys"), origin)?;
+        bound::add(&data.join("keys"))?;
         let verifier = signer.verifier().clone();
-        let index = Arc::new(opening.finish(recovered.size)?);
+        let index = Arc::new(opening.finish(recovered.size, again::journal(&folder))?);
         if let Some(record) = shredded {
             index.forget(record, index::Row::bare)?;
         }
@@ -141,14 +151,29 @@ impl Store {
         let (tree_, index_) = (Arc::clone(&tree), Arc::clone(&index));
         let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
         let writer = writer::Handle::start(parts, &recovered)?;
-        let store = Self { writer, keys: Arc::new(keys), index, tree, verifier, folder, _lock: lock };
+        let unsealed = Mutex::default();
+        let store = Self {
+            writer,
+            keys: Arc::new(keys),
+            index,
+            tree,
+            verifier,
+            folder,
+            bytes_max: settings.bytes_max,
+            unsealed,
+            _lock: lock,
+        };
         store.end_erasure()?;
         Ok((store, recovered))
     }
 
     /// Makes an entry durable. Returns when `fdatasync` has covered it.
     pub async fn append(&self, entry: Entry) -> Result<Committed, StoreError> {
-        let beside = self.keys.seal(&entry.record, &entry.private, entry.body)?;
+        let sealed = self.keys.seal(&entry.record, &entry.private, entry.body);
+        if let Err(cause) = &sealed {
+            *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.clone());
+        }
+        let beside = sealed?;
         let leaf = entry.record.leaf(&beside.blind);
         let (sender, receiver) = oneshot::channel();
         self.writer.send(leaf, beside, sender)?;
@@ -244,7 +269,10 @@ impl Store {
 
     fn place(&self, index: u64) -> Result<OutcomePlace, StoreError> {
         self.settle(index + 1);
-        let row = self.index.row(index)?.ok_or(StoreError::Forgotten)?;
+        let Some(row) = self.index.row(index)? else {
+            self.index.expect_written()?;
+            return Err(StoreError::Forgotten);
+        };
         Ok(OutcomePlace { index, segment: row.segment, offset: row.offset })
     }
 
@@ -256,6 +284,7 @@ impl Store {
     /// The records that a filter finds with an index below `before`, newest first.
     pub fn search(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, StoreError> {
         let indexed = self.settle(u64::MAX);
+        self.index.expect_written()?;
         let before = before.unwrap_or(u64::MAX);
         let conditions = self.conditions(filter);
         let mut hits = Hits::new();
@@ -329,6 +358,33 @@ impl Store {
     /// The error after which no entries are taken any more; none after [`Store::close`].
     pub fn why_stopped(&self) -> Option<&StoreError> {
         self.writer.why_stopped()
+    }
+
+    /// What the next record would meet: nothing if it would be written. It comes to be nothing again by itself.
+    pub fn trouble(&self) -> Option<StoreError> {
+        if let Some(why) = self.why_stopped() {
+            return Some(why.clone());
+        }
+        if !self.is_ready() {
+            return Some(StoreError::Stopped);
+        }
+        let (used, ahead) = self.writer.room();
+        if used + limits::ROOM_BYTES_MIN > self.bytes_max {
+            return Some(StoreError::Full);
+        }
+        if let Some(trouble) = self.writer.trouble() {
+            return Some(trouble);
+        }
+        let free = rustix::fs::statvfs(&self.folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        if free < limits::ROOM_BYTES_MIN && ahead < limits::ROOM_BYTES_MIN {
+            return Some(StoreError::io(&self.folder, io::ErrorKind::StorageFull.into()));
+        }
+        let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsealed.is_some() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+            *unsealed = self.keys.expect_year(UnixTime::from_ms(now)).err();
+        }
+        unsealed.clone()
     }
 
     /// How many records are durable.

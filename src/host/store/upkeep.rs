@@ -4,9 +4,10 @@
 //! from the journal of a stopped one, and holds it against checkpoints that others have kept.
 
 use super::index::{Reader, Row};
+use super::keys::Tried;
 use super::recovery::{Segment, segment_path, segments, walk_segment};
 use super::shred::Erased;
-use super::{PrivateHead, Store, StoreError, hashes, lock};
+use super::{PrivateHead, Store, StoreError, bound, hashes, lock};
 use crate::evidence::journal::{self, Erasure, Frame, FrameKind};
 use crate::evidence::tlog::note::Checkpoint;
 use crate::evidence::tlog::tree::{Edge, Hash, Hashes, Head};
@@ -177,6 +178,9 @@ pub struct Verified {
     pub shredded: u64,
     /// Checkpoints that it was held against.
     pub checkpoints: usize,
+    /// The first record whose hash the tree's files do not have yet: they were cut short while copying, and are made anew from
+    /// the journal at the next start.
+    pub tree_ends: Option<u64>,
 }
 
 /// Why a log is not what it was.
@@ -257,13 +261,18 @@ impl std::error::Error for NotVerified {}
 pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, NotVerified> {
     let folder = data.join("log");
     let _lock = lock(&folder)?;
+    let keys = data.join("keys");
+    bound::check(&keys)?;
+    let mut tried = Tried::open(&keys)?;
+    let hashed = std::fs::metadata(folder.join("tree/0")).map_or(0, |file| file.len() / 32);
     let tree = hashes::TreeFiles::open(&folder.join("tree"))?;
     let segments = segments(&folder)?;
     let mut waiting: Vec<Head> = checkpoints.iter().map(Checkpoint::claimed).collect();
     waiting.sort_by_key(|head| std::cmp::Reverse(head.size));
-    let (mut edge, mut kept, mut index) = (Edge::new(), Kept::new(&tree), Reader::open(&folder));
+    let (mut edge, mut kept, mut index) = (Edge::new(), Kept::new(&tree), Reader::open(&folder)?);
     let empty = Head { size: 0, root: Hash::of_empty() };
-    let mut verified = Verified { head: empty, segments: segments.len(), octets: 0, shredded: 0, checkpoints: waiting.len() };
+    let mut verified =
+        Verified { head: empty, segments: segments.len(), octets: 0, shredded: 0, checkpoints: waiting.len(), tree_ends: None };
     hold(&mut waiting, &edge)?;
     for (at, segment) in segments.iter().enumerate() {
         let path = segment_path(&folder, segment.number);
@@ -275,15 +284,26 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
                 return Ok(());
             }
             // What somebody has signed counts before what lies beside it.
-            edge.push(frame.hash(), |_, _| {});
+            let mut above = Vec::new();
+            edge.push(frame.hash(), |level, hash| above.extend((level > 0).then_some((level, hash))));
             verified.shredded += u64::from(frame.kind == FrameKind::Shredded);
             let offset = u64::from(offset);
-            if !kept.has(frame)? {
+            if is_last && frame.seq >= hashed {
+                verified.tree_ends.get_or_insert(frame.seq);
+            } else if !kept.has(frame)? {
                 wrong = Some(NotVerified::Record { index: frame.seq, path: path.clone(), offset });
-            } else if let Err(found) = hold(&mut waiting, &edge) {
+            } else if let Some(damaged) = wrong_above(&tree, &folder, frame.seq, &above) {
+                wrong = Some(damaged.into());
+            }
+            if wrong.is_some() {
+                return Ok(());
+            }
+            if let Err(found) = hold(&mut waiting, &edge) {
                 wrong = Some(found);
             } else if let Some(index) = index.wrong(segment.number, offset as u32, frame)? {
                 wrong = Some(NotVerified::Index { index });
+            } else if let Some(tried) = &mut tried {
+                tried.fit(frame)?;
             }
             Ok(())
         })?;
@@ -298,6 +318,16 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
     }
     verified.head = Head { size: edge.size(), root: edge.root() };
     Ok(verified)
+}
+
+/// The file of a higher level that has another hash than follows from the records. What it does not have yet is made anew.
+fn wrong_above(tree: &hashes::TreeFiles, folder: &Path, seq: u64, above: &[(u32, Hash)]) -> Option<StoreError> {
+    above.iter().find_map(|(level, hash)| {
+        let at = ((seq + 1) >> (8 * level)) - 1;
+        let mut found = Vec::new();
+        let is_other = tree.read(*level, at, 1, &mut found).is_ok() && found.first() != Some(hash);
+        is_other.then(|| StoreError::Damaged { path: folder.join(format!("tree/{level}")), offset: at * 32 })
+    })
 }
 
 fn committed(path: &Path, said: Head, edge: &Edge) -> Result<(), NotVerified> {

@@ -10,14 +10,14 @@ use crate::base::time::UnixTime;
 use crate::evidence::journal::{Commit, Frame, FrameKind, Header, write_frame};
 use crate::evidence::tlog::Logged;
 use crate::evidence::tlog::note::{Checkpoint, LogSigner};
-use crate::evidence::tlog::tree::{Edge, Head};
+use crate::evidence::tlog::tree::{Edge, Hash, Head};
 use crate::exchange::ledger::OutcomePlace;
 use crate::message::crypto::SigningFailed;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -146,6 +146,11 @@ struct Shared {
     has_stopped: AtomicBool,
     /// The error that stopped it.
     why: OnceLock<StoreError>,
+    /// Why the last group could not be written, until there is room again.
+    trouble: Mutex<Option<StoreError>>,
+    /// Octets that the journal takes, and those of them that are written ahead.
+    used: AtomicU64,
+    ahead: AtomicU64,
     /// The tree of all records that are durable.
     head: RwLock<Head>,
     signer: LogSigner,
@@ -156,6 +161,10 @@ struct Shared {
 impl Shared {
     fn head(&self) -> Head {
         *self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stop(&self, why: &StoreError) {
@@ -228,6 +237,9 @@ impl Handle {
             wake: Condvar::new(),
             has_stopped: AtomicBool::new(false),
             why: OnceLock::new(),
+            trouble: Mutex::default(),
+            used: AtomicU64::new(0),
+            ahead: AtomicU64::new(0),
             head: RwLock::new(head),
             signer,
             checkpoint: Mutex::new(Arc::new(checkpoint)),
@@ -240,6 +252,7 @@ impl Handle {
         let volume = Volume { number: recovered.volume, first: recovered.volume_first, began: recovered.volume_time };
         let (shared_, edge, kept) = (Arc::clone(&shared), recovered.edge.clone(), Kept::default());
         let mut writer = Writer { shared: shared_, segment, settings, edge, kept, volume, tree, buffer: Vec::new(), index };
+        writer.tell_room();
         let builder = std::thread::Builder::new().name("journal".to_owned());
         let thread = builder.spawn(move || writer.run()).map_err(|cause| StoreError::io(&folder, cause))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
@@ -275,6 +288,16 @@ impl Handle {
     /// Why it has stopped.
     pub(super) fn why_stopped(&self) -> Option<&StoreError> {
         self.shared.why.get()
+    }
+
+    /// Why the last group could not be written, if there is still no room for the next.
+    pub(super) fn trouble(&self) -> Option<StoreError> {
+        self.shared.trouble().clone()
+    }
+
+    /// Octets that the journal takes, and how many are written ahead for what comes.
+    pub(super) fn room(&self) -> (u64, u64) {
+        (self.shared.used.load(Ordering::Relaxed), self.shared.ahead.load(Ordering::Relaxed))
     }
 
     /// The latest checkpoint.
@@ -319,9 +342,20 @@ struct Writer {
 impl Writer {
     fn run(&mut self) {
         while let Some(group) = self.next_group() {
+            if group.is_empty() {
+                self.probe();
+                continue;
+            }
             match self.commit(&group) {
-                Ok(places) => self.release(group, &places),
-                Err(Failure::Group(error)) => refuse(group, &error),
+                Ok(places) => {
+                    *self.shared.trouble() = None;
+                    self.tell_room();
+                    self.release(group, &places);
+                }
+                Err(Failure::Group(error)) => {
+                    *self.shared.trouble() = Some(error.clone());
+                    refuse(group, &error);
+                }
                 Err(Failure::Store(error)) => {
                     // A failed sync leaves it unknown what is on disk: never try again, never carry on.
                     self.shared.stop(&error);
@@ -334,7 +368,31 @@ impl Writer {
         }
     }
 
-    /// What waits. The first record after a pause is taken at once. While records come faster than they are synced, the
+    /// Tries, behind the end, whether a group could be written again: zeros there are what was never written.
+    fn probe(&mut self) {
+        let room = limits::ROOM_BYTES_MIN;
+        if self.used() + room > self.settings.bytes_max {
+            *self.shared.trouble() = Some(StoreError::Full);
+            return;
+        }
+        let mut kept = Kept::default();
+        kept.keep(0, Hash::of_empty());
+        let tried = self.tree.write(self.edge.size(), &kept).and_then(|()| self.segment.append(&vec![0; room as usize]));
+        *self.shared.trouble() = tried.err();
+        self.tell_room();
+    }
+
+    fn used(&self) -> u64 {
+        self.segment.used_before + self.segment.end
+    }
+
+    fn tell_room(&self) {
+        self.shared.used.store(self.used(), Ordering::Relaxed);
+        self.shared.ahead.store(self.segment.prepared.saturating_sub(self.segment.end), Ordering::Relaxed);
+    }
+
+    /// What waits; nothing when it is time to see whether there is room again. The first record after a pause is taken at
+    /// once. While records come faster than they are synced, the
     /// writer lets a group gather: a sync costs as much for one record as for sixteen.
     fn next_group(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -345,7 +403,16 @@ impl Writer {
                 return None;
             }
             queue.awaited = 1;
-            queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            if self.shared.trouble().is_none() {
+                queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let pause = Duration::from_millis(limits::HEALTH_MS);
+            let (woken, timeout) = self.shared.wake.wait_timeout(queue, pause).unwrap_or_else(PoisonError::into_inner);
+            queue = woken;
+            if timeout.timed_out() && queue.waiting.is_empty() {
+                return Some(Vec::new());
+            }
         }
         if paused.elapsed() < busy {
             queue = self.gather(queue);

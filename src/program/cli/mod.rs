@@ -163,6 +163,7 @@ fn exit_of(code: &str) -> u8 {
         "OG-AUD-004" => return 4,
         "OG-AUD-005" => return 3,
         "OG-AUD-007" => return 5,
+        "OG-AUD-008" => return 7,
         _ => {}
     }
     match Code::parse(code).map(|_| code.get(3..6).unwrap_or("")) {

@@ -25,7 +25,8 @@ pub(crate) struct Live {
     more: Vec<(u64, u32)>,
     /// How many rows have each name: what is rare is looked for first.
     counts: [Vec<u32>; NAMES],
-    tree: sled::Db,
+    /// None only while it is opened anew, or when that has failed.
+    tree: Option<sled::Db>,
 }
 
 pub(crate) fn live_path(log: &Path, number: u32) -> PathBuf {
@@ -39,17 +40,22 @@ impl Live {
         let folder = live_path(log, number);
         let io = |cause| StoreError::io(&folder, cause);
         std::fs::create_dir_all(&folder).map_err(io)?;
-        let path = folder.join("postings");
-        let (tree, remade) = match open_tree(&path) {
-            Ok(tree) => (tree, Remade::No),
-            // The journal holds everything that is in it.
-            Err(_) => {
-                remove(&path).map_err(io)?;
-                (open_tree(&path)?, Remade::Yes)
-            }
-        };
+        let (tree, remade) = open_or_remake(&folder)?;
         let rows = Blocks::create(&folder.join("rows"))?;
-        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: Default::default(), tree }, remade))
+        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: Default::default(), tree: Some(tree) }, remade))
+    }
+
+    /// Opens sled anew: after an error it takes nothing any more.
+    pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
+        // It holds its files until it is dropped, and may panic when it is.
+        let old = self.tree.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        self.tree = Some(open_or_remake(&self.folder)?.0);
+        Ok(())
+    }
+
+    fn tree(&self) -> Result<&sled::Db, StoreError> {
+        self.tree.as_ref().ok_or_else(|| StoreError::Index("it is being opened anew".to_owned()))
     }
 
     /// How many rows there are.
@@ -67,7 +73,7 @@ impl Live {
 
     /// How many rows the postings cover.
     pub(crate) fn indexed(&self) -> u64 {
-        let value = self.tree.get(WATERMARK).ok().flatten();
+        let value = self.tree().ok().and_then(|tree| tree.get(WATERMARK).ok().flatten());
         value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0)
     }
 
@@ -77,12 +83,12 @@ impl Live {
             Some(by) => By::ALL.get(usize::from(*by)).map_or(0, |by| value.len() as u64 / by.posting() as u64),
             None => 0,
         };
-        self.tree.iter().filter_map(Result::ok).map(count).sum()
+        self.tree.iter().flat_map(|tree| tree.iter()).filter_map(Result::ok).map(count).sum()
     }
 
     /// Throws the postings away.
     pub(crate) fn clear(&self) -> Result<(), StoreError> {
-        self.tree.clear().map_err(|cause| StoreError::Index(cause.to_string()))
+        self.tree()?.clear().map_err(|cause| StoreError::Index(cause.to_string()))
     }
 
     /// Appends rows; `more` are persons beyond the first, with their places.
@@ -107,14 +113,15 @@ impl Live {
 
     /// Puts in the postings of rows that begin at `place`. sled panics on some damage instead of returning an error.
     pub(crate) fn index(&self, place: u32, rows: &[Row], more: &[(u64, u32)]) -> Result<(), StoreError> {
-        let put = catch_unwind(AssertUnwindSafe(|| self.put(place, rows, more)));
+        let tree = self.tree()?;
+        let put = catch_unwind(AssertUnwindSafe(|| Self::put(tree, place, rows, more)));
         match put {
             Ok(result) => result.map_err(|cause| StoreError::Index(cause.to_string())),
             Err(_) => Err(StoreError::Index("sled gave up".to_owned())),
         }
     }
 
-    fn put(&self, first: u32, rows: &[Row], more: &[(u64, u32)]) -> sled::Result<()> {
+    fn put(tree: &sled::Db, first: u32, rows: &[Row], more: &[(u64, u32)]) -> sled::Result<()> {
         let mut shared = BTreeMap::<[u8; 2], (u32, Vec<u8>)>::new();
         let mut add = |by: By, key: u64, place: u32| {
             if key == 0 {
@@ -135,13 +142,13 @@ impl Live {
         let mut batch = sled::Batch::default();
         for (number, ([by, bucket], (place, value))) in shared.into_iter().enumerate() {
             if number > 0 && number % limits::INDEX_BATCH_MAX == 0 {
-                self.tree.apply_batch(std::mem::take(&mut batch))?;
+                tree.apply_batch(std::mem::take(&mut batch))?;
             }
             let [a, b, c, d] = place.to_be_bytes();
             batch.insert(&[by, bucket, a, b, c, d], value);
         }
         batch.insert(WATERMARK, &(u64::from(first) + rows.len() as u64).to_be_bytes());
-        self.tree.apply_batch(batch)
+        tree.apply_batch(batch)
     }
 
     pub(crate) fn rows(&self, from: u64, to: u64, out: &mut Vec<Row>) -> Result<(), StoreError> {
@@ -150,12 +157,14 @@ impl Live {
 
     /// The places of a key that are before `before`, latest first, in portions.
     pub(crate) fn places(&self, by: By, key: u64, before: u32) -> impl Iterator<Item = Result<Vec<u32>, StoreError>> + use<> {
-        let values = self.tree.scan_prefix(prefix(by, key)).values().rev();
-        values.map(move |value| {
+        let tree = self.tree();
+        let failed = tree.as_ref().err().map(|cause| Err((*cause).clone()));
+        let values = tree.ok().map(|tree| tree.scan_prefix(prefix(by, key)).values().rev()).into_iter().flatten();
+        failed.into_iter().chain(values.map(move |value| {
             let value = value.map_err(|cause| StoreError::Index(cause.to_string()))?;
             let postings = value.chunks_exact(by.posting()).rev().filter_map(|posting| by.read_posting(posting));
             Ok(postings.filter(|(of, place)| *of == key && *place < before).map(|(_, place)| place).collect())
-        })
+        }))
     }
 
     /// The persons beyond the first of the rows from place `from` to before `to`.
@@ -170,7 +179,7 @@ impl Live {
     }
 
     pub(crate) fn flush(&self) {
-        let _ = self.tree.flush();
+        let _ = self.tree().map(|tree| tree.flush());
     }
 
     /// The folder, to be removed once nothing uses it any more.
@@ -219,6 +228,18 @@ fn open_tree(path: &Path) -> Result<sled::Db, StoreError> {
     match opened {
         Ok(opened) => opened.map_err(|cause| StoreError::Index(cause.to_string())),
         Err(_) => Err(StoreError::Index("sled gave up".to_owned())),
+    }
+}
+
+/// A sled that does not open is made anew: the journal holds everything that is in it.
+fn open_or_remake(folder: &Path) -> Result<(sled::Db, Remade), StoreError> {
+    let path = folder.join("postings");
+    match open_tree(&path) {
+        Ok(tree) => Ok((tree, Remade::No)),
+        Err(_) => {
+            remove(&path).map_err(|cause| StoreError::io(&path, cause))?;
+            Ok((open_tree(&path)?, Remade::Yes))
+        }
     }
 }
 

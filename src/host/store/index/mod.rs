@@ -55,7 +55,15 @@ struct Queue {
     octets: usize,
     is_closing: bool,
     is_awaited: bool,
+    /// How many records the writer has handed over, whether or not they were kept here.
+    seen: u64,
+    /// The last volume that the writer has begun: number and first record.
+    begun: Option<(u32, u64)>,
 }
+
+/// Gives the records of the journal from one index to before another, each with its volume's number and first record.
+pub(crate) type Journal =
+    Box<dyn Fn(u64, u64, &mut dyn FnMut(Entered, (u32, u64)) -> Result<(), StoreError>) -> Result<(), StoreError> + Send>;
 
 struct Shared {
     queue: Mutex<Queue>,
@@ -65,7 +73,9 @@ struct Shared {
     /// How many records are in the index; whoever waits for more is told.
     done: Mutex<u64>,
     told: Condvar,
+    /// It could not be written: nothing is kept for it until it has caught up from the journal. Changes under `queue`.
     has_failed: AtomicBool,
+    trouble: Mutex<Option<StoreError>>,
     sealed: RwLock<Vec<Arc<Volume>>>,
     live: RwLock<Live>,
     names: RwLock<Names>,
@@ -161,39 +171,22 @@ impl Opening {
         let (volume, live) = seal(&self.log, &self.live, &mut self.names, number, first)?;
         let old = std::mem::replace(&mut self.live, live);
         self.sealed.push(volume);
-        discard(old)
-    }
-
-    /// How many postings the first `count` rows have.
-    fn postings_of(&self, count: u64) -> Result<u64, StoreError> {
-        let (mut rows, mut at, mut postings) = (Vec::new(), 0, self.live.more_between(0, count as u32).len() as u64);
-        while at < count {
-            let to = (at + limits::INDEX_GATHER_MAX as u64).min(count);
-            self.live.rows(at, to, &mut rows)?;
-            postings += rows.iter().flat_map(|row| row.keys).filter(|key| *key != 0).count() as u64;
-            at = to;
-        }
-        Ok(postings)
+        discard(old);
+        Ok(())
     }
 
     /// Follows the writer from now on.
-    pub(crate) fn finish(mut self, size: u64) -> Result<Index, StoreError> {
+    pub(crate) fn finish(mut self, size: u64, journal: Journal) -> Result<Index, StoreError> {
         self.put()?;
-        // It may know more records than there are, when it is of another log or of a tail that was lost; and what was put
-        // in behind the watermark is put in again.
-        let indexed = self.live.indexed();
-        if indexed > self.live.count() || self.live.postings() < self.postings_of(indexed)? {
-            self.live.clear()?;
-            self.was_rebuilt = true;
-        }
-        catch_up(&self.live)?;
+        self.was_rebuilt |= make_whole(&self.live)? == Remade::Yes;
         let shared = Arc::new(Shared {
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue { seen: size, ..Queue::default() }),
             wake: Condvar::new(),
             room: Condvar::new(),
             done: Mutex::new(size),
             told: Condvar::new(),
             has_failed: AtomicBool::new(false),
+            trouble: Mutex::default(),
             sealed: RwLock::new(self.sealed),
             live: RwLock::new(self.live),
             names: RwLock::new(self.names),
@@ -201,7 +194,7 @@ impl Opening {
         });
         let follower = Arc::clone(&shared);
         let builder = std::thread::Builder::new().name("index".to_owned());
-        let thread = builder.spawn(move || follower.run()).map_err(|cause| StoreError::io(&self.log, cause))?;
+        let thread = builder.spawn(move || follower.run(&journal)).map_err(|cause| StoreError::io(&self.log, cause))?;
         Ok(Index { shared, thread: Mutex::new(Some(thread)), was_rebuilt: self.was_rebuilt })
     }
 }
@@ -218,11 +211,14 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn open(log: &Path) -> Self {
-        let volumes: Vec<Volume> = (0..).map_while(|number| Volume::open(log, number).ok()).collect();
+    /// A volume that is not there is made anew at start, as all that is derived; one that is there must be whole.
+    pub(crate) fn open(log: &Path) -> Result<Self, StoreError> {
+        let there = (0..).take_while(|number| volume_path(log, *number).exists());
+        let volumes = there.map(|number| Volume::open(log, number)).collect::<Result<Vec<_>, _>>()?;
         let known = volumes.last().map(|volume| volume.meta.names);
-        let names = known.and_then(|known| Names::open(&log.join("names"), known));
-        Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() }
+        let path = log.join("names");
+        let names = known.map(|known| Names::open(&path, known).ok_or(StoreError::Damaged { path, offset: 0 })).transpose()?;
+        Ok(Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() })
     }
 
     /// The record whose row is not what follows from its frame, if it is this one; at the end of a volume, the first whose
@@ -260,8 +256,34 @@ impl Reader {
     }
 }
 
+/// How many postings the first `count` rows have.
+fn postings_of(live: &Live, count: u64) -> Result<u64, StoreError> {
+    let (mut rows, mut at, mut postings) = (Vec::new(), 0, live.more_between(0, count as u32).len() as u64);
+    while at < count {
+        let to = (at + limits::INDEX_GATHER_MAX as u64).min(count);
+        live.rows(at, to, &mut rows)?;
+        postings += rows.iter().flat_map(|row| row.keys).filter(|key| *key != 0).count() as u64;
+        at = to;
+    }
+    Ok(postings)
+}
+
+/// Gives sled the postings of all rows. It may know more records than there are, when it is of another log or of a tail that
+/// was lost; and what was put in behind the watermark is put in again.
+fn make_whole(live: &Live) -> Result<Remade, StoreError> {
+    let indexed = live.indexed();
+    let remade = if indexed > live.count() || live.postings() < postings_of(live, indexed)? {
+        live.clear()?;
+        Remade::Yes
+    } else {
+        Remade::No
+    };
+    put_missing(live)?;
+    Ok(remade)
+}
+
 /// Puts in the postings of rows that sled lacks.
-fn catch_up(live: &Live) -> Result<(), StoreError> {
+fn put_missing(live: &Live) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     let mut at = live.indexed();
     while at < live.count() {
@@ -282,10 +304,11 @@ fn seal(log: &Path, live: &Live, names: &mut Names, number: u32, first: u64) -> 
     Ok((volume, next))
 }
 
-fn discard(live: Live) -> Result<(), StoreError> {
+/// Removes the files of a volume that is complete. What is left of them is removed at the next start.
+fn discard(live: Live) {
     let folder = live.folder().to_owned();
     drop(live);
-    std::fs::remove_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))
+    let _ = std::fs::remove_dir_all(&folder);
 }
 
 /// Removes live volumes other than number `from`, and sealed ones from it on, which are to be made anew.
@@ -314,19 +337,110 @@ fn remove_stale(log: &Path, from: u32, last: u32) -> Result<(), StoreError> {
 }
 
 impl Shared {
-    fn run(&self) {
+    fn run(&self, journal: &Journal) {
         loop {
             let (steps, is_closing) = self.next_steps();
-            if let Err(_cause) = self.follow(&steps) {
-                // The index is disposable: it is made anew at the next start, and queries say how far it is behind.
-                self.has_failed.store(true, Ordering::Release);
-                self.told.notify_all();
-                return;
+            if let Err(cause) = self.follow(&steps) {
+                self.come_back(cause, journal);
             }
             if is_closing && steps.is_empty() {
                 return;
             }
         }
+    }
+
+    /// The index is disposable: after a failure nothing is kept for it, and it is brought up to date from the journal as soon
+    /// as it can be written again. Tries seldom if it does not succeed; gives up only when the store is closed.
+    fn come_back(&self, cause: StoreError, journal: &Journal) {
+        {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            self.has_failed.store(true, Ordering::Release);
+            (queue.steps, queue.octets) = (Vec::new(), 0);
+        }
+        self.room.notify_all();
+        self.told.notify_all();
+        let mut cause = cause;
+        let mut pause = limits::WORKER_RETRY_MS;
+        loop {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+            if self.is_closed_within(Duration::from_millis(pause)) {
+                return;
+            }
+            pause = (pause * 2).min(limits::WORKER_RETRY_MS_MAX);
+            match self.catch_up(journal) {
+                Ok(()) => return,
+                Err(again) => cause = again,
+            }
+        }
+    }
+
+    fn is_closed_within(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        while !queue.is_closing {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            queue = self.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Opens the postings anew, since sled takes nothing any more after an error, and enters what the journal has beyond the
+    /// rows that are there.
+    fn catch_up(&self, journal: &Journal) -> Result<(), StoreError> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner).reopen()?;
+        make_whole(&self.live())?;
+        loop {
+            let from = self.end();
+            let seen = self.queue.lock().unwrap_or_else(PoisonError::into_inner).seen;
+            if from < seen {
+                self.enter_from(journal, from, seen)?;
+            }
+            let begun = self.queue.lock().unwrap_or_else(PoisonError::into_inner).begun;
+            if let Some((number, first)) = begun
+                && number > self.number()
+                && first == self.end()
+            {
+                self.next_volume(number, first)?;
+            }
+            let end = self.end();
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            *self.done.lock().unwrap_or_else(PoisonError::into_inner) = end;
+            if end == queue.seen && queue.begun == begun {
+                // From here on the writer's records are kept again: none has come since.
+                self.has_failed.store(false, Ordering::Release);
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.told.notify_all();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Enters records from the journal.
+    fn enter_from(&self, journal: &Journal, from: u64, to: u64) -> Result<(), StoreError> {
+        let mut waiting = Waiting::default();
+        journal(from, to, &mut |record, (number, first)| {
+            if number > self.number() {
+                self.put(&mut waiting)?;
+                self.next_volume(number, first)?;
+            }
+            let place = self.live().count() + waiting.rows.len() as u64;
+            waiting.enter(&record, place as u32, &mut self.names.write().unwrap_or_else(PoisonError::into_inner));
+            if waiting.rows.len() >= limits::INDEX_GATHER_MAX { self.put(&mut waiting) } else { Ok(()) }
+        })?;
+        self.put(&mut waiting)
+    }
+
+    fn number(&self) -> u32 {
+        self.live().number
+    }
+
+    /// Behind the last record that has a row.
+    fn end(&self) -> u64 {
+        let live = self.live();
+        live.first + live.count()
     }
 
     /// Waits for a batch, or half a second for part of one, or until somebody asks.
@@ -389,7 +503,8 @@ impl Shared {
             sealed.push(volume);
             std::mem::replace(&mut *live, next)
         };
-        discard(old)
+        discard(old);
+        Ok(())
     }
 
     fn live(&self) -> std::sync::RwLockReadGuard<'_, Live> {
@@ -400,6 +515,14 @@ impl Shared {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         while queue.octets >= limits::INDEX_WAITING_BYTES_MAX && !self.has_failed.load(Ordering::Acquire) {
             queue = self.room.wait_timeout(queue, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match &step {
+            Step::Enter(_) => queue.seen += 1,
+            Step::Begin(number, first) => queue.begun = Some((*number, *first)),
+        }
+        // What failed catches up from the journal; until then nothing is kept for it.
+        if self.has_failed.load(Ordering::Acquire) {
+            return;
         }
         if let Step::Enter(entered) = &step {
             queue.octets += entered.size();
@@ -416,17 +539,17 @@ impl Shared {
 impl Index {
     /// Hands a record on; waits only when too many wait already.
     pub(super) fn enter(&self, entered: Entered) {
-        // What failed is made anew from the journal; until then nothing is kept for it.
-        if !self.shared.has_failed.load(Ordering::Acquire) {
-            self.shared.step(Step::Enter(entered));
-        }
+        self.shared.step(Step::Enter(entered));
     }
 
     /// The next record is the first of a volume.
     pub(super) fn begin(&self, number: u32, first: u64) {
-        if !self.shared.has_failed.load(Ordering::Acquire) {
-            self.shared.step(Step::Begin(number, first));
-        }
+        self.shared.step(Step::Begin(number, first));
+    }
+
+    /// Why the index is not written at present; it is tried again.
+    pub fn trouble(&self) -> Option<StoreError> {
+        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the index had to be made anew at start.
@@ -453,6 +576,11 @@ impl Index {
             done = self.shared.told.wait_timeout(done, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         *done
+    }
+
+    /// Refuses a question while the index is not written: what it does not know yet would look as if it had never been.
+    pub(super) fn expect_written(&self) -> Result<(), StoreError> {
+        self.trouble().map_or(Ok(()), |cause| Err(StoreError::Index(cause.to_string())))
     }
 
     /// Puts a filter into the terms of rows.

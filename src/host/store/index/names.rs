@@ -77,8 +77,7 @@ impl Names {
 
     /// Makes all names durable.
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
-        let unwritten = std::mem::take(&mut self.unwritten);
-        let path = self.path.clone();
+        let (path, unwritten) = (self.path.clone(), std::mem::take(&mut self.unwritten));
         let mut write = || {
             if let Some(file) = &mut self.file {
                 return file.write_all(unwritten.as_bytes()).and_then(|()| file.sync_data());
@@ -91,6 +90,13 @@ impl Names {
             self.file = Some(file);
             Ok(())
         };
-        write().map_err(|cause| StoreError::io(&self.path, cause))
+        let written = write();
+        if written.is_err() {
+            // It is unknown how much of it is there: all of them are written again.
+            self.file = None;
+            let line = |text: &Arc<str>| serde_json::to_string(&**text).unwrap_or_default() + "\n";
+            self.unwritten = self.texts.iter().map(line).collect();
+        }
+        written.map_err(|cause| StoreError::io(&self.path, cause))
     }
 }

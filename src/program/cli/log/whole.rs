@@ -54,6 +54,11 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
         error => Failure::new(6, error),
     })?;
     let (size, root) = (verified.head.size, verified.head.root);
+    if let Some(record) = verified.tree_ends {
+        out.say(format_args!(
+            "note: the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start makes them anew"
+        ));
+    }
     let text = format!(
         "ok  {size} records in {} segments ({} MiB) give the root {root}; {} checkpoints hold; {} shredded",
         verified.segments,
@@ -65,7 +70,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
         text,
         &json!({
             "format": 1, "records": size, "root": root.to_string(), "segments": verified.segments, "octets": verified.octets,
-            "checkpoints": verified.checkpoints, "shredded": verified.shredded,
+            "checkpoints": verified.checkpoints, "shredded": verified.shredded, "treeEnds": verified.tree_ends,
         }),
     )
 }
