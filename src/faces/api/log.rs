@@ -406,7 +406,8 @@ fn private_json(text: &str, private: &Opened) -> Value {
     json!({
         "subject": private.identifiers().iter().map(identifier_text).collect::<Vec<_>>(),
         "official": private.official().as_ref().map(identifier_text), "role": private.role,
-        "fields": private.fields, "reason": private.reason, "opening": text,
+        "fields": private.fields, "documentType": private.document, "purpose": private.purpose, "cause": private.cause,
+        "reason": private.reason, "opening": text,
     })
 }
 

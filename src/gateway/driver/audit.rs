@@ -27,6 +27,15 @@ pub struct Opened {
     /// The fields that were asked for.
     #[serde(rename = "f")]
     pub fields: Vec<String>,
+    /// The document that a refused request asked for.
+    #[serde(rename = "d")]
+    pub document: Option<String>,
+    /// Its purpose.
+    #[serde(rename = "p")]
+    pub purpose: Option<String>,
+    /// Where and why something was refused.
+    #[serde(rename = "e")]
+    pub cause: Option<String>,
     #[serde(rename = "i")]
     identifiers: Vec<String>,
     #[serde(rename = "o")]
@@ -164,9 +173,8 @@ impl Gateway {
         let request = authenticate(snapshot, &visit.peer, octets)?;
         visit.world.quotas.charge(visit.peer.agency(), request.price().saturating_sub(1));
         let header = &request.message().header;
-        let claimed = crate::message::envelope::Claimed { id: Some(header.id), from: Some(header.from.clone()) };
         let digest = Some(request.digest());
-        let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest, raw: None };
+        let refuse = |fault| Refusal::of(fault, request.message(), request.digest());
         // Nobody carries it for the portal: what is shown is for its eyes.
         if request.sender() != visit.peer.agency() {
             return Err(refuse(Fault::new(Code::SigSender)));

@@ -37,8 +37,9 @@ impl Gateway {
             tokio::time::sleep(Duration::from_millis(limits::REFUSED_TOO_OFTEN_MS)).await;
             return refused;
         }
-        let fault = refusal.fault.clone();
-        self.record_refusal(self.refusal_record(certificate, octets, &refusal), Private::default(), fault).await
+        let record = self.refusal_record(certificate, octets, &refusal);
+        let attempt = refusal.attempt.map(|attempt| *attempt).unwrap_or_default();
+        self.record_refusal(record, attempt, refusal.fault).await
     }
 
     /// Writes the records of what was summed up.
@@ -51,7 +52,9 @@ impl Gateway {
         }
     }
 
-    fn sum_up(&self, agency: Option<AgencyIndex>, system: Digest, octets: u64, last: Refusal) {
+    fn sum_up(&self, agency: Option<AgencyIndex>, system: Digest, octets: u64, mut last: Refusal) {
+        // One record stands for many attempts, of many persons: it tells of none.
+        last.attempt = None;
         let mut sums = self.sums.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sums.remove(&agency);
         let (count, sum) = before.map_or((0, 0), |before| (before.count, before.octets));
