@@ -91,10 +91,17 @@ fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) 
     if header.expires_at <= header.created_at || header.expires_at > header.created_at.plus_ms(limits::REQUEST_LIFE_MS) {
         return Err(bad(&Fault::new(Code::MsgLifetime)));
     }
-    if asked.expires_at <= snapshot.now { Err(Fault::new(Code::RteLate)) } else { Ok(()) }
+    if asked.expires_at <= snapshot.now {
+        return Err(Fault::new(Code::RteLate));
+    }
+    // Its maker said until when it holds: what is released later would be taken for what holds now.
+    if header.expires_at <= snapshot.now { Err(bad(&Fault::new(Code::MsgExpired))) } else { Ok(()) }
 }
 
 fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
+    if !answer.header.kind.carries(&answer.body) {
+        return Err(bad(&Fault::at(Code::MsgStructure, "the body does not fit the kind")));
+    }
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
         && !same_subject(asked, &context.subject)

@@ -308,7 +308,9 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let (action, what, ask) = match (message.header.kind, &message.body) {
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
         (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
-        (Kind::Request | Kind::Application, _) => return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind")),
+        (kind @ (Kind::Request | Kind::Application), body) if !kind.carries(body) => {
+            return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind"));
+        }
         _ => return Err(Fault::new(Code::MsgKind)),
     };
     let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;

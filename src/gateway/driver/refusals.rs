@@ -7,6 +7,7 @@
 use super::{Gateway, Refused, now};
 use crate::base::ids::Digest;
 use crate::base::limits;
+use crate::base::time::DAY_MS;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::Refusal;
 use crate::rules::registry::AgencyIndex;
@@ -69,6 +70,11 @@ impl Gateway {
         record.registry_version = world.registry.version();
         record.consumer =
             world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
+        if refusal.attempt.is_some() {
+            // As long as any grant withholds accesses from citizens: an attempt that failed must not give away whose they are.
+            let days = world.withheld_days;
+            record.withheld_until = (days > 0).then(|| record.time.plus_ms(u64::from(days) * DAY_MS));
+        }
         (record.message, record.digest, record.raw) = (refusal.claimed.id, refusal.digest, refusal.raw);
         record
     }
