@@ -146,7 +146,7 @@ impl Telemetry {
     fn write_line(&self, record: &Record, fault: Option<&Fault>) {
         let mut line = record.leaf(&Blind::default());
         line.pop();
-        if let Some(private) = fault.and_then(|fault| fault.private.as_deref()) {
+        if let Some(private) = fault.and_then(|fault| fault.private.as_deref()).filter(|private| !private.is_empty()) {
             let _ = write!(line, ",\"private\":{}", serde_json::Value::from(private));
         }
         line.push_str("}\n");
