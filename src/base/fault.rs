@@ -2,7 +2,8 @@
 //!
 //! A code says whose fault it is, whether to try again, and which HTTP status carries it (RFC 9457 for the form). The
 //! table below is the contract: codes are added, never changed. What only the operator may know goes into
-//! [`Fault::private`], which reaches the operator's log and never the peer.
+//! [`Fault::private`], which reaches the operator's log and never the peer; what only auditors and a holder may know, into
+//! [`Fault::sealed`], which reaches neither.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -222,6 +223,8 @@ pub struct Fault {
     pub detail: Cow<'static, str>,
     /// What only the operator may know.
     pub private: Option<String>,
+    /// Where and why in words that may hold what a message says: kept sealed beside the record, in no line and no response.
+    pub sealed: Option<Box<str>>,
     /// When to try again, where that is known.
     pub retry_after_seconds: Option<u32>,
 }
@@ -229,7 +232,7 @@ pub struct Fault {
 impl Fault {
     /// A fault that says nothing beyond its code.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: Cow::Borrowed(""), private: None, retry_after_seconds: None }
+        Self { code, detail: Cow::Borrowed(""), private: None, sealed: None, retry_after_seconds: None }
     }
 
     /// A fault with its place or cause.
@@ -241,6 +244,13 @@ impl Fault {
     #[must_use]
     pub fn with_private(mut self, private: impl Into<String>) -> Self {
         self.private = Some(private.into());
+        self
+    }
+
+    /// Adds what is kept sealed beside the record alone.
+    #[must_use]
+    pub fn with_sealed(mut self, cause: impl Into<Box<str>>) -> Self {
+        self.sealed = Some(cause.into());
         self
     }
 

@@ -177,6 +177,8 @@ pub const TAG_BYTES: usize = 12;
 pub const PRIVATE_BYTES_MAX: usize = 64 << 10;
 /// Longest reason for reading the log.
 pub const REASON_BYTES_MAX: usize = 1 << 10;
+/// Octets of the cause of a refusal that are kept, sealed.
+pub const CAUSE_BYTES_MAX: usize = 1 << 10;
 /// Largest body of a frame: a whole message, sealed.
 pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 16;
 /// Most records of a volume.

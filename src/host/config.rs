@@ -129,6 +129,17 @@ pub struct Limits {
     pub per_certificate: u32,
     /// For how many days messages are kept with their records, sealed; 0 for no archive.
     pub archive_days: u32,
+    /// What a citizen's trail tells of refused requests.
+    pub attempts: Attempts,
+}
+
+/// Whether citizens are shown requests about them that were refused before any holder was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempts {
+    /// They stand in the trail.
+    Shown,
+    /// They do not.
+    Hidden,
 }
 
 /// Which lines there are about records, on standard error.
@@ -261,6 +272,8 @@ struct RawLog {
     records: Option<Spanned<String>>,
     origin: Option<Spanned<String>>,
     archive_days: Option<u32>,
+    #[serde(default)]
+    trail_refusals: bool,
     authorities: Option<String>,
     #[serde(default)]
     witness: Vec<RawWitness>,
@@ -324,6 +337,7 @@ impl Config {
             per_address: limits::ADDRESS_CONNECTIONS_MAX,
             per_certificate: limits::CERTIFICATE_CONNECTIONS_MAX,
             archive_days: 0,
+            attempts: Attempts::Hidden,
         };
         Ok(Self {
             data: path(raw.data),
@@ -357,6 +371,7 @@ impl Config {
                     standard.per_certificate,
                 )?,
                 archive_days: raw.log.archive_days.unwrap_or(standard.archive_days),
+                attempts: if raw.log.trail_refusals { Attempts::Shown } else { standard.attempts },
             },
             records: lines(raw.log.records.as_ref())?,
             log: raw.log.check(path)?,

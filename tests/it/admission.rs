@@ -611,6 +611,53 @@ fn an_answer_to_a_question_that_has_expired_is_late() {
 }
 
 #[test]
+fn an_answer_that_has_itself_expired_is_not_released() {
+    let question = asked(|_| {});
+    let mut message = answer(&question);
+    message.header.expires_at = now().plus_ms(1000);
+    let message = signed(&message, minimal(), 2);
+    let outcome = |ms| admit_answer(at(now().plus_ms(ms)), &question, message.clone());
+    assert_eq!(says(&outcome(999)), None);
+    assert_eq!(says(&outcome(1000)), Some((BAD, "OG-MSG-015")));
+}
+
+#[test]
+fn each_kind_of_message_has_its_bodies_and_no_others_as_the_document_says() {
+    let state = || Body::State { of: word("s"), at: now() };
+    let fault = || {
+        let [code, blame, retry] = ["OG-MSG-002", "sender", "never"].map(str::to_owned);
+        Body::Fault { code, blame, retry }
+    };
+    let ask = Body::Ask(Ask { document_type: word(NOTE), of: None, select: Vec::new(), during: None });
+    let bodies = [
+        ("Ask", ask),
+        ("Documents", Body::Documents(Vec::new())),
+        ("NoRecord", no_record()),
+        ("Later", Body::Later { by: now(), reason: word("busy") }),
+        ("State", state()),
+        ("Fault", fault()),
+    ];
+    let contract = include_str!("../../docs/message.md");
+    let (_, table) = contract.split_once("| Kind | Body |\n|---|---|\n").expect("the table");
+    let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    let question = asked(|_| {});
+    for kind in ["request", "answer", "event", "application", "status", "cancel", "fault"] {
+        let (name, kind) = (kind, Kind::parse(kind).expect("a kind"));
+        let has = |row: &&&str| row.split('|').nth(1).is_some_and(|kinds| kinds.contains(&format!("`{name}`")));
+        let written = rows.iter().find(has).and_then(|row| row.split('|').nth(2)).expect("a row");
+        for (body, value) in &bodies {
+            assert_eq!(kind.carries(value), written.contains(&format!("`{body}`")), "{name} with {body}");
+            let is_reply = matches!(kind, Kind::Answer | Kind::Status | Kind::Fault);
+            let markup = if *body == "Documents" { minimal() } else { "" };
+            let outcome = answered(&question, |m| (m.header.kind, m.body) = (kind, value.clone()), markup);
+            let expected =
+                if !is_reply { Some((BAD, "OG-MSG-003")) } else { Some((BAD, "OG-MSG-001")).filter(|_| !kind.carries(value)) };
+            assert_eq!(says(&outcome), expected, "{name} with {body}");
+        }
+    }
+}
+
+#[test]
 fn each_shape_of_an_answer_is_taken_and_no_question() {
     let question = asked(|_| {});
     let rows: &[AnswerRow] = &[

@@ -70,13 +70,42 @@ fn mutants(message: &str) -> Vec<String> {
         found.insert(format!("{before}{open}{close}{after}"));
         found.insert(format!("{before}{}{after}", element.replace(&tag, "Other")));
         found.insert(format!("{before}<Other/>{element}{after}"));
-        for value in
-            [" ", "x y", "2026-02-30", "1", "\u{416}", "xx.a", "RU", "request", "99000000136", "2026-03-04T05:12:09Z", "urn:a b"]
-        {
+        for value in [
+            " ",
+            "x y",
+            "2026-02-30",
+            "1",
+            "\u{416}",
+            "xx.a",
+            "RU",
+            "request",
+            "99000000136",
+            "2026-03-04T05:12:09Z",
+            "2026-03-04T24:00:00Z",
+            "urn:a b",
+        ] {
             found.insert(format!("{before}{open}{value}{close}{after}"));
         }
         if let Some((name, _)) = open.split_once('=') {
             found.insert(format!("{before}{}{after}", element.replacen(name.rsplit(' ').next().expect("a name"), "wrong", 1)));
+        }
+        // Blanks around the value of each attribute, and inside.
+        for (at, _) in open.match_indices("=\"") {
+            let (name, value) = open.split_at(at + 2);
+            let (value, more) = value.split_once('"').expect("it is quoted");
+            let (first, rest) = value.split_at(1);
+            for value in
+                [format!(" {value}"), format!("{value}\n "), format!("\t{value} "), format!("{first} {rest}"), String::new()]
+            {
+                found.insert(format!("{before}{name}{value}\"{more}{}{after}", &element[open.len()..]));
+            }
+        }
+        if tag == "Test" {
+            let thumbprint = "A".repeat(43) + "=";
+            let (first, rest) = thumbprint.split_at(20);
+            for value in [thumbprint.clone(), format!("\n{thumbprint} "), format!("{first}\n{rest}"), format!("{first} {rest}")] {
+                found.insert(format!("{before}{element}<SignerCertificate>{value}</SignerCertificate>{after}"));
+            }
         }
     }
     found.into_iter().collect()
@@ -143,4 +172,20 @@ fn what_is_written_is_read_as_it_was() {
         scan(written.as_bytes(), Profile::Message, &mut again).unwrap_or_else(|error| panic!("{error:?}\n{written}"));
         assert_eq!(again.into_message().expect("a message"), message, "{written}");
     }
+}
+
+#[test]
+fn a_value_without_its_form_is_told_the_form_and_no_place_is_empty() {
+    let schemas = Schemas::built_in();
+    let good = good().swap_remove(0);
+    for (from, to, form) in [
+        ("2026-03-04T05:12:09Z", "2026-03-04T05:12:09+03:00", "an instant in UTC such as 2026-03-04T05:12:09Z"),
+        ("<Purpose>p<", "<Purpose>P<", "a code: 1 to 64 of a-z"),
+        ("<Kind>request<", "<Kind>question<", "request, answer, event"),
+    ] {
+        let said = ours(&schemas, &good.replacen(from, to, 1)).expect_err("it has not its form");
+        assert!(said.contains(form), "{said}");
+    }
+    let said = ours(&schemas, "<Other/>").expect_err("no message");
+    assert!(said.contains("urn:oncegate:message:1 at byte") && !said.contains("in  at"), "{said}");
 }

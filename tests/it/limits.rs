@@ -322,6 +322,7 @@ const ROWS: &[(&str, Row)] = &[
     ("SEGMENT_BYTES_MAX", Own),
     ("PREWRITE_BYTES", Own),
     ("LEAF_BYTES_MAX", In("src/evidence/tlog/proof.rs", "with(limits::LEAF_BYTES_MAX + 1, 0)")),
+    ("CAUSE_BYTES_MAX", In("src/evidence/tlog/mod.rs", "what_is_sealed_is_sorted_json")),
     ("BASIS_BYTES_MAX", In("src/evidence/tlog/mod.rs", "a_leaf_is_sorted_and_fits_at_its_longest")),
     ("TAG_BYTES", Own),
     ("PRIVATE_BYTES_MAX", In("src/evidence/journal.rs", "(0, PRIVATE + 1, 0)")),

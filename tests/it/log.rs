@@ -599,3 +599,76 @@ fn a_query_is_so_large_and_no_larger() {
     let (status, problem) = asked(QUERY_BYTES_MAX + 1);
     assert_eq!((status, &problem["code"]), (413, &"OG-HTTP-006".into()), "{problem}");
 }
+
+#[test]
+fn a_holder_and_an_auditor_learn_why_an_answer_was_refused_and_the_consumer_its_code_alone() {
+    let world = world();
+    let (status, id) = ask(&world, FUND, Behaviour::Invalid, FINDING);
+    assert_eq!(status, 502);
+    let path = format!("/v1/messages/{id}/refusals");
+    let (status, shown) = get(&world, CLINIC, &path);
+    assert_eq!((status, &shown["messageId"]), (200, &id.as_str().into()), "{shown}");
+    let refusal = &shown["refusals"][0];
+    assert_eq!(refusal["code"], "OG-RTE-003");
+    let cause = refusal["cause"].as_str().expect("a cause");
+    assert!(cause.starts_with("OG-DOC-002") && cause.contains("Reason"), "{cause}");
+    for other in [FUND, SCHOOL, COURT] {
+        let (status, problem) = get(&world, other, &path);
+        assert_eq!((status, &problem["code"]), (404, &"OG-MSG-018".into()), "{other}");
+    }
+    let (_, record) = get(&world, COURT, &format!("/v1/log/records/{}?reason=inspection", refusal["logIndex"]));
+    assert_eq!(record["private"]["cause"], cause);
+    let (_, record) = get(&world, FUND, &format!("/v1/log/records/{}?reason=inspection", refusal["logIndex"]));
+    assert!(record["private"].is_null() && !record.to_string().contains("Reason"), "{record}");
+    // An exchange that went well has nothing to tell, to its holder either.
+    let (_, id) = ask(&world, SCHOOL, Behaviour::Honest, ATTENDANCE);
+    let (status, shown) = get(&world, CLINIC, &format!("/v1/messages/{id}/refusals"));
+    assert_eq!((status, &shown["refusals"]), (200, &json!([])));
+}
+
+/// The refused attempt of the school to find out about somebody for the police's purpose.
+fn attempt(world: &World) -> (Identifier, String) {
+    let (status, id) = ask(world, SCHOOL, Behaviour::Honest, CRIME);
+    assert_eq!(status, 403);
+    (person(world, Behaviour::Honest), id)
+}
+
+#[test]
+fn an_auditor_finds_whom_a_refused_request_was_about_who_asked_and_for_what() {
+    let world = world();
+    let (of, id) = attempt(&world);
+    let (_, found) = search(&world, COURT, json!({ "person": text_of(&of), "reason": "inspection", "kind": "err" }));
+    let entry = &found["entries"][0];
+    assert_eq!(entry["record"]["m"], id.as_str(), "{found}");
+    assert!(!entry.to_string().contains(of.value()), "only sealed");
+    let (_, record) = get(&world, COURT, &format!("/v1/log/records/{}?reason=inspection", entry["logIndex"]));
+    let private = &record["private"];
+    assert_eq!(private["subject"], json!([text_of(&of)]));
+    assert_eq!(private["official"], text_of(&Identifier::synthetic(500)));
+    assert_eq!((&private["documentType"], &private["purpose"]), (&"medical-absence-note".into(), &CRIME.0.into()));
+    // Nothing was read of that person, and nobody said that they may be told.
+    let shown = trail(&world, &of, "");
+    let entries = shown["entries"].as_array().expect("entries");
+    assert!(entries.iter().all(|entry| entry["outcome"] == "log-read"), "the auditor's looks and the portal's: {shown}");
+}
+
+#[test]
+fn a_citizen_sees_refused_attempts_where_the_operator_says_so_and_none_before_its_time() {
+    let config = QUICK.replace("records", "trail_refusals = true\nrecords");
+    let open = World::prepared(&config, &[], &|installation| {
+        let config = Config::load(&installation.config()).expect("a configuration");
+        let gateway = format!("https://{}", config.exchange.listen);
+        let id = AgencyId::parse(PORTAL).expect("an agency");
+        let portal = NewAgency { id: &id, name: "An office", url: None, holds: &[], more: "roles = [\"portal\"]\n" };
+        installation.add_agency(&portal, &gateway).expect("added");
+    });
+    let (of, _) = attempt(&open);
+    let entry = trail(&open, &of, "")["entries"][1].clone();
+    assert_eq!((&entry["outcome"], &entry["institution"]), (&"refused".into(), &SCHOOL.into()), "{entry}");
+    assert_eq!((&entry["documentType"], &entry["purpose"]), (&"medical-absence-note".into(), &CRIME.0.into()));
+    // Where a grant withholds accesses, an attempt does not give away whose they are.
+    let withholding = World::prepared(&config, &[], &add_readers);
+    let (of, _) = attempt(&withholding);
+    let shown = trail(&withholding, &of, "");
+    assert_eq!((shown["entries"].as_array().map(Vec::len), &shown["withheld"][0]["entries"]), (Some(1), &1.into()), "{shown}");
+}

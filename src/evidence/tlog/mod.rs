@@ -19,6 +19,7 @@ use crate::base::time::UnixTime;
 use crate::message::envelope::{Subject, World};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -118,9 +119,16 @@ pub struct Private {
     pub role: Option<Code>,
     /// The fields that were asked for.
     pub fields: Vec<String>,
+    /// What was asked for, where the leaf does not say so: a refused request may name any document there could be, and names
+    /// in leaves are counted for good.
+    pub document: Option<Code>,
+    /// For which purpose, likewise.
+    pub purpose: Option<Code>,
+    /// Where and why something was refused, in words that may hold what a message says.
+    pub cause: Option<String>,
     /// Why, in the words of whoever had to give a reason.
     pub reason: Option<String>,
-    /// It is sealed with the request's record already: this one has tags and index keys alone.
+    /// It is sealed with the request's record already: this one has tags and index keys, and the cause of a refusal.
     pub is_with_request: bool,
 }
 
@@ -130,10 +138,21 @@ impl Private {
         *self == Self::default()
     }
 
-    /// What is sealed: JSON with sorted keys; `f` fields, `i` identifiers as scheme and value, `o` the official's, `r` the
-    /// role, `s` the salt, `w` the reason.
+    /// What of it is sealed with this record, if anything is.
+    pub fn sealed(&self) -> Option<Cow<'_, Self>> {
+        match (self.is_with_request, &self.cause) {
+            (false, _) => (!self.is_empty()).then_some(Cow::Borrowed(self)),
+            (true, Some(cause)) => Some(Cow::Owned(Self { cause: Some(cause.clone()), ..Self::default() })),
+            (true, None) => None,
+        }
+    }
+
+    /// What is sealed: JSON with sorted keys; `d` document type, `e` cause, `f` fields, `i` identifiers as scheme and value, `o`
+    /// the official's, `p` purpose, `r` the role, `s` the salt, `w` the reason.
     pub fn to_json(&self, salt: &[u8; 32]) -> String {
         let mut out = String::from("{");
+        shown("d", self.document.as_ref(), &mut out);
+        text("e", self.cause.as_deref().map(cut), &mut out);
         let mut list = |key: &str, items: &mut dyn Iterator<Item = &str>| {
             comma(&mut out);
             let _ = write!(out, "\"{key}\":[");
@@ -149,12 +168,24 @@ impl Private {
         list("f", &mut self.fields.iter().take(limits::SELECT_PATHS_MAX).map(String::as_str));
         list("i", &mut persons.iter().map(String::as_str));
         list("o", &mut official.iter().map(String::as_str));
+        shown("p", self.purpose.as_ref(), &mut out);
         shown("r", self.role.as_ref(), &mut out);
         text("s", Some(&URL_SAFE_NO_PAD.encode(salt)), &mut out);
         text("w", self.reason.as_deref(), &mut out);
         out.push('}');
         out
     }
+}
+
+impl std::fmt::Debug for Private {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Private(…)")
+    }
+}
+
+/// A cause names a place in a message, which may be deep: its beginning says most.
+fn cut(cause: &str) -> &str {
+    cause.get(..cause.floor_char_boundary(limits::CAUSE_BYTES_MAX)).unwrap_or(cause)
 }
 
 /// What a leaf says of its private part without telling it.
@@ -416,6 +447,9 @@ mod tests {
             Private { official: Some(identifier), ..Private::default() },
             Private { role: Code::parse("clerk"), ..Private::default() },
             Private { fields: vec![String::new()], ..Private::default() },
+            Private { document: Code::parse("note"), ..Private::default() },
+            Private { purpose: Code::parse("aid"), ..Private::default() },
+            Private { cause: Some(String::new()), ..Private::default() },
             Private { reason: Some(String::new()), ..Private::default() },
             Private { is_with_request: true, ..Private::default() },
         ] {
@@ -435,14 +469,31 @@ mod tests {
             official: Some(official),
             role: Code::parse("clerk"),
             fields: (0..limits::SELECT_PATHS_MAX + 1).map(|number| number.to_string()).collect(),
+            document: Code::parse("note"),
+            purpose: Code::parse("aid"),
+            cause: Some("é".repeat(limits::CAUSE_BYTES_MAX)),
             reason: Some("a \"reason\"".to_owned()),
             is_with_request: false,
         };
         let fields = (0..limits::SELECT_PATHS_MAX).map(|number| format!("\"{number}\"")).collect::<Vec<_>>().join(",");
         let [first, second, official] = values;
-        let expected =
-            format!(r#"{{"f":[{fields}],"i":[{first},{second}],"o":[{official}],"r":"clerk","s":"{salt}","w":"a \"reason\""}}"#);
+        let cause = "é".repeat(limits::CAUSE_BYTES_MAX / 2);
+        let expected = format!(
+            r#"{{"d":"note","e":"{cause}","f":[{fields}],"i":[{first},{second}],"o":[{official}],"p":"aid","r":"clerk","s":"{salt}","w":"a \"reason\""}}"#
+        );
         assert_eq!(private.to_json(&[0xff; 32]), expected);
+    }
+
+    #[test]
+    fn of_what_is_sealed_with_the_request_only_the_cause_is_sealed_again() {
+        let of = |is_with_request, cause: Option<&str>| {
+            let (fields, cause) = (vec!["Absence".to_owned()], cause.map(str::to_owned));
+            let private = Private { fields, cause, is_with_request, ..Private::default() };
+            private.sealed().map(|sealed| (sealed.fields.len(), sealed.cause.clone()))
+        };
+        assert_eq!(of(false, None), Some((1, None)));
+        assert_eq!(of(true, Some("why")), Some((0, Some("why".to_owned()))));
+        assert_eq!((of(true, None), Private::default().sealed()), (None, None));
     }
 
     #[test]

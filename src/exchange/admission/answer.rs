@@ -5,7 +5,7 @@
 
 use super::{Permitted, Refusal, Snapshot, verify};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::Digest;
+use crate::base::ids::{Code as Word, Digest};
 use crate::base::limits;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{Body, EnvelopeReader, Kind, Message, Personal, Subject};
@@ -45,70 +45,80 @@ impl Answer {
 /// Reads, verifies and permits the answer to a question.
 pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8>) -> Result<Answer, Refusal> {
     let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
-        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(read.fault.code)) })?;
+        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(&read.fault)) })?;
     let digest = unverified.digest();
     let refuse = |fault| Refusal { digest: Some(digest), ..Refusal::new(fault) };
     let holder = snapshot.registry.agency(question.holder).ok_or_else(|| refuse(Fault::new(Code::RteNoHolder)))?;
     if unverified.claimed().from.as_ref() != Some(&holder.id) {
         return Err(refuse(Fault::at(Code::RteBadAnswer, "OG-SIG-004: the answer is not from the holder")));
     }
-    let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(fault.code)))?;
+    let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(&fault)))?;
     check_header(snapshot, question, &message).map_err(&refuse)?;
     check_body(snapshot.schemas, question, &message).map_err(&refuse)?;
     Ok(Answer { octets, message, digest })
 }
 
 /// The code alone is told, to the consumer and in the operator's lines: where and how a document is wrong tells of what it
-/// holds, in words that the holder has chosen.
-fn bad(cause: Code) -> Fault {
-    Fault::at(Code::RteBadAnswer, cause.as_str())
+/// holds, in words that the holder has chosen. They are sealed beside the record, for the holder and for auditors.
+fn bad(cause: &Fault) -> Fault {
+    let place = cause.private.as_ref().map_or_else(|| cause.to_string(), |private| format!("{cause}; {private}"));
+    Fault::at(Code::RteBadAnswer, cause.code.as_str()).with_sealed(place)
 }
 
 fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
     let (asked, header) = (&question.message.header, &answer.header);
     let reply = header.in_reply_to.filter(|reply| reply.id == asked.id && reply.digest == question.digest);
     if reply.is_none() {
-        return Err(Fault::new(Code::RteWrongQuestion));
+        let wanted = format!("InReplyTo is not {} with the digest {}", asked.id, question.digest);
+        return Err(Fault::new(Code::RteWrongQuestion).with_sealed(wanted));
     }
     if !matches!(header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
-        return Err(bad(Code::MsgKind));
+        return Err(bad(&Fault::at(Code::MsgKind, "Kind is not answer, status or fault")));
     }
     if header.world != asked.world {
-        return Err(bad(Code::MsgTest));
+        return Err(bad(&Fault::new(Code::MsgTest)));
     }
     if header.to.as_ref().is_some_and(|to| *to != asked.from) {
         return Err(Fault::at(Code::RteWrongQuestion, "the answer is addressed to another agency"));
     }
     if header.created_at.distance_ms(snapshot.now) > limits::CLOCK_SKEW_MS {
-        return Err(bad(Code::MsgClock));
+        let clocks = format!("CreatedAt is {}, the gateway's clock says {}", header.created_at, snapshot.now);
+        return Err(bad(&Fault::at(Code::MsgClock, clocks)));
     }
     if header.id.time().distance_ms(header.created_at) > limits::CLOCK_SKEW_MS {
-        return Err(bad(Code::MsgStaleId));
+        return Err(bad(&Fault::new(Code::MsgStaleId)));
     }
     if header.expires_at <= header.created_at || header.expires_at > header.created_at.plus_ms(limits::REQUEST_LIFE_MS) {
-        return Err(bad(Code::MsgLifetime));
+        return Err(bad(&Fault::new(Code::MsgLifetime)));
     }
-    if asked.expires_at <= snapshot.now { Err(Fault::new(Code::RteLate)) } else { Ok(()) }
+    if asked.expires_at <= snapshot.now {
+        return Err(Fault::new(Code::RteLate));
+    }
+    // Its maker said until when it holds: what is released later would be taken for what holds now.
+    if header.expires_at <= snapshot.now { Err(bad(&Fault::new(Code::MsgExpired))) } else { Ok(()) }
 }
 
 fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
+    if !answer.header.kind.carries(&answer.body) {
+        return Err(bad(&Fault::at(Code::MsgStructure, "the body does not fit the kind")));
+    }
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
         && !same_subject(asked, &context.subject)
     {
-        return Err(Fault::new(Code::RteWrongSubject));
+        return Err(Fault::new(Code::RteWrongSubject).with_sealed("the Subject of the answer's Context is not the question's"));
     }
     match &answer.body {
         Body::Documents(documents) => {
             let mut documents = documents.iter();
             documents.try_for_each(|document| {
-                let facts = document.as_ref().map_err(|fault| bad(fault.code))?;
+                let facts = document.as_ref().map_err(bad)?;
                 check_document(schemas, question, asked, facts)
             })
         }
-        Body::NoRecord { document_type } if document_type != &question.what => Err(bad(Code::DocType)),
+        Body::NoRecord { document_type } if document_type != &question.what => Err(wrong_type(question, document_type)),
         Body::NoRecord { .. } | Body::Later { .. } | Body::State { .. } | Body::Fault { .. } => Ok(()),
-        Body::Ask(_) => Err(bad(Code::MsgStructure)),
+        Body::Ask(_) => Err(bad(&Fault::at(Code::MsgStructure, "an answer asks for nothing"))),
     }
 }
 
@@ -117,16 +127,26 @@ fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Resu
 fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
     let Body::Ask(ask) = &question.message.body else { return Ok(()) };
     if facts.document_type != question.what {
-        return Err(bad(Code::DocType));
+        return Err(wrong_type(question, &facts.document_type));
     }
     let role = ask.of.as_ref().map_or("", |of| of.as_str());
     let subject = schemas.document_type(&question.what).map_or_else(Vec::new, |document| document.described(role));
     if let Some(path) = question.grounds.withheld(&facts.optional_paths, &subject) {
         // That there is such a field is for the operator and the holder to know.
-        return Err(Fault::new(Code::PolWithheldField).with_private(format!("the field {path}")));
+        return Err(Fault::new(Code::PolWithheldField)
+            .with_private(format!("the field {path}"))
+            .with_sealed(format!("the field {path}")));
     }
     let is_about = asked.is_none_or(|asked| document_is_about(facts, role, asked));
-    if is_about { Ok(()) } else { Err(Fault::new(Code::RteWrongSubject)) }
+    if is_about {
+        Ok(())
+    } else {
+        Err(Fault::new(Code::RteWrongSubject).with_sealed(format!("a {} is about somebody else", question.what)))
+    }
+}
+
+fn wrong_type(question: &Permitted, found: &Word) -> Fault {
+    bad(&Fault::at(Code::DocType, format!("{found}, where {} was asked for", question.what)))
 }
 
 /// Two descriptions are of one person when they share an identifier, or, where one has none, the name and birth date.

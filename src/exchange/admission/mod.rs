@@ -21,6 +21,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
+use crate::evidence::tlog::Private;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{Body, Claimed, Context, EnvelopeReader, Kind, Message};
 use crate::message::schema::Schemas;
@@ -78,12 +79,44 @@ pub struct Refusal {
     pub digest: Option<Digest>,
     /// SHA-256 of the octets, if they were not.
     pub raw: Option<Digest>,
+    /// What was tried, in the sender's own words, once its signature was verified: kept sealed beside the record.
+    pub attempt: Option<Box<Private>>,
 }
 
 impl Refusal {
     /// A refusal of which nothing is known but its fault.
     pub fn new(fault: Fault) -> Self {
-        Self { fault, claimed: Claimed::default(), digest: None, raw: None }
+        Self { fault, claimed: Claimed::default(), digest: None, raw: None, attempt: None }
+    }
+
+    /// The refusal of a message whose signature was verified: what it tried is what an audit is for.
+    pub fn of(fault: Fault, message: &Message, digest: Digest) -> Self {
+        let claimed = Claimed { id: Some(message.header.id), from: Some(message.header.from.clone()) };
+        let document = match &message.body {
+            Body::Ask(ask) => Some(ask.document_type.clone()),
+            Body::Documents(documents) => documents.iter().flatten().map(|facts| facts.document_type.clone()).next(),
+            _ => None,
+        };
+        let purpose = message.context.as_ref().map(|context| context.purpose.clone());
+        let cause = (!fault.detail.is_empty()).then(|| fault.detail.to_string());
+        let attempt = Private { document, purpose, cause, ..personal(message) };
+        Self { fault, claimed, digest: Some(digest), raw: None, attempt: Some(Box::new(attempt)) }
+    }
+}
+
+/// What is personal about a message: whom it is about, who asked, and for which fields.
+pub fn personal(message: &Message) -> Private {
+    let context = message.context.as_ref();
+    let official = context.and_then(|context| context.official.as_ref());
+    Private {
+        subject: context.map(|context| context.subject.clone()).unwrap_or_default(),
+        official: official.map(|official| official.identifier.clone()),
+        role: official.map(|official| official.role.clone()),
+        fields: match &message.body {
+            Body::Ask(ask) => ask.select.clone(),
+            _ => Vec::new(),
+        },
+        ..Private::default()
     }
 }
 
@@ -198,10 +231,10 @@ impl Permitted {
 pub fn authenticate(snapshot: Snapshot<'_>, peer: &Peer, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
     let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| {
         let claimed = sig::Claim::claimed(&read.value);
-        Refusal { fault: read.fault, claimed, digest: None, raw: Some(sha256(&octets)) }
+        Refusal { claimed, raw: Some(sha256(&octets)), ..Refusal::new(read.fault) }
     })?;
     let (claimed, digest) = (unverified.claimed(), unverified.digest());
-    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest: Some(digest), raw: None };
+    let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
     let sender = sender(snapshot.registry, peer, &claimed).map_err(&refuse)?;
     let agency = snapshot.registry.agency(sender).ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
     let price = unverified.algorithm().price();
@@ -242,10 +275,7 @@ fn verify(snapshot: Snapshot<'_>, agency: &Agency, unverified: sig::Unverified<E
 
 /// Decides whether an authenticated question may be put to its holder.
 pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Permitted, Refusal> {
-    let header = &authenticated.message.header;
-    let claimed = Claimed { id: Some(header.id), from: Some(header.from.clone()) };
-    let digest = Some(authenticated.digest);
-    let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest, raw: None };
+    let refuse = |fault| Refusal::of(fault, &authenticated.message, authenticated.digest);
     check_times(&authenticated.message, snapshot.now).map_err(&refuse)?;
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
@@ -278,7 +308,9 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let (action, what, ask) = match (message.header.kind, &message.body) {
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
         (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
-        (Kind::Request | Kind::Application, _) => return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind")),
+        (kind @ (Kind::Request | Kind::Application), body) if !kind.carries(body) => {
+            return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind"));
+        }
         _ => return Err(Fault::new(Code::MsgKind)),
     };
     let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;

@@ -184,6 +184,7 @@ impl ExchangeApi {
             ["v1", "messages", id] => self.state(agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
             ["v1", "messages", id, "receipt"] => reader.receipts(id).await,
+            ["v1", "messages", id, "refusals"] => reader.refusals(id).await,
             ["log", ..] => {
                 let file = evidence::file(&self.gateway, path, reader.leaves()).await?;
                 file.ok_or_else(|| no_such_path(&Method::GET, path))

@@ -8,12 +8,13 @@ use super::respond;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Identifier, MessageId};
 use crate::base::limits;
+use crate::base::time::UnixTime;
 use crate::evidence::audit::{Anomaly, Cursor, Filter, Group, Grouping, Pairs, Query, QueryError, Thresholds};
-use crate::evidence::tlog::Private;
 use crate::evidence::tlog::leaf::Leaf;
+use crate::evidence::tlog::{Private, RecordKind};
 use crate::gateway::driver::audit::{Access, Granted, Opened, Outcome, Trail, opened, trail};
 use crate::gateway::driver::{Gateway, Sight, World, log_unreadable, now};
-use crate::host::store::{ExportForm, Found, ReportError, StoreError};
+use crate::host::store::{ExportForm, Found, ReportError, Store, StoreError};
 use crate::host::transport::{Body, streamed};
 use crate::rules::registry::Role;
 use base64::Engine;
@@ -38,6 +39,29 @@ fn may_report() -> Option<SemaphorePermit<'static>> {
 
 async fn may_read() -> Option<SemaphorePermit<'static>> {
     READS.acquire().await.ok()
+}
+
+/// The failures of an exchange as its holder may see them, newest first; none if there is no such exchange of this holder.
+fn refusals(store: &Store, id: MessageId, holder: &AgencyId) -> Result<Option<Vec<Value>>, StoreError> {
+    let mut found = Vec::new();
+    let mut is_known = false;
+    for kind in [RecordKind::Refusal, RecordKind::Request] {
+        let filter = Filter { message: Some(id), kind: Some(kind), scope: Some(holder.clone()), ..Filter::default() };
+        for record in store.search(&filter, None, limits::PAGE_RECORDS)?.records {
+            let Some(leaf) = Leaf::parse(&record.leaf) else { continue };
+            // A holder may be a consumer as well, and learns no more than any other of its own questions.
+            if leaf.provider.as_deref() != Some(holder.as_str()) {
+                continue;
+            }
+            is_known = true;
+            if kind == RecordKind::Refusal {
+                let cause = opened(store, record.index)?.and_then(|(_, private)| private.cause);
+                let time = UnixTime::from_ms(leaf.time).to_string();
+                found.push(json!({ "logIndex": record.index, "time": time, "code": leaf.code, "cause": cause }));
+            }
+        }
+    }
+    Ok(is_known.then_some(found))
 }
 
 /// The agency's place, and the place among all.
@@ -187,6 +211,17 @@ impl Reader {
         Ok(text(self.read(move |gateway| gateway.receipt(&sight, id)).await??))
     }
 
+    /// `GET /v1/messages/{id}/refusals`: for the holder of an exchange, what went wrong with it and where. The consumer, who
+    /// learns the code alone, and everybody else find no such message; auditors read it record by record, and say why.
+    pub(super) async fn refusals(&self, id: &str) -> Answered {
+        let unknown = || Fault::new(Code::MsgUnknown);
+        let id = MessageId::parse(id).ok_or_else(unknown)?;
+        let holder = self.agency.clone();
+        let read = move |gateway: &Gateway| refusals(gateway.store(), id, &holder);
+        let found = self.read(read).await?.map_err(unreadable)?.ok_or_else(unknown)?;
+        Ok(json_response(&json!({ "messageId": id.to_string(), "refusals": found })))
+    }
+
     async fn summary(&self, query: &str) -> Answered {
         let mut pairs = Pairs::parse(query)?;
         let by = Grouping::take(&mut pairs)?;
@@ -247,7 +282,7 @@ impl Reader {
         let (subject, page, registry) = (granted.subject.clone(), *page, Arc::clone(&self.world));
         let read = move |gateway: &Gateway| -> Result<Value, StoreError> {
             let store = gateway.store();
-            let trail = trail(store, &subject, page.before, page.limit, now())?;
+            let trail = trail(store, &subject, page.before, page.limit, now(), gateway.limits().attempts)?;
             let checkpoint = store.checkpoint();
             let proof = |index| -> Result<Value, StoreError> {
                 if !page.is_proved {
@@ -406,7 +441,8 @@ fn private_json(text: &str, private: &Opened) -> Value {
     json!({
         "subject": private.identifiers().iter().map(identifier_text).collect::<Vec<_>>(),
         "official": private.official().as_ref().map(identifier_text), "role": private.role,
-        "fields": private.fields, "reason": private.reason, "opening": text,
+        "fields": private.fields, "documentType": private.document, "purpose": private.purpose, "cause": private.cause,
+        "reason": private.reason, "opening": text,
     })
 }
 

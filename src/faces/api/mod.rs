@@ -28,6 +28,7 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/messages/{id}", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/answer", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/receipt", Listeners::Exchange),
+    ("GET", "/v1/messages/{id}/refusals", Listeners::Exchange),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("POST", "/v1/trail", Listeners::Exchange),

@@ -12,6 +12,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Authenticated, Peer, Refusal, authenticate, check_times};
 use crate::exchange::ledger::Begin;
+use crate::host::config::Attempts;
 use crate::host::store::{Page, Store, StoreError};
 use crate::message::envelope::{Body, Context, Kind};
 use crate::rules::registry::{Agency, Role};
@@ -27,6 +28,15 @@ pub struct Opened {
     /// The fields that were asked for.
     #[serde(rename = "f")]
     pub fields: Vec<String>,
+    /// The document that a refused request asked for.
+    #[serde(rename = "d")]
+    pub document: Option<String>,
+    /// Its purpose.
+    #[serde(rename = "p")]
+    pub purpose: Option<String>,
+    /// Where and why something was refused.
+    #[serde(rename = "e")]
+    pub cause: Option<String>,
     #[serde(rename = "i")]
     identifiers: Vec<String>,
     #[serde(rename = "o")]
@@ -164,9 +174,8 @@ impl Gateway {
         let request = authenticate(snapshot, &visit.peer, octets)?;
         visit.world.quotas.charge(visit.peer.agency(), request.price().saturating_sub(1));
         let header = &request.message().header;
-        let claimed = crate::message::envelope::Claimed { id: Some(header.id), from: Some(header.from.clone()) };
         let digest = Some(request.digest());
-        let refuse = |fault| Refusal { fault, claimed: claimed.clone(), digest, raw: None };
+        let refuse = |fault| Refusal::of(fault, request.message(), request.digest());
         // Nobody carries it for the portal: what is shown is for its eyes.
         if request.sender() != visit.peer.agency() {
             return Err(refuse(Fault::new(Code::SigSender)));
@@ -239,16 +248,20 @@ pub fn trail(
     before: Option<u64>,
     limit: usize,
     now: UnixTime,
+    attempts: Attempts,
 ) -> Result<Trail, StoreError> {
-    let (found, next) = accesses(store, subject, before, limit)?;
+    let (found, next) = accesses(store, subject, before, limit, attempts)?;
     let mut trail = Trail { next, ..Trail::default() };
     for (index, text) in found {
-        let Some(leaf) = Leaf::parse(&text) else { continue };
+        let Some(mut leaf) = Leaf::parse(&text) else { continue };
         if let Some(until) = leaf.withheld_until.map(UnixTime::from_ms).filter(|until| *until > now) {
             *trail.withheld.entry(until.day()).or_default() += 1;
             continue;
         }
         let private = opened(store, index)?.map(|(_, private)| private).unwrap_or_default();
+        // Of a refused attempt only the sealed part says what it was for.
+        leaf.document_type = leaf.document_type.or(private.document);
+        leaf.purpose = leaf.purpose.or(private.purpose);
         let (outcome, ended) = outcome(store, index, &leaf)?;
         trail.accesses.push(Access { index, leaf, role: private.role, fields: private.fields, outcome, ended });
     }
@@ -258,16 +271,29 @@ pub fn trail(
 /// The requests about a person, and the readings: each as its index and leaf.
 type Found = (Vec<(u64, String)>, Option<u64>);
 
-fn accesses(store: &Store, subject: &[Identifier], before: Option<u64>, limit: usize) -> Result<Found, StoreError> {
+fn accesses(
+    store: &Store,
+    subject: &[Identifier],
+    before: Option<u64>,
+    limit: usize,
+    attempts: Attempts,
+) -> Result<Found, StoreError> {
+    let kinds: &[_] = match attempts {
+        Attempts::Shown => &[RecordKind::Request, RecordKind::Audit, RecordKind::Refusal],
+        Attempts::Hidden => &[RecordKind::Request, RecordKind::Audit],
+    };
     let mut found = BTreeMap::new();
     // Below this index not all were looked at.
     let mut from = 0;
     for identifier in subject.iter().take(limits::IDENTIFIERS_MAX) {
-        for kind in [RecordKind::Request, RecordKind::Audit] {
+        for kind in kinds.iter().copied() {
             let filter = Filter { person: Some(identifier.clone()), kind: Some(kind), ..Filter::default() };
             let Page { records, next, .. } = store.search(&filter, before, limit)?;
             from = from.max(next.unwrap_or(0));
-            found.extend(records.into_iter().map(|record| (record.index, record.leaf)));
+            // A failure with a grant is the end of a request that stands there itself.
+            let is_shown = |leaf: &str| kind != RecordKind::Refusal || Leaf::parse(leaf).is_some_and(|leaf| leaf.grant.is_none());
+            let shown = records.into_iter().filter(|record| is_shown(&record.leaf));
+            found.extend(shown.map(|record| (record.index, record.leaf)));
         }
     }
     let mut found: Vec<_> = found.split_off(&from).into_iter().rev().collect();
@@ -282,6 +308,9 @@ fn accesses(store: &Store, subject: &[Identifier], before: Option<u64>, limit: u
 fn outcome(store: &Store, index: u64, leaf: &Leaf) -> Result<(Outcome, Option<u64>), StoreError> {
     if leaf.kind == RecordKind::Audit.as_str() {
         return Ok((Outcome::Read(leaf.action.clone().unwrap_or_default()), None));
+    }
+    if leaf.kind == RecordKind::Refusal.as_str() {
+        return Ok((Outcome::Refused(leaf.code.clone().unwrap_or_default()), Some(index)));
     }
     let Some(id) = leaf.message.as_deref().and_then(MessageId::parse) else { return Ok((Outcome::Open, None)) };
     let consumer = leaf.consumer.as_deref().and_then(AgencyId::parse);

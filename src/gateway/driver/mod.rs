@@ -72,6 +72,8 @@ pub struct World {
     pub registry: Registry,
     /// Its quotas.
     pub quotas: Quotas,
+    /// The longest time for which a grant withholds accesses from citizens.
+    withheld_days: u16,
     /// The lanes of each agency, by number.
     lanes: Vec<Lanes>,
 }
@@ -97,7 +99,8 @@ impl World {
     fn new(registry: Registry, clock: &EngineClock) -> Self {
         let quotas = Quotas::new(&registry, clock);
         let lanes = registry.agencies().map(|_| Lanes::new()).collect();
-        Self { registry, quotas, lanes }
+        let withheld_days = registry.grants().map(|grant| grant.withheld_days).max().unwrap_or(0);
+        Self { registry, quotas, withheld_days, lanes }
     }
 
     /// Waits until one more question of an agency to the log may be worked on.

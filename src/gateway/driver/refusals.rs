@@ -7,6 +7,7 @@
 use super::{Gateway, Refused, now};
 use crate::base::ids::Digest;
 use crate::base::limits;
+use crate::base::time::DAY_MS;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::Refusal;
 use crate::rules::registry::AgencyIndex;
@@ -37,8 +38,9 @@ impl Gateway {
             tokio::time::sleep(Duration::from_millis(limits::REFUSED_TOO_OFTEN_MS)).await;
             return refused;
         }
-        let fault = refusal.fault.clone();
-        self.record_refusal(self.refusal_record(certificate, octets, &refusal), Private::default(), fault).await
+        let record = self.refusal_record(certificate, octets, &refusal);
+        let attempt = refusal.attempt.map(|attempt| *attempt).unwrap_or_default();
+        self.record_refusal(record, attempt, refusal.fault).await
     }
 
     /// Writes the records of what was summed up.
@@ -51,7 +53,9 @@ impl Gateway {
         }
     }
 
-    fn sum_up(&self, agency: Option<AgencyIndex>, system: Digest, octets: u64, last: Refusal) {
+    fn sum_up(&self, agency: Option<AgencyIndex>, system: Digest, octets: u64, mut last: Refusal) {
+        // One record stands for many attempts, of many persons: it tells of none.
+        last.attempt = None;
         let mut sums = self.sums.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sums.remove(&agency);
         let (count, sum) = before.map_or((0, 0), |before| (before.count, before.octets));
@@ -66,6 +70,11 @@ impl Gateway {
         record.registry_version = world.registry.version();
         record.consumer =
             world.registry.by_system(certificate).and_then(|index| world.registry.agency(index)).map(|agency| agency.id.clone());
+        if refusal.attempt.is_some() {
+            // As long as any grant withholds accesses from citizens: an attempt that failed must not give away whose they are.
+            let days = world.withheld_days;
+            record.withheld_until = (days > 0).then(|| record.time.plus_ms(u64::from(days) * DAY_MS));
+        }
         (record.message, record.digest, record.raw) = (refusal.claimed.id, refusal.digest, refusal.raw);
         record
     }

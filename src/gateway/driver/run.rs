@@ -8,10 +8,10 @@ use crate::base::limits;
 use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
-use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit};
+use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit, personal};
 use crate::exchange::ledger::{Begin, Forward, Release};
 use crate::host::transport::UpstreamError;
-use crate::message::envelope::{Body, Kind};
+use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,20 +84,18 @@ impl Gateway {
         }
         let (id, digest) = (authenticated.id(), authenticated.digest());
         let sender = authenticated.message().header.from.clone();
-        let refuse = |fault| {
-            let claimed = crate::message::envelope::Claimed { id: Some(id), from: Some(sender.clone()) };
-            Refusal { fault, claimed, digest: Some(digest), raw: None }
-        };
+        let refuse = |fault| Refusal::of(fault, authenticated.message(), digest);
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
         }
-        let begun = self.ledger().begin(snapshot.now, &sender, id, digest).map_err(&refuse)?;
+        let begun = self.ledger().begin(snapshot.now, &sender, id, digest).map_err(refuse)?;
         if let Begin::Replay(place) = begun {
             return Ok(Taken::Replay(id, place));
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {
-            visit.world.quotas.use_grant(question.grounds().grant).map_err(&refuse)?;
-            self.count_person(visit, &sender, &question).map_err(&refuse)?;
+            let may_ask = visit.world.quotas.use_grant(question.grounds().grant);
+            let counted = may_ask.and_then(|()| self.count_person(visit, &sender, &question));
+            counted.map_err(|fault| Refusal::of(fault, question.message(), digest))?;
             Ok(question)
         });
         permitted.map(Taken::Question).inspect_err(|_| self.ledger().abandon(&sender, id))
@@ -249,7 +247,9 @@ impl Gateway {
     async fn fail(&self, running: &Running, refusal: Refusal) -> Refused {
         let mut record = running.record(RecordKind::Refusal);
         (record.counterpart, record.raw) = (refusal.digest, refusal.raw);
-        let private = Private { is_with_request: true, ..running.private() };
+        let public = Some(refusal.fault.detail.as_ref()).filter(|detail| !detail.is_empty());
+        let cause = refusal.fault.sealed.as_deref().or(public).map(str::to_owned);
+        let private = Private { is_with_request: true, cause, ..running.private() };
         self.record_refusal(record, private, refusal.fault).await
     }
 
@@ -258,7 +258,7 @@ impl Gateway {
     async fn deliver_late(&self, visit: &Visit, answer: Authenticated) -> Result<Reply, Refused> {
         let id = answer.id();
         let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
-        let (digest, claimed) = (answer.digest(), crate::message::envelope::Claimed { id: Some(id), from: None });
+        let (digest, claimed) = (answer.digest(), Claimed { id: Some(id), from: None });
         let said = question.and_then(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
         // Whoever expected it may have got another meanwhile, or waited for too long.
         if let Some(said) = said
@@ -266,7 +266,7 @@ impl Gateway {
         {
             return verdict.map(|()| Reply::Accepted { id, logged: None }).map_err(|refused| Refused { id: Some(id), ..refused });
         }
-        let refusal = Refusal { fault: Fault::new(Code::MsgReplyTo), claimed, digest: Some(digest), raw: None };
+        let refusal = Refusal { claimed, digest: Some(digest), ..Refusal::new(Fault::new(Code::MsgReplyTo)) };
         Err(self.refuse(&visit.peer.system(), 0, refusal).await)
     }
 }
@@ -308,19 +308,7 @@ impl Running {
 
     /// Who it is about, who asked, and for which fields.
     fn private(&self) -> Private {
-        let context = self.question.context();
-        let official = context.and_then(|context| context.official.as_ref());
-        Private {
-            subject: context.map(|context| context.subject.clone()).unwrap_or_default(),
-            official: official.map(|official| official.identifier.clone()),
-            role: official.map(|official| official.role.clone()),
-            fields: match &self.question.message().body {
-                Body::Ask(ask) => ask.select.clone(),
-                _ => Vec::new(),
-            },
-            reason: None,
-            is_with_request: false,
-        }
+        personal(self.question.message())
     }
 
     /// Nothing was released, and there is no record to point to.

@@ -284,9 +284,9 @@ impl Keys {
             let tags = private.subject.identifiers.iter().map(|id| self.person_tag(record.time, id, message.octets()));
             beside.blind.tags = tags.collect::<Result<_, _>>()?;
         }
-        if !private.is_empty() && !private.is_with_request {
+        if let Some(part) = private.sealed() {
             let salt = random()?;
-            let json = private.to_json(&salt);
+            let json = part.to_json(&salt);
             beside.blind.commitment = Some(Digest::from_octets(HmacKey::new(&salt).tag(&[json.as_bytes()])));
             let mut sealed = json.into_bytes();
             seal(&self.private, beside.head.ticket, &mut sealed)?;

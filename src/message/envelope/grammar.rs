@@ -80,6 +80,44 @@ pub(super) enum Field {
     PlaceId,
 }
 
+impl Field {
+    /// The form of its value, for whoever wrote another.
+    pub(super) const fn form(self) -> &'static str {
+        match self {
+            Self::MessageId => "a UUID of version 7 in lower case",
+            Self::InReplyTo => "a UUID of version 7 in lower case, with sha256 as 64 hexadecimal digits in lower case",
+            Self::Kind => "request, answer, event, application, status, cancel or fault",
+            Self::From | Self::To | Self::OnBehalfOf => "an agency such as ru.yar.school-17",
+            Self::CreatedAt | Self::ExpiresAt | Self::LaterBy | Self::StateAt => "an instant in UTC such as 2026-03-04T05:12:09Z",
+            Self::Test => "true or false",
+            Self::SignerCertificate => "44 characters of base64 without white space",
+            Self::Consent | Self::Case => "a UUID in lower case",
+            Self::SubjectId | Self::OfficialId | Self::PlaceId => "that of the identifier's scheme",
+            Self::BirthDate => "a day, a month or a year such as 2015-09-01, 2015-09 or 2015",
+            Self::DuringFrom | Self::DuringTo => "a day such as 2026-03-04",
+            Self::Region => "a region of ISO 3166-2 such as RU-YAR",
+            Self::Trace => "a trace context of the W3C, version 00",
+            Self::SelectPath => "1 to 6 names of elements with / between them",
+            Self::FaultCode => "a fault code such as OG-SIG-003",
+            Self::FaultBlame => "sender, gateway or receiver",
+            Self::FaultRetry => "never, after-change or later",
+            Self::Count => "a number from 0 to 1000000",
+            Self::Attachment => "no text; attributes id, name, mediaType, size and sha256 as message-1.xsd has them",
+            Self::Note => "1 to 2000 characters",
+            Self::Absent => "none, unknown or withheld",
+            Self::Sex => "female, male, unknown or not-applicable",
+            Self::Country => "two capital letters, stateless or unknown",
+            Self::LegalBasis | Self::Family | Self::Given | Self::SituationVersion | Self::Line => {
+                "one line of 1 to 200 characters"
+            }
+            Self::Purpose | Self::OfficialRole | Self::Situation | Self::Step | Self::AskType | Self::AskOf => CODE,
+            Self::NoRecordType | Self::LaterReason | Self::StateOf => CODE,
+        }
+    }
+}
+
+const CODE: &str = "a code: 1 to 64 of a-z, 0-9, full stop and hyphen, a letter or digit first";
+
 const fn children(name: &'static str, uri: &'static str, particles: &'static [Particle]) -> Rule {
     Rule { name, uri, attributes: &[], model: Model::Children(particles) }
 }

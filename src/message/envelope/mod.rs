@@ -82,6 +82,18 @@ impl Kind {
         }
     }
 
+    /// Whether a message of this kind may have this body: the table of `message.md`, section "Envelope".
+    pub const fn carries(self, body: &Body) -> bool {
+        match self {
+            Self::Request => matches!(body, Body::Ask(_)),
+            Self::Answer => matches!(body, Body::Documents(_) | Body::NoRecord { .. } | Body::Later { .. }),
+            Self::Event | Self::Application => matches!(body, Body::Documents(_)),
+            Self::Status => matches!(body, Body::State { .. } | Body::Later { .. }),
+            Self::Cancel => matches!(body, Body::State { .. }),
+            Self::Fault => matches!(body, Body::Fault { .. }),
+        }
+    }
+
     /// The kind with this word.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)

@@ -1,6 +1,6 @@
 //! Reading the envelope while it is hashed.
 
-use super::draft::Draft;
+use super::draft::{Draft, collapse};
 use super::grammar::{Field, MESSAGE, Model, Rule};
 use super::{Header, Message, NAMESPACE};
 use crate::base::fault::{Code, Fault};
@@ -58,7 +58,9 @@ impl<'s> EnvelopeReader<'s> {
     }
 
     fn structure(&self, what: &str, at: usize) -> Fault {
-        Fault::at(Code::MsgStructure, format!("{what} in {} at byte {at}", self.path()))
+        // Before the root there is no element to name.
+        let place = if self.open.is_empty() { String::new() } else { format!(" in {}", self.path()) };
+        Fault::at(Code::MsgStructure, format!("{what}{place} at byte {at}"))
     }
 
     /// Finds the rule for a child of the innermost open element.
@@ -68,7 +70,7 @@ impl<'s> EnvelopeReader<'s> {
             return if is_message {
                 Ok(&MESSAGE)
             } else {
-                Err(self.structure("the root is not Message of urn:oncegate:message:1,", element.at()))
+                Err(self.structure("the root is not Message of urn:oncegate:message:1", element.at()))
             };
         };
         if let Model::Children(particles) = frame.rule.model {
@@ -93,7 +95,8 @@ impl<'s> EnvelopeReader<'s> {
         for name in rule.attributes {
             let found = element.attributes().find(|attribute| attribute.uri.is_empty() && attribute.local == *name);
             let found = found.ok_or_else(|| self.structure("an attribute missing", element.at()))?;
-            self.attributes.push(found.value.to_owned());
+            // As `xs:token` and `xs:integer` have it, and as it is done in documents.
+            self.attributes.push(collapse(found.value).into_owned());
         }
         if element.attributes().len() != rule.attributes.len() {
             return Err(self.structure("an attribute that does not belong here", element.at()));
@@ -121,7 +124,9 @@ impl<'s> EnvelopeReader<'s> {
         let Some(frame) = self.open.last() else { return Ok(()) };
         match frame.rule.model {
             Model::Leaf(field) => self.close_leaf(field)?,
-            Model::Documents if self.draft.documents.is_empty() => return Err(self.structure("no document", 0)),
+            Model::Documents if self.draft.documents.is_empty() => {
+                return Err(Fault::at(Code::MsgStructure, format!("no document in {}", self.path())));
+            }
             Model::Documents => {}
             Model::Children(particles) => {
                 let mut missing = particles.iter().enumerate().skip(frame.place);
@@ -142,7 +147,7 @@ impl<'s> EnvelopeReader<'s> {
         self.text.clear();
         result.map_err(|code| match code {
             Code::DocCheckDigit => Fault::at(code, format!("the identifier in {}", self.path())),
-            _ => Fault::at(code, format!("the value of {}", self.path())),
+            _ => Fault::at(code, format!("the value of {}; the form is {}", self.path(), field.form())),
         })
     }
 }

@@ -215,8 +215,8 @@ impl Provider {
             _ => reply,
         };
         context.official = None;
-        let header =
-            self.client.header(Kind::Answer, Some(question.header.from.clone()), Some(reply), question.header.world).ok()?;
+        let kind = if matches!(body, Body::State { .. }) { Kind::Status } else { Kind::Answer };
+        let header = self.client.header(kind, Some(question.header.from.clone()), Some(reply), question.header.world).ok()?;
         let message = Message { header, context: Some(context), body, attachments: Vec::new() };
         let signed = self.client.sign(&message, markup).ok()?;
         Some(match behaviour {

@@ -73,7 +73,11 @@ pub(super) fn record(found: &Value, out: &Out) -> Outcome {
     out.print(format_args!("about     {}", texts(&private["subject"])))?;
     out.print(format_args!("official  {}  {}", word(&private["official"]), word(&private["role"])))?;
     out.print(format_args!("fields    {}", texts(&private["fields"])))?;
-    out.print(format_args!("reason    {}", word(&private["reason"])))?;
+    for (key, name) in [("documentType", "document"), ("purpose", "purpose"), ("cause", "cause"), ("reason", "reason")] {
+        if !private[key].is_null() {
+            out.print(format_args!("{name:<9} {}", word(&private[key])))?;
+        }
+    }
     out.say(format_args!("this look is record {}", word(&found["recordedAs"])));
     Ok(())
 }
