@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_date_of_an_answer_is_read() {
         let head = "HTTP/1.1 405 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
-        assert_eq!(date_of(head).map(|time| time.to_string()), Some("1994-11-06T08:49:37Z".to_owned()));
+        assert_eq!(date_of(head).map(|time| time.to_string()), Some("1994-11-06T08:49:37.000Z".to_owned()));
         assert_eq!(date_of("HTTP/1.1 200 OK\r\n\r\n"), None);
     }
 }

@@ -33,31 +33,7 @@ enum Action {
     #[command(
         before_help = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note"
     )]
-    Add {
-        /// Its name in messages: ru.yar.school-17
-        id: String,
-        /// Its name for people
-        #[arg(long)]
-        name: String,
-        /// Where it is asked, if it holds documents: https://host:port/path
-        #[arg(long)]
-        url: Option<String>,
-        /// A document type that it holds; may be given again
-        #[arg(long)]
-        holds: Vec<String>,
-        /// Requests per minute
-        #[arg(long)]
-        requests_per_minute: Option<u32>,
-        /// The gateway's address as this agency sees it; else the one that it listens on
-        #[arg(long)]
-        gateway: Option<String>,
-        /// What it may do beside asking and answering: auditor, portal; may be given again
-        #[arg(long = "role")]
-        roles: Vec<String>,
-        /// An agency of the test world
-        #[arg(long)]
-        test: bool,
-    },
+    Add(Add),
     /// Let agencies ask for a document type
     #[command(
         before_help = "Examples:\n  oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note --purpose school-attendance --basis RU:323-FZ:13 --until 2027-12-31"
@@ -146,28 +122,40 @@ enum Action {
     Sign,
 }
 
+/// An agency to be added.
+#[derive(clap::Args)]
+struct Add {
+    /// Its name in messages: ru.yar.school-17
+    id: String,
+    /// Its name for people
+    #[arg(long)]
+    name: String,
+    /// Where it is asked, if it holds documents: https://host:port/path
+    #[arg(long)]
+    url: Option<String>,
+    /// A document type that it holds; may be given again
+    #[arg(long)]
+    holds: Vec<String>,
+    /// Requests per minute
+    #[arg(long)]
+    requests_per_minute: Option<u32>,
+    /// The gateway's address as this agency sees it; else the one that it listens on
+    #[arg(long)]
+    gateway: Option<String>,
+    /// What it may do beside asking and answering: auditor, portal; may be given again
+    #[arg(long = "role")]
+    roles: Vec<String>,
+    /// An agency of the test world
+    #[arg(long)]
+    test: bool,
+}
+
 impl Agency {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let installation = Installation::at(&self.folder);
         let failed = |error: crate::program::setup::SetupError| Failure::new(2, error);
         match self.action {
-            Action::Add { id, name, url, holds, requests_per_minute, gateway, roles, test } => {
-                let id = parse(&id)?;
-                let gateway = gateway.map_or_else(|| address(&installation), Ok)?;
-                let holds: Vec<&str> = holds.iter().map(String::as_str).collect();
-                let quota =
-                    requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
-                let roles = if roles.is_empty() { String::new() } else { format!("roles = {roles:?}\n") };
-                let more = quota + &roles + if test { "test = true\n" } else { "" };
-                let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
-                let folder = installation.add_agency(&agency, &gateway).map_err(failed)?;
-                let client = folder.join("client.toml");
-                let json = serde_json::json!({ "format": 1, "id": id.as_str(), "client": client });
-                let text = read_bounded(&client).map_err(|error| Failure::new(1, error))?;
-                out.result(text.trim_end(), &json)?;
-                out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
-                tell(&installation.config(), out)
-            }
+            Action::Add(add) => add.run(&installation, out),
             Action::Grant { id, who, what, purpose, basis, fields, until, apply } => {
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 let action = if apply { "apply" } else { "read" };
@@ -233,6 +221,26 @@ impl Agency {
                 tell(&installation.config(), out)
             }
         }
+    }
+}
+
+impl Add {
+    fn run(self, installation: &Installation, out: &Out) -> Outcome {
+        let Self { id, name, url, holds, requests_per_minute, gateway, roles, test } = self;
+        let id = parse(&id)?;
+        let gateway = gateway.map_or_else(|| address(installation), Ok)?;
+        let holds: Vec<&str> = holds.iter().map(String::as_str).collect();
+        let quota = requests_per_minute.map_or(String::new(), |limit| format!("quota = {{ requests_per_minute = {limit} }}\n"));
+        let roles = if roles.is_empty() { String::new() } else { format!("roles = {roles:?}\n") };
+        let more = quota + &roles + if test { "test = true\n" } else { "" };
+        let agency = NewAgency { id: &id, name: &name, url: url.as_deref(), holds: &holds, more: &more };
+        let folder = installation.add_agency(&agency, &gateway).map_err(|error| Failure::new(2, error))?;
+        let client = folder.join("client.toml");
+        let json = serde_json::json!({ "format": 1, "id": id.as_str(), "client": client });
+        let text = read_bounded(&client).map_err(|error| Failure::new(1, error))?;
+        out.result(text.trim_end(), &json)?;
+        out.say(format_args!("the agency's keys and this file are in {}", folder.display()));
+        tell(&installation.config(), out)
     }
 }
 
