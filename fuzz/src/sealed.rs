@@ -4,7 +4,7 @@ use crate::forge::Choices;
 use crate::memory::{bounded, bounded_by};
 use crate::originals::{now, numbers};
 use oncegate::base::ids::{Code, Digest, Identifier, MessageId};
-use oncegate::base::limits::SELECT_PATHS_MAX;
+use oncegate::base::limits::{CAUSE_BYTES_MAX, SELECT_PATHS_MAX};
 use oncegate::evidence::tlog::{Private, Record, RecordKind};
 use oncegate::gateway::driver::audit::Opened;
 use oncegate::host::store::{Beside, Keys, PrivateHead};
@@ -33,6 +33,9 @@ fn records() -> Vec<(Private, Option<Vec<u8>>)> {
         official: Some(Identifier::synthetic(9)),
         role: Code::parse("clerk"),
         fields: vec!["Absence".to_owned(), "\"\\\u{1}\u{2028}".to_owned()],
+        document: Code::parse("birth-certificate"),
+        purpose: Code::parse("p"),
+        cause: Some("OG-DOC-003, in /A".to_owned()),
         reason: Some("a complaint".to_owned()),
         is_with_request: false,
     };
@@ -41,7 +44,7 @@ fn records() -> Vec<(Private, Option<Vec<u8>>)> {
         (full(), body("<an answer/>")),
         (Private { subject: persons(1).into(), ..Private::default() }, None),
         (Private::default(), body("<another answer/>")),
-        (Private { is_with_request: true, ..full() }, body("<an answer to it/>")),
+        (Private { is_with_request: true, cause: None, ..full() }, body("<an answer to it/>")),
         (Private { subject: persons(4).into(), ..Private::default() }, body("")),
         // These are erased: the personal part, the body, both.
         (full(), body("<a body that is kept/>")),
@@ -176,6 +179,9 @@ fn rebuilt(read: &Opened) -> Private {
         official: read.official(),
         role: read.role.as_deref().and_then(Code::parse),
         fields: read.fields.iter().take(SELECT_PATHS_MAX).cloned().collect(),
+        document: read.document.as_deref().and_then(Code::parse),
+        purpose: read.purpose.as_deref().and_then(Code::parse),
+        cause: read.cause.as_deref().map(|cause| cause[..cause.floor_char_boundary(CAUSE_BYTES_MAX)].to_owned()),
         reason: read.reason.clone(),
         is_with_request: false,
     }
@@ -207,6 +213,10 @@ fn sealed_now(input: &[u8]) {
         official: (more & 1 > 0).then(|| person(persons)),
         role: Code::parse("clerk").filter(|_| more & 2 > 0),
         fields: texts.by_ref().take(fields.into()).map(str::to_owned).collect(),
+        document: Code::parse("birth-certificate").filter(|_| more & 64 > 0),
+        purpose: Code::parse("p").filter(|_| more & 64 > 0),
+        // Of an answer with its request the cause alone is sealed: another case.
+        cause: texts.next().filter(|_| more & 128 > 0 && more & 24 != 24).map(|text| text.chars().take(100).collect()),
         reason: texts.next().filter(|_| more & 4 > 0).map(str::to_owned),
         is_with_request: more & 24 == 24,
     };

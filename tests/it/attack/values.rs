@@ -119,7 +119,7 @@ pub fn forms(bench: &Bench<'_>) -> Vec<Attack> {
         let how = How::Message(bench.sign(&changed).into_bytes());
         list.add(format!("the identifier {number:?}"), &["OG-DOC-021", "OG-MSG-002"], how);
     }
-    for scheme in ["", "xx-ogtest", "../XX", "XX-OGTEST ", "RU-SNILS"] {
+    for scheme in ["", "xx-ogtest", "../XX", "XX-OGTEST X", "RU-SNILS"] {
         let markup = bench.markup();
         let how =
             How::Message(bench.sign(&markup.replacen("scheme=\"XX-OGTEST\"", &format!("scheme=\"{scheme}\""), 1)).into_bytes());
