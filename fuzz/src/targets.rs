@@ -229,8 +229,11 @@ pub fn registry(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     match bounded_by(REGISTRY * input.len() + CONSTANT, || Registry::check(text, &SCHEMAS)) {
         Ok(read) => {
-            let again = Registry::check(&format!("{text}\n# end\n"), &SCHEMAS);
-            assert_eq!(format!("{read:?}"), format!("{:?}", again.expect("a comment changes nothing")));
+            let again = Registry::check(&format!("{text}\n# end\n"), &SCHEMAS).expect("a comment changes nothing");
+            // All but what tells one file from another.
+            assert_ne!(read.digest(), again.digest());
+            let meant = |read: &Registry| format!("{read:?}").replace(&read.digest().to_string(), "");
+            assert_eq!(meant(&read), meant(&again));
         }
         Err(error) => inside(text, error.line, error.column),
     }
