@@ -102,21 +102,30 @@ pub struct Row {
     pub next: &'static str,
 }
 
+impl Row {
+    /// What was found, without what it was found of.
+    pub fn found(&self) -> String {
+        match (self.state, self.until, &self.cause) {
+            (State::DoesNotFit | State::Unreadable, _, Some(cause)) => cause.clone(),
+            (State::EndsSoon, Some(until), _) => format!("ends on {until}"),
+            (State::Ended, Some(until), _) => format!("ended on {until}"),
+            (State::Good, Some(until), _) => format!("valid until {until}"),
+            (state, Some(until), _) => format!("is {}, until {until}", state.as_str()),
+            (state, None, _) => format!("is {}", state.as_str()),
+        }
+    }
+}
+
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.state, self.until, &self.cause) {
-            (State::DoesNotFit | State::Unreadable, _, Some(cause)) => write!(f, "{}: {cause}", self.what)?,
-            (State::EndsSoon, Some(until), _) => write!(f, "{} ends on {until}", self.what)?,
-            (State::Ended, Some(until), _) => write!(f, "{} ended on {until}", self.what)?,
-            (state, Some(until), _) => write!(f, "{} is {}, until {until}", self.what, state.as_str())?,
-            (state, None, _) => write!(f, "{} is {}", self.what, state.as_str())?,
-        }
+        let colon = if self.cause.is_some() { ":" } else { "" };
+        write!(f, "{}{colon} {}", self.what, self.found())?;
         if self.next.is_empty() { Ok(()) } else { write!(f, "; {}", self.next) }
     }
 }
 
-/// Looks at everything that ends, worst first.
-pub fn survey(config: &Config, registry: &Registry, now: UnixTime) -> Vec<Row> {
+/// Looks at everything that ends, worst first. Without a registry it looks at the files alone.
+pub fn survey<'r>(config: &Config, registry: impl Into<Option<&'r Registry>>, now: UnixTime) -> Vec<Row> {
     let exchange = &config.exchange;
     let mut rows = gateway(config, now);
     rows.extend(authorities(&exchange.authorities, now));
@@ -126,8 +135,10 @@ pub fn survey(config: &Config, registry: &Registry, now: UnixTime) -> Vec<Row> {
     if let Some(path) = &exchange.revocation {
         rows.extend(lists(path, now));
     }
-    rows.extend(signing(registry, now));
-    rows.extend(beside(config, registry, now));
+    if let Some(registry) = registry.into() {
+        rows.extend(signing(registry, now));
+        rows.extend(beside(config, registry, now));
+    }
     rows.extend(config.seal.iter().flat_map(|folder| seals(folder, now)));
     rows.sort_by_key(|row| (std::cmp::Reverse(row.weight), row.until, row.kind));
     rows

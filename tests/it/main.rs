@@ -25,6 +25,7 @@ mod crowd;
 #[cfg(feature = "server")]
 mod damage;
 #[cfg(feature = "server")]
+mod doctor;
 mod durable;
 #[cfg(feature = "server")]
 mod entrance;

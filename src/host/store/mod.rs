@@ -17,6 +17,7 @@ mod tests;
 mod upkeep;
 mod writer;
 
+pub use bound::keys_fit;
 pub(crate) use durable::{make_folder, replace, sync_parent};
 pub use index::Index;
 pub use keys::{Beside, Keys, PrivateHead};

@@ -18,7 +18,7 @@ pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, 
 pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
-pub use probe::{NotThere, Step, There, probe};
+pub use probe::{NotThere, Step, There, knock, probe};
 pub use tls::{Anchors, Identity, Listening, load_lists, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 

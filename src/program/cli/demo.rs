@@ -153,6 +153,7 @@ impl Demo {
         evidence(&world, &mut tally, out).await?;
         summary(&world, &mut tally, out)?;
         if !self.once {
+            world.retire_unwell().await?;
             next_steps(&world, out)?;
             tokio::signal::ctrl_c().await?;
         }
@@ -340,7 +341,7 @@ fn next_steps(world: &World, out: &Out) -> Outcome {
         "   curl --cacert {school}/ca.pem --cert {school}/tls.pem --key {school}/tls.key https://{address}/v1/catalogue"
     ))?;
     out.print(format_args!("   curl http://{}/metrics", world.public_address()))?;
-    out.print(format_args!("   oncegate check -c {folder}/oncegate.toml"))
+    out.print(format_args!("   oncegate doctor -c {folder}/oncegate.toml"))
 }
 
 impl From<crate::program::demo::WorldError> for Failure {

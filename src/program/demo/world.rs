@@ -5,12 +5,13 @@ use super::provider::{Observer, Provider, nobody};
 use crate::base::ids::AgencyId;
 use crate::faces::client::{Client, ClientError};
 use crate::host::config::Config;
+use crate::host::control::{Command, call};
 use crate::host::transport::{Identity, TlsError};
 use crate::message::crypto::sha256;
 use crate::message::pki;
 use crate::message::schema::Schemas;
 use crate::program::server::{Durability, Server, StartError, check};
-use crate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, grant_entry};
+use crate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension, grant_entry};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -204,6 +205,17 @@ impl World {
         self.gateway = Some(tokio::spawn(server.run(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         })));
+        Ok(())
+    }
+
+    /// Suspends the agencies that are there only to be refused: one that is away, and two whose keys are of no use.
+    pub async fn retire_unwell(&self) -> Result<(), WorldError> {
+        for name in ["xx.demo.clinic-9", "xx.demo.old-key", "xx.demo.lost-key"] {
+            self.installation.suspend(&agency(name), Suspension::Impose)?;
+        }
+        let data = Config::load(&self.installation.config()).map_err(StartError::from)?.data;
+        let told = tokio::task::spawn_blocking(move || call(&data, Command::Reload)).await;
+        told.map_err(std::io::Error::other)??;
         Ok(())
     }
 
