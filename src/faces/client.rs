@@ -4,6 +4,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::gateway::driver::now;
 use crate::host::config::read_bounded;
+use crate::host::keyfile;
 use crate::host::transport::{Anchors, Identity, Received, Upstream, UpstreamError};
 use crate::message::crypto::PrivateKey;
 use crate::message::envelope::{Ask, Body, Context, EnvelopeReader, Header, Kind, Message, ReplyTo, World, write};
@@ -348,8 +349,7 @@ pub fn digest_of(octets: &[u8]) -> Result<Digest, Fault> {
 pub fn signing_pair(key: &Path, certificate: &Path) -> Result<(PrivateKey, Vec<u8>), ClientError> {
     let read = |path: &Path| read_bounded(path).map_err(|error| ClientError::Config(error.to_string()));
     let unusable = |path: &Path, what| ClientError::Config(format!("{}: {what}", path.display()));
-    let octets = std::fs::read(key).map_err(|error| unusable(key, error.to_string()))?;
-    let private = pki::read_key(&octets).map_err(|error| unusable(key, error.to_string()))?;
+    let private = keyfile::read_signing(key).map_err(|error| ClientError::Config(error.to_string()))?;
     let public = pki::pem_blocks(&read(certificate)?, "CERTIFICATE").into_iter().next();
     let public = public.ok_or_else(|| unusable(certificate, "the file holds no certificate in PEM".to_owned()))?;
     Certificate::from_der(&public).map_err(|error| unusable(certificate, error.to_string()))?;
