@@ -6,8 +6,8 @@ use super::transport::{Anchors, load_lists};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::message::crypto::sha256;
-use crate::message::pki::{self, Facts};
-use crate::rules::registry::{Registry, Status};
+use crate::message::pki::{self, Certificate, Facts};
+use crate::rules::registry::{Registry, Status, certificates};
 use std::path::{Path, PathBuf};
 
 /// Of which kind something that ends is.
@@ -137,6 +137,7 @@ pub fn survey<'r>(config: &Config, registry: impl Into<Option<&'r Registry>>, no
     }
     if let Some(registry) = registry.into() {
         rows.extend(signing(registry, now));
+        rows.extend(unbelieved(config, now));
         rows.extend(beside(config, registry, now));
     }
     rows.extend(config.seal.iter().flat_map(|folder| seals(folder, now)));
@@ -268,6 +269,27 @@ fn signing(registry: &Registry, now: UnixTime) -> Vec<Row> {
         } else if own.iter().any(|row| row.weight == Weight::Warning) {
             own.iter_mut().for_each(|row| row.weight = row.weight.min(Weight::Warning));
         }
+    }
+    rows
+}
+
+/// Keys that a hand has entered: the gateway believes the registry, a consumer believes the certificate inside a message alone.
+fn unbelieved(config: &Config, now: UnixTime) -> Vec<Row> {
+    let text = std::fs::read_to_string(&config.registry.file).unwrap_or_default();
+    let Ok(anchors) = Anchors::load(&config.exchange.authorities) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for (agency, der) in certificates(&text) {
+        let Ok(certificate) = Certificate::from_der(&der) else { continue };
+        let within = now.max(certificate.not_before).min(certificate.not_after);
+        let cause = match (&certificate.agency, anchors.check(&der, within)) {
+            (None, _) => format!("it names no agency (URI:{})", agency.urn()),
+            (Some(_), Err(cause)) => cause.to_string(),
+            (Some(_), Ok(())) => continue,
+        };
+        let cause = format!("consumers will refuse what is signed with it: {cause}");
+        let what = format!("the certificate {} of {agency}", certificate.thumbprint);
+        let next = "have a certificate issued by an authority of the gateway, and enter it with oncegate agency enrol";
+        rows.push(Row { weight: Weight::Warning, ..bad(Kind::Signing, what, State::DoesNotFit, cause, next) });
     }
     rows
 }

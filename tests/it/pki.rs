@@ -593,6 +593,54 @@ fn what_the_page_on_certificates_says_makes_an_installation_of_an_authority_of_o
     office.enrol(&school(), &fs::read_to_string(signing).expect("readable")).expect("enrolled");
 }
 
+/// The gateway believes the registry, a consumer the certificate in a message: who enters one by hand is told the difference.
+#[test]
+fn a_key_entered_by_hand_that_consumers_would_refuse_is_named() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let check = || said(&run(&["check", "-c", office.config().to_str().expect("UTF-8")]));
+    assert!(!check().contains("consumers will refuse"), "{}", check());
+    openssl(
+        folder.path(),
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout own.key -out own.pem -days 90 -subj /CN=own -addext basicConstraints=CA:FALSE -addext keyUsage=digitalSignature",
+    );
+    let pem = fs::read_to_string(folder.path().join("own.pem")).expect("PEM");
+    let own: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let file = office.folder().join("registry.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let key = format!("[[agency.key]]\ncertificate = \"{own}\"\n\n[[agency.key]]");
+    fs::write(&file, text.replacen("[[agency.key]]", &key, 1)).expect("writable");
+    office.sign().expect("signed");
+    let told = check();
+    assert!(
+        told.contains("consumers will refuse what is signed with it: it names no agency (URI:urn:oncegate:agency:"),
+        "{told}"
+    );
+    assert!(told.contains("agency enrol"), "{told}");
+}
+
+/// The authority's own key is read in the forms in which every other key is.
+#[test]
+fn an_authority_issues_with_its_key_in_any_form() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let authority = office.folder().join("authority/ca.key");
+    let key = authority.to_str().expect("UTF-8").to_owned();
+    openssl(folder.path(), &format!("ec -in {key} -out sec1.key"));
+    let sec1 = fs::read_to_string(folder.path().join("sec1.key")).expect("readable");
+    assert!(sec1.contains("BEGIN EC PRIVATE KEY"), "{sec1}");
+    fs::write(&authority, format!("Bag Attributes\n{sec1}").replace('\n', "\r\n")).expect("writable");
+    office.add_key(&school(), "next", oncegate::host::authority::KeyType::P256, None).expect("issued");
+    let certificate = fs::read_to_string(office.folder().join("certs/ca.pem")).expect("readable");
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for (key, words) in [(encrypted, "encrypted"), ("nothing", "no private key"), (&*certificate, "no private key")] {
+        fs::write(&authority, key).expect("writable");
+        let refused =
+            office.add_key(&school(), "third", oncegate::host::authority::KeyType::P256, None).expect_err("no key").to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
+}
+
 #[test]
 fn oncegate_verify_refuses_a_signer_certificate_that_is_another_as_the_gateway_does() {
     let folder = Folder::new();

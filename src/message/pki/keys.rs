@@ -111,6 +111,15 @@ impl KeyDer {
         };
         key.ok_or(KeyError::Unusable)
     }
+
+    /// The key as PKCS#8, however it was written.
+    pub fn into_pkcs8(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Pkcs8(der) => Some(der),
+            Self::Pkcs1(der) => in_pkcs8(&RSA, &der),
+            Self::Sec1(der) => sec1_in_pkcs8(&der),
+        }
+    }
 }
 
 /// The identifiers of an elliptic curve key on P-256 (RFC 5480), as `AlgorithmIdentifier`.
@@ -118,7 +127,14 @@ const EC_P256: [u8; 21] = [0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1,
 
 /// Puts a key on P-256 into the form that ring reads; one on another curve names it inside, and is refused there.
 fn sec1_in_pkcs8(der: &[u8]) -> Option<Vec<u8>> {
-    let inner = [&[2, 1, 0][..], &EC_P256, &wrapped(4, der)?].concat();
+    in_pkcs8(&EC_P256, der)
+}
+
+/// The identifier of an RSA key (RFC 8017, appendix A.1), as `AlgorithmIdentifier`.
+const RSA: [u8; 15] = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+
+fn in_pkcs8(algorithm: &[u8], der: &[u8]) -> Option<Vec<u8>> {
+    let inner = [&[2, 1, 0][..], algorithm, &wrapped(4, der)?].concat();
     wrapped(0x30, &inner)
 }
 

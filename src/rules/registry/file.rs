@@ -371,6 +371,20 @@ fn within(name: &str, figure: u32, range: RangeInclusive<u32>, place: usize) -> 
     Err((place, what))
 }
 
+/// The certificates of a registry's keys that are not revoked, in DER, each with its agency; nothing of a text that is no
+/// registry.
+pub fn certificates(text: &str) -> Vec<(AgencyId, Vec<u8>)> {
+    let sections: Result<RawRegistry<'_>, _> = toml::from_str(text);
+    let agencies = sections.map(|sections| sections.agency).unwrap_or_default();
+    let of_agency = |agency: RawAgency<'_>| {
+        let id = AgencyId::parse(agency.id.get_ref());
+        let keys = agency.key.into_iter().filter(|key| key.revoked_at.is_none());
+        keys.filter_map(move |key| Some((id.clone()?, crate::message::pki::decode(key.certificate.get_ref())?)))
+            .collect::<Vec<_>>()
+    };
+    agencies.into_iter().flat_map(of_agency).collect()
+}
+
 fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
     let place = raw.certificate.span().start;
     let certificate =
