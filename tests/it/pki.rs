@@ -309,6 +309,26 @@ fn revocation_lists_are_read_in_the_forms_that_authorities_make() {
     }
 }
 
+/// A key is decrypted by the passphrase in the file beside it, and by no other.
+fn passphrases(folder: &Folder, sign: &dyn Fn(&str, &str) -> Output) {
+    let at = |name: &str| folder.path().join(name);
+    for (key, how) in
+        [("pbkdf2.key", "-v2 aes-256-cbc -v2prf hmacWithSHA512"), ("scrypt.key", "-scrypt"), ("aes128.key", "-v2 aes-128-cbc")]
+    {
+        openssl(folder.path(), &format!("pkcs8 -topk8 -in ec.key {how} -passout pass:secret -out {key}"));
+        for passphrase in ["secret", "secret\n", "secret\r\n"] {
+            fs::write(at(&format!("{key}.pass")), passphrase).expect("writable");
+            let output = sign(key, "ec.pem");
+            assert!(output.status.success(), "{key}: {}", said(&output));
+        }
+        for passphrase in ["", "Secret", "secret \n"] {
+            fs::write(at(&format!("{key}.pass")), passphrase).expect("writable");
+            let said = said(&sign(key, "ec.pem"));
+            assert!(said.contains("not the passphrase") && said.contains(&format!("{key}.pass")), "{key}: {said}");
+        }
+    }
+}
+
 /// Each is taken by `oncegate sign`, or refused with the file's name and the reason.
 #[test]
 fn keys_are_read_in_the_forms_that_tools_write_and_others_are_refused_with_a_reason() {
@@ -356,22 +376,7 @@ fn keys_are_read_in_the_forms_that_tools_write_and_others_are_refused_with_a_rea
     openssl(folder.path(), "pkcs12 -export -inkey ec.key -in ec.pem -passout pass:secret -out p12.key");
     fs::write(at("two.key"), fs::read_to_string(at("ec.key")).expect("PEM").repeat(2)).expect("writable");
     openssl(folder.path(), "ecparam -name secp384r1 -genkey -noout -out p384.key");
-    // A key is decrypted by the passphrase in the file beside it, and by no other.
-    for (key, how) in
-        [("pbkdf2.key", "-v2 aes-256-cbc -v2prf hmacWithSHA512"), ("scrypt.key", "-scrypt"), ("aes128.key", "-v2 aes-128-cbc")]
-    {
-        openssl(folder.path(), &format!("pkcs8 -topk8 -in ec.key {how} -passout pass:secret -out {key}"));
-        for passphrase in ["secret", "secret\n", "secret\r\n"] {
-            fs::write(at(&format!("{key}.pass")), passphrase).expect("writable");
-            let output = sign(key, "ec.pem");
-            assert!(output.status.success(), "{key}: {}", said(&output));
-        }
-        for passphrase in ["", "Secret", "secret \n"] {
-            fs::write(at(&format!("{key}.pass")), passphrase).expect("writable");
-            let said = said(&sign(key, "ec.pem"));
-            assert!(said.contains("not the passphrase") && said.contains(&format!("{key}.pass")), "{key}: {said}");
-        }
-    }
+    passphrases(&folder, &sign);
     openssl(folder.path(), "ec -in ec.key -aes128 -passout pass:secret -out old.key");
     openssl(folder.path(), "pkcs8 -topk8 -in ec.key -v1 PBE-SHA1-3DES -passout pass:secret -out weak.key");
     fs::write(at("weak.key.pass"), "secret").expect("writable");
