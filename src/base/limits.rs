@@ -46,11 +46,35 @@ pub const LEGAL_BASES_MAX: usize = 4;
 pub const IDENTIFIERS_MAX: usize = 4;
 
 /// Largest schema file, and largest `documents.toml`.
-pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
+pub const SCHEMA_BYTES_MAX: usize = 8 << 20;
+/// Most octets in all files of one set of schemas.
+pub const SCHEMA_SET_BYTES_MAX: usize = 64 << 20;
+/// Most files in one set of schemas.
+pub const SCHEMA_FILES_MAX: usize = 2_000;
+/// Most elements, texts and comments in one schema file.
+pub const SCHEMA_NODES_MAX: u32 = 1_000_000;
+/// How deep elements of a schema file, and groups of a content model, may be nested.
+pub const SCHEMA_DEPTH_MAX: usize = 128;
+/// Most types, and most elements, of one set of schemas.
+pub const SCHEMA_COMPONENTS_MAX: usize = 200_000;
+/// In how many steps a type may be derived.
+pub const SCHEMA_DERIVATIONS_MAX: usize = 100;
+/// How often a group may be within itself by redefinitions.
+pub const SCHEMA_REDEFINED_MAX: usize = 8;
+/// Most attributes of one type.
+pub const SCHEMA_ATTRIBUTES_MAX: usize = 2_000;
+/// Most element particles of all content models of one set.
+pub const SCHEMA_SET_PARTICLES_MAX: usize = 1_000_000;
+/// Most ways in which counted groups inside each other may be open at one place of a document.
+pub const SCHEMA_WAYS_MAX: usize = 512;
+/// Most open elements that fields of keys are looked for in.
+pub const SCHEMA_CANDIDATES_MAX: usize = 256;
+/// Most keys, IDs and references to them that are kept of one document.
+pub const SCHEMA_KEYS_MAX: usize = 8_192;
 /// Most element paths of one document type: what its schema unfolds to.
 pub const SCHEMA_PATHS_MAX: usize = 4 << 10;
 /// Most element particles in one content model.
-pub const SCHEMA_PARTICLES_MAX: usize = 512;
+pub const SCHEMA_PARTICLES_MAX: usize = 20_000;
 /// Largest automaton of one pattern.
 pub const SCHEMA_PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Most identifiers in one document.

@@ -1,0 +1,61 @@
+//! XML Schema 1.0: reading schema documents, the compiled form, and the automaton that holds a document against it.
+//!
+//! A set of schemas is read once ([`read`]), judged by the constraints that XML Schema puts on schemas (`judge`), and compiled
+//! ([`set`]): types with their content models and simple types, immutable and shared. A [`run`] walks along it while a document
+//! is read, without a tree, in memory that depends on how deep the document is and not on how long.
+
+pub mod identity;
+pub mod judge;
+pub mod model;
+pub mod names;
+pub mod pattern;
+pub mod read;
+pub mod run;
+pub mod set;
+pub mod simple;
+pub mod wildcard;
+
+mod build;
+mod keys;
+mod types;
+
+pub use set::Set;
+
+use std::fmt;
+
+/// Why a set of schemas is refused, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl SchemaError {
+    pub(crate) fn new(file: &str, (line, column): (u32, u32), what: &str) -> Self {
+        Self { file: file.to_owned(), line: line as usize, column: column as usize, what: what.to_owned() }
+    }
+
+    pub(crate) fn at(source: &read::Source, node: &roxmltree::Node<'_, '_>, what: &str) -> Self {
+        let place = node.document().text_pos_at(node.range().start);
+        Self::new(&source.name, (place.row, place.col), what)
+    }
+}
+
+/// Compiles what was loaded. Whether it keeps all constraints on schemas is for the judge to say.
+pub fn compile(loaded: &read::Loaded) -> Result<Set, SchemaError> {
+    build::build(loaded)
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)
+    }
+}
+
+impl std::error::Error for SchemaError {}

@@ -1,0 +1,90 @@
+//! Expanded names as numbers: every name of a schema set has one, and what a document calls otherwise has none.
+
+/// The number of an expanded name.
+pub type Name = u32;
+
+/// All names of a set. Looking one up costs one hash; the table is filled from the schemas alone, so no document can make it
+/// slow.
+#[derive(Debug, Default)]
+pub struct Names {
+    entries: Vec<(Box<str>, Box<str>)>,
+    /// One more than the entry; zero is free. Its length is a power of two, at most half full.
+    slots: Vec<u32>,
+}
+
+fn hash(uri: &str, local: &str) -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (uri.len() as u64);
+    let mut take = |text: &str| {
+        let mut chunks = text.as_bytes().chunks_exact(8);
+        for chunk in &mut chunks {
+            state = mix(state, u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
+        }
+        let rest = chunks.remainder();
+        let word = rest.iter().fold(rest.len() as u64, |word, octet| word << 8 | u64::from(*octet));
+        state = mix(state, word);
+    };
+    take(local);
+    // Of a namespace's name the end tells most.
+    take(uri.get(uri.len().saturating_sub(16)..).unwrap_or(uri));
+    state ^ state >> 29
+}
+
+fn mix(state: u64, word: u64) -> u64 {
+    (state ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(31)
+}
+
+impl Names {
+    /// The number of a name, if it has one.
+    #[inline]
+    pub fn find(&self, uri: &str, local: &str) -> Option<Name> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = hash(uri, local) as usize & mask;
+        loop {
+            let entry = self.slots.get(at).copied()?.checked_sub(1)?;
+            if self.entries.get(entry as usize).is_some_and(|(known_uri, known)| **known == *local && **known_uri == *uri) {
+                return Some(entry);
+            }
+            at = at.wrapping_add(1) & mask;
+        }
+    }
+
+    /// The number of a name, given to it if it has none.
+    pub fn intern(&mut self, uri: &str, local: &str) -> Name {
+        if let Some(known) = self.find(uri, local) {
+            return known;
+        }
+        self.entries.push((uri.into(), local.into()));
+        if self.entries.len().saturating_mul(2) > self.slots.len() {
+            let length = self.slots.len().saturating_mul(2).max(64);
+            self.slots = vec![0; length];
+            for entry in 0..self.entries.len() {
+                self.place(entry);
+            }
+        } else {
+            self.place(self.entries.len().saturating_sub(1));
+        }
+        self.entries.len().saturating_sub(1) as Name
+    }
+
+    fn place(&mut self, entry: usize) {
+        let mask = self.slots.len().saturating_sub(1);
+        let Some((uri, local)) = self.entries.get(entry) else { return };
+        let mut at = hash(uri, local) as usize & mask;
+        while self.slots.get(at).is_some_and(|slot| *slot != 0) {
+            at = at.wrapping_add(1) & mask;
+        }
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = entry as u32 + 1;
+        }
+    }
+
+    /// The namespace name of a name, empty if it has none.
+    pub fn uri(&self, name: Name) -> &str {
+        self.entries.get(name as usize).map_or("", |(uri, _)| uri)
+    }
+
+    /// The local part of a name.
+    pub fn local(&self, name: Name) -> &str {
+        self.entries.get(name as usize).map_or("", |(_, local)| local)
+    }
+}

@@ -1,0 +1,551 @@
+//! Holding a document against a set while it is read: one frame for each open element, no tree.
+//!
+//! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
+
+use super::keys::Keys;
+use super::model::{Cursor, Matched, Refused};
+use super::names::Name;
+use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
+use super::simple::{Identity, Kind, Room, Scope, Simple, Value};
+use super::wildcard::Process;
+use crate::base::limits;
+use std::sync::Arc;
+
+/// The namespace of `xsi:type` and `xsi:nil`.
+pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// A start tag as a run sees it.
+pub trait Tag: Scope {
+    /// The namespace name of the element, empty if it has none.
+    fn uri(&self) -> &str;
+    /// Its local name.
+    fn local(&self) -> &str;
+    /// An attribute by its place: namespace name, local name, value. Namespace declarations are no attributes.
+    fn attribute(&self, at: usize) -> Option<(&str, &str, &str)>;
+    /// What prefixes stand for here.
+    fn bindings(&self) -> Bindings;
+}
+
+/// A rule that a document breaks, in words without any of its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule's name in the specification.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// An open element.
+#[derive(Debug)]
+pub(super) struct Frame<'s> {
+    pub(super) element: Option<u32>,
+    pub(super) of: TypeRef,
+    complex: Option<&'s Complex>,
+    pub(super) simple: Option<&'s Arc<Simple>>,
+    cursor: Cursor,
+    base: usize,
+    pub(super) is_nil: bool,
+    has_children: bool,
+    /// Something was wrong inside: what its content should be is not known any more.
+    is_broken: bool,
+    bindings: Option<Bindings>,
+}
+
+/// A run over one document.
+pub struct Run<'s> {
+    pub(super) set: &'s Set,
+    frames: Vec<Frame<'s>>,
+    /// The paths of all open models.
+    stack: Vec<u32>,
+    text: String,
+    room: Room,
+    /// How many open elements are not looked at.
+    skipped: usize,
+    keys: Keys,
+    violations: Vec<Violation>,
+    most: usize,
+}
+
+/// What an attribute of `xsi:` says of an element.
+#[derive(Default)]
+struct Says<'t> {
+    of: Option<&'t str>,
+    nil: Option<&'t str>,
+}
+
+impl<'s> Run<'s> {
+    /// A run that keeps so many violations, and passes over what comes behind them.
+    pub fn new(set: &'s Set, most: usize) -> Self {
+        Self {
+            set,
+            frames: Vec::with_capacity(16),
+            stack: Vec::new(),
+            text: String::new(),
+            room: Room::default(),
+            skipped: 0,
+            keys: Keys::default(),
+            violations: Vec::new(),
+            most: most.max(1),
+        }
+    }
+
+    /// The violations so far.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    fn is_over(&self) -> bool {
+        self.violations.len() >= self.most
+    }
+
+    pub(super) fn wrong(&mut self, rule: &'static str, what: impl Into<String>) {
+        if !self.is_over() {
+            self.violations.push(Violation { rule, what: what.into() });
+        }
+    }
+
+    /// An element begins.
+    pub fn start(&mut self, tag: &impl Tag) {
+        if self.skipped > 0 || self.is_over() {
+            self.skipped = self.skipped.saturating_add(1);
+            return;
+        }
+        let name = self.set.names().find(tag.uri(), tag.local());
+        if let Some((element, is_lax)) = self.declaration(name, tag) {
+            self.begin(element, is_lax, name, tag);
+        } else {
+            self.skipped = 1;
+        }
+    }
+
+    /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
+    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, bool)> {
+        let global = name.and_then(|name| self.set.global_element(name));
+        let Some(frame) = self.frames.last_mut() else {
+            let is_typed = says(tag).of.is_some();
+            if global.is_none() && !is_typed {
+                self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
+                return None;
+            }
+            return Some((global, false));
+        };
+        frame.has_children = true;
+        if frame.is_broken {
+            return None;
+        }
+        if frame.is_nil {
+            frame.is_broken = true;
+            self.wrong("cvc-elt.3.2.1", "an element inside one that is nil");
+            return None;
+        }
+        let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
+            frame.is_broken = true;
+            let rule = if frame.complex.is_none() { "cvc-type.3.1.2" } else { "cvc-complex-type.2.2" };
+            self.wrong(rule, format!("the element {} where there may be none", tag.local()));
+            return None;
+        };
+        let base = frame.base;
+        let before = frame.cursor;
+        match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
+            Ok(Matched::Element(element)) => Some((Some(element), false)),
+            Ok(Matched::Any(Process::Skip)) => None,
+            Ok(Matched::Any(Process::Lax)) => Some((global, true)),
+            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some((global, false)),
+            Ok(Matched::Any(Process::Strict)) => {
+                self.wrong("cvc-assess-elt.1.1", format!("the element {} is not declared", tag.local()));
+                None
+            }
+            Err(Refused::TooManyWays) => {
+                self.wrong("cvc-model-group", "the content is open in more ways than are kept");
+                None
+            }
+            Err(Refused::Unexpected) => {
+                frame.is_broken = true;
+                let expected = model.expected(before, &self.stack, base, self.set.names());
+                let what = format!("the element {} where {}", tag.local(), in_words(&expected));
+                self.wrong("cvc-complex-type.2.4", what);
+                None
+            }
+        }
+    }
+
+    fn begin(&mut self, number: Option<u32>, is_lax: bool, name: Option<Name>, tag: &impl Tag) {
+        let set = self.set;
+        let element = number.and_then(|number| set.element(number));
+        if element.is_some_and(|element| element.is_abstract) {
+            self.wrong("cvc-elt.2", format!("the element {} is abstract: another of its substitution group is wanted", tag.local()));
+        }
+        let says = says(tag);
+        let declared = element.map_or(ANY_TYPE, |element| element.of);
+        let of = self.type_of(element, declared, &says, tag, is_lax);
+        let complex = match of {
+            TypeRef::Complex(number) => set.complex(number),
+            _ => None,
+        };
+        if complex.is_some_and(|complex| complex.is_abstract) {
+            self.wrong("cvc-type.2", format!("the type of {} is abstract: xsi:type must name another", tag.local()));
+        }
+        let is_nil = self.nil(element, &says);
+        let simple = set.simple_of(of);
+        let needs_bindings = simple.is_some_and(|simple| may_hold_names(simple));
+        self.text.clear();
+        let base = self.stack.len();
+        self.frames.push(Frame {
+            element: number,
+            of,
+            complex,
+            simple,
+            cursor: Cursor::default(),
+            base,
+            is_nil,
+            has_children: false,
+            is_broken: of == TypeRef::Missing,
+            bindings: needs_bindings.then(|| tag.bindings()),
+        });
+        if self.frames.len() > limits::DEPTH_MAX {
+            self.wrong("cvc-elt", "elements are nested too deep");
+        }
+        let depth = self.frames.len();
+        let found = self.keys.start(set, depth, element.map_or(&[], |element| &element.constraints), name, tag.uri());
+        self.told(found);
+        self.attributes(complex, tag);
+    }
+
+    fn told(&mut self, found: Result<(), Violation>) {
+        if let Err(violation) = found {
+            self.wrong(violation.rule, violation.what);
+        }
+    }
+
+    /// The type that counts: the declared one, or one derived from it that `xsi:type` names (section 3.3.4).
+    fn type_of(&mut self, element: Option<&Element>, declared: TypeRef, says: &Says<'_>, tag: &impl Tag, is_lax: bool) -> TypeRef {
+        if declared == TypeRef::Missing {
+            self.wrong("cvc-elt.1", format!("the type of {} is not declared", tag.local()));
+            return declared;
+        }
+        let Some(text) = says.of else { return declared };
+        let text = text.trim_matches([' ', '\t', '\n', '\r']);
+        let (prefix, local) = text.split_once(':').unwrap_or(("", text));
+        let uri = if prefix == "xml" { Some("http://www.w3.org/XML/1998/namespace") } else { tag.namespace(prefix) };
+        let uri = uri.or(if prefix.is_empty() { Some("") } else { None });
+        let named = uri.and_then(|uri| self.set.names().find(uri, local)).and_then(|name| self.set.global_type(name));
+        let Some(named) = named.filter(|named| *named != TypeRef::Missing) else {
+            let _ = is_lax;
+            self.wrong("cvc-elt.4.2", "xsi:type names a type that is not declared");
+            return declared;
+        };
+        let of_type = match declared {
+            TypeRef::Complex(number) => self.set.complex(number).map_or(Methods::default(), |complex| complex.block),
+            _ => Methods::default(),
+        };
+        let block = element.map_or(Methods::default(), |element| element.block).and(of_type);
+        match self.set.derives(named, declared) {
+            Some(ways) if !ways.meets(block) => named,
+            Some(_) => {
+                self.wrong("cvc-elt.4.3", "xsi:type names a type that may not stand here: its derivation is blocked");
+                declared
+            }
+            None => {
+                self.wrong("cvc-elt.4.3", "xsi:type names a type that is not derived from the declared one");
+                declared
+            }
+        }
+    }
+
+    fn nil(&mut self, element: Option<&Element>, says: &Says<'_>) -> bool {
+        let Some(text) = says.nil.map(|text| text.trim_matches([' ', '\t', '\n', '\r'])) else { return false };
+        if !matches!(text, "true" | "false" | "0" | "1") {
+            self.wrong("cvc-datatype-valid.1.2.1", "xsi:nil is neither true nor false");
+            return false;
+        }
+        // What nobody declared has no say in it.
+        if element.is_some_and(|element| !element.nillable) {
+            self.wrong("cvc-elt.3.1", "xsi:nil on an element that is not nillable");
+            return false;
+        }
+        let is_nil = matches!(text, "true" | "1");
+        if is_nil && element.and_then(|element| element.preset.as_ref()).is_some_and(|preset| preset.is_fixed) {
+            self.wrong("cvc-elt.3.2.2", "xsi:nil on an element whose value is fixed");
+        }
+        is_nil
+    }
+
+    fn attributes(&mut self, complex: Option<&'s Complex>, tag: &impl Tag) {
+        let (mut at, mut required, mut wild_ids) = (0, 0_usize, 0_usize);
+        while let Some((uri, local, value)) = tag.attribute(at) {
+            at = at.saturating_add(1);
+            if uri == XSI && matches!(local, "type" | "nil" | "schemaLocation" | "noNamespaceSchemaLocation") {
+                continue;
+            }
+            let Some(complex) = complex else {
+                self.wrong("cvc-type.3.1.1", format!("the attribute {local} on an element of a simple type"));
+                continue;
+            };
+            let name = self.set.names().find(uri, local);
+            let declared = complex.attributes.uses.iter().find(|declared| Some(declared.name) == name);
+            if let Some(declared) = declared {
+                required = required.saturating_add(usize::from(declared.is_required));
+                self.attribute(declared, name, uri, value, tag);
+                continue;
+            }
+            let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
+            let global = name.and_then(|name| self.set.global_attribute(name));
+            match (wildcard.map(|wildcard| wildcard.process), global) {
+                (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
+                (Some(Process::Skip), _) | (Some(Process::Lax), None) => {}
+                (Some(Process::Strict), None) => {
+                    self.wrong("cvc-assess-attr.1", format!("the attribute {local} is not declared"));
+                }
+                (Some(_), Some(declared)) => {
+                    let is_id = declared.of.as_ref().is_some_and(|of| of.identity() == Identity::Id);
+                    wild_ids = wild_ids.saturating_add(usize::from(is_id));
+                    self.attribute(declared, name, uri, value, tag);
+                }
+            }
+        }
+        let Some(complex) = complex else { return };
+        if wild_ids > 0 {
+            let has_own = complex.attributes.uses.iter().any(|own| own.of.as_ref().is_some_and(|of| of.identity() == Identity::Id));
+            if wild_ids > 1 || has_own {
+                self.wrong("cvc-complex-type.5", "two attributes that are IDs");
+            }
+        }
+        self.absent(complex, required, tag);
+    }
+
+    /// Attributes that are not there: required ones, and those with a default, which count as if they were.
+    fn absent(&mut self, complex: &'s Complex, required: usize, tag: &impl Tag) {
+        let uses = &complex.attributes.uses;
+        let is_there = |name: Name| {
+            let mut at = 0;
+            while let Some((uri, local, _)) = tag.attribute(at) {
+                if self.set.names().find(uri, local) == Some(name) {
+                    return true;
+                }
+                at = at.saturating_add(1);
+            }
+            false
+        };
+        if uses.iter().filter(|declared| declared.is_required).count() > required {
+            let missing = uses.iter().find(|declared| declared.is_required && !is_there(declared.name));
+            let missing = missing.map_or("", |missing| self.set.names().local(missing.name));
+            let what = format!("the attribute {missing} is missing");
+            self.wrong("cvc-complex-type.4", what);
+        }
+        let is_identity = |declared: &Use| declared.of.as_ref().is_some_and(|of| of.identity() != Identity::None);
+        if self.keys.wants_fields() || uses.iter().any(|declared| declared.preset.is_some() && is_identity(declared)) {
+            for declared in uses {
+                let Some(preset) = declared.preset.as_ref().filter(|_| !is_there(declared.name)) else { continue };
+                let Some(of) = &declared.of else { continue };
+                let value = of.value(&preset.text, &preset.bindings, &mut self.room).ok();
+                if let Some(value) = &value {
+                    self.identified(of, value);
+                }
+                let uri = self.set.names().uri(declared.name);
+                let found = self.keys.attribute(self.set, Some(declared.name), uri, value.as_ref());
+                self.told(found);
+            }
+        }
+    }
+
+    fn attribute(&mut self, declared: &Use, name: Option<Name>, uri: &str, value: &str, tag: &impl Tag) {
+        let local = self.set.names().local(declared.name);
+        let Some(of) = &declared.of else {
+            self.wrong("cvc-attribute.1", format!("the type of the attribute {local} is not declared"));
+            return;
+        };
+        let identity = of.identity();
+        let wants_value = declared.fixed.is_some() || identity != Identity::None || self.keys.wants_fields();
+        if !wants_value {
+            if let Err(reason) = of.check(value, tag, &mut self.room) {
+                self.wrong(reason.rule, format!("the attribute {local} is {}", reason.what));
+            }
+            return;
+        }
+        match of.value(value, tag, &mut self.room) {
+            Err(reason) => self.wrong(reason.rule, format!("the attribute {local} is {}", reason.what)),
+            Ok(value) => {
+                if declared.fixed.as_ref().is_some_and(|fixed| *fixed != value) {
+                    self.wrong("cvc-attribute.4", format!("the attribute {local} is not the fixed value"));
+                }
+                self.identified(of, &value);
+                let found = self.keys.attribute(self.set, name, uri, Some(&value));
+                self.told(found);
+            }
+        }
+    }
+
+    /// Keeps what is an ID, or refers to one.
+    fn identified(&mut self, of: &Simple, value: &Value) {
+        let found = self.keys.identified(of, value);
+        self.told(found);
+    }
+
+    /// A piece of text inside the innermost open element.
+    pub fn text(&mut self, text: &str) {
+        if self.skipped > 0 || self.is_over() || text.is_empty() {
+            return;
+        }
+        let Some(frame) = self.frames.last_mut() else { return };
+        if frame.is_broken {
+            return;
+        }
+        if frame.is_nil {
+            frame.is_broken = true;
+            return self.wrong("cvc-elt.3.2.1", "text inside an element that is nil");
+        }
+        if frame.simple.is_some() {
+            return self.keep_text(text);
+        }
+        match frame.complex.map(|complex| &complex.content) {
+            Some(Content::Elements { is_mixed: true, .. }) => {
+                let has_preset = frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
+                if has_preset {
+                    self.keep_text(text);
+                }
+            }
+            Some(Content::Elements { .. }) if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
+            Some(Content::Elements { .. }) => {
+                frame.is_broken = true;
+                self.wrong("cvc-complex-type.2.3", "text between the elements");
+            }
+            _ => {
+                frame.is_broken = true;
+                self.wrong("cvc-complex-type.2.1", "text where there may be none");
+            }
+        }
+    }
+
+    fn keep_text(&mut self, text: &str) {
+        if text.len() > limits::PAYLOAD_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
+            if let Some(frame) = self.frames.last_mut() {
+                frame.is_broken = true;
+            }
+            return self.wrong("cvc-datatype-valid", "longer than any text may be");
+        }
+        self.text.push_str(text);
+    }
+
+    /// The innermost open element ends.
+    pub fn end(&mut self) {
+        if self.skipped > 0 {
+            self.skipped = self.skipped.saturating_sub(1);
+            return;
+        }
+        if self.is_over() {
+            return;
+        }
+        let depth = self.frames.len();
+        let Some(frame) = self.frames.pop() else { return };
+        let mut value = None;
+        if !frame.is_broken && !frame.is_nil {
+            value = self.content(&frame);
+        }
+        self.stack.truncate(frame.base);
+        let has_value = frame.simple.is_some();
+        let found = self.keys.end(self.set, depth, value.as_ref(), has_value, frame.is_nil);
+        self.told(found);
+        if let Some(parent) = self.frames.last() {
+            debug_assert!(parent.base <= self.stack.len(), "a model's paths lie above its parent's");
+        } else if !self.is_over() {
+            let found = self.keys.finish();
+            self.told(found);
+        }
+    }
+
+    /// Whether the content of an element is whole; gives its value if it has one.
+    fn content(&mut self, frame: &Frame<'s>) -> Option<Value> {
+        let element = frame.element.and_then(|number| self.set.element(number));
+        let local = element.map_or("", |element| self.set.names().local(element.name));
+        let preset = element.and_then(|element| element.preset.as_ref());
+        if let Some(simple) = frame.simple {
+            let is_preset = self.text.is_empty() && preset.is_some();
+            let text = std::mem::take(&mut self.text);
+            let value = self.value(frame, simple, &text, local);
+            self.text = text;
+            return if is_preset || value.is_some() { value } else { None };
+        }
+        match frame.complex.map(|complex| &complex.content) {
+            Some(Content::Elements { model, is_mixed }) => {
+                if let Some(preset) = preset.filter(|_| *is_mixed) {
+                    if preset.is_fixed && (frame.has_children || !self.text.is_empty() && *self.text != *preset.text) {
+                        self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+                        return None;
+                    }
+                }
+                if !model.may_end(frame.cursor, &self.stack, frame.base) {
+                    let expected = model.expected(frame.cursor, &self.stack, frame.base, self.set.names());
+                    self.wrong("cvc-complex-type.2.4", format!("the end of {local} where {}", in_words(&expected)));
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn value(&mut self, frame: &Frame<'s>, simple: &Arc<Simple>, text: &str, local: &str) -> Option<Value> {
+        let element = frame.element.and_then(|number| self.set.element(number));
+        let preset = element.and_then(|element| element.preset.as_ref());
+        let nothing = Bindings::default();
+        let own = frame.bindings.as_ref().unwrap_or(&nothing);
+        let (text, scope) = match preset.filter(|_| text.is_empty()) {
+            Some(preset) => (&*preset.text, &preset.bindings),
+            None => (text, own),
+        };
+        let is_fixed = preset.filter(|preset| preset.is_fixed);
+        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
+        if !wants_value {
+            if let Err(reason) = simple.check(text, scope, &mut self.room) {
+                self.wrong(reason.rule, format!("the value of {local} is {}", reason.what));
+            }
+            return None;
+        }
+        match simple.value(text, scope, &mut self.room) {
+            Err(reason) => {
+                self.wrong(reason.rule, format!("the value of {local} is {}", reason.what));
+                None
+            }
+            Ok(value) => {
+                if let Some(fixed) = is_fixed {
+                    let fixed = simple.value(&fixed.text, &fixed.bindings, &mut self.room);
+                    if fixed.as_ref().ok() != Some(&value) {
+                        self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+                    }
+                }
+                self.identified(simple, &value);
+                Some(value)
+            }
+        }
+    }
+}
+
+/// Whether values of a type may be names, whose prefixes are looked up where they stand.
+fn may_hold_names(simple: &Simple) -> bool {
+    matches!(simple.kind(), Kind::QName | Kind::Notation) || matches!(simple.ancestor(), "list" | "union")
+}
+
+fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
+    let (mut says, mut at) = (Says::default(), 0);
+    while let Some((uri, local, value)) = tag.attribute(at) {
+        match local {
+            "type" if uri == XSI => says.of = Some(value),
+            "nil" if uri == XSI => says.nil = Some(value),
+            _ => {}
+        }
+        at = at.saturating_add(1);
+    }
+    says
+}
+
+/// What was expected, in words.
+fn in_words(expected: &[&str]) -> String {
+    match expected {
+        [] => "nothing more may stand".to_owned(),
+        [only] => format!("{only} is expected"),
+        many => {
+            let shown = many.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+            let more = if many.len() > 8 { ", …" } else { "" };
+            format!("one of {shown}{more} is expected")
+        }
+    }
+}
