@@ -8,9 +8,8 @@
 //! reading has bounded it, and what it refuses is refused. What runs in the pass of a message is our compiled form alone.
 
 use super::SchemaError;
-use super::read::{Loaded, XML, Source, is_xs, parse};
+use super::read::{Loaded, Source, XS, parse};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use xsd_schema::parser::resolver::SchemaLoader;
 use xsd_schema::{SchemaResult, SchemaSetBuilder};
 
@@ -19,7 +18,7 @@ const SCHEME: &str = "set:///";
 
 /// The documents of a set, for the judge to load.
 #[derive(Debug)]
-struct Documents(Arc<BTreeMap<String, String>>);
+struct Documents(BTreeMap<String, String>);
 
 impl SchemaLoader for Documents {
     fn load(&self, location: &str) -> SchemaResult<String> {
@@ -39,51 +38,143 @@ impl SchemaLoader for Documents {
 /// Judges what was loaded.
 pub fn judge(loaded: &Loaded) -> Result<(), SchemaError> {
     let mut texts = BTreeMap::new();
-    for source in &loaded.sources {
-        texts.insert(format!("{SCHEME}{}", source.name), without_patterns(source)?);
+    let absent = loaded.absent_namespaces();
+    for (number, source) in loaded.sources.iter().enumerate() {
+        texts.insert(place_of(number), prepared(loaded, (number, source), &absent)?);
     }
-    for (location, number) in loaded.places() {
-        if let Some(source) = loaded.sources.get(number) {
-            texts.entry(location).or_insert(without_patterns(source)?);
-        }
+    for (number, (namespace, wanted)) in wanted_of(loaded, &absent)?.into_iter().enumerate() {
+        texts.insert(stand_in(number), stand_in_text(namespace, &wanted));
     }
-    // The judge asks its own catalogue for this namespace.
-    if let Some(source) = loaded.source_of(XML) {
-        texts.insert("embedded://xml.xsd".to_owned(), without_patterns(source)?);
-    }
-    let texts = Arc::new(texts);
-    let mut builder = SchemaSetBuilder::with_loader(Box::new(Documents(Arc::clone(&texts))));
-    let refused = |error: xsd_schema::SchemaError| refusal(&error);
+    let mut builder = SchemaSetBuilder::with_loader(Box::new(Documents(texts)));
+    let refused = |error: xsd_schema::SchemaError| refusal(loaded, &error);
     for root in &loaded.roots {
-        let Some(source) = loaded.sources.get(*root) else { continue };
-        builder.try_add(&format!("{SCHEME}{}", source.name)).map_err(refused)?;
+        builder.try_add(&place_of(*root)).map_err(refused)?;
     }
     builder.compile().map(|_| ()).map_err(refused)
 }
 
-/// The text of a schema with a pattern for everything in the place of each, and with nothing else moved.
-fn without_patterns(source: &Source) -> Result<String, SchemaError> {
+/// Where the judge finds a document of the set.
+fn place_of(number: usize) -> String {
+    format!("{SCHEME}{number}.xsd")
+}
+
+/// The text of a schema for the judge: a pattern for everything in the place of each pattern, and in the place of each location
+/// that of the document which was found for it.
+fn prepared(loaded: &Loaded, (number, source): (usize, &Source), absent: &[String]) -> Result<String, SchemaError> {
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let document = parse(source)?;
+    let mut changes: Vec<(std::ops::Range<usize>, String)> = Vec::new();
+    for node in document.descendants().filter(|node| node.is_element() && node.tag_name().namespace() == Some(XS)) {
+        match node.tag_name().name() {
+            "pattern" => {
+                changes.extend(node.attribute_node("value").map(|value| (value.range_value(), "[\\s\\S]*".to_owned())));
+            }
+            "include" | "import" | "redefine" => {
+                let location = node.attribute_node("schemaLocation");
+                let namespace = node.attribute_node("namespace");
+                let stand_in_of = |uri: &str| absent.iter().position(|absent| absent == uri).map(stand_in);
+                let found = loaded.found(number, &node).map(place_of);
+                let place = found.or_else(|| namespace.and_then(|found| stand_in_of(found.value())));
+                match (place, location, namespace) {
+                    (Some(place), Some(location), _) => changes.push((location.range_value(), place)),
+                    (Some(place), None, Some(namespace)) => {
+                        let end = namespace.range().end;
+                        changes.push((end..end, format!(" schemaLocation=\"{place}\"")));
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    changes.sort_by_key(|(range, _)| range.start);
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
-    for pattern in document.descendants().filter(|node| is_xs(node, "pattern")) {
-        let Some(value) = pattern.attribute_node("value").map(|value| value.range_value()) else { continue };
-        // One that an entity brings lies elsewhere.
-        let (Some(before), true) = (text.get(at..value.start), value.end <= text.len()) else { continue };
+    for (range, new) in changes {
+        // What an entity brings lies elsewhere.
+        let (Some(before), true) = (text.get(at..range.start), range.end <= text.len()) else { continue };
         out.push_str(before);
-        out.push_str("[\\s\\S]*");
-        at = value.end;
+        out.push_str(&new);
+        at = range.end;
     }
     out.push_str(text.get(at..).unwrap_or(""));
     Ok(out)
 }
 
-fn refusal(error: &xsd_schema::SchemaError) -> SchemaError {
-    let text = error.to_string();
+/// What is named of namespaces that were imported and are not to be had: each name with whether it must be a complex type, an
+/// element, an attribute or a group. It is unknown, so whatever is of it will be refused; but a set is not refused for what
+/// nobody sends.
+type Wanted = BTreeMap<(&'static str, String), ()>;
+
+fn stand_in(number: usize) -> String {
+    format!("{SCHEME}absent-{number}.xsd")
+}
+
+fn wanted_of<'a>(loaded: &Loaded, absent: &'a [String]) -> Result<Vec<(&'a String, Wanted)>, SchemaError> {
+    let mut found: Vec<(&String, Wanted)> = absent.iter().map(|namespace| (namespace, Wanted::new())).collect();
+    if found.is_empty() {
+        return Ok(found);
+    }
+    for source in &loaded.sources {
+        let document = parse(source)?;
+        for node in document.descendants().filter(|node| node.is_element() && node.tag_name().namespace() == Some(XS)) {
+            for (name, value) in node.attributes().filter(|found| found.namespace().is_none()).map(|found| (found.name(), found.value())) {
+                let Some(kind) = kind_of(&node, name) else { continue };
+                for word in value.split_ascii_whitespace() {
+                    let Some((prefix, local)) = word.split_once(':') else { continue };
+                    let uri = node.lookup_namespace_uri(Some(prefix));
+                    if let Some((_, wanted)) = found.iter_mut().find(|(namespace, _)| Some(namespace.as_str()) == uri) {
+                        wanted.insert((kind, local.to_owned()), ());
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What the value of an attribute of a schema names.
+fn kind_of(node: &roxmltree::Node<'_, '_>, attribute: &str) -> Option<&'static str> {
+    match (node.tag_name().name(), attribute) {
+        ("extension" | "restriction", "base") if node.parent().is_some_and(|parent| parent.tag_name().name() == "complexContent") => {
+            Some("complexType")
+        }
+        (_, "type" | "base" | "itemType" | "memberTypes") => Some("simpleType"),
+        ("element", "ref" | "substitutionGroup") => Some("element"),
+        ("attribute", "ref") => Some("attribute"),
+        ("group", "ref") => Some("group"),
+        ("attributeGroup", "ref") => Some("attributeGroup"),
+        _ => None,
+    }
+}
+
+fn stand_in_text(namespace: &str, wanted: &Wanted) -> String {
+    let mut text = format!("<xs:schema xmlns:xs=\"{XS}\" targetNamespace=\"{namespace}\">");
+    for (kind, local) in wanted.keys() {
+        let inside = match *kind {
+            "simpleType" => "<xs:restriction base=\"xs:string\"/>",
+            "group" => "<xs:sequence/>",
+            _ => "",
+        };
+        text += &format!("<xs:{kind} name=\"{local}\">{inside}</xs:{kind}>");
+    }
+    text + "</xs:schema>"
+}
+
+fn refusal(loaded: &Loaded, error: &xsd_schema::SchemaError) -> SchemaError {
+    // Its places are told as ours.
+    let name = |place: &str| {
+        let number = place.strip_prefix(SCHEME).and_then(|rest| rest.strip_suffix(".xsd"))?.parse::<usize>().ok()?;
+        loaded.sources.get(number).map(|source| source.name.clone())
+    };
+    let mut text = error.to_string();
+    for (number, source) in loaded.sources.iter().enumerate().rev() {
+        text = text.replace(&place_of(number), &source.name);
+    }
     match error.location() {
         Some(place) => {
-            let file = place.base_uri.strip_prefix(SCHEME).unwrap_or(&place.base_uri);
-            SchemaError::new(file, (place.line as u32, place.column as u32), &text)
+            let file = name(&place.base_uri).unwrap_or_default();
+            let words = text.split_once(&format!("{file}:{}:{}: ", place.line, place.column)).map(|(_, rest)| rest.to_owned());
+            SchemaError::new(&file, (place.line as u32, place.column as u32), &words.unwrap_or(text))
         }
         None => SchemaError::new("", (1, 1), &text),
     }

@@ -115,15 +115,23 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
 }
 
 impl Loaded {
-    /// The first document that was imported for a namespace.
-    pub(super) fn source_of(&self, namespace: &str) -> Option<&Source> {
-        let found = self.edges.iter().find(|((_, _, of), _)| of == namespace);
-        found.and_then(|(_, at)| self.sources.get(*at))
+    /// The namespaces that were to be imported, and that no document of the set has.
+    pub fn absent_namespaces(&self) -> Vec<String> {
+        let mut found: Vec<String> = self.absent.iter().filter(|absent| absent.is_import).map(|absent| absent.namespace.clone()).collect();
+        found.sort_unstable();
+        found.dedup();
+        let has = |namespace: &String| {
+            self.edges.keys().any(|(_, _, of)| of == namespace)
+                || self.sources.iter().any(|source| parse(source).is_ok_and(|document| attribute(&document.root_element(), "targetNamespace") == Some(namespace)))
+        };
+        found.retain(|namespace| !has(namespace));
+        found
     }
 
-    /// The absolute locations that are named, each with the document found there.
-    pub(super) fn places(&self) -> impl Iterator<Item = (String, usize)> {
-        self.edges.iter().filter(|((_, location, _), _)| location.contains(':')).map(|((_, location, _), at)| (location.clone(), *at))
+    /// The document that was found for what an `include`, `import` or `redefine` of a document names.
+    pub(super) fn found(&self, document: usize, node: &Node<'_, '_>) -> Option<usize> {
+        let key = |name| attribute(node, name).unwrap_or("").to_owned();
+        self.edges.get(&(document, key("schemaLocation"), key("namespace"))).copied()
     }
 
     fn follow(&mut self, at: usize, source: &Source, node: &Node<'_, '_>, library: &mut dyn Library) {
@@ -242,8 +250,7 @@ impl<'d> Declarations<'d> {
             let document = this.units.get(at).map_or(0, |unit| unit.document);
             let Some(root) = documents.get(document).map(Document::root_element) else { break };
             for node in root.children().filter(Node::is_element) {
-                let key = (document, attribute(&node, "schemaLocation").unwrap_or("").to_owned(), attribute(&node, "namespace").unwrap_or("").to_owned());
-                let other = loaded.edges.get(&key).copied();
+                let other = loaded.found(document, &node);
                 match (node.tag_name().name(), other) {
                     _ if node.tag_name().namespace() != Some(XS) => {}
                     ("import", Some(other)) => drop(this.unit(other, None)),
