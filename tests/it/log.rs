@@ -480,7 +480,7 @@ fn the_command_line_searches_and_follows() {
     assert!(out.contains("search-person") && out.contains(SCHOOL) && err.contains("this search is record 6"), "{out}{err}");
     let (out, _) = log(0, COURT, &["search", "--json"]);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert!(lines.len() == 8 && lines.iter().all(|line| line["format"] == 1), "{out}");
+    assert!(lines.len() == 8 && lines.iter().all(|line| line["format"] == 1) && lines[7]["indexLag"] == 0, "{out}");
     let (out, _) = log(0, COURT, &["show", "0", "--reason", "control"]);
     assert!(out.contains("registrar") && out.contains("Absence"), "{out}");
     log(4, SCHOOL, &["show", "2"]);
@@ -618,12 +618,35 @@ fn a_holder_and_an_auditor_learn_why_an_answer_was_refused_and_the_consumer_its_
     }
     let (_, record) = get(&world, COURT, &format!("/v1/log/records/{}?reason=inspection", refusal["logIndex"]));
     assert_eq!(record["private"]["cause"], cause);
+    let refusals = |status, name: &str, more: &[&str]| {
+        let agency = world.agency_dir(name);
+        let agency = agency.to_str().expect("UTF-8");
+        run(world.folder(), status, &[&["refusals", &id, "--as", agency], more].concat())
+    };
+    let (out, _) = refusals(0, CLINIC, &[]);
+    assert!(
+        out.contains("the consumer was told OG-RTE-003") && out.contains(cause) && out.contains("oncegate validate"),
+        "{out}"
+    );
+    let (out, _) = refusals(0, CLINIC, &["--json"]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&told["format"], &told["refusals"][0]["cause"]), (&1.into(), &cause.into()));
+    let (out, err) = refusals(2, FUND, &[]);
+    assert!(out.is_empty() && err.contains("OG-MSG-018"), "{out}{err}");
     let (_, record) = get(&world, FUND, &format!("/v1/log/records/{}?reason=inspection", refusal["logIndex"]));
     assert!(record["private"].is_null() && !record.to_string().contains("Reason"), "{record}");
     // An exchange that went well has nothing to tell, to its holder either.
     let (_, id) = ask(&world, SCHOOL, Behaviour::Honest, ATTENDANCE);
     let (status, shown) = get(&world, CLINIC, &format!("/v1/messages/{id}/refusals"));
     assert_eq!((status, &shown["refusals"]), (200, &json!([])));
+    let agency = world.agency_dir(CLINIC);
+    let (out, err) = run(world.folder(), 0, &["refusals", &id, "--as", agency.to_str().expect("UTF-8")]);
+    assert!(out.is_empty() && err.contains("no answer to this question was refused"), "{out}{err}");
+    // What the journal has of a refused answer is whole: whom it is about is sealed with the request.
+    let copied = world.folder().join("copied");
+    oncegate::program::demo::copy(&world.demo().folder().join("data"), &copied).expect("copied");
+    let verified = oncegate::host::store::verify_all(&copied, &[]);
+    assert!(verified.is_ok(), "{}", verified.err().map_or(String::new(), |error| error.to_string()));
 }
 
 /// The refused attempt of the school to find out about somebody for the police's purpose.

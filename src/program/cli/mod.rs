@@ -17,6 +17,7 @@ mod init;
 mod log;
 mod message;
 mod policy;
+mod refusals;
 mod registry;
 mod reload;
 mod renew;
@@ -74,6 +75,8 @@ enum Command {
     Ask(ask::Ask),
     /// Fetch the answer to a request that was made before
     Answer(answer::Answer),
+    /// As a holder, see why answers were refused
+    Refusals(refusals::Refusals),
     /// Send a message as it is
     Send(message::Send),
     /// Sign a message
@@ -225,6 +228,7 @@ pub fn main() -> ExitCode {
         Command::Renew(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
         Command::Answer(command) => command.run(&out),
+        Command::Refusals(command) => command.run(&out),
         Command::Send(command) => command.run(&out),
         Command::Sign(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
