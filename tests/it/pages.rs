@@ -119,3 +119,85 @@ fn the_quick_start_works_as_it_is_written() {
     }
     assert!(err.contains("OG-POL-002") && err.contains("the holder states, signed, that there is no record"), "{err}");
 }
+
+/// Every Rust file under a folder, with its path.
+fn rust_files(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).expect("readable").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), fs::read_to_string(&path).expect("readable")));
+        }
+    }
+}
+
+/// Whether a text defines a name.
+fn defines(text: &str, name: &str) -> bool {
+    ["fn", "struct", "enum", "trait", "type", "const", "mod"].iter().any(|word| {
+        text.split(&format!("{word} {name}"))
+            .skip(1)
+            .any(|after| !after.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+    })
+}
+
+/// What stands between backticks.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// A name such as `policy::decide`: one file has both, be it by its path.
+fn is_in_the_tree(name: &str, sources: &[(String, String)]) -> bool {
+    let name = name.trim_start_matches('&');
+    let (room, inside) = name.split_once("::").map_or((name, None), |(room, inside)| (room, Some(inside)));
+    sources.iter().any(|(path, text)| {
+        let is_room = path.contains(&format!("/{room}/")) || path.ends_with(&format!("/{room}.rs"));
+        let has_room = is_room || defines(text, room) || text.contains(&format!("impl {room} {{"));
+        has_room && inside.is_none_or(|inside| defines(text, inside))
+    })
+}
+
+#[test]
+fn each_invariant_names_who_keeps_it_and_a_test_that_there_is() {
+    let (mut sources, mut tests) = (Vec::new(), Vec::new());
+    rust_files(&root().join("src"), &mut sources);
+    rust_files(&root().join("tests"), &mut tests);
+    tests.extend(sources.iter().cloned());
+    let text = page("ARCHITECTURE.md");
+    let section = text.split("## Invariants").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+    let rows: Vec<Vec<&str>> =
+        section.lines().filter(|line| line.starts_with("| ")).map(|line| line.split(" | ").collect()).collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in &rows[1..] {
+        let [rule, threat, keeper, test] = row[..] else { panic!("four columns: {row:?}") };
+        assert!(rule.len() > 20 && threat.len() > 10, "{row:?}");
+        let lost = quoted(keeper).find(|name| !is_in_the_tree(name, &sources));
+        assert!(lost.is_none() && keeper.len() > 5, "nothing is called {lost:?}: {rule}");
+        let is_test = |name: &str| {
+            let marks = ["#[test]", "#[tokio::test"];
+            let is_marked =
+                |before: &str| marks.iter().any(|mark| before.rsplit("\n\n").next().is_some_and(|near| near.contains(mark)));
+            tests.iter().any(|(_, text)| text.split_once(&format!("fn {name}()")).is_some_and(|(before, _)| is_marked(before)))
+        };
+        let names: Vec<&str> = quoted(test).collect();
+        assert!(!names.is_empty(), "no test: {rule}");
+        let lost = names.iter().find(|name| !is_test(name));
+        assert!(lost.is_none(), "no test is called {lost:?}: {rule}");
+    }
+}
+
+/// `docs/limits.md` says where a figure is set: each constant that it names is in the program with that value.
+#[test]
+fn the_page_of_limits_names_constants_that_there_are() {
+    let constants = page("src/base/limits.rs");
+    let text = page("docs/limits.md");
+    let is_constant = |name: &&str| name.len() > 5 && name.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'_');
+    let named: Vec<&str> = quoted(&text).filter(is_constant).collect();
+    assert!(named.len() > 12, "{named:?}");
+    let lost = named.iter().find(|name| !constants.contains(&format!("const {name}:")));
+    assert!(lost.is_none(), "no constant is called {lost:?}");
+    let settings = page("docs/configuration.md");
+    let key = |name: &&str| name.starts_with("limits.") || name.starts_with("log.");
+    let lost = quoted(&text).filter(key).find(|name| !settings.contains(&format!("| `{name}` |")));
+    assert!(lost.is_none(), "no setting is called {lost:?}");
+}
