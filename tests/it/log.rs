@@ -530,7 +530,7 @@ fn the_command_line_exports_and_verifies_offline() {
     let (out, _) = office.log(0, COURT, &["export", "--to", "2001-01-01", "-o", "none.ndjson"]);
     assert!(out.starts_with("0 records"), "{out}");
     let (out, _) = office.verify(0, "none.ndjson", "log.key");
-    assert!(out.contains("are before or behind them: that they do not fit is the gateway's word"), "{out}");
+    assert!(out.contains("are before or after them; the gateway says that they do not match, which is not proved"), "{out}");
     // A policy holds for an export as well: no witness has cosigned it.
     let witness = PrivateKey::from_seed(&[8; 32]).expect("a seed");
     let witness = LogSigner::new("w.example", Role::Witness, witness).expect("a key");
@@ -553,9 +553,9 @@ fn the_command_line_exports_and_verifies_offline() {
         text.lines().enumerate().filter(|(at, line)| keep(*at, line)).map(|(_, line)| format!("{line}\n")).collect()
     };
     for (changed, words) in [
-        (text.replacen("school-17", "school-18", 2), "does not fit the filter"),
+        (text.replacen("school-17", "school-18", 2), "does not match the filter"),
         (text.replacen("\\\"o\\\":", "\\\"o\\\":1", 1), "at least one line was changed"),
-        (lines(&|_, line| !line.contains("\\\"k\\\":\\\"rsp\\\"")), "was to come here"),
+        (lines(&|_, line| !line.contains("\\\"k\\\":\\\"rsp\\\"")), "is missing here"),
         (lines(&|at, _| at < 3), "cut off"),
     ] {
         office.write("changed.ndjson", &changed);

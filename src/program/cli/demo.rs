@@ -28,7 +28,7 @@ pub(super) struct Demo {
     /// End after the summary
     #[arg(long)]
     once: bool,
-    /// The folder of the world; else one that goes away
+    /// The folder of the world; without it, one that is removed at the end
     #[arg(long = "in")]
     folder: Option<PathBuf>,
 }
@@ -326,7 +326,7 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     verify_all(&dropped, &[]).map_err(|error| Failure::new(1, error))?;
     let found = verify_all(&dropped, checkpoint).err().ok_or_else(|| failed("a dropped record was not found"))?;
     out.print(format_args!(
-        "   record {index} dropped, another put at the end, everything written anew: it fits together\n      found by whoever has a receipt: {found}"
+        "   record {index} removed, another put at the end, everything rewritten so that it is consistent\n      found by whoever has a receipt: {found}"
     ))?;
     let (store, _) = Store::open(&older, &config.log.origin, Settings::default())?;
     let authorities = config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities);

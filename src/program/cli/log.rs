@@ -60,10 +60,10 @@ struct Selection {
     /// Asked by this agency
     #[arg(long)]
     consumer: Option<String>,
-    /// Held by this agency
+    /// Answered by this agency
     #[arg(long)]
     provider: Option<String>,
-    /// Asked by this agency, or held
+    /// Asked or answered by this agency
     #[arg(long)]
     agency: Option<String>,
     /// Of this document type
@@ -137,10 +137,10 @@ enum Action {
         who: As,
         #[command(flatten)]
         selection: Selection,
-        /// How many, 1 to 500
+        /// How many, 1 to 1,000
         #[arg(long, default_value_t = 50)]
         limit: usize,
-        /// Where to go on: what the page before gave
+        /// Where to continue: what the page before gave
         #[arg(long)]
         cursor: Option<String>,
     },
@@ -167,7 +167,7 @@ enum Action {
         /// How many of the latest, 0 to 500
         #[arg(long, default_value_t = 10)]
         lines: usize,
-        /// For how long; else until it is stopped
+        /// For how many seconds; without it until it is stopped
         #[arg(long)]
         seconds: Option<u64>,
     },
@@ -186,7 +186,7 @@ enum Action {
         before_help = "Examples:\n  oncegate log verify receipt.txt --key log.key\n  oncegate log verify march.ndjson --key gateway.office/audit/2026+1f2e3d4c+AZ…\n  oncegate log verify --all -c oncegate.toml --checkpoint receipt.txt"
     )]
     Verify(verify::Verify),
-    /// Make everything anew that is derived from the journal
+    /// Rebuild what is derived from the journal: tree, index, names
     Rebuild(whole::Rebuild),
     /// Print the key that checkpoints are verified with
     Key(whole::Key),
@@ -217,7 +217,7 @@ enum Action {
         #[arg(long, default_value = "consumer,day")]
         by: String,
     },
-    /// Find what is conspicuous: who asks at night, for many persons, far more than usual
+    /// Find what is unusual: who asks at night, about many persons, far more than usual
     #[command(
         before_help = "Examples:\n  oncegate log anomalies --as agencies/xx.court --from 2026-03-01 --persons 30 --night 19-4"
     )]
@@ -256,7 +256,7 @@ enum Action {
         /// How many, 1 to 100
         #[arg(long, default_value_t = 100)]
         limit: usize,
-        /// Where to go on: what the page before gave
+        /// Where to continue: what the page before gave
         #[arg(long)]
         before: Option<u64>,
         /// With the receipt of each record
@@ -333,7 +333,7 @@ impl Log {
 }
 
 fn trail_request(client: &Client, of: &str, basis: &str) -> Result<Vec<u8>, Failure> {
-    let code = |text| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is no code")));
+    let code = |text| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
     let ask = Ask { document_type: code(TRAIL.0)?, of: None, select: Vec::new(), during: None };
     let context = Context::new(code(TRAIL.1)?, basis, super::ask::subject(of)?);
     Ok(client.request(ask, context, None, World::Live)?.octets)

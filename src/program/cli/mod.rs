@@ -44,7 +44,7 @@ struct Cli {
     /// Print the result as JSON, with "format": 1
     #[arg(long, global = true)]
     json: bool,
-    /// Say nothing but the result
+    /// Print nothing but the result
     #[arg(short, long, global = true)]
     quiet: bool,
 }
@@ -61,7 +61,7 @@ enum Command {
     Run(run::Run),
     /// Make a throw-away world and run real exchanges in it
     Demo(demo::Demo),
-    /// Have the running gateway read registry and certificates again
+    /// Make the running gateway read registry and certificates again
     Reload(reload::Reload),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
@@ -81,11 +81,11 @@ enum Command {
     Send(message::Send),
     /// Sign a message
     Sign(message::Sign),
-    /// Verify a signed message under an authority
+    /// Verify a signed message with the certificates of an authority
     Verify(message::Verify),
     /// Validate a message or a document against its schema
     Validate(message::Validate),
-    /// Measure this machine and this gateway, against loopback only
+    /// Measure this machine and this gateway, over loopback only
     Bench(bench::Bench),
     /// Search the log, export it, verify what it proves
     Log(Box<log::Log>),

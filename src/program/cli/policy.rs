@@ -111,7 +111,7 @@ impl Asked {
         };
         match verdict {
             Ok(grant) if holders > 0 => out.say(format_args!("permitted by {grant}; {holders} active holders")),
-            Ok(grant) => return Err(Failure::new(3, format!("permitted by {grant}, and nobody holds {what}: OG-RTE-001"))),
+            Ok(grant) => return Err(Failure::new(3, format!("permitted by {grant}, but no agency holds {what}: OG-RTE-001"))),
             Err(why) => return Err(Failure::new(3, format!("refused, {why}"))),
         }
         Ok(())

@@ -52,7 +52,7 @@ pub(super) fn page(page: &Value, out: &Out) -> Outcome {
     }
     if list(&page["entries"]).is_empty() {
         let known = page["indexedUpTo"].as_u64().map_or(String::new(), |known| format!(" among the first {known}"));
-        out.say(format_args!("no record fits{known}"));
+        out.say(format_args!("no record matches{known}"));
     }
     if let Some(index) = page["recordedAs"].as_u64() {
         out.say(format_args!("this search is record {index}"));

@@ -21,7 +21,7 @@ fn unreadable(path: &Path, cause: &dyn std::fmt::Display) -> Failure {
     Failure::new(2, format!("{}: {cause}", path.display()))
 }
 
-/// Derives a whole log anew and holds it against all checkpoints that are there: those that are given, and those that were
+/// Recomputes a whole log and compares it with all checkpoints that are there: those that are given, and those that were
 /// stamped.
 pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let config = load(config)?;
@@ -56,7 +56,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let (size, root) = (verified.head.size, verified.head.root);
     if let Some(record) = verified.tree_ends {
         out.say(format_args!(
-            "note: the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start makes them anew"
+            "note: the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start rebuilds them"
         ));
     }
     let text = format!(
@@ -75,7 +75,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     )
 }
 
-/// Make everything anew that is derived from the journal: tree, index, names.
+/// Rebuild everything that is derived from the journal: tree, index, names.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log rebuild -c oncegate.toml")]
 pub(super) struct Rebuild {
@@ -90,7 +90,7 @@ impl Rebuild {
         remove_derived(&config.data)?;
         let (store, recovered) = Store::open(&config.data, &config.log.origin, Settings::default())?;
         store.close();
-        out.result(format!("ok  made anew from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
+        out.result(format!("ok  rebuilt from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
     }
 }
 
