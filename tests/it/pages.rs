@@ -201,3 +201,17 @@ fn the_page_of_limits_names_constants_that_there_are() {
     let lost = quoted(&text).filter(key).find(|name| !settings.contains(&format!("| `{name}` |")));
     assert!(lost.is_none(), "no setting is called {lost:?}");
 }
+
+#[test]
+fn the_readme_lists_every_command() {
+    let output = Command::new(oncegate()).arg("help").output().expect("it starts");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let list = help.split("\nCommands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a list of commands");
+    let readme = page("README.md");
+    let table = readme.split("## Commands").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+    let words: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).flat_map(quoted).collect();
+    for command in list.lines().filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
+        let is_there = words.iter().any(|word| word.strip_prefix("oncegate ").unwrap_or(word).split(' ').next() == Some(command));
+        assert!(is_there, "the README's table of commands lacks {command}");
+    }
+}

@@ -41,22 +41,22 @@ enum Action {
     Grant {
         /// The grant's name
         id: String,
-        /// Who: an agency, or a pattern with one * per label
+        /// Who may ask: an agency, or a pattern such as 'xx.town.school-*', with at most one * between two dots
         #[arg(long)]
         who: String,
-        /// The document type
+        /// The document type, such as medical-absence-note
         #[arg(long)]
         what: String,
-        /// The purpose
+        /// The purpose, such as school-attendance
         #[arg(long)]
         purpose: String,
-        /// The legal basis
+        /// The legal basis, such as XX:HEALTH:13
         #[arg(long)]
         basis: String,
         /// An optional field that may be released; may be given again
         #[arg(long = "field")]
         fields: Vec<String>,
-        /// The last day: 2027-12-31
+        /// The last day, UTC: 2027-12-31
         #[arg(long)]
         until: String,
         /// Let them send applications instead of requests

@@ -15,12 +15,12 @@ oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance -
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Ask {
-    /// The document type
+    /// The document type, such as medical-absence-note
     document: String,
     /// Whom it is about: SCHEME:VALUE, such as RU-SNILS:11223344595
     #[arg(long)]
     of: String,
-    /// The purpose
+    /// The purpose, such as school-attendance
     #[arg(long = "for")]
     purpose: String,
     /// The agency's folder, or its name under ./agencies

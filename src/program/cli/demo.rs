@@ -230,7 +230,10 @@ fn shown(path: &str) -> bool {
 }
 
 async fn refusals(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
-    out.print(format_args!("\n{} things that are refused, each with its code, its record, and a twin that passes", CASES.len()))?;
+    out.print(format_args!(
+        "\n{} kinds of bad input: each is refused with its code and recorded, and its correct twin passes",
+        CASES.len()
+    ))?;
     out.print(format_args!("   {:<44} {:<12} {:<6} {:<9} {:<12} {}", "sent", "code", "status", "blame", "retry", "record"))?;
     for case in CASES {
         let verdict = case.run(world).await?;
@@ -285,7 +288,7 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     let key = log_key(&config.data, &config.log.origin)?;
     let older = world.folder().join("older");
     copy(&config.data, &older)?;
-    out.print("\nThe record of an exchange, provable by whoever has the receipt")?;
+    out.print("\nThe receipt of an exchange: whoever has it can prove the record")?;
     let checked = ask(world, &QUESTIONS[0], 1, tally).await?;
     let client = world.client(SCHOOL)?;
     let id = checked.message.header.in_reply_to.map(|question| question.id.to_string()).unwrap_or_default();
@@ -304,12 +307,12 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     for proof in &proofs {
         let shown = proof.verify(&key).map_err(|error| Failure::new(1, error))?;
         out.print(format_args!(
-            "   verified  record {} is in the log of {} records, by its key alone",
+            "   verified  record {} is in the log of {} records; checked with the log's key alone",
             shown.index, shown.head.size
         ))?;
     }
     out.print(format_args!("   key       {key}"))?;
-    out.print("\nThree lies about the log, told by somebody who has its disk and its key")?;
+    out.print("\nThree attempts to falsify the log, by somebody who has its disk and its key")?;
     let copied = |name: &str| {
         let folder = world.folder().join(name);
         copy(&config.data, &folder).map(|()| folder)

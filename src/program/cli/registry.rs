@@ -38,7 +38,7 @@ struct Diff {
     /// The configuration that names the schemas; without it, the program's own
     #[arg(short, long)]
     config: Option<PathBuf>,
-    /// The folder of an auditor: says for each change how often it was used in the last 30 days, and by whom
+    /// The folder of an auditor: for each change, also print how often it was used in the last 30 days, and by whom
     #[arg(long = "as")]
     agency: Option<PathBuf>,
 }

@@ -114,7 +114,7 @@ impl Key {
 /// What is erased of a record.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
-    /// What is personal about it, and its message
+    /// The personal part (identifiers, official, fields), and the message
     Private,
     /// The message that is kept with it
     Message,
@@ -122,13 +122,13 @@ enum Part {
     Record,
 }
 
-/// Erase of a record what is personal, its message, or all but its hash; proofs of all others stay, and of it as well.
+/// Erase the personal part of a record, its message, or all but its hash. All proofs stay valid, also those of this record.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log erase 1204331 private --reason \"order 17-22 of the court\" -c oncegate.toml")]
 pub(super) struct Erase {
-    /// The record
+    /// The index of the record
     index: u64,
-    /// What of it
+    /// What is erased of it
     part: Part,
     /// Why; it is recorded
     #[arg(long)]
