@@ -112,7 +112,7 @@ fn the_quick_start_works_as_it_is_written() {
         "req  xx.town.school-1  asks xx.town.clinic-1  medical-absence-note  for school-attendance  on XX:HEALTH:13",
         "ok  record 1 (rsp ",
         "\"purpose\":\"school-attendance\"",
-        "1 checkpoints hold",
+        "agrees with 1 kept checkpoints",
     ] {
         let (_, after) = rest.split_once(words).unwrap_or_else(|| panic!("no {words:?} at its place:\n{}", said(&output)));
         rest = after;

@@ -60,7 +60,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
         ));
     }
     let text = format!(
-        "ok  {size} records in {} segments ({} MiB) give the root {root}; {} checkpoints hold; {} shredded",
+        "ok  {size} records in {} segments ({} MiB) give the root {root}; it agrees with {} kept checkpoints; {} records erased",
         verified.segments,
         verified.octets >> 20,
         verified.checkpoints,
