@@ -1,7 +1,7 @@
 //! The log over HTTP and by the command line: who may see what, who is seen looking, what citizens are shown.
 
 use crate::process::oncegate;
-use crate::tool::said;
+use crate::tool::{Provider, free_port, root, said};
 use crate::world::{QUICK, World};
 use oncegate::base::ids::{AgencyId, Code, Identifier, MessageId};
 use oncegate::base::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
@@ -495,6 +495,29 @@ fn the_command_line_searches_and_follows() {
     let (out, _) = log(0, PORTAL, &["trail", "--of", &person]);
     assert!(out.contains("School 17 (registrar)") && out.contains("search-person"), "{out}");
     log(3, SCHOOL, &["trail", "--of", &person]);
+}
+
+/// A server that answers as a gateway does whose index has fallen behind.
+#[test]
+fn a_search_says_that_the_index_lags_behind_the_log() {
+    let office = Office::new();
+    let (folder, school) = (office.world.folder(), office.world.agency_dir(SCHOOL));
+    let behind = folder.join("behind");
+    oncegate::program::demo::copy(&school, &behind).expect("copied");
+    let port = free_port();
+    let client = std::fs::read_to_string(behind.join("client.toml")).expect("readable");
+    let client = client.replace(&office.world.gateway_url(), &format!("https://127.0.0.1:{port}"));
+    std::fs::write(behind.join("client.toml"), client).expect("writable");
+    let page = json!({ "entries": [], "next": null, "indexedUpTo": 10, "indexLag": 3, "recordedAs": null });
+    office.write("page.json", &page.to_string());
+    let mut server = Command::new(root().join("tests/peers/replay.sh"));
+    server.arg(office.world.agency_dir(CLINIC)).arg(port.to_string()).arg(folder.join("page.json"));
+    let _running = Provider::start(server, port);
+    let (out, err) = run(folder, 0, &["log", "search", "--as", "behind"]);
+    assert!(out.is_empty() && err.contains("the latest 3 are not searched yet"), "{out}{err}");
+    let (out, _) = run(folder, 0, &["log", "search", "--as", "behind", "--json"]);
+    let last: Value = serde_json::from_str(out.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&last["indexedUpTo"], &last["indexLag"]), (&10.into(), &3.into()));
 }
 
 #[test]
