@@ -102,9 +102,7 @@ impl std::fmt::Display for StoreError {
             Self::Full => f.write_str("the journal has reached its limit on disk"),
             Self::Stopped => f.write_str("the journal has stopped"),
             Self::Forgotten => f.write_str("the outcome can no longer be read"),
-            Self::Live => {
-                f.write_str("the record is in the volume that is still growing: it can be erased once that is complete")
-            }
+            Self::Live => f.write_str("the record is in the volume that still grows: it can be erased once that is complete"),
             Self::NoRandomness => f.write_str("the system gives no random octets"),
             Self::Index(cause) => write!(f, "the index cannot be opened: {cause}"),
         }
