@@ -70,7 +70,7 @@ impl std::fmt::Display for ClientError {
                 write!(f, "no answer within {seconds} s; the exchange goes on, and oncegate answer {id} fetches what comes")
             }
             Self::Refused(problem) => write!(f, "{} {}", problem.code, problem.detail),
-            Self::Untrusted(what) => write!(f, "the answer is not to be believed: {what}"),
+            Self::Untrusted(what) => write!(f, "the answer cannot be trusted: {what}"),
         }
     }
 }
@@ -156,8 +156,9 @@ impl Client {
             return Err(config(format!("{}: this program reads format = 1", file.display())));
         }
         Ok(Self {
-            agency: AgencyId::parse(&raw.agency).ok_or_else(|| config(format!("\"{}\" is no agency name", raw.agency)))?,
-            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is no https address", raw.gateway)))?,
+            agency: AgencyId::parse(&raw.agency)
+                .ok_or_else(|| config(format!("\"{}\" is not the name of an agency", raw.agency)))?,
+            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is not an https address", raw.gateway)))?,
             upstream: Arc::new(Upstream::new(tls)),
             key: Arc::new(key),
             certificate,

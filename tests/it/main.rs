@@ -58,6 +58,8 @@ mod offline;
 #[cfg(feature = "server")]
 mod operators;
 #[cfg(feature = "server")]
+mod pages;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod pki;

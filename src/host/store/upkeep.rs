@@ -235,7 +235,7 @@ impl std::fmt::Display for NotVerified {
             }
             Self::Commit { path, said, found } => write!(
                 f,
-                "{}: {} records were committed to with the root {}, and those that are there have {}",
+                "{}: {} records were committed with the root {}, but the records there give {}",
                 path.display(),
                 said.size,
                 said.root,
@@ -246,7 +246,7 @@ impl std::fmt::Display for NotVerified {
             }
             Self::Checkpoint { said, found: Some(found) } => write!(
                 f,
-                "a checkpoint of {} records was given out with the root {}, and they have {}: the log was changed",
+                "a checkpoint of {} records was given out with the root {}, but those records now give {}: the log was changed",
                 said.size, said.root, found.root
             ),
             Self::Index { index } => write!(f, "the index has another record {index} than the journal; start with `log rebuild`"),

@@ -21,7 +21,7 @@ fn unreadable(path: &Path, cause: &dyn std::fmt::Display) -> Failure {
     Failure::new(2, format!("{}: {cause}", path.display()))
 }
 
-/// Derives a whole log anew and holds it against all checkpoints that are there: those that are given, and those that were
+/// Recomputes a whole log and compares it with all checkpoints that are there: those that are given, and those that were
 /// stamped.
 pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let config = load(config)?;
@@ -56,11 +56,11 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let (size, root) = (verified.head.size, verified.head.root);
     if let Some(record) = verified.tree_ends {
         out.say(format_args!(
-            "note: the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start makes them anew"
+            "note: the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start rebuilds them"
         ));
     }
     let text = format!(
-        "ok  {size} records in {} segments ({} MiB) give the root {root}; {} checkpoints hold; {} shredded",
+        "ok  {size} records in {} segments ({} MiB) give the root {root}; it agrees with {} kept checkpoints; {} records erased",
         verified.segments,
         verified.octets >> 20,
         verified.checkpoints,
@@ -75,7 +75,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     )
 }
 
-/// Make everything anew that is derived from the journal: tree, index, names.
+/// Rebuild everything that is derived from the journal: tree, index, names.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log rebuild -c oncegate.toml")]
 pub(super) struct Rebuild {
@@ -90,7 +90,7 @@ impl Rebuild {
         remove_derived(&config.data)?;
         let (store, recovered) = Store::open(&config.data, &config.log.origin, Settings::default())?;
         store.close();
-        out.result(format!("ok  made anew from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
+        out.result(format!("ok  rebuilt from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
     }
 }
 
@@ -114,7 +114,7 @@ impl Key {
 /// What is erased of a record.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
-    /// What is personal about it, and its message
+    /// The personal part (identifiers, official, fields), and the message
     Private,
     /// The message that is kept with it
     Message,
@@ -122,13 +122,13 @@ enum Part {
     Record,
 }
 
-/// Erase of a record what is personal, its message, or all but its hash; proofs of all others stay, and of it as well.
+/// Erase the personal part of a record, its message, or all but its hash. All proofs stay valid, also those of this record.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log erase 1204331 private --reason \"order 17-22 of the court\" -c oncegate.toml")]
 pub(super) struct Erase {
-    /// The record
+    /// The index of the record
     index: u64,
-    /// What of it
+    /// What is erased of it
     part: Part,
     /// Why; it is recorded
     #[arg(long)]
