@@ -220,6 +220,16 @@ pub const STALL_BYTES: usize = 160 << 10;
 pub const BODY_MS: u64 = 10_000;
 /// How long the body of a refused request is read and forgotten.
 pub const DISCARD_MS: u64 = 1_000;
+/// A peer that is still sending when its connection is closed is listened to for at most so long in all,
+pub const LINGER_MS: u64 = 10_000;
+/// and for so long while nothing comes,
+pub const LINGER_PAUSE_MS: u64 = 2_000;
+/// and for so many octets,
+pub const LINGER_BYTES_MAX: u64 = 64 << 20;
+/// if no more than so many are listened to at that time.
+pub const LINGERING_MAX: usize = 256;
+/// How long a body is waited for on HTTP/2 whose sender expects to be told to go on, which nobody can do there.
+pub const EXPECT_MS: u64 = 250;
 /// How long a connection may stay idle between requests.
 pub const IDLE_MS: u64 = 60_000;
 /// Deadline for a provider's answer to a question; one that takes longer answers `202` and sends it later.

@@ -313,13 +313,18 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
     let room = Arc::new(Semaphore::new(limits::PUBLIC_CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
         let (api, stop) = (api.clone(), stop.clone());
         tokio::spawn(async move {
-            serve_plain(stream, api, stop).await;
+            let gateway = Arc::clone(api.gateway());
+            if serve_plain(stream, api, stop).await == End::Tls {
+                let address = peer.ip().to_canonical();
+                let what = "spoke TLS to the public listener, which speaks plain HTTP; agencies connect to the exchange listener";
+                gateway.telemetry().say_sparingly(&format!("{address} {what}"));
+            }
             drop(permit);
         });
     }

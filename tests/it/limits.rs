@@ -422,6 +422,11 @@ const ROWS: &[(&str, Row)] = &[
     ("CONTROL_MS", Own),
     ("HOLDERS_TOLD_MAX", Own),
     ("CONTROL_LINE_MS", Own),
+    ("LINGER_MS", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGER_PAUSE_MS", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGER_BYTES_MAX", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGERING_MAX", In("src/host/transport/linger.rs", "so_many_are_listened_to_at_once_and_no_more")),
+    ("EXPECT_MS", In("tests/it/framing.rs", "whoever_waits_to_be_told_to_go_on_is_told_something")),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 
@@ -549,6 +554,15 @@ fn of_connections() -> [Said; 2] {
         format!(
             "of one address {per_address}/s, with one certificate {per_certificate}/s, after {at_once} and {at_once_too} at once"
         ),
+        format!(
+            "| the rest of a body that nobody reads | {}, {} without an octet, {}; of ",
+            seconds(limits::LINGER_MS),
+            seconds(limits::LINGER_PAUSE_MS),
+            mib(limits::LINGER_BYTES_MAX as usize)
+        ),
+        format!("of {} connections at once |", limits::LINGERING_MAX),
+        format!("A body that begins within {} ms is read as ever |", limits::EXPECT_MS),
+        format!("| at most {}, and it comes within {} |", mib(limits::MESSAGE_BYTES_MAX), seconds(limits::DISCARD_MS)),
         format!("| bodies that are read or worked on, until the holder has them, together | {} |", mib(limits::BODIES_BYTES_MAX)),
         format!("| connections of the public listener | {} |", number(limits::PUBLIC_CONNECTIONS_MAX)),
         format!("| different persons a day, UTC, that an agency asks about | {} |", number(limits::PERSONS_PER_DAY as usize)),

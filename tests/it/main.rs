@@ -41,6 +41,8 @@ mod figures;
 mod folder;
 #[cfg(feature = "server")]
 mod foreign;
+#[cfg(feature = "server")]
+mod framing;
 mod generate;
 #[cfg(feature = "server")]
 mod installation;

@@ -166,6 +166,7 @@ impl Upstream {
             CollectError::TooLarge => UpstreamError::TooLarge,
             CollectError::Broken(cause) => UpstreamError::Broken(cause.to_string()),
             CollectError::NoRoom(fault) => UpstreamError::Broken(fault.to_string()),
+            CollectError::Trailers => UpstreamError::Broken("trailer fields".to_owned()),
         })?;
         self.give_back(url, kept);
         Ok(Received { status: head.status, headers: head.headers, body })
