@@ -274,6 +274,14 @@ pub const STREAMS_MAX: u32 = 64;
 pub const RESETS_MAX: usize = 32;
 /// Idle connections kept to one provider.
 pub const POOL_IDLE_MAX: usize = 128;
+/// How long a connection to a provider may wait for the next request.
+pub const POOL_IDLE_MS: u64 = 30_000;
+/// When a message is given to a new connection as well, because one that had waited gives no head; at most half of the deadline.
+pub const AGAIN_MS: u64 = 3_000;
+/// How often TCP asks whether a provider is still there, while nothing is said.
+pub const KEEPALIVE_MS: u64 = 15_000;
+/// A connection to a provider breaks that has not acknowledged what was sent for so long.
+pub const UNACKNOWLEDGED_MS: u32 = 10_000;
 /// How long a stopping gateway waits for its open exchanges.
 pub const DRAIN_MS: u64 = 30_000;
 /// How long it then waits for the last responses to go out.

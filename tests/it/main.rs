@@ -45,6 +45,8 @@ mod foreign;
 mod framing;
 mod generate;
 #[cfg(feature = "server")]
+mod holders;
+#[cfg(feature = "server")]
 mod installation;
 mod journal;
 mod limits;

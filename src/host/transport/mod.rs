@@ -174,11 +174,13 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let body_bytes = request.body().size_hint().upper().unwrap_or(u64::MAX).min(limits::MESSAGE_BYTES_MAX as u64);
         let (busy, service) = (felt.begin(body_bytes), service.clone());
-        let (unread, expects) = (unread.clone(), request.headers().contains_key(EXPECT));
+        let unread = unread.clone();
+        // Whoever waits to be told to send its body is not told so by our reading what nobody wants.
+        let may_read = !request.headers().contains_key(EXPECT);
         async move {
             let mut response = service.call(request.map(|body| Inbound::new(body, unread.clone()))).await?;
             if let Some(rest) = unread.and_then(|unread| unread.take())
-                && !is_forgotten(rest, expects, &response).await
+                && !(may_read && is_forgotten(rest, &response).await)
             {
                 busy.leaves_a_rest();
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -202,11 +204,11 @@ where
     }
 }
 
-/// Whether the rest of a body that nobody has read could be read and forgotten, so that the connection goes on. Whoever waits to
-/// be told to send it is not told so, and what is larger than a message may be is not waited for.
-async fn is_forgotten(rest: Incoming, expects: bool, response: &Response<Body>) -> bool {
+/// Whether the rest of a body that nobody has read could be read and forgotten, so that the connection goes on. What is larger than
+/// a message may be is not waited for.
+async fn is_forgotten(rest: Incoming, response: &Response<Body>) -> bool {
     let is_small = rest.size_hint().upper().is_some_and(|octets| octets <= limits::MESSAGE_BYTES_MAX as u64);
-    !expects && is_small && !response.headers().contains_key(CONNECTION) && discard(rest).await == Discarded::Whole
+    is_small && !response.headers().contains_key(CONNECTION) && discard(rest).await == Discarded::Whole
 }
 
 async fn drive<C>(connection: C, pulse: &Pulse, heads: Heads, mut stop: watch::Receiver<bool>, close: impl Fn(Pin<&mut C>)) -> End
