@@ -159,15 +159,14 @@ struct Told {
 
 /// The status in a header block (RFC 7541, appendix A, or literal with a Huffman code or without).
 fn status_of(block: &[u8]) -> String {
-    let plain = match block {
+    match block {
         [0x88, ..] => "200".to_owned(),
         [0x8c, ..] => "400".to_owned(),
         [0x8d, ..] => "404".to_owned(),
         [_, length, rest @ ..] if length & 0x80 != 0 => huffman(rest.get(..usize::from(length & 0x7f)).unwrap_or_default()),
         [_, length, rest @ ..] => String::from_utf8_lossy(rest.get(..usize::from(*length)).unwrap_or_default()).into_owned(),
         _ => String::new(),
-    };
-    plain
+    }
 }
 
 /// Digits alone (RFC 7541, appendix B): 0 to 2 have five bits, the others six.

@@ -417,7 +417,7 @@ const ROWS: &[(&str, Row)] = &[
     ("SPARING_LINES_PER_MINUTE", In("src/host/telemetry.rs", "lines_that_others_cause_are_so_many_in_a_minute")),
     ("SUBJECT_SHOWN_MAX", Own),
     ("EXPIRY_NOTICE_MS", In("tests/it/pki.rs", "what_ends_is_named_thirty_days_before")),
-    ("EXPIRY_LOOK_MS", Own),
+    ("EXPIRY_LOOK_MS", In("src/program/server.rs", "what_ends_is_said_once_a_day")),
     ("REFUSALS_SUMMED_MS", Own),
     ("REFUSED_TOO_OFTEN_MS", Own),
     ("HEAVY_BYTES", Own),

@@ -74,6 +74,8 @@ mod refusals;
 #[cfg(feature = "server")]
 mod restart;
 #[cfg(feature = "server")]
+mod revocation;
+#[cfg(feature = "server")]
 mod rig;
 mod schema;
 #[cfg(feature = "server")]
