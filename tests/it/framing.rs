@@ -133,6 +133,40 @@ fn clients_of_other_makers_see_why_a_body_was_refused() {
     gateway.stop();
 }
 
+/// The same for the HTTP client of the JDK, which reads while it sends.
+#[test]
+fn the_client_of_the_jdk_sees_why_a_body_was_refused() {
+    const POST: &str = "import java.net.URI; import java.net.http.*;\n\
+        public class Post { public static void main(String[] a) throws Exception {\n\
+        byte[] body = new byte[Integer.parseInt(a[1])]; java.util.Arrays.fill(body, (byte) '<');\n\
+        for (var version : HttpClient.Version.values()) for (int turn = 0; turn < 5; turn++) {\n\
+        var client = HttpClient.newBuilder().version(version).build();\n\
+        var request = HttpRequest.newBuilder(URI.create(a[0])).header(\"Content-Type\", \"application/xml\")\n\
+        .POST(HttpRequest.BodyPublishers.ofByteArray(body)).build();\n\
+        System.out.println(client.send(request, HttpResponse.BodyHandlers.ofString()).statusCode()); } } }\n";
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    let (own, folder) = (scene.world().agency_folder(FUND), scene.folder());
+    let url = format!("https://localhost:{}/v1/messages", scene.world().exchange_address().port());
+    std::fs::write(folder.join("Post.java"), POST).expect("writable");
+    let run = |program: &str, arguments: &str| {
+        said(Command::new(program).args(arguments.split_whitespace()).current_dir(folder).output().expect("it starts"))
+    };
+    let own = own.display();
+    run("openssl", &format!("pkcs12 -export -in {own}/tls.pem -inkey {own}/tls.key -out own.p12 -passout pass:changeit"));
+    run(
+        "keytool",
+        &format!("-importcert -noprompt -file {own}/ca.pem -keystore trust.p12 -storetype PKCS12 -storepass changeit"),
+    );
+    let store = |name: &str, file: &str| format!("-Djavax.net.ssl.{name}={file} -Djavax.net.ssl.{name}Password=changeit");
+    let stores = format!("{} {}", store("keyStore", "own.p12"), store("trustStore", "trust.p12"));
+    for octets in [5_000_000, 50_000_000] {
+        let said = run("java", &format!("{stores} Post.java {url} {octets}"));
+        assert_eq!(said.lines().collect::<Vec<_>>(), ["413"; 10], "{octets}");
+    }
+    gateway.stop();
+}
+
 fn said(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()

@@ -28,14 +28,22 @@ struct Made {
     key: String,
 }
 
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Authority,
+    Leaf,
+}
+
 /// Makes a certificate, by itself or by an authority; with the places at which its lists are.
-fn make(name: &str, by: Option<&Made>, is_authority: bool, places: &[&str]) -> Made {
-    let mut params = CertificateParams::new(if is_authority { vec![] } else { vec!["localhost".to_owned()] }).expect("names");
+fn make(name: &str, by: Option<&Made>, role: Role, places: &[&str]) -> Made {
+    let mut params =
+        CertificateParams::new(if role == Role::Authority { vec![] } else { vec!["localhost".to_owned()] }).expect("names");
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2099, 1, 1));
     params.crl_distribution_points =
         places.iter().map(|place| CrlDistributionPoint { uris: vec![(*place).to_owned()] }).collect();
-    if is_authority {
+    if role == Role::Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     } else {
@@ -86,8 +94,8 @@ struct Meeting {
 impl Meeting {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let meeting = Self { folder: Folder::new(), root: make("The root", None, true, &[]), runtime };
-        let gateway = make("The gateway", Some(&meeting.root), false, &[]);
+        let meeting = Self { folder: Folder::new(), root: make("The root", None, Role::Authority, &[]), runtime };
+        let gateway = make("The gateway", Some(&meeting.root), Role::Leaf, &[]);
         meeting.write("gateway.pem", &gateway.certificate);
         meeting.write("gateway.key", &gateway.key);
         meeting.write("ca.pem", &meeting.root.certificate);
@@ -132,12 +140,12 @@ async fn shaken(client: &Identity, server: &Identity) -> (bool, bool) {
 #[test]
 fn every_authority_of_a_path_has_its_list() {
     let meeting = Meeting::new();
-    let between = make("Between", Some(&meeting.root), true, &[]);
-    let leaf = make("A leaf", Some(&between), false, &[]);
+    let between = make("Between", Some(&meeting.root), Role::Authority, &[]);
+    let leaf = make("A leaf", Some(&between), Role::Leaf, &[]);
     let [of_leaf, of_between] = [meeting.serial(&leaf), meeting.serial(&between)];
     let whole = |by: &Made, serials: &[Vec<u8>]| list(&by.certificate, &by.key, serials);
     let root = |serials: &[Vec<u8>]| whole(&meeting.root, serials);
-    let other = make("Between", Some(&meeting.root), true, &[]);
+    let other = make("Between", Some(&meeting.root), Role::Authority, &[]);
     for (what, lists, expected) in [
         ("no list at all of the authority between", vec![root(&[])], false),
         ("no list of the root", vec![whole(&between, &[])], false),
@@ -155,7 +163,7 @@ fn every_authority_of_a_path_has_its_list() {
         ),
         (
             "a foreign list that says the leaf is revoked",
-            vec![root(&[]), whole(&between, &[]), whole(&other, &[of_leaf.clone()])],
+            vec![root(&[]), whole(&between, &[]), whole(&other, std::slice::from_ref(&of_leaf))],
             true,
         ),
     ] {
@@ -170,7 +178,7 @@ fn a_list_of_a_distribution_point_speaks_of_those_who_name_it() {
     const HERE: &str = "http://lists.example/1.crl";
     const THERE: &str = "http://lists.example/2.crl";
     let meeting = Meeting::new();
-    let leaf = |places: &[&str]| make("A leaf", Some(&meeting.root), false, places);
+    let leaf = |places: &[&str]| make("A leaf", Some(&meeting.root), Role::Leaf, places);
     let (here, both, nowhere) = (leaf(&[HERE]), leaf(&[THERE, HERE]), leaf(&[]));
     let of = |made: &Made| vec![meeting.serial(made)];
     let at = |place, scope, serials: &[Vec<u8>]| part(&meeting.root, Some(place), scope, 2099, serials);
@@ -199,7 +207,7 @@ fn a_list_of_a_distribution_point_speaks_of_those_who_name_it() {
 #[test]
 fn a_list_past_its_time_still_counts() {
     let meeting = Meeting::new();
-    let [revoked, other] = ["One", "Two"].map(|name| make(name, Some(&meeting.root), false, &[]));
+    let [revoked, other] = ["One", "Two"].map(|name| make(name, Some(&meeting.root), Role::Leaf, &[]));
     let old = part(&meeting.root, None, None, 2021, &[meeting.serial(&revoked)]);
     assert_eq!(meeting.believes(&[&revoked], std::slice::from_ref(&old)), [false; 2], "what was revoked stays so");
     assert_eq!(meeting.believes(&[&other], &[old]), [true; 2], "and nobody else is");
