@@ -49,7 +49,6 @@ impl Unread {
 /// The body of a request.
 pub struct Inbound {
     body: Option<Incoming>,
-    /// Nobody on HTTP/2, where each stream ends by itself (RFC 9113, section 8.1).
     unread: Option<Unread>,
 }
 

@@ -5,6 +5,8 @@
 //! too much time has passed (RFC 9112, section 9.6).
 
 use crate::base::limits;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,6 +16,29 @@ use tokio::time::{Instant, Sleep};
 
 /// How many may do so at once, in the process: those beyond are closed at once, as if there were no such thing.
 static ROOM: Semaphore = Semaphore::const_new(limits::LINGERING_MAX);
+
+/// The same for streams of HTTP/2.
+static STREAMS: Semaphore = Semaphore::const_new(limits::LINGERING_MAX);
+
+/// Reads the rest of a stream's body and forgets it, within the bounds of a connection's; `forgot` is told of what came. Not every
+/// client hears of a stream that is reset after its answer: some wait for room to send the rest. What is left after that is
+/// reset, without an error (RFC 9113, section 8.1).
+pub(super) fn forget_stream(mut rest: Incoming, forgot: impl Fn(u64) + Send + 'static) {
+    let Ok(room) = STREAMS.try_acquire() else { return };
+    // It ends with its connection, or when the time is over.
+    tokio::spawn(async move {
+        let _room = room;
+        let until = Instant::now() + Duration::from_millis(limits::LINGER_MS);
+        let mut left = limits::LINGER_BYTES_MAX;
+        while left > 0 {
+            let pause = Instant::now() + Duration::from_millis(limits::LINGER_PAUSE_MS);
+            let Ok(Some(Ok(frame))) = tokio::time::timeout_at(pause.min(until), rest.frame()).await else { return };
+            let octets = frame.data_ref().map_or(0, |data| data.len() as u64);
+            forgot(octets);
+            left = left.saturating_sub(octets);
+        }
+    });
+}
 
 /// A connection of which our side is shut.
 pub(super) struct Lingering {

@@ -170,20 +170,27 @@ where
     let felt = Arc::clone(&pulse);
     // HTTP/1.1 has no windows: what its peer does not take is seen on the stream.
     let frame_bytes = if protocol == Protocol::Http2 { FRAME_BYTES } else { usize::MAX };
-    let unread = (protocol == Protocol::Http1).then(Unread::default);
+    // HTTP/1.1 has one request at a time, HTTP/2 any number.
+    let of_connection = (protocol == Protocol::Http1).then(Unread::default);
     let service = service_fn(move |request: Request<Incoming>| {
         let body_bytes = request.body().size_hint().upper().unwrap_or(u64::MAX).min(limits::MESSAGE_BYTES_MAX as u64);
         let (busy, service) = (felt.begin(body_bytes), service.clone());
-        let unread = unread.clone();
+        let has_body = !request.body().is_end_stream();
+        let unread = has_body.then(|| of_connection.clone().unwrap_or_default());
+        let felt = Arc::clone(&felt);
         // Whoever waits to be told to send its body is not told so by our reading what nobody wants.
         let may_read = !request.headers().contains_key(EXPECT);
         async move {
             let mut response = service.call(request.map(|body| Inbound::new(body, unread.clone()))).await?;
-            if let Some(rest) = unread.and_then(|unread| unread.take())
-                && !(may_read && is_forgotten(rest, &response).await)
-            {
-                busy.leaves_a_rest();
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            match unread.and_then(|unread| unread.take()) {
+                None => {}
+                Some(rest) if protocol == Protocol::Http2 => linger::forget_stream(rest, move |octets| felt.forgot(octets)),
+                Some(rest) => {
+                    if !(may_read && is_forgotten(rest, &response).await) {
+                        busy.leaves_a_rest();
+                        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                    }
+                }
             }
             let held = response.extensions_mut().remove::<Held>();
             if response.status() == StatusCode::REQUEST_TIMEOUT {

@@ -167,6 +167,12 @@ impl Pulse {
         }
     }
 
+    /// So many octets came of a body that was refused, and were asked for by reading them.
+    pub(super) fn forgot(&self, octets: u64) {
+        let mut state = self.state();
+        state.may_come = state.may_come.saturating_add(octets);
+    }
+
     /// The connection is shut. Whether its peer may still be sending: the rest of a body that was not read, or of a head that is
     /// none.
     fn shut(&self) -> bool {
