@@ -182,15 +182,17 @@ where
         let may_read = !request.headers().contains_key(EXPECT);
         async move {
             let mut response = service.call(request.map(|body| Inbound::new(body, unread.clone()))).await?;
-            match unread.and_then(|unread| unread.take()) {
-                None => {}
-                Some(rest) if protocol == Protocol::Http2 => linger::forget_stream(rest, move |octets| felt.forgot(octets)),
-                Some(rest) => {
-                    if !(may_read && is_forgotten(rest, &response).await) {
-                        busy.leaves_a_rest();
-                        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                    }
-                }
+            let rest = unread.and_then(|unread| unread.take());
+            if protocol == Protocol::Http2 {
+                rest.into_iter().for_each(|rest| {
+                    let felt = Arc::clone(&felt);
+                    linger::forget_stream(rest, move |octets| felt.forgot(octets))
+                });
+            } else if let Some(rest) = rest
+                && !(may_read && is_forgotten(rest, &response).await)
+            {
+                busy.leaves_a_rest();
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             let held = response.extensions_mut().remove::<Held>();
             if response.status() == StatusCode::REQUEST_TIMEOUT {
