@@ -80,6 +80,8 @@ catalogue! {
     HttpHeadTooLarge = "OG-HTTP-008", 431, Sender, AfterChange, "the request head is too large", "send fewer or shorter header fields";
     HttpBusy = "OG-HTTP-009", 503, Gateway, Later, "the gateway is stopping or has no room", "send the same message again after Retry-After seconds";
     HttpIncomplete = "OG-HTTP-010", 400, Sender, Later, "the body ended before its Content-Length", "send the same message again";
+    HttpExpectation = "OG-HTTP-011", 417, Sender, AfterChange, "the expectation cannot be met", "send the request without Expect";
+    HttpMisdirected = "OG-HTTP-012", 421, Sender, AfterChange, "this is at the gateway's other listener", "send it to the listener that the table of calls in docs/http.md names";
 
     TlsUnknownCertificate = "OG-TLS-001", 403, Sender, AfterChange, "the client certificate is not in the registry", "register the certificate: oncegate agency add";
     TlsAgencySuspended = "OG-TLS-002", 403, Sender, AfterChange, "the agency is suspended", "ask the authority of the registry";

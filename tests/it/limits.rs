@@ -328,6 +328,10 @@ const ROWS: &[(&str, Row)] = &[
     ("PRIVATE_BYTES_MAX", In("src/evidence/journal.rs", "(0, PRIVATE + 1, 0)")),
     ("BODY_BYTES_MAX", In("src/evidence/journal.rs", "(0, 0, BODY + 1)")),
     ("POOL_IDLE_MAX", Own),
+    ("POOL_IDLE_MS", In("src/host/transport/upstream.rs", "a_connection_waits_for_a_request_for_so_long_and_no_longer")),
+    ("AGAIN_MS", In("tests/it/holders.rs", "connections_that_died_silently_cost_a_few_seconds")),
+    ("KEEPALIVE_MS", Own),
+    ("UNACKNOWLEDGED_MS", Own),
     ("DRAIN_MS", Own),
     ("CLOSE_MS", Own),
     ("ANOMALIES_MAX", In("src/host/store/report.rs", "so_many_anomalies_of_a_kind_are_told_and_no_more")),
@@ -413,7 +417,7 @@ const ROWS: &[(&str, Row)] = &[
     ("SPARING_LINES_PER_MINUTE", In("src/host/telemetry.rs", "lines_that_others_cause_are_so_many_in_a_minute")),
     ("SUBJECT_SHOWN_MAX", Own),
     ("EXPIRY_NOTICE_MS", In("tests/it/pki.rs", "what_ends_is_named_thirty_days_before")),
-    ("EXPIRY_LOOK_MS", Own),
+    ("EXPIRY_LOOK_MS", In("src/program/server.rs", "what_ends_is_said_once_a_day")),
     ("REFUSALS_SUMMED_MS", Own),
     ("REFUSED_TOO_OFTEN_MS", Own),
     ("HEAVY_BYTES", Own),
@@ -422,6 +426,11 @@ const ROWS: &[(&str, Row)] = &[
     ("CONTROL_MS", Own),
     ("HOLDERS_TOLD_MAX", Own),
     ("CONTROL_LINE_MS", Own),
+    ("LINGER_MS", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGER_PAUSE_MS", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGER_BYTES_MAX", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGERING_MAX", In("src/host/transport/linger.rs", "so_many_are_listened_to_at_once_and_no_more")),
+    ("EXPECT_MS", In("tests/it/framing.rs", "whoever_waits_to_be_told_to_go_on_is_told_something")),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 
@@ -549,6 +558,19 @@ fn of_connections() -> [Said; 2] {
         format!(
             "of one address {per_address}/s, with one certificate {per_certificate}/s, after {at_once} and {at_once_too} at once"
         ),
+        format!(
+            "| the rest of a body that nobody reads | {}, {} without an octet, {}; of ",
+            seconds(limits::LINGER_MS),
+            seconds(limits::LINGER_PAUSE_MS),
+            mib(limits::LINGER_BYTES_MAX as usize)
+        ),
+        format!("of {} connections at once |", limits::LINGERING_MAX),
+        format!("A body that begins within {} ms is read as ever |", limits::EXPECT_MS),
+        format!("| at most {}, and it comes within {} |", mib(limits::MESSAGE_BYTES_MAX), seconds(limits::DISCARD_MS)),
+        format!("no head within {}: the same message", seconds(limits::AGAIN_MS)),
+        format!("closed {} after its last use", seconds(limits::POOL_IDLE_MS)),
+        format!("acknowledged for {}", seconds(limits::UNACKNOWLEDGED_MS.into())),
+        format!("asked by TCP every {}", seconds(limits::KEEPALIVE_MS)),
         format!("| bodies that are read or worked on, until the holder has them, together | {} |", mib(limits::BODIES_BYTES_MAX)),
         format!("| connections of the public listener | {} |", number(limits::PUBLIC_CONNECTIONS_MAX)),
         format!("| different persons a day, UTC, that an agency asks about | {} |", number(limits::PERSONS_PER_DAY as usize)),

@@ -42,7 +42,11 @@ mod figures;
 mod folder;
 #[cfg(feature = "server")]
 mod foreign;
+#[cfg(feature = "server")]
+mod framing;
 mod generate;
+#[cfg(feature = "server")]
+mod holders;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
@@ -72,6 +76,8 @@ mod profile;
 mod refusals;
 #[cfg(feature = "server")]
 mod restart;
+#[cfg(feature = "server")]
+mod revocation;
 #[cfg(feature = "server")]
 mod rig;
 mod schema;

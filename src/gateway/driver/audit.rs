@@ -231,7 +231,7 @@ fn asked_for<'r>(request: &'r Authenticated, agency: &Agency) -> Result<&'r Cont
     if ask.document_type.as_str() != TRAIL.0 {
         return Err(wrong("the document type is not access-trail"));
     }
-    let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;
+    let context = message.reason()?;
     if context.purpose.as_str() != TRAIL.1 {
         return Err(wrong("the purpose is not citizen-trail"));
     }
