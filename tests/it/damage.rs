@@ -1,7 +1,7 @@
 //! What is changed, cut or removed below `data` while the gateway is stopped.
 
 use crate::folder::Folder;
-use oncegate::host::store::{NotVerified, Settings, Store, StoreError, verify_all};
+use oncegate::host::store::{NotVerified, Note, Settings, Store, StoreError, verify_all};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -140,7 +140,7 @@ fn a_tree_that_was_cut_short_while_copying_is_told_from_a_changed_one() {
     for octets in [0, 31, 32, 700, good.len() - 1] {
         fs::write(&tree, &good[..octets]).expect("writable");
         let verified = verify_all(&data, &[]).expect("the journal is whole");
-        assert_eq!((verified.head.size, verified.tree_ends), (RECORDS, Some(octets as u64 / 32)));
+        assert_eq!((verified.head.size, verified.notes), (RECORDS, vec![Note::TreeEnds(octets as u64 / 32)]));
     }
     let mut changed = good.clone();
     changed[40] ^= 1;
