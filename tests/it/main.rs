@@ -15,6 +15,8 @@ mod attack;
 #[cfg(feature = "server")]
 mod audit;
 #[cfg(feature = "server")]
+mod backup;
+#[cfg(feature = "server")]
 mod books;
 #[cfg(feature = "server")]
 mod cli;

@@ -11,33 +11,19 @@
 
 use super::durable::{make_folder, replace, sync_directory};
 use super::end::End;
+use super::kept::{BackupError, FILES, Item, KEYS, Kept, MANIFEST, MARK, Manifest, Position, is_name};
 use super::recovery::{Segment, segment_path, segments, walk_file, walk_segment};
-use super::restore::{KEYS, Kept, MARK};
 use super::{Store, StoreError, bound, keys, lock};
 use crate::base::ids::Digest;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::{Erasure, Header};
-use crate::evidence::tlog::note::{Checkpoint, NoteError};
 use crate::evidence::tlog::tree::{Edge, Hash, Hashes, Head};
 use crate::message::crypto::Sha256;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// Up to where a log is durable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Position {
-    /// The checkpoint of all records up to there.
-    pub checkpoint: String,
-    /// The segment of the last of them.
-    pub segment: u32,
-    /// Behind it.
-    pub offset: u64,
-}
 
 impl Store {
     /// Up to where the log is durable.
@@ -80,66 +66,8 @@ impl Position {
     }
 }
 
-/// What a backup consists of: the file `backup.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Manifest {
-    pub format: u32,
-    /// The name of the log.
-    pub origin: String,
-    /// When it was made.
-    pub taken: String,
-    pub position: Position,
-    pub files: Vec<Item>,
-}
-
-/// A file of a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Item {
-    /// Its name below `data`.
-    pub name: String,
-    /// Its name in the backup's folder `files`.
-    pub file: String,
-    pub bytes: u64,
-    pub sha256: String,
-    /// When it was changed last in `data`, as the file system says: what has the same time and length is not copied again.
-    modified: String,
-}
-
-pub(super) const MANIFEST: &str = "backup.json";
-pub(super) const FILES: &str = "files";
 /// A segment that was torn is copied again so often: what tears it takes milliseconds, every ten minutes.
 const TRIES: u32 = 5;
-
-impl Manifest {
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, BackupError> {
-        let path = folder.join(MANIFEST);
-        let octets = match std::fs::read(&path) {
-            Ok(octets) => octets,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(StoreError::io(&path, cause).into()),
-        };
-        let manifest: Option<Self> = serde_json::from_slice(&octets).ok();
-        let is_good =
-            |found: &Self| found.format == 1 && found.files.iter().all(|item| is_name(&item.file) && is_inside(&item.name));
-        manifest.filter(is_good).map(Some).ok_or(BackupError::Changed { path })
-    }
-
-    pub(super) fn head(&self, folder: &Path) -> Result<Head, BackupError> {
-        let parsed = Checkpoint::parse(&self.position.checkpoint);
-        parsed.map(|found| found.claimed()).map_err(|_| BackupError::Changed { path: folder.join(MANIFEST) })
-    }
-}
-
-/// Names in a manifest lead nowhere else.
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains('/') && !name.starts_with('.')
-}
-
-fn is_inside(name: &str) -> bool {
-    name.split('/').all(is_name)
-}
 
 /// What a backup has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,120 +81,6 @@ pub struct Backed {
     /// Octets that were copied.
     pub octets: u64,
 }
-
-/// Why there is no backup, or why it was not restored.
-#[derive(Debug)]
-pub enum BackupError {
-    /// A file cannot be read or written, or is damaged.
-    Store(StoreError),
-    /// There is no log.
-    NoLog {
-        /// Where it would be.
-        path: PathBuf,
-    },
-    /// An erasure was interrupted and has not been ended.
-    Erasing {
-        /// What says so.
-        path: PathBuf,
-    },
-    /// Two folders that must be apart.
-    Together(PathBuf, PathBuf),
-    /// Another backup is being made in this folder.
-    Busy(PathBuf),
-    /// A folder that must be empty or must hold a backup.
-    NotEmpty(PathBuf),
-    /// A folder without a backup.
-    NoBackup(PathBuf),
-    /// It is of another log.
-    OtherLog {
-        /// Where.
-        path: PathBuf,
-        /// The log that it is of.
-        of: String,
-    },
-    /// The backup has more records than the log.
-    Older {
-        /// So many are in the backup.
-        kept: u64,
-        /// So many in the log.
-        found: u64,
-    },
-    /// The log does not go on from the one that was backed up.
-    OtherHistory {
-        /// So many records were backed up.
-        kept: u64,
-    },
-    /// A file of the backup is not as it was written.
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The checkpoint of the backup is not signed with the key that is beside it.
-    Unsigned(NoteError),
-    /// What was restored is not what was backed up.
-    NotVerified(super::NotVerified),
-}
-
-impl From<StoreError> for BackupError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl std::fmt::Display for BackupError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Store(StoreError::Io { path, cause }) if cause.kind() == io::ErrorKind::StorageFull => write!(
-                f,
-                "{}: the disk is full. The last backup that was finished can still be used; make room, and run the command again",
-                path.display()
-            ),
-            Self::Store(error) => error.fmt(f),
-            Self::NoLog { path } => write!(f, "{}: there is no log yet: start the gateway once", path.display()),
-            Self::Erasing { path } => write!(
-                f,
-                "{}: an erasure was interrupted; start the gateway once, which ends it, then make the backup",
-                path.display()
-            ),
-            Self::Together(one, two) => write!(
-                f,
-                "{} and {} must be two folders, none within the other: whoever has both a copy of the log and its keys can read what is sealed, and what is in a copy of both cannot be erased",
-                one.display(),
-                two.display()
-            ),
-            Self::Busy(path) => write!(f, "{}: another backup is being made there; wait until it has ended", path.display()),
-            Self::NotEmpty(path) => {
-                write!(f, "{}: the folder is not empty; name one that is, or that is not there yet", path.display())
-            }
-            Self::NoBackup(path) => write!(f, "{}: there is no backup; `oncegate backup` makes one", path.display()),
-            Self::OtherLog { path, of } => write!(
-                f,
-                "{}: it is of another log, {of}; name another folder, or the configuration whose log.origin is that name",
-                path.display()
-            ),
-            Self::Older { kept, found } => write!(
-                f,
-                "the backup has {kept} records and the log {found}: the log was put back to an older state. Restore the backup, or find the missing records, before it is backed up again; for a backup of this state name another folder"
-            ),
-            Self::OtherHistory { kept } => write!(
-                f,
-                "the log does not go on from the {kept} records that were backed up: it was changed. Run `oncegate log verify --all`, and restore the backup; for a backup of this state name another folder"
-            ),
-            Self::Changed { path } => write!(
-                f,
-                "{}: it is not as the backup wrote it; use another copy of the backup, or make a new one in an empty folder",
-                path.display()
-            ),
-            Self::Unsigned(cause) => write!(
-                f,
-                "the checkpoint of the backup: {cause}; the keys are not those of this log. Name the folder of keys that was made with it"
-            ),
-            Self::NotVerified(cause) => cause.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for BackupError {}
 
 /// Where a backup comes from and where it goes.
 pub struct Places<'p> {

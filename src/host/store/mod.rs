@@ -10,6 +10,7 @@ mod durable;
 mod end;
 mod hashes;
 mod index;
+mod kept;
 mod keys;
 mod recovery;
 mod report;
@@ -21,10 +22,11 @@ mod upkeep;
 mod whole;
 mod writer;
 
-pub use backup::{Backed, BackupError, Places, Position, back_up};
+pub use backup::{Backed, Places, back_up};
 pub(crate) use durable::{make_folder, replace, sync_parent};
 use end::End;
 pub use index::Index;
+pub use kept::{BackupError, Position};
 pub use keys::{Beside, Keys, PrivateHead};
 use recovery::Oldest;
 pub use recovery::Recovered;
@@ -126,7 +128,7 @@ pub struct Page {
 impl Store {
     /// Opens the store in `data`, or makes it; gives what the ledger has to know again. `origin` is the log's name.
     pub fn open(data: &Path, origin: &str, settings: Settings) -> Result<(Self, Recovered), StoreError> {
-        let path = data.join(restore::MARK);
+        let path = data.join(kept::MARK);
         if path.exists() {
             return Err(StoreError::Restoring { path });
         }

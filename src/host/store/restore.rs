@@ -5,83 +5,19 @@
 //! one has other keys for all that it seals from now on: see [`keys::renewed`]. Whether a later state of the log was seen by
 //! somebody is for its witnesses to say, at start; and for the checkpoints that are given here.
 
-use super::backup::{BackupError, FILES, MANIFEST, Manifest, copy_octets};
+use super::backup::copy_octets;
 use super::bound::{self, Committed};
 use super::durable::{make_folder, replace, sync_directory, sync_parent};
+use super::kept::{BackupError, FILES, KEYS, Kept, MANIFEST, MARK, Manifest};
 use super::keys::{self, PrivateHead};
 use super::recovery::{segment_path, segments, start_of, walk_segment};
 use super::{Settings, Store, StoreError, writer};
-use crate::base::time::UnixTime;
 use crate::evidence::journal::Erasure;
 use crate::evidence::tlog::note::{Checkpoint, VerifierKey};
 use crate::evidence::tlog::tree::{Edge, Head};
-use crate::message::crypto::sha256;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The file in `data` that says that a restore has not ended.
-pub(super) const MARK: &str = "restoring";
-/// The file of keys in a backup's folder of keys.
-pub(super) const KEYS: &str = "keys.json";
-
-/// The keys of a log in one file, so that it is replaced in one step.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Kept {
-    format: u32,
-    origin: String,
-    taken: String,
-    /// Each file, in base64.
-    files: BTreeMap<String, String>,
-}
-
-fn is_key(name: &str) -> bool {
-    matches!(name, "log" | "index" | "private" | "bodies" | "starts" | "sums") || name.starts_with("person-") && name.len() == 11
-}
-
-impl Kept {
-    /// Reads all keys of a folder; gives the octets of the file.
-    pub(super) fn read(folder: &Path, origin: &str, now: UnixTime) -> Result<Vec<u8>, StoreError> {
-        // A key is listed after it is made, so those that are read after the list are at least those that it has.
-        let listed = bound::listed(folder)?;
-        let mut files = BTreeMap::new();
-        for entry in std::fs::read_dir(folder).map_err(|cause| StoreError::io(folder, cause))?.flatten() {
-            let Some(name) = entry.file_name().into_string().ok().filter(|name| is_key(name)) else { continue };
-            let path = entry.path();
-            let octets = std::fs::read(&path).map_err(|cause| StoreError::io(&path, cause))?;
-            let is_whole = match name.as_str() {
-                "private" | "bodies" => keys::renewed(&octets, u32::MAX - 1).is_some(),
-                _ => listed.get(&name).is_none_or(|sum| *sum == sha256(&octets)),
-            };
-            if !is_whole {
-                return Err(StoreError::Damaged { path, offset: 0 });
-            }
-            files.insert(name, STANDARD.encode(octets));
-        }
-        keys::expect_all(folder)?;
-        let kept = Self { format: 1, origin: origin.to_owned(), taken: now.to_string(), files };
-        serde_json::to_vec_pretty(&kept).map_err(|cause| StoreError::Index(cause.to_string()))
-    }
-
-    fn open(path: &Path) -> Result<(Self, BTreeMap<String, Vec<u8>>), BackupError> {
-        let octets = match std::fs::read(path) {
-            Ok(octets) => octets,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Err(BackupError::NoBackup(path.to_owned())),
-            Err(cause) => return Err(StoreError::io(path, cause).into()),
-        };
-        let kept: Option<Self> = serde_json::from_slice(&octets).ok().filter(|kept: &Self| kept.format == 1);
-        let files = kept.as_ref().and_then(|kept| {
-            let file = |(name, text): (&String, &String)| Some((name.clone(), STANDARD.decode(text).ok()?));
-            kept.files.iter().map(file).collect::<Option<BTreeMap<_, _>>>()
-        });
-        let files = files.filter(|files| files.keys().all(|name| is_key(name)));
-        kept.zip(files).ok_or_else(|| BackupError::Changed { path: path.to_owned() })
-    }
-}
 
 /// A log whose files are in their place, and that is not yet in order.
 pub struct Restoring {

@@ -17,19 +17,26 @@ oncegate backup /mnt/one/log --without-keys -c oncegate.toml";
 /// different disks, and under different persons if the law asks for it. See docs/backup.md.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
-#[group(id = "about-keys", required = true, multiple = false, args = ["keys", "without_keys"])]
 pub(super) struct Backup {
     /// Where the copy of the log is, or is to be
     folder: PathBuf,
+    #[command(flatten)]
+    where_keys: WhereKeys,
+    /// The configuration of the gateway
+    #[arg(short, long, default_value = "oncegate.toml")]
+    config: PathBuf,
+}
+
+/// What becomes of the keys: whoever makes a backup says it.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct WhereKeys {
     /// Where its keys are to be: a folder outside of that of the log
     #[arg(long)]
     keys: Option<PathBuf>,
     /// Do not copy the keys: they are kept in another way
     #[arg(long)]
     without_keys: bool,
-    /// The configuration of the gateway
-    #[arg(short, long, default_value = "oncegate.toml")]
-    config: PathBuf,
 }
 
 impl Backup {
@@ -37,10 +44,10 @@ impl Backup {
         let config = Config::load(&self.config).map_err(|error| Failure::new(2, error))?;
         let origin = &config.log.origin;
         let position = position(&config.data, origin)?;
-        let places = Places { data: &config.data, folder: &self.folder, keys: self.keys.as_deref(), origin };
+        let places = Places { data: &config.data, folder: &self.folder, keys: self.where_keys.keys.as_deref(), origin };
         let backed = back_up(&places, position, now())?;
         let (size, root) = (backed.head.size, backed.head.root);
-        if self.keys.is_none() {
+        if self.where_keys.keys.is_none() {
             out.say("note: the keys were not copied; without them the log can be read and verified, and not restored");
         }
         let text = format!(
@@ -53,7 +60,7 @@ impl Backup {
             text,
             &json!({
                 "format": 1, "records": size, "root": root.to_string(), "copied": backed.copied, "kept": backed.kept,
-                "octets": backed.octets, "keys": self.keys,
+                "octets": backed.octets, "keys": self.where_keys.keys,
             }),
         )
     }
