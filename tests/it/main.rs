@@ -75,6 +75,8 @@ mod restart;
 mod rig;
 mod schema;
 #[cfg(feature = "server")]
+mod spoilt;
+#[cfg(feature = "server")]
 mod suspicions;
 mod tidy;
 mod tool;

@@ -28,9 +28,10 @@ pub(crate) struct Known {
 /// Whether a file of names ends before so many are there.
 pub(crate) fn is_short(path: &Path, known: Known) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let mut whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    let count = whole.clone().count() as u64;
-    count < known.count && whole.all(|line| serde_json::from_str::<String>(line).is_ok())
+    let (whole, rest) = text.rsplit_once('\n').unwrap_or(("", &text));
+    let is_name = |line: &str| serde_json::from_str::<String>(line).is_ok();
+    let is_cut = |rest: &str| serde_json::from_str::<String>(rest).map_or_else(|cause| cause.is_eof(), |_| true);
+    (whole.lines().count() as u64) < known.count && whole.lines().all(is_name) && is_cut(rest)
 }
 
 impl Names {
