@@ -101,6 +101,13 @@ fn answers(data: &Path) -> Result<String, StoreError> {
         let found = store.search(&filter, None, 100).map(|page| page.records.iter().map(|found| found.index).collect::<Vec<_>>());
         let _ = writeln!(told, "{}", found.map_or_else(error, |found| format!("{found:?}")));
     }
+    // And it goes on.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    runtime.block_on(store.append(entry(95, now)))?;
+    if !told.contains("damaged from byte") {
+        assert!(store.private(recovered.size)?.starts_with(b"{") && store.body(recovered.size)?.len() == 300);
+    }
     store.close();
     Ok(told)
 }
@@ -164,7 +171,8 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn verified(scene: &Scene, data: &Path) -> (i32, String) {
     let config = fs::read_to_string(scene.config()).expect("readable");
     let line = config.lines().find(|line| line.starts_with("data")).expect("it is set").to_owned();
-    let path = scene.config().with_file_name("spoilt.toml");
+    let name = format!("{}.toml", data.file_name().expect("a name").to_string_lossy());
+    let path = scene.config().with_file_name(name);
     fs::write(&path, config.replacen(&line, &format!("data = {data:?}"), 1)).expect("writable");
     let output = Command::new(oncegate()).args(["log", "verify", "--all", "-c"]).arg(path).output().expect("it starts");
     (output.status.code().expect("it ends"), said(&output))
@@ -201,62 +209,137 @@ fn outcome(scene: &Scene, data: &Path, good: &str, what: &str) -> String {
     [at_start.as_str(), by_all].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
+/// A case: a file, and what is done to it.
+type Case<'c> = (&'c str, &'c [u8], Spoil);
+/// For each file and class of what is done, how often what came of it.
+type Table = BTreeMap<(String, &'static str), BTreeMap<String, usize>>;
+
+/// Carries out cases in a folder of their own.
+fn carry_out(scene: &Scene, case: &Path, good: &str, cases: &[Case<'_>]) -> Table {
+    let mut table = Table::new();
+    for (name, octets, spoil) in cases {
+        let _ = fs::remove_dir_all(case);
+        copy(&scene.data(), case);
+        let at = case.join(name);
+        let class = match spoil {
+            Spoil::Changed(place) => {
+                let mut changed = octets.to_vec();
+                changed[*place] ^= 1;
+                fs::write(&at, changed).expect("writable");
+                "changed"
+            }
+            Spoil::Cut(length) => {
+                fs::write(&at, &octets[..*length]).expect("writable");
+                "cut"
+            }
+            Spoil::Removed => {
+                fs::remove_file(&at).expect("there");
+                "removed"
+            }
+        };
+        let came = outcome(scene, case, good, &format!("{name} {spoil:?}"));
+        // sled's own files are of one kind.
+        let kind = if name.contains("/postings/") { "log/live-N/postings/…".to_owned() } else { (*name).to_owned() };
+        *table.entry((kind, class)).or_default().entry(came).or_default() += 1;
+    }
+    table
+}
+
+/// A name without its numbers.
+fn kind(name: &str) -> String {
+    name.chars().filter(|character| !character.is_ascii_digit()).collect()
+}
+
 #[test]
 fn whatever_is_spoilt_below_data_is_named_or_has_no_effect() {
     let scene = old_office();
     let data = scene.data();
     let case = scene.folder().join("case");
-    let fresh = || {
-        let _ = fs::remove_dir_all(&case);
-        copy(&data, &case);
-    };
-    fresh();
+    copy(&data, &case);
     assert_eq!(verified(&scene, &case).0, 0, "{}", verified(&scene, &case).1);
     let good = answers(&case).expect("it starts");
     assert!(good.lines().count() > 100 && !good.contains("! damaged"), "{good}");
-    let mut all = Vec::new();
-    files(&data, &mut all);
-    all.sort();
-    let mut table: BTreeMap<(String, String), BTreeMap<String, usize>> = BTreeMap::new();
-    for path in &all {
-        let name = path.strip_prefix(&data).expect("inside").to_str().expect("UTF-8").to_owned();
-        // sled's own files are thrown away when in doubt; three places of each will do.
-        let octets = fs::read(path).expect("readable");
-        for spoil in spoils(&name, &octets) {
-            fresh();
-            let at = case.join(&name);
-            let class = match &spoil {
-                Spoil::Changed(place) => {
-                    let mut changed = octets.clone();
-                    changed[*place] ^= 1;
-                    fs::write(&at, changed).expect("writable");
-                    "changed"
-                }
-                Spoil::Cut(length) => {
-                    fs::write(&at, &octets[..*length]).expect("writable");
-                    "cut"
-                }
-                Spoil::Removed => {
-                    fs::remove_file(&at).expect("there");
-                    "removed"
-                }
-            };
-            let came = outcome(&scene, &case, &good, &format!("{name} {spoil:?}"));
-            // Numbers of segments and volumes are of one kind, and so are sled's files.
-            let kind = if name.contains("/postings/") { "log/live-N/postings/…".to_owned() } else { name.clone() };
-            *table.entry((kind, class.to_owned())).or_default().entry(came).or_default() += 1;
-        }
+    let mut paths = Vec::new();
+    files(&data, &mut paths);
+    paths.sort();
+    let named = |path: &PathBuf| path.strip_prefix(&data).expect("inside").to_str().expect("UTF-8").to_owned();
+    let all: Vec<(String, Vec<u8>)> = paths.iter().map(|path| (named(path), fs::read(path).expect("readable"))).collect();
+    let mut cases: Vec<Case<'_>> = Vec::new();
+    for (at, (name, octets)) in all.iter().enumerate() {
+        let is_same = |other: Option<&(String, Vec<u8>)>| other.is_some_and(|(other, _)| kind(other) == kind(name));
+        // Of many files of one kind the first and the last are looked at in full.
+        let is_between = is_same(at.checked_sub(1).and_then(|at| all.get(at))) && is_same(all.get(at + 1));
+        let spoils = spoils(name, octets);
+        let step = if is_between || kind(name).contains("vol-") { spoils.len().div_ceil(6) } else { 1 };
+        cases.extend(spoils.into_iter().rev().step_by(step).map(|spoil| (name.as_str(), octets.as_slice(), spoil)));
     }
-    println!("| file below data | what was done | what came of it |\n|---|---|---|");
+    let halves: [Vec<Case<'_>>; 2] = [0, 1].map(|half| cases.iter().skip(half).step_by(2).cloned().collect());
+    let (scene, good) = (&scene, good.as_str());
+    let tables = std::thread::scope(|scope| {
+        let threads = halves.each_ref().map(|cases| {
+            let folder = scene.folder().join(format!("case-{}", cases.as_ptr().addr()));
+            scope.spawn(move || carry_out(scene, &folder, good, cases))
+        });
+        threads.map(|thread| thread.join().expect("no panic"))
+    });
+    let mut table = Table::new();
+    for (what, came) in tables.into_iter().flatten() {
+        let row = table.entry(what).or_default();
+        came.into_iter().for_each(|(came, count)| *row.entry(came).or_default() += count);
+    }
+    println!("{} cases\n| file below data | what was done | what came of it |\n|---|---|---|", cases.len());
     for ((name, class), came) in &table {
         let came: Vec<String> = came.iter().map(|(came, count)| format!("{count}: {came}")).collect();
         println!("| `{name}` | {class} | {} |", came.join(" / "));
     }
     let silent: Vec<_> = table.iter().filter(|(_, came)| came.contains_key(SILENT)).map(|(what, _)| what).collect();
     assert!(silent.is_empty(), "{silent:?}");
-    for expected in
-        ["keys/log", "keys/sums", "keys/starts", "log/seg-000000", "log/names", "log/vol-000000/meta", "log/tree/0", "registry"]
-    {
-        assert!(table.keys().any(|(name, _)| name == expected), "{expected} is not in the table");
+    let expected = ["keys/log", "keys/sums", "keys/starts", "log/end", "log/names", "log/seg-000000", "log/tree/0", "registry"];
+    for name in expected.into_iter().chain(["log/vol-000000/meta", "log/stamps/90.tsr"]) {
+        assert!(table.keys().any(|(known, _)| known == name), "{name} is not in the table");
     }
+}
+
+/// What the gateway itself has in `data`, beside its log: which registry was in force, and its socket.
+#[test]
+fn what_lies_beside_the_log_is_named_or_has_no_effect() {
+    let scene = Scene::new("records = \"off\"\n");
+    let school = scene.client();
+    let exchange = |number| {
+        let gateway = scene.start();
+        scene.block_on(answered(&school, &scene.request(&school, number)));
+        gateway.stop();
+    };
+    exchange(0);
+    let registry = scene.data().join("registry");
+    let good = fs::read(&registry).expect("there");
+    for (number, spoil) in spoils("registry", &good).into_iter().enumerate() {
+        match &spoil {
+            Spoil::Changed(place) => {
+                let mut changed = good.clone();
+                changed[*place] ^= 1;
+                fs::write(&registry, changed).expect("writable");
+            }
+            Spoil::Cut(length) => fs::write(&registry, &good[..*length]).expect("writable"),
+            Spoil::Removed => fs::remove_file(&registry).expect("there"),
+        }
+        match crate::process::Process::run(&scene.config()) {
+            Ok(gateway) => {
+                scene.block_on(answered(&school, &scene.request(&school, number)));
+                gateway.stop();
+                assert_eq!(fs::read(&registry).expect("written anew"), good, "{spoil:?}");
+                println!("data/registry {spoil:?}: without effect, and written anew");
+            }
+            Err((_, said)) => {
+                assert!(said.contains("OG-CFG-") && said.contains("registry"), "{spoil:?}: {said}");
+                println!("data/registry {spoil:?}: named at start");
+                fs::write(&registry, &good).expect("writable");
+            }
+        }
+    }
+    // A socket that a killed gateway has left, or a file in its place.
+    scene.start().kill();
+    exchange(1);
+    fs::write(scene.data().join("control"), "of others").expect("writable");
+    exchange(3);
 }

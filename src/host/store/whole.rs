@@ -199,10 +199,11 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
     hold(&mut whole.waiting, &whole.edge)?;
     let (mut octets, mut notes) = (0, Vec::new());
     for (at, segment) in segments.iter().enumerate() {
-        let is_last = at + 1 == segments.len();
-        let walk = whole.read(segment, is_last)?;
+        // In the segment that is written to nothing has been erased.
+        let erasure = if at + 1 == segments.len() { Erasure::None } else { Erasure::Possible };
+        let walk = whole.read(segment, erasure)?;
         octets += walk.end;
-        if is_last && walk.is_torn {
+        if erasure == Erasure::None && walk.is_torn {
             let path = segment_path(&folder, segment.number);
             notes.push(Note::JournalEnds { path, offset: walk.end, records: walk.head.size });
         }
@@ -241,13 +242,12 @@ struct Whole<'w> {
 }
 
 impl Whole<'_> {
-    fn read(&mut self, segment: &Segment, is_last: bool) -> Result<Walk, NotVerified> {
+    fn read(&mut self, segment: &Segment, erasure: Erasure) -> Result<Walk, NotVerified> {
         let (folder, number) = (self.folder, segment.number);
         let path = segment_path(folder, number);
         committed(&path, segment.header.head, &self.edge)?;
         let (tree, mut wrong) = (self.tree, None);
         let mut kept = Kept::new(tree);
-        let erasure = if is_last { Erasure::None } else { Erasure::Possible };
         let walked = walk_segment(folder, segment, erasure, |offset, frame| {
             if wrong.is_none() {
                 wrong = self.take(frame, (number, offset), &mut kept)?;
@@ -258,7 +258,7 @@ impl Whole<'_> {
             return Err(wrong);
         }
         let walk = match walked {
-            Err(StoreError::Damaged { path: of, offset }) if is_last && of == path && is_unwritten(&path, offset) => {
+            Err(StoreError::Damaged { path: of, offset }) if erasure == Erasure::None && of == path && is_unwritten(&path, offset) => {
                 return Err(NotVerified::Torn { path, offset, records: self.edge.size() });
             }
             walked => walked?,
