@@ -258,7 +258,9 @@ impl Whole<'_> {
             return Err(wrong);
         }
         let walk = match walked {
-            Err(StoreError::Damaged { path: of, offset }) if erasure == Erasure::None && of == path && is_unwritten(&path, offset) => {
+            Err(StoreError::Damaged { path: of, offset })
+                if erasure == Erasure::None && of == path && is_unwritten(&path, offset) =>
+            {
                 return Err(NotVerified::Torn { path, offset, records: self.edge.size() });
             }
             walked => walked?,
