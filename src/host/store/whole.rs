@@ -170,7 +170,7 @@ impl std::fmt::Display for NotVerified {
             Self::Index { index } => write!(f, "the index has another record {index} than the journal; start with `log rebuild`"),
             Self::Torn { path, offset, records } => write!(
                 f,
-                "{}: cut short while copying: from byte {offset} on octets are missing that the gateway was just writing. The {records} records before hold. Make the copy with `oncegate backup`, or stop the gateway first; if this is no copy, it is damage: restore the file",
+                "{}: cut short while copying: from byte {offset} on octets are missing that the gateway was just writing. All {records} records before hold. Make the copy with `oncegate backup`, or stop the gateway first; if this is no copy, it is damage: restore the file",
                 path.display()
             ),
         }
