@@ -115,8 +115,6 @@ pub(super) struct Committed {
     sums: BTreeMap<String, Digest>,
     /// The years of which records have tags.
     tagged: BTreeSet<u16>,
-    /// The year of the latest record.
-    latest: u16,
 }
 
 impl Committed {
@@ -133,9 +131,7 @@ impl Committed {
         if frame.kind != FrameKind::Record {
             return;
         }
-        let year = UnixTime::from_ms(leaf.t).day().parts().0;
-        self.latest = self.latest.max(year);
-        self.tagged.extend(leaf.i.map(|_| year));
+        self.tagged.extend(leaf.i.map(|_| UnixTime::from_ms(leaf.t).day().parts().0));
         for (name, sum) in leaf.j.unwrap_or("").split(' ').filter_map(|one| one.split_once(':')) {
             if let Some(sum) = Digest::parse_base64url(sum).filter(|_| is_bound(name)) {
                 self.sums.entry(name.to_owned()).or_insert(sum);
@@ -148,9 +144,9 @@ impl Committed {
         self.sums.is_empty()
     }
 
-    /// The year of the latest record.
+    /// The latest year that has a key. Records about nobody do not count: they may be of a clock that was wrong.
     pub(super) fn latest(&self) -> u16 {
-        self.latest
+        self.sums.keys().filter_map(|name| year_of(name)).chain(self.tagged.iter().copied()).max().unwrap_or(0)
     }
 
     /// Sees that the keys that are there are those that were committed to.
@@ -168,7 +164,7 @@ impl Committed {
         let expected: BTreeSet<String> = self.sums.keys().cloned().chain(tagged).collect();
         let mut gone = BTreeSet::new();
         for name in expected.into_iter().filter(|name| !found.contains_key(name)) {
-            match year_of(&name).filter(|year| *year < self.latest) {
+            match year_of(&name).filter(|year| *year < self.latest()) {
                 Some(year) => drop(gone.insert(year)),
                 None => return Err(damaged(folder.join(name))),
             }

@@ -262,7 +262,7 @@ pub struct Keys {
     years: Mutex<BTreeMap<u16, HmacKey>>,
     /// The keys that the next records are to commit to.
     uncommitted: Mutex<BTreeMap<String, Digest>>,
-    /// Of earlier years no key is made: there are records of them, or could be.
+    /// The latest year that had a key at start: of earlier ones none is made, since there are records of them, or could be.
     first_year: u16,
 }
 
