@@ -4,6 +4,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::gateway::driver::now;
 use crate::host::config::read_bounded;
+use crate::host::keyfile;
 use crate::host::transport::{Anchors, Identity, Received, Upstream, UpstreamError};
 use crate::message::crypto::PrivateKey;
 use crate::message::envelope::{Ask, Body, Context, EnvelopeReader, Header, Kind, Message, ReplyTo, World, write};
@@ -69,7 +70,7 @@ impl std::fmt::Display for ClientError {
                 write!(f, "no answer within {seconds} s; the exchange goes on, and oncegate answer {id} fetches what comes")
             }
             Self::Refused(problem) => write!(f, "{} {}", problem.code, problem.detail),
-            Self::Untrusted(what) => write!(f, "the answer is not to be believed: {what}"),
+            Self::Untrusted(what) => write!(f, "the answer cannot be trusted: {what}"),
         }
     }
 }
@@ -155,8 +156,9 @@ impl Client {
             return Err(config(format!("{}: this program reads format = 1", file.display())));
         }
         Ok(Self {
-            agency: AgencyId::parse(&raw.agency).ok_or_else(|| config(format!("\"{}\" is no agency name", raw.agency)))?,
-            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is no https address", raw.gateway)))?,
+            agency: AgencyId::parse(&raw.agency)
+                .ok_or_else(|| config(format!("\"{}\" is not the name of an agency", raw.agency)))?,
+            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is not an https address", raw.gateway)))?,
             upstream: Arc::new(Upstream::new(tls)),
             key: Arc::new(key),
             certificate,
@@ -348,8 +350,7 @@ pub fn digest_of(octets: &[u8]) -> Result<Digest, Fault> {
 pub fn signing_pair(key: &Path, certificate: &Path) -> Result<(PrivateKey, Vec<u8>), ClientError> {
     let read = |path: &Path| read_bounded(path).map_err(|error| ClientError::Config(error.to_string()));
     let unusable = |path: &Path, what| ClientError::Config(format!("{}: {what}", path.display()));
-    let octets = std::fs::read(key).map_err(|error| unusable(key, error.to_string()))?;
-    let private = pki::read_key(&octets).map_err(|error| unusable(key, error.to_string()))?;
+    let private = keyfile::read_signing(key).map_err(|error| ClientError::Config(error.to_string()))?;
     let public = pki::pem_blocks(&read(certificate)?, "CERTIFICATE").into_iter().next();
     let public = public.ok_or_else(|| unusable(certificate, "the file holds no certificate in PEM".to_owned()))?;
     Certificate::from_der(&public).map_err(|error| unusable(certificate, error.to_string()))?;

@@ -6,6 +6,7 @@
 use crate::base::ids::AgencyId;
 use crate::base::time::{Day, UnixTime};
 use crate::message::crypto::Signer;
+use crate::message::pki;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{
@@ -48,9 +49,9 @@ pub enum AuthorityError {
     /// A private key cannot be used for signing.
     Key,
     /// A certificate request is refused.
-    Request(crate::message::pki::RequestError),
+    Request(pki::RequestError),
     /// A file holds no private key that can be used.
-    Unreadable(crate::message::pki::KeyError),
+    Unreadable(pki::KeyError),
 }
 
 impl std::fmt::Display for AuthorityError {
@@ -98,7 +99,9 @@ pub struct Authority(Issuer<'static, KeyPair>);
 impl Authority {
     /// Opens an authority from its certificate and key.
     pub fn open(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
-        Ok(Self(Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?))
+        let found = pki::find_key(key.as_bytes()).map_err(AuthorityError::Unreadable)?;
+        let der = found.into_pkcs8().ok_or(AuthorityError::Unreadable(pki::KeyError::Unusable))?;
+        Ok(Self(Issuer::from_ca_cert_pem(certificate, KeyPair::try_from(der)?)?))
     }
 
     /// Makes a key for an agency and issues its certificate. `hosts` are the names and addresses that it serves on.
@@ -128,7 +131,7 @@ impl Authority {
     /// Issues a certificate for a key made elsewhere: from a certificate request (PKCS#10, RFC 2986) only its key is
     /// taken, everything else is ours.
     pub fn certify(&self, request: &str, agency: &AgencyId, purpose: Purpose, now: UnixTime) -> Result<Issued, AuthorityError> {
-        let request = crate::message::pki::read_request(request).map_err(AuthorityError::Request)?;
+        let request = pki::read_request(request).map_err(AuthorityError::Request)?;
         let certificate = self.reissue(&agency.to_string(), Some(agency), purpose, &[], &request.key, now)?;
         Ok(Issued { certificate, key: String::new() })
     }
@@ -150,7 +153,7 @@ impl Authority {
 
 /// Signs the octets of a registry file; the signature is written in base64.
 pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError> {
-    let key = crate::message::pki::read_key(key_pem.as_bytes()).map_err(AuthorityError::Unreadable)?;
+    let key = pki::read_key(key_pem.as_bytes()).map_err(AuthorityError::Unreadable)?;
     let signature = key.sign(text.as_bytes()).map_err(|crate::message::crypto::SigningFailed| AuthorityError::Key)?;
     Ok(BASE64.encode(signature) + "\n")
 }

@@ -6,8 +6,8 @@ use super::transport::{Anchors, load_lists};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::message::crypto::sha256;
-use crate::message::pki::{self, Facts};
-use crate::rules::registry::{Registry, Status};
+use crate::message::pki::{self, Certificate, Facts};
+use crate::rules::registry::{Registry, Status, certificates};
 use std::path::{Path, PathBuf};
 
 /// Of which kind something that ends is.
@@ -102,21 +102,30 @@ pub struct Row {
     pub next: &'static str,
 }
 
+impl Row {
+    /// What was found, without what it was found of.
+    pub fn found(&self) -> String {
+        match (self.state, self.until, &self.cause) {
+            (State::DoesNotFit | State::Unreadable, _, Some(cause)) => cause.clone(),
+            (State::EndsSoon, Some(until), _) => format!("ends on {until}"),
+            (State::Ended, Some(until), _) => format!("ended on {until}"),
+            (State::Good, Some(until), _) => format!("valid until {until}"),
+            (state, Some(until), _) => format!("is {}, until {until}", state.as_str()),
+            (state, None, _) => format!("is {}", state.as_str()),
+        }
+    }
+}
+
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.state, self.until, &self.cause) {
-            (State::DoesNotFit | State::Unreadable, _, Some(cause)) => write!(f, "{}: {cause}", self.what)?,
-            (State::EndsSoon, Some(until), _) => write!(f, "{} ends on {until}", self.what)?,
-            (State::Ended, Some(until), _) => write!(f, "{} ended on {until}", self.what)?,
-            (state, Some(until), _) => write!(f, "{} is {}, until {until}", self.what, state.as_str())?,
-            (state, None, _) => write!(f, "{} is {}", self.what, state.as_str())?,
-        }
+        let colon = if self.cause.is_some() { ":" } else { "" };
+        write!(f, "{}{colon} {}", self.what, self.found())?;
         if self.next.is_empty() { Ok(()) } else { write!(f, "; {}", self.next) }
     }
 }
 
-/// Looks at everything that ends, worst first.
-pub fn survey(config: &Config, registry: &Registry, now: UnixTime) -> Vec<Row> {
+/// Looks at everything that ends, worst first. Without a registry it looks at the files alone.
+pub fn survey<'r>(config: &Config, registry: impl Into<Option<&'r Registry>>, now: UnixTime) -> Vec<Row> {
     let exchange = &config.exchange;
     let mut rows = gateway(config, now);
     rows.extend(authorities(&exchange.authorities, now));
@@ -126,8 +135,11 @@ pub fn survey(config: &Config, registry: &Registry, now: UnixTime) -> Vec<Row> {
     if let Some(path) = &exchange.revocation {
         rows.extend(lists(path, now));
     }
-    rows.extend(signing(registry, now));
-    rows.extend(beside(config, registry, now));
+    if let Some(registry) = registry.into() {
+        rows.extend(signing(registry, now));
+        rows.extend(unbelieved(config, now));
+        rows.extend(beside(config, registry, now));
+    }
     rows.extend(config.seal.iter().flat_map(|folder| seals(folder, now)));
     rows.sort_by_key(|row| (std::cmp::Reverse(row.weight), row.until, row.kind));
     rows
@@ -257,6 +269,27 @@ fn signing(registry: &Registry, now: UnixTime) -> Vec<Row> {
         } else if own.iter().any(|row| row.weight == Weight::Warning) {
             own.iter_mut().for_each(|row| row.weight = row.weight.min(Weight::Warning));
         }
+    }
+    rows
+}
+
+/// Keys that a hand has entered: the gateway believes the registry, a consumer believes the certificate inside a message alone.
+fn unbelieved(config: &Config, now: UnixTime) -> Vec<Row> {
+    let text = std::fs::read_to_string(&config.registry.file).unwrap_or_default();
+    let Ok(anchors) = Anchors::load(&config.exchange.authorities) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for (agency, der) in certificates(&text) {
+        let Ok(certificate) = Certificate::from_der(&der) else { continue };
+        let within = now.max(certificate.not_before).min(certificate.not_after);
+        let cause = match (&certificate.agency, anchors.check(&der, within)) {
+            (None, _) => format!("it names no agency (URI:{})", agency.urn()),
+            (Some(_), Err(cause)) => cause.to_string(),
+            (Some(_), Ok(())) => continue,
+        };
+        let cause = format!("consumers will refuse what is signed with it: {cause}");
+        let what = format!("the certificate {} of {agency}", certificate.thumbprint);
+        let next = "have a certificate issued by an authority of the gateway, and enter it with oncegate agency enrol";
+        rows.push(Row { weight: Weight::Warning, ..bad(Kind::Signing, what, State::DoesNotFit, cause, next) });
     }
     rows
 }

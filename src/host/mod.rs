@@ -5,6 +5,7 @@ pub mod config;
 pub mod control;
 pub mod expiry;
 pub mod inforce;
+pub mod keyfile;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

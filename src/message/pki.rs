@@ -10,7 +10,7 @@ mod keys;
 mod lists;
 mod request;
 
-pub use keys::{KeyDer, KeyError, find_key, read_key};
+pub use keys::{KeyDer, KeyError, find_encrypted, find_key, read_key};
 pub use lists::{Facts, ListError, RevocationList, facts, has_key, is_issued_by, public_key, read_lists};
 pub use request::{Request, RequestError, read_request};
 

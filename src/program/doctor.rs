@@ -4,13 +4,12 @@
 
 mod reach;
 
-use crate::base::ids::AgencyId;
-use crate::base::time::{DAY_MS, UnixTime};
 use crate::gateway::driver::now;
-use crate::host::config::{Config, read_bounded};
+use crate::host::config::Config;
+use crate::host::expiry::{Weight, survey};
 use crate::host::inforce::InForce;
+use crate::host::store::keys_fit;
 use crate::host::transport::Identity;
-use crate::message::pki;
 use crate::message::schema::Schemas;
 use crate::program::server::{load_identity, load_registry};
 use crate::rules::registry::{Registry, Status};
@@ -85,16 +84,20 @@ pub async fn examine(file: &Path) -> Vec<Finding> {
     report.good("configuration", file.display(), "read");
     modes(&config, &mut report);
     let identity = identity(&config, &mut report);
-    certificates(&config, &mut report);
     let schemas = schemas(&config, &mut report);
     let registry = schemas.as_ref().and_then(|schemas| registry(&config, schemas, &mut report));
+    certificates(&config, registry.as_ref(), &mut report);
     if let Some(registry) = &registry {
         agencies(registry, &mut report);
     }
     disk(&config, &mut report);
     keys(&config, &mut report);
     reach::gateway(&config, &mut report).await;
-    reach::others(&config, identity.as_ref(), registry.as_ref(), &mut report).await;
+    // With a certificate that has ended nobody takes our hand: that is told once, and not of each holder.
+    let ended = |finding: &Finding| finding.check == "certificate" && finding.state == State::Bad;
+    let of_gateway = |finding: &Finding| finding.of.contains(&*config.exchange.certificate.to_string_lossy());
+    let is_usable = !report.0.iter().any(|finding| ended(finding) && of_gateway(finding));
+    reach::others(&config, identity.as_ref().filter(|_| is_usable), registry.as_ref(), &mut report).await;
     report.0
 }
 
@@ -114,7 +117,7 @@ fn modes(config: &Config, report: &mut Report) {
             Err(cause) => report.bad("files", path.display(), cause, "put the file where the configuration says it is"),
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
                 let mode = metadata.permissions().mode() & 0o777;
-                let found = format!("mode {mode:04o}: others than its owner may read it");
+                let found = format!("mode {mode:04o}: not only its owner can read it");
                 report.bad("files", path.display(), found, "chmod 600, and replace the key if others may have read it");
                 open += 1;
             }
@@ -142,47 +145,18 @@ fn identity(config: &Config, report: &mut Report) -> Option<Identity> {
     }
 }
 
-/// Days before the end of a certificate from which on an operator is told.
-const SOON_DAYS: u64 = 30;
-
-fn certificates(config: &Config, report: &mut Report) {
-    let exchange = &config.exchange;
-    for (path, what, next) in [
-        (&exchange.certificate, "the gateway's certificate", "issue a new one (oncegate renew), then oncegate reload"),
-        (
-            &exchange.authorities,
-            "an authority",
-            "agencies' certificates count no more when it ends: make a new authority in time",
-        ),
-        (&config.registry.authority, "the registry's authority", "make a new registry key before it ends"),
-    ] {
-        let blocks = std::fs::read_to_string(path).map(|text| pki::pem_blocks(&text, "CERTIFICATE")).unwrap_or_default();
-        if blocks.is_empty() {
-            report.bad("certificate", path.display(), "holds no certificate in PEM", "put the certificate there");
-        }
-        for der in blocks {
-            let Some(ends) = pki::not_after(&der) else {
-                report.bad("certificate", path.display(), format!("{what} cannot be read"), "put a good one there");
-                continue;
-            };
-            ending(report, "certificate", path.display(), what, (ends, now()), next);
-        }
-    }
-}
-
-fn ending(
-    report: &mut Report,
-    check: &'static str,
-    of: impl ToString,
-    what: &str,
-    (ends, now): (UnixTime, UnixTime),
-    next: &str,
-) {
-    let left = ends.as_ms().saturating_sub(now.as_ms()) / DAY_MS;
-    match (ends < now, left < SOON_DAYS) {
-        (true, _) => report.bad(check, of, format!("{what} ended on {}", ends.day()), next),
-        (false, true) => report.add(check, of, State::Warning, format!("{what} ends on {}, in {left} days", ends.day()), next),
-        (false, false) => report.good(check, of, format!("{what} ends on {}, in {left} days", ends.day())),
+/// Everything that ends: certificates, revocation lists, signing keys.
+fn certificates(config: &Config, registry: Option<&Registry>, report: &mut Report) {
+    let mut rows = survey(config, registry, now());
+    // Its order is by what ends first, which changes with what is mended; here each keeps its place.
+    rows.sort_by(|one, other| (one.kind, &one.what).cmp(&(other.kind, &other.what)));
+    for row in rows {
+        let state = match row.weight {
+            Weight::Good => State::Good,
+            Weight::Warning => State::Warning,
+            Weight::Failure => State::Bad,
+        };
+        report.add("certificate", &row.what, state, row.found(), row.next);
     }
 }
 
@@ -224,25 +198,19 @@ fn registry(config: &Config, schemas: &Schemas, report: &mut Report) -> Option<R
     Some(registry)
 }
 
-/// Keys of agencies. One without any usable key can send nothing.
+/// An agency without any key can send nothing.
 fn agencies(registry: &Registry, report: &mut Report) {
-    let (mut good, now) = (0, now());
     for (_, agency) in registry.agencies().filter(|(_, agency)| agency.status == Status::Active) {
-        let next = "enrol a new key: oncegate agency cert";
-        match agency.last_key_ends(now) {
-            None => report.add("agency", &agency.id, State::Warning, "it has no valid signing key: it can send nothing", next),
-            Some(ends) if ends.as_ms().saturating_sub(now.as_ms()) / DAY_MS < SOON_DAYS => {
-                ending(report, "agency", &agency.id, "its last signing key", (ends, now), next);
-            }
-            Some(_) => good += 1,
+        if agency.keys().all(|key| key.is_revoked) {
+            let next = "enrol a key: oncegate agency enrol";
+            report.add("agency", &agency.id, State::Warning, "it has no signing key: it can send nothing", next);
         }
     }
-    report.good("agency", "signing keys", format!("{good} agencies have keys for more than {SOON_DAYS} days"));
 }
 
 /// Room on the disk, and for how long it lasts at the pace so far.
 fn disk(config: &Config, report: &mut Report) {
-    let (of, next) = (config.data.display(), "free room on that file system; the gateway goes on by itself then");
+    let (of, next) = (config.data.display(), "free some room on that file system; the gateway then continues by itself");
     let folder = if config.data.exists() { config.data.as_path() } else { config.data.parent().unwrap_or(Path::new(".")) };
     let Ok(room) = rustix::fs::statvfs(folder) else {
         return report.bad("disk", of, "the file system cannot be asked", "make the folder, and let the gateway write to it");
@@ -270,6 +238,9 @@ fn disk(config: &Config, report: &mut Report) {
     }
 }
 
+/// Days of room left from which on an operator is told.
+const SOON_DAYS: u64 = 30;
+
 /// A segment is written ahead by this much, so with less the next record may find no room.
 const DISK_FULL: u64 = 16 << 20;
 const DISK_LOW: u64 = 1 << 30;
@@ -281,23 +252,12 @@ fn keys(config: &Config, report: &mut Report) {
         return report.good("log", &config.log.origin, "not begun");
     }
     let missing: Vec<&str> = ["log", "index"].into_iter().filter(|name| !folder.join(name).exists()).collect();
-    if missing.is_empty() {
-        report.good("log", &config.log.origin, "its keys are there");
-    } else {
-        let found = format!("{} is missing in {}", missing.join(", "), folder.display());
-        report.bad(
-            "log",
-            &config.log.origin,
-            found,
-            "put the keys back from their backup; new ones would make another log of it",
-        );
+    let next = "put the keys back from their backup; new ones would make another log of it";
+    match (missing.is_empty(), keys_fit(&config.data)) {
+        (false, _) => {
+            report.bad("log", &config.log.origin, format!("{} is missing in {}", missing.join(", "), folder.display()), next)
+        }
+        (true, Err(error)) => report.bad("log", &config.log.origin, error, next),
+        (true, Ok(())) => report.good("log", &config.log.origin, "its keys are there, and fit it"),
     }
-    if read_bounded(&config.registry.file).is_err() {
-        report.bad("registry", config.registry.file.display(), "it cannot be read", "put it back from a backup");
-    }
-}
-
-/// For the findings about agencies.
-pub(super) fn address(id: &AgencyId, url: &crate::rules::registry::Url) -> String {
-    format!("{id} at {}:{}", url.host, url.port)
 }

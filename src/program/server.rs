@@ -95,7 +95,7 @@ pub(super) fn load_registry(config: &Config, schemas: &Schemas) -> Result<Regist
     let (text, signature) = (read_bounded(&files.file)?, read_bounded(&files.signature)?);
     let authority = authority(&files.authority)?;
     let bundle = Bundle::verify(&text, &signature, &authority).map_err(|crate::rules::registry::NotSigned| {
-        failed(Code::CfgRegistrySignature)(&format!("{}: the signature does not fit", files.file.display()))
+        failed(Code::CfgRegistrySignature)(&format!("{}: the signature is wrong", files.file.display()))
     })?;
     Registry::load(&bundle, schemas).map_err(|error| {
         let (line, column, file) = (error.line, error.column, files.file.display());

@@ -831,6 +831,7 @@ fn two_descriptions_are_of_one_person_by_identifier_else_by_name_and_date_of_bir
     let (a, b) = (("XX-OGTEST", "99000000136"), ("XX-OGTEST", "99000000245"));
     let (other, same_digits) = (("YY-NUMBER", "17"), ("YY-NUMBER", "99000000136"));
     let named = |ids: &[(&str, &str)]| person(ids, "F", "G", "2015-09-01");
+    let accents = |family: &str, given: &str| person(&[], family, given, "2015-09-01");
     for (name, asked_about, described, is_same) in [
         ("the same identifier", person(&[a], "", "", ""), person(&[a], "", "", ""), true),
         ("the same identifier and another name", named(&[a]), person(&[a], "X", "Y", "2001"), true),
@@ -847,6 +848,11 @@ fn two_descriptions_are_of_one_person_by_identifier_else_by_name_and_date_of_bir
         ("no date, the same name", person(&[], "F", "G", ""), person(&[], "F", "G", ""), false),
         ("no given name, the rest the same", person(&[], "F", "", "2015-09-01"), person(&[], "F", "", "2015-09-01"), true),
         ("nothing at all", person(&[], "", "", ""), person(&[], "", "", ""), false),
+        ("accents written behind their letters", accents("Zo\u{eb}", "\u{419}"), accents("Zoe\u{308}", "\u{418}\u{306}"), true),
+        ("accents in another order", accents("a\u{323}\u{302}", "G"), accents("a\u{302}\u{323}", "G"), true),
+        ("no accents", accents("Zo\u{eb}", "G"), accents("Zoe", "G"), false),
+        ("other letter case", accents("Zo\u{eb}", "G"), accents("ZO\u{cb}", "G"), false),
+        ("a letter that only looks alike", accents("A", "G"), accents("\u{410}", "G"), false),
     ] {
         let question = asked(|m| context(m).subject = asked_about.clone());
         let echo = |m: &mut Message| {

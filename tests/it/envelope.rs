@@ -94,9 +94,22 @@ fn mutants(message: &str) -> Vec<String> {
             let (name, value) = open.split_at(at + 2);
             let (value, more) = value.split_once('"').expect("it is quoted");
             let (first, rest) = value.split_at(1);
-            for value in
-                [format!(" {value}"), format!("{value}\n "), format!("\t{value} "), format!("{first} {rest}"), String::new()]
-            {
+            let blanks =
+                [format!(" {value}"), format!("{value}\n "), format!("\t{value} "), format!("{first} {rest}"), String::new()];
+            let long = "a".repeat(201);
+            let others = ["-0", "+1", "007", "9007199254740991", "9007199254740992", "A b", "x/y", "x/", "/y", "x/y/z", "-x/y"];
+            let more_others = [
+                "text/plain; charset=utf-8",
+                "text/plain;",
+                "text/plain  ;a",
+                "a/b+xml",
+                "\u{c9}",
+                &long[..64],
+                &long[..65],
+                &long[..200],
+                &long,
+            ];
+            for value in blanks.into_iter().chain(others.into_iter().chain(more_others).map(str::to_owned)) {
                 found.insert(format!("{before}{name}{value}\"{more}{}{after}", &element[open.len()..]));
             }
         }

@@ -621,11 +621,45 @@ fn of_the_operators_files() -> [Said; 2] {
     [("docs/registry.md", registry), ("docs/schemas.md", schemas)]
 }
 
+fn of_what_it_does_not_do() -> [Said; 1] {
+    use limits::{
+        ADDRESS_CONNECTIONS_MAX, CERTIFICATE_CONNECTIONS_MAX, PERSONS_PER_DAY, PERSONS_PER_DAY_MAX, REFUSALS_PER_MINUTE,
+    };
+    let (life, long_life) = (hours(limits::REQUEST_LIFE_MS), unit(limits::EVENT_LIFE_MS, 24 * 3_600_000, "days"));
+    let number = |value: u32| number(u64::from(value));
+    let said = vec![
+        format!("| size of a message | {} |", mib(limits::MESSAGE_BYTES_MAX)),
+        format!("attributes of one element | {}; {} |", limits::DEPTH_MAX, limits::ATTRIBUTES_MAX),
+        format!("| documents in one answer | {} |", limits::DOCUMENTS_MAX),
+        format!("| identifiers of one person | {} |", limits::IDENTIFIERS_MAX),
+        format!("clock and the gateway's | {} |", minutes(limits::CLOCK_SKEW_MS)),
+        format!("| life of a request; of an application | {life}; {long_life} |"),
+        format!("what came of it, is remembered | {} |", hours(limits::IDEMPOTENCY_WINDOW_MS)),
+        format!("to connect; to answer | {}; {} |", seconds(limits::CONNECT_MS), seconds(limits::ANSWER_MS)),
+        format!("| wait of a consumer on one connection | {} |", seconds(limits::WAIT_MS_MAX)),
+        format!("| connections | {} |", number(limits::CONNECTIONS_MAX as u32)),
+        format!("certificate | {}; {} |", number(ADDRESS_CONNECTIONS_MAX), number(CERTIFICATE_CONNECTIONS_MAX)),
+        format!(
+            "| {} unless its entry says otherwise, never more than {} |",
+            number(PERSONS_PER_DAY),
+            number(PERSONS_PER_DAY_MAX)
+        ),
+        format!("recorded one by one | {} a minute;", number(REFUSALS_PER_MINUTE)),
+        format!("| keys of one agency | {} |", limits::KEYS_PER_AGENCY_MAX),
+        format!("| size of the registry file | {};", mib(limits::FILE_BYTES_MAX as usize)),
+        format!("kept from a citizen | {} |", number(u32::from(limits::WITHHELD_DAYS_MAX))),
+        format!("anomaly search reads | {} |", number(limits::REPORT_ROWS_MAX as u32)),
+        format!("| witnesses of one log | {} |", limits::WITNESSES_MAX),
+    ];
+    [("docs/limits.md", said)]
+}
+
 /// The documents are the contract, so a constant that is changed by mistake differs from them.
 #[test]
 fn the_documents_name_the_values_of_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let all = of_messages().into_iter().chain(of_connections()).chain(of_the_log()).chain(of_the_operators_files());
+    let all = all.chain(of_what_it_does_not_do());
     let mut missing = Vec::new();
     for (path, said) in all {
         let text = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));

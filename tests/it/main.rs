@@ -27,6 +27,7 @@ mod crowd;
 #[cfg(feature = "server")]
 mod damage;
 #[cfg(feature = "server")]
+mod doctor;
 mod durable;
 #[cfg(feature = "server")]
 mod entrance;
@@ -58,6 +59,8 @@ mod memory;
 mod offline;
 #[cfg(feature = "server")]
 mod operators;
+#[cfg(feature = "server")]
+mod pages;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]

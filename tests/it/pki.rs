@@ -309,6 +309,26 @@ fn revocation_lists_are_read_in_the_forms_that_authorities_make() {
     }
 }
 
+/// A key is decrypted by the passphrase in the file beside it, and by no other.
+fn passphrases(folder: &Folder, sign: &dyn Fn(&str, &str) -> Output) {
+    let at = |name: &str| folder.path().join(name);
+    for (key, how) in
+        [("pbkdf2.key", "-v2 aes-256-cbc -v2prf hmacWithSHA512"), ("scrypt.key", "-scrypt"), ("aes128.key", "-v2 aes-128-cbc")]
+    {
+        openssl(folder.path(), &format!("pkcs8 -topk8 -in ec.key {how} -passout pass:secret -out {key}"));
+        for passphrase in ["secret", "secret\n", "secret\r\n"] {
+            fs::write(at(&format!("{key}.pass")), passphrase).expect("writable");
+            let output = sign(key, "ec.pem");
+            assert!(output.status.success(), "{key}: {}", said(&output));
+        }
+        for passphrase in ["", "Secret", "secret \n"] {
+            fs::write(at(&format!("{key}.pass")), passphrase).expect("writable");
+            let said = said(&sign(key, "ec.pem"));
+            assert!(said.contains("not the passphrase") && said.contains(&format!("{key}.pass")), "{key}: {said}");
+        }
+    }
+}
+
 /// Each is taken by `oncegate sign`, or refused with the file's name and the reason.
 #[test]
 fn keys_are_read_in_the_forms_that_tools_write_and_others_are_refused_with_a_reason() {
@@ -356,8 +376,14 @@ fn keys_are_read_in_the_forms_that_tools_write_and_others_are_refused_with_a_rea
     openssl(folder.path(), "pkcs12 -export -inkey ec.key -in ec.pem -passout pass:secret -out p12.key");
     fs::write(at("two.key"), fs::read_to_string(at("ec.key")).expect("PEM").repeat(2)).expect("writable");
     openssl(folder.path(), "ecparam -name secp384r1 -genkey -noout -out p384.key");
+    passphrases(&folder, &sign);
+    openssl(folder.path(), "ec -in ec.key -aes128 -passout pass:secret -out old.key");
+    openssl(folder.path(), "pkcs8 -topk8 -in ec.key -v1 PBE-SHA1-3DES -passout pass:secret -out weak.key");
+    fs::write(at("weak.key.pass"), "secret").expect("writable");
     for (key, words) in [
-        ("encrypted.key", "encrypted"),
+        ("encrypted.key", ".pass beside it"),
+        ("old.key", "old form"),
+        ("weak.key", "an algorithm that is not used"),
         ("der.key", "binary"),
         ("p12.key", "binary"),
         ("ec.pem", "no private key"),
@@ -570,6 +596,54 @@ fn what_the_page_on_certificates_says_makes_an_installation_of_an_authority_of_o
     assert!(output.status.success(), "{}", said(&output));
     let signing = work.join("signing.pem");
     office.enrol(&school(), &fs::read_to_string(signing).expect("readable")).expect("enrolled");
+}
+
+/// The gateway believes the registry, a consumer the certificate in a message: who enters one by hand is told the difference.
+#[test]
+fn a_key_entered_by_hand_that_consumers_would_refuse_is_named() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let check = || said(&run(&["check", "-c", office.config().to_str().expect("UTF-8")]));
+    assert!(!check().contains("consumers will refuse"), "{}", check());
+    openssl(
+        folder.path(),
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout own.key -out own.pem -days 90 -subj /CN=own -addext basicConstraints=CA:FALSE -addext keyUsage=digitalSignature",
+    );
+    let pem = fs::read_to_string(folder.path().join("own.pem")).expect("PEM");
+    let own: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let file = office.folder().join("registry.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let key = format!("[[agency.key]]\ncertificate = \"{own}\"\n\n[[agency.key]]");
+    fs::write(&file, text.replacen("[[agency.key]]", &key, 1)).expect("writable");
+    office.sign().expect("signed");
+    let told = check();
+    assert!(
+        told.contains("consumers will refuse what is signed with it: it names no agency (URI:urn:oncegate:agency:"),
+        "{told}"
+    );
+    assert!(told.contains("agency enrol"), "{told}");
+}
+
+/// The authority's own key is read in the forms in which every other key is.
+#[test]
+fn an_authority_issues_with_its_key_in_any_form() {
+    let folder = Folder::new();
+    let office = office(&folder);
+    let authority = office.folder().join("authority/ca.key");
+    let key = authority.to_str().expect("UTF-8").to_owned();
+    openssl(folder.path(), &format!("ec -in {key} -out sec1.key"));
+    let sec1 = fs::read_to_string(folder.path().join("sec1.key")).expect("readable");
+    assert!(sec1.contains("BEGIN EC PRIVATE KEY"), "{sec1}");
+    fs::write(&authority, format!("Bag Attributes\n{sec1}").replace('\n', "\r\n")).expect("writable");
+    office.add_key(&school(), "next", oncegate::host::authority::KeyType::P256, None).expect("issued");
+    let certificate = fs::read_to_string(office.folder().join("certs/ca.pem")).expect("readable");
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for (key, words) in [(encrypted, "encrypted"), ("nothing", "no private key"), (&*certificate, "no private key")] {
+        fs::write(&authority, key).expect("writable");
+        let refused =
+            office.add_key(&school(), "third", oncegate::host::authority::KeyType::P256, None).expect_err("no key").to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
 }
 
 #[test]

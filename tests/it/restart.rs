@@ -245,7 +245,7 @@ fn the_index_is_made_anew_when_it_is_gone_or_garbage() {
     }
     gateway.stop();
     let gateway = scene.start();
-    assert!(!gateway.greeting.contains("made anew"), "{}", gateway.greeting);
+    assert!(!gateway.greeting.contains("index rebuilt"), "{}", gateway.greeting);
     let expected = scene.block_on(trail(&client));
     assert_eq!(expected.len(), 6);
     gateway.stop();
@@ -265,7 +265,7 @@ fn the_index_is_made_anew_when_it_is_gone_or_garbage() {
         let gateway = scene.start();
         assert_eq!(scene.block_on(trail(&client)), expected, "{what}");
         // sled itself forgets pages whose checksums do not fit, and those rows come from the journal again.
-        let is_told = gateway.greeting.contains("made anew");
+        let is_told = gateway.greeting.contains("index rebuilt");
         assert!(is_told || matches!(what, "deleted" | "a bit changed here and there"), "{what}: {}", gateway.greeting);
         gateway.stop();
     }

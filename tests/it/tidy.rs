@@ -13,7 +13,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("rules", &[&["registry"], &["policy", "quota"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
     ("exchange", &[&["admission"], &["ledger"]]),
-    ("host", &[&["config", "store", "authority"], &["control", "inforce", "telemetry", "transport"], &["expiry"]]),
+    ("host", &[&["config", "keyfile", "store", "authority"], &["control", "inforce", "telemetry", "transport"], &["expiry"]]),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
     ("faces", &[&["api", "client"]]),
     ("program", &[&["setup"], &["server"], &["demo", "doctor", "bench"], &["cli"]]),
@@ -31,6 +31,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("governor", &["quota"]),
     ("x509_parser", &["pki"]),
     ("rcgen", &["authority"]),
+    ("pkcs8", &["keyfile"]),
     ("clap", &["cli"]),
 ];
 

@@ -11,6 +11,7 @@ use crate::message::crypto::sha256;
 use crate::message::envelope::{Body, EnvelopeReader, Kind, Message, Personal, Subject};
 use crate::message::schema::{Facts, Schemas};
 use crate::message::sig;
+use unicode_normalization::UnicodeNormalization;
 
 /// An answer that may be released to the consumer of its question.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) 
 
 fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
     if !answer.header.kind.carries(&answer.body) {
-        return Err(bad(&Fault::at(Code::MsgStructure, "the body does not fit the kind")));
+        return Err(bad(&Fault::at(Code::MsgStructure, "the body is not one for this kind of message")));
     }
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
@@ -158,8 +159,24 @@ fn same_subject(left: &Subject, right: &Subject) -> bool {
         return false;
     }
     let described = left.family.is_some() && left.birth_date.is_some();
-    let by_name = || described && left.family == right.family && left.given == right.given && left.birth_date == right.birth_date;
+    let by_name = || {
+        let same_name =
+            same_name(left.family.as_ref(), right.family.as_ref()) && same_name(left.given.as_ref(), right.given.as_ref());
+        described && same_name && left.birth_date == right.birth_date
+    };
     pairs().any(|(a, b)| a == b) || by_name()
+}
+
+/// Names are the same when they are canonically equivalent (Unicode Standard Annex 15): one letter with its accent, and the
+/// letter with the accent behind it, look alike to everybody but a program. Letter case and everything else counts.
+fn same_name(left: Option<&Personal>, right: Option<&Personal>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => {
+            let (left, right) = (left.expose(), right.expose());
+            left == right || !(left.is_ascii() && right.is_ascii()) && left.nfd().eq(right.nfd())
+        }
+        (left, right) => left == right,
+    }
 }
 
 /// A document is about whoever it describes in the role that was asked for. One of several will do: a certificate names

@@ -309,7 +309,7 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
         (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
         (kind @ (Kind::Request | Kind::Application), body) if !kind.carries(body) => {
-            return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind"));
+            return Err(Fault::at(Code::MsgStructure, "the body is not one for this kind of message"));
         }
         _ => return Err(Fault::new(Code::MsgKind)),
     };
@@ -347,7 +347,7 @@ fn find_holder(registry: &Registry, authenticated: &Authenticated, what: &Word) 
         });
     };
     let holder = registry.find(to).filter(|holder| registry.is_holder(*holder, what));
-    let holder = holder.ok_or_else(|| none(format!("{to} is no holder of {what}")))?;
+    let holder = holder.ok_or_else(|| none(format!("{to} does not hold {what}")))?;
     let agency = registry.agency(holder).ok_or_else(|| none(format!("{to} is not registered")))?;
     if agency.status != crate::rules::registry::Status::Active {
         return Err(none(format!("{to} is suspended")));

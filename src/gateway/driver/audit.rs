@@ -224,7 +224,7 @@ fn reading(world: &World, peer: &Peer, action: &str) -> Record {
 fn asked_for<'r>(request: &'r Authenticated, agency: &Agency) -> Result<&'r Context, Fault> {
     let message = request.message();
     let wrong = |what| Fault::at(Code::AudTrail, what);
-    let Body::Ask(ask) = &message.body else { return Err(wrong("the body is no Ask")) };
+    let Body::Ask(ask) = &message.body else { return Err(wrong("the body is not Ask")) };
     if message.header.kind != Kind::Request {
         return Err(wrong("the kind is not request"));
     }

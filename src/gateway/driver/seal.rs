@@ -2,6 +2,7 @@
 
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
+use crate::host::keyfile;
 use crate::message::crypto::PrivateKey;
 use crate::message::pki;
 use crate::message::sig;
@@ -37,8 +38,7 @@ impl SealKeys {
             let read =
                 |path: &Path| std::fs::read_to_string(path).map_err(|cause| SealError(format!("{}: {cause}", path.display())));
             let unusable = || SealError(format!("{}: no certificate beside the key", path.display()));
-            let octets = std::fs::read(&path).map_err(|cause| SealError(format!("{}: {cause}", path.display())))?;
-            let key = pki::read_key(&octets).map_err(|cause| SealError(format!("{}: {cause}", path.display())))?;
+            let key = keyfile::read_signing(&path).map_err(|cause| SealError(cause.to_string()))?;
             // Not `with_extension`: the last label of the agency's name would be taken for one.
             let certificate = pki::pem_blocks(&read(&folder.join(format!("{agency}.pem")))?, "CERTIFICATE").into_iter().next();
             let certificate = certificate.ok_or_else(unusable)?;

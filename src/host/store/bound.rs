@@ -17,6 +17,11 @@ use std::path::{Path, PathBuf};
 
 const SUMS: &str = "sums";
 
+/// Whether the keys of the log in a data folder are the ones that it began with.
+pub fn keys_fit(data: &Path) -> Result<(), StoreError> {
+    check(&data.join("keys"))
+}
+
 /// Sees that each key is the one that it was. A folder of the version before this file has none; its keys are taken as they
 /// are, once.
 pub(super) fn check(folder: &Path) -> Result<(), StoreError> {

@@ -514,6 +514,10 @@ impl Tried {
         }
         let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else { return Ok(()) };
         let (Some(tags), Some(message)) = (leaf.i, leaf.m.and_then(MessageId::parse)) else { return Ok(()) };
+        // A refused answer has its cause alone sealed; whom it is about is sealed with the request.
+        if pairs.is_empty() {
+            return Ok(());
+        }
         let year = UnixTime::from_ms(leaf.t).day().parts().0;
         let path = self.folder.join(format!("person-{year}"));
         let key = match self.years.entry(year) {

@@ -23,6 +23,7 @@ mod whole;
 mod writer;
 
 pub use backup::{Backed, Places, back_up};
+pub use bound::keys_fit;
 pub(crate) use durable::{make_folder, replace, sync_parent};
 use end::End;
 pub use index::Index;

@@ -68,7 +68,7 @@ impl std::fmt::Display for Note {
         match self {
             Self::TreeEnds(record) => write!(
                 f,
-                "the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start makes them anew"
+                "the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start rebuilds them"
             ),
             Self::JournalEnds { path, offset, records } => write!(
                 f,
@@ -80,7 +80,7 @@ impl std::fmt::Display for Note {
                 "the journal has {records} records, and the index or the tree knows {known}: the files were copied at different instants, or the last records are missing. Hold the log against a checkpoint that somebody has kept (`--checkpoint`); for a copy of one instant use `oncegate backup`"
             ),
             Self::Short(path) => {
-                write!(f, "{}: cut short while copying; the journal is whole, and the next start makes it anew", path.display())
+                write!(f, "{}: cut short while copying; the journal is whole, and the next start rebuilds it", path.display())
             }
             Self::YearGone(year) => write!(
                 f,
@@ -151,7 +151,7 @@ impl std::fmt::Display for NotVerified {
             }
             Self::Commit { path, said, found } => write!(
                 f,
-                "{}: {} records were committed to with the root {}, and those that are there have {}",
+                "{}: {} records were committed with the root {}, but the records there give {}",
                 path.display(),
                 said.size,
                 said.root,
@@ -164,7 +164,7 @@ impl std::fmt::Display for NotVerified {
             ),
             Self::Checkpoint { said, found: Some(found) } => write!(
                 f,
-                "a checkpoint of {} records was given out with the root {}, and they have {}: the log was changed",
+                "a checkpoint of {} records was given out with the root {}, but those records now give {}: the log was changed",
                 said.size, said.root, found.root
             ),
             Self::Index { index } => write!(f, "the index has another record {index} than the journal; start with `log rebuild`"),

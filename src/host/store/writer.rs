@@ -123,13 +123,13 @@ impl std::fmt::Display for StoreError {
             ),
             Self::Full => f.write_str("the journal has reached its limit on disk"),
             Self::Stopped => f.write_str("the journal has stopped"),
-            Self::Forgotten => f.write_str("the outcome is not readable any more"),
+            Self::Forgotten => f.write_str("the outcome can no longer be read"),
             Self::Restoring { path } => write!(
                 f,
                 "{}: a restore into this folder was begun and has not ended; empty the folder and run `oncegate restore` again",
                 path.display()
             ),
-            Self::Live => f.write_str("the record is in the volume that still grows: it can be shredded once that is complete"),
+            Self::Live => f.write_str("the record is in the volume that still grows: it can be erased once that is complete"),
             Self::NoRandomness => f.write_str("the system gives no random octets"),
             Self::Index(cause) => write!(f, "the index cannot be opened: {cause}"),
         }

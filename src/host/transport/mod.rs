@@ -18,7 +18,7 @@ pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, 
 pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
-pub use probe::{NotThere, Step, There, probe};
+pub use probe::{NotThere, Step, There, knock, probe};
 pub use tls::{Anchors, Identity, Listening, load_lists, trust};
 pub use upstream::{Received, Upstream, UpstreamError};
 
@@ -103,7 +103,7 @@ impl Connection {
         let (shaken, subject) = done.map_err(|_| failed(&"it took too long"))?;
         let stream = shaken.map_err(|cause| NoHandshake { cause: cause.to_string(), subject })?;
         let (_, session) = stream.get_ref();
-        let shown = tls.shown(session).ok_or_else(|| failed(&"the certificate of a resumed session is not believed any more"))?;
+        let shown = tls.shown(session).ok_or_else(|| failed(&"the certificate of a resumed session is no longer trusted"))?;
         let certificate = sha256(shown.first().ok_or_else(|| failed(&"no certificate"))?);
         let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
         Ok(Self { stream, certificate, shown, protocol })

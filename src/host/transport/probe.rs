@@ -38,11 +38,18 @@ pub struct There {
     pub date: Option<UnixTime>,
 }
 
-/// Looks at a host. With a configuration of TLS it shakes hands. Then it asks for the headers of a path, which costs a server
-/// nothing; one that does not answer that is there all the same.
-pub async fn probe(host: &str, port: u16, path: &str, tls: Option<Arc<rustls::ClientConfig>>) -> Result<There, NotThere> {
+fn failed(step: Step, cause: &dyn std::fmt::Display) -> NotThere {
+    NotThere { step, cause: cause.to_string() }
+}
+
+/// Whether a host takes a connection; nothing is sent.
+pub async fn knock(host: &str, port: u16) -> Result<There, NotThere> {
     let begun = tokio::time::Instant::now();
-    let failed = |step, cause: &dyn std::fmt::Display| NotThere { step, cause: cause.to_string() };
+    connect(host, port).await?;
+    Ok(There { took: begun.elapsed(), date: None })
+}
+
+async fn connect(host: &str, port: u16) -> Result<TcpStream, NotThere> {
     let addresses = tokio::net::lookup_host((host, port)).await.map_err(|cause| failed(Step::Name, &cause))?;
     let addresses: Vec<_> = addresses.collect();
     if addresses.is_empty() {
@@ -51,7 +58,15 @@ pub async fn probe(host: &str, port: u16, path: &str, tls: Option<Arc<rustls::Cl
     let limit = Duration::from_millis(limits::CONNECT_MS);
     let connecting = tokio::time::timeout(limit, TcpStream::connect(addresses.as_slice())).await;
     let connecting = connecting.map_err(|_| failed(Step::Connection, &"no connection in time"))?;
-    let stream = connecting.map_err(|cause| failed(Step::Connection, &cause))?;
+    connecting.map_err(|cause| failed(Step::Connection, &cause))
+}
+
+/// Looks at a host. With a configuration of TLS it shakes hands. Then it asks for the headers of a path, which costs a server
+/// nothing; one that does not answer that is there all the same.
+pub async fn probe(host: &str, port: u16, path: &str, tls: Option<Arc<rustls::ClientConfig>>) -> Result<There, NotThere> {
+    let begun = tokio::time::Instant::now();
+    let limit = Duration::from_millis(limits::CONNECT_MS);
+    let stream = connect(host, port).await?;
     let Some(tls) = tls else {
         let took = begun.elapsed();
         return Ok(There { took, date: date(stream, host, path).await });

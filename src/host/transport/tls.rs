@@ -2,6 +2,7 @@
 
 use super::believe::{self, TlsError, provider};
 use crate::base::time::UnixTime;
+use crate::host::keyfile;
 use crate::message::pki::{self, KeyDer, RevocationList};
 use rustls::client::Resumption;
 use rustls::crypto::ring::Ticketer;
@@ -211,10 +212,7 @@ fn revocation_lists(octets: &[u8], path: &Path) -> Result<Vec<RevocationList>, T
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let octets = std::fs::read(path)
-        .map_err(|cause| TlsError::File(path.display().to_string(), rustls::pki_types::pem::Error::Io(cause)))?;
-    let key = pki::find_key(&octets).map_err(|cause| TlsError::Config(format!("{}: {cause}", path.display())))?;
-    Ok(match key {
+    Ok(match keyfile::read(path).map_err(|cause| TlsError::Config(cause.to_string()))? {
         KeyDer::Pkcs8(der) => PrivateKeyDer::Pkcs8(der.into()),
         KeyDer::Pkcs1(der) => PrivateKeyDer::Pkcs1(der.into()),
         KeyDer::Sec1(der) => PrivateKeyDer::Sec1(der.into()),

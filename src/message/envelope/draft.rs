@@ -279,14 +279,29 @@ fn fault_code(text: &str) -> Option<String> {
 
 fn attachment(text: &str, attributes: &[String]) -> Option<Attachment> {
     let [id, name, media_type, size, sha256] = attributes else { return None };
-    let plain = |text: &str| !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
-    let good = text.is_empty() && plain(id) && plain(name) && media_type.contains('/') && plain(media_type);
-    good.then_some(())?;
+    let digits = size.len() <= 16 && size.bytes().all(|byte| byte.is_ascii_digit());
+    let size = size.parse().ok().filter(|size| digits && *size <= ATTACHMENT_SIZE_MAX)?;
+    Code::parse(id).filter(|_| text.is_empty() && is_media_type(media_type))?;
     Some(Attachment {
         id: id.clone(),
-        name: name.clone(),
-        media_type: media_type.clone(),
-        size: size.parse().ok()?,
+        name: line(name)?,
+        media_type: line(media_type)?,
+        size,
         sha256: Digest::parse_hex(sha256)?,
     })
+}
+
+/// The largest whole number that every JSON reader keeps (RFC 8259, section 6).
+const ATTACHMENT_SIZE_MAX: u64 = (1 << 53) - 1;
+
+/// Type and subtype as RFC 6838, section 4.2, has their names; parameters may follow.
+fn is_media_type(text: &str) -> bool {
+    let essence = text.split_once(';').map_or(text, |(essence, _)| essence.strip_suffix(' ').unwrap_or(essence));
+    let is_name = |name: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        (1..=127).contains(&name.len())
+            && name.bytes().all(plain)
+            && name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+    };
+    essence.split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
 }

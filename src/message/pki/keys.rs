@@ -6,8 +6,10 @@ use crate::message::crypto::PrivateKey;
 /// Why a file holds no key that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// The key is encrypted.
+    /// The key is encrypted as PKCS#8 has it (RFC 5958, section 3), and no passphrase was given.
     Encrypted,
+    /// The key is encrypted in OpenSSL's form of before PKCS#8.
+    OldEncrypted,
     /// Binary: a key in DER or a container such as PKCS#12.
     Binary,
     /// No private key in PEM is in the file.
@@ -24,8 +26,12 @@ impl std::fmt::Display for KeyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Encrypted => {
-                "the private key is encrypted, and this program asks for no passphrase; write it in the clear for the user \
-                 that the gateway runs as: openssl pkey -in FILE -out NEW"
+                "the private key is encrypted, and the file FILE.pass beside it, for its passphrase, is not there; make that \
+                 file, or write the key in the clear: openssl pkey -in FILE -out NEW"
+            }
+            Self::OldEncrypted => {
+                "the private key is encrypted in the old form (Proc-Type), which is weak; convert it: openssl pkcs8 -topk8 \
+                 -in FILE -out NEW"
             }
             Self::Binary => {
                 "the file is binary (DER or PKCS#12), and a private key is read in PEM; convert it: openssl pkey -inform DER \
@@ -57,8 +63,10 @@ const PUBLIC: [&str; 5] = ["CERTIFICATE", "CERTIFICATE REQUEST", "NEW CERTIFICAT
 /// Finds the one private key of a file. Text before and after it, other blocks and any line ends are passed over.
 pub fn find_key(octets: &[u8]) -> Result<KeyDer, KeyError> {
     let text = std::str::from_utf8(octets).map_err(|_| KeyError::Binary)?;
-    let encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED");
-    if encrypted {
+    if text.contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(KeyError::OldEncrypted);
+    }
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
         return Err(KeyError::Encrypted);
     }
     let of = |label: &str, form: fn(Vec<u8>) -> KeyDer| pem_blocks(text, label).into_iter().map(form).collect::<Vec<_>>();
@@ -77,14 +85,41 @@ pub fn find_key(octets: &[u8]) -> Result<KeyDer, KeyError> {
     }
 }
 
+/// The one encrypted key of a file, in DER (`EncryptedPrivateKeyInfo`).
+pub fn find_encrypted(octets: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let text = std::str::from_utf8(octets).map_err(|_| KeyError::Binary)?;
+    let mut found = pem_blocks(text, "ENCRYPTED PRIVATE KEY").into_iter();
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(KeyError::Several),
+        (None, _) => Err(KeyError::Unusable),
+    }
+}
+
 /// Reads the private key of a file, for signing.
 pub fn read_key(octets: &[u8]) -> Result<PrivateKey, KeyError> {
-    let key = match find_key(octets)? {
-        KeyDer::Pkcs8(der) => PrivateKey::from_pkcs8(&der),
-        KeyDer::Pkcs1(der) => PrivateKey::from_pkcs1(&der),
-        KeyDer::Sec1(der) => sec1_in_pkcs8(&der).and_then(|der| PrivateKey::from_pkcs8(&der)),
-    };
-    key.ok_or(KeyError::Unusable)
+    find_key(octets)?.for_signing()
+}
+
+impl KeyDer {
+    /// The key, for signing.
+    pub fn for_signing(&self) -> Result<PrivateKey, KeyError> {
+        let key = match self {
+            Self::Pkcs8(der) => PrivateKey::from_pkcs8(der),
+            Self::Pkcs1(der) => PrivateKey::from_pkcs1(der),
+            Self::Sec1(der) => sec1_in_pkcs8(der).and_then(|der| PrivateKey::from_pkcs8(&der)),
+        };
+        key.ok_or(KeyError::Unusable)
+    }
+
+    /// The key as PKCS#8, however it was written.
+    pub fn into_pkcs8(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Pkcs8(der) => Some(der),
+            Self::Pkcs1(der) => in_pkcs8(&RSA, &der),
+            Self::Sec1(der) => sec1_in_pkcs8(&der),
+        }
+    }
 }
 
 /// The identifiers of an elliptic curve key on P-256 (RFC 5480), as `AlgorithmIdentifier`.
@@ -92,7 +127,14 @@ const EC_P256: [u8; 21] = [0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1,
 
 /// Puts a key on P-256 into the form that ring reads; one on another curve names it inside, and is refused there.
 fn sec1_in_pkcs8(der: &[u8]) -> Option<Vec<u8>> {
-    let inner = [&[2, 1, 0][..], &EC_P256, &wrapped(4, der)?].concat();
+    in_pkcs8(&EC_P256, der)
+}
+
+/// The identifier of an RSA key (RFC 8017, appendix A.1), as `AlgorithmIdentifier`.
+const RSA: [u8; 15] = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+
+fn in_pkcs8(algorithm: &[u8], der: &[u8]) -> Option<Vec<u8>> {
+    let inner = [&[2, 1, 0][..], algorithm, &wrapped(4, der)?].concat();
     wrapped(0x30, &inner)
 }
 

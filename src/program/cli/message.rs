@@ -46,7 +46,7 @@ pub(super) struct Sign {
     certificate: PathBuf,
 }
 
-/// Verify a signed message by the certificate that it carries, under an authority.
+/// Verify a signed message by the certificate that it carries, which must come from one of these authorities.
 #[derive(clap::Args)]
 #[command(
     before_help = "Examples:\n  oncegate verify answer.xml --authorities ca.pem\n  curl … | oncegate verify - --authorities ca.pem --json"

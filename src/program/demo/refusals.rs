@@ -513,7 +513,7 @@ pub const CASES: &[Case] = &[
     ),
     case("an element missing", Code::MsgStructure, Before(|m| m.replacen("<Kind>request</Kind>", "", 1)), PLAIN),
     case(
-        "a value without its form",
+        "a value of the wrong form",
         Code::MsgValue,
         Before(|m| m.replacen("<Kind>request", "<Kind>question", 1)),
         Before(|m| m.replacen("<Kind>request", "<Kind>\nrequest ", 1)),
@@ -551,7 +551,7 @@ pub const CASES: &[Case] = &[
         GOOD,
     ),
     case(
-        "a life too long",
+        "valid for too long",
         Code::MsgLifetime,
         Edit(|m| m.header.expires_at = m.header.created_at.plus_ms(24 * 60 * MINUTE + 1)),
         Edit(|m| m.header.expires_at = m.header.created_at.plus_ms(24 * 60 * MINUTE)),
@@ -586,7 +586,7 @@ pub const CASES: &[Case] = &[
     ),
     case("a document type that nobody knows", Code::DocUnknown, Edit(|m| ask_for(m, "horoscope")), GOOD),
     case(
-        "a holder that is none",
+        "a holder that does not hold it",
         Code::RteNoHolder,
         Edit(|m| m.header.to = AgencyId::parse("xx.demo.maternity")),
         Edit(|m| m.header.to = AgencyId::parse("xx.demo.clinic-3")),
@@ -605,7 +605,7 @@ pub const CASES: &[Case] = &[
         Application(as_is),
     ),
     case(
-        "a period that is not its days",
+        "a period whose days are miscounted",
         Code::DocPeriod,
         Application(|d| d.replacen("<Days>6<", "<Days>7<", 1)),
         Application(as_is),

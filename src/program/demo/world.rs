@@ -5,12 +5,13 @@ use super::provider::{Observer, Provider, nobody};
 use crate::base::ids::AgencyId;
 use crate::faces::client::{Client, ClientError};
 use crate::host::config::Config;
+use crate::host::control::{Command, call};
 use crate::host::transport::{Identity, TlsError};
 use crate::message::crypto::sha256;
 use crate::message::pki;
 use crate::message::schema::Schemas;
 use crate::program::server::{Durability, Server, StartError, check};
-use crate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, grant_entry};
+use crate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension, grant_entry};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,13 +94,14 @@ const HOLDERS: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// The others: name, what they are called, further lines of their entry.
-const OTHERS: [(&str, &str, &str); 6] = [
+const OTHERS: [(&str, &str, &str); 7] = [
     ("xx.demo.social-fund", "Social fund", AMPLE),
     ("xx.demo.hasty", "An office with a small quota", "quota = { requests_per_minute = 2, burst = 2 }\n"),
     ("xx.demo.suspended", "A suspended office", "suspended = true\n"),
     ("xx.demo.old-key", "An office whose key has expired", ""),
     ("xx.demo.lost-key", "An office whose key was revoked", ""),
     ("xx.demo.sandbox", "An office of the test world", "test = true\n"),
+    ("xx.demo.auditor", "Audit office", "roles = [\"auditor\"]\n"),
 ];
 
 /// The demo and its table of refusals are in a hurry.
@@ -204,6 +206,17 @@ impl World {
         self.gateway = Some(tokio::spawn(server.run(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         })));
+        Ok(())
+    }
+
+    /// Suspends the agencies that are there only to be refused: one that is away, and two whose keys are of no use.
+    pub async fn retire_unwell(&self) -> Result<(), WorldError> {
+        for name in ["xx.demo.clinic-9", "xx.demo.old-key", "xx.demo.lost-key"] {
+            self.installation.suspend(&agency(name), Suspension::Impose)?;
+        }
+        let data = Config::load(&self.installation.config()).map_err(StartError::from)?.data;
+        let told = tokio::task::spawn_blocking(move || call(&data, Command::Reload)).await;
+        told.map_err(std::io::Error::other)??;
         Ok(())
     }
 

@@ -1,12 +1,12 @@
 //! Whether the gateway runs, and whether everybody whom it talks with can be reached.
 
-use super::{Report, State, address};
+use super::{Report, State};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::gateway::driver::now;
 use crate::host::config::Config;
 use crate::host::control::{Command, call};
-use crate::host::transport::{Fetch, Fetcher, Identity, Step, There, probe, trust};
+use crate::host::transport::{Fetch, Fetcher, Identity, NotThere, Step, There, knock, probe, trust};
 use crate::rules::registry::{Endpoint, Registry, Scheme, Status, Url};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,14 +46,17 @@ pub(super) async fn others(config: &Config, identity: Option<&Identity>, registr
     let mut clocks = Vec::new();
     let tls = identity.and_then(|identity| identity.client().ok());
     for (_, agency) in registry.into_iter().flat_map(Registry::agencies).filter(|(_, agency)| agency.status == Status::Active) {
-        let (Some(url), Some(tls)) = (&agency.url, &tls) else { continue };
+        let Some(url) = &agency.url else { continue };
         let answered = match last.get(agency.id.as_str()) {
             Some(Some(time)) => format!(", answered last at {time}"),
             Some(None) => ", has never answered".to_owned(),
             None => String::new(),
         };
-        let found = probe(&url.host, url.port, &url.path, Some(Arc::clone(tls))).await;
-        clocks.extend(told(report, "holder", address(&agency.id, url), &answered, found));
+        let (found, more) = match &tls {
+            Some(tls) => (probe(&url.host, url.port, &url.path, Some(Arc::clone(tls))).await, answered),
+            None => (knock(&url.host, url.port).await, answered + "; the handshake needs the gateway's certificate"),
+        };
+        clocks.extend(told(report, "holder", &agency.id, Some(url), &more, found));
     }
     let authorities = config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities);
     let trusted = trust(authorities).ok();
@@ -65,7 +68,7 @@ pub(super) async fn others(config: &Config, identity: Option<&Identity>, registr
             (Scheme::Https, None) => continue,
         };
         let found = probe(&at.url.host, at.url.port, &at.url.path, tls).await;
-        clocks.extend(told(report, check, at, "", found));
+        clocks.extend(told(report, check, at, None, "", found));
     }
     clock(&clocks, report);
 }
@@ -75,23 +78,25 @@ fn told(
     report: &mut Report,
     check: &'static str,
     of: impl ToString,
+    at: Option<&Url>,
     more: &str,
-    found: Result<There, crate::host::transport::NotThere>,
+    found: Result<There, NotThere>,
 ) -> Option<u64> {
+    let at = at.map_or(String::new(), |url| format!(" at {}", url.authority()));
     match found {
         Ok(there) => {
-            report.good(check, of, format!("reached in {:.0} ms{more}", there.took.as_secs_f64() * 1e3));
+            report.good(check, of, format!("reached{at} in {:.0} ms{more}", there.took.as_secs_f64() * 1e3));
             there.date.map(|date| date.distance_ms(now()))
         }
         Err(not_there) => {
             let (what, next) = match not_there.step {
                 Step::Name => ("its name has no address", "correct the url, or the DNS of this machine"),
-                Step::Connection => ("nobody takes a connection", "start it, or open the firewall on the way"),
+                Step::Connection => ("nothing accepts connections there", "start it, or open the firewall on the way"),
                 Step::Handshake => {
                     ("the handshake fails", "its certificate must be of our authorities, for this name, and valid")
                 }
             };
-            report.bad(check, of, format!("{what}: {}{more}", not_there.cause), next);
+            report.bad(check, of, format!("{what}{at}: {}{more}", not_there.cause), next);
             None
         }
     }
@@ -102,7 +107,7 @@ fn clock(distances: &[u64], report: &mut Report) {
     let mut sorted = distances.to_vec();
     sorted.sort_unstable();
     let Some(middle) = sorted.get(sorted.len() / 2) else {
-        return report.good("clock", "this machine", "nobody said the time, so it was not compared");
+        return report.good("clock", "this machine", "no other clock could be asked, so it was not compared");
     };
     let seconds = middle / 1000;
     let found = format!("{seconds} s from the clocks of {} others (their median)", sorted.len());

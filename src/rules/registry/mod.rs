@@ -7,7 +7,7 @@
 pub mod diff;
 mod file;
 
-pub use file::RegistryError;
+pub use file::{RegistryError, certificates};
 
 use crate::base::ids::{AgencyId, Code, Digest};
 use crate::base::limits;

@@ -188,7 +188,7 @@ pub fn times(bench: &Bench<'_>) -> Vec<Attack> {
     let how = edited(bench, |message| message.header.expires_at = message.header.created_at.minus_ms(1));
     list.add("dead before it is born", &["OG-MSG-012"], how);
     let how = edited(bench, |message| message.header.expires_at = message.header.created_at.plus_ms(86_400_001));
-    list.add("a life too long", &["OG-MSG-012"], how);
+    list.add("valid for too long", &["OG-MSG-012"], how);
     list.attacks
 }
 

@@ -21,7 +21,7 @@ fn unreadable(path: &Path, cause: &dyn std::fmt::Display) -> Failure {
     Failure::new(2, format!("{}: {cause}", path.display()))
 }
 
-/// Derives a whole log anew and holds it against all checkpoints that are there: those that are given, and those that were
+/// Recomputes a whole log and compares it with all checkpoints that are there: those that are given, and those that were
 /// stamped.
 pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let config = load(config)?;
@@ -47,7 +47,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let notes: Vec<String> = verified.notes.iter().map(ToString::to_string).collect();
     let tree_ends = verified.notes.iter().find_map(|note| if let Note::TreeEnds(record) = note { Some(record) } else { None });
     let text = format!(
-        "ok  {size} records in {} segments ({} MiB) give the root {root}; {} checkpoints hold; {} shredded",
+        "ok  {size} records in {} segments ({} MiB) give the root {root}; it agrees with {} kept checkpoints; {} records erased",
         verified.segments,
         verified.octets >> 20,
         verified.checkpoints,
@@ -87,7 +87,7 @@ pub(in crate::program::cli) fn kept_checkpoints(path: &Path, key: &VerifierKey) 
     Ok(found)
 }
 
-/// Make everything anew that is derived from the journal: tree, index, names.
+/// Rebuild everything that is derived from the journal: tree, index, names.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log rebuild -c oncegate.toml")]
 pub(super) struct Rebuild {
@@ -102,7 +102,7 @@ impl Rebuild {
         remove_derived(&config.data)?;
         let (store, recovered) = Store::open(&config.data, &config.log.origin, Settings::default())?;
         store.close();
-        out.result(format!("ok  made anew from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
+        out.result(format!("ok  rebuilt from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
     }
 }
 
@@ -126,7 +126,7 @@ impl Key {
 /// What is erased of a record.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
-    /// What is personal about it, and its message
+    /// The personal part (identifiers, official, fields), and the message
     Private,
     /// The message that is kept with it
     Message,
@@ -134,13 +134,13 @@ enum Part {
     Record,
 }
 
-/// Erase of a record what is personal, its message, or all but its hash; proofs of all others stay, and of it as well.
+/// Erase the personal part of a record, its message, or all but its hash. All proofs stay valid, also those of this record.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log erase 1204331 private --reason \"order 17-22 of the court\" -c oncegate.toml")]
 pub(super) struct Erase {
-    /// The record
+    /// The index of the record
     index: u64,
-    /// What of it
+    /// What is erased of it
     part: Part,
     /// Why; it is recorded
     #[arg(long)]
