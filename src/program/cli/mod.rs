@@ -91,9 +91,9 @@ enum Command {
     Bench(bench::Bench),
     /// Search the log, export it, verify what it proves
     Log(Box<log::Log>),
-    /// Copy the log of a running or a stopped gateway, and its keys, to where they can be restored from
+    /// Copy the log of a gateway, running or stopped, and its keys
     Backup(backup::Backup),
-    /// Put a log back from a backup and its keys, into an empty data directory
+    /// Put a log back from a backup and its keys
     Restore(restore::Restore),
     /// Be a witness to the logs of others
     Witness(witness::Witness),
