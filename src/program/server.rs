@@ -358,6 +358,10 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
                     let told = tokio::task::spawn_blocking(move || holders(&of)).await;
                     call.answer(&told.unwrap_or_default()).await;
                 }
+                Command::Durable => {
+                    let durable = gateway.store().position().ok();
+                    call.answer(&Answer { durable, ..Answer::default() }).await;
+                }
                 Command::Reload => {
                     call.answer(&read_again(&gateway, config, entrance)).await;
                     say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now()));

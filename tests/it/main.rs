@@ -15,6 +15,8 @@ mod attack;
 #[cfg(feature = "server")]
 mod audit;
 #[cfg(feature = "server")]
+mod backup;
+#[cfg(feature = "server")]
 mod books;
 #[cfg(feature = "server")]
 mod cli;
@@ -81,6 +83,8 @@ mod revocation;
 #[cfg(feature = "server")]
 mod rig;
 mod schema;
+#[cfg(feature = "server")]
+mod spoilt;
 #[cfg(feature = "server")]
 mod suspicions;
 mod tidy;

@@ -363,6 +363,16 @@ fn a_journal_cut_anywhere_in_its_tail_starts() {
     }
     put(&tail);
     assert_eq!(open(&scene).expect("whole"), 6);
+    // It was closed with six records: now that they were durable, less of them is a loss and is named.
+    put(&tail[..needed - 1]);
+    let end = (good.len() + tail.len()) as u64;
+    match open(&scene) {
+        Err(StoreError::Lost { path, offset, known: 6, found: 4 }) => assert_eq!((path, offset), (scene.segment(0), end)),
+        other => panic!("{other:?}"),
+    }
+    assert!(scene.refuses_to_start().contains("the log had 6 records"));
+    // From here on as if it had been killed.
+    fs::remove_file(scene.data().join("log/end")).expect("there");
     // And the gateway itself, with what was never acknowledged cut at three places.
     for cut in [4, needed / 2, needed - 1] {
         put(&tail[..cut]);

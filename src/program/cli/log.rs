@@ -3,7 +3,7 @@
 mod export;
 mod show;
 mod verify;
-mod whole;
+pub(super) mod whole;
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::Code;

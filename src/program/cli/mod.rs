@@ -7,6 +7,7 @@
 mod agency;
 mod answer;
 mod ask;
+mod backup;
 mod bench;
 mod check;
 mod complete;
@@ -21,6 +22,7 @@ mod refusals;
 mod registry;
 mod reload;
 mod renew;
+mod restore;
 mod run;
 mod witness;
 
@@ -89,6 +91,10 @@ enum Command {
     Bench(bench::Bench),
     /// Search the log, export it, verify what it proves
     Log(Box<log::Log>),
+    /// Copy the log of a gateway, running or stopped, and its keys
+    Backup(backup::Backup),
+    /// Put a log back from a backup and its keys
+    Restore(restore::Restore),
     /// Be a witness to the logs of others
     Witness(witness::Witness),
     /// Print the completions of a shell
@@ -235,6 +241,8 @@ pub fn main() -> ExitCode {
         Command::Validate(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
         Command::Log(command) => command.run(&out),
+        Command::Backup(command) => command.run(&out),
+        Command::Restore(command) => command.run(&out),
         Command::Witness(command) => command.run(&out),
         Command::Completions(command) => command.run(&out),
         Command::Man(command) => command.run(&out),
