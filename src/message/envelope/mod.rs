@@ -129,7 +129,7 @@ impl Message {
         if self.header.kind.carries(&self.body) {
             return Ok(());
         }
-        Err(fault::Fault::at(fault::Code::MsgStructure, "the body does not fit the kind"))
+        Err(fault::Fault::at(fault::Code::MsgStructure, "the body is not one for this kind of message"))
     }
 
     /// Its context, which a question cannot do without.
