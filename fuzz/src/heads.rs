@@ -1,12 +1,11 @@
 //! Heads of HTTP requests: octets go through the connection that both listeners have, to the checks of the exchange.
 
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
 use oncegate::base::limits;
 use oncegate::faces::api::check_head;
-use oncegate::host::transport::{Protocol, declared_length, full, read_body, serve};
+use oncegate::host::transport::{Inbound, Protocol, declared_length, full, read_body, serve};
 use std::cell::LazyCell;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -53,7 +52,7 @@ pub fn http_head(input: &[u8]) {
 fn served(octets: &[u8], protocol: Protocol) -> Vec<Seen> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let list = Arc::clone(&seen);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Inbound>| {
         let list = Arc::clone(&list);
         async move {
             let (one, status) = taken(request).await;
@@ -91,7 +90,7 @@ const TURNS: usize = 24;
 
 /// Does what the exchange listener does before it knows who asks, and notes what it has seen. One whose body did not come
 /// whole is not noted: nothing is done for it.
-async fn taken(request: Request<Incoming>) -> (Option<Seen>, StatusCode) {
+async fn taken(request: Request<Inbound>) -> (Option<Seen>, StatusCode) {
     let checked = check_head(&request);
     let (head, body) = request.into_parts();
     let values = |name| head.headers.get_all(name).iter().map(|value| value.as_bytes().to_vec()).collect::<Vec<_>>();

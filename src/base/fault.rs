@@ -80,6 +80,8 @@ catalogue! {
     HttpHeadTooLarge = "OG-HTTP-008", 431, Sender, AfterChange, "the request head is too large", "send fewer or shorter header fields";
     HttpBusy = "OG-HTTP-009", 503, Gateway, Later, "the gateway is stopping or has no room", "send the same message again after Retry-After seconds";
     HttpIncomplete = "OG-HTTP-010", 400, Sender, Later, "the body ended before its Content-Length", "send the same message again";
+    HttpExpectation = "OG-HTTP-011", 417, Sender, AfterChange, "the expectation cannot be met", "send the request without Expect";
+    HttpMisdirected = "OG-HTTP-012", 421, Sender, AfterChange, "this is at the gateway's other listener", "send it to the listener that the table of calls in docs/http.md names";
 
     TlsUnknownCertificate = "OG-TLS-001", 403, Sender, AfterChange, "the client certificate is not in the registry", "register the certificate: oncegate agency add";
     TlsAgencySuspended = "OG-TLS-002", 403, Sender, AfterChange, "the agency is suspended", "ask the authority of the registry";
@@ -99,7 +101,7 @@ catalogue! {
 
     SigMissing = "OG-SIG-001", 400, Sender, AfterChange, "the message has no signature", "sign the message; ds:Signature is the last child of Message";
     SigProfile = "OG-SIG-002", 400, Sender, AfterChange, "the signature is not of the profile og-sig-1", "sign from the template of docs/message.md";
-    SigDigest = "OG-SIG-003", 400, Sender, AfterChange, "the digest does not fit the message", "sign last and send the signed octets unchanged";
+    SigDigest = "OG-SIG-003", 400, Sender, AfterChange, "the digest is not that of the message", "sign last and send the signed octets unchanged";
     SigSender = "OG-SIG-004", 403, Sender, AfterChange, "the sender is not the agency of the client certificate", "set From to your own agency";
     SigAlgorithm = "OG-SIG-005", 400, Sender, AfterChange, "the signature algorithm is not the one enrolled for the key", "sign with the enrolled algorithm";
     SigKeyUnknown = "OG-SIG-006", 403, Sender, AfterChange, "the key is not enrolled for the sender", "sign with an enrolled key, or enrol this one: oncegate agency cert";
@@ -109,15 +111,15 @@ catalogue! {
     SigCertificate = "OG-SIG-010", 400, Sender, AfterChange, "SignerCertificate does not name the certificate used", "leave SignerCertificate out or set it to the SHA-256 of the certificate";
 
     MsgStructure = "OG-MSG-001", 400, Sender, AfterChange, "the envelope is not as message-1.xsd defines it", "check the message with: oncegate validate FILE";
-    MsgValue = "OG-MSG-002", 400, Sender, AfterChange, "a value of the envelope has not its form", "check the message with: oncegate validate FILE";
-    MsgKind = "OG-MSG-003", 400, Sender, AfterChange, "this kind of message is not taken here", "send a request or an application, or an answer to one";
+    MsgValue = "OG-MSG-002", 400, Sender, AfterChange, "a value of the envelope does not have the required form", "check the message with: oncegate validate FILE";
+    MsgKind = "OG-MSG-003", 400, Sender, AfterChange, "this kind of message is not accepted here", "send a request or an application, or an answer to one";
     MsgContext = "OG-MSG-004", 400, Sender, AfterChange, "the message needs a Context", "say purpose, legal basis and subject in Context";
     MsgStaleId = "OG-MSG-011", 400, Sender, AfterChange, "the time of MessageId is too far from CreatedAt or older than the window", "make a new UUIDv7 for each message";
     MsgLifetime = "OG-MSG-012", 400, Sender, AfterChange, "ExpiresAt is not after CreatedAt by at most the time allowed", "set ExpiresAt at most 24 hours after CreatedAt";
     MsgClock = "OG-MSG-013", 400, Sender, AfterChange, "CreatedAt is more than five minutes from the gateway's clock", "set the clock of your system and send at once";
     MsgReplayed = "OG-MSG-014", 409, Sender, AfterChange, "this message id was used with another content", "make a new MessageId for a new content";
     MsgExpired = "OG-MSG-015", 410, Sender, AfterChange, "the message has expired", "make a new message";
-    MsgReplyTo = "OG-MSG-016", 400, Sender, AfterChange, "the message answers no question known here", "set InReplyTo to the id and digest of the message answered";
+    MsgReplyTo = "OG-MSG-016", 400, Sender, AfterChange, "the message answers a question that is not known here", "set InReplyTo to the id and digest of the message answered";
     MsgInProgress = "OG-MSG-017", 409, Sender, Later, "the same message is being processed", "wait, then send the same message again for its outcome";
     MsgUnknown = "OG-MSG-018", 404, Sender, AfterChange, "no such message of yours is known", "ask with the id of a message that you sent within 48 hours";
     MsgTest = "OG-MSG-019", 400, Sender, AfterChange, "test messages and live messages do not mix", "send Test messages between agencies in test mode only";
@@ -125,15 +127,15 @@ catalogue! {
     DocUnknown = "OG-DOC-001", 422, Sender, AfterChange, "no schema is known for this document", "see /v1/catalogue for the documents and their namespaces";
     DocSchema = "OG-DOC-002", 422, Sender, AfterChange, "the document is not valid by its schema", "check the document with: oncegate validate FILE";
     DocType = "OG-DOC-003", 422, Sender, AfterChange, "the document is of another type than asked for", "answer with the document type of the request";
-    DocCheckDigit = "OG-DOC-021", 422, Sender, AfterChange, "an identifier has wrong check digits or not the form of its scheme", "correct the identifier";
-    DocPeriod = "OG-DOC-031", 422, Sender, AfterChange, "a period ends before it begins, or its days are not its length", "count both the first and the last day";
+    DocCheckDigit = "OG-DOC-021", 422, Sender, AfterChange, "an identifier has wrong check digits or a wrong form for its scheme", "correct the identifier";
+    DocPeriod = "OG-DOC-031", 422, Sender, AfterChange, "a period ends before it begins, or its number of days is wrong", "count both the first and the last day";
     DocBirth = "OG-DOC-032", 422, Sender, AfterChange, "a birth lies after the record of it", "correct the dates";
     DocMarriage = "OG-DOC-033", 422, Sender, AfterChange, "a marriage ends before it begins", "correct the dates";
     DocParents = "OG-DOC-034", 422, Sender, AfterChange, "a parent's role is given twice", "give each role once, as Parent or ParentNotStated";
 
     PolNoGrant = "OG-POL-001", 403, Sender, AfterChange, "no grant permits this request", "ask the authority for a grant; /v1/catalogue lists those that you have";
     PolPurpose = "OG-POL-002", 403, Sender, AfterChange, "the grant is for another purpose", "ask for a purpose that /v1/catalogue lists for you";
-    PolBasis = "OG-POL-003", 403, Sender, AfterChange, "the grant stands on another legal basis", "name the legal basis that /v1/catalogue lists for you";
+    PolBasis = "OG-POL-003", 403, Sender, AfterChange, "the grant is for another legal basis", "name the legal basis that /v1/catalogue lists for you";
     PolExpired = "OG-POL-004", 403, Sender, AfterChange, "the grant has ended", "ask the authority to renew it";
     PolField = "OG-POL-011", 403, Sender, AfterChange, "the request selects a field that the grant does not give", "select fields that /v1/catalogue lists for you";
     PolWithheldField = "OG-POL-012", 502, Receiver, Later, "the answer holds a field that the request may not receive", "the holder must leave the field out; nothing was released";
@@ -151,16 +153,16 @@ catalogue! {
     RteWrongQuestion = "OG-RTE-005", 502, Receiver, Later, "the holder's answer is to another question", "nothing was released; the holder must correct its answer";
     RteDeadline = "OG-RTE-006", 504, Receiver, Later, "the holder did not answer in time", "send the same message again later";
     RteLate = "OG-RTE-007", 504, Receiver, AfterChange, "the answer came after the request had expired", "make a new request";
-    RteBusy = "OG-RTE-008", 503, Receiver, Later, "the holder has no room", "send the same message again after Retry-After seconds";
+    RteBusy = "OG-RTE-008", 503, Receiver, Later, "the holder is too busy", "send the same message again after Retry-After seconds";
 
     LogUnavailable = "OG-LOG-001", 503, Gateway, Later, "the record could not be made durable: nothing was released", "send the same message again after Retry-After seconds";
     LogForked = "OG-LOG-002", 503, Gateway, Never, "a witness knows another history of this log", "tell the operator: restore the newest copy of the data directory, and find out who changed it";
 
-    AudQuery = "OG-AUD-001", 400, Sender, AfterChange, "the query of the log is not valid", "correct the key that is named; docs/audit.md has them all";
-    AudCursor = "OG-AUD-002", 400, Sender, AfterChange, "the cursor is not of this query", "leave the cursor out, and go on with the one that each page gives";
+    AudQuery = "OG-AUD-001", 400, Sender, AfterChange, "the query of the log is not valid", "correct the key that is named; docs/audit.md lists all keys";
+    AudCursor = "OG-AUD-002", 400, Sender, AfterChange, "the cursor is not of this query", "leave the cursor out, or use the one that the last page gave";
     AudReason = "OG-AUD-003", 400, Sender, AfterChange, "whoever asks for a person, an official or what is private must say why, and not in an address", "send POST /v1/log/search with a reason";
     AudUnknown = "OG-AUD-004", 404, Sender, AfterChange, "no such record of yours is in the log", "ask with the index of a record of your own exchanges";
-    AudRole = "OG-AUD-005", 403, Sender, AfterChange, "the agency has not the role for this", "ask the authority for the role";
+    AudRole = "OG-AUD-005", 403, Sender, AfterChange, "the agency does not have the role for this", "ask the authority for the role";
     AudTrail = "OG-AUD-006", 400, Sender, AfterChange, "the message is not a request for a trail", "ask for access-trail, for citizen-trail, with the identifier of the citizen as the subject";
     AudBusy = "OG-AUD-007", 503, Gateway, Later, "too many reports are being made at once", "ask again after Retry-After seconds";
     AudUnavailable = "OG-AUD-008", 503, Gateway, Later, "the log cannot be read at present: its index is being brought up to date, or a file cannot be read", "ask again after Retry-After seconds; /health says how far the index is";
@@ -262,7 +264,7 @@ impl Fault {
     }
 }
 
-/// For people: `OG-SIG-003 the digest does not fit the message: byte 812`.
+/// For people: `OG-SIG-003 the digest is not that of the message: byte 812`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.code.title())?;

@@ -244,6 +244,16 @@ pub const STALL_BYTES: usize = 160 << 10;
 pub const BODY_MS: u64 = 10_000;
 /// How long the body of a refused request is read and forgotten.
 pub const DISCARD_MS: u64 = 1_000;
+/// A peer that is still sending when its connection is closed is listened to for at most so long in all,
+pub const LINGER_MS: u64 = 10_000;
+/// and for so long while nothing comes,
+pub const LINGER_PAUSE_MS: u64 = 2_000;
+/// and for so many octets,
+pub const LINGER_BYTES_MAX: u64 = 64 << 20;
+/// if no more than so many are listened to at that time.
+pub const LINGERING_MAX: usize = 256;
+/// How long a body is waited for on HTTP/2 whose sender expects to be told to go on, which nobody can do there.
+pub const EXPECT_MS: u64 = 250;
 /// How long a connection may stay idle between requests.
 pub const IDLE_MS: u64 = 60_000;
 /// Deadline for a provider's answer to a question; one that takes longer answers `202` and sends it later.
@@ -288,6 +298,14 @@ pub const STREAMS_MAX: u32 = 64;
 pub const RESETS_MAX: usize = 32;
 /// Idle connections kept to one provider.
 pub const POOL_IDLE_MAX: usize = 128;
+/// How long a connection to a provider may wait for the next request.
+pub const POOL_IDLE_MS: u64 = 30_000;
+/// When a message is given to a new connection as well, because one that had waited gives no head; at most half of the deadline.
+pub const AGAIN_MS: u64 = 3_000;
+/// How often TCP asks whether a provider is still there, while nothing is said.
+pub const KEEPALIVE_MS: u64 = 15_000;
+/// A connection to a provider breaks that has not acknowledged what was sent for so long.
+pub const UNACKNOWLEDGED_MS: u32 = 10_000;
 /// How long a stopping gateway waits for its open exchanges.
 pub const DRAIN_MS: u64 = 30_000;
 /// How long it then waits for the last responses to go out.

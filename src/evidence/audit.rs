@@ -34,7 +34,7 @@ pub struct Filter {
     pub kind: Option<RecordKind>,
     /// Asked by this agency.
     pub consumer: Option<AgencyId>,
-    /// Held by this agency.
+    /// Answered by this agency.
     pub provider: Option<AgencyId>,
     /// This agency asked, or holds.
     pub party: Option<AgencyId>,

@@ -341,28 +341,49 @@ pub fn walk<'s>(part: &'s [u8], from: From, erasure: Erasure, mut visit: impl Fn
 ///
 /// The last group of all has no such witness: damaged, it looks like one whose octets did not all reach the disk.
 pub fn is_damaged(rest: &[u8], offset: u64) -> bool {
+    later_group(rest, offset).is_some()
+}
+
+/// Whether what [`is_damaged`] tells of begins with octets that nobody has written yet: a file that is copied while it grows is
+/// read from front to back, so that zeros may stand before a group that came later. No frame is zeros for so long, in a segment
+/// where nothing was erased.
+pub fn is_unwritten(rest: &[u8], offset: u64) -> bool {
+    let Some(end) = later_group(rest, offset) else { return false };
+    let mut at = 0;
+    while let Ok((_, length)) = read_frame(rest.get(at..).unwrap_or_default(), Erasure::None) {
+        at += length;
+    }
+    let between = rest.get(at..end).unwrap_or_default();
+    between.starts_with(&[0; 4]) || between.windows(UNWRITTEN).any(|octets| octets.iter().all(|octet| *octet == 0))
+}
+
+/// So many zeros stand in no frame.
+const UNWRITTEN: usize = 64;
+
+/// Where a commit frame stands whose group begins behind `offset`.
+fn later_group(rest: &[u8], offset: u64) -> Option<usize> {
     let mut at = 0;
     while let Some(distance) = rest.get(at..).and_then(|rest| rest.iter().position(|octet| *octet != 0)) {
         let found = at + distance;
         // A frame begins with its length, whose first octets may be zero.
         let starts = found.saturating_sub(3)..=found;
         let mut frames = starts.filter_map(|start| match read_frame(rest.get(start..)?, Erasure::Possible) {
-            Ok((frame, length)) => Some((Some(frame), start + length)),
+            Ok((frame, length)) => Some((start, Some(frame), start + length)),
             // Its head tells where the next one begins. Looked through, what is left of it would be hashed again and again.
-            Err(FrameError::Parts { length }) => Some((None, start + length)),
+            Err(FrameError::Parts { length }) => Some((start, None, start + length)),
             Err(FrameError::End | FrameError::Broken) => None,
         });
         at = match frames.next() {
-            Some((Some(frame), _))
+            Some((start, Some(frame), _))
                 if frame.kind == FrameKind::Commit && Commit::read(&frame).is_some_and(|commit| commit.start > offset) =>
             {
-                return true;
+                return Some(start);
             }
-            Some((_, end)) => end,
+            Some((_, _, end)) => end,
             None => found + 1,
         };
     }
-    false
+    None
 }
 
 /// What is to be made durable: a record, what is personal about it, and the message that is to be kept with it.
@@ -438,6 +459,29 @@ mod tests {
             assert_eq!(walk(&changed, START, Erasure::None, |_, _| {}).size, 0, "byte {at}");
         }
     }
+
+    #[test]
+    fn what_was_not_written_yet_is_told_from_what_was_changed() {
+        let octets = segment(&[2, 2, 2]);
+        let (first, second) = (segment(&[2]).len(), segment(&[2, 2]).len());
+        // Read from front to back while it grew: zeros from within the second group on, and the third behind them.
+        for (from, to) in [(first, first + 9), (first, second), (first + 30, first + 120), (second - 70, second)] {
+            let mut torn = octets.clone();
+            torn[from..to].fill(0);
+            torn.resize(octets.len() + 4096, 0);
+            let rest = &torn[first..];
+            assert!(is_damaged(rest, first as u64) && is_unwritten(rest, first as u64), "{from} to {to}");
+        }
+        for at in first..second {
+            let mut changed = octets.clone();
+            changed[at] ^= 0x10;
+            changed.resize(octets.len() + 4096, 0);
+            let rest = &changed[first..];
+            assert!(is_damaged(rest, first as u64) && !is_unwritten(rest, first as u64), "byte {at}");
+        }
+        assert!(!is_unwritten(&octets[first..], first as u64), "it is whole");
+    }
+
     #[test]
     fn what_was_erased_is_still_a_record_with_the_same_hash() {
         let octets = segment(&[1, 1]);

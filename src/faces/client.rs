@@ -70,7 +70,7 @@ impl std::fmt::Display for ClientError {
                 write!(f, "no answer within {seconds} s; the exchange goes on, and oncegate answer {id} fetches what comes")
             }
             Self::Refused(problem) => write!(f, "{} {}", problem.code, problem.detail),
-            Self::Untrusted(what) => write!(f, "the answer is not to be believed: {what}"),
+            Self::Untrusted(what) => write!(f, "the answer cannot be trusted: {what}"),
         }
     }
 }
@@ -156,8 +156,9 @@ impl Client {
             return Err(config(format!("{}: this program reads format = 1", file.display())));
         }
         Ok(Self {
-            agency: AgencyId::parse(&raw.agency).ok_or_else(|| config(format!("\"{}\" is no agency name", raw.agency)))?,
-            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is no https address", raw.gateway)))?,
+            agency: AgencyId::parse(&raw.agency)
+                .ok_or_else(|| config(format!("\"{}\" is not the name of an agency", raw.agency)))?,
+            gateway: Url::parse(&raw.gateway).ok_or_else(|| config(format!("\"{}\" is not an https address", raw.gateway)))?,
             upstream: Arc::new(Upstream::new(tls)),
             key: Arc::new(key),
             certificate,
@@ -324,19 +325,22 @@ impl Client {
 /// Verifies a message by the certificate in its `KeyInfo`, whose path must lead to an authority and whose name must be
 /// the sender's. This is what a consumer does who has no registry.
 pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Result<(Message, Vec<(String, String)>), String> {
+    // Who has no registry knows a key by its certificate.
+    let unknown = |what: String| Fault::at(Code::SigKeyUnknown, what).to_string();
     let reader = Viewer { envelope: EnvelopeReader::new(schemas), outline: Outline::default() };
     let unverified = sig::read(octets, reader).map_err(|read| read.fault.to_string())?;
-    let der = unverified.certificate().ok_or("it carries no certificate")?.to_vec();
-    anchors.check(&der, now()).map_err(|error| format!("its certificate: {error}"))?;
-    let certificate = Certificate::from_der(&der).map_err(|error| format!("its certificate: {error}"))?;
+    let der = unverified.certificate().ok_or_else(|| unknown("it carries no certificate".to_owned()))?.to_vec();
+    anchors.check(&der, now()).map_err(|error| unknown(format!("its certificate: {error}")))?;
+    let certificate = Certificate::from_der(&der).map_err(|error| unknown(format!("its certificate: {error}")))?;
     let Viewer { envelope, outline } = unverified.verify(&certificate.key).map_err(|fault| fault.to_string())?.into_value();
     let message = envelope.into_message().map_err(|fault| fault.to_string())?;
     if message.header.signer_certificate.is_some_and(|stated| stated != certificate.thumbprint) {
         return Err(Fault::new(Code::SigCertificate).to_string());
     }
     if certificate.agency.as_ref() != Some(&message.header.from) {
-        return Err("its certificate is not the sender's".to_owned());
+        return Err(unknown("its certificate is not the sender's".to_owned()));
     }
+    message.fits().map_err(|fault| fault.to_string())?;
     Ok((message, outline.leaves))
 }
 

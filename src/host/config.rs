@@ -410,7 +410,7 @@ const WITNESS_SECONDS_MAX: u64 = 3600;
 const STAMP_HOURS_MAX: u64 = 31 * 24;
 
 fn endpoint(text: &Spanned<String>) -> Result<Endpoint, (usize, String)> {
-    let wrong = || (text.span().start, format!("\"{}\" is no URL; write \"https://host:port/path\"", text.get_ref()));
+    let wrong = || (text.span().start, format!("\"{}\" is not a URL; write \"https://host:port/path\"", text.get_ref()));
     Endpoint::parse(text.get_ref()).ok_or_else(wrong)
 }
 
@@ -423,7 +423,7 @@ fn within(name: &str, value: Option<Spanned<u64>>, standard: u64, most: u64) -> 
 }
 
 fn address(text: &Spanned<String>) -> Result<SocketAddr, (usize, String)> {
-    let wrong = || (text.span().start, format!("\"{}\" is no address; write \"127.0.0.1:8443\"", text.get_ref()));
+    let wrong = || (text.span().start, format!("\"{}\" is not an address; write \"127.0.0.1:8443\"", text.get_ref()));
     text.get_ref().parse().map_err(|_| wrong())
 }
 
@@ -600,11 +600,11 @@ mod tests {
     fn errors_name_the_place_and_the_next_step() {
         for (from, to, what) in [
             ("listen =", "lisen =", "unknown field `lisen`"),
-            ("127.0.0.1:8443", "localhost", "no address"),
+            ("127.0.0.1:8443", "localhost", "is not an address"),
             ("format = 1", "format = 2", "format = 1"),
             ("[registry]", "[limits]\nmessage_bytes = 9999999\n[registry]", "tightens"),
             ("key = \"k\"\n", "", "missing field `key`"),
-            ("[registry]", "[log]\ntimestamp = \"ftp://tsa\"\n[registry]", "no URL"),
+            ("[registry]", "[log]\ntimestamp = \"ftp://tsa\"\n[registry]", "is not a URL"),
             ("[registry]", "[log]\nwitness_seconds = 0\n[registry]", "at least 1"),
             ("[registry]", "[[log.witness]]\nkey = \"k\"\nurl = \"http://w\"\n[registry]", "verifier key"),
         ] {

@@ -4,6 +4,7 @@
 //! that its owner could not do by a signal.
 
 use crate::base::limits;
+use crate::host::store::Position;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -22,9 +23,11 @@ pub enum Command {
     Reload,
     /// Say when each holder answered last.
     Holders,
+    /// Say up to where the log is durable.
+    Durable,
 }
 
-const COMMANDS: &[(&str, Command)] = &[("reload", Command::Reload), ("holders", Command::Holders)];
+const COMMANDS: &[(&str, Command)] = &[("reload", Command::Reload), ("holders", Command::Holders), ("durable", Command::Durable)];
 
 /// What it says to that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ pub struct Answer {
     /// Each holder, with the time of its last answer in milliseconds since 1970, if there was one.
     #[serde(default)]
     pub holders: Vec<(String, Option<u64>)>,
+    /// Up to where the log is durable.
+    #[serde(default)]
+    pub durable: Option<Position>,
 }
 
 /// The gateway's end.

@@ -198,7 +198,7 @@ impl Telemetry {
         let help = "When the first certificate or revocation list of a kind ends, in seconds since 1970";
         registry.register_with_unit("certificate_expiry", help, Unit::Seconds, expiry);
         registry.register("ready", "Whether messages are taken: 1 or 0", this.ready.clone());
-        registry.register("worker_failing", "Whether a worker does not go on and is tried again", this.worker_failing.clone());
+        registry.register("worker_failing", "Whether a worker fails and is tried again: 1 or 0", this.worker_failing.clone());
         for worker in Worker::ALL {
             this.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(0);
         }
@@ -257,10 +257,10 @@ impl Telemetry {
         let has_lines = matches!(worker, Worker::Witness | Worker::Stamps);
         let line = match trouble {
             Some(trouble) => {
-                let line = format!("worker {name} does not go on, and is tried again: {trouble}");
+                let line = format!("worker {name} fails, and is tried again: {trouble}");
                 failing.insert(worker, trouble).is_none().then_some(line)
             }
-            None => failing.remove(&worker).map(|_| format!("worker {name} goes on")),
+            None => failing.remove(&worker).map(|_| format!("worker {name} works again")),
         };
         if let Some(line) = line.filter(|_| !has_lines) {
             self.say(&line);

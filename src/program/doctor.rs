@@ -117,7 +117,7 @@ fn modes(config: &Config, report: &mut Report) {
             Err(cause) => report.bad("files", path.display(), cause, "put the file where the configuration says it is"),
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
                 let mode = metadata.permissions().mode() & 0o777;
-                let found = format!("mode {mode:04o}: others than its owner may read it");
+                let found = format!("mode {mode:04o}: not only its owner can read it");
                 report.bad("files", path.display(), found, "chmod 600, and replace the key if others may have read it");
                 open += 1;
             }
@@ -210,7 +210,7 @@ fn agencies(registry: &Registry, report: &mut Report) {
 
 /// Room on the disk, and for how long it lasts at the pace so far.
 fn disk(config: &Config, report: &mut Report) {
-    let (of, next) = (config.data.display(), "free room on that file system; the gateway goes on by itself then");
+    let (of, next) = (config.data.display(), "free some room on that file system; the gateway then continues by itself");
     let folder = if config.data.exists() { config.data.as_path() } else { config.data.parent().unwrap_or(Path::new(".")) };
     let Ok(room) = rustix::fs::statvfs(folder) else {
         return report.bad("disk", of, "the file system cannot be asked", "make the folder, and let the gateway write to it");

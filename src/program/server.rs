@@ -95,7 +95,7 @@ pub(super) fn load_registry(config: &Config, schemas: &Schemas) -> Result<Regist
     let (text, signature) = (read_bounded(&files.file)?, read_bounded(&files.signature)?);
     let authority = authority(&files.authority)?;
     let bundle = Bundle::verify(&text, &signature, &authority).map_err(|crate::rules::registry::NotSigned| {
-        failed(Code::CfgRegistrySignature)(&format!("{}: the signature does not fit", files.file.display()))
+        failed(Code::CfgRegistrySignature)(&format!("{}: the signature is wrong", files.file.display()))
     })?;
     Registry::load(&bundle, schemas).map_err(|error| {
         let (line, column, file) = (error.line, error.column, files.file.display());
@@ -313,13 +313,18 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
     let room = Arc::new(Semaphore::new(limits::PUBLIC_CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
         let (api, stop) = (api.clone(), stop.clone());
         tokio::spawn(async move {
-            serve_plain(stream, api, stop).await;
+            let gateway = Arc::clone(api.gateway());
+            if serve_plain(stream, api, stop).await == End::Tls {
+                let address = peer.ip().to_canonical();
+                let what = "spoke TLS to the public listener, which speaks plain HTTP; agencies connect to the exchange listener";
+                gateway.telemetry().say_sparingly(&format!("{address} {what}"));
+            }
             drop(permit);
         });
     }
@@ -332,9 +337,7 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
     let mut health = tokio::time::interval(Duration::from_millis(limits::HEALTH_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
-    // The first tick is at once, and was said at start.
-    let look = Duration::from_millis(limits::EXPIRY_LOOK_MS);
-    let mut ends = tokio::time::interval_at(tokio::time::Instant::now() + look, look);
+    let mut ends = every_day();
     let mut turn = 0;
     loop {
         tokio::select! {
@@ -355,6 +358,10 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
                     let told = tokio::task::spawn_blocking(move || holders(&of)).await;
                     call.answer(&told.unwrap_or_default()).await;
                 }
+                Command::Durable => {
+                    let durable = gateway.store().position().ok();
+                    call.answer(&Answer { durable, ..Answer::default() }).await;
+                }
                 Command::Reload => {
                     call.answer(&read_again(&gateway, config, entrance)).await;
                     say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now()));
@@ -367,6 +374,12 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
             }
         }
     }
+}
+
+/// When it is said what ends; at start it was said already.
+fn every_day() -> tokio::time::Interval {
+    let look = Duration::from_millis(limits::EXPIRY_LOOK_MS);
+    tokio::time::interval_at(tokio::time::Instant::now() + look, look)
 }
 
 fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) -> Answer {
@@ -432,4 +445,19 @@ fn same_version(config: &Config, version: u64) -> StartError {
         Code::CfgRegistry
     );
     failed(Code::CfgRegistry)(&what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_is_said_once_a_day() {
+        let begun = tokio::time::Instant::now();
+        let mut ends = every_day();
+        for day in 1..=3 {
+            ends.tick().await;
+            assert_eq!(begun.elapsed(), Duration::from_millis(day * limits::EXPIRY_LOOK_MS));
+        }
+    }
 }

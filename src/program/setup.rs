@@ -228,7 +228,7 @@ impl Installation {
         let folder = format!("agencies/{id}");
         let is_there = |ending: &str| self.agency_folder(id).join(format!("{name}.{ending}")).exists();
         if Code::parse(name).is_none() {
-            return Err(SetupError::Change(format!("\"{name}\" is no name of a key; it looks like sign-2")));
+            return Err(SetupError::Change(format!("\"{name}\" is not a name for a key; a name looks like sign-2")));
         }
         let _lock = self.lock()?;
         // With a certificate request the private key may lie there already: it was made there.
@@ -476,7 +476,7 @@ fn next_version(text: &str) -> Result<String, SetupError> {
 
 fn der(issued: &Issued) -> Result<Vec<u8>, SetupError> {
     let blocks = pki::pem_blocks(&issued.certificate, "CERTIFICATE");
-    blocks.into_iter().next().ok_or_else(|| SetupError::Change("the certificate is no PEM".to_owned()))
+    blocks.into_iter().next().ok_or_else(|| SetupError::Change("the certificate is not PEM".to_owned()))
 }
 
 fn thumbprint(issued: &Issued) -> Result<Digest, SetupError> {

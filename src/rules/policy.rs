@@ -66,7 +66,7 @@ pub fn explain<'r>(
 ) -> impl Iterator<Item = (&'r Grant, Option<Fault>)> {
     let action = question.action.as_str();
     registry.grants_of(question.consumer, question.what).map(move |(_, grant)| {
-        let other = || Fault::at(FaultCode::PolNoGrant, format!("the grant {} is not one to {action}", grant.id));
+        let other = || Fault::at(FaultCode::PolNoGrant, format!("the grant {} is not a grant to {action}", grant.id));
         (grant, weigh(grant, question, now).err().map(|(_, fault)| fault.unwrap_or_else(other)))
     })
 }
@@ -81,7 +81,7 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
         return failed(1, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
     }
     if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
-        return failed(2, FaultCode::PolBasis, format!("the grant {} stands on {}", grant.id, grant.basis));
+        return failed(2, FaultCode::PolBasis, format!("the grant {} is for the legal basis {}", grant.id, grant.basis));
     }
     if grant.until < now.day() {
         return failed(3, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));

@@ -409,7 +409,8 @@ fn an_application_may_live_for_thirty_days() {
 const QUESTIONS: &[Row] = &[
     ("as it is", |_| {}, None),
     ("without a context", |m| m.context = None, Some(Code::MsgContext)),
-    ("a kind that nobody asks with", |m| m.header.kind = Kind::Answer, Some(Code::MsgKind)),
+    ("a kind that nobody asks with", |m| (m.header.kind, m.body) = (Kind::Answer, no_record()), Some(Code::MsgKind)),
+    ("a kind that nobody asks with, and another kind's body", |m| m.header.kind = Kind::Answer, Some(Code::MsgStructure)),
     ("a body that is no question", |m| m.body = no_record(), Some(Code::MsgStructure)),
     ("an application without documents", |m| m.header.kind = Kind::Application, Some(Code::MsgStructure)),
     ("a document type that nobody knows", |m| ask(m).document_type = word("marsh-permit"), Some(Code::DocUnknown)),

@@ -90,7 +90,7 @@ fn check_says_what_is_good_and_where_it_is_not() {
     let good = fs::read_to_string(&config).expect("readable");
     for (from, to, code, words) in [
         ("listen =", "lisen =", "OG-CFG-001", "did you mean `listen`?"),
-        ("\"127.0.0.1:9\"", "\"localhost\"", "OG-CFG-001", "no address"),
+        ("\"127.0.0.1:9\"", "\"localhost\"", "OG-CFG-001", "is not an address"),
         ("format = 1", "format = one", "OG-CFG-001", ""),
     ] {
         let (line, _) = change(&config, from, to);

@@ -23,8 +23,8 @@ use tokio::sync::watch;
 const ORIGIN: &str = "localhost/audit";
 
 /// A scene whose gateway has a witness.
-struct Witnessed {
-    scene: Scene,
+pub struct Witnessed {
+    pub scene: Scene,
     key: VerifierKey,
     witness: VerifierKey,
     _serving: watch::Sender<bool>,
@@ -33,7 +33,7 @@ struct Witnessed {
 }
 
 impl Witnessed {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let folder = Folder::new();
         let witness = runtime.block_on(DemoWitness::make(folder.path())).expect("a witness");
@@ -49,7 +49,7 @@ impl Witnessed {
     }
 
     /// The receipts of a message, once the witness has cosigned.
-    fn cosigned_receipt(&self, client: &Client, id: &str) -> Vec<Proof> {
+    pub fn cosigned_receipt(&self, client: &Client, id: &str) -> Vec<Proof> {
         let end = Instant::now() + LONG;
         loop {
             let proofs = self.scene.block_on(receipt(client, id));

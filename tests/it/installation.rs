@@ -63,7 +63,7 @@ fn keys_are_never_written_over_and_never_too_many() {
     for name in ["sign", "tls"] {
         refuses(&installation, "there already", || key(name));
     }
-    refuses(&installation, "no name of a key", || key("../sign"));
+    refuses(&installation, "is not a name for a key", || key("../sign"));
     for name in ["sign-2", "sign-3", "sign-4"] {
         key(name).expect("enrolled");
     }

@@ -328,6 +328,10 @@ const ROWS: &[(&str, Row)] = &[
     ("PRIVATE_BYTES_MAX", In("src/evidence/journal.rs", "(0, PRIVATE + 1, 0)")),
     ("BODY_BYTES_MAX", In("src/evidence/journal.rs", "(0, 0, BODY + 1)")),
     ("POOL_IDLE_MAX", Own),
+    ("POOL_IDLE_MS", In("src/host/transport/upstream.rs", "a_connection_waits_for_a_request_for_so_long_and_no_longer")),
+    ("AGAIN_MS", In("tests/it/holders.rs", "connections_that_died_silently_cost_a_few_seconds")),
+    ("KEEPALIVE_MS", Own),
+    ("UNACKNOWLEDGED_MS", Own),
     ("DRAIN_MS", Own),
     ("CLOSE_MS", Own),
     ("ANOMALIES_MAX", In("src/host/store/report.rs", "so_many_anomalies_of_a_kind_are_told_and_no_more")),
@@ -413,7 +417,7 @@ const ROWS: &[(&str, Row)] = &[
     ("SPARING_LINES_PER_MINUTE", In("src/host/telemetry.rs", "lines_that_others_cause_are_so_many_in_a_minute")),
     ("SUBJECT_SHOWN_MAX", Own),
     ("EXPIRY_NOTICE_MS", In("tests/it/pki.rs", "what_ends_is_named_thirty_days_before")),
-    ("EXPIRY_LOOK_MS", Own),
+    ("EXPIRY_LOOK_MS", In("src/program/server.rs", "what_ends_is_said_once_a_day")),
     ("REFUSALS_SUMMED_MS", Own),
     ("REFUSED_TOO_OFTEN_MS", Own),
     ("HEAVY_BYTES", Own),
@@ -422,6 +426,11 @@ const ROWS: &[(&str, Row)] = &[
     ("CONTROL_MS", Own),
     ("HOLDERS_TOLD_MAX", Own),
     ("CONTROL_LINE_MS", Own),
+    ("LINGER_MS", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGER_PAUSE_MS", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGER_BYTES_MAX", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
+    ("LINGERING_MAX", In("src/host/transport/linger.rs", "so_many_are_listened_to_at_once_and_no_more")),
+    ("EXPECT_MS", In("tests/it/framing.rs", "whoever_waits_to_be_told_to_go_on_is_told_something")),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 
@@ -549,6 +558,19 @@ fn of_connections() -> [Said; 2] {
         format!(
             "of one address {per_address}/s, with one certificate {per_certificate}/s, after {at_once} and {at_once_too} at once"
         ),
+        format!(
+            "| the rest of a body that nobody reads | {}, {} without an octet, {}; of ",
+            seconds(limits::LINGER_MS),
+            seconds(limits::LINGER_PAUSE_MS),
+            mib(limits::LINGER_BYTES_MAX as usize)
+        ),
+        format!("of {} connections at once |", limits::LINGERING_MAX),
+        format!("A body that begins within {} ms is read as ever |", limits::EXPECT_MS),
+        format!("| at most {}, and it comes within {} |", mib(limits::MESSAGE_BYTES_MAX), seconds(limits::DISCARD_MS)),
+        format!("no head within {}: the same message", seconds(limits::AGAIN_MS)),
+        format!("closed {} after its last use", seconds(limits::POOL_IDLE_MS)),
+        format!("acknowledged for {}", seconds(limits::UNACKNOWLEDGED_MS.into())),
+        format!("asked by TCP every {}", seconds(limits::KEEPALIVE_MS)),
         format!("| bodies that are read or worked on, until the holder has them, together | {} |", mib(limits::BODIES_BYTES_MAX)),
         format!("| connections of the public listener | {} |", number(limits::PUBLIC_CONNECTIONS_MAX)),
         format!("| different persons a day, UTC, that an agency asks about | {} |", number(limits::PERSONS_PER_DAY as usize)),
@@ -621,11 +643,45 @@ fn of_the_operators_files() -> [Said; 2] {
     [("docs/registry.md", registry), ("docs/schemas.md", schemas)]
 }
 
+fn of_what_it_does_not_do() -> [Said; 1] {
+    use limits::{
+        ADDRESS_CONNECTIONS_MAX, CERTIFICATE_CONNECTIONS_MAX, PERSONS_PER_DAY, PERSONS_PER_DAY_MAX, REFUSALS_PER_MINUTE,
+    };
+    let (life, long_life) = (hours(limits::REQUEST_LIFE_MS), unit(limits::EVENT_LIFE_MS, 24 * 3_600_000, "days"));
+    let number = |value: u32| number(u64::from(value));
+    let said = vec![
+        format!("| size of a message | {} |", mib(limits::MESSAGE_BYTES_MAX)),
+        format!("attributes of one element | {}; {} |", limits::DEPTH_MAX, limits::ATTRIBUTES_MAX),
+        format!("| documents in one answer | {} |", limits::DOCUMENTS_MAX),
+        format!("| identifiers of one person | {} |", limits::IDENTIFIERS_MAX),
+        format!("clock and the gateway's | {} |", minutes(limits::CLOCK_SKEW_MS)),
+        format!("| life of a request; of an application | {life}; {long_life} |"),
+        format!("what came of it, is remembered | {} |", hours(limits::IDEMPOTENCY_WINDOW_MS)),
+        format!("to connect; to answer | {}; {} |", seconds(limits::CONNECT_MS), seconds(limits::ANSWER_MS)),
+        format!("| wait of a consumer on one connection | {} |", seconds(limits::WAIT_MS_MAX)),
+        format!("| connections | {} |", number(limits::CONNECTIONS_MAX as u32)),
+        format!("certificate | {}; {} |", number(ADDRESS_CONNECTIONS_MAX), number(CERTIFICATE_CONNECTIONS_MAX)),
+        format!(
+            "| {} unless its entry says otherwise, never more than {} |",
+            number(PERSONS_PER_DAY),
+            number(PERSONS_PER_DAY_MAX)
+        ),
+        format!("recorded one by one | {} a minute;", number(REFUSALS_PER_MINUTE)),
+        format!("| keys of one agency | {} |", limits::KEYS_PER_AGENCY_MAX),
+        format!("| size of the registry file | {};", mib(limits::FILE_BYTES_MAX as usize)),
+        format!("kept from a citizen | {} |", number(u32::from(limits::WITHHELD_DAYS_MAX))),
+        format!("anomaly search reads | {} |", number(limits::REPORT_ROWS_MAX as u32)),
+        format!("| witnesses of one log | {} |", limits::WITNESSES_MAX),
+    ];
+    [("docs/limits.md", said)]
+}
+
 /// The documents are the contract, so a constant that is changed by mistake differs from them.
 #[test]
 fn the_documents_name_the_values_of_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let all = of_messages().into_iter().chain(of_connections()).chain(of_the_log()).chain(of_the_operators_files());
+    let all = all.chain(of_what_it_does_not_do());
     let mut missing = Vec::new();
     for (path, said) in all {
         let text = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -1,7 +1,7 @@
 //! The log over HTTP and by the command line: who may see what, who is seen looking, what citizens are shown.
 
 use crate::process::oncegate;
-use crate::tool::said;
+use crate::tool::{Provider, free_port, root, said};
 use crate::world::{QUICK, World};
 use oncegate::base::ids::{AgencyId, Code, Identifier, MessageId};
 use oncegate::base::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
@@ -480,7 +480,7 @@ fn the_command_line_searches_and_follows() {
     assert!(out.contains("search-person") && out.contains(SCHOOL) && err.contains("this search is record 6"), "{out}{err}");
     let (out, _) = log(0, COURT, &["search", "--json"]);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert!(lines.len() == 8 && lines.iter().all(|line| line["format"] == 1), "{out}");
+    assert!(lines.len() == 8 && lines.iter().all(|line| line["format"] == 1) && lines[7]["indexLag"] == 0, "{out}");
     let (out, _) = log(0, COURT, &["show", "0", "--reason", "control"]);
     assert!(out.contains("registrar") && out.contains("Absence"), "{out}");
     log(4, SCHOOL, &["show", "2"]);
@@ -495,6 +495,29 @@ fn the_command_line_searches_and_follows() {
     let (out, _) = log(0, PORTAL, &["trail", "--of", &person]);
     assert!(out.contains("School 17 (registrar)") && out.contains("search-person"), "{out}");
     log(3, SCHOOL, &["trail", "--of", &person]);
+}
+
+/// A server that answers as a gateway does whose index has fallen behind.
+#[test]
+fn a_search_says_that_the_index_lags_behind_the_log() {
+    let office = Office::new();
+    let (folder, school) = (office.world.folder(), office.world.agency_dir(SCHOOL));
+    let behind = folder.join("behind");
+    oncegate::program::demo::copy(&school, &behind).expect("copied");
+    let port = free_port();
+    let client = std::fs::read_to_string(behind.join("client.toml")).expect("readable");
+    let client = client.replace(&office.world.gateway_url(), &format!("https://127.0.0.1:{port}"));
+    std::fs::write(behind.join("client.toml"), client).expect("writable");
+    let page = json!({ "entries": [], "next": null, "indexedUpTo": 10, "indexLag": 3, "recordedAs": null });
+    office.write("page.json", &page.to_string());
+    let mut server = Command::new(root().join("tests/peers/replay.sh"));
+    server.arg(office.world.agency_dir(CLINIC)).arg(port.to_string()).arg(folder.join("page.json"));
+    let _running = Provider::start(server, port);
+    let (out, err) = run(folder, 0, &["log", "search", "--as", "behind"]);
+    assert!(out.is_empty() && err.contains("the latest 3 are not searched yet"), "{out}{err}");
+    let (out, _) = run(folder, 0, &["log", "search", "--as", "behind", "--json"]);
+    let last: Value = serde_json::from_str(out.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&last["indexedUpTo"], &last["indexLag"]), (&10.into(), &3.into()));
 }
 
 #[test]
@@ -530,7 +553,7 @@ fn the_command_line_exports_and_verifies_offline() {
     let (out, _) = office.log(0, COURT, &["export", "--to", "2001-01-01", "-o", "none.ndjson"]);
     assert!(out.starts_with("0 records"), "{out}");
     let (out, _) = office.verify(0, "none.ndjson", "log.key");
-    assert!(out.contains("are before or behind them: that they do not fit is the gateway's word"), "{out}");
+    assert!(out.contains("are before or after them; the gateway says that they do not match, which is not proved"), "{out}");
     // A policy holds for an export as well: no witness has cosigned it.
     let witness = PrivateKey::from_seed(&[8; 32]).expect("a seed");
     let witness = LogSigner::new("w.example", Role::Witness, witness).expect("a key");
@@ -553,9 +576,9 @@ fn the_command_line_exports_and_verifies_offline() {
         text.lines().enumerate().filter(|(at, line)| keep(*at, line)).map(|(_, line)| format!("{line}\n")).collect()
     };
     for (changed, words) in [
-        (text.replacen("school-17", "school-18", 2), "does not fit the filter"),
+        (text.replacen("school-17", "school-18", 2), "does not match the filter"),
         (text.replacen("\\\"o\\\":", "\\\"o\\\":1", 1), "at least one line was changed"),
-        (lines(&|_, line| !line.contains("\\\"k\\\":\\\"rsp\\\"")), "was to come here"),
+        (lines(&|_, line| !line.contains("\\\"k\\\":\\\"rsp\\\"")), "is missing here"),
         (lines(&|at, _| at < 3), "cut off"),
     ] {
         office.write("changed.ndjson", &changed);
@@ -618,12 +641,35 @@ fn a_holder_and_an_auditor_learn_why_an_answer_was_refused_and_the_consumer_its_
     }
     let (_, record) = get(&world, COURT, &format!("/v1/log/records/{}?reason=inspection", refusal["logIndex"]));
     assert_eq!(record["private"]["cause"], cause);
+    let refusals = |status, name: &str, more: &[&str]| {
+        let agency = world.agency_dir(name);
+        let agency = agency.to_str().expect("UTF-8");
+        run(world.folder(), status, &[&["refusals", &id, "--as", agency], more].concat())
+    };
+    let (out, _) = refusals(0, CLINIC, &[]);
+    assert!(
+        out.contains("the consumer was told OG-RTE-003") && out.contains(cause) && out.contains("oncegate validate"),
+        "{out}"
+    );
+    let (out, _) = refusals(0, CLINIC, &["--json"]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&told["format"], &told["refusals"][0]["cause"]), (&1.into(), &cause.into()));
+    let (out, err) = refusals(2, FUND, &[]);
+    assert!(out.is_empty() && err.contains("OG-MSG-018"), "{out}{err}");
     let (_, record) = get(&world, FUND, &format!("/v1/log/records/{}?reason=inspection", refusal["logIndex"]));
     assert!(record["private"].is_null() && !record.to_string().contains("Reason"), "{record}");
     // An exchange that went well has nothing to tell, to its holder either.
     let (_, id) = ask(&world, SCHOOL, Behaviour::Honest, ATTENDANCE);
     let (status, shown) = get(&world, CLINIC, &format!("/v1/messages/{id}/refusals"));
     assert_eq!((status, &shown["refusals"]), (200, &json!([])));
+    let agency = world.agency_dir(CLINIC);
+    let (out, err) = run(world.folder(), 0, &["refusals", &id, "--as", agency.to_str().expect("UTF-8")]);
+    assert!(out.is_empty() && err.contains("no answer to this question was refused"), "{out}{err}");
+    // What the journal has of a refused answer is whole: whom it is about is sealed with the request.
+    let copied = world.folder().join("copied");
+    oncegate::program::demo::copy(&world.demo().folder().join("data"), &copied).expect("copied");
+    let verified = oncegate::host::store::verify_all(&copied, &[]);
+    assert!(verified.is_ok(), "{}", verified.err().map_or(String::new(), |error| error.to_string()));
 }
 
 /// The refused attempt of the school to find out about somebody for the police's purpose.

@@ -15,6 +15,8 @@ mod attack;
 #[cfg(feature = "server")]
 mod audit;
 #[cfg(feature = "server")]
+mod backup;
+#[cfg(feature = "server")]
 mod books;
 #[cfg(feature = "server")]
 mod cli;
@@ -42,7 +44,11 @@ mod figures;
 mod folder;
 #[cfg(feature = "server")]
 mod foreign;
+#[cfg(feature = "server")]
+mod framing;
 mod generate;
+#[cfg(feature = "server")]
+mod holders;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
@@ -58,6 +64,8 @@ mod offline;
 #[cfg(feature = "server")]
 mod operators;
 #[cfg(feature = "server")]
+mod pages;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod pki;
@@ -71,8 +79,12 @@ mod refusals;
 #[cfg(feature = "server")]
 mod restart;
 #[cfg(feature = "server")]
+mod revocation;
+#[cfg(feature = "server")]
 mod rig;
 mod schema;
+#[cfg(feature = "server")]
+mod spoilt;
 #[cfg(feature = "server")]
 mod suspicions;
 mod tidy;

@@ -40,17 +40,17 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(oncegate()).args(arguments).output().expect("it starts")
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn openssl(folder: &Path, arguments: &str) -> Output {
+pub fn openssl(folder: &Path, arguments: &str) -> Output {
     let made = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().expect("openssl starts");
     assert!(made.status.success(), "openssl {arguments}: {}", said(&made));
     made
 }
 
-fn der(path: &Path) -> Vec<u8> {
+pub fn der(path: &Path) -> Vec<u8> {
     pki::pem_blocks(&fs::read_to_string(path).expect("readable"), "CERTIFICATE").remove(0)
 }
 
@@ -148,14 +148,14 @@ fn a_running_gateway_says_what_ends_in_lines_health_and_metrics() {
 }
 
 /// The serial number of a certificate, as OpenSSL reads it.
-fn serial(path: &Path) -> Vec<u8> {
+pub fn serial(path: &Path) -> Vec<u8> {
     let said = openssl(path.parent().expect("a folder"), &format!("x509 -noout -serial -in {}", path.display()));
     let digits = String::from_utf8(said.stdout).expect("text").trim().trim_start_matches("serial=").to_owned();
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal")).collect()
 }
 
 /// A revocation list of an authority, in PEM.
-fn list(certificate: &str, key: &str, serials: &[Vec<u8>]) -> String {
+pub fn list(certificate: &str, key: &str, serials: &[Vec<u8>]) -> String {
     let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key).expect("a key")).expect("an authority");
     let revoked = |serial: &Vec<u8>| RevokedCertParams {
         serial_number: SerialNumber::from_slice(serial),

@@ -19,6 +19,7 @@ use oncegate::program::demo::Behaviour;
 use oncegate::program::setup::NewAgency;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, date_time_ymd};
 use std::fs;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ fn code(text: &str) -> Code {
     Code::parse(text).expect("a code")
 }
 
-fn client(scene: &Scene, agency: &str) -> Client {
+pub fn client(scene: &Scene, agency: &str) -> Client {
     scene.world().client(agency).expect("a client")
 }
 
@@ -57,7 +58,7 @@ fn question(scene: &Scene, client: &Client, household: u32) -> Message {
     }
 }
 
-fn ask(scene: &Scene, client: &Client, household: u32) -> Signed {
+pub fn ask(scene: &Scene, client: &Client, household: u32) -> Signed {
     client.sign(&question(scene, client, household), "").expect("signed")
 }
 
@@ -95,19 +96,19 @@ fn http2_request(method: &str, path: &str, body: Vec<u8>) -> Request<Unsized> {
     request.body(Unsized(Some(body.into()))).expect("a request")
 }
 
-type Answering = Pin<Box<dyn Future<Output = Option<Response<transport::Body>>> + Send>>;
+pub type Answering = Pin<Box<dyn Future<Output = Option<Response<transport::Body>>> + Send>>;
 
 /// What a holder of ours does with a question; nothing breaks the connection.
-type Manner = Arc<dyn Fn(Arc<Client>, ReplyTo, Message) -> Answering + Send + Sync>;
+pub type Manner = Arc<dyn Fn(Arc<Client>, ReplyTo, Message) -> Answering + Send + Sync>;
 
-fn empty(status: u16) -> Option<Response<transport::Body>> {
+pub fn empty(status: u16) -> Option<Response<transport::Body>> {
     let mut response = Response::new(full(""));
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     Some(response)
 }
 
 /// The answer that there is nothing on record.
-fn nothing(client: &Client, reply: ReplyTo, asked: &Message) -> Message {
+pub fn nothing(client: &Client, reply: ReplyTo, asked: &Message) -> Message {
     let to = Some(asked.header.from.clone());
     Message {
         header: client.header(Kind::Answer, to, Some(reply), World::Live).expect("a header"),
@@ -129,6 +130,11 @@ fn watched() -> (Scene, mpsc::UnboundedReceiver<MessageId>) {
 
 /// Puts a holder into the clinic's place; counts its connections.
 fn clinic(scene: &Scene, manner: Manner) -> Arc<AtomicUsize> {
+    clinic_at(scene, scene.world().provider_address(CLINIC).expect("a holder"), manner)
+}
+
+/// The same at another address.
+pub fn clinic_at(scene: &Scene, address: SocketAddr, manner: Manner) -> Arc<AtomicUsize> {
     let folder = scene.world().agency_folder(CLINIC);
     let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None);
     let tls = TlsAcceptor::from(identity.expect("files").server().expect("they fit").config());
@@ -136,7 +142,6 @@ fn clinic(scene: &Scene, manner: Manner) -> Arc<AtomicUsize> {
     let (client, schemas) = (Arc::new(client(scene, CLINIC)), Arc::new(Schemas::built_in()));
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connections);
-    let address = scene.world().provider_address(CLINIC).expect("a holder");
     let listener = scene.block_on(TcpListener::bind(address)).expect("nobody is there");
     let answer = move |request: Request<Incoming>| {
         let (anchors, client, schemas, manner) =

@@ -24,7 +24,7 @@ const BESIDE: usize = 242;
 
 pub fn item(number: u64) -> Item {
     let digest = |octets: [u8; 32]| Some(Digest::from_octets(octets));
-    let blind = Blind { tags: vec![[7; limits::TAG_BYTES]], commitment: digest([7; 32]) };
+    let blind = Blind { tags: vec![[7; limits::TAG_BYTES]], commitment: digest([7; 32]), keys: None };
     let mut octets = entry(number).record.leaf(&blind).into_bytes();
     octets.resize(octets.len() + BESIDE, b'p');
     Item { octets, keys: keys(number) }

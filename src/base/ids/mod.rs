@@ -179,6 +179,11 @@ impl Digest {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
+    /// 43 characters of base64url without padding (RFC 4648, section 5).
+    pub fn to_base64url(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
     /// The octets.
     pub const fn octets(&self) -> &[u8; 32] {
         &self.0

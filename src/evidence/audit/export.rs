@@ -93,9 +93,9 @@ impl fmt::Display for ExportError {
             Self::Form { line } => write!(f, "line {line}: not a line of an export"),
             Self::Checkpoint(error) => write!(f, "line 1: the checkpoint: {error}"),
             Self::NoProof => f.write_str("the export was made without a proof (proof=0)"),
-            Self::Order { line, expected } => write!(f, "line {line}: record {expected} was to come here"),
-            Self::Filter { line } => write!(f, "line {line}: the record does not fit the filter of line 1"),
-            Self::Count { line } => write!(f, "line {line}: it counts other records than there are"),
+            Self::Order { line, expected } => write!(f, "line {line}: record {expected} is missing here"),
+            Self::Filter { line } => write!(f, "line {line}: the record does not match the filter of line 1"),
+            Self::Count { line } => write!(f, "line {line}: its number of records is wrong"),
             Self::Cut => f.write_str("the last line is missing: the export was cut off"),
             Self::NotInTree => {
                 f.write_str("the records do not give the root that the log has signed: at least one line was changed")

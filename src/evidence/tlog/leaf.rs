@@ -31,6 +31,9 @@ pub struct Leaf {
     /// The tags of the persons, one after the other.
     #[serde(rename = "i")]
     pub tags: Option<String>,
+    /// Commitments to keys of the log.
+    #[serde(rename = "j")]
+    pub keys: Option<String>,
     /// The word of the kind.
     #[serde(rename = "k")]
     pub kind: String,

@@ -195,6 +195,8 @@ pub struct Blind {
     pub tags: Vec<[u8; limits::TAG_BYTES]>,
     /// HMAC-SHA-256 of the private part under its salt.
     pub commitment: Option<Digest>,
+    /// Keys of the log: name, colon and SHA-256 of each, with a blank between two.
+    pub keys: Option<String>,
 }
 
 impl Record {
@@ -228,7 +230,7 @@ impl Record {
     }
 
     /// The leaf. Keys: `a` what was done, `b` legal basis, `c` commitment to the private part, `case`, `d` document type,
-    /// `e` fault code, `g` grant, `h` digest of the message, `i` tags of the persons, `k` kind, `l` microseconds since the
+    /// `e` fault code, `g` grant, `h` digest of the message, `i` tags of the persons, `j` commitments to keys, `k` kind, `l` microseconds since the
     /// request came, `m` message id, `n` withheld from the citizen until, `o` octets, `p` purpose, `q` digest of the message
     /// answered, `r` registry version, `s` provider, `t` milliseconds since the epoch, `test`, `u` consumer, `v` version of
     /// this form, `w` SHA-256 of unreadable octets, `x` SHA-256 of the client certificate, `z` the record concerned.
@@ -246,6 +248,7 @@ impl Record {
         digest("h", self.digest.as_ref(), &mut leaf);
         let tags: String = blind.tags.iter().map(|tag| URL_SAFE_NO_PAD.encode(tag)).collect();
         text("i", (!tags.is_empty()).then_some(&tags), &mut leaf);
+        text("j", blind.keys.as_deref(), &mut leaf);
         text("k", Some(self.kind.as_str()), &mut leaf);
         integer("l", (self.elapsed_us > 0).then_some(self.elapsed_us.min(u64::from(u32::MAX))), &mut leaf);
         shown("m", self.message.as_ref(), &mut leaf);
@@ -383,7 +386,7 @@ mod tests {
         record.case = Uuid::parse("01990a5c-0000-7000-8000-000000000001");
         (record.code, record.octets, record.registry_version) = (Some(fault::Code::XmlLimit), u64::MAX, u64::MAX);
         (record.elapsed_us, record.withheld_until) = (u64::MAX, Some(UnixTime::from_ms(u64::MAX)));
-        let blind = Blind { tags: vec![[0xff; limits::TAG_BYTES]; limits::IDENTIFIERS_MAX], commitment: digest };
+        let blind = Blind { tags: vec![[0xff; limits::TAG_BYTES]; limits::IDENTIFIERS_MAX], commitment: digest, keys: None };
         let leaf = record.leaf(&blind);
         assert!(leaf.len() > 900, "{}", leaf.len());
         // What is escaped takes more room than it has octets: two, or six.

@@ -47,7 +47,7 @@ impl fmt::Display for NoteError {
             Self::Checkpoint => "not a checkpoint",
             Self::Key => "not a verifier key (name+hash+base64)",
             Self::Unsigned => "no signature by the key that is trusted",
-            Self::Signature => "the signature does not fit",
+            Self::Signature => "the signature is wrong",
         })
     }
 }

@@ -111,7 +111,7 @@ impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(error) => write!(f, "the log: {error}"),
-            Self::Witness(name) => write!(f, "the witness {name}: the signature does not fit"),
+            Self::Witness(name) => write!(f, "the witness {name}: the signature is wrong"),
             Self::Quorum => f.write_str("too few witnesses have cosigned"),
         }
     }

@@ -100,9 +100,7 @@ fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) 
 }
 
 fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
-    if !answer.header.kind.carries(&answer.body) {
-        return Err(bad(&Fault::at(Code::MsgStructure, "the body does not fit the kind")));
-    }
+    answer.fits().map_err(|fault| bad(&fault))?;
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
         && !same_subject(asked, &context.subject)

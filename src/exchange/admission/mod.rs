@@ -276,6 +276,7 @@ fn verify(snapshot: Snapshot<'_>, agency: &Agency, unverified: sig::Unverified<E
 /// Decides whether an authenticated question may be put to its holder.
 pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Permitted, Refusal> {
     let refuse = |fault| Refusal::of(fault, &authenticated.message, authenticated.digest);
+    authenticated.message.fits().map_err(&refuse)?;
     check_times(&authenticated.message, snapshot.now).map_err(&refuse)?;
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
@@ -308,12 +309,9 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let (action, what, ask) = match (message.header.kind, &message.body) {
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
         (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
-        (kind @ (Kind::Request | Kind::Application), body) if !kind.carries(body) => {
-            return Err(Fault::at(Code::MsgStructure, "the body does not fit the kind"));
-        }
         _ => return Err(Fault::new(Code::MsgKind)),
     };
-    let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;
+    let context = message.reason()?;
     let document = snapshot.schemas.document_type(&what);
     let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, format!("{what}")))?;
     let (select, optional) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), document.fields.as_slice());
@@ -347,7 +345,7 @@ fn find_holder(registry: &Registry, authenticated: &Authenticated, what: &Word) 
         });
     };
     let holder = registry.find(to).filter(|holder| registry.is_holder(*holder, what));
-    let holder = holder.ok_or_else(|| none(format!("{to} is no holder of {what}")))?;
+    let holder = holder.ok_or_else(|| none(format!("{to} does not hold {what}")))?;
     let agency = registry.agency(holder).ok_or_else(|| none(format!("{to} is not registered")))?;
     if agency.status != crate::rules::registry::Status::Active {
         return Err(none(format!("{to} is suspended")));

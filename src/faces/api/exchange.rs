@@ -3,17 +3,21 @@
 use super::evidence;
 use super::log::{Reader, TrailPage};
 use super::problem::{Form, insert, problem};
-use super::{catalogue, common, no_such_path, preference, respond};
-use crate::base::fault::{Code, Fault, Retry};
+use super::{Listeners, catalogue, common, no_such_path, preference, respond};
+use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::exchange::admission::{Peer, Refusal};
 use crate::exchange::ledger::{Known, Release};
 use crate::gateway::driver::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
-use crate::host::transport::{Body, Held, discard, full, read_body, read_body_as};
+use crate::host::transport::{Body, Held, Inbound, forget, full, read_body, read_body_as};
 use crate::rules::quota::{MESSAGES, READS, Standing};
-use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::body::Body as _;
+use hyper::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, EXPECT, FROM, HOST,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_RANGE, IF_UNMODIFIED_SINCE, MAX_FORWARDS, PROXY_AUTHORIZATION, RANGE, REFERER,
+    RETRY_AFTER, TRANSFER_ENCODING, USER_AGENT,
+};
 use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
@@ -35,7 +39,7 @@ impl ExchangeApi {
         Self { gateway, certificate }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Inbound>) -> Response<Body> {
         let form = Form::preferred(request.headers());
         let trace = request.headers().get("traceparent").cloned();
         if let Err(fault) = check_head(&request) {
@@ -59,18 +63,12 @@ impl ExchangeApi {
     }
 
     /// What has a signed message as its body, and uses the quota of messages.
-    async fn message(&self, request: Request<Incoming>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+    async fn message(&self, request: Request<Inbound>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
         let (head, body) = request.into_parts();
         let declared = crate::host::transport::declared_length(head.version, &head.headers, self.gateway.limits().message_bytes);
         let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
             Ok(visit) => visit,
-            Err(fault) => {
-                if fault.code.retry() == Retry::Later {
-                    // Whoever is still sending when the connection is closed never sees the answer.
-                    discard(body).await;
-                }
-                return self.not_now(fault, MESSAGES).await;
-            }
+            Err(fault) => return self.not_now(fault, MESSAGES).await,
         };
         let slot = Arc::clone(visit.slot());
         let standing = slot.standing();
@@ -86,7 +84,7 @@ impl ExchangeApi {
     }
 
     /// Everything else, which uses the quota of reads.
-    async fn read(&self, request: Request<Incoming>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+    async fn read(&self, request: Request<Inbound>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
         let reader = match self.reader() {
             Ok(reader) => reader,
             Err(fault) => return (Err(self.refuse(fault).await), None),
@@ -100,10 +98,12 @@ impl ExchangeApi {
             (&Method::POST, "/v1/log/search") => self.search_log(&reader, head, body).await,
             (&Method::GET, path) => {
                 // What nobody reads would be kept by HTTP/2 for as long as the answer takes.
-                drop(body);
-                self.get(&reader, path, head.uri.query().unwrap_or(""), &head.headers).await
+                match forget(body).await {
+                    Ok(()) => self.get(&reader, path, head.uri.query().unwrap_or(""), &head.headers).await,
+                    Err(fault) => Err(fault),
+                }
             }
-            (method, path) => Err(no_such_path(method, path)),
+            (method, path) => Err(no_such_path(Listeners::Exchange, method, path)),
         };
         match result {
             Ok(response) => {
@@ -123,7 +123,7 @@ impl ExchangeApi {
         (Err(self.refuse(fault).await), standing)
     }
 
-    async fn take(&self, mut visit: Visit, head: &Parts, body: Incoming) -> Result<Reply, Refused> {
+    async fn take(&self, mut visit: Visit, head: &Parts, body: Inbound) -> Result<Reply, Refused> {
         let octets = match self.read_message(&mut visit, head, body).await {
             Ok(octets) => octets,
             Err(fault) => return Err(self.refuse(fault).await),
@@ -132,7 +132,7 @@ impl ExchangeApi {
     }
 
     /// Reads a message within limit, deadline and quota.
-    async fn read_message(&self, visit: &mut Visit, head: &Parts, body: Incoming) -> Result<Vec<u8>, Fault> {
+    async fn read_message(&self, visit: &mut Visit, head: &Parts, body: Inbound) -> Result<Vec<u8>, Fault> {
         check_media_type(&head.headers)?;
         let limits = self.gateway.limits();
         let deadline = Duration::from_millis(limits.body_ms);
@@ -149,7 +149,7 @@ impl ExchangeApi {
         Ok(Reader { gateway: Arc::clone(&self.gateway), world, peer, agency })
     }
 
-    async fn search_log(&self, reader: &Reader, head: Parts, body: Incoming) -> Result<Response<Body>, Fault> {
+    async fn search_log(&self, reader: &Reader, head: Parts, body: Inbound) -> Result<Response<Body>, Fault> {
         check_json(&head.headers)?;
         let deadline = Duration::from_millis(self.gateway.limits().body_ms);
         let octets = read_body(head.version, &head.headers, body, limits::QUERY_BYTES_MAX, deadline).await?;
@@ -157,7 +157,7 @@ impl ExchangeApi {
     }
 
     /// A portal's signed request for what is known of accesses to a citizen's data.
-    async fn citizens_trail(&self, mut visit: Visit, head: Parts, body: Incoming) -> Result<Response<Body>, Refused> {
+    async fn citizens_trail(&self, mut visit: Visit, head: Parts, body: Inbound) -> Result<Response<Body>, Refused> {
         let read = async {
             let page = TrailPage::parse(head.uri.query().unwrap_or(""))?;
             let octets = self.read_message(&mut visit, &head, body).await?;
@@ -187,11 +187,11 @@ impl ExchangeApi {
             ["v1", "messages", id, "refusals"] => reader.refusals(id).await,
             ["log", ..] => {
                 let file = evidence::file(&self.gateway, path, reader.leaves()).await?;
-                file.ok_or_else(|| no_such_path(&Method::GET, path))
+                file.ok_or_else(|| no_such_path(Listeners::Exchange, &Method::GET, path))
             }
             segments => {
                 let found = reader.get(segments, query).await;
-                found.unwrap_or_else(|| Err(no_such_path(&Method::GET, path)))
+                found.unwrap_or_else(|| Err(no_such_path(Listeners::Exchange, &Method::GET, path)))
             }
         }
     }
@@ -245,12 +245,12 @@ impl ExchangeApi {
     }
 }
 
-impl Service<Request<Incoming>> for ExchangeApi {
+impl Service<Request<Inbound>> for ExchangeApi {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Inbound>) -> Self::Future {
         let api = self.clone();
         Box::pin(async move { Ok(api.answer(request).await) })
     }
@@ -279,7 +279,52 @@ pub fn check_head<B>(request: &Request<B>) -> Result<(), Fault> {
     if size > limits::HEAD_BYTES_MAX {
         return Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)));
     }
-    check_framing(request.headers())
+    check_framing(request.headers())?;
+    check_single(request.headers())?;
+    check_expectation(request.headers())
+}
+
+/// RFC 9110, section 5.3: only a field that is a list may come twice. Of two that are none each reader would take another.
+fn check_single(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.len() == headers.keys_len() {
+        return Ok(());
+    }
+    match SINGLE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        Some(name) => Err(Fault::at(Code::HttpMalformed, format!("{name} comes twice"))),
+        None => Ok(()),
+    }
+}
+
+/// The fields of a request that are no lists, by their definitions in RFC 9110, RFC 9112 and Trace Context.
+const SINGLE: [HeaderName; 18] = [
+    AUTHORIZATION,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    DATE,
+    EXPECT,
+    FROM,
+    HOST,
+    IF_MODIFIED_SINCE,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    MAX_FORWARDS,
+    PROXY_AUTHORIZATION,
+    RANGE,
+    REFERER,
+    USER_AGENT,
+    HeaderName::from_static("traceparent"),
+];
+
+/// RFC 9110, section 10.1.1: there is one expectation, `100-continue`, in any case of letters.
+fn check_expectation(headers: &HeaderMap) -> Result<(), Fault> {
+    match headers.get(EXPECT) {
+        Some(expected) if !expected.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(Fault::at(Code::HttpExpectation, "the only expectation is 100-continue"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// RFC 9112, section 3.2: exactly one `Host` on HTTP/1.1, with nothing in it that is no host. hyper leaves that to us.
@@ -298,7 +343,7 @@ fn check_host<B>(request: &Request<B>) -> Result<(), Fault> {
 /// `application/xml`, with UTF-8 as its only charset, and no coding: nothing is ever decompressed.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
     let wrong = |what| Err(Fault::at(Code::HttpMediaType, what));
-    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
         return wrong("Content-Encoding is not taken");
     }
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -308,9 +353,8 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Fault> {
     if !matches!(media.as_str(), "application/xml" | "text/xml") {
         return wrong("Content-Type is not application/xml");
     }
-    let mut parameters = parts.filter_map(|part| part.split_once('='));
-    let charset = parameters.find(|(name, _)| name.eq_ignore_ascii_case("charset"));
-    if charset.is_some_and(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
+    let mut charsets = parts.filter_map(|part| part.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    if charsets.any(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
         return wrong("the charset is not UTF-8");
     }
     Ok(())

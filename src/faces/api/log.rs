@@ -150,10 +150,11 @@ impl Reader {
         let before = query.before()?;
         let (filter, limit) = (query.filter, query.limit);
         let read = move |gateway: &Gateway| -> Result<String, StoreError> {
+            let size = gateway.store().size();
             let page = gateway.store().search(&filter, before, limit)?;
             let entries = page.records.iter().map(|found| json!({ "logIndex": found.index, "record": leaf_json(&found.leaf) }));
             let answer = json!({
-                "indexedUpTo": page.indexed, "recordedAs": recorded, "entries": entries.collect::<Vec<_>>(),
+                "indexedUpTo": page.indexed, "indexLag": size.saturating_sub(page.indexed), "recordedAs": recorded, "entries": entries.collect::<Vec<_>>(),
                 "next": page.next.map(|next| Cursor(next).to_text(&filter)),
             });
             Ok(answer.to_string())

@@ -60,6 +60,21 @@ pub enum Listeners {
     Both,
 }
 
+impl Listeners {
+    /// Whether this one has what those have.
+    fn has(self, those: Self) -> bool {
+        those == Self::Both || those == self
+    }
+
+    /// The other one, for whoever came to the wrong one.
+    const fn other(self) -> &'static str {
+        match self {
+            Self::Public => "this is the public listener; what was asked for is at the exchange listener, which speaks TLS",
+            Self::Exchange | Self::Both => "this is the exchange listener; what was asked for is at the public listener",
+        }
+    }
+}
+
 /// A response with a body of one media type.
 fn respond(status: StatusCode, media_type: &'static str, body: impl Into<hyper::body::Bytes>) -> Response<Body> {
     let mut response = Response::new(full(body));
@@ -73,12 +88,18 @@ fn segments(path: &str) -> Vec<&str> {
     path.strip_prefix('/').unwrap_or(path).split('/').collect()
 }
 
-fn no_such_path(method: &Method, path: &str) -> Fault {
+/// Why a listener has nothing for a request.
+fn no_such_path(here: Listeners, method: &Method, path: &str) -> Fault {
     let known = |template: &str| {
         let (template, path) = (segments(template), segments(path));
         template.len() == path.len() && template.iter().zip(&path).all(|(known, given)| known.starts_with('{') || known == given)
     };
-    let methods: Vec<&str> = ROUTES.iter().filter(|(_, template, _)| known(template)).map(|(method, _, _)| *method).collect();
+    let routes = || ROUTES.iter().filter(|(_, template, _)| known(template));
+    let methods: Vec<&str> = routes().filter(|(_, _, at)| here.has(*at)).map(|(method, _, _)| *method).collect();
+    let is_elsewhere = routes().any(|(known, _, at)| !here.has(*at) && (methods.is_empty() || *known == method.as_str()));
+    if is_elsewhere {
+        return Fault::at(Code::HttpMisdirected, here.other());
+    }
     if methods.is_empty() || methods.contains(&method.as_str()) {
         Fault::new(Code::HttpNoSuchPath)
     } else {
@@ -149,13 +170,14 @@ fn preference(headers: &HeaderMap) -> (Option<u64>, bool) {
         for part in value.split(',').map(str::trim) {
             let token = part.split(';').next().unwrap_or("").trim();
             match token.split_once('=') {
-                Some((name, seconds)) if name.trim().eq_ignore_ascii_case("wait") => {
-                    wait = seconds.trim().trim_matches('"').parse().ok()
+                // Of a preference that comes twice the first one counts (RFC 7240, section 2).
+                Some((name, seconds)) if wait.is_none() && name.trim().eq_ignore_ascii_case("wait") => {
+                    wait = Some(seconds.trim().trim_matches('"').parse().ok())
                 }
                 None if token.eq_ignore_ascii_case("respond-async") => is_async = true,
                 _ => {}
             }
         }
     }
-    (wait, is_async)
+    (wait.flatten(), is_async)
 }

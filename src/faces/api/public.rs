@@ -2,12 +2,11 @@
 
 use super::evidence::{self, Leaves};
 use super::problem::{Form, problem};
-use super::{common, no_such_path, respond};
+use super::{Listeners, check_head, common, no_such_path, respond};
 use crate::base::limits;
 use crate::gateway::driver::{Gateway, Refused};
 use crate::gateway::witness;
-use crate::host::transport::{Asked, Body};
-use hyper::body::Incoming;
+use crate::host::transport::{Asked, Body, Inbound};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -27,17 +26,22 @@ impl PublicApi {
         Self { gateway, witness }
     }
 
-    async fn file(&self, request: &Request<Incoming>) -> Response<Body> {
+    /// Whose descriptions these are.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    async fn file(&self, request: &Request<Inbound>) -> Response<Body> {
         let path = request.uri().path();
         let fault = match evidence::file(&self.gateway, path, Leaves::Hidden).await {
             Ok(Some(response)) => return response,
-            Ok(None) => no_such_path(request.method(), path),
+            Ok(None) => no_such_path(Listeners::Public, request.method(), path),
             Err(fault) => fault,
         };
         problem(&Refused { fault, id: None, logged: None }, Form::preferred(request.headers()))
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
+    fn answer(&self, request: &Request<Inbound>) -> Response<Body> {
         let path = request.uri().path();
         let found = match (request.method(), path) {
             (&Method::GET, "/metrics") => {
@@ -48,18 +52,22 @@ impl PublicApi {
             _ => None,
         };
         // What is asked here is nobody's message: it leaves no record.
-        let refused = || Refused { fault: no_such_path(request.method(), path), id: None, logged: None };
+        let refused = || Refused { fault: no_such_path(Listeners::Public, request.method(), path), id: None, logged: None };
         found.unwrap_or_else(|| problem(&refused(), Form::preferred(request.headers())))
     }
 }
 
-impl Service<Request<Incoming>> for PublicApi {
+impl Service<Request<Inbound>> for PublicApi {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Inbound>) -> Self::Future {
         let path = request.uri().path();
+        if let Err(fault) = check_head(&request) {
+            let refused = Refused { fault, id: None, logged: None };
+            return Box::pin(std::future::ready(Ok(problem(&refused, Form::preferred(request.headers())))));
+        }
         if request.method() == Method::GET && path.starts_with("/log/") {
             let api = self.clone();
             return Box::pin(async move { Ok(api.file(&request).await) });

@@ -224,14 +224,14 @@ fn reading(world: &World, peer: &Peer, action: &str) -> Record {
 fn asked_for<'r>(request: &'r Authenticated, agency: &Agency) -> Result<&'r Context, Fault> {
     let message = request.message();
     let wrong = |what| Fault::at(Code::AudTrail, what);
-    let Body::Ask(ask) = &message.body else { return Err(wrong("the body is no Ask")) };
+    let Body::Ask(ask) = &message.body else { return Err(wrong("the body is not Ask")) };
     if message.header.kind != Kind::Request {
         return Err(wrong("the kind is not request"));
     }
     if ask.document_type.as_str() != TRAIL.0 {
         return Err(wrong("the document type is not access-trail"));
     }
-    let context = message.context.as_ref().ok_or_else(|| Fault::new(Code::MsgContext))?;
+    let context = message.reason()?;
     if context.purpose.as_str() != TRAIL.1 {
         return Err(wrong("the purpose is not citizen-trail"));
     }

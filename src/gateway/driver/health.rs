@@ -47,6 +47,7 @@ impl Gateway {
 
     /// Sees whether messages are taken and the index goes on, and says what has changed; called every second.
     pub fn look_after(&self) {
+        self.upstream.tidy_up();
         let trouble = self.store.index().trouble().map(|cause| cause.to_string());
         self.counters().worker_is(Worker::Index, trouble);
         let silent = self.witnessing.known().into_iter().find_map(|known| known.trouble.map(|trouble| (known.name, trouble)));

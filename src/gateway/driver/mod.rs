@@ -359,13 +359,13 @@ impl Gateway {
         if let Err(cause) = &scrubbed
             && matches!(cause, StoreError::Damaged { .. })
         {
-            self.telemetry.say(&format!("the log is not what it was: {cause}"));
+            self.telemetry.say(&format!("the log was changed or damaged: {cause}"));
             let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
             damage.get_or_insert(cause.to_string());
         }
         let failed = |what: &'static str| move |cause: StoreError| format!("{what}: {cause}");
-        let forgotten = forgotten.err().map(failed("messages that are past their time were not forgotten"));
-        let scrubbed = scrubbed.err().map(failed("the log was not read again"));
+        let forgotten = forgotten.err().map(failed("messages that are past their time could not be deleted"));
+        let scrubbed = scrubbed.err().map(failed("the log could not be read again"));
         self.telemetry.worker_is(Worker::Upkeep, forgotten.or(scrubbed));
     }
 

@@ -112,20 +112,20 @@ impl Client {
 
     /// Lines of unknown keys are passed over.
     fn cosignature(&self, body: &str, checkpoint: &Checkpoint, now: UnixTime) -> Result<SignatureLine, Failing> {
-        let lines = body.strip_suffix('\n').ok_or(Failing::Form("its answer is not of signatures"))?;
+        let lines = body.strip_suffix('\n').ok_or(Failing::Form("its answer is not a list of signatures"))?;
         for line in lines.split('\n') {
-            let line = SignatureLine::parse(line).map_err(|_| Failing::Form("its answer is not of signatures"))?;
+            let line = SignatureLine::parse(line).map_err(|_| Failing::Form("its answer is not a list of signatures"))?;
             let mut cosigned = checkpoint.clone();
             cosigned.add(line.clone());
             match cosigned.cosigned_at(&self.key) {
                 Ok(seconds) if seconds.saturating_mul(1000) > now.as_ms() + limits::CLOCK_SKEW_MS => {
-                    return Err(Failing::Form("its cosignature is of a time to come"));
+                    return Err(Failing::Form("its cosignature has a time in the future"));
                 }
                 Ok(_) => return Ok(line),
                 Err(NoteError::Unsigned) => {}
-                Err(_) => return Err(Failing::Form("its cosignature does not fit")),
+                Err(_) => return Err(Failing::Form("its cosignature is wrong")),
             }
         }
-        Err(Failing::Form("no cosignature of its key"))
+        Err(Failing::Form("no cosignature by its key"))
     }
 }

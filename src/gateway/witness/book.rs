@@ -88,7 +88,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("not to the letter of add-checkpoint"),
+            Self::Malformed => f.write_str("not in the exact form of add-checkpoint"),
             Self::UnknownLog => f.write_str("the log is not known here"),
             Self::NotSigned => f.write_str("not signed with the log's key"),
             Self::Conflict { size } => write!(f, "{size}"),

@@ -80,13 +80,13 @@ impl WitnessFile {
             logs.push(key);
         }
         let listen = raw.listen.map_or(Ok(LISTEN), |listen| {
-            let wrong = || (listen.span().start, format!("\"{}\" is no address; write \"{LISTEN}\"", listen.get_ref()));
+            let wrong = || (listen.span().start, format!("\"{}\" is not an address; write \"{LISTEN}\"", listen.get_ref()));
             listen.get_ref().parse().map_err(|_| wrong())
         })?;
         let prefix = raw.prefix.map_or(Ok(String::new()), |prefix| {
             let text = prefix.get_ref();
             let is_good = text.is_empty() || (text.starts_with('/') && !text.ends_with('/') && !text.contains(['?', '#', ' ']));
-            let wrong = || (prefix.span().start, "a prefix begins with a solidus and does not end with one".to_owned());
+            let wrong = || (prefix.span().start, "a prefix begins with / and does not end with /".to_owned());
             if is_good { Ok(text.clone()) } else { Err(wrong()) }
         })?;
         Ok(Self { name: raw.name, key: folder.join(raw.key), state: folder.join(raw.state), listen, prefix, logs })
@@ -132,7 +132,7 @@ mod tests {
             ("\"/w\"", "\"/w/\"", "prefix"),
             ("033de0ae", "033de0af", "verifier key"),
             ("[[log]]", &format!("listen = \"here\"\n[[log]]\nkey = \"{KEY}\"\n[[log]]"), "already"),
-            ("[[log]]", "listen = \"here\"\n[[log]]", "no address"),
+            ("[[log]]", "listen = \"here\"\n[[log]]", "is not an address"),
         ] {
             let (_, found) = WitnessFile::parse(&good.replace(from, to), Path::new("")).expect_err(what);
             assert!(found.contains(what), "{found}");

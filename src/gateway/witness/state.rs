@@ -54,7 +54,10 @@ impl std::fmt::Display for WitnessError {
                 write!(f, "{}: damaged; put back a copy that is not older than the last cosignature", path.display())
             }
             Self::Name(name) => {
-                write!(f, "\"{name}\" is no name of a witness: no spaces, plus signs, quotation marks, at most 255 bytes")
+                write!(
+                    f,
+                    "\"{name}\" is not a name for a witness: it has no spaces, plus signs or quotation marks, and at most 255 bytes"
+                )
             }
             Self::Key(path) => write!(f, "{}: not an Ed25519 key, or not the one that cosigned the state", path.display()),
         }

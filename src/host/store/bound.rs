@@ -1,12 +1,19 @@
 //! Which keys belong to a log. A key of 32 octets has no form by which a changed one could be told from a good one, so the
 //! file `keys/sums` has the SHA-256 of each. A key that does not fit is never used, and one that is gone is never made anew:
 //! the index would find a part of a person's records, tags would fit nobody, and the checkpoints would be of another log.
+//!
+//! Whoever can change a key can change its line. So the first records of each start and of each volume commit to all keys in
+//! their leaves (`j`), which the tree is built over: [`Committed`] is what was read of them.
 
 use super::StoreError;
 use super::durable::replace;
+use crate::base::ids::Digest;
+use crate::base::time::UnixTime;
+use crate::evidence::journal::{Frame, FrameKind};
 use crate::message::crypto::sha256;
-use std::collections::BTreeMap;
-use std::path::Path;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 const SUMS: &str = "sums";
 
@@ -34,13 +41,14 @@ pub(super) fn add(folder: &Path) -> Result<(), StoreError> {
     if found.keys().all(|name| listed.contains_key(name)) {
         return Ok(());
     }
-    let all: BTreeMap<String, String> = found.into_iter().chain(listed).collect();
+    let all: BTreeMap<String, Digest> = found.into_iter().chain(listed).collect();
     let text: String = all.iter().map(|(name, sum)| format!("{name} {sum}\n")).collect();
     let path = folder.join(SUMS);
     replace(&path, text.as_bytes(), 0o600).map_err(|cause| StoreError::io(&path, cause))
 }
 
-fn listed(folder: &Path) -> Result<BTreeMap<String, String>, StoreError> {
+/// The keys that are listed, with the SHA-256 of each.
+pub(super) fn listed(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
     let path = folder.join(SUMS);
     let text = match std::fs::read(&path) {
         Ok(octets) => octets,
@@ -50,14 +58,14 @@ fn listed(folder: &Path) -> Result<BTreeMap<String, String>, StoreError> {
     let damaged = || StoreError::Damaged { path: path.clone(), offset: 0 };
     let text = String::from_utf8(text).map_err(|_| damaged())?;
     let whole = text.strip_suffix('\n').ok_or_else(damaged)?;
-    let line = |line: &str| line.split_once(' ').map(|(name, sum)| (name.to_owned(), sum.to_owned()));
+    let line = |line: &str| line.split_once(' ').and_then(|(name, sum)| Some((name.to_owned(), Digest::parse_hex(sum)?)));
     let listed: Option<BTreeMap<_, _>> = whole.lines().map(line).collect();
     // The two that each log has: a list that was cut has lost one of them, or a year.
-    let is_whole = |listed: &BTreeMap<String, String>| listed.keys().all(|name| is_bound(name)) && listed.contains_key("log");
+    let is_whole = |listed: &BTreeMap<String, Digest>| listed.keys().all(|name| is_bound(name)) && listed.contains_key("log");
     listed.filter(is_whole).ok_or_else(damaged)
 }
 
-fn found(folder: &Path) -> Result<BTreeMap<String, String>, StoreError> {
+fn found(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
     let mut found = BTreeMap::new();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -71,14 +79,107 @@ fn found(folder: &Path) -> Result<BTreeMap<String, String>, StoreError> {
         if octets.len() != 32 {
             return Err(StoreError::Damaged { path, offset: octets.len().min(32) as u64 });
         }
-        found.insert(name, sha256(&octets).octets().iter().map(|octet| format!("{octet:02x}")).collect());
+        found.insert(name, sha256(&octets));
     }
     Ok(found)
 }
 
 fn is_bound(name: &str) -> bool {
-    let is_year = |year: &str| year.len() == 4 && year.bytes().all(|octet| octet.is_ascii_digit());
-    matches!(name, "log" | "index") || name.strip_prefix("person-").is_some_and(is_year)
+    matches!(name, "log" | "index") || year_of(name).is_some()
+}
+
+/// The year of a key that makes tags.
+fn year_of(name: &str) -> Option<u16> {
+    let year = name.strip_prefix("person-")?;
+    (year.len() == 4 && year.bytes().all(|octet| octet.is_ascii_digit())).then(|| year.parse().ok())?
+}
+
+fn key_of(year: u16) -> String {
+    format!("person-{year}")
+}
+
+/// As many commitments as fit into so many octets, in the form of a leaf: `name:SHA-256`, with a blank between two. They are
+/// taken from those that wait.
+pub(super) fn commit(waiting: &mut BTreeMap<String, Digest>, room: usize) -> (BTreeMap<String, Digest>, String) {
+    let (mut taken, mut text) = (BTreeMap::new(), String::new());
+    while let Some(entry) = waiting.first_entry() {
+        let one = format!("{}{}:{}", if text.is_empty() { "" } else { " " }, entry.key(), entry.get().to_base64url());
+        if text.len() + one.len() > room {
+            break;
+        }
+        text.push_str(&one);
+        let (name, digest) = entry.remove_entry();
+        taken.insert(name, digest);
+    }
+    (taken, text)
+}
+
+/// What the records say of the keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Committed {
+    sums: BTreeMap<String, Digest>,
+    /// The years of which records have tags.
+    tagged: BTreeSet<u16>,
+}
+
+impl Committed {
+    /// Reads what a record says.
+    pub(super) fn take(&mut self, frame: &Frame<'_>) {
+        #[derive(Deserialize)]
+        struct Leaf<'l> {
+            #[serde(borrow)]
+            i: Option<&'l str>,
+            j: Option<&'l str>,
+            t: u64,
+        }
+        let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(frame.leaf) else { return };
+        if frame.kind != FrameKind::Record {
+            return;
+        }
+        self.tagged.extend(leaf.i.map(|_| UnixTime::from_ms(leaf.t).day().parts().0));
+        for (name, sum) in leaf.j.unwrap_or("").split(' ').filter_map(|one| one.split_once(':')) {
+            if let Some(sum) = Digest::parse_base64url(sum).filter(|_| is_bound(name)) {
+                self.sums.entry(name.to_owned()).or_insert(sum);
+            }
+        }
+    }
+
+    /// Whether any record has said anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sums.is_empty()
+    }
+
+    /// The latest year that has a key. Records about nobody do not count: they may be of a clock that was wrong.
+    pub(super) fn latest(&self) -> u16 {
+        self.sums.keys().filter_map(|name| year_of(name)).chain(self.tagged.iter().copied()).max().unwrap_or(0)
+    }
+
+    /// Sees that the keys that are there are those that were committed to.
+    pub(super) fn fit(&self, folder: &Path) -> Result<(), StoreError> {
+        let found = found(folder)?;
+        let is_other = |(name, sum): &(&String, &Digest)| found.get(*name).is_some_and(|found| found != *sum);
+        self.sums.iter().find(is_other).map_or(Ok(()), |(name, _)| Err(damaged(folder.join(name))))
+    }
+
+    /// The same, and that none is gone; gives the past years whose keys were removed, which is allowed.
+    pub(super) fn hold(&self, folder: &Path) -> Result<BTreeSet<u16>, StoreError> {
+        self.fit(folder)?;
+        let found = found(folder)?;
+        let tagged = self.tagged.iter().map(|year| key_of(*year));
+        let expected: BTreeSet<String> = self.sums.keys().cloned().chain(tagged).collect();
+        let mut gone = BTreeSet::new();
+        for name in expected.into_iter().filter(|name| !found.contains_key(name)) {
+            match year_of(&name).filter(|year| *year < self.latest()) {
+                Some(year) => drop(gone.insert(year)),
+                None => return Err(damaged(folder.join(name))),
+            }
+        }
+        Ok(gone)
+    }
+}
+
+fn damaged(path: PathBuf) -> StoreError {
+    StoreError::Damaged { path, offset: 0 }
 }
 
 /// Refuses a folder that had a log and has none of its segments any more: an empty log would begin in its place.

@@ -3,7 +3,7 @@
 //! file stays small and what was erased cannot be derived any more. The roots never leave this folder.
 
 use super::StoreError;
-use super::bound;
+use super::bound::{self, Committed};
 use super::durable::{make_folder, replace};
 use crate::base::ids::{Digest, Identifier, MessageId};
 use crate::base::limits;
@@ -100,6 +100,32 @@ impl KeyTree {
         }
         Ok(())
     }
+}
+
+/// Replaces the keys of all tickets from one on by new ones, which nobody has sealed with.
+fn renew(nodes: &mut BTreeMap<(u32, u64), Secret>, from: u64) -> Result<(), StoreError> {
+    split(nodes, |depth, prefix| relation(depth, prefix, from, u64::MAX));
+    for depth in 1..=DEPTH {
+        let prefix = from.checked_shr((DEPTH - depth) * FAN_BITS).unwrap_or(0);
+        let (parent, number) = place(prefix);
+        let is_first_below = from.trailing_zeros() >= (DEPTH - depth) * FAN_BITS;
+        for number in if is_first_below { number } else { number + 1 }..1 << FAN_BITS {
+            nodes.insert((depth, parent << FAN_BITS | number), random()?);
+        }
+        if is_first_below {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The keys in a copy, as they are to be in a folder that is restored from it: with new ones for all that is sealed from start
+/// `last + 1` on. The log that the copy is of may have gone on and sealed with those that it had; nothing is ever sealed twice
+/// under one key.
+pub(super) fn renewed(octets: &[u8], last: u32) -> Option<Result<Vec<u8>, StoreError>> {
+    let mut nodes = read_nodes(octets)?;
+    let from = (u64::from(last) + 1) << 32;
+    Some(renew(&mut nodes, from).map(|()| write_nodes(&nodes)))
 }
 
 /// How a node lies to a range of tickets that is to be erased.
@@ -234,6 +260,10 @@ pub struct Keys {
     next: AtomicU32,
     index: HmacKey,
     years: Mutex<BTreeMap<u16, HmacKey>>,
+    /// The keys that the next records are to commit to.
+    uncommitted: Mutex<BTreeMap<String, Digest>>,
+    /// The latest year that had a key at start: of earlier ones none is made, since there are records of them, or could be.
+    first_year: u16,
 }
 
 impl Keys {
@@ -250,7 +280,33 @@ impl Keys {
             next: AtomicU32::new(1),
             index,
             years: Mutex::default(),
+            uncommitted: Mutex::default(),
+            first_year: 0,
         })
+    }
+
+    /// Takes what the records say of the keys: each must be the one that was committed to, and one that is gone stays gone.
+    pub(super) fn hold(&mut self, committed: &Committed) -> Result<(), StoreError> {
+        committed.hold(&self.folder)?;
+        self.first_year = committed.latest();
+        Ok(())
+    }
+
+    /// Has the next records commit to all keys.
+    pub(super) fn commit_to_all(&self) -> Result<(), StoreError> {
+        *lock(&self.uncommitted) = bound::listed(&self.folder)?;
+        Ok(())
+    }
+
+    /// The commitments that a leaf with so much room takes, in its form.
+    pub(super) fn commit(&self, room: usize) -> (BTreeMap<String, Digest>, Option<String>) {
+        let (taken, text) = bound::commit(&mut lock(&self.uncommitted), room);
+        (taken, (!text.is_empty()).then_some(text))
+    }
+
+    /// Takes commitments back that did not become durable.
+    pub(super) fn uncommit(&self, taken: BTreeMap<String, Digest>) {
+        lock(&self.uncommitted).extend(taken);
     }
 
     /// Goes on behind the last start that the log has tickets of: keys that were put back from a copy know less than it, and
@@ -344,8 +400,17 @@ impl Keys {
             Entry::Vacant(place) => {
                 // One that was there at start and is not any more must not come back as another.
                 bound::check(&self.folder)?;
-                let secret = secret(&self.folder.join(format!("person-{year}")))?;
+                let path = self.folder.join(format!("person-{year}"));
+                let is_new = !path.exists();
+                if is_new && year < self.first_year {
+                    return Err(StoreError::Damaged { path, offset: 0 });
+                }
+                let secret = secret(&path)?;
                 bound::add(&self.folder)?;
+                if is_new {
+                    let listed = bound::listed(&self.folder)?.into_iter().filter(|(name, _)| path.ends_with(name));
+                    lock(&self.uncommitted).extend(listed);
+                }
                 Ok(place.insert(HmacKey::new(&secret)))
             }
         }
@@ -449,6 +514,10 @@ impl Tried {
         }
         let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else { return Ok(()) };
         let (Some(tags), Some(message)) = (leaf.i, leaf.m.and_then(MessageId::parse)) else { return Ok(()) };
+        // A refused answer has its cause alone sealed; whom it is about is sealed with the request.
+        if pairs.is_empty() {
+            return Ok(());
+        }
         let year = UnixTime::from_ms(leaf.t).day().parts().0;
         let path = self.folder.join(format!("person-{year}"));
         let key = match self.years.entry(year) {
@@ -569,6 +638,27 @@ mod tests {
                 assert_eq!(tree.key(*ticket), expected, "{ticket}");
             }
         }
+    }
+
+    #[test]
+    fn renewed_keys_are_others_from_a_start_on_and_the_same_before_it() {
+        let mut tree = tree("renewed");
+        tree.erase(&[3 << 32 | 7], 0).expect("writable");
+        let tickets = [0, 1, 3 << 32 | 7, 3 << 32 | 8, (4 << 32) - 1, 4 << 32, 4 << 32 | 1, 5 << 32, 1 << 56, u64::MAX];
+        let before = tickets.map(|ticket| tree.key(ticket));
+        let renew = || read_nodes(&renewed(&write_nodes(&tree.nodes), 3).expect("keys").expect("random")).expect("keys");
+        let (one, two) = (renew(), renew());
+        assert!(one.len() < 2500, "{}", one.len());
+        let mut trees = [one, two].map(|nodes| KeyTree { path: tree.path.clone(), nodes, last: None });
+        for (ticket, before) in tickets.iter().zip(before) {
+            let [one, two] = trees.each_mut().map(|tree| tree.key(*ticket));
+            if *ticket < 4 << 32 {
+                assert_eq!((one, two), (before, before), "{ticket}");
+            } else {
+                assert!(one.is_some() && two.is_some() && one != before && two != before && one != two, "{ticket}");
+            }
+        }
+        assert_eq!(before[2], None);
     }
 
     #[test]

@@ -4,27 +4,37 @@
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
 mod again;
+mod backup;
 mod bound;
 mod durable;
+mod end;
 mod hashes;
 mod index;
+mod kept;
 mod keys;
 mod recovery;
 mod report;
+mod restore;
 mod shred;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod whole;
 mod writer;
 
+pub use backup::{Backed, Places, back_up};
 pub use bound::keys_fit;
 pub(crate) use durable::{make_folder, replace, sync_parent};
+use end::End;
 pub use index::Index;
+pub use kept::{BackupError, Position};
 pub use keys::{Beside, Keys, PrivateHead};
 use recovery::Oldest;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
-pub use upkeep::{NotVerified, Scrubbed, Verified, verify_all};
+pub use restore::Restoring;
+pub use upkeep::Scrubbed;
+pub use whole::{NotVerified, Note, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
 
 use crate::base::ids::{AgencyId, Identifier, MessageId};
@@ -43,6 +53,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -58,6 +69,9 @@ pub struct Store {
     bytes_max: u64,
     /// Why the last record could not be sealed, until the keys are read again.
     unsealed: Mutex<Option<StoreError>>,
+    /// The volume whose first records have committed to the keys.
+    volume: AtomicU32,
+    sync: Sync,
     /// Held for as long as the store is open, so that no second process writes to it.
     _lock: File,
 }
@@ -83,7 +97,7 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(&folder).map_err(|cause| StoreError::io(&folder, cause))?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_str().unwrap_or("");
-        let is_derived = name == "tree" || name == "names" || name.starts_with("vol-") || name.starts_with("live-");
+        let is_derived = matches!(name, "tree" | "names" | "end") || name.starts_with("vol-") || name.starts_with("live-");
         if is_derived {
             let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|cause| StoreError::io(&path, cause))?;
@@ -115,6 +129,10 @@ pub struct Page {
 impl Store {
     /// Opens the store in `data`, or makes it; gives what the ledger has to know again. `origin` is the log's name.
     pub fn open(data: &Path, origin: &str, settings: Settings) -> Result<(Self, Recovered), StoreError> {
+        let path = data.join(kept::MARK);
+        if path.exists() {
+            return Err(StoreError::Restoring { path });
+        }
         Self::open_on(data, origin, settings, writer::files())
     }
 
@@ -135,7 +153,11 @@ impl Store {
         let outcome = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
         let oldest = Oldest { outcome, question: now - now % DAY_MS };
         let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
+        if let Some(end) = End::read(&folder) {
+            end.hold(&folder, recovered.size)?;
+        }
         keys.go_on_behind(recovered.start)?;
+        keys.hold(&recovered.keys)?;
         let key = data.join("keys/log");
         if recovered.size > 0 && !key.exists() {
             // A new key would make another log of it, that nobody trusts.
@@ -143,6 +165,7 @@ impl Store {
         }
         let signer = keys::signer(&data.join("keys"), origin)?;
         bound::add(&data.join("keys"))?;
+        keys.commit_to_all()?;
         let verifier = signer.verifier().clone();
         let index = Arc::new(opening.finish(recovered.size, again::journal(&folder))?);
         if let Some(record) = shredded {
@@ -162,6 +185,8 @@ impl Store {
             folder,
             bytes_max: settings.bytes_max,
             unsealed,
+            volume: AtomicU32::new(recovered.volume),
+            sync: settings.sync,
             _lock: lock,
         };
         store.end_erasure()?;
@@ -174,11 +199,25 @@ impl Store {
         if let Err(cause) = &sealed {
             *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.clone());
         }
-        let beside = sealed?;
-        let leaf = entry.record.leaf(&beside.blind);
+        let mut beside = sealed?;
+        let mut leaf = entry.record.leaf(&beside.blind);
+        let (taken, keys) = self.keys.commit(limits::LEAF_BYTES_MAX.saturating_sub(leaf.len() + KEYS_BYTES));
+        if keys.is_some() {
+            beside.blind.keys = keys;
+            leaf = entry.record.leaf(&beside.blind);
+        }
         let (sender, receiver) = oneshot::channel();
-        self.writer.send(leaf, beside, sender)?;
-        receiver.await.map_err(|_| StoreError::Stopped)?
+        let committed = match self.writer.send(leaf, beside, sender) {
+            Ok(()) => receiver.await.map_err(|_| StoreError::Stopped).flatten(),
+            Err(error) => Err(error),
+        };
+        if committed.is_err() {
+            self.keys.uncommit(taken);
+        } else if self.writer.volume() != self.volume.load(Ordering::Relaxed) {
+            self.volume.store(self.writer.volume(), Ordering::Relaxed);
+            self.keys.commit_to_all()?;
+        }
+        committed
     }
 
     /// The keys that a person has in the index: one for each identifier; without any, one for name and date of birth.
@@ -411,6 +450,10 @@ impl Store {
     pub fn close(&self) {
         self.writer.close();
         self.index.close();
+        if self.is_ready() && self.sync == Sync::Always {
+            // Only a memory: the next start does without it.
+            let _ = self.writer.end().write(&self.folder);
+        }
     }
 }
 
@@ -422,6 +465,9 @@ impl Hashes for Store {
         self.tree.read(level, from, count, out)
     }
 }
+
+/// What a leaf has around its commitments to keys: their name, quotation marks, colon, comma.
+const KEYS_BYTES: usize = 7;
 
 fn found(frame: &journal::Frame<'_>) -> Found {
     let leaf = if frame.kind == FrameKind::Record { String::from_utf8_lossy(frame.leaf).into_owned() } else { String::new() };

@@ -3,6 +3,7 @@
 //! them is missing or they hold outcomes that may still be asked for.
 
 use super::StoreError;
+use super::bound::Committed;
 use super::hashes::{Kept, TreeFiles};
 use super::index::{Entered, Opening};
 use super::keys::PrivateHead;
@@ -32,6 +33,8 @@ pub struct Recovered {
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
     /// The last start of the gateway that sealed something.
     pub(super) start: u32,
+    /// What the records say of the keys.
+    pub(super) keys: Committed,
     pub(super) segment: u32,
     pub(super) end: u64,
     pub(super) edge: Edge,
@@ -114,22 +117,33 @@ pub(super) struct Walk {
     pub times: (u64, u64),
     /// Octets behind the end that were written and never acknowledged.
     pub cut: u64,
+    /// Whether anything stands behind the end: a group that was not finished, or not copied whole.
+    pub is_torn: bool,
 }
 
 /// Octets that hold a whole group, its last frame reaching over its limit.
-const WINDOW: usize = 2 * limits::GROUP_BYTES_MAX + 2 * journal::FRAME_BYTES_MAX;
+pub(super) const WINDOW: usize = 2 * limits::GROUP_BYTES_MAX + 2 * journal::FRAME_BYTES_MAX;
 
 pub(super) fn walk_segment(
     folder: &Path,
     segment: &Segment,
     erasure: Erasure,
+    visit: impl FnMut(u32, &Frame<'_>) -> Result<(), StoreError>,
+) -> Result<Walk, StoreError> {
+    walk_file(segment_path(folder, segment.number), &segment.header, erasure, visit)
+}
+
+/// The same of a segment that lies elsewhere.
+pub(super) fn walk_file(
+    path: PathBuf,
+    header: &Header,
+    erasure: Erasure,
     mut visit: impl FnMut(u32, &Frame<'_>) -> Result<(), StoreError>,
 ) -> Result<Walk, StoreError> {
-    let path = segment_path(folder, segment.number);
     let io = |cause| StoreError::io(&path, cause);
     let file = File::open(&path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
-    let mut walk = Walk { end: 0, head: segment.header.head, times: (0, 0), cut: 0 };
+    let mut walk = Walk { end: 0, head: header.head, times: (0, 0), cut: 0, is_torn: false };
     let mut window = Vec::new();
     loop {
         let size = (length - walk.end).min(WINDOW as u64) as usize;
@@ -149,6 +163,7 @@ pub(super) fn walk_segment(
             if journal::is_damaged(&window, walk.end) {
                 return Err(StoreError::Damaged { path, offset: walk.end });
             }
+            walk.is_torn = window.iter().any(|octet| *octet != 0);
             return Ok(walk);
         };
         let first = if walk.times.0 == 0 { commit.time.as_ms() } else { walk.times.0 };
@@ -208,7 +223,7 @@ pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: Oldest) -> Result
 }
 
 /// The start of the gateway that a ticket was given in.
-fn start_of(head: &PrivateHead) -> u32 {
+pub(super) fn start_of(head: &PrivateHead) -> u32 {
     (head.ticket >> 32) as u32
 }
 
@@ -264,15 +279,19 @@ impl Recovery<'_> {
         Ok(walk)
     }
 
-    /// Looks for the last ticket further back, where the live volume has none.
+    /// Looks for the last ticket further back, where the live volume has none, and for what is said of the keys in the volume
+    /// before it: the first records of each say it, if they were written by this version.
     fn find_start(&mut self, segments: &[Segment]) -> Result<(), StoreError> {
+        let live = segments.last().map_or(0, |segment| segment.header.volume);
         for segment in segments.iter().rev().skip(1) {
-            if self.recovered.start > 0 {
+            let is_silent = self.recovered.keys.is_empty() && segment.header.volume + 1 >= live;
+            if self.recovered.start > 0 && !is_silent {
                 break;
             }
             walk_segment(self.folder, segment, Erasure::Possible, |_, frame| {
                 let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
                 self.recovered.start = self.recovered.start.max(start_of(&head));
+                self.recovered.keys.take(frame);
                 Ok(())
             })?;
         }
@@ -285,6 +304,7 @@ impl Recovery<'_> {
         if frame.kind == FrameKind::Record {
             let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
             self.recovered.start = self.recovered.start.max(start_of(&head));
+            self.recovered.keys.take(frame);
             remember(frame, place, head, self.oldest, &mut self.recovered);
         }
         Ok(())

@@ -1,21 +1,17 @@
-//! Reading everything again: to find what a disk or a hand has changed, and to give back what was erased.
+//! Reading again while the gateway runs: to find what a disk or a hand has changed, and to give back what was erased.
 //!
-//! [`Store::scrub`] reads one closed segment and one volume of a running gateway. [`verify_all`] derives everything anew
-//! from the journal of a stopped one, and holds it against checkpoints that others have kept.
+//! [`Store::scrub`] reads one closed segment and one volume.
 
-use super::index::{Reader, Row};
-use super::keys::Tried;
+use super::index::Row;
 use super::recovery::{Segment, segment_path, segments, walk_segment};
 use super::shred::Erased;
-use super::{PrivateHead, Store, StoreError, bound, hashes, lock};
+use super::{PrivateHead, Store, StoreError};
 use crate::evidence::journal::{self, Erasure, Frame, FrameKind};
-use crate::evidence::tlog::note::Checkpoint;
-use crate::evidence::tlog::tree::{Edge, Hash, Hashes, Head};
+use crate::evidence::tlog::tree::{Hash, Hashes};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 
 /// What reading again has found to be as it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,19 +121,19 @@ impl Store {
 }
 
 /// The hashes of leaves as the tree's files have them, read a tile at a time.
-struct Kept<'t, H> {
+pub(super) struct Kept<'t, H> {
     tree: &'t H,
     start: u64,
     hashes: Vec<Hash>,
 }
 
 impl<'t, H: Hashes<Error = StoreError>> Kept<'t, H> {
-    fn new(tree: &'t H) -> Self {
+    pub(super) fn new(tree: &'t H) -> Self {
         Self { tree, start: 0, hashes: Vec::new() }
     }
 
     /// Whether the hash of a record's leaf is the one in the tree.
-    fn has(&mut self, frame: &Frame<'_>) -> Result<bool, StoreError> {
+    pub(super) fn has(&mut self, frame: &Frame<'_>) -> Result<bool, StoreError> {
         if !matches!(frame.kind, FrameKind::Record | FrameKind::Shredded) {
             return Ok(false);
         }
@@ -161,188 +157,6 @@ fn make_zeros(file: &File, range: &std::ops::Range<u64>) -> io::Result<()> {
     let punched = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, range.start, length);
     if punched.is_err() {
         file.write_all_at(&vec![0; length as usize], range.start)?;
-    }
-    Ok(())
-}
-
-/// What was derived anew, all of which is as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// The tree.
-    pub head: Head,
-    /// Segments.
-    pub segments: usize,
-    /// Octets that were read.
-    pub octets: u64,
-    /// Records of which only the hash is left.
-    pub shredded: u64,
-    /// Checkpoints that it was held against.
-    pub checkpoints: usize,
-    /// The first record whose hash the tree's files do not have yet: they were cut short while copying, and are made anew from
-    /// the journal at the next start.
-    pub tree_ends: Option<u64>,
-}
-
-/// Why a log is not what it was.
-#[derive(Debug)]
-pub enum NotVerified {
-    /// A file is damaged, or cannot be read.
-    Store(StoreError),
-    /// A record, or its hash in the tree, was changed.
-    Record {
-        /// The record.
-        index: u64,
-        /// Where it is.
-        path: PathBuf,
-        /// Where in it.
-        offset: u64,
-    },
-    /// The records are not those that a commit frame was written for.
-    Commit {
-        /// The segment.
-        path: PathBuf,
-        /// What the frame says.
-        said: Head,
-        /// What the records are.
-        found: Head,
-    },
-    /// A checkpoint that somebody kept is of another history.
-    Checkpoint {
-        /// What it says.
-        said: Head,
-        /// The log at that size; none if it is smaller.
-        found: Option<Head>,
-    },
-    /// A row of the index is not what the journal says.
-    Index {
-        /// The record.
-        index: u64,
-    },
-}
-
-impl From<StoreError> for NotVerified {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl std::fmt::Display for NotVerified {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Store(error) => error.fmt(f),
-            Self::Record { index, path, offset } => {
-                write!(f, "record {index} is not the one that the tree was built over ({}, byte {offset})", path.display())
-            }
-            Self::Commit { path, said, found } => write!(
-                f,
-                "{}: {} records were committed to with the root {}, and those that are there have {}",
-                path.display(),
-                said.size,
-                said.root,
-                found.root
-            ),
-            Self::Checkpoint { said, found: None } => {
-                write!(f, "a checkpoint of {} records was given out, and the log has fewer: it was rolled back", said.size)
-            }
-            Self::Checkpoint { said, found: Some(found) } => write!(
-                f,
-                "a checkpoint of {} records was given out with the root {}, and they have {}: the log was changed",
-                said.size, said.root, found.root
-            ),
-            Self::Index { index } => write!(f, "the index has another record {index} than the journal; start with `log rebuild`"),
-        }
-    }
-}
-
-impl std::error::Error for NotVerified {}
-
-/// Derives everything anew from the journal of a stopped gateway, and changes nothing. The checkpoints are those that
-/// somebody has kept; whose signatures they bear is the caller's to check.
-pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, NotVerified> {
-    let folder = data.join("log");
-    let _lock = lock(&folder)?;
-    let keys = data.join("keys");
-    bound::check(&keys)?;
-    let mut tried = Tried::open(&keys)?;
-    let hashed = std::fs::metadata(folder.join("tree/0")).map_or(0, |file| file.len() / 32);
-    let tree = hashes::TreeFiles::open(&folder.join("tree"))?;
-    let segments = segments(&folder)?;
-    let mut waiting: Vec<Head> = checkpoints.iter().map(Checkpoint::claimed).collect();
-    waiting.sort_by_key(|head| std::cmp::Reverse(head.size));
-    let (mut edge, mut kept, mut index) = (Edge::new(), Kept::new(&tree), Reader::open(&folder)?);
-    let empty = Head { size: 0, root: Hash::of_empty() };
-    let mut verified =
-        Verified { head: empty, segments: segments.len(), octets: 0, shredded: 0, checkpoints: waiting.len(), tree_ends: None };
-    hold(&mut waiting, &edge)?;
-    for (at, segment) in segments.iter().enumerate() {
-        let path = segment_path(&folder, segment.number);
-        let is_last = at + 1 == segments.len();
-        committed(&path, segment.header.head, &edge)?;
-        let mut wrong = None;
-        let walk = walk_segment(&folder, segment, if is_last { Erasure::None } else { Erasure::Possible }, |offset, frame| {
-            if wrong.is_some() {
-                return Ok(());
-            }
-            // What somebody has signed counts before what lies beside it.
-            let mut above = Vec::new();
-            edge.push(frame.hash(), |level, hash| above.extend((level > 0).then_some((level, hash))));
-            verified.shredded += u64::from(frame.kind == FrameKind::Shredded);
-            let offset = u64::from(offset);
-            if is_last && frame.seq >= hashed {
-                verified.tree_ends.get_or_insert(frame.seq);
-            } else if !kept.has(frame)? {
-                wrong = Some(NotVerified::Record { index: frame.seq, path: path.clone(), offset });
-            } else if let Some(damaged) = wrong_above(&tree, &folder, frame.seq, &above) {
-                wrong = Some(damaged.into());
-            }
-            if wrong.is_some() {
-                return Ok(());
-            }
-            if let Err(found) = hold(&mut waiting, &edge) {
-                wrong = Some(found);
-            } else if let Some(index) = index.wrong(segment.number, offset as u32, frame)? {
-                wrong = Some(NotVerified::Index { index });
-            } else if let Some(tried) = &mut tried {
-                tried.fit(frame)?;
-            }
-            Ok(())
-        })?;
-        if let Some(wrong) = wrong {
-            return Err(wrong);
-        }
-        committed(&path, walk.head, &edge)?;
-        verified.octets += walk.end;
-    }
-    if let Some(said) = waiting.first() {
-        return Err(NotVerified::Checkpoint { said: *said, found: None });
-    }
-    verified.head = Head { size: edge.size(), root: edge.root() };
-    Ok(verified)
-}
-
-/// The file of a higher level that has another hash than follows from the records. What it does not have yet is made anew.
-fn wrong_above(tree: &hashes::TreeFiles, folder: &Path, seq: u64, above: &[(u32, Hash)]) -> Option<StoreError> {
-    above.iter().find_map(|(level, hash)| {
-        let at = ((seq + 1) >> (8 * level)) - 1;
-        let mut found = Vec::new();
-        let is_other = tree.read(*level, at, 1, &mut found).is_ok() && found.first() != Some(hash);
-        is_other.then(|| StoreError::Damaged { path: folder.join(format!("tree/{level}")), offset: at * 32 })
-    })
-}
-
-fn committed(path: &Path, said: Head, edge: &Edge) -> Result<(), NotVerified> {
-    let found = Head { size: edge.size(), root: edge.root() };
-    if said == found { Ok(()) } else { Err(NotVerified::Commit { path: path.to_owned(), said, found }) }
-}
-
-/// Holds the tree against the checkpoints of its size; the smallest is the last.
-fn hold(waiting: &mut Vec<Head>, edge: &Edge) -> Result<(), NotVerified> {
-    while let Some(said) = waiting.last().filter(|said| said.size == edge.size()) {
-        let found = Head { size: edge.size(), root: edge.root() };
-        if *said != found {
-            return Err(NotVerified::Checkpoint { said: *said, found: Some(found) });
-        }
-        waiting.pop();
     }
     Ok(())
 }

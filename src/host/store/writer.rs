@@ -1,6 +1,7 @@
 //! The one thread that writes to the journal.
 
 use super::durable::sync_directory;
+use super::end::End;
 use super::hashes::{Kept, TreeFiles};
 use super::index::{Entered, Index};
 use super::keys::Beside;
@@ -17,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -71,12 +72,28 @@ pub enum StoreError {
         /// From where on.
         offset: u64,
     },
+    /// Records are gone that were durable when the log was closed last.
+    Lost {
+        /// The segment that they ended in.
+        path: PathBuf,
+        /// Where they ended.
+        offset: u64,
+        /// So many there were.
+        known: u64,
+        /// So many there are.
+        found: u64,
+    },
     /// The journal has reached its limit on disk.
     Full,
     /// An earlier sync failed, or the store was closed.
     Stopped,
     /// The key of an outcome is gone, or never was.
     Forgotten,
+    /// The folder was being restored, and that has not ended.
+    Restoring {
+        /// What says so.
+        path: PathBuf,
+    },
     /// The record is in the volume that still grows.
     Live,
     /// The system gave no random octets.
@@ -99,10 +116,20 @@ impl std::fmt::Display for StoreError {
             Self::Damaged { path, offset } => {
                 write!(f, "{}: damaged from byte {offset} on; restore it from a copy", path.display())
             }
+            Self::Lost { path, offset, known, found } => write!(
+                f,
+                "{}: damaged: the log had {known} records, up to byte {offset} of this file, when it was closed last, and {found} are there; restore it from a copy. Without one, `oncegate log rebuild` goes on with those that are there, and whoever has a receipt of the others can show it",
+                path.display()
+            ),
             Self::Full => f.write_str("the journal has reached its limit on disk"),
             Self::Stopped => f.write_str("the journal has stopped"),
-            Self::Forgotten => f.write_str("the outcome is not readable any more"),
-            Self::Live => f.write_str("the record is in the volume that still grows: it can be shredded once that is complete"),
+            Self::Forgotten => f.write_str("the outcome can no longer be read"),
+            Self::Restoring { path } => write!(
+                f,
+                "{}: a restore into this folder was begun and has not ended; empty the folder and run `oncegate restore` again",
+                path.display()
+            ),
+            Self::Live => f.write_str("the record is in the volume that still grows: it can be erased once that is complete"),
             Self::NoRandomness => f.write_str("the system gives no random octets"),
             Self::Index(cause) => write!(f, "the index cannot be opened: {cause}"),
         }
@@ -151,8 +178,10 @@ struct Shared {
     /// Octets that the journal takes, and those of them that are written ahead.
     used: AtomicU64,
     ahead: AtomicU64,
-    /// The tree of all records that are durable.
-    head: RwLock<Head>,
+    /// The tree of all records that are durable, and where the journal ends with them.
+    end: RwLock<End>,
+    /// The volume that is written to.
+    volume: AtomicU32,
     signer: LogSigner,
     /// The last checkpoint that was asked for.
     checkpoint: Mutex<Arc<Checkpoint>>,
@@ -160,7 +189,11 @@ struct Shared {
 
 impl Shared {
     fn head(&self) -> Head {
-        *self.head.read().unwrap_or_else(PoisonError::into_inner)
+        self.end().head
+    }
+
+    fn end(&self) -> End {
+        *self.end.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<StoreError>> {
@@ -232,6 +265,11 @@ impl Handle {
         let head = Head { size: recovered.edge.size(), root: recovered.edge.root() };
         let Parts { folder, settings, signer, tree, index, disks } = parts;
         let checkpoint = signer.checkpoint(head).map_err(|SigningFailed| StoreError::Stopped)?;
+        let segment = if recovered.size == 0 && recovered.end == 0 {
+            Segment::create(&folder, 0, &Header { head, volume: 0 }, disks).map_err(Failure::into_error)?
+        } else {
+            Segment::resume(&folder, recovered, disks)?
+        };
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -240,15 +278,11 @@ impl Handle {
             trouble: Mutex::default(),
             used: AtomicU64::new(0),
             ahead: AtomicU64::new(0),
-            head: RwLock::new(head),
+            end: RwLock::new(End { head, segment: segment.number, offset: segment.end }),
+            volume: AtomicU32::new(recovered.volume),
             signer,
             checkpoint: Mutex::new(Arc::new(checkpoint)),
         });
-        let segment = if recovered.size == 0 && recovered.end == 0 {
-            Segment::create(&folder, 0, &Header { head, volume: 0 }, disks).map_err(Failure::into_error)?
-        } else {
-            Segment::resume(&folder, recovered, disks)?
-        };
         let volume = Volume { number: recovered.volume, first: recovered.volume_first, began: recovered.volume_time };
         let (shared_, edge, kept) = (Arc::clone(&shared), recovered.edge.clone(), Kept::default());
         let mut writer = Writer { shared: shared_, segment, settings, edge, kept, volume, tree, buffer: Vec::new(), index };
@@ -307,6 +341,23 @@ impl Handle {
 
     pub(super) fn size(&self) -> u64 {
         self.shared.head().size
+    }
+
+    /// Where the journal ends with all that is durable.
+    pub(super) fn end(&self) -> End {
+        self.shared.end()
+    }
+
+    /// The same, signed.
+    pub(super) fn signed_end(&self) -> Result<(End, Checkpoint), StoreError> {
+        let end = self.end();
+        let checkpoint = self.shared.signer.checkpoint(end.head).map_err(|SigningFailed| StoreError::Stopped)?;
+        Ok((end, checkpoint))
+    }
+
+    /// The volume that is written to.
+    pub(super) fn volume(&self) -> u32 {
+        self.shared.volume.load(Ordering::Relaxed)
     }
 
     pub(super) fn close(&self) {
@@ -475,7 +526,8 @@ impl Writer {
             self.volume.began = time.as_ms();
         }
         // Only now: a checkpoint that is seen before it is durable would be a fork after a crash.
-        *self.shared.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+        let end = End { head, segment: self.segment.number, offset: self.segment.end };
+        *self.shared.end.write().unwrap_or_else(PoisonError::into_inner) = end;
         Ok(places)
     }
 
@@ -494,6 +546,7 @@ impl Writer {
         self.segment = self.segment.next(&Header { head, volume })?;
         if is_complete {
             self.volume = Volume { number: volume, first: head.size, began: 0 };
+            self.shared.volume.store(volume, Ordering::Relaxed);
             self.index.begin(volume, head.size);
         }
         Ok(())

@@ -127,13 +127,34 @@ fn lay_out(roots: &[Vec<Choice<'_>>], between: &[Vec<Choice<'_>>], file: &Path) 
     Ok(views)
 }
 
-/// Believes clients.
-#[derive(Debug)]
-struct Clients(Vec<Arc<dyn ClientCertVerifier>>, Arc<dyn ClientCertVerifier>);
+/// Verifiers, one for each view: of clients or of servers. Whatever is the same for all of them is asked of the first.
+struct Verifiers<V: ?Sized> {
+    all: Vec<Arc<V>>,
+    first: Arc<V>,
+}
 
-/// Believes servers.
-#[derive(Debug)]
-struct Servers(Vec<Arc<WebPkiServerVerifier>>, Arc<WebPkiServerVerifier>);
+// By hand: rustls asks for it, and a verifier has nothing to show.
+impl<V: ?Sized> Debug for Verifiers<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} views", self.all.len())
+    }
+}
+
+impl<V: ?Sized> Verifiers<V> {
+    /// One for each way to lay out authorities and lists; `file` is named where they cannot be used.
+    fn new<E: std::fmt::Display>(
+        roots: &[CertificateDer<'static>],
+        lists: &[RevocationList],
+        file: &Path,
+        make: impl Fn(View) -> Result<Arc<V>, E>,
+    ) -> Result<Self, TlsError> {
+        let failed = |cause: &dyn std::fmt::Display| TlsError::Config(format!("{}: {cause}", file.display()));
+        let made = views(roots, lists, file)?.into_iter().map(|view| make(view).map_err(|cause| failed(&cause)));
+        let all = made.collect::<Result<Vec<_>, _>>()?;
+        let first = all.first().cloned().ok_or_else(|| failed(&"no authority"))?;
+        Ok(Self { all, first })
+    }
+}
 
 /// Who is believed as a client.
 pub(super) fn clients(
@@ -141,13 +162,9 @@ pub(super) fn clients(
     lists: &[RevocationList],
     file: &Path,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let make = |view: View| {
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(view.roots), provider()).with_crls(view.lists);
-        builder.build().map_err(|cause| TlsError::Config(format!("{}: {cause}", file.display())))
-    };
-    let all = views(roots, lists, file)?.into_iter().map(make).collect::<Result<Vec<_>, _>>()?;
-    let first = all.first().cloned().ok_or_else(|| TlsError::Config(format!("{}: no authority", file.display())))?;
-    Ok(Arc::new(Clients(all, first)))
+    let make =
+        |view: View| WebPkiClientVerifier::builder_with_provider(Arc::new(view.roots), provider()).with_crls(view.lists).build();
+    Ok(Arc::new(Verifiers::<dyn ClientCertVerifier>::new(roots, lists, file, make)?))
 }
 
 /// Who is believed as a server: the same authorities, the same lists.
@@ -156,13 +173,9 @@ pub(super) fn servers(
     lists: &[RevocationList],
     file: &Path,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    let make = |view: View| {
-        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(view.roots), provider()).with_crls(view.lists);
-        builder.build().map_err(|cause| TlsError::Config(format!("{}: {cause}", file.display())))
-    };
-    let all = views(roots, lists, file)?.into_iter().map(make).collect::<Result<Vec<_>, _>>()?;
-    let first = all.first().cloned().ok_or_else(|| TlsError::Config(format!("{}: no authority", file.display())))?;
-    Ok(Arc::new(Servers(all, first)))
+    let make =
+        |view: View| WebPkiServerVerifier::builder_with_provider(Arc::new(view.roots), provider()).with_crls(view.lists).build();
+    Ok(Arc::new(Verifiers::<WebPkiServerVerifier>::new(roots, lists, file, make)?))
 }
 
 /// One view must believe it, and none may know it as revoked.
@@ -209,10 +222,37 @@ pub(super) async fn watched<F: Future>(handshake: F) -> (F::Output, Option<Strin
     (output, subject)
 }
 
-impl ClientCertVerifier for Clients {
+/// The checks of a handshake's signature, which no view changes: the same methods in two traits of rustls.
+macro_rules! of_the_first {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.first.verify_tls12_signature(message, cert, dss)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.first.verify_tls13_signature(message, cert, dss)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.first.supported_verify_schemes()
+        }
+    };
+}
+
+impl ClientCertVerifier for Verifiers<dyn ClientCertVerifier> {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         // Names alone: every view has each of them.
-        self.1.root_hint_subjects()
+        self.first.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -221,34 +261,14 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verdict = weigh(self.0.iter().map(|view| view.verify_client_cert(end_entity, intermediates, now)));
+        let verdict = weigh(self.all.iter().map(|view| view.verify_client_cert(end_entity, intermediates, now)));
         verdict.inspect_err(|_| TURNED.set(Some(subject_of(end_entity))))
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.1.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.1.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.1.supported_verify_schemes()
-    }
+    of_the_first!();
 }
 
-impl ServerCertVerifier for Servers {
+impl ServerCertVerifier for Verifiers<WebPkiServerVerifier> {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -260,30 +280,10 @@ impl ServerCertVerifier for Servers {
         let verify = |view: &Arc<WebPkiServerVerifier>| {
             view.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        weigh(self.0.iter().map(verify))
+        weigh(self.all.iter().map(verify))
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.1.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.1.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.1.supported_verify_schemes()
-    }
+    of_the_first!();
 }
 
 /// The subject, short and in one line: it was chosen by whoever was turned away.

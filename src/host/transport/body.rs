@@ -3,13 +3,13 @@
 use crate::base::fault::{Code, Fault};
 use crate::base::limits;
 use http_body_util::{BodyExt, Either, Full};
-use hyper::body::{Body as _, Bytes, Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Version};
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -27,6 +27,74 @@ impl Held {
     /// Holds something.
     pub fn new(what: Arc<dyn Any + Send + Sync>) -> Self {
         Self { _what: what }
+    }
+}
+
+/// Where the body of a request is left by whoever did not read it to its end, so that what is still on its way can be dealt
+/// with when the request is answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unread(Arc<Mutex<Option<Incoming>>>);
+
+impl Unread {
+    /// The body that was left, if there is one.
+    pub(super) fn take(&self) -> Option<Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn leave(&self, body: Incoming) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+    }
+}
+
+/// The body of a request.
+pub struct Inbound {
+    body: Option<Incoming>,
+    unread: Option<Unread>,
+}
+
+impl Inbound {
+    pub(super) fn new(body: Incoming, unread: Option<Unread>) -> Self {
+        Self { body: Some(body), unread }
+    }
+}
+
+/// One that comes by a connection of somebody else's making.
+impl From<Incoming> for Inbound {
+    fn from(body: Incoming) -> Self {
+        Self::new(body, None)
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take()
+            && let Some(unread) = &self.unread
+            && !body.is_end_stream()
+        {
+            unread.leave(body);
+        }
+    }
+}
+
+impl hyper::body::Body for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let polled = Pin::new(body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) {
+            self.body = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(hyper::body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), hyper::body::Body::size_hint)
     }
 }
 
@@ -87,7 +155,7 @@ pub fn declared_length(version: Version, headers: &HeaderMap, limit: usize) -> R
 pub async fn read_body(
     version: Version,
     headers: &HeaderMap,
-    body: Incoming,
+    body: Inbound,
     limit: usize,
     deadline: Duration,
 ) -> Result<Vec<u8>, Fault> {
@@ -98,14 +166,20 @@ pub async fn read_body(
 pub async fn read_body_as(
     version: Version,
     headers: &HeaderMap,
-    body: Incoming,
+    mut body: Inbound,
     limit: usize,
     deadline: Duration,
     room: impl FnMut(usize) -> Result<(), Fault>,
 ) -> Result<Vec<u8>, Fault> {
     let declared = declared_length(version, headers, limit)?;
-    let octets = match tokio::time::timeout(deadline, collect_as(body, limit, room)).await {
+    let begins = if version == Version::HTTP_2 && headers.contains_key(EXPECT) { EXPECT_PATIENCE } else { deadline };
+    let read = async {
+        let first = tokio::time::timeout(begins, body.frame()).await.map_err(|_| CollectError::NoRoom(not_promised()))?;
+        collect_as(body, first, limit, Trailers::Refused, room).await
+    };
+    let octets = match tokio::time::timeout(deadline, read).await {
         Err(_) => return Err(Fault::at(Code::HttpTimeout, "the body did not arrive in time")),
+        Ok(Err(CollectError::Trailers)) => return Err(trailers()),
         Ok(Err(CollectError::TooLarge)) => return Err(Fault::new(Code::HttpTooLarge)),
         Ok(Err(CollectError::Broken(_))) => return Err(Fault::new(Code::HttpIncomplete)),
         Ok(Err(CollectError::NoRoom(fault))) => return Err(fault),
@@ -117,11 +191,59 @@ pub async fn read_body_as(
     Ok(octets)
 }
 
-/// Reads a body and forgets it, for a short while.
-pub async fn discard(mut body: impl hyper::body::Body + Unpin) {
-    let discarding = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(Duration::from_millis(limits::DISCARD_MS), discarding).await;
+/// On HTTP/2 nobody here can send `100 (Continue)`: whoever does not send its body before it gets that is told so at once
+/// (RFC 9110, section 10.1.1: it repeats the request without the expectation).
+fn not_promised() -> Fault {
+    Fault::at(Code::HttpExpectation, "there is no 100 (Continue) on HTTP/2")
 }
+
+/// Trailer fields mean nothing here; and those of HTTP/2 may be pseudo-header fields, which are gone by the time that they are
+/// seen (RFC 9113, section 8.1).
+fn trailers() -> Fault {
+    Fault::at(Code::HttpMalformed, "trailer fields are not taken")
+}
+
+/// Reads the body of a request that has no use for one and forgets it, for a short while.
+pub async fn forget(body: Inbound) -> Result<(), Fault> {
+    if hyper::body::Body::is_end_stream(&body) {
+        return Ok(());
+    }
+    match discard(body).await {
+        Discarded::Trailers => Err(trailers()),
+        Discarded::Whole | Discarded::Part => Ok(()),
+    }
+}
+
+/// How much of a body was read and forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Discarded {
+    /// All of it.
+    Whole,
+    /// All of it, and trailer fields.
+    Trailers,
+    /// What came in the time that there was.
+    Part,
+}
+
+/// Reads a body and forgets it, for a short while.
+pub(super) async fn discard(mut body: impl hyper::body::Body + Unpin) -> Discarded {
+    let discarding = async {
+        let mut discarded = Discarded::Whole;
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) if frame.is_trailers() => discarded = Discarded::Trailers,
+                Ok(_) => {}
+                Err(_) => return Discarded::Part,
+            }
+        }
+        discarded
+    };
+    let limit = Duration::from_millis(limits::DISCARD_MS);
+    tokio::time::timeout(limit, discarding).await.unwrap_or(Discarded::Part)
+}
+
+/// How long a body is waited for whose sender would be told to go on.
+const EXPECT_PATIENCE: Duration = Duration::from_millis(limits::EXPECT_MS);
 
 /// Why a body could not be collected.
 pub(super) enum CollectError {
@@ -131,21 +253,40 @@ pub(super) enum CollectError {
     Broken(hyper::Error),
     /// Whoever takes it has no room for it.
     NoRoom(Fault),
+    /// There is something behind it.
+    Trailers,
+}
+
+/// What is done about trailer fields (RFC 9110, section 6.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trailers {
+    Ignored,
+    Refused,
 }
 
 /// Collects a body in one place, so that its octets are copied once. Trailers are passed over.
-pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Vec<u8>, CollectError> {
-    collect_as(body, limit, |_| Ok(())).await
+pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>, CollectError> {
+    let first = body.frame().await;
+    collect_as(body, first, limit, Trailers::Ignored, |_| Ok(())).await
 }
 
+/// Collects what begins with this frame.
 async fn collect_as(
-    mut body: Incoming,
+    mut body: impl hyper::body::Body<Data = Bytes, Error = hyper::Error> + Unpin,
+    mut next: Option<hyper::Result<Frame<Bytes>>>,
     limit: usize,
+    on_trailers: Trailers,
     mut has_room: impl FnMut(usize) -> Result<(), Fault>,
 ) -> Result<Vec<u8>, CollectError> {
     let mut octets = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(CollectError::Broken)?.into_data() else { continue };
+    while let Some(frame) = next {
+        let Ok(data) = frame.map_err(CollectError::Broken)?.into_data() else {
+            if on_trailers == Trailers::Refused {
+                return Err(CollectError::Trailers);
+            }
+            next = body.frame().await;
+            continue;
+        };
         let room = limit.saturating_sub(octets.len());
         if data.len() > room {
             return Err(CollectError::TooLarge);
@@ -155,6 +296,7 @@ async fn collect_as(
         let rest = usize::try_from(body.size_hint().lower()).unwrap_or(room);
         octets.reserve(data.len().saturating_add(rest).min(room));
         octets.extend_from_slice(&data);
+        next = body.frame().await;
     }
     Ok(octets)
 }
@@ -166,7 +308,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_is_read_and_forgotten_for_so_long_and_no_longer() {
         let begun = tokio::time::Instant::now();
-        discard(full("all there")).await;
+        assert_eq!(discard(full("all there")).await, Discarded::Whole);
         assert_eq!(begun.elapsed(), Duration::ZERO);
         let (sender, portions) = mpsc::channel(1);
         let drips = tokio::spawn(async move {
@@ -174,7 +316,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
-        discard(streamed(portions)).await;
+        assert_eq!(discard(streamed(portions)).await, Discarded::Part);
         assert_eq!(begun.elapsed(), Duration::from_millis(limits::DISCARD_MS));
         drips.await.expect("nobody takes any more");
     }

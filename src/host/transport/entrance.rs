@@ -4,10 +4,9 @@
 //! too fast has to wait: before the handshake by address, which others may share, and after it by certificate.
 
 use super::tls::Listening;
-use super::{Body, Connection, End, NoHandshake, limits, serve};
+use super::{Body, Connection, End, Inbound, NoHandshake, limits, serve};
 use crate::base::ids::Digest;
 use crate::rules::quota::{Doors, Doorway, Inside};
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use std::convert::Infallible;
@@ -107,7 +106,7 @@ impl Place {
     /// Serves requests like [`Connection::serve`], and ends when the certificate is not believed any more.
     pub async fn serve<S>(mut self, connection: Connection, service: S, stop: watch::Receiver<bool>) -> End
     where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S: Service<Request<Inbound>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
         let shown = connection.shown;

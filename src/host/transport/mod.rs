@@ -3,10 +3,12 @@
 //! TLS 1.3, and 1.2 with AEAD suites (rustls has no others), client certificates required, protocol by ALPN and never
 //! by sniffing: a connection that says nothing is closed by the handshake's deadline (RFC 8446, RFC 9112, RFC 9113).
 
+mod astray;
 mod believe;
 mod body;
 mod entrance;
 mod fetch;
+mod linger;
 mod plain;
 mod probe;
 mod pulse;
@@ -14,7 +16,7 @@ mod tls;
 mod upstream;
 
 pub use believe::TlsError;
-pub use body::{Body, Held, Streamed, declared_length, discard, full, read_body, read_body_as, streamed};
+pub use body::{Body, Held, Inbound, Streamed, declared_length, forget, full, read_body, read_body_as, streamed};
 pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use plain::{Answered, Asked, Asking, serve_whole};
@@ -25,7 +27,10 @@ pub use upstream::{Received, Upstream, UpstreamError};
 use crate::base::ids::Digest;
 use crate::base::limits;
 use crate::message::crypto::sha256;
+use astray::Beginning;
+use body::{Discarded, Unread, discard};
 use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -70,6 +75,8 @@ pub enum End {
     Stuck,
     /// The client's certificate is not believed any more: it was revoked, or has expired.
     Revoked,
+    /// The peer speaks TLS, and this listener does not.
+    Tls,
 }
 
 impl End {
@@ -80,6 +87,7 @@ impl End {
             Self::Malformed => "malformed",
             Self::Stuck => "stuck",
             Self::Revoked => "revoked",
+            Self::Tls => "tls",
         }
     }
 }
@@ -98,12 +106,20 @@ impl Connection {
     pub async fn accept(stream: TcpStream, tls: &Listening) -> Result<Self, NoHandshake> {
         let failed = |cause: &dyn std::fmt::Display| NoHandshake { cause: cause.to_string(), subject: None };
         stream.set_nodelay(true).map_err(|cause| failed(&cause))?;
-        let handshake = believe::watched(TlsAcceptor::from(tls.config()).accept(stream));
+        let handshake = async {
+            if Beginning::of(&stream).await == Beginning::Http {
+                astray::wants_tls(stream).await;
+                return None;
+            }
+            Some(believe::watched(TlsAcceptor::from(tls.config()).accept(stream)).await)
+        };
         let done = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await;
-        let (shaken, subject) = done.map_err(|_| failed(&"it took too long"))?;
+        let shaken = done.map_err(|_| failed(&"it took too long"))?;
+        let (shaken, subject) =
+            shaken.ok_or_else(|| failed(&"it speaks HTTP without TLS; its address must begin with https://"))?;
         let stream = shaken.map_err(|cause| NoHandshake { cause: cause.to_string(), subject })?;
         let (_, session) = stream.get_ref();
-        let shown = tls.shown(session).ok_or_else(|| failed(&"the certificate of a resumed session is not believed any more"))?;
+        let shown = tls.shown(session).ok_or_else(|| failed(&"the certificate of a resumed session is no longer trusted"))?;
         let certificate = sha256(shown.first().ok_or_else(|| failed(&"no certificate"))?);
         let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
         Ok(Self { stream, certificate, shown, protocol })
@@ -112,7 +128,7 @@ impl Connection {
     /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.
     pub async fn serve<S>(self, service: S, stop: watch::Receiver<bool>) -> End
     where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S: Service<Request<Inbound>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
         serve(self.stream, self.protocol, service, stop).await
@@ -122,17 +138,30 @@ impl Connection {
 /// Serves plain HTTP/1.1: for the public listener on loopback.
 pub async fn serve_plain<S>(stream: TcpStream, service: S, stop: watch::Receiver<bool>) -> End
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S: Service<Request<Inbound>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    serve(stream, Protocol::Http1, service, stop).await
+    let beginning = tokio::time::timeout(Duration::from_millis(limits::HEAD_MS), Beginning::of(&stream));
+    let mut stopping = stop.clone();
+    let beginning = tokio::select! {
+        _ = stopping.wait_for(|stop| *stop) => return End::Closed,
+        beginning = beginning => beginning,
+    };
+    match beginning {
+        Err(_) => End::Stuck,
+        Ok(Beginning::Tls) => {
+            astray::wants_no_tls(stream).await;
+            End::Tls
+        }
+        Ok(_) => serve(stream, Protocol::Http1, service, stop).await,
+    }
 }
 
 /// Serves requests that come on a stream of octets, whatever it is: what both listeners do once they have one.
 pub async fn serve<IO, S>(stream: IO, protocol: Protocol, service: S, stop: watch::Receiver<bool>) -> End
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S: Service<Request<Inbound>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
     // HTTP/2 may read a whole message before it says that there is a request.
@@ -141,11 +170,30 @@ where
     let felt = Arc::clone(&pulse);
     // HTTP/1.1 has no windows: what its peer does not take is seen on the stream.
     let frame_bytes = if protocol == Protocol::Http2 { FRAME_BYTES } else { usize::MAX };
+    // HTTP/1.1 has one request at a time, HTTP/2 any number.
+    let of_connection = (protocol == Protocol::Http1).then(Unread::default);
     let service = service_fn(move |request: Request<Incoming>| {
         let body_bytes = request.body().size_hint().upper().unwrap_or(u64::MAX).min(limits::MESSAGE_BYTES_MAX as u64);
         let (busy, service) = (felt.begin(body_bytes), service.clone());
+        let has_body = !request.body().is_end_stream();
+        let unread = has_body.then(|| of_connection.clone().unwrap_or_default());
+        let felt = Arc::clone(&felt);
+        // Whoever waits to be told to send its body is not told so by our reading what nobody wants.
+        let may_read = !request.headers().contains_key(EXPECT);
         async move {
-            let mut response = service.call(request).await?;
+            let mut response = service.call(request.map(|body| Inbound::new(body, unread.clone()))).await?;
+            let rest = unread.and_then(|unread| unread.take());
+            if protocol == Protocol::Http2 {
+                rest.into_iter().for_each(|rest| {
+                    let felt = Arc::clone(&felt);
+                    linger::forget_stream(rest, move |octets| felt.forgot(octets))
+                });
+            } else if let Some(rest) = rest
+                && !(may_read && is_forgotten(rest, &response).await)
+            {
+                busy.leaves_a_rest();
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             let held = response.extensions_mut().remove::<Held>();
             if response.status() == StatusCode::REQUEST_TIMEOUT {
                 busy.is_late();
@@ -163,6 +211,13 @@ where
             drive(connection, &pulse, Heads::Unknown, stop, |connection| connection.graceful_shutdown()).await
         }
     }
+}
+
+/// Whether the rest of a body that nobody has read could be read and forgotten, so that the connection goes on. What is larger than
+/// a message may be is not waited for.
+async fn is_forgotten(rest: Incoming, response: &Response<Body>) -> bool {
+    let is_small = rest.size_hint().upper().is_some_and(|octets| octets <= limits::MESSAGE_BYTES_MAX as u64);
+    is_small && !response.headers().contains_key(CONNECTION) && discard(rest).await == Discarded::Whole
 }
 
 async fn drive<C>(connection: C, pulse: &Pulse, heads: Heads, mut stop: watch::Receiver<bool>, close: impl Fn(Pin<&mut C>)) -> End

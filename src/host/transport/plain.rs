@@ -1,9 +1,8 @@
 //! Plain HTTP/1.1 for services that take and give small texts: a request is read whole, and its answer is a value.
 
-use super::body::{Body, full, read_body};
+use super::body::{Body, Inbound, full, read_body};
 use super::serve_plain;
 use crate::base::limits;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -48,7 +47,7 @@ pub struct Answered {
 
 impl Asked {
     /// Reads a request within the limit of its body and the deadline for it. What cannot be read has its answer.
-    pub async fn read(request: Request<Incoming>, body_bytes_max: usize) -> Result<Self, Answered> {
+    pub async fn read(request: Request<Inbound>, body_bytes_max: usize) -> Result<Self, Answered> {
         let (head, body) = request.into_parts();
         let asking = match head.method {
             Method::GET => Asking::Get,
@@ -89,7 +88,7 @@ where
     A: Future<Output = Answered> + Send + 'static,
 {
     let answer = Arc::new(answer);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Inbound>| {
         let answer = Arc::clone(&answer);
         async move {
             let answered = match Asked::read(request, body_bytes_max).await {

@@ -5,6 +5,7 @@
 //! has been idle, its peer does not take what it asked for.
 
 use super::body::{Body, Held};
+use super::linger::Lingering;
 use crate::base::limits;
 use hyper::body::{Bytes, Frame, SizeHint};
 use std::io;
@@ -37,9 +38,22 @@ struct State {
     may_come: u64,
     /// So much more may come of requests that have not begun here: what HTTP/2's windows let a peer send ahead.
     ahead: u64,
+    /// Whether the peer may still be sending when the connection is closed, and whether it is being waited for.
+    unread: Unread,
     /// When the responses that are being sent must have been taken.
     due: Vec<(u64, Instant)>,
     next: u64,
+}
+
+/// What a peer may still be sending that nobody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// Nothing.
+    Nothing,
+    /// The rest of a body.
+    Rest,
+    /// The rest, which is read and forgotten now.
+    Forgotten,
 }
 
 /// What is to be done about a connection.
@@ -74,6 +88,7 @@ impl Pulse {
             came: 0,
             may_come: limits::UNASKED_BYTES_MAX,
             ahead,
+            unread: Unread::Nothing,
             due: Vec::new(),
             next: 0,
         })))
@@ -84,11 +99,15 @@ impl Pulse {
         let mut state = self.state();
         state.may_come = state.may_come.saturating_add(limits::HEAD_BYTES_MAX as u64).saturating_add(body_bytes);
         (state.open, state.was_asked, state.head_since) = (state.open + 1, true, None);
+        state.unread = Unread::Nothing;
         Busy { pulse: Arc::clone(self), response: None }
     }
 
     pub(super) fn verdict(&self, heads: Heads, now: Instant) -> Verdict {
         let state = self.state();
+        if state.unread == Unread::Forgotten {
+            return Verdict::Goes;
+        }
         let over = |since: Instant, limit: u64| now.duration_since(since) >= Duration::from_millis(limit);
         if state.stalled.is_some_and(|(since, _)| over(since, limits::STALL_MS)) || state.due.iter().any(|(_, due)| now >= *due) {
             return Verdict::Stuck;
@@ -148,6 +167,23 @@ impl Pulse {
         }
     }
 
+    /// So many octets came of a body that was refused, and were asked for by reading them.
+    pub(super) fn forgot(&self, octets: u64) {
+        let mut state = self.state();
+        state.may_come = state.may_come.saturating_add(octets);
+    }
+
+    /// The connection is shut. Whether its peer may still be sending: the rest of a body that was not read, or of a head that is
+    /// none.
+    fn shut(&self) -> bool {
+        let mut state = self.state();
+        let is_sending = state.unread == Unread::Rest || (state.open == 0 && state.head_since.is_some());
+        if is_sending {
+            state.unread = Unread::Forgotten;
+        }
+        is_sending
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,6 +199,11 @@ impl Busy {
     /// It was not whole in time: the connection ends with it, on HTTP/2 as well, where no header says so.
     pub(super) fn is_late(&self) {
         self.pulse.state().is_spent = true;
+    }
+
+    /// Its body was not read to the end: the connection ends with the response.
+    pub(super) fn leaves_a_rest(&self) {
+        self.pulse.state().unread = Unread::Rest;
     }
 
     /// A response of so many octets goes out from now on.
@@ -194,11 +235,13 @@ impl Drop for Busy {
 pub(super) struct Felt<S> {
     stream: S,
     pulse: Arc<Pulse>,
+    is_shut: bool,
+    lingering: Option<Lingering>,
 }
 
 impl<S> Felt<S> {
     pub(super) fn new(stream: S, pulse: &Arc<Pulse>) -> Self {
-        Self { stream, pulse: Arc::clone(pulse) }
+        Self { stream, pulse: Arc::clone(pulse), is_shut: false, lingering: None }
     }
 }
 
@@ -214,7 +257,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Felt<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, octets);
         self.pulse.wrote(&polled);
@@ -241,10 +284,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
         polled
     }
 
+    /// Whoever is still sending is listened to for a while, since a connection that is closed upon octets that nobody has read
+    /// is reset, and then the peer may never see what it was told (RFC 9112, section 9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.pulse.flushed(&polled);
-        polled
+        if !self.is_shut {
+            let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+            self.pulse.flushed(&polled);
+            if !matches!(polled, Poll::Ready(Ok(()))) {
+                return polled;
+            }
+            self.is_shut = true;
+            self.lingering = self.pulse.shut().then(Lingering::begin).flatten();
+        }
+        let Self { stream, lingering, .. } = &mut *self;
+        match lingering {
+            Some(lingering) => lingering.poll(Pin::new(stream), context).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 

@@ -229,6 +229,15 @@ fn read_all<T>(items: Pem<impl Iterator<Item = Pem<T>>>, path: &Path) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    /// A revocation list, made by `openssl ca -gencrl` of OpenSSL 3.0 for an authority that was made for it.
+    const LIST: &str = "-----BEGIN X509 CRL-----
+MIHFMG4CAQEwCgYIKoZIzj0EAwIwDDEKMAgGA1UEAwwBQRcNMjYxMTI5MDkwOTI5
+WhgPMjEyNjExMDUwOTA5MjlaoC8wLTAfBgNVHSMEGDAWgBSsCVTT5Tj+1+uMAXOP
+zp/Loy8ZeTAKBgNVHRQEAwIBATAKBggqhkjOPQQDAgNHADBEAiBLH0irTm4/Co6F
+DWLTFN5cSo0IauL41MDf5ZiHt/bBrAIgM2dMR6bB3f5i8XqfeackjytL0HdXbG0U
+Vhj2nbU9J+Q=
+-----END X509 CRL-----
+";
 
     #[test]
     fn a_file_without_a_revocation_list_is_refused() {
@@ -237,6 +246,25 @@ mod tests {
             let read = revocation_lists(octets, Path::new("revoked.pem"));
             let said = read.expect_err("refused").to_string();
             assert!(said.starts_with("revoked.pem: ") && said.contains("revocation list"), "{said}");
+        }
+        // A list whose label is damaged is not passed over because there is a good one beside it.
+        let good = LIST;
+        for label in ["CRL", "X509 CLR", "x509 crl", "X509  CRL", "CERTIFICATE REVOCATION LIST"] {
+            let damaged = good.replace("X509 CRL", label);
+            for both in [format!("{good}{damaged}"), format!("{damaged}{good}"), format!("{good}{damaged}{good}")] {
+                let read = revocation_lists(both.as_bytes(), Path::new("revoked.pem"));
+                let said = read.expect_err("refused").to_string();
+                assert!(said.starts_with("revoked.pem: ") && said.contains("revocation list"), "{label}: {said}");
+            }
+        }
+        let count = |octets: &str| revocation_lists(octets.as_bytes(), Path::new("revoked.pem")).map(|lists| lists.len()).ok();
+        assert_eq!([count(good), count(&good.repeat(2))], [Some(1), Some(2)]);
+        // Only one of the two lines is damaged, or one is missing.
+        for (from, to) in
+            [("-----BEGIN X509 CRL", "-----BEGIN CRL"), ("-----END X509 CRL", "-----END CRL"), ("-----BEGIN X509 CRL-----", "")]
+        {
+            assert_eq!(count(&format!("{good}{}", good.replace(from, to))), None, "{from}");
+            assert_eq!(count(&format!("{}{good}", good.replace(from, to))), None, "{from}, in front");
         }
     }
 }

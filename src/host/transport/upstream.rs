@@ -1,20 +1,27 @@
 //! Connections to providers: mutual TLS, HTTP/1.1, pooled per address.
+//!
+//! A connection that waited for a request may have died without a word: a provider that was switched off, a firewall that
+//! has forgotten it. So none waits for long, TCP asks whether the other end is there, and a message that was given to such a
+//! one and gets no head is given to a new one as well, once. That is no second message, since its id is the same.
 
 use super::Body;
 use super::body::{CollectError, collect, full};
 use crate::base::limits;
 use crate::rules::registry::Url;
 use http_body_util::BodyExt;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 /// Why a provider gave no answer.
@@ -58,7 +65,19 @@ pub struct Received {
 struct Kept {
     sender: SendRequest<Body>,
     tls: Arc<rustls::ClientConfig>,
+    /// When it was last of use.
+    used: Instant,
 }
+
+impl Kept {
+    /// Whether a request may be given to it. A peer, and whatever stands in between, forgets a connection some time.
+    fn is_good(&self) -> bool {
+        !self.sender.is_closed() && self.used.elapsed() < Duration::from_millis(limits::POOL_IDLE_MS)
+    }
+}
+
+/// A connection with the head of the response that came by it.
+type Headed = Result<(Kept, hyper::Response<Incoming>), UpstreamError>;
 
 /// Connections that wait for a request, by host and port.
 type Idle = BTreeMap<(String, u16), Vec<Kept>>;
@@ -82,7 +101,8 @@ impl Upstream {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Idle::default();
     }
 
-    /// Posts a message and reads the answer, which must come with `200`, all within the deadline.
+    /// Posts a message and reads the answer, which must come with `200`, all within the deadline. If a connection that was kept
+    /// gives no head in good time, it is posted once more over a new one, and the first that answers is heard.
     pub async fn post(
         &self,
         url: &Url,
@@ -90,7 +110,11 @@ impl Upstream {
         headers: &[(&'static str, String)],
         deadline: Duration,
     ) -> Result<Vec<u8>, UpstreamError> {
-        let received = self.send(Method::POST, url, octets, headers, deadline).await?;
+        let octets = Bytes::from(octets);
+        let make = || build(Method::POST, url, octets.clone(), headers);
+        let patience = Duration::from_millis(limits::AGAIN_MS).min(deadline / 2);
+        let exchange = tokio::time::timeout(deadline, self.exchange(url, make, Some(patience)));
+        let received = exchange.await.unwrap_or(Err(UpstreamError::Deadline))?;
         if received.status != StatusCode::OK {
             let retry_after = received.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
             return Err(UpstreamError::Status(received.status.as_u16(), retry_after));
@@ -109,7 +133,7 @@ impl Upstream {
     ) -> Result<Received, UpstreamError> {
         let octets = Bytes::from(octets);
         let make = || build(method.clone(), url, octets.clone(), headers);
-        tokio::time::timeout(deadline, self.exchange(url, make)).await.unwrap_or(Err(UpstreamError::Deadline))
+        tokio::time::timeout(deadline, self.exchange(url, make, None)).await.unwrap_or(Err(UpstreamError::Deadline))
     }
 
     /// Gets something of any length and gives it to `take` as it comes; the body that is returned is that of a refusal.
@@ -127,7 +151,7 @@ impl Upstream {
         let response = tokio::time::timeout(deadline, kept.sender.send_request(request)).await;
         let response = response.map_err(|_| UpstreamError::Deadline)?.map_err(|cause| broken(cause.to_string()))?;
         if response.status() != StatusCode::OK {
-            return self.finish(url, kept, response).await;
+            return self.finish(url, (kept, response)).await;
         }
         let (head, mut body) = response.into_parts();
         while let Some(frame) = tokio::time::timeout(deadline, body.frame()).await.map_err(|_| UpstreamError::Deadline)? {
@@ -138,34 +162,77 @@ impl Upstream {
     }
 
     /// A kept connection may be closed by the peer at any time, also while the request is on its way: then it is sent once
-    /// more, over a new connection. That is no second message, since its id is the same.
+    /// more, over a new connection. So it is if nothing comes for as long as `patience` says.
     async fn exchange(
         &self,
         url: &Url,
         make: impl Fn() -> Result<Request<Body>, UpstreamError>,
+        patience: Option<Duration>,
     ) -> Result<Received, UpstreamError> {
-        if let Some(mut kept) = self.take(url)
-            && kept.sender.ready().await.is_ok()
-            && let Ok(response) = kept.sender.send_request(make()?).await
-        {
-            return self.finish(url, kept, response).await;
+        let Some(kept) = self.take(url) else { return self.finish(url, self.anew(url, make()?).await?).await };
+        let mut first = std::pin::pin!(ask(kept, make()?));
+        let headed = match patience {
+            Some(patience) => tokio::time::timeout(patience, first.as_mut()).await,
+            None => Ok(first.as_mut().await),
+        };
+        let received = match headed {
+            Ok(Ok(headed)) => self.finish(url, headed).await,
+            Ok(Err(broken)) => Err(broken),
+            Err(_) => return self.either(url, first, make()?).await,
+        };
+        match received {
+            Err(UpstreamError::Broken(_)) => self.finish(url, self.anew(url, make()?).await?).await,
+            received => received,
         }
-        let mut kept = self.connect(url).await?;
-        let response = kept.sender.send_request(make()?).await.map_err(|cause| UpstreamError::Broken(cause.to_string()))?;
-        self.finish(url, kept, response).await
     }
 
-    async fn finish(
+    /// Sends a request once more while the first is still waited for. A provider that is alive but slow may refuse to be asked
+    /// twice at once, or have no second connection: so a word of the second that is no answer is heard only if nothing comes of
+    /// the first.
+    async fn either(
         &self,
         url: &Url,
-        kept: Kept,
-        response: hyper::Response<hyper::body::Incoming>,
+        mut first: Pin<&mut impl Future<Output = Headed>>,
+        request: Request<Body>,
     ) -> Result<Received, UpstreamError> {
+        let mut second = std::pin::pin!(self.anew(url, request));
+        let headed = tokio::select! {
+            biased;
+            headed = first.as_mut() => {
+                let headed = match headed {
+                    Ok(headed) => headed,
+                    Err(_) => second.await?,
+                };
+                return self.finish(url, headed).await;
+            }
+            headed = second.as_mut() => headed,
+        };
+        let is_answer = |status: StatusCode| matches!(status, StatusCode::OK | StatusCode::ACCEPTED);
+        match headed {
+            Ok(headed) if is_answer(headed.1.status()) => {
+                // What else was kept is most likely as dead as the first.
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).remove(&(url.host.clone(), url.port));
+                self.finish(url, headed).await
+            }
+            other => match first.await {
+                Ok(headed) => self.finish(url, headed).await,
+                Err(_) => self.finish(url, other?).await,
+            },
+        }
+    }
+
+    /// Sends a request over a connection that is made for it.
+    async fn anew(&self, url: &Url, request: Request<Body>) -> Headed {
+        ask(self.connect(url).await?, request).await
+    }
+
+    async fn finish(&self, url: &Url, (kept, response): (Kept, hyper::Response<Incoming>)) -> Result<Received, UpstreamError> {
         let (head, body) = response.into_parts();
         let body = collect(body, limits::MESSAGE_BYTES_MAX).await.map_err(|error| match error {
             CollectError::TooLarge => UpstreamError::TooLarge,
             CollectError::Broken(cause) => UpstreamError::Broken(cause.to_string()),
             CollectError::NoRoom(fault) => UpstreamError::Broken(fault.to_string()),
+            CollectError::Trailers => UpstreamError::Broken("trailer fields".to_owned()),
         })?;
         self.give_back(url, kept);
         Ok(Received { status: head.status, headers: head.headers, body })
@@ -174,10 +241,21 @@ impl Upstream {
     fn take(&self, url: &Url) -> Option<Kept> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.get_mut(&(url.host.clone(), url.port))?;
-        std::iter::from_fn(|| waiting.pop()).find(|kept| !kept.sender.is_closed())
+        // The one that was of use last comes first; if that is too old, all are.
+        std::iter::from_fn(|| waiting.pop()).find(Kept::is_good)
     }
 
-    fn give_back(&self, url: &Url, kept: Kept) {
+    /// Closes what has waited for too long.
+    pub fn tidy_up(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|_, waiting| {
+            waiting.retain(Kept::is_good);
+            !waiting.is_empty()
+        });
+    }
+
+    fn give_back(&self, url: &Url, mut kept: Kept) {
+        kept.used = Instant::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // Looked at under the lock, under which what was kept before is closed.
         let is_of_now = Arc::ptr_eq(&kept.tls, &self.tls.read().unwrap_or_else(PoisonError::into_inner));
@@ -196,6 +274,7 @@ impl Upstream {
         let connecting = async {
             let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|cause| cause.to_string())?;
             stream.set_nodelay(true).map_err(|cause| cause.to_string())?;
+            watch(&stream).map_err(|cause| cause.to_string())?;
             let name = ServerName::try_from(url.host.clone()).map_err(|cause| cause.to_string())?;
             let stream = connector.connect(name, stream).await.map_err(|cause| cause.to_string())?;
             http1::handshake(TokioIo::new(stream)).await.map_err(|cause| cause.to_string())
@@ -207,8 +286,29 @@ impl Upstream {
         tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Kept { sender, tls })
+        Ok(Kept { sender, tls, used: Instant::now() })
     }
+}
+
+/// Sends a request over a connection, and waits for the head of the response.
+async fn ask(mut kept: Kept, request: Request<Body>) -> Headed {
+    let broken = |cause: hyper::Error| UpstreamError::Broken(cause.to_string());
+    kept.sender.ready().await.map_err(broken)?;
+    let response = kept.sender.send_request(request).await.map_err(broken)?;
+    Ok((kept, response))
+}
+
+/// Has TCP see whether the other end is still there: while nothing is said (RFC 9293, section 3.8.4), and, where the platform
+/// has it, while something is not acknowledged (RFC 5482).
+fn watch(stream: &TcpStream) -> rustix::io::Result<()> {
+    use rustix::net::sockopt;
+    let every = Duration::from_millis(limits::KEEPALIVE_MS);
+    sockopt::set_socket_keepalive(stream.as_fd(), true)?;
+    sockopt::set_tcp_keepidle(stream.as_fd(), every)?;
+    sockopt::set_tcp_keepintvl(stream.as_fd(), every)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream.as_fd(), limits::UNACKNOWLEDGED_MS)?;
+    Ok(())
 }
 
 /// Without the port that https has anyway.
@@ -236,16 +336,47 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
+    fn unused() -> Upstream {
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
+        let tls = tls.expect("versions of TLS").with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        Upstream::new(Arc::new(tls))
+    }
+
     /// Whoever takes the connection and says nothing is not waited for as long as an answer is.
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_there_in_so_long_or_not_at_all() {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
-        let tls = tls.expect("versions of TLS").with_root_certificates(RootCertStore::empty()).with_no_client_auth();
         let url = Url::parse(&format!("https://{}/", silent.local_addr().expect("bound"))).expect("an address");
         let begun = Instant::now();
-        let posted = Upstream::new(Arc::new(tls)).post(&url, Vec::new(), &[], Duration::from_millis(limits::ANSWER_MS)).await;
+        let posted = unused().post(&url, Vec::new(), &[], Duration::from_millis(limits::ANSWER_MS)).await;
         assert!(matches!(&posted, Err(UpstreamError::Unreachable(cause)) if cause.contains("in time")), "{posted:?}");
         assert_eq!(begun.elapsed(), Duration::from_millis(limits::CONNECT_MS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_waits_for_a_request_for_so_long_and_no_longer() {
+        let upstream = unused();
+        let url = Url::parse("https://localhost:1/").expect("an address");
+        let mut peers = Vec::new();
+        let mut keep = async || {
+            let (stream, peer) = tokio::io::duplex(64);
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("nothing is said yet");
+            peers.push((peer, tokio::spawn(connection)));
+            let tls = Arc::clone(&upstream.tls.read().expect("nobody panics"));
+            upstream.give_back(&url, Kept { sender, tls, used: Instant::now() });
+        };
+        let most = Duration::from_millis(limits::POOL_IDLE_MS);
+        keep().await;
+        tokio::time::advance(most - Duration::from_millis(1)).await;
+        let kept = upstream.take(&url).expect("it is young enough");
+        upstream.give_back(&url, kept);
+        tokio::time::advance(most).await;
+        assert!(upstream.take(&url).is_none(), "what was of use begins anew, and then is too old");
+        keep().await;
+        upstream.tidy_up();
+        assert_eq!(upstream.idle.lock().expect("nobody panics").len(), 1);
+        tokio::time::advance(most).await;
+        upstream.tidy_up();
+        assert!(upstream.idle.lock().expect("nobody panics").is_empty(), "also where nobody asks");
     }
 }

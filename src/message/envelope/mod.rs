@@ -122,6 +122,22 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
 }
 
+impl Message {
+    /// That its body is one of its kind's. Every face asks this of a message as soon as it is read: the gateway of what comes in
+    /// and of answers, `oncegate verify`, `oncegate validate`.
+    pub fn fits(&self) -> Result<(), fault::Fault> {
+        if self.header.kind.carries(&self.body) {
+            return Ok(());
+        }
+        Err(fault::Fault::at(fault::Code::MsgStructure, "the body is not one for this kind of message"))
+    }
+
+    /// Its context, which a question cannot do without.
+    pub fn reason(&self) -> Result<&Context, fault::Fault> {
+        self.context.as_ref().ok_or_else(|| fault::Fault::new(fault::Code::MsgContext))
+    }
+}
+
 /// The header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -107,14 +107,19 @@ pub fn read_lists(octets: &[u8]) -> Result<Vec<RevocationList>, ListError> {
         return RevocationList::from_der(octets).map(|list| vec![list]);
     }
     let text = String::from_utf8_lossy(octets);
-    let (blocks, begun) = (pem_blocks(&text, LABEL), text.matches("-----BEGIN ").count());
-    if begun == 0 {
+    let (begin, end) = (format!("-----BEGIN {LABEL}-----"), format!("-----END {LABEL}-----"));
+    // What looks like the border of a block is one of a list: a list between borders that are damaged would be passed over.
+    let borders = || text.lines().map(str::trim).filter(|line| line.starts_with("--"));
+    if borders().next().is_none() {
         return Err(ListError::Absent);
     }
-    if begun != text.matches(&format!("-----BEGIN {LABEL}-----")).count() {
+    if borders().any(|line| line != begin && line != end) {
         return Err(ListError::Else);
     }
-    if blocks.len() != begun {
+    // They take turns, and each block between them is whole.
+    let blocks = pem_blocks(&text, LABEL);
+    let are_in_turn = borders().enumerate().all(|(number, line)| line == if number % 2 == 0 { &begin } else { &end });
+    if !are_in_turn || borders().count() != 2 * blocks.len() {
         return Err(ListError::Damaged);
     }
     blocks.iter().map(|der| RevocationList::from_der(der)).collect()

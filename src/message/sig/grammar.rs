@@ -172,8 +172,8 @@ impl<'a> Grammar<'a> {
             self.text.clear();
             match kind {
                 Text::Digest => {
-                    let octets =
-                        <[u8; 32]>::try_from(octets.as_slice()).map_err(|_| broken("a digest that has not 32 octets", at))?;
+                    let octets = <[u8; 32]>::try_from(octets.as_slice())
+                        .map_err(|_| broken("a digest that does not have 32 octets", at))?;
                     self.digest = Some(Digest::from_octets(octets));
                 }
                 Text::Signature => self.signature = Some(octets),
@@ -211,7 +211,7 @@ impl<'a> Grammar<'a> {
         let missing = || Fault::at(Code::SigProfile, Cow::Borrowed("a signature that lacks an element"));
         let (algorithm, signature) = (self.algorithm.ok_or_else(missing)?, self.signature.ok_or_else(missing)?);
         if !algorithm.fits(signature.len()) {
-            return Err(Fault::at(Code::SigProfile, "a signature value whose length does not fit its algorithm"));
+            return Err(Fault::at(Code::SigProfile, "a signature value whose length is wrong for its algorithm"));
         }
         let digest = self.digest.ok_or_else(missing)?;
         Ok(Parts { digest, signed_info: self.signed_info, signature, algorithm, certificate: self.certificate })

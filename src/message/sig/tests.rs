@@ -334,11 +334,11 @@ fn values_have_the_length_of_their_algorithm_and_the_limits_hold() {
     };
     let of = |octets: usize| BASE64.encode(vec![1; octets]);
     for octets in [31, 33] {
-        assert!(says(&with("DigestValue", &of(octets)), "a digest that has not 32 octets"), "{octets}");
+        assert!(says(&with("DigestValue", &of(octets)), "a digest that does not have 32 octets"), "{octets}");
     }
     assert_eq!(with("DigestValue", &of(32)).map(|(code, _)| code), Some(Code::SigDigest));
     for octets in [0, 63, 65, 256] {
-        assert!(says(&with("SignatureValue", &of(octets)), "a signature value whose length does not fit"), "{octets}");
+        assert!(says(&with("SignatureValue", &of(octets)), "a signature value whose length is wrong"), "{octets}");
     }
     assert_eq!(with("SignatureValue", &of(64)), None);
     let max = limits::CERTIFICATE_BYTES_MAX;

@@ -70,11 +70,22 @@ pub enum ScanError<E> {
     Visitor(E),
 }
 
-/// Reads a whole document, without canonicalising it.
+/// Where canonical form goes that nobody wants.
+struct Nowhere;
+
+impl Octets for Nowhere {
+    fn put(&mut self, _: &[u8]) {}
+}
+
+/// Reads a whole document. A message is held to the rules of canonical form as well, which is not kept: what cannot be signed is
+/// no message for anybody.
 pub fn scan<V: Visitor>(octets: &[u8], profile: Profile, visitor: &mut V) -> Result<(), ScanError<V::Error>> {
     let mut reader = Reader::new(octets, profile).map_err(ScanError::Xml)?;
+    let mut canonical = (profile == Profile::Message).then(|| Canonical::new(octets, Nowhere));
     loop {
-        match reader.next().map_err(ScanError::Xml)? {
+        let event = reader.next().map_err(ScanError::Xml)?;
+        canonical.as_mut().map_or(Ok(()), |canonical| canonical.event(&event)).map_err(ScanError::Xml)?;
+        match event {
             Event::Start(start) => visitor.start(start).map_err(ScanError::Visitor)?,
             Event::Text { text, at, .. } => visitor.text(text, at).map_err(ScanError::Visitor)?,
             Event::End { .. } => visitor.end().map_err(ScanError::Visitor)?,

@@ -371,7 +371,7 @@ fn check_binding(prefix: &str, uri: &str, at: usize) -> Result<(), Violation> {
     if !is_scheme {
         return wrong("a relative namespace name");
     }
-    if is_plain_uri(uri) { Ok(()) } else { wrong("a namespace name that is no plain URI") }
+    if is_plain_uri(uri) { Ok(()) } else { wrong("a namespace name that is not a plain URI") }
 }
 
 /// Whether a URI with a scheme is one that every peer canonicalises in the same way: RFC 3986 without the ampersand, which

@@ -155,7 +155,7 @@ fn name_parts(name: &str, at: usize) -> Result<usize, Violation> {
     if name.len() > limits::NAME_BYTES_MAX {
         return Err(refused(Code::XmlLimit, "a name too long", at));
     }
-    check_qname(name).ok_or_else(|| malformed("what is no qualified name", at))
+    check_qname(name).ok_or_else(|| malformed("something that is not a qualified name", at))
 }
 
 /// The normalised value of an attribute (XML 1.0, section 3.3.3), and whether the spelling is canonical.

@@ -2,9 +2,8 @@
 
 use super::BenchError;
 use crate::base::limits;
-use crate::host::transport::{Body, Connection, Identity, Upstream, full, read_body};
+use crate::host::transport::{Body, Connection, Identity, Inbound, Upstream, full, read_body};
 use crate::rules::registry::Url;
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -45,12 +44,12 @@ struct Through {
     url: Arc<Url>,
 }
 
-impl Service<Request<Incoming>> for Through {
+impl Service<Request<Inbound>> for Through {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Inbound>) -> Self::Future {
         let through = self.clone();
         Box::pin(async move {
             let (head, body) = request.into_parts();

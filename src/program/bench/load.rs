@@ -384,7 +384,7 @@ impl Service<Request<Incoming>> for Serving {
         let stub = Arc::clone(&self.0);
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let octets = read_body(head.version, &head.headers, body, limits::MESSAGE_BYTES_MAX, Duration::from_secs(30))
+            let octets = read_body(head.version, &head.headers, body.into(), limits::MESSAGE_BYTES_MAX, Duration::from_secs(30))
                 .await
                 .unwrap_or_default();
             let mut response = Response::new(full(Bytes::new()));

@@ -41,22 +41,22 @@ enum Action {
     Grant {
         /// The grant's name
         id: String,
-        /// Who: an agency, or a pattern with one * per label
+        /// Who may ask: an agency, or a pattern such as 'xx.town.school-*', with at most one * between two dots
         #[arg(long)]
         who: String,
-        /// The document type
+        /// The document type, such as medical-absence-note
         #[arg(long)]
         what: String,
-        /// The purpose
+        /// The purpose, such as school-attendance
         #[arg(long)]
         purpose: String,
-        /// The legal basis
+        /// The legal basis, such as XX:HEALTH:13
         #[arg(long)]
         basis: String,
         /// An optional field that may be released; may be given again
         #[arg(long = "field")]
         fields: Vec<String>,
-        /// The last day: 2027-12-31
+        /// The last day, UTC: 2027-12-31
         #[arg(long)]
         until: String,
         /// Let them send applications instead of requests
@@ -130,7 +130,7 @@ struct Add {
     /// Its name for people
     #[arg(long)]
     name: String,
-    /// Where it is asked, if it holds documents: https://host:port/path
+    /// The address of its server, if it holds documents: https://host:port/path
     #[arg(long)]
     url: Option<String>,
     /// A document type that it holds; may be given again
@@ -139,10 +139,10 @@ struct Add {
     /// Requests per minute
     #[arg(long)]
     requests_per_minute: Option<u32>,
-    /// The gateway's address as this agency sees it; else the one that it listens on
+    /// The gateway's address as this agency sees it; without it, the one that it listens on
     #[arg(long)]
     gateway: Option<String>,
-    /// What it may do beside asking and answering: auditor, portal; may be given again
+    /// What else it may do: auditor, portal; may be given again
     #[arg(long = "role")]
     roles: Vec<String>,
     /// An agency of the test world
@@ -194,10 +194,7 @@ impl Agency {
                 if let Some(request) = request.as_deref().and_then(|text| crate::message::pki::read_request(text).ok())
                     && !request.passed_over.is_empty()
                 {
-                    out.say(format_args!(
-                        "of the request only the key is taken; passed over: {}",
-                        request.passed_over.join(", ")
-                    ));
+                    out.say(format_args!("only the key was taken from the request; ignored: {}", request.passed_over.join(", ")));
                 }
                 let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
                 out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))?;
@@ -245,7 +242,8 @@ impl Add {
 }
 
 fn parse(id: &str) -> Result<AgencyId, Failure> {
-    AgencyId::parse(id).ok_or_else(|| Failure::new(2, format!("\"{id}\" is no agency name; it looks like ru.yar.school-17")))
+    AgencyId::parse(id)
+        .ok_or_else(|| Failure::new(2, format!("\"{id}\" is not the name of an agency; a name looks like ru.yar.school-17")))
 }
 
 fn address(installation: &Installation) -> Result<String, Failure> {

@@ -15,18 +15,18 @@ oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance -
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Ask {
-    /// The document type
+    /// The document type, such as medical-absence-note
     document: String,
-    /// Whom it is about: SCHEME:VALUE
+    /// Whom it is about: SCHEME:VALUE, such as RU-SNILS:11223344595
     #[arg(long)]
     of: String,
-    /// The purpose
+    /// The purpose, such as school-attendance
     #[arg(long = "for")]
     purpose: String,
     /// The agency's folder, or its name under ./agencies
     #[arg(long = "as")]
     agency: PathBuf,
-    /// The legal basis; else that of the agency's grant for this purpose
+    /// The legal basis; without it, that of the agency's grant for this purpose
     #[arg(long)]
     basis: Option<String>,
     /// The role of the person in the document, where there are several
@@ -35,13 +35,13 @@ pub(super) struct Ask {
     /// A field that is wanted; may be given again
     #[arg(long)]
     select: Vec<String>,
-    /// The holder; else the gateway finds it
+    /// The holder; without it the gateway finds one
     #[arg(long)]
     to: Option<String>,
     /// Ask in the test world
     #[arg(long)]
     test: bool,
-    /// How long to wait, in seconds; else for as long as the request is valid
+    /// How long to wait for the answer, in seconds
     #[arg(long, default_value_t = 300)]
     wait: u64,
     /// Write the signed answer to a file as well
@@ -53,14 +53,14 @@ impl Ask {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let client = Client::load(&folder(&self.agency))?;
         let schemas = Schemas::built_in();
-        let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is no code")));
+        let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
         let (document_type, purpose) = (code(&self.document)?, code(&self.purpose)?);
         let ask =
             AskBody { document_type, of: self.role.as_deref().map(code).transpose()?, select: self.select.clone(), during: None };
         let to = self
             .to
             .as_deref()
-            .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is no agency name"))));
+            .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is not the name of an agency"))));
         let (to, subject) = (to.transpose()?, subject(&self.of)?);
         let world = if self.test { World::Test } else { World::Live };
         let (checked, elapsed) = runtime()?.block_on(async {
@@ -99,7 +99,7 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
         }))?;
     } else {
         out.print(format_args!(
-            "{what} from {from}, signed {time}, signature and path good        {:.0} ms",
+            "{what} from {from}, signed {time}, signature and certificate verified        {:.0} ms",
             elapsed.as_secs_f64() * 1e3
         ))?;
         for (path, value) in &checked.outline {

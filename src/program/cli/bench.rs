@@ -8,7 +8,7 @@ use std::time::Duration;
 const EXAMPLES: &str =
     "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4";
 
-/// Measure this machine and this gateway, against loopback only.
+/// Measure this machine and this gateway, over loopback only.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Bench {

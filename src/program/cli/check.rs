@@ -64,7 +64,7 @@ fn warnings(checked: &Checked) -> Vec<String> {
     for grant in checked.registry.grants() {
         let held = checked.registry.agencies().any(|(index, _)| checked.registry.is_holder(index, &grant.what));
         if !held {
-            warnings.push(format!("grant {} is for {}, which nobody holds", grant.id, grant.what));
+            warnings.push(format!("grant {} is for {}, which no agency holds", grant.id, grant.what));
         }
         if !checked.registry.is_for_somebody(grant) {
             let who = grant.pattern.as_deref().unwrap_or_default();

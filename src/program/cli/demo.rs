@@ -3,14 +3,14 @@
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::Code;
 use crate::evidence::tlog::proof::Proof;
-use crate::faces::client::{Checked, Client, ClientError};
+use crate::faces::client::{Checked, Client, ClientError, Problem, Signed, problem_of};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Config, Lines};
 use crate::host::store::{Settings, Store, StoreError, log_key, verify_all};
 use crate::host::telemetry::Telemetry;
 use crate::host::transport::{Fetcher, trust};
 use crate::message::envelope::{Ask, Body, Context, World as MessageWorld};
-use crate::program::demo::{CASES, Person, Plan, Role, World};
+use crate::program::demo::{Behaviour, CASES, Person, Plan, Role, World};
 use crate::program::demo::{DemoWitness, change_record, copy, drop_record};
 use crate::program::setup::Installation;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(super) struct Demo {
     /// End after the summary
     #[arg(long)]
     once: bool,
-    /// The folder of the world; else one that goes away
+    /// The folder of the world; without it, one that is removed at the end
     #[arg(long = "in")]
     folder: Option<PathBuf>,
 }
@@ -57,6 +57,8 @@ const fn question(
 const SCHOOL: &str = "xx.demo.school-17";
 const FUND: &str = "xx.demo.social-fund";
 const REGISTRY: &str = "xx.demo.civil-registry";
+const CLINIC: &str = "xx.demo.clinic-3";
+const AUDITOR: &str = "xx.demo.auditor";
 
 const QUESTIONS: [Question; 6] = [
     question(
@@ -130,7 +132,7 @@ impl Demo {
         };
         let world = World::start(folder, &Plan { config: &config, absent: &[], prepare: &prepare }).await.map_err(failed)?;
         out.print(format_args!(
-            "A world of {} people and 11 agencies; the gateway listens at https://{}",
+            "A world of {} people and 12 agencies; the gateway listens at https://{}",
             world.people().len(),
             world.exchange_address()
         ))?;
@@ -150,6 +152,7 @@ impl Demo {
             }
         }
         refusals(&world, &mut tally, out).await?;
+        refused_answer(&world, out).await?;
         evidence(&world, &mut tally, out).await?;
         summary(&world, &mut tally, out)?;
         if !self.once {
@@ -175,11 +178,7 @@ async fn ask(world: &World, question: &Question, family: u32, tally: &mut Tally)
             client
         }
     };
-    let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(1, format!("{text} is no code")));
-    let subject = person(world, family, question.role).map(Person::subject).unwrap_or_default();
-    let ask = Ask { document_type: code(question.document)?, of: None, select: Vec::new(), during: None };
-    let request =
-        client.request(ask, Context::new(code(question.purpose)?, question.basis, subject), None, MessageWorld::Live)?;
+    let request = request(world, &client, question, family)?;
     let start = Instant::now();
     let checked = client.exchange(&request, Duration::from_secs(20), world.schemas()).await?;
     tally.latencies.push(start.elapsed());
@@ -188,6 +187,15 @@ async fn ask(world: &World, question: &Question, family: u32, tally: &mut Tally)
         _ => tally.statements += 1,
     }
     Ok(checked)
+}
+
+/// The signed request of a question about a family.
+fn request(world: &World, client: &Client, question: &Question, family: u32) -> Result<Signed, Failure> {
+    let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(1, format!("\"{text}\" is not a code")));
+    let subject = person(world, family, question.role).map(Person::subject).unwrap_or_default();
+    let ask = Ask { document_type: code(question.document)?, of: None, select: Vec::new(), during: None };
+    let context = Context::new(code(question.purpose)?, question.basis, subject);
+    Ok(client.request(ask, context, None, MessageWorld::Live)?)
 }
 
 /// One exchange, step by step: everything that is said was observed from outside.
@@ -223,7 +231,10 @@ fn shown(path: &str) -> bool {
 }
 
 async fn refusals(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
-    out.print(format_args!("\n{} things that are refused, each with its code, its record, and a twin that passes", CASES.len()))?;
+    out.print(format_args!(
+        "\n{} kinds of bad input: each is refused with its code and recorded, and its correct twin passes",
+        CASES.len()
+    ))?;
     out.print(format_args!("   {:<44} {:<12} {:<6} {:<9} {:<12} {}", "sent", "code", "status", "blame", "retry", "record"))?;
     for case in CASES {
         let verdict = case.run(world).await?;
@@ -244,6 +255,33 @@ async fn refusals(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     Ok(())
 }
 
+/// A holder answers with a document that breaks its schema: what each of the three sides learns of it.
+async fn refused_answer(world: &World, out: &Out) -> Outcome {
+    let client = world.client(SCHOOL)?;
+    let request = request(world, &client, &QUESTIONS[0], Behaviour::Invalid.household())?;
+    let problem = match client.exchange(&request, Duration::from_secs(20), world.schemas()).await {
+        Err(ClientError::Refused(problem)) => problem,
+        Err(other) => return Err(other.into()),
+        Ok(_) => return Err(Failure::new(1, "an answer that breaks its schema was released")),
+    };
+    let Problem { code, title, .. } = &problem;
+    let index = problem.log_index.ok_or_else(|| Failure::new(1, "the refusal has no record"))?;
+    out.print("\nA holder's answer is refused: who learns what")?;
+    out.print(format_args!("   {SCHOOL}, who asked, is told the rule alone:\n      {code} {title}    record {index}"))?;
+    out.print(format_args!("   {CLINIC}, who answered, sees the cause: oncegate refusals {} --as …", request.id))?;
+    let told = super::refusals::fetch(&world.client(CLINIC)?, request.id).await?;
+    super::refusals::lines(&told["refusals"][0]).iter().try_for_each(|line| out.print(format_args!("      {line}")))?;
+    out.print(format_args!("   {AUDITOR} sees it too, and is recorded: oncegate log show {index} --reason \"demo\" --as …"))?;
+    let seen = world.client(AUDITOR)?.get(&format!("/v1/log/records/{index}?reason=demo")).await?;
+    if !seen.status.is_success() {
+        return Err(ClientError::Refused(problem_of(&seen)).into());
+    }
+    let seen: serde_json::Value = serde_json::from_slice(&seen.body).map_err(|error| Failure::new(1, error))?;
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    out.print(format_args!("      cause     {}", word(&seen["private"]["cause"])))?;
+    out.print(format_args!("      this look is record {}", seen["recordedAs"]))
+}
+
 /// A receipt, verified without the gateway; and three ways to lie about the log, each on a copy, and who finds it.
 async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     let failed = |what: &str| Failure::new(1, what.to_owned());
@@ -251,7 +289,7 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     let key = log_key(&config.data, &config.log.origin)?;
     let older = world.folder().join("older");
     copy(&config.data, &older)?;
-    out.print("\nThe record of an exchange, provable by whoever has the receipt")?;
+    out.print("\nThe receipt of an exchange: whoever has it can prove the record")?;
     let checked = ask(world, &QUESTIONS[0], 1, tally).await?;
     let client = world.client(SCHOOL)?;
     let id = checked.message.header.in_reply_to.map(|question| question.id.to_string()).unwrap_or_default();
@@ -270,12 +308,12 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     for proof in &proofs {
         let shown = proof.verify(&key).map_err(|error| Failure::new(1, error))?;
         out.print(format_args!(
-            "   verified  record {} is in the log of {} records, by its key alone",
+            "   verified  record {} is in the log of {} records; checked with the log's key alone",
             shown.index, shown.head.size
         ))?;
     }
     out.print(format_args!("   key       {key}"))?;
-    out.print("\nThree lies about the log, told by somebody who has its disk and its key")?;
+    out.print("\nThree attempts to falsify the log, by somebody who has its disk and its key")?;
     let copied = |name: &str| {
         let folder = world.folder().join(name);
         copy(&config.data, &folder).map(|()| folder)
@@ -292,7 +330,7 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     verify_all(&dropped, &[]).map_err(|error| Failure::new(1, error))?;
     let found = verify_all(&dropped, checkpoint).err().ok_or_else(|| failed("a dropped record was not found"))?;
     out.print(format_args!(
-        "   record {index} dropped, another put at the end, everything written anew: it fits together\n      found by whoever has a receipt: {found}"
+        "   record {index} removed, another put at the end, everything rewritten so that it is consistent\n      found by whoever has a receipt: {found}"
     ))?;
     let (store, _) = Store::open(&older, &config.log.origin, Settings::default())?;
     let authorities = config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities);

@@ -45,7 +45,7 @@ impl Init {
         out.print(format_args!("{folder}/certs           certificates; ca.pem is what agencies trust"))?;
         out.print(format_args!("{folder}/authority       the authority's keys: move them to a safe place"))?;
         let config = Config::load(&made.config()).map_err(|error| Failure::new(2, error))?;
-        out.print(format_args!("log {}   its name, in every receipt, for ever", config.log.origin))?;
+        out.print(format_args!("log {}   its name, which is in every receipt and never changes", config.log.origin))?;
         out.say("next:");
         out.say(format_args!("  oncegate agency add xx.office.school-1 --in {folder} --name \"School 1\""));
         out.say(format_args!("  oncegate run -c {folder}/oncegate.toml"));

@@ -3,7 +3,7 @@
 mod export;
 mod show;
 mod verify;
-mod whole;
+pub(super) mod whole;
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::Code;
@@ -54,16 +54,16 @@ struct Selection {
     /// Before: 2026-03-04 (its first instant) or 2026-03-04T05:12:09Z
     #[arg(long)]
     to: Option<String>,
-    /// Of this kind: req, rsp, err, aud, era, adm
+    /// Of this kind: req (request), rsp (answer), err (refusal), aud (look into the log), era (erasure), adm
     #[arg(long)]
     kind: Option<String>,
     /// Asked by this agency
     #[arg(long)]
     consumer: Option<String>,
-    /// Held by this agency
+    /// Answered by this agency
     #[arg(long)]
     provider: Option<String>,
-    /// Asked by this agency, or held
+    /// Asked or answered by this agency
     #[arg(long)]
     agency: Option<String>,
     /// Of this document type
@@ -137,14 +137,14 @@ enum Action {
         who: As,
         #[command(flatten)]
         selection: Selection,
-        /// How many, 1 to 500
+        /// How many, 1 to 1,000
         #[arg(long, default_value_t = 50)]
         limit: usize,
-        /// Where to go on: what the page before gave
+        /// Where to continue: what the page before gave
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Show one record; with a reason, an auditor sees what is private of it
+    /// Show one record; an auditor who gives a reason sees its private part too
     #[command(before_help = "Examples:\n  oncegate log show 1204331 --as agencies/xx.court --reason \"complaint 17-22\"")]
     Show {
         /// The index of the record
@@ -155,7 +155,7 @@ enum Action {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Show the latest records, and those that come
+    /// Show the latest records, and new ones as they come
     #[command(
         before_help = "Examples:\n  oncegate log tail --as agencies/xx.court --kind err\n  oncegate log tail --as agencies/xx.court --lines 5 --seconds 0"
     )]
@@ -167,7 +167,7 @@ enum Action {
         /// How many of the latest, 0 to 500
         #[arg(long, default_value_t = 10)]
         lines: usize,
-        /// For how long; else until it is stopped
+        /// For how many seconds; without it until it is stopped
         #[arg(long)]
         seconds: Option<u64>,
     },
@@ -181,16 +181,16 @@ enum Action {
         #[command(flatten)]
         who: As,
     },
-    /// Verify receipts, an export, or the whole log of a stopped gateway; offline
+    /// Verify receipts, an export, or the whole log of a stopped gateway, offline
     #[command(
         before_help = "Examples:\n  oncegate log verify receipt.txt --key log.key\n  oncegate log verify march.ndjson --key gateway.office/audit/2026+1f2e3d4c+AZ…\n  oncegate log verify --all -c oncegate.toml --checkpoint receipt.txt"
     )]
     Verify(verify::Verify),
-    /// Make everything anew that is derived from the journal
+    /// Rebuild what is derived from the journal: tree, index, names
     Rebuild(whole::Rebuild),
     /// Print the key that checkpoints are verified with
     Key(whole::Key),
-    /// Erase what is personal about a record, its message, or all but its hash
+    /// Erase the personal part of a record, its message, or all but its hash
     Erase(whole::Erase),
     /// Print the log's latest signed checkpoint
     #[command(before_help = "Examples:\n  oncegate log checkpoint --as agencies/xx.court --key log.key")]
@@ -201,7 +201,7 @@ enum Action {
         #[arg(long)]
         key: Option<String>,
     },
-    /// Export records of a range of time, with the proof that it is whole
+    /// Export the records of a range of time, with a proof that none is missing
     #[command(
         before_help = "Examples:\n  oncegate log export --as agencies/xx.court --from 2026-03-01 --to 2026-04-01 -o march.ndjson\n  oncegate log export --as agencies/xx.court --from 2026-03-01 --to 2026-04-01 --format csv -o march.csv"
     )]
@@ -217,7 +217,7 @@ enum Action {
         #[arg(long, default_value = "consumer,day")]
         by: String,
     },
-    /// Find what is conspicuous: who asks at night, for many persons, far more than usual
+    /// Find what is unusual: who asks at night, about many persons, far more than usual
     #[command(
         before_help = "Examples:\n  oncegate log anomalies --as agencies/xx.court --from 2026-03-01 --persons 30 --night 19-4"
     )]
@@ -229,16 +229,16 @@ enum Action {
         /// The hours of the night, UTC
         #[arg(long)]
         night: Option<String>,
-        /// So many requests at night
+        /// How many requests at night are unusual
         #[arg(long)]
         nightly: Option<String>,
-        /// So many persons that one official asks for on a day
+        /// How many persons that one official asks about on a day are unusual
         #[arg(long)]
         persons: Option<String>,
-        /// So many agencies that ask for one person on a day
+        /// How many agencies that ask about one person on a day are unusual
         #[arg(long)]
         agencies: Option<String>,
-        /// So many times the usual number of requests on a day
+        /// How many times the usual number of requests on a day is unusual
         #[arg(long)]
         jump: Option<String>,
     },
@@ -256,7 +256,7 @@ enum Action {
         /// How many, 1 to 100
         #[arg(long, default_value_t = 100)]
         limit: usize,
-        /// Where to go on: what the page before gave
+        /// Where to continue: what the page before gave
         #[arg(long)]
         before: Option<u64>,
         /// With the receipt of each record
@@ -333,7 +333,7 @@ impl Log {
 }
 
 fn trail_request(client: &Client, of: &str, basis: &str) -> Result<Vec<u8>, Failure> {
-    let code = |text| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is no code")));
+    let code = |text| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
     let ask = Ask { document_type: code(TRAIL.0)?, of: None, select: Vec::new(), during: None };
     let context = Context::new(code(TRAIL.1)?, basis, super::ask::subject(of)?);
     Ok(client.request(ask, context, None, World::Live)?.octets)

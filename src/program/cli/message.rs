@@ -6,7 +6,7 @@ use crate::base::limits;
 use crate::faces::client::{Client, problem_of, signing_pair, verify_under};
 use crate::host::config::place;
 use crate::host::transport::Anchors;
-use crate::message::envelope::{EnvelopeReader, NAMESPACE};
+use crate::message::envelope::{EnvelopeReader, Kind, NAMESPACE};
 use crate::message::schema::{Schemas, Validator};
 use crate::message::sig::{self, DSIG};
 use crate::message::xml::{Profile, ScanError, Start, Visitor, scan};
@@ -46,7 +46,7 @@ pub(super) struct Sign {
     certificate: PathBuf,
 }
 
-/// Verify a signed message by the certificate that it carries, under an authority.
+/// Verify a signed message by the certificate that it carries, which must come from one of these authorities.
 #[derive(clap::Args)]
 #[command(
     before_help = "Examples:\n  oncegate verify answer.xml --authorities ca.pem\n  curl … | oncegate verify - --authorities ca.pem --json"
@@ -172,6 +172,10 @@ impl AnyReader<'_> {
             Inside::Nothing => Ok("nothing".to_owned()),
             Inside::Message(reader) => {
                 let message = reader.into_message()?;
+                message.fits()?;
+                if matches!(message.header.kind, Kind::Request | Kind::Application) {
+                    message.reason()?;
+                }
                 if let crate::message::envelope::Body::Documents(documents) = &message.body {
                     documents.iter().try_for_each(|document| document.as_ref().map(|_| ()).map_err(Clone::clone))?;
                 }

@@ -7,6 +7,7 @@
 mod agency;
 mod answer;
 mod ask;
+mod backup;
 mod bench;
 mod check;
 mod complete;
@@ -17,9 +18,11 @@ mod init;
 mod log;
 mod message;
 mod policy;
+mod refusals;
 mod registry;
 mod reload;
 mod renew;
+mod restore;
 mod run;
 mod witness;
 
@@ -43,7 +46,7 @@ struct Cli {
     /// Print the result as JSON, with "format": 1
     #[arg(long, global = true)]
     json: bool,
-    /// Say nothing but the result
+    /// Print nothing but the result
     #[arg(short, long, global = true)]
     quiet: bool,
 }
@@ -60,7 +63,7 @@ enum Command {
     Run(run::Run),
     /// Make a throw-away world and run real exchanges in it
     Demo(demo::Demo),
-    /// Have the running gateway read registry and certificates again
+    /// Make the running gateway read registry and certificates again
     Reload(reload::Reload),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
@@ -74,18 +77,24 @@ enum Command {
     Ask(ask::Ask),
     /// Fetch the answer to a request that was made before
     Answer(answer::Answer),
+    /// As a holder, see why answers were refused
+    Refusals(refusals::Refusals),
     /// Send a message as it is
     Send(message::Send),
     /// Sign a message
     Sign(message::Sign),
-    /// Verify a signed message under an authority
+    /// Verify a signed message with the certificates of an authority
     Verify(message::Verify),
     /// Validate a message or a document against its schema
     Validate(message::Validate),
-    /// Measure this machine and this gateway, against loopback only
+    /// Measure this machine and this gateway, over loopback only
     Bench(bench::Bench),
     /// Search the log, export it, verify what it proves
     Log(Box<log::Log>),
+    /// Copy the log of a gateway, running or stopped, and its keys
+    Backup(backup::Backup),
+    /// Put a log back from a backup and its keys
+    Restore(restore::Restore),
     /// Be a witness to the logs of others
     Witness(witness::Witness),
     /// Print the completions of a shell
@@ -225,12 +234,15 @@ pub fn main() -> ExitCode {
         Command::Renew(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
         Command::Answer(command) => command.run(&out),
+        Command::Refusals(command) => command.run(&out),
         Command::Send(command) => command.run(&out),
         Command::Sign(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
         Command::Validate(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
         Command::Log(command) => command.run(&out),
+        Command::Backup(command) => command.run(&out),
+        Command::Restore(command) => command.run(&out),
         Command::Witness(command) => command.run(&out),
         Command::Completions(command) => command.run(&out),
         Command::Man(command) => command.run(&out),

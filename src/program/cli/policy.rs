@@ -24,7 +24,7 @@ pub(super) struct Policy {
 
 #[derive(Subcommand)]
 enum Explain {
-    /// Go through each grant that a question could stand on, and say the rule that it fails at
+    /// Say for each grant whether it permits a question, or which rule it fails at
     #[command(before_help = EXAMPLES)]
     Explain(Asked),
 }
@@ -34,13 +34,13 @@ struct Asked {
     /// The configuration
     #[arg(short, long, default_value = "oncegate.toml")]
     config: PathBuf,
-    /// Who asks
+    /// The agency that asks
     #[arg(long)]
     who: String,
-    /// The document type
+    /// The document type, such as medical-absence-note
     #[arg(long)]
     what: String,
-    /// The purpose
+    /// The purpose, such as school-attendance
     #[arg(long = "for")]
     purpose: String,
     /// The legal basis; without it each grant's own is assumed
@@ -111,7 +111,7 @@ impl Asked {
         };
         match verdict {
             Ok(grant) if holders > 0 => out.say(format_args!("permitted by {grant}; {holders} active holders")),
-            Ok(grant) => return Err(Failure::new(3, format!("permitted by {grant}, and nobody holds {what}: OG-RTE-001"))),
+            Ok(grant) => return Err(Failure::new(3, format!("permitted by {grant}, but no agency holds {what}: OG-RTE-001"))),
             Err(why) => return Err(Failure::new(3, format!("refused, {why}"))),
         }
         Ok(())

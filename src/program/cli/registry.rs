@@ -24,21 +24,21 @@ pub(super) struct Registry {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Say who may more, who may less, and what works no more; signatures are not looked at
+    /// Say who gains and who loses rights, and what stops working; signatures are not checked
     #[command(before_help = EXAMPLES)]
     Diff(Diff),
 }
 
 #[derive(Args)]
 struct Diff {
-    /// The registry as it was
+    /// The old registry
     old: PathBuf,
-    /// The registry as it is to be
+    /// The new registry
     new: PathBuf,
-    /// The configuration that names the schemas; else those of the program
+    /// The configuration that names the schemas; without it, the program's own
     #[arg(short, long)]
     config: Option<PathBuf>,
-    /// The folder of an auditor: says for each change how often it was used in the last 30 days, and by whom
+    /// The folder of an auditor: for each change, also print how often it was used in the last 30 days, and by whom
     #[arg(long = "as")]
     agency: Option<PathBuf>,
 }

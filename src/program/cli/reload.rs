@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "Examples:\n  oncegate reload -c office/oncegate.toml\n  kill -HUP PID     the same; what became of it is in the gateway's log";
 
-/// Have the running gateway read registry, certificates and revocation lists again.
+/// Make the running gateway read registry, certificates and revocation lists again.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Reload {

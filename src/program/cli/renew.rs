@@ -11,7 +11,7 @@ const EXAMPLES: &str = "Examples:\n  oncegate renew --in office\n  oncegate rene
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Renew {
-    /// The agency; without one the gateway
+    /// The agency; without it, the gateway's own certificate
     agency: Option<String>,
     /// The installation's folder
     #[arg(long = "in", default_value = ".")]
@@ -25,7 +25,8 @@ impl Renew {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let installation = Installation::at(&self.folder);
         let renewal = if self.new_key { Renewal::NewKey } else { Renewal::KeepKey };
-        let wrong = |id: &str| Failure::new(2, format!("\"{id}\" is not the name of an agency; it looks like ru.yar.school-17"));
+        let wrong =
+            |id: &str| Failure::new(2, format!("\"{id}\" is not the name of an agency; a name looks like ru.yar.school-17"));
         let agency = self.agency.as_deref().map(|id| AgencyId::parse(id).ok_or_else(|| wrong(id))).transpose()?;
         let written = match &agency {
             Some(id) => installation.renew_agency(id, renewal),

@@ -31,7 +31,7 @@ impl Run {
             let server = Server::open(checked, durability).await.map_err(|error| Failure::new(1, error))?;
             let (exchange, public) = (server.exchange_address()?, server.public_address()?);
             let store = server.gateway().store();
-            let rebuilt = if store.index().was_rebuilt() { ", index made anew" } else { "" };
+            let rebuilt = if store.index().was_rebuilt() { ", index rebuilt" } else { "" };
             out.say(format_args!("journal: {} records{rebuilt}", store.size()));
             notify(&[NotifyState::Ready]);
             out.say(format_args!("ready: agencies at https://{exchange}, health and metrics at http://{public}"));

@@ -35,7 +35,7 @@ enum What {
     Init {
         /// The folder, made if it is not there
         folder: PathBuf,
-        /// Its name, for good: a host name of yours, with a path if you like
+        /// Its name, which can never be changed: a host name of yours, with a path if you like
         #[arg(long)]
         name: String,
         /// Where it listens

@@ -5,10 +5,9 @@ use super::people::Person;
 use crate::base::ids::{Digest, MessageId};
 use crate::base::limits::{BODY_MS, MESSAGE_BYTES_MAX};
 use crate::faces::client::{Client, ClientError, digest_of, verify_under};
-use crate::host::transport::{self, Anchors, Connection, Identity, full};
+use crate::host::transport::{self, Anchors, Connection, Identity, Inbound, full};
 use crate::message::envelope::{Body, Context, Kind, Message, ReplyTo};
 use crate::message::schema::Schemas;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -136,7 +135,7 @@ impl Provider {
         }
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> Response<transport::Body> {
+    async fn respond(&self, request: Request<Inbound>) -> Response<transport::Body> {
         let (head, body) = request.into_parts();
         let read = transport::read_body(head.version, &head.headers, body, MESSAGE_BYTES_MAX, Duration::from_millis(BODY_MS));
         let Ok(octets) = read.await else { return status(400) };

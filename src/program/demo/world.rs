@@ -94,13 +94,14 @@ const HOLDERS: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// The others: name, what they are called, further lines of their entry.
-const OTHERS: [(&str, &str, &str); 6] = [
+const OTHERS: [(&str, &str, &str); 7] = [
     ("xx.demo.social-fund", "Social fund", AMPLE),
     ("xx.demo.hasty", "An office with a small quota", "quota = { requests_per_minute = 2, burst = 2 }\n"),
     ("xx.demo.suspended", "A suspended office", "suspended = true\n"),
     ("xx.demo.old-key", "An office whose key has expired", ""),
     ("xx.demo.lost-key", "An office whose key was revoked", ""),
     ("xx.demo.sandbox", "An office of the test world", "test = true\n"),
+    ("xx.demo.auditor", "Audit office", "roles = [\"auditor\"]\n"),
 ];
 
 /// The demo and its table of refusals are in a hurry.

@@ -91,7 +91,7 @@ fn told(
         Err(not_there) => {
             let (what, next) = match not_there.step {
                 Step::Name => ("its name has no address", "correct the url, or the DNS of this machine"),
-                Step::Connection => ("nobody takes a connection", "start it, or open the firewall on the way"),
+                Step::Connection => ("nothing accepts connections there", "start it, or open the firewall on the way"),
                 Step::Handshake => {
                     ("the handshake fails", "its certificate must be of our authorities, for this name, and valid")
                 }
@@ -107,7 +107,7 @@ fn clock(distances: &[u64], report: &mut Report) {
     let mut sorted = distances.to_vec();
     sorted.sort_unstable();
     let Some(middle) = sorted.get(sorted.len() / 2) else {
-        return report.good("clock", "this machine", "nobody said the time, so it was not compared");
+        return report.good("clock", "this machine", "no other clock could be asked, so it was not compared");
     };
     let seconds = middle / 1000;
     let found = format!("{seconds} s from the clocks of {} others (their median)", sorted.len());

@@ -85,7 +85,7 @@ impl Persons {
 
 fn refusal(now: UnixTime) -> Fault {
     let left = (DAY_MS - now.as_ms() % DAY_MS).div_ceil(1000);
-    Fault::at(Code::LimPersons, "next on the next day, UTC").with_retry_after(u32::try_from(left).unwrap_or(u32::MAX))
+    Fault::at(Code::LimPersons, "again on the next day, UTC").with_retry_after(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

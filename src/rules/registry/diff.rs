@@ -143,7 +143,7 @@ impl Found {
         );
         self.add(
             Effect::Breaks,
-            format!("agency {id} {how}: it is asked nothing"),
+            format!("agency {id} {how}: no question goes to it"),
             Concerns { provider: name, ..Concerns::default() },
         );
     }
@@ -180,7 +180,7 @@ impl Found {
 
     fn sets(&mut self, what: &str, before: &BTreeSet<Digest>, after: &BTreeSet<Digest>, concerns: impl Fn() -> Concerns) {
         for gone in before.difference(after) {
-            self.add(Effect::Breaks, format!("{what} {gone} counts no more"), concerns());
+            self.add(Effect::Breaks, format!("{what} {gone} is no longer valid"), concerns());
         }
         for added in after.difference(before) {
             self.add(Effect::Widens, format!("{what} {added} is added"), Concerns::default());
@@ -334,7 +334,10 @@ mod tests {
             (
                 "name = \"B\"",
                 "name = \"B\"\nsuspended = true",
-                &["breaks agency xx.b is suspended: it can ask nothing", "breaks agency xx.b is suspended: it is asked nothing"],
+                &[
+                    "breaks agency xx.b is suspended: it can ask nothing",
+                    "breaks agency xx.b is suspended: no question goes to it",
+                ],
             ),
             (
                 "[[holder]]\ndocument = \"medical-absence-note\"\nagency = \"xx.a\"\n",

@@ -284,7 +284,8 @@ impl Texts {
 
 fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     let place = raw.id.span().start;
-    let id = AgencyId::parse(raw.id.get_ref()).ok_or_else(|| (place, format!("\"{}\" is no agency name", raw.id.get_ref())))?;
+    let id = AgencyId::parse(raw.id.get_ref())
+        .ok_or_else(|| (place, format!("\"{}\" is not the name of an agency", raw.id.get_ref())))?;
     if id.as_str().len() > limits::AGENCY_BYTES_MAX {
         return Err((place, format!("an agency name has at most {} characters", limits::AGENCY_BYTES_MAX)));
     }
@@ -305,13 +306,14 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
         return Err((place, format!("{id} has more than {} keys", limits::KEYS_PER_AGENCY_MAX)));
     }
     let url =
-        raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is no https address"))));
+        raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is not an https address"))));
     let seal = match raw.seal.as_deref() {
         None | Some("agency") => Seal::Agency,
         Some("gateway") => Seal::Gateway,
         Some(other) => return Err((place, format!("{id}: seal = \"{other}\"; it is \"agency\" or \"gateway\""))),
     };
-    let carrier = |name: &String| AgencyId::parse(name).ok_or_else(|| (place, format!("\"{name}\" is no agency name")));
+    let carrier =
+        |name: &String| AgencyId::parse(name).ok_or_else(|| (place, format!("\"{name}\" is not the name of an agency")));
     let carried_by = raw.carried_by.iter().map(carrier).collect::<Loaded<Vec<AgencyId>>>()?;
     let roles = raw.roles.iter().map(|text| role(text, place, &id)).collect::<Loaded<Vec<Role>>>()?;
     registry.agencies.push(Agency {
@@ -393,7 +395,10 @@ fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
         return Err((place, format!("the certificate names another agency than {agency}")));
     }
     let time = |text: Option<&str>| {
-        let parse = |text| UnixTime::parse(text).ok_or_else(|| (place, format!("{agency}: \"{text}\" is no instant in UTC")));
+        let parse = |text| {
+            UnixTime::parse(text)
+                .ok_or_else(|| (place, format!("{agency}: \"{text}\" is not an instant in UTC such as 2026-03-04T05:12:09Z")))
+        };
         text.map(parse).transpose()
     };
     Ok(Key {
@@ -428,7 +433,7 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
 
 fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     let place = raw.id.span().start;
-    let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is no code")));
+    let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is not a code")));
     let what = document_type(raw.what, place, schemas)?;
     let known = schemas.document_type(&what).map_or(&[][..], |document| document.fields.as_slice());
     let leads = |field: &str| {
@@ -464,9 +469,9 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         action,
         what,
         fields: texts.fields(raw.fields),
-        purpose: texts.purpose(raw.purpose).ok_or_else(|| (place, format!("\"{}\" is no code", raw.purpose)))?,
+        purpose: texts.purpose(raw.purpose).ok_or_else(|| (place, format!("\"{}\" is not a code", raw.purpose)))?,
         basis: texts.basis(&raw.basis),
-        until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is no day", raw.until)))?,
+        until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is not a day such as 2027-12-31", raw.until)))?,
         per_minute: raw.per_minute.map(|figure| within("per_minute", figure, 1..=u32::MAX, place)).transpose()?,
         withheld_days: raw.withheld_days,
     });

@@ -167,7 +167,7 @@ pub fn heads(_: &Bench<'_>) -> Vec<Attack> {
         "/v1/messages",
         "/v1/log/records/18446744073709551616/receipt/x",
     ] {
-        let codes: &[&str] = &["OG-HTTP-002", "OG-HTTP-003", "OG-AUD", "OG-MSG-018", "400"];
+        let codes: &[&str] = &["OG-HTTP-002", "OG-HTTP-003", "OG-HTTP-012", "OG-AUD", "OG-MSG-018", "400"];
         list.add(format!("the path {path}"), codes, get(path, ""));
     }
     for id in [

@@ -188,7 +188,7 @@ pub fn times(bench: &Bench<'_>) -> Vec<Attack> {
     let how = edited(bench, |message| message.header.expires_at = message.header.created_at.minus_ms(1));
     list.add("dead before it is born", &["OG-MSG-012"], how);
     let how = edited(bench, |message| message.header.expires_at = message.header.created_at.plus_ms(86_400_001));
-    list.add("a life too long", &["OG-MSG-012"], how);
+    list.add("valid for too long", &["OG-MSG-012"], how);
     list.attacks
 }
 
@@ -222,7 +222,7 @@ pub fn deputies(bench: &Bench<'_>) -> Vec<Attack> {
     let answer = clinic.sign_markup(&write(&bench.message_of(&clinic), "").replacen(">request<", ">answer<", 1)).expect("signed");
     list.add("an answer to no question", &["OG-MSG-016"], How::By("xx.demo.clinic-3", answer));
     for kind in ["event", "cancel"] {
-        list.add(format!("the kind {kind}"), &["OG-MSG-003"], bench.with_leaf("Kind", kind));
+        list.add(format!("the kind {kind}"), &["OG-MSG-001"], bench.with_leaf("Kind", kind));
     }
     for kind in ["answer", "status", "fault"] {
         list.add(format!("the kind {kind}"), &["OG-MSG-016"], bench.with_leaf("Kind", kind));

@@ -55,7 +55,7 @@ impl Live {
     }
 
     fn tree(&self) -> Result<&sled::Db, StoreError> {
-        self.tree.as_ref().ok_or_else(|| StoreError::Index("it is being opened anew".to_owned()))
+        self.tree.as_ref().ok_or_else(|| StoreError::Index("it is being opened again".to_owned()))
     }
 
     /// How many rows there are.

@@ -210,15 +210,40 @@ pub(crate) struct Reader {
     erased: BTreeSet<u32>,
 }
 
+/// A file that ends before it should: it was cut short while it was copied, or is older than the others.
+pub(crate) struct Short(pub PathBuf);
+
 impl Reader {
-    /// A volume that is not there is made anew at start, as all that is derived; one that is there must be whole.
-    pub(crate) fn open(log: &Path) -> Result<Self, StoreError> {
-        let there = (0..).take_while(|number| volume_path(log, *number).exists());
-        let volumes = there.map(|number| Volume::open(log, number)).collect::<Result<Vec<_>, _>>()?;
-        let known = volumes.last().map(|volume| volume.meta.names);
+    /// A volume that is not there is made anew at start, as all that is derived; one that is there must be whole. But the last may
+    /// be cut short, and the names older than it, in a copy of a running log.
+    pub(crate) fn open(log: &Path) -> Result<(Self, Option<Short>), StoreError> {
+        let (mut volumes, mut short) = (Vec::new(), None);
+        let count = (0..).take_while(|number| volume_path(log, *number).exists()).last().map_or(0, |last| last + 1);
+        for number in 0..count {
+            match Volume::open(log, number) {
+                Ok(volume) => volumes.push(volume),
+                Err(StoreError::Damaged { path, .. }) if number + 1 == count && volume::is_short(log, number) => {
+                    short = Some(Short(path));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let known = volumes.last().map(|volume: &Volume| volume.meta.names);
         let path = log.join("names");
-        let names = known.map(|known| Names::open(&path, known).ok_or(StoreError::Damaged { path, offset: 0 })).transpose()?;
-        Ok(Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() })
+        let names = match known.map(|known| (known, Names::open(&path, known))) {
+            Some((known, None)) if names::is_short(&path, known) => {
+                short = Some(Short(path));
+                None
+            }
+            Some((_, None)) => return Err(StoreError::Damaged { path, offset: 0 }),
+            other => other.and_then(|(_, names)| names),
+        };
+        Ok((Self { volumes, names, rows: Vec::new(), start: 0, more: Vec::new(), erased: BTreeSet::new() }, short))
+    }
+
+    /// How many records the complete volumes know.
+    pub(crate) fn known(&self) -> u64 {
+        self.volumes.last().map_or(0, |volume| volume.meta.first + volume.meta.count)
     }
 
     /// The record whose row is not what follows from its frame, if it is this one; at the end of a volume, the first whose

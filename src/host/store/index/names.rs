@@ -25,6 +25,15 @@ pub(crate) struct Known {
     pub sum: u32,
 }
 
+/// Whether a file of names ends before so many are there.
+pub(crate) fn is_short(path: &Path, known: Known) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let (whole, rest) = text.rsplit_once('\n').unwrap_or(("", &text));
+    let is_name = |line: &str| serde_json::from_str::<String>(line).is_ok();
+    let is_cut = |rest: &str| serde_json::from_str::<String>(rest).map_or_else(|cause| cause.is_eof(), |_| true);
+    (whole.lines().count() as u64) < known.count && whole.lines().all(is_name) && is_cut(rest)
+}
+
 impl Names {
     /// Reads the first names, those that sealed volumes speak of; none if they are not as they were.
     pub(crate) fn open(path: &Path, known: Known) -> Option<Self> {

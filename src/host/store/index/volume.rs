@@ -50,6 +50,28 @@ pub(crate) fn volume_path(log: &Path, number: u32) -> PathBuf {
     log.join(format!("vol-{number:06}"))
 }
 
+/// Whether files of a volume end before they should, as in a copy that was interrupted.
+pub(crate) fn is_short(log: &Path, number: u32) -> bool {
+    let folder = volume_path(log, number);
+    let length = |name: &str| std::fs::metadata(folder.join(name)).map_or(0, |found| found.len());
+    let octets = std::fs::read(folder.join("meta")).unwrap_or_default();
+    if let Some((json, sum)) = octets.split_last_chunk::<4>()
+        && crc32fast::hash(json).to_be_bytes() == *sum
+    {
+        let meta = serde_json::from_slice::<Meta>(json).unwrap_or_default();
+        return length("rows") < meta.rows.0 || length("runs") < meta.runs.0;
+    }
+    let mut texts = serde_json::Deserializer::from_slice(&octets).into_iter::<serde::de::IgnoredAny>();
+    let first = texts.next();
+    match first {
+        // Within the checksum.
+        Some(Ok(_)) => octets.len() - texts.byte_offset() < 4,
+        // Within the text; one that was changed so that it does not end still has its last octet before the checksum.
+        Some(Err(cause)) => cause.is_eof() && octets.iter().rev().nth(4) != Some(&b'}'),
+        None => true,
+    }
+}
+
 /// Where rows are that a volume is made from.
 pub(crate) struct Source<'s> {
     pub number: u32,

@@ -42,13 +42,17 @@ pub(super) fn entry(entry: &Value, out: &Out) -> Outcome {
 pub(super) fn page(page: &Value, out: &Out) -> Outcome {
     list(&page["entries"]).iter().try_for_each(|found| entry(found, out))?;
     if out.is_json {
-        let rest =
-            json!({ "format": 1, "next": page["next"], "indexedUpTo": page["indexedUpTo"], "recordedAs": page["recordedAs"] });
-        return out.print(rest);
+        return out.print(json!({
+            "format": 1, "next": page["next"], "indexedUpTo": page["indexedUpTo"], "indexLag": page["indexLag"],
+            "recordedAs": page["recordedAs"],
+        }));
+    }
+    if let Some(note) = lag(page) {
+        out.say(note);
     }
     if list(&page["entries"]).is_empty() {
         let known = page["indexedUpTo"].as_u64().map_or(String::new(), |known| format!(" among the first {known}"));
-        out.say(format_args!("no record fits{known}"));
+        out.say(format_args!("no record matches{known}"));
     }
     if let Some(index) = page["recordedAs"].as_u64() {
         out.say(format_args!("this search is record {index}"));
@@ -176,4 +180,24 @@ pub(super) fn trail(trail: &Value, out: &Out) -> Outcome {
         out.say(format_args!("more: --before {next}"));
     }
     Ok(())
+}
+
+/// What a page may lack, where the index is behind the log.
+fn lag(page: &Value) -> Option<String> {
+    let lag = page["indexLag"].as_u64().filter(|lag| *lag > 0)?;
+    let indexed = word(&page["indexedUpTo"]);
+    Some(format!("the index has the first {indexed} records; the latest {lag} are not searched yet: search again later"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{json, lag};
+
+    #[test]
+    fn a_page_says_how_many_records_the_index_lacks() {
+        let page = |lag: u64| json!({ "entries": [], "indexedUpTo": 10, "indexLag": lag });
+        assert_eq!(lag(&page(0)), None);
+        let told = lag(&page(3)).expect("a note");
+        assert!(told.contains("the first 10 records") && told.contains("the latest 3 are not searched yet"), "{told}");
+    }
 }

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Verify receipts or an export, offline, with the log's public key; or derive the whole log of a stopped gateway anew.
+/// Verify receipts or an export, offline, with the log's public key; or recompute the whole log of a stopped gateway.
 #[derive(clap::Args)]
 pub(super) struct Verify {
     /// Receipts as `log prove` gives them, or an export
@@ -111,15 +111,19 @@ fn say(exported: &Exported, out: &Out) -> Outcome {
     ))?;
     let looked: Vec<String> = filter.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let looked = if looked.is_empty() { "everything".to_owned() } else { looked.join(" ") };
-    out.print(format_args!("ok  {shown} are shown, and fit what was looked for: {looked}"))?;
+    out.print(format_args!("ok  {shown} are shown, and match what was looked for: {looked}"))?;
     if *hidden > 0 {
-        out.print(format_args!("    {hidden} are there by their hashes alone: that they do not fit is the gateway's word"))?;
+        out.print(format_args!(
+            "    {hidden} are shown as hashes only; the gateway says that they do not match, which is not proved"
+        ))?;
     }
     let outside = from + (head.size - to);
     if outside == 0 {
         return Ok(());
     }
-    out.print(format_args!("    {outside} are before or behind them: that they do not fit is the gateway's word"))
+    out.print(format_args!(
+        "    {outside} are before or after them; the gateway says that they do not match, which is not proved"
+    ))
 }
 
 /// Verifies an export line by line; gives each leaf to `take`.

@@ -4,12 +4,12 @@ use super::super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::Code;
 use crate::base::limits;
 use crate::evidence::journal::Entry;
-use crate::evidence::tlog::note::Checkpoint;
+use crate::evidence::tlog::note::{Checkpoint, VerifierKey};
 use crate::evidence::tlog::proof::{FIRST_LINE, Proof};
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::gateway::driver::now;
 use crate::host::config::{Config, read_bounded};
-use crate::host::store::{NotVerified, Settings, Store, StoreError, log_key, remove_derived, verify_all};
+use crate::host::store::{NotVerified, Note, Settings, Store, StoreError, log_key, remove_derived, verify_all};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -21,46 +21,33 @@ fn unreadable(path: &Path, cause: &dyn std::fmt::Display) -> Failure {
     Failure::new(2, format!("{}: {cause}", path.display()))
 }
 
-/// Derives a whole log anew and holds it against all checkpoints that are there: those that are given, and those that were
+/// Recomputes a whole log and compares it with all checkpoints that are there: those that are given, and those that were
 /// stamped.
 pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
     let config = load(config)?;
-    let stamped = std::fs::read_dir(config.data.join("log/stamps")).into_iter().flatten().flatten();
-    let stamped = stamped.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "checkpoint"));
+    let stamped = stamped(&config.data);
     let mut checkpoints = Vec::new();
-    for path in given.iter().cloned().chain(stamped) {
+    for path in given.iter().chain(&stamped) {
         // A copy of the log that nobody has a checkpoint of needs no keys beside it.
         let key = log_key(&config.data, &config.log.origin)?;
-        let text = read_bounded(&path).map_err(|error| Failure::new(2, error))?;
-        // A receipt has the checkpoint that it stands on.
-        let found = if text.starts_with(FIRST_LINE) {
-            let proofs = Proof::parse_bundle(&text).map_err(|error| unreadable(&path, &error))?;
-            for proof in &proofs {
-                proof.verify(&key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
-            }
-            proofs.into_iter().map(|proof| proof.checkpoint).collect()
-        } else {
-            vec![Checkpoint::parse(&text).map_err(|error| unreadable(&path, &error))?]
-        };
-        for checkpoint in found {
-            checkpoint.verify(&key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
-            checkpoints.push(checkpoint);
-        }
+        checkpoints.extend(kept_checkpoints(path, &key)?);
     }
     let verified = verify_all(&config.data, &checkpoints).map_err(|error| match error {
         NotVerified::Store(StoreError::InUse { .. }) => {
             Failure::new(1, "the gateway is running on this log; stop it, or verify a copy")
         }
+        // A copy that is not whole proves nothing, good or bad.
+        torn @ NotVerified::Torn { .. } => Failure::new(1, torn),
         error => Failure::new(6, error),
     })?;
     let (size, root) = (verified.head.size, verified.head.root);
-    if let Some(record) = verified.tree_ends {
-        out.say(format_args!(
-            "note: the files of the tree were cut short while copying, at record {record}; the journal is whole, and the next start makes them anew"
-        ));
+    for note in &verified.notes {
+        out.say(format_args!("note: {note}"));
     }
+    let notes: Vec<String> = verified.notes.iter().map(ToString::to_string).collect();
+    let tree_ends = verified.notes.iter().find_map(|note| if let Note::TreeEnds(record) = note { Some(record) } else { None });
     let text = format!(
-        "ok  {size} records in {} segments ({} MiB) give the root {root}; {} checkpoints hold; {} shredded",
+        "ok  {size} records in {} segments ({} MiB) give the root {root}; it agrees with {} kept checkpoints; {} records erased",
         verified.segments,
         verified.octets >> 20,
         verified.checkpoints,
@@ -70,12 +57,37 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
         text,
         &json!({
             "format": 1, "records": size, "root": root.to_string(), "segments": verified.segments, "octets": verified.octets,
-            "checkpoints": verified.checkpoints, "shredded": verified.shredded, "treeEnds": verified.tree_ends,
+            "checkpoints": verified.checkpoints, "shredded": verified.shredded, "treeEnds": tree_ends, "notes": notes,
         }),
     )
 }
 
-/// Make everything anew that is derived from the journal: tree, index, names.
+/// The checkpoints that were stamped.
+pub(in crate::program::cli) fn stamped(data: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(data.join("log/stamps")).into_iter().flatten().flatten();
+    found.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "checkpoint")).collect()
+}
+
+/// A checkpoint that somebody has kept, or those that receipts stand on; all of it verified.
+pub(in crate::program::cli) fn kept_checkpoints(path: &Path, key: &VerifierKey) -> Result<Vec<Checkpoint>, Failure> {
+    let text = read_bounded(path).map_err(|error| Failure::new(2, error))?;
+    // A receipt has the checkpoint that it stands on.
+    let found = if text.starts_with(FIRST_LINE) {
+        let proofs = Proof::parse_bundle(&text).map_err(|error| unreadable(path, &error))?;
+        for proof in &proofs {
+            proof.verify(key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
+        }
+        proofs.into_iter().map(|proof| proof.checkpoint).collect()
+    } else {
+        vec![Checkpoint::parse(&text).map_err(|error| unreadable(path, &error))?]
+    };
+    for checkpoint in &found {
+        checkpoint.verify(key).map_err(|error| Failure::new(6, format!("{}: {error}", path.display())))?;
+    }
+    Ok(found)
+}
+
+/// Rebuild everything that is derived from the journal: tree, index, names.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log rebuild -c oncegate.toml")]
 pub(super) struct Rebuild {
@@ -90,7 +102,7 @@ impl Rebuild {
         remove_derived(&config.data)?;
         let (store, recovered) = Store::open(&config.data, &config.log.origin, Settings::default())?;
         store.close();
-        out.result(format!("ok  made anew from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
+        out.result(format!("ok  rebuilt from {} records", recovered.size), &json!({ "format": 1, "records": recovered.size }))
     }
 }
 
@@ -114,7 +126,7 @@ impl Key {
 /// What is erased of a record.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
-    /// What is personal about it, and its message
+    /// The personal part (identifiers, official, fields), and the message
     Private,
     /// The message that is kept with it
     Message,
@@ -122,13 +134,13 @@ enum Part {
     Record,
 }
 
-/// Erase of a record what is personal, its message, or all but its hash; proofs of all others stay, and of it as well.
+/// Erase the personal part of a record, its message, or all but its hash. All proofs stay valid, also those of this record.
 #[derive(clap::Args)]
 #[command(before_help = "Examples:\n  oncegate log erase 1204331 private --reason \"order 17-22 of the court\" -c oncegate.toml")]
 pub(super) struct Erase {
-    /// The record
+    /// The index of the record
     index: u64,
-    /// What of it
+    /// What is erased of it
     part: Part,
     /// Why; it is recorded
     #[arg(long)]
