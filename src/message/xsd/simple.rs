@@ -170,6 +170,8 @@ enum Variety {
 enum Form {
     Any,
     Integer,
+    /// An integer that has no sign, not even before zero (section 3.3.21.1).
+    Unsigned,
     Language,
     Nmtoken,
     Name,
@@ -466,13 +468,16 @@ impl Simple {
     }
 
     fn judge_decimal(&self, value: &str) -> Result<(), Reason> {
+        if self.form == Form::Unsigned && value.starts_with(['+', '-']) {
+            return Err(Reason::new(DATATYPE, "not a whole number without a sign"));
+        }
         if let Some((low, high)) = self.quick
             && let Some(number) = short_integer(value)
             && (low..=high).contains(&number)
         {
             return Ok(());
         }
-        let is_integer = self.form == Form::Integer;
+        let is_integer = self.is_integer();
         let number = Number::parse(value).filter(|_| !is_integer || !value.contains('.'));
         let number = number.ok_or_else(|| Reason::new(DATATYPE, if is_integer { "not a whole number" } else { "not a decimal number" }))?;
         if let Some(most) = self.total_digits.filter(|most| number.total_digits() > *most) {
@@ -517,7 +522,7 @@ impl Simple {
 
     fn check_form(&self, value: &str) -> Result<(), Reason> {
         match self.form {
-            Form::Any | Form::Integer => Ok(()),
+            Form::Any | Form::Integer | Form::Unsigned => Ok(()),
             Form::Language => good(lexical::is_language(value), "not a language such as en or et-EE"),
             Form::Nmtoken => good(lexical::is_nmtoken(value), "not a word of letters, digits and . - _ :"),
             Form::Name => good(lexical::is_name(value), "not a name"),
@@ -561,6 +566,10 @@ impl Simple {
                 member.make(part.unwrap_or(&text), scope, caches)
             }),
         }
+    }
+
+    fn is_integer(&self) -> bool {
+        matches!(self.form, Form::Integer | Form::Unsigned)
     }
 
     /// Whether equal values always have equal texts.

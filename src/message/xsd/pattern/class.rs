@@ -61,6 +61,11 @@ pub(super) fn category(name: &str) -> Option<Set> {
     }
     match regex_syntax::parse(&format!("\\p{{{name}}}")).ok()?.into_kind() {
         HirKind::Class(Class::Unicode(set)) => Some(set),
+        // A category of one character.
+        HirKind::Literal(literal) => {
+            let character = std::str::from_utf8(&literal.0).ok()?.chars().next()?;
+            Some(of(&[(character, character)]))
+        }
         _ => None,
     }
 }

@@ -241,7 +241,7 @@ impl Parser<'_> {
             self.copy();
         }
         let mut set = class::of(&[]);
-        let mut first = true;
+        let (mut first, mut after_range) = (true, false);
         let mut taken = None;
         while self.peek() != Some(']') {
             match self.peek().ok_or("a pattern with an unmatched [")? {
@@ -257,8 +257,12 @@ impl Parser<'_> {
                 '-' => {
                     self.hyphen(first);
                     set.union(&class::of(&[('-', '-')]));
+                    if after_range && self.is_range_ahead() {
+                        return Err("a pattern with a hyphen between two ranges; it is written \\- there".to_owned());
+                    }
+                    after_range = false;
                 }
-                _ => self.class_item(&mut set)?,
+                _ => after_range = self.class_item(&mut set)?,
             }
             first = false;
         }
@@ -285,19 +289,27 @@ impl Parser<'_> {
         self.notes.push("a hyphen in the middle of a class, where the specification wants \\-".to_owned());
     }
 
-    /// A character, a range, or an escape.
-    fn class_item(&mut self, set: &mut Set) -> Result<(), String> {
+    /// Whether a range follows: a character, a hyphen, and something that is not the end.
+    fn is_range_ahead(&self) -> bool {
+        let mut ahead = self.rest.clone();
+        let start = ahead.next();
+        let hyphen = if start == Some('\\') { ahead.nth(1) } else { ahead.next() };
+        start != Some(']') && hyphen == Some('-') && !matches!(ahead.next(), Some(']' | '[') | None)
+    }
+
+    /// A character, a range, or an escape; says whether it was a range.
+    fn class_item(&mut self, set: &mut Set) -> Result<bool, String> {
         let start = match self.class_character()? {
             Meaning::Class(class) => {
                 set.union(&class);
-                return Ok(());
+                return Ok(false);
             }
             Meaning::Character(start) => start,
         };
         let is_range = self.peek() == Some('-') && !matches!(self.peek_second(), Some(']' | '[') | None);
         if !is_range {
             set.union(&class::of(&[(start, start)]));
-            return Ok(());
+            return Ok(false);
         }
         self.copy();
         if self.peek() == Some('-') {
@@ -310,7 +322,7 @@ impl Parser<'_> {
             return Err("a pattern with a range whose end is before its start".to_owned());
         }
         set.union(&class::of(&[(start, end)]));
-        Ok(())
+        Ok(true)
     }
 
     fn class_character(&mut self) -> Result<Meaning, String> {

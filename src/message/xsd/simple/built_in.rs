@@ -33,7 +33,8 @@ pub(super) static ALL: LazyLock<BTreeMap<&'static str, Arc<Simple>>> = LazyLock:
         let bound = |text: &Option<&str>| text.map(|text| Bound { value: Value::Decimal(text.into()), text: text.into(), is_inclusive: true });
         let plain = Simple::plain(name, Variety::Atomic(Primitive::Decimal), White::Collapse);
         let (low, high) = (bound(low), bound(high));
-        let mut made = Simple { form: Form::Integer, low, high, fraction_digits: Some(0), ..plain };
+        let form = if name.starts_with("unsigned") { Form::Unsigned } else { Form::Integer };
+        let mut made = Simple { form, low, high, fraction_digits: Some(0), ..plain };
         made.settle();
         all.insert(*name, Arc::new(made));
     }

@@ -233,7 +233,8 @@ impl Duration {
             if !clock && reader.is('T').is_some() {
                 (units, clock) = (CLOCK_UNITS, true);
             }
-            let digits = reader.digits()?.trim_start_matches('0');
+            // Programs agree that digits may be missing before a point: PT.5S.
+            let digits = if clock && reader.rest.starts_with('.') { "" } else { reader.digits()?.trim_start_matches('0') };
             let number = if digits.is_empty() { 0 } else { digits.parse::<i64>().ok().filter(|_| digits.len() <= DIGITS_MAX)? };
             let has_point = reader.rest.starts_with('.');
             attos = reader.fraction()?;

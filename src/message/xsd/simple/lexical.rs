@@ -110,11 +110,26 @@ pub(super) fn qualified(value: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// What is a reference once the characters that no URI may have are escaped (section 3.2.17), which leaves little to refuse:
-/// a percent sign without two digits, and a second fragment.
+/// What is a reference once the characters that no URI may have are escaped (section 3.2.17). That leaves little to refuse,
+/// and it is what both Xerces and libxml2 refuse: a percent sign without two digits, a second fragment, a colon before any
+/// other delimiter that does not end a scheme, and a bracket that is not closed in an authority.
 pub(super) fn is_reference(value: &str) -> bool {
     let mut parts = value.split('%');
     parts.next();
     let escaped = parts.all(|part| part.as_bytes().get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)));
-    escaped && value.bytes().filter(|byte| *byte == b'#').count() <= 1 && !value.starts_with(':')
+    if !escaped || value.bytes().filter(|byte| *byte == b'#').count() > 1 {
+        return false;
+    }
+    let scheme_fits = match value.find([':', '/', '?', '#']).and_then(|at| value.split_at_checked(at)) {
+        Some((scheme, rest)) if rest.starts_with(':') => is_scheme(scheme),
+        _ => true,
+    };
+    let authority = value.split_once("//").map_or("", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    scheme_fits && (!authority.contains('[') || authority.contains(']'))
+}
+
+/// RFC 2396, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    let follows = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic()) && text.bytes().all(follows)
 }

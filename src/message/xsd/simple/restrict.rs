@@ -3,7 +3,7 @@
 use super::decimal::Number;
 use super::lexical::White;
 use super::value::Value;
-use super::{Bound, Enumeration, Facets, Form, NoScope, Primitive, Room, Simple, Variety};
+use super::{Bound, Enumeration, Facets, NoScope, Primitive, Room, Simple, Variety};
 use crate::message::xsd::pattern::Pattern;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -233,7 +233,7 @@ fn bound(base: &Simple, inclusive: Named<'_>, exclusive: Named<'_>) -> Result<Op
     };
     let Variety::Atomic(primitive) = &base.variety else { return Ok(None) };
     let text = trim(text);
-    let value = Value::parse(*primitive, text, &NoScope).filter(|_| base.form != Form::Integer || !text.contains('.'));
+    let value = Value::parse(*primitive, text, &NoScope).filter(|_| !base.is_integer() || !text.contains('.'));
     let value = value.ok_or_else(|| format!("the facet {name} is not a value of the base type"))?;
     Ok(Some(Bound { value, text: text.into(), is_inclusive }))
 }
@@ -285,7 +285,7 @@ impl Simple {
     /// Works out the quick bounds of an integer; to be called when the facets are complete.
     pub(super) fn settle(&mut self) {
         self.quick = None;
-        if self.form != Form::Integer {
+        if !self.is_integer() {
             return;
         }
         let (mut low, mut high) = (i64::MIN, i64::MAX);

@@ -52,7 +52,7 @@ fn base(simple: &Simple) -> String {
                 Form::Language => "a language such as en or et-EE",
                 Form::Nmtoken => "a word without spaces",
                 Form::Name | Form::NcName => "a name",
-                Form::Any | Form::Integer => "text",
+                Form::Any | Form::Integer | Form::Unsigned => "text",
             };
             format!("{what}{}", lengths(simple, "characters"))
         }
@@ -157,7 +157,7 @@ fn atomic(primitive: Primitive, simple: &Simple) -> Vec<String> {
     let octets = simple.length_min.max(3).min(simple.length_max).min(SAMPLE_LENGTH_MAX);
     let fixed = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     match primitive {
-        Primitive::String if simple.form == Form::Language => fixed(&["en", "et-EE", "eng"]),
+        Primitive::String if simple.form == Form::Language => fixed(&["en", "et-EE", "a", "eng", "ab-c", "eng-EE", "en-abcdefgh"]),
         Primitive::String => vec![filled("text")],
         Primitive::AnyUri => vec!["https://example.org/".to_owned(), filled("urn:example:"), filled("a")],
         Primitive::Boolean => fixed(&["true", "1"]),
