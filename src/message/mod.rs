@@ -6,3 +6,4 @@ pub mod pki;
 pub mod schema;
 pub mod sig;
 pub mod xml;
+pub mod xsd;

@@ -62,7 +62,7 @@ pub(super) struct Builder<'d> {
 pub(super) fn build(loaded: &Loaded) -> Result<Set, SchemaError> {
     let documents = loaded.sources.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let declarations = Declarations::collect(loaded, &documents)?;
-    let mut builder = Builder {
+    let builder = Builder {
         declarations,
         elements: Vec::new(),
         complex: vec![any_type()],
@@ -119,7 +119,7 @@ impl<'d> Builder<'d> {
             let simple = self.built_in(name);
             global_types.push((self.declarations.names.intern(XS, name), simple));
         }
-        let (mut global_elements, mut global_attributes, mut notations) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut global_elements, mut global_attributes) = (Vec::new(), Vec::new());
         let all: Vec<((Space, Name), Decl<'d>)> = self.declarations.table.iter().map(|(key, decl)| (*key, *decl)).collect();
         for ((space, name), decl) in all {
             match space {
@@ -130,8 +130,7 @@ impl<'d> Builder<'d> {
                     found.is_required = false;
                     global_attributes.push((name, found));
                 }
-                Space::Notation => notations.push(name),
-                Space::Group | Space::AttributeGroup => {}
+                Space::Notation | Space::Group | Space::AttributeGroup => {}
             }
             self.read_waiting()?;
         }
@@ -139,8 +138,7 @@ impl<'d> Builder<'d> {
         global_elements.sort_by_key(|(name, _)| *name);
         global_attributes.sort_by_key(|(name, _)| *name);
         global_types.dedup_by_key(|(name, _)| *name);
-        notations.sort_unstable();
-        self.finish(Globals { global_types, global_elements, global_attributes, notations })
+        self.finish(Globals { global_types, global_elements, global_attributes })
     }
 
     /// Reads the complex types that were only named so far.
@@ -209,7 +207,6 @@ impl<'d> Builder<'d> {
             global_elements: globals.global_elements,
             global_attributes: globals.global_attributes,
             global_types: globals.global_types,
-            notations: globals.notations,
         })
     }
 
@@ -534,7 +531,6 @@ struct Globals {
     global_types: Vec<(Name, TypeRef)>,
     global_elements: Vec<(Name, u32)>,
     global_attributes: Vec<(Name, Use)>,
-    notations: Vec<Name>,
 }
 
 /// What a model is told of elements.
@@ -547,9 +543,4 @@ impl Declared for NamesOf<'_> {
         let Some(element) = self.elements.get(number as usize) else { return Vec::new() };
         std::iter::once((element.name, number)).chain(element.substitutes.iter().copied()).collect()
     }
-}
-
-/// For whoever only needs the names.
-pub(super) fn local(names: &Names, name: Name) -> &str {
-    names.local(name)
 }

@@ -189,10 +189,14 @@ impl Keys {
             found = found.and(kept);
         }
         for candidate in &mut self.candidates {
-            candidate.fields.iter_mut().flat_map(|field| &mut field.walks).for_each(|walk| drop(walk.states.pop()));
+            for walk in candidate.fields.iter_mut().flat_map(|field| &mut field.walks) {
+                walk.states.pop();
+            }
         }
         for scope in self.scopes.iter_mut().filter(|scope| scope.depth < depth) {
-            scope.selector.iter_mut().for_each(|walk| drop(walk.states.pop()));
+            for walk in &mut scope.selector {
+                walk.states.pop();
+            }
         }
         let ended = self.scopes_end(set, depth);
         found.and(ended)

@@ -39,7 +39,6 @@ pub struct Violation {
 #[derive(Debug)]
 pub(super) struct Frame<'s> {
     pub(super) element: Option<u32>,
-    pub(super) of: TypeRef,
     complex: Option<&'s Complex>,
     pub(super) simple: Option<&'s Arc<Simple>>,
     cursor: Cursor,
@@ -192,7 +191,6 @@ impl<'s> Run<'s> {
         let base = self.stack.len();
         self.frames.push(Frame {
             element: number,
-            of,
             complex,
             simple,
             cursor: Cursor::default(),

@@ -178,7 +178,6 @@ pub struct Set {
     pub(super) global_elements: Vec<(Name, u32)>,
     pub(super) global_attributes: Vec<(Name, Use)>,
     pub(super) global_types: Vec<(Name, TypeRef)>,
-    pub(super) notations: Vec<Name>,
 }
 
 fn find<T>(sorted: &[(Name, T)], name: Name) -> Option<&T> {
