@@ -67,7 +67,8 @@ impl Plan {
             let start = start.map_err(|error| format!("a pattern that cannot be started: {error}"))?;
             return Ok(Self::Table(table, start, symbols));
         }
-        let config = hybrid::dfa::Config::new().match_kind(MatchKind::All).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
+        let config =
+            hybrid::dfa::Config::new().match_kind(MatchKind::All).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
         let lazy = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa);
         let lazy = lazy.map_err(|error| format!("a pattern that cannot be compiled: {error}"))?;
         Ok(Self::Lazy(lazy, NEXT.fetch_add(1, Ordering::Relaxed), symbols))
@@ -209,7 +210,7 @@ fn hir(node: &Node, sets: &[Set], symbols: Option<&Symbols>) -> Hir {
 fn width(nfa: &thompson::NFA) -> Result<usize, &'static str> {
     let mut mark = vec![0_u32; nfa.states().len()];
     let (mut now, mut next, mut stack) = (vec![nfa.start_anchored()], Vec::new(), Vec::new());
-    let (mut widest, mut work, mut round) = (0_usize, 0_usize, 0_u32);
+    let (mut widest, mut work, mut round, mut known) = (0_usize, 0_usize, 0_u32, Vec::new());
     while !now.is_empty() && round < ROUNDS_MAX && work < WALK_STEPS_MAX {
         round = round.saturating_add(1);
         let mut seen = 0_usize;
@@ -237,6 +238,13 @@ fn width(nfa: &thompson::NFA) -> Result<usize, &'static str> {
         next.dedup();
         std::mem::swap(&mut now, &mut next);
         next.clear();
+        // What has been reached before goes round for ever.
+        if now == known {
+            break;
+        }
+        if round.is_power_of_two() {
+            known.clone_from(&now);
+        }
     }
     Ok(widest)
 }
