@@ -640,7 +640,6 @@ fn listed(identity: Identity) -> Identity {
 fn good<T>(found: Option<T>, what: &'static str) -> Result<(), Fault> {
     found.map(|_| ()).ok_or(Fault::Plain(DATATYPE, what))
 }
-}
 
 /// The rule that a value must be of the form of its type.
 const DATATYPE: &str = "cvc-datatype-valid";
