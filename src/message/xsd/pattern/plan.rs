@@ -262,7 +262,7 @@ const CACHE_BYTES: usize = 1 << 19;
 /// Most caches in one room.
 const CACHES_MAX: usize = 16;
 /// Most states that may be alive at once.
-const WIDTH_MAX: usize = 4096;
+const WIDTH_MAX: usize = 2048;
 /// How far the walk for it goes.
 const ROUNDS_MAX: u32 = 1 << 16;
 const WALK_STEPS_MAX: usize = 1 << 22;
