@@ -1,10 +1,12 @@
 //! From declarations to the compiled form: elements, attributes, particles, and the set as a whole.
 
 use super::SchemaError;
-use super::identity::{Constraint, Kind, read_paths};
+use super::identity::{Constraint, Kind, PathOf, read_paths};
 use super::model::{Declared, Model, Particle, Term, UNBOUNDED};
-use super::names::{Name, Names};
-use super::read::{Context, Decl, Declarations, Loaded, Place, Space, XS, attribute, bindings, child, children, parse};
+use super::names::Name;
+use super::read::{
+    Context, Decl, Declarations, Form, Level, Loaded, Place, Space, XS, attribute, bindings, child, children, parse,
+};
 use super::set::{ANY_TYPE, Attributes, Bindings, Complex, Content, Element, Methods, Preset, Set, SimpleType, TypeRef, Use};
 use super::simple::{Room, Simple};
 use super::wildcard::{Process, Spaces, Wildcard};
@@ -100,7 +102,9 @@ fn occurs(node: &Node<'_, '_>, name: &str) -> u32 {
     match attribute(node, name).map(str::trim) {
         None => 1,
         Some("unbounded") => UNBOUNDED,
-        Some(text) => text.parse().unwrap_or(if text.bytes().all(|byte| byte.is_ascii_digit()) { UNBOUNDED.saturating_sub(1) } else { 1 }),
+        Some(text) => {
+            text.parse().unwrap_or(if text.bytes().all(|byte| byte.is_ascii_digit()) { UNBOUNDED.saturating_sub(1) } else { 1 })
+        }
     }
 }
 
@@ -124,9 +128,9 @@ impl<'d> Builder<'d> {
         for ((space, name), decl) in all {
             match space {
                 Space::Type => global_types.push((name, self.type_at(decl, Some(name))?)),
-                Space::Element => global_elements.push((name, self.element(decl, true)?)),
+                Space::Element => global_elements.push((name, self.element(decl, Level::Global)?)),
                 Space::Attribute => {
-                    let mut found = self.attribute_use(decl, true)?;
+                    let mut found = self.attribute_use(decl, Level::Global)?;
                     found.is_required = false;
                     global_attributes.push((name, found));
                 }
@@ -251,7 +255,9 @@ impl<'d> Builder<'d> {
             }
             let (base, by, block) = match at {
                 TypeRef::Simple(number) => {
-                    self.simple.get(number as usize).map_or((ANY_TYPE, Methods::default(), Methods::default()), |found| (found.base, found.by, Methods::default()))
+                    self.simple.get(number as usize).map_or((ANY_TYPE, Methods::default(), Methods::default()), |found| {
+                        (found.base, found.by, Methods::default())
+                    })
                 }
                 TypeRef::Complex(number) => drafts
                     .get(number as usize)
@@ -287,9 +293,9 @@ impl<'d> Builder<'d> {
         })
     }
 
-    pub(super) fn target_name(&mut self, context: Context, local: &str, is_qualified: bool) -> Name {
+    pub(super) fn target_name(&mut self, context: Context, local: &str, form: Form) -> Name {
         let target = self.declarations.unit_of(context).map_or(String::new(), |unit| unit.target.clone());
-        self.declarations.names.intern(if is_qualified { &target } else { "" }, local)
+        self.declarations.names.intern(if form == Form::Qualified { &target } else { "" }, local)
     }
 
     fn preset(&self, node: &Node<'_, '_>) -> Option<Preset> {
@@ -299,18 +305,18 @@ impl<'d> Builder<'d> {
     }
 
     /// An element declaration, global or local.
-    pub(super) fn element(&mut self, decl: Decl<'d>, is_global: bool) -> Result<u32, SchemaError> {
+    pub(super) fn element(&mut self, decl: Decl<'d>, level: Level) -> Result<u32, SchemaError> {
         let place = (decl.context.unit, decl.node.id().get());
         if let Some(known) = self.element_of.get(&place) {
             return Ok(*known);
         }
         let node = decl.node;
-        let is_qualified = is_global
-            || attribute(&node, "form").map_or_else(
-                || self.declarations.unit_of(decl.context).is_some_and(|unit| unit.elements_qualified),
-                |form| form == "qualified",
-            );
-        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), is_qualified);
+        let default = self.declarations.unit_of(decl.context).map_or(Form::Unqualified, |unit| unit.elements);
+        let form = match level {
+            Level::Global => Form::Qualified,
+            Level::Local => attribute(&node, "form").map_or(default, Form::of),
+        };
+        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), form);
         let number = self.elements.len() as u32;
         if self.elements.len() >= limits::SCHEMA_COMPONENTS_MAX {
             return Err(self.declarations.error(&node, decl.context, "a set of schemas with too many elements"));
@@ -327,11 +333,11 @@ impl<'d> Builder<'d> {
             substitutes: Vec::new(),
             head: None,
         });
-        let head = match attribute(&node, "substitutionGroup").filter(|_| is_global) {
+        let head = match attribute(&node, "substitutionGroup").filter(|_| level == Level::Global) {
             Some(text) => {
                 let head = self.declarations.resolve(&node, text, decl.context)?;
                 match self.declarations.find(Space::Element, head, decl.context) {
-                    Some(found) => Some(self.element(found, true)?),
+                    Some(found) => Some(self.element(found, Level::Global)?),
                     None => None,
                 }
             }
@@ -342,7 +348,8 @@ impl<'d> Builder<'d> {
         if let Some(element) = self.elements.get_mut(number as usize) {
             (element.of, element.head, element.constraints) = (of, head, constraints);
         }
-        self.preset_nodes.extend(self.elements.get(number as usize).and_then(|element| element.preset.as_ref()).map(|_| (number, decl)));
+        self.preset_nodes
+            .extend(self.elements.get(number as usize).and_then(|element| element.preset.as_ref()).map(|_| (number, decl)));
         Ok(number)
     }
 
@@ -366,23 +373,23 @@ impl<'d> Builder<'d> {
                 "keyref" => Kind::Keyref,
                 _ => continue,
             };
-            let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), true);
+            let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), Form::Qualified);
             let refer = match attribute(&node, "refer") {
                 Some(text) => Some(self.declarations.resolve(&node, text, decl.context)?),
                 None => None,
             };
-            let mut paths = |node: &Node<'d, 'd>, is_field: bool| {
+            let mut paths = |node: &Node<'d, 'd>, of: PathOf| {
                 let space = |prefix: &str| match prefix {
                     "xml" => Some("http://www.w3.org/XML/1998/namespace".to_owned()),
                     prefix => node.lookup_namespace_uri(Some(prefix)).map(str::to_owned),
                 };
                 let text = attribute(node, "xpath").unwrap_or("");
-                let found = read_paths(text, is_field, &mut self.declarations.names, &space);
+                let found = read_paths(text, of, &mut self.declarations.names, &space);
                 found.map_err(|what| self.declarations.error(node, decl.context, &what))
             };
-            let selector = child(&node, "selector").map_or(Ok(Vec::new()), |node| paths(&node, false))?;
+            let selector = child(&node, "selector").map_or(Ok(Vec::new()), |node| paths(&node, PathOf::Selector))?;
             let fields = children(&node).filter(|node| node.tag_name().name() == "field");
-            let fields = fields.map(|field| paths(&field, true)).collect::<Result<Vec<_>, _>>()?;
+            let fields = fields.map(|field| paths(&field, PathOf::Field)).collect::<Result<Vec<_>, _>>()?;
             numbers.push(self.constraints.len() as u32);
             self.constraints.push(Constraint { kind, name, refer, selector, fields });
         }
@@ -390,13 +397,13 @@ impl<'d> Builder<'d> {
     }
 
     /// An attribute, global, local or referred to.
-    pub(super) fn attribute_use(&mut self, decl: Decl<'d>, is_global: bool) -> Result<Use, SchemaError> {
+    pub(super) fn attribute_use(&mut self, decl: Decl<'d>, level: Level) -> Result<Use, SchemaError> {
         let node = decl.node;
         let is_required = attribute(&node, "use") == Some("required");
         if let Some(text) = attribute(&node, "ref") {
             let name = self.declarations.resolve(&node, text, decl.context)?;
             let found = match self.declarations.find(Space::Attribute, name, decl.context) {
-                Some(global) if !is_global => self.attribute_use(global, true)?,
+                Some(global) if level == Level::Local => self.attribute_use(global, Level::Global)?,
                 _ => Use { name, of: None, is_required, preset: None, fixed: None },
             };
             let mut found = Use { is_required, ..found };
@@ -405,12 +412,12 @@ impl<'d> Builder<'d> {
             }
             return Ok(found);
         }
-        let is_qualified = is_global
-            || attribute(&node, "form").map_or_else(
-                || self.declarations.unit_of(decl.context).is_some_and(|unit| unit.attributes_qualified),
-                |form| form == "qualified",
-            );
-        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), is_qualified);
+        let default = self.declarations.unit_of(decl.context).map_or(Form::Unqualified, |unit| unit.attributes);
+        let form = match level {
+            Level::Global => Form::Qualified,
+            Level::Local => attribute(&node, "form").map_or(default, Form::of),
+        };
+        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), form);
         let of = match (attribute(&node, "type"), child(&node, "simpleType")) {
             (Some(text), _) => self.type_named(&node, text, decl.context)?,
             (None, Some(inline)) => self.type_at(Decl { node: inline, context: decl.context }, None)?,
@@ -467,15 +474,20 @@ impl<'d> Builder<'d> {
 
     /// The particle of a node; none of what never occurs. `room` bounds how many there may be in all: groups that name groups
     /// twice are larger than they look.
-    pub(super) fn particle(&mut self, decl: Decl<'d>, room: &mut usize, open: &mut Vec<Name>) -> Result<Option<Particle>, SchemaError> {
+    pub(super) fn particle(
+        &mut self,
+        decl: Decl<'d>,
+        room: &mut usize,
+        open: &mut Vec<Name>,
+    ) -> Result<Option<Particle>, SchemaError> {
         let node = decl.node;
         let (min, max) = (occurs(&node, "minOccurs"), occurs(&node, "maxOccurs"));
         if max == 0 {
             return Ok(None);
         }
-        *room = room.checked_sub(1).ok_or_else(|| {
-            self.declarations.error(&node, decl.context, "a content model with too many particles")
-        })?;
+        *room = room
+            .checked_sub(1)
+            .ok_or_else(|| self.declarations.error(&node, decl.context, "a content model with too many particles"))?;
         let term = match node.tag_name().name() {
             "element" => Term::Element(self.element_particle(decl)?),
             "any" => Term::Any(self.wildcard(&node, decl.context)),
@@ -518,10 +530,10 @@ impl<'d> Builder<'d> {
 
     fn element_particle(&mut self, decl: Decl<'d>) -> Result<u32, SchemaError> {
         let node = decl.node;
-        let Some(text) = attribute(&node, "ref") else { return self.element(decl, false) };
+        let Some(text) = attribute(&node, "ref") else { return self.element(decl, Level::Local) };
         let name = self.declarations.resolve(&node, text, decl.context)?;
         match self.declarations.find(Space::Element, name, decl.context) {
-            Some(global) => self.element(global, true),
+            Some(global) => self.element(global, Level::Global),
             None => Err(self.declarations.error(&node, decl.context, "an element that is not declared")),
         }
     }

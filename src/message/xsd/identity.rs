@@ -61,17 +61,26 @@ impl Test {
     }
 }
 
+/// Of what a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathOf {
+    /// A selector: it leads to elements.
+    Selector,
+    /// A field: it leads to a value.
+    Field,
+}
+
 /// Reads the paths of a selector or a field: the subset of XPath of section 3.11.6. Prefixes are looked up with `space`.
 pub fn read_paths(
     text: &str,
-    is_field: bool,
+    of: PathOf,
     names: &mut Names,
     space: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Path>, String> {
-    text.split('|').map(|alternative| read_path(alternative, is_field, names, space)).collect()
+    text.split('|').map(|alternative| read_path(alternative, of, names, space)).collect()
 }
 
-fn read_path(text: &str, is_field: bool, names: &mut Names, space: &dyn Fn(&str) -> Option<String>) -> Result<Path, String> {
+fn read_path(text: &str, of: PathOf, names: &mut Names, space: &dyn Fn(&str) -> Option<String>) -> Result<Path, String> {
     // Blanks may stand between the tokens, and nowhere in a name.
     let mut text = text.trim_matches(BLANKS).to_owned();
     for sign in ["/", "::", "@", ":"] {
@@ -88,7 +97,7 @@ fn read_path(text: &str, is_field: bool, names: &mut Names, space: &dyn Fn(&str)
     for (at, word) in words.into_iter().enumerate() {
         let attribute = word.strip_prefix('@').or_else(|| word.strip_prefix("attribute::"));
         if let Some(name) = attribute {
-            if !is_field || at != last {
+            if of == PathOf::Selector || at != last {
                 return Err(format!("the path {text} has an attribute where none may be"));
             }
             path.attribute = Some(test(name, names, space)?);

@@ -10,7 +10,18 @@ use super::simple::{Identity, Simple, Value};
 use crate::base::limits;
 use std::collections::BTreeSet;
 
-type Mark = [u8; 16];
+pub(super) type Mark = [u8; 16];
+
+/// How an element ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ended {
+    /// With a value; none is known of one that is wrong.
+    Value(Option<Mark>),
+    /// With nothing, as `xsi:nil` says.
+    Nil,
+    /// With elements, or with nothing of a value.
+    Elements,
+}
 
 /// The state of all constraints of a document.
 #[derive(Debug, Default)]
@@ -168,7 +179,7 @@ impl Keys {
                     })
                 });
                 if is_here {
-                    field.value(mark, true, false)?;
+                    field.value(&Ended::Value(mark))?;
                 }
             }
         }
@@ -176,12 +187,11 @@ impl Keys {
     }
 
     /// The element at this depth ends, with its value if it has one.
-    pub(super) fn end(&mut self, set: &Set, depth: usize, value: Option<&Value>, has_value: bool, is_nil: bool) -> Result<(), Violation> {
+    pub(super) fn end(&mut self, set: &Set, depth: usize, with: &Ended) -> Result<(), Violation> {
         if self.scopes.is_empty() {
             return Ok(());
         }
-        let mark = value.map(Value::digest);
-        let mut found = self.values(set, mark, has_value, is_nil);
+        let mut found = self.values(set, with);
         // Those of this element are whole now.
         while self.candidates.last().is_some_and(|candidate| candidate.depth == depth) {
             let Some(candidate) = self.candidates.pop() else { break };
@@ -202,17 +212,18 @@ impl Keys {
         found.and(ended)
     }
 
-    fn values(&mut self, set: &Set, mark: Option<Mark>, has_value: bool, is_nil: bool) -> Result<(), Violation> {
+    fn values(&mut self, set: &Set, with: &Ended) -> Result<(), Violation> {
         let mut found = Ok(());
         for candidate in &mut self.candidates {
             let constraint = self.scopes.get(candidate.scope).and_then(|scope| paths(set, scope.constraint));
             let Some(constraint) = constraint else { continue };
             for (field, alternatives) in candidate.fields.iter_mut().zip(&constraint.fields) {
-                let is_here = field.walks.iter().any(|walk| {
-                    alternatives.get(walk.at).is_some_and(|path| path.attribute.is_none() && walk.is_here(path))
-                });
+                let is_here = field
+                    .walks
+                    .iter()
+                    .any(|walk| alternatives.get(walk.at).is_some_and(|path| path.attribute.is_none() && walk.is_here(path)));
                 if is_here {
-                    let taken = field.value(mark, has_value, is_nil);
+                    let taken = field.value(with);
                     found = found.and(taken);
                 }
             }
@@ -322,15 +333,15 @@ impl Keys {
 }
 
 impl Field {
-    fn value(&mut self, mark: Option<Mark>, has_value: bool, is_nil: bool) -> Result<(), Violation> {
+    fn value(&mut self, with: &Ended) -> Result<(), Violation> {
         if self.mark.is_some() || self.is_nil {
             return wrong("cvc-identity-constraint.3", "a field that is there twice");
         }
-        if !has_value {
-            return wrong("cvc-identity-constraint.3", "a field that has no value but elements");
+        match with {
+            Ended::Elements => return wrong("cvc-identity-constraint.3", "a field that has no value but elements"),
+            Ended::Nil => self.is_nil = true,
+            Ended::Value(mark) => self.mark = *mark,
         }
-        self.is_nil = is_nil;
-        self.mark = mark;
         Ok(())
     }
 }

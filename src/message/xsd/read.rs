@@ -80,8 +80,10 @@ pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     let document = {
         let options = ParsingOptions { allow_dtd: true, nodes_limit: limits::SCHEMA_NODES_MAX, ..ParsingOptions::default() };
         Document::parse_with_options(text, options)
-    }.map_err(failed)?;
-    let deepest = document.descendants().map(|node| node.ancestors().take(limits::SCHEMA_DEPTH_MAX.saturating_add(1)).count()).max();
+    }
+    .map_err(failed)?;
+    let deepest =
+        document.descendants().map(|node| node.ancestors().take(limits::SCHEMA_DEPTH_MAX.saturating_add(1)).count()).max();
     if deepest > Some(limits::SCHEMA_DEPTH_MAX) {
         return Err(SchemaError::new(&source.name, (1, 1), "elements are nested too deep"));
     }
@@ -106,7 +108,11 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
             return Err(SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large"));
         }
         let document = parse(&source)?;
-        for node in document.root_element().children().filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine")) {
+        for node in document
+            .root_element()
+            .children()
+            .filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine"))
+        {
             loaded.follow(at, &source, &node, library);
         }
         at = at.saturating_add(1);
@@ -117,12 +123,15 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
 impl Loaded {
     /// The namespaces that were to be imported, and that no document of the set has.
     pub fn absent_namespaces(&self) -> Vec<String> {
-        let mut found: Vec<String> = self.absent.iter().filter(|absent| absent.is_import).map(|absent| absent.namespace.clone()).collect();
+        let mut found: Vec<String> =
+            self.absent.iter().filter(|absent| absent.is_import).map(|absent| absent.namespace.clone()).collect();
         found.sort_unstable();
         found.dedup();
         let has = |namespace: &String| {
             self.edges.keys().any(|(_, _, of)| of == namespace)
-                || self.sources.iter().any(|source| parse(source).is_ok_and(|document| attribute(&document.root_element(), "targetNamespace") == Some(namespace)))
+                || self.sources.iter().any(|source| {
+                    parse(source).is_ok_and(|document| attribute(&document.root_element(), "targetNamespace") == Some(namespace))
+                })
         };
         found.retain(|namespace| !has(namespace));
         found
@@ -194,6 +203,26 @@ impl Space {
     }
 }
 
+/// Whether a name is of the target namespace, or of none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Qualified,
+    Unqualified,
+}
+
+impl Form {
+    pub(super) fn of(text: &str) -> Self {
+        if text.trim_matches(BLANKS) == "qualified" { Self::Qualified } else { Self::Unqualified }
+    }
+}
+
+/// Where a declaration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Global,
+    Local,
+}
+
 /// A document as read for one target namespace: one without its own takes that of whoever includes it.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
@@ -201,8 +230,8 @@ pub(super) struct Unit {
     pub(super) target: String,
     /// Whether names without a namespace are of the target's.
     is_chameleon: bool,
-    pub(super) elements_qualified: bool,
-    pub(super) attributes_qualified: bool,
+    pub(super) elements: Form,
+    pub(super) attributes: Form,
 }
 
 /// Where a component is declared.
@@ -278,9 +307,9 @@ impl<'d> Declarations<'d> {
         let target = own.or_else(|| includer.map(str::to_owned)).unwrap_or_default();
         let known = self.units.iter().position(|unit| unit.document == document && unit.target == target);
         known.unwrap_or_else(|| {
-            let is = |name| root.is_some_and(|root| attribute(&root, name) == Some("qualified"));
-            let (elements_qualified, attributes_qualified) = (is("elementFormDefault"), is("attributeFormDefault"));
-            self.units.push(Unit { document, target, is_chameleon, elements_qualified, attributes_qualified });
+            let form = |name| root.and_then(|root| attribute(&root, name)).map_or(Form::Unqualified, Form::of);
+            let (elements, attributes) = (form("elementFormDefault"), form("attributeFormDefault"));
+            self.units.push(Unit { document, target, is_chameleon, elements, attributes });
             self.units.len().saturating_sub(1)
         })
     }
@@ -367,9 +396,8 @@ pub(super) fn attribute<'n>(node: &Node<'n, '_>, name: &str) -> Option<&'n str> 
 
 /// The child elements of a node that are of XML Schema, but annotations.
 pub(super) fn children<'n>(node: &Node<'n, 'n>) -> impl Iterator<Item = Node<'n, 'n>> + use<'n> {
-    node.children().filter(|child| {
-        child.is_element() && child.tag_name().namespace() == Some(XS) && child.tag_name().name() != "annotation"
-    })
+    node.children()
+        .filter(|child| child.is_element() && child.tag_name().namespace() == Some(XS) && child.tag_name().name() != "annotation")
 }
 
 pub(super) fn child<'n>(node: &Node<'n, 'n>, local: &str) -> Option<Node<'n, 'n>> {

@@ -2,7 +2,7 @@
 //!
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
-use super::keys::Keys;
+use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
@@ -35,6 +35,17 @@ pub struct Violation {
     pub what: String,
 }
 
+/// What has been inside an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    /// No element.
+    NoElement,
+    /// Elements.
+    Elements,
+    /// Something wrong: what its content should be is not known any more.
+    Broken,
+}
+
 /// An open element.
 #[derive(Debug)]
 pub(super) struct Frame<'s> {
@@ -44,9 +55,7 @@ pub(super) struct Frame<'s> {
     cursor: Cursor,
     base: usize,
     pub(super) is_nil: bool,
-    has_children: bool,
-    /// Something was wrong inside: what its content should be is not known any more.
-    is_broken: bool,
+    inside: Inside,
     bindings: Option<Bindings>,
 }
 
@@ -110,15 +119,15 @@ impl<'s> Run<'s> {
             return;
         }
         let name = self.set.names().find(tag.uri(), tag.local());
-        if let Some((element, is_lax)) = self.declaration(name, tag) {
-            self.begin(element, is_lax, name, tag);
+        if let Some(element) = self.declaration(name, tag) {
+            self.begin(element, name, tag);
         } else {
             self.skipped = 1;
         }
     }
 
     /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
-    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, bool)> {
+    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<Option<u32>> {
         let global = name.and_then(|name| self.set.global_element(name));
         let Some(frame) = self.frames.last_mut() else {
             let is_typed = says(tag).of.is_some();
@@ -126,19 +135,19 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
                 return None;
             }
-            return Some((global, false));
+            return Some(global);
         };
-        frame.has_children = true;
-        if frame.is_broken {
+        if frame.inside == Inside::Broken {
             return None;
         }
+        frame.inside = Inside::Elements;
         if frame.is_nil {
-            frame.is_broken = true;
+            frame.inside = Inside::Broken;
             self.wrong("cvc-elt.3.2.1", "an element inside one that is nil");
             return None;
         }
         let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
-            frame.is_broken = true;
+            frame.inside = Inside::Broken;
             let rule = if frame.complex.is_none() { "cvc-type.3.1.2" } else { "cvc-complex-type.2.2" };
             self.wrong(rule, format!("the element {} where there may be none", tag.local()));
             return None;
@@ -146,10 +155,10 @@ impl<'s> Run<'s> {
         let base = frame.base;
         let before = frame.cursor;
         match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
-            Ok(Matched::Element(element)) => Some((Some(element), false)),
+            Ok(Matched::Element(element)) => Some(Some(element)),
             Ok(Matched::Any(Process::Skip)) => None,
-            Ok(Matched::Any(Process::Lax)) => Some((global, true)),
-            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some((global, false)),
+            Ok(Matched::Any(Process::Lax)) => Some(global),
+            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some(global),
             Ok(Matched::Any(Process::Strict)) => {
                 self.wrong("cvc-assess-elt.1.1", format!("the element {} is not declared", tag.local()));
                 None
@@ -159,7 +168,7 @@ impl<'s> Run<'s> {
                 None
             }
             Err(Refused::Unexpected) => {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
                 let expected = model.expected(before, &self.stack, base, self.set.names());
                 let what = format!("the element {} where {}", tag.local(), in_words(&expected));
                 self.wrong("cvc-complex-type.2.4", what);
@@ -168,15 +177,18 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn begin(&mut self, number: Option<u32>, is_lax: bool, name: Option<Name>, tag: &impl Tag) {
+    fn begin(&mut self, number: Option<u32>, name: Option<Name>, tag: &impl Tag) {
         let set = self.set;
         let element = number.and_then(|number| set.element(number));
         if element.is_some_and(|element| element.is_abstract) {
-            self.wrong("cvc-elt.2", format!("the element {} is abstract: another of its substitution group is wanted", tag.local()));
+            self.wrong(
+                "cvc-elt.2",
+                format!("the element {} is abstract: another of its substitution group is wanted", tag.local()),
+            );
         }
         let says = says(tag);
         let declared = element.map_or(ANY_TYPE, |element| element.of);
-        let of = self.type_of(element, declared, &says, tag, is_lax);
+        let of = self.type_of(element, declared, &says, tag);
         let complex = match of {
             TypeRef::Complex(number) => set.complex(number),
             _ => None,
@@ -196,8 +208,7 @@ impl<'s> Run<'s> {
             cursor: Cursor::default(),
             base,
             is_nil,
-            has_children: false,
-            is_broken: of == TypeRef::Missing,
+            inside: if of == TypeRef::Missing { Inside::Broken } else { Inside::NoElement },
             bindings: needs_bindings.then(|| tag.bindings()),
         });
         if self.frames.len() > limits::DEPTH_MAX {
@@ -216,7 +227,7 @@ impl<'s> Run<'s> {
     }
 
     /// The type that counts: the declared one, or one derived from it that `xsi:type` names (section 3.3.4).
-    fn type_of(&mut self, element: Option<&Element>, declared: TypeRef, says: &Says<'_>, tag: &impl Tag, is_lax: bool) -> TypeRef {
+    fn type_of(&mut self, element: Option<&Element>, declared: TypeRef, says: &Says<'_>, tag: &impl Tag) -> TypeRef {
         if declared == TypeRef::Missing {
             self.wrong("cvc-elt.1", format!("the type of {} is not declared", tag.local()));
             return declared;
@@ -228,7 +239,6 @@ impl<'s> Run<'s> {
         let uri = uri.or(if prefix.is_empty() { Some("") } else { None });
         let named = uri.and_then(|uri| self.set.names().find(uri, local)).and_then(|name| self.set.global_type(name));
         let Some(named) = named.filter(|named| *named != TypeRef::Missing) else {
-            let _ = is_lax;
             self.wrong("cvc-elt.4.2", "xsi:type names a type that is not declared");
             return declared;
         };
@@ -303,7 +313,8 @@ impl<'s> Run<'s> {
         }
         let Some(complex) = complex else { return };
         if wild_ids > 0 {
-            let has_own = complex.attributes.uses.iter().any(|own| own.of.as_ref().is_some_and(|of| of.identity() == Identity::Id));
+            let has_own =
+                complex.attributes.uses.iter().any(|own| own.of.as_ref().is_some_and(|of| of.identity() == Identity::Id));
             if wild_ids > 1 || has_own {
                 self.wrong("cvc-complex-type.5", "two attributes that are IDs");
             }
@@ -385,11 +396,11 @@ impl<'s> Run<'s> {
             return;
         }
         let Some(frame) = self.frames.last_mut() else { return };
-        if frame.is_broken {
+        if frame.inside == Inside::Broken {
             return;
         }
         if frame.is_nil {
-            frame.is_broken = true;
+            frame.inside = Inside::Broken;
             return self.wrong("cvc-elt.3.2.1", "text inside an element that is nil");
         }
         if frame.simple.is_some() {
@@ -397,18 +408,19 @@ impl<'s> Run<'s> {
         }
         match frame.complex.map(|complex| &complex.content) {
             Some(Content::Elements { is_mixed: true, .. }) => {
-                let has_preset = frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
+                let has_preset =
+                    frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
                 if has_preset {
                     self.keep_text(text);
                 }
             }
             Some(Content::Elements { .. }) if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
             Some(Content::Elements { .. }) => {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.3", "text between the elements");
             }
             _ => {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.1", "text where there may be none");
             }
         }
@@ -417,7 +429,7 @@ impl<'s> Run<'s> {
     fn keep_text(&mut self, text: &str) {
         if text.len() > limits::PAYLOAD_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
             if let Some(frame) = self.frames.last_mut() {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
             }
             return self.wrong("cvc-datatype-valid", "longer than any text may be");
         }
@@ -436,12 +448,16 @@ impl<'s> Run<'s> {
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };
         let mut value = None;
-        if !frame.is_broken && !frame.is_nil {
+        if frame.inside != Inside::Broken && !frame.is_nil {
             value = self.content(&frame);
         }
         self.stack.truncate(frame.base);
-        let has_value = frame.simple.is_some();
-        let found = self.keys.end(self.set, depth, value.as_ref(), has_value, frame.is_nil);
+        let with = match (frame.is_nil, frame.simple) {
+            (true, _) => Ended::Nil,
+            (false, Some(_)) => Ended::Value(value.as_ref().map(Value::digest)),
+            (false, None) => Ended::Elements,
+        };
+        let found = self.keys.end(self.set, depth, &with);
         self.told(found);
         if let Some(parent) = self.frames.last() {
             debug_assert!(parent.base <= self.stack.len(), "a model's paths lie above its parent's");
@@ -465,11 +481,11 @@ impl<'s> Run<'s> {
         }
         match frame.complex.map(|complex| &complex.content) {
             Some(Content::Elements { model, is_mixed }) => {
-                if let Some(preset) = preset.filter(|_| *is_mixed) {
-                    if preset.is_fixed && (frame.has_children || !self.text.is_empty() && *self.text != *preset.text) {
-                        self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
-                        return None;
-                    }
+                if let Some(preset) = preset.filter(|preset| *is_mixed && preset.is_fixed)
+                    && (frame.inside == Inside::Elements || !self.text.is_empty() && *self.text != *preset.text)
+                {
+                    self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+                    return None;
                 }
                 if !model.may_end(frame.cursor, &self.stack, frame.base) {
                     let expected = model.expected(frame.cursor, &self.stack, frame.base, self.set.names());

@@ -4,7 +4,7 @@ use super::SchemaError;
 use super::build::{Builder, Draft, DraftContent, State};
 use super::model::{Particle, Term};
 use super::names::Name;
-use super::read::{Context, Decl, Space, XS, attribute, bindings, child, children};
+use super::read::{Context, Decl, Level, Space, XS, attribute, bindings, child, children};
 use super::set::{ANY_TYPE, Attributes, Methods, SimpleType, TypeRef, Use};
 use super::simple::{Facets, Simple};
 use super::wildcard::Wildcard;
@@ -14,11 +14,51 @@ use std::sync::Arc;
 
 /// The built-in simple types (part 2, sections 3.2 and 3.3).
 pub(super) const BUILT_IN: [&str; 45] = [
-    "anySimpleType", "string", "boolean", "decimal", "float", "double", "duration", "dateTime", "time", "date", "gYearMonth",
-    "gYear", "gMonthDay", "gDay", "gMonth", "hexBinary", "base64Binary", "anyURI", "QName", "NOTATION", "normalizedString",
-    "token", "language", "NMTOKEN", "NMTOKENS", "Name", "NCName", "ID", "IDREF", "IDREFS", "ENTITY", "ENTITIES", "integer",
-    "nonPositiveInteger", "negativeInteger", "long", "int", "short", "byte", "nonNegativeInteger", "unsignedLong",
-    "unsignedInt", "unsignedShort", "unsignedByte", "positiveInteger",
+    "anySimpleType",
+    "string",
+    "boolean",
+    "decimal",
+    "float",
+    "double",
+    "duration",
+    "dateTime",
+    "time",
+    "date",
+    "gYearMonth",
+    "gYear",
+    "gMonthDay",
+    "gDay",
+    "gMonth",
+    "hexBinary",
+    "base64Binary",
+    "anyURI",
+    "QName",
+    "NOTATION",
+    "normalizedString",
+    "token",
+    "language",
+    "NMTOKEN",
+    "NMTOKENS",
+    "Name",
+    "NCName",
+    "ID",
+    "IDREF",
+    "IDREFS",
+    "ENTITY",
+    "ENTITIES",
+    "integer",
+    "nonPositiveInteger",
+    "negativeInteger",
+    "long",
+    "int",
+    "short",
+    "byte",
+    "nonNegativeInteger",
+    "unsignedLong",
+    "unsignedInt",
+    "unsignedShort",
+    "unsignedByte",
+    "positiveInteger",
 ];
 
 /// What a built-in type is derived from.
@@ -87,7 +127,11 @@ impl<'d> Builder<'d> {
         }
         if decl.node.tag_name().name() == "simpleType" {
             if !self.begun.insert(place) || self.begun.len() > limits::SCHEMA_DERIVATIONS_MAX {
-                return Err(self.declarations.error(&decl.node, decl.context, "a type that is derived from itself, or in too many steps"));
+                return Err(self.declarations.error(
+                    &decl.node,
+                    decl.context,
+                    "a type that is derived from itself, or in too many steps",
+                ));
             }
             let found = self.simple_type(decl, name)?;
             self.begun.remove(&place);
@@ -208,8 +252,7 @@ impl<'d> Builder<'d> {
         if let Some(outer) = child(&node, "simpleContent") {
             self.simple_content(number, decl, outer, depth)?;
         } else if let Some(outer) = child(&node, "complexContent") {
-            let is_mixed = attribute(&outer, "mixed").map_or(is_mixed, |text| matches!(text, "true" | "1"));
-            self.complex_content(number, decl, outer, is_mixed, depth)?;
+            self.complex_content(number, decl, outer, depth)?;
         } else {
             let own = self.own_particle(decl.context, &node)?;
             let content = match own {
@@ -218,8 +261,6 @@ impl<'d> Builder<'d> {
                 None => DraftContent::Empty,
             };
             let attributes = self.own_attributes(decl.context, &node)?.0;
-            let base = self.complex.first().map(|any| any.attributes.clone()).unwrap_or_default();
-            drop(base);
             self.set(number, (ANY_TYPE, Methods::RESTRICTION), attributes, content);
         }
         Ok(())
@@ -280,14 +321,9 @@ impl<'d> Builder<'d> {
         Err(self.declarations.error(node, context, "neither an extension nor a restriction"))
     }
 
-    fn complex_content(
-        &mut self,
-        number: u32,
-        decl: Decl<'d>,
-        outer: Node<'d, 'd>,
-        is_mixed: bool,
-        depth: usize,
-    ) -> Result<(), SchemaError> {
+    fn complex_content(&mut self, number: u32, decl: Decl<'d>, outer: Node<'d, 'd>, depth: usize) -> Result<(), SchemaError> {
+        let mixed = attribute(&outer, "mixed").or_else(|| attribute(&decl.node, "mixed"));
+        let is_mixed = matches!(mixed.map(str::trim), Some("true" | "1"));
         let Some(node) = children(&outer).next() else { return self.says_nothing(&outer, decl.context) };
         let base = self.base(&node, decl.context, depth)?;
         let own = self.own_particle(decl.context, &node)?;
@@ -339,17 +375,25 @@ impl<'d> Builder<'d> {
                 let spaces = groups.into_iter().fold(wildcard.spaces, |spaces, group| spaces.both(group.spaces));
                 Some(Wildcard { spaces, process: wildcard.process })
             }
-            (None, groups) => groups.into_iter().reduce(|one, two| Wildcard { spaces: one.spaces.both(two.spaces), process: one.process }),
+            (None, groups) => {
+                groups.into_iter().reduce(|one, two| Wildcard { spaces: one.spaces.both(two.spaces), process: one.process })
+            }
         };
         Ok((Attributes { uses: own.uses, wildcard }, own.prohibited))
     }
 
-    fn collect_attributes(&mut self, context: Context, node: &Node<'d, 'd>, own: &mut Own, depth: usize) -> Result<(), SchemaError> {
+    fn collect_attributes(
+        &mut self,
+        context: Context,
+        node: &Node<'d, 'd>,
+        own: &mut Own,
+        depth: usize,
+    ) -> Result<(), SchemaError> {
         for child in children(node) {
             match child.tag_name().name() {
                 "attribute" => {
                     let is_prohibited = attribute(&child, "use") == Some("prohibited");
-                    let found = self.attribute_use(Decl { node: child, context }, false)?;
+                    let found = self.attribute_use(Decl { node: child, context }, Level::Local)?;
                     if is_prohibited {
                         own.prohibited.push(found.name);
                     } else if own.uses.iter().all(|known| known.name != found.name) {
@@ -361,7 +405,11 @@ impl<'d> Builder<'d> {
                     let found = self.declarations.find(Space::AttributeGroup, name, context);
                     let found = found.filter(|_| depth < limits::SCHEMA_REDEFINED_MAX);
                     let Some(group) = found else {
-                        return Err(self.declarations.error(&child, context, "an attribute group that is not declared, or contains itself"));
+                        return Err(self.declarations.error(
+                            &child,
+                            context,
+                            "an attribute group that is not declared, or contains itself",
+                        ));
                     };
                     // A wildcard of the group's own is one; those of groups inside it count as its own.
                     let mut inner = Own::default();
@@ -393,7 +441,13 @@ impl<'d> Builder<'d> {
     }
 
     /// The attributes of a derived type (section 3.4.2).
-    fn derived_attributes(&mut self, context: Context, node: &Node<'d, 'd>, base: TypeRef, by: Methods) -> Result<Attributes, SchemaError> {
+    fn derived_attributes(
+        &mut self,
+        context: Context,
+        node: &Node<'d, 'd>,
+        base: TypeRef,
+        by: Methods,
+    ) -> Result<Attributes, SchemaError> {
         let (mut own, prohibited) = self.own_attributes(context, node)?;
         let of_base = match base {
             TypeRef::Complex(base) => self.complex.get(base as usize).map(|draft| draft.attributes.clone()).unwrap_or_default(),
