@@ -131,7 +131,7 @@ fn registry_look_up_and_decision(bencher: Bencher, agencies: usize) {
     bencher.bench(|| {
         let consumer = registry.find(black_box(&name)).expect("an agency");
         let question =
-            Question { consumer, action: Action::Read, what: &what, context: &context, select: &[], optional: &[], subject: &[] };
+            Question { consumer, action: Action::Read, what: &what, context: &context, select: &[], optional: &[], reach: oncegate::message::schema::Reach::Listed, subject: &[] };
         decide(&registry, &question, NOW).is_ok()
     });
 }

@@ -7,6 +7,7 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
+use crate::message::schema::Reach;
 use crate::rules::registry::{Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Question<'q> {
     pub select: &'q [String],
     /// The optional fields of the document type.
     pub optional: &'q [String],
+    /// Whether these are all of them.
+    pub reach: Reach,
     /// Where a document describes the subject in the role that is asked for: the consumer knows whom it asks about.
     pub subject: &'q [&'q str],
 }
@@ -97,6 +100,10 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
 fn is_covered(path: &str, granted: &[String], question: &Question<'_>) -> bool {
     let known = |path: &str| question.subject.iter().any(|subject| lies_in(path, subject));
     let is_granted = |path: &str| known(path) || granted.iter().any(|field| lies_in(path, field));
+    if question.reach == Reach::Open && !is_granted(path) {
+        // What may be optional in it is not all known.
+        return false;
+    }
     let mut concerned = question.optional.iter().filter(|field| lies_in(path, field) || lies_in(field, path));
     is_granted(path) || concerned.all(|field| is_granted(field))
 }
@@ -195,6 +202,7 @@ mod tests {
             context: &context,
             select: &paths(asked.select),
             optional: &schemas.document_type(&what).expect("a document type").fields,
+            reach: Reach::Listed,
             subject: &["Patient"],
         };
         decide(registry, &question, UnixTime::parse(asked.now).expect("an instant"))

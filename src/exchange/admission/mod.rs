@@ -317,7 +317,8 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let (select, optional) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), document.fields.as_slice());
     let subject = document.described(ask.and_then(|ask| ask.of.as_ref()).map_or("", |of| of.as_str()));
     let (consumer, subject) = (authenticated.sender, subject.as_slice());
-    let question = policy::Question { consumer, action, what: &what, context, select, optional, subject };
+    let reach = document.reach;
+    let question = policy::Question { consumer, action, what: &what, context, select, optional, reach, subject };
     let grounds = policy::decide(snapshot.registry, &question, snapshot.now)?;
     Ok((what, grounds))
 }

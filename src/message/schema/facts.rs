@@ -1,6 +1,6 @@
 //! What the gateway learns from a valid document: enough to decide and to record, and no more.
 
-use super::documents::{DocumentType, Part};
+use super::documents::{DateForm, DocumentType, Part};
 use super::rules::Watched;
 use crate::base::ids::{Code, Identifier, Uuid};
 use crate::base::limits;
@@ -87,8 +87,8 @@ impl Gathered {
     }
 
     /// Keeps an identifier; false if there are too many.
-    pub(super) fn identifier(&mut self, path: &str, identifier: Identifier, part: Option<Part>) -> bool {
-        if part == Some(Part::SubjectId)
+    pub(super) fn identifier(&mut self, path: &str, identifier: Identifier, part: Option<&Part>) -> bool {
+        if matches!(part, Some(Part::SubjectId(_)))
             && let Some(person) = self.persons.last_mut()
         {
             person.subject.identifiers.push(identifier.clone());
@@ -98,21 +98,38 @@ impl Gathered {
     }
 
     /// Keeps a part of the person that began last.
-    pub(super) fn part(&mut self, part: Part, value: &str) {
+    pub(super) fn part(&mut self, part: &Part, value: &str) {
         let Some(Person { subject: person, .. }) = self.persons.last_mut() else { return };
         match part {
             Part::Family => person.family = Some(value.to_owned()),
             Part::Given => person.given = Some(value.to_owned()),
-            Part::BirthDate => person.birth_date = Some(value.to_owned()),
-            Part::Subject | Part::SubjectId | Part::DocumentId | Part::Status => {}
+            Part::BirthDate(form) => person.birth_date = form.read(value),
+            Part::Subject | Part::SubjectId(_) | Part::DocumentId | Part::Status => {}
         }
     }
 }
 
-/// Puts together what was kept.
-pub(super) fn gather(document: &DocumentType, gathered: Gathered, watched: &[Watched], fields: &[u64]) -> Facts {
-    let has = |at: usize| fields.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
-    let optional_paths = document.fields.iter().enumerate().filter(|(at, _)| has(*at)).map(|(_, field)| field.clone()).collect();
+impl DateForm {
+    /// A date as a question has it; one that cannot be read is none.
+    fn read(self, text: &str) -> Option<String> {
+        let digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
+        let parts = match self {
+            // A time zone does not move a birthday.
+            Self::Iso => return Some(text.get(..10).filter(|_| text.len() > 10).unwrap_or(text).to_owned()),
+            Self::Dotted => (text.get(6..10)?, text.get(3..5)?, text.get(..2)?),
+            Self::Compact => (text.get(..4)?, text.get(4..6)?, text.get(6..8)?),
+        };
+        let (year, month, day) = parts;
+        (digits(year) && digits(month) && digits(day)).then(|| format!("{year}-{month}-{day}"))
+    }
+}
+
+/// Puts together what was kept. The fields that are listed come in the order of the schema, others behind them.
+pub(super) fn gather(document: &DocumentType, gathered: Gathered, watched: &[Watched], mut fields: Vec<String>) -> Facts {
+    let place = |field: &String| document.fields.iter().position(|known| known == field).unwrap_or(usize::MAX);
+    if fields.len() > 1 {
+        fields.sort_by_cached_key(place);
+    }
     let mut subjects = Vec::new();
     for person in &gathered.persons {
         for row in document.subjects.iter().filter(|row| row.node == person.place) {
@@ -126,7 +143,7 @@ pub(super) fn gather(document: &DocumentType, gathered: Gathered, watched: &[Wat
         document_type: document.name.clone(),
         document_id: gathered.document_id,
         status: gathered.status,
-        optional_paths,
+        optional_paths: fields,
         identifiers: gathered.identifiers,
         subjects,
     }

@@ -1,79 +1,55 @@
 //! Validation of documents by their schemas, while they are read.
 //!
-//! Schemas are written in a declared subset of XML Schema 1.0 (`docs/schemas.md`). They are compiled once, and every
-//! construct that would not be enforced is refused then, with its place: a schema that says more than the gateway checks
-//! would be worse than none. Compiled, a document type is a list of paths with one automaton for each content model;
-//! a [`Validator`] walks along it without a tree, in memory bounded by the depth. It refuses any `xsi:` attribute, any
-//! element or attribute that is not declared, and text where there may be none; then it verifies check digits and the
-//! rules that XML Schema cannot express.
+//! Schemas are XML Schema 1.0, read, judged and compiled by [`crate::message::xsd`]; `documents.toml` says which documents there
+//! are, whom they are about, and which rules go beyond their schema. A [`Validator`] walks along a document without a tree, in
+//! memory that depends on its depth and its different paths. It refuses what the schema does not declare; then it verifies check
+//! digits and the rules that XML Schema cannot express.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used))]
 
-mod compile;
 mod documents;
 mod facts;
-mod model;
-mod number;
-mod pattern;
-mod read;
+mod paths;
 mod rules;
 mod run;
 #[cfg(test)]
 mod tests;
-mod value;
 
-pub use documents::{DocumentType, SubjectPath};
+pub use crate::message::xsd::SchemaError;
+pub use documents::{DocumentType, Reach, SubjectPath};
 pub use facts::{Facts, Subject};
 pub use run::Validator;
 
 use crate::base::ids::Code;
-use std::fmt;
-
-/// Why a set of schemas is refused, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SchemaError {
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What is not enforced, or what is wrong.
-    pub what: String,
-}
-
-impl SchemaError {
-    fn at(file: &str, text: &str, at: usize, what: String) -> Self {
-        let before = text.get(..at).unwrap_or(text);
-        let line = before.matches('\n').count().saturating_add(1);
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count().saturating_add(1);
-        Self { file: file.to_owned(), line, column, what }
-    }
-}
-
-impl fmt::Display for SchemaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)
-    }
-}
-
-impl std::error::Error for SchemaError {}
+use crate::message::xsd::read::{Library, Loaded, Source, load, target_of};
+use crate::message::xsd::set::TypeRef;
+use crate::message::xsd::{Set, compile, compile_judged};
 
 /// A compiled set of schemas with its documents. Immutable; to be shared in an `Arc`.
 #[derive(Debug)]
 pub struct Schemas {
     documents: Vec<DocumentType>,
-    types: compile::Types,
+    set: Set,
+    /// By complex type: whether it is an identifier of ours.
+    identifiers: Vec<bool>,
     files: Vec<(String, String)>,
 }
 
 impl Schemas {
     /// Compiles a set: the name and text of each schema file, and the text of `documents.toml`.
     pub fn compile(files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
-        let sources = files.iter().map(|(file, text)| read::Source::read(file, text)).collect::<Result<Vec<_>, _>>()?;
-        let types = compile::compile(&sources)?;
-        let documents = documents::read(documents, &sources, &types)?;
-        Ok(Self { documents, types, files: files.to_vec() })
+        let loaded = loaded(files)?;
+        Self::with(compile_judged(&loaded)?, &loaded, files, documents)
+    }
+
+    fn with(set: Set, loaded: &Loaded, files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
+        let targets = loaded.sources.iter().map(|source| Ok((source.name.clone(), target_of(source)?)));
+        let targets: Vec<(String, String)> = targets.collect::<Result<_, SchemaError>>()?;
+        let documents = documents::read(documents, &targets, &set)?;
+        let id = set.names().find(documents::TYPES, "Id").and_then(|name| set.global_type(name));
+        let is_id = |number: usize| id.is_some_and(|id| set.derives(TypeRef::Complex(number as u32), id).is_some());
+        let identifiers = (0..set.complex_count()).map(is_id).collect();
+        Ok(Self { documents, set, identifiers, files: files.to_vec() })
     }
 
     /// The schemas that come with the gateway.
@@ -82,7 +58,10 @@ impl Schemas {
     /// Never: they are part of the program, and its tests compile them.
     pub fn built_in() -> Self {
         let files: Vec<_> = Self::built_in_files().iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
-        Self::compile(&files, Self::built_in_documents()).expect("the schemas of the program are of its own subset")
+        // They were judged by the program's tests.
+        let loaded = loaded(&files).expect("the schemas of the program can be read");
+        let set = compile(&loaded).expect("the schemas of the program can be compiled");
+        Self::with(set, &loaded, &files, Self::built_in_documents()).expect("the documents of the program are of its schemas")
     }
 
     /// The schema files that come with the gateway, by name: what [`Schemas::built_in`] compiles.
@@ -125,6 +104,31 @@ impl Schemas {
     /// The document type whose root element has this name.
     pub fn by_root(&self, namespace: &str, root: &str) -> Option<&DocumentType> {
         self.documents.iter().find(|document| document.root == root && document.namespace == namespace)
+    }
+}
+
+/// The files of a set, which find each other by their names.
+struct Files<'f>(&'f [(String, String)]);
+
+impl Library for Files<'_> {
+    fn fetch(&mut self, _from: &str, location: Option<&str>, namespace: &str) -> Option<Source> {
+        let source = |(name, text): &(String, String)| Source { name: name.clone(), text: text.clone() };
+        let named = location.and_then(|location| self.0.iter().find(|(name, _)| name == location)).map(source);
+        let has = |(name, text): &&(String, String)| {
+            let source = Source { name: name.clone(), text: text.clone() };
+            !namespace.is_empty() && target_of(&source).is_ok_and(|target| target == namespace)
+        };
+        named.or_else(|| self.0.iter().find(has).map(source))
+    }
+}
+
+fn loaded(files: &[(String, String)]) -> Result<Loaded, SchemaError> {
+    let sources = files.iter().map(|(name, text)| Source { name: name.clone(), text: text.clone() });
+    let loaded = load(sources.collect(), &mut Files(files))?;
+    // What is to be there and is not may be what everything hangs on.
+    match loaded.absent.first() {
+        Some(absent) => Err(absent.error.clone()),
+        None => Ok(loaded),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! XML Schema 1.0 cannot compare two values. The rules are rows of `documents.toml`; each answers with a code of its own.
 
-use super::documents::{PathNode, Rule};
+use super::documents::{Rule, Watch};
 use crate::base::fault::{Code, Fault};
 use crate::base::time::Day;
 
@@ -13,7 +13,7 @@ pub(super) struct Watched {
 }
 
 /// Checks all rules; the first one broken is the fault.
-pub(super) fn check(rules: &[Rule], nodes: &[PathNode], watched: &[Watched]) -> Result<(), Fault> {
+pub(super) fn check(rules: &[Rule], nodes: &[Watch], watched: &[Watched]) -> Result<(), Fault> {
     let values = Values { nodes, watched };
     rules.iter().try_for_each(|rule| match rule {
         Rule::Period { from, to, days } => values.period(*from, *to, *days),
@@ -24,7 +24,7 @@ pub(super) fn check(rules: &[Rule], nodes: &[PathNode], watched: &[Watched]) -> 
 }
 
 struct Values<'v> {
-    nodes: &'v [PathNode],
+    nodes: &'v [Watch],
     watched: &'v [Watched],
 }
 
@@ -34,7 +34,7 @@ impl Values<'_> {
     }
 
     fn path(&self, node: usize) -> &str {
-        self.nodes.get(node).map_or("", |node| &node.path)
+        self.nodes.get(node).map_or("", |watch| &watch.path)
     }
 
     fn period(&self, from: usize, to: usize, days: Option<usize>) -> Result<(), Fault> {

@@ -1,16 +1,18 @@
-//! Validation while a document is read: one frame for each open element, nothing allocated for an element.
+//! Validation while a document is read: the automaton of [`crate::message::xsd`], and beside it where in the document one is,
+//! so that what a grant must permit, and whom the document is about, is known at its end.
 
 use super::Schemas;
-use super::compile::{Complex, Content};
-use super::documents::{DocumentType, Part, PathNode};
+use super::documents::{DocumentType, Head, Part};
 use super::facts::{Facts, Gathered, gather};
-use super::model::{Cursor, Model};
 use super::rules::{self, Watched};
-use super::value::is_blank;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Identifier, Uuid};
 use crate::base::limits;
 use crate::message::xml::{Start, Visitor};
+use crate::message::xsd::model::Presence;
+use crate::message::xsd::run::{Run, Tag, XSI};
+use crate::message::xsd::set::{Bindings, TypeRef};
+use crate::message::xsd::simple::Scope;
 
 /// Validates one document after another as its tokens come; see [`Schemas`].
 ///
@@ -19,25 +21,58 @@ use crate::message::xml::{Start, Visitor};
 pub struct Validator<'s> {
     schemas: &'s Schemas,
     document: Option<&'s DocumentType>,
-    frames: Vec<Frame<'s>>,
+    run: Run<'s>,
     depth: usize,
     at: usize,
-    text: String,
-    scratch: String,
+    /// Each path of the document once, in the order in which it was met.
+    trail: Vec<Step>,
+    /// The places of the open elements in it.
+    open: Vec<u32>,
+    /// The scheme that stands at the innermost open element.
     scheme: String,
-    /// One bit for each field that the document has.
-    fields: Vec<u64>,
     gathered: Gathered,
     watched: Vec<Watched>,
     fault: Option<Fault>,
 }
 
-/// An open element.
-struct Frame<'s> {
-    node: &'s PathNode,
-    place: usize,
-    complex: &'s Complex,
-    cursor: Cursor,
+/// A path of the document.
+struct Step {
+    local: Box<str>,
+    parent: u32,
+    first_child: u32,
+    next: u32,
+    /// The place among the watches of the document type.
+    watch: Option<u32>,
+    presence: Presence,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// A start tag as the automaton sees it.
+struct Seen<'t, 'e>(&'t Start<'e>);
+
+impl Scope for Seen<'_, '_> {
+    fn namespace(&self, prefix: &str) -> Option<&str> {
+        self.0.namespace(prefix)
+    }
+}
+
+impl Tag for Seen<'_, '_> {
+    fn uri(&self) -> &str {
+        self.0.uri()
+    }
+
+    fn local(&self) -> &str {
+        self.0.local()
+    }
+
+    fn attribute(&self, at: usize) -> Option<(&str, &str, &str)> {
+        self.0.attributes().nth(at).map(|attribute| (attribute.uri, attribute.local, attribute.value))
+    }
+
+    fn bindings(&self) -> Bindings {
+        Bindings(self.0.bindings())
+    }
 }
 
 /// For a document on its own.
@@ -66,13 +101,12 @@ impl<'s> Validator<'s> {
         Self {
             schemas,
             document: None,
-            frames: Vec::with_capacity(16),
+            run: Run::new(&schemas.set, 1),
             depth: 0,
             at: 0,
-            text: String::new(),
-            scratch: String::new(),
+            trail: Vec::new(),
+            open: Vec::with_capacity(16),
             scheme: String::new(),
-            fields: Vec::new(),
             gathered: Gathered::default(),
             watched: Vec::new(),
             fault: None,
@@ -87,28 +121,20 @@ impl<'s> Validator<'s> {
         if self.fault.is_some() {
             return;
         }
-        let result = if self.frames.is_empty() { self.root(element) } else { self.child(element) };
+        let result = if self.document.is_none() { self.root(element) } else { Ok(()) };
+        let result = result.and_then(|()| self.element(element));
         self.keep(result);
     }
 
     /// A piece of text inside the innermost open element.
     #[inline]
     pub fn text(&mut self, text: &str, at: usize) {
-        let Some(frame) = self.frames.last() else { return };
-        if self.fault.is_some() {
+        if self.fault.is_some() || self.depth == 0 {
             return;
         }
         self.at = at;
-        let result = match &frame.complex.content {
-            Content::Text(_) if text.len() <= limits::PAYLOAD_TEXT_BYTES_MAX.saturating_sub(self.text.len()) => {
-                self.text.push_str(text);
-                Ok(())
-            }
-            Content::Text(_) => Err(self.wrong("longer than any text may be")),
-            Content::Elements(_) if is_blank(text) => Ok(()),
-            Content::Elements(_) => Err(self.wrong("text between the elements")),
-            Content::Empty => Err(self.wrong("text where there may be none")),
-        };
+        self.run.text(text);
+        let result = self.violated();
         self.keep(result);
     }
 
@@ -119,7 +145,6 @@ impl<'s> Validator<'s> {
         if self.fault.is_none() {
             let result = self.close();
             self.keep(result);
-            self.frames.pop();
         }
     }
 
@@ -131,145 +156,149 @@ impl<'s> Validator<'s> {
     /// What is known about the document, or its first fault. The validator is then ready for another document.
     pub fn finish(&mut self) -> Result<Facts, Fault> {
         let done = self.is_done();
-        let fields = std::mem::take(&mut self.fields);
         let gathered = std::mem::take(&mut self.gathered);
         let watched = std::mem::take(&mut self.watched);
         let (document, fault) = (self.document.take(), self.fault.take());
-        self.frames.clear();
-        self.text.clear();
+        let fields = document.filter(|_| fault.is_none()).map(|document| self.fields(document)).unwrap_or_default();
+        self.trail.clear();
+        self.open.clear();
+        self.run.reset();
         self.depth = 0;
         if let Some(fault) = fault {
             return Err(fault);
         }
         let unfinished = || Fault::at(Code::DocSchema, "a document that does not end");
         let document = document.filter(|_| done).ok_or_else(unfinished)?;
-        rules::check(&document.rules, &document.nodes, &watched)?;
-        Ok(gather(document, gathered, &watched, &fields))
+        rules::check(&document.rules, &document.watches, &watched)?;
+        Ok(gather(document, gathered, &watched, fields))
     }
 
     fn root(&mut self, element: &Start<'_>) -> Result<(), Fault> {
-        let found = if self.document.is_none() { self.schemas.by_root(element.uri(), element.local()) } else { None };
+        let found = if self.open.is_empty() { self.schemas.by_root(element.uri(), element.local()) } else { None };
         let unknown = || Fault::at(Code::DocUnknown, format!("byte {}", element.at()));
-        let document = found.ok_or_else(unknown)?;
-        self.document = Some(document);
-        self.fields.clear();
-        self.fields.resize(document.fields.len().div_ceil(64), 0);
-        self.open(document, 0, element)
+        self.document = Some(found.ok_or_else(unknown)?);
+        Ok(())
     }
 
-    fn child(&mut self, element: &Start<'_>) -> Result<(), Fault> {
-        let (Some(frame), Some(document)) = (self.frames.last_mut(), self.document) else { return Ok(()) };
-        let found = match &frame.complex.content {
-            Content::Elements(model) => model.step(&mut frame.cursor, element.uri(), element.local()),
-            _ => None,
-        };
-        match found {
-            Some(position) => {
-                let place = frame.node.first_child.saturating_add(position);
-                self.open(document, place, element)
-            }
-            None => Err(self.unexpected()),
+    fn element(&mut self, element: &Start<'_>) -> Result<(), Fault> {
+        let was_skipping = self.run.is_skipping();
+        self.run.start(&Seen(element));
+        if was_skipping {
+            return Ok(());
+        }
+        if let Some(strange) = element.attributes().find(|found| found.uri == XSI && !matches!(found.local, "type" | "nil")) {
+            return Err(self.wrong(&format!("the attribute xsi:{}, which no document of a message has", strange.local)));
+        }
+        // The path of what is wrong is that of the element around it.
+        self.violated()?;
+        let parent = self.open.last().copied().unwrap_or(NONE);
+        if self.run.is_skipping() {
+            // Nobody has looked at what is inside, so nothing inside can be granted on its own.
+            let step = self.step(parent, element.local())?;
+            let step = self.step(step, "**")?;
+            self.lacks(step);
+            return Ok(());
+        }
+        let presence = self.run.presence();
+        let step = if parent == NONE { self.first() } else { self.step(parent, element.local())? };
+        self.open.push(step);
+        if presence == Presence::Optional {
+            self.lacks(step);
+        }
+        self.begin(step, element)
+    }
+
+    /// Notes an element that a document may lack.
+    fn lacks(&mut self, step: u32) {
+        if let Some(step) = self.trail.get_mut(step as usize) {
+            step.presence = Presence::Optional;
         }
     }
 
-    fn open(&mut self, document: &'s DocumentType, place: usize, element: &Start<'_>) -> Result<(), Fault> {
-        let lost = || Fault::at(Code::DocSchema, "an element that the schema lost");
-        let node = document.nodes.get(place).ok_or_else(lost)?;
-        let complex = self.schemas.types.complexes.get(node.complex).ok_or_else(lost)?;
-        if let Some(field) = node.field
-            && let Some(word) = self.fields.get_mut(field / 64)
-        {
-            *word |= 1 << (field % 64);
-        }
-        self.text.clear();
-        self.frames.push(Frame { node, place, complex, cursor: Cursor::default() });
-        if node.watch.identifier {
+    fn begin(&mut self, step: u32, element: &Start<'_>) -> Result<(), Fault> {
+        let is_identifier = self.is_identifier();
+        if is_identifier {
             // An identifier whose type lost its scheme must not be taken for one of the scheme before.
             self.scheme.clear();
         }
-        if element.attributes().len() > 0 || complex.required != 0 {
-            self.attributes(complex, element)?;
+        if self.part(step) == Some(&Part::Subject) {
+            let place = self.watch(step).unwrap_or(0);
+            if !self.gathered.begin_subject(place, self.watched.len()) {
+                return Err(self.wrong("more persons than a document may be about"));
+            }
         }
-        if node.watch.part == Some(Part::Subject) && !self.gathered.begin_subject(place, self.watched.len()) {
-            return Err(self.wrong("more persons than a document may be about"));
+        for attribute in element.attributes().filter(|attribute| attribute.uri != XSI) {
+            if is_identifier && attribute.uri.is_empty() && attribute.local == "scheme" {
+                self.scheme.extend(attribute.value.split_ascii_whitespace());
+            }
+            let presence = self.run.attribute_presence(attribute.uri, attribute.local);
+            let has_watches = self.document.is_some_and(|document| document.has_attributes());
+            if presence == Presence::Required && !has_watches {
+                continue;
+            }
+            let own = self.step(step, &format!("@{}", attribute.local))?;
+            if presence == Presence::Optional {
+                self.lacks(own);
+            }
+            if self.watch(own).is_some() {
+                self.value(own, attribute.value.trim_matches([' ', '\t', '\n', '\r']), Identifies::No)?;
+            }
         }
         Ok(())
     }
 
-    fn attributes(&mut self, complex: &'s Complex, element: &Start<'_>) -> Result<(), Fault> {
-        let mut seen = 0_u64;
-        let identifier = self.frames.last().is_some_and(|frame| frame.node.watch.identifier);
-        for attribute in element.attributes() {
-            let same = |known: &super::compile::Attribute| *known.local == *attribute.local;
-            let found = if attribute.uri.is_empty() { complex.attributes.iter().position(same) } else { None };
-            let Some((at, declared)) = found.and_then(|at| complex.attributes.get(at).map(|declared| (at, declared))) else {
-                return Err(self.wrong("an attribute that is not declared"));
-            };
-            seen |= u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(0);
-            let mut scratch = std::mem::take(&mut self.scratch);
-            let checked = declared.simple.check(attribute.value, &mut scratch).map(|value| {
-                if identifier && *declared.local == *"scheme" {
-                    self.scheme.clear();
-                    self.scheme.push_str(value);
-                }
-            });
-            self.scratch = scratch;
-            if let Err(what) = checked {
-                return Err(self.wrong(&format!("the attribute {}: {what}", declared.local)));
-            }
-        }
-        match complex.required & !seen {
-            0 => Ok(()),
-            missing => {
-                let missing = complex.attributes.get(missing.trailing_zeros() as usize).map_or("", |attribute| &attribute.local);
-                Err(self.wrong(&format!("without the attribute {missing}")))
-            }
+    /// Whether the innermost open element is an identifier of ours, whose scheme and check digits are looked at.
+    fn is_identifier(&self) -> bool {
+        match self.run.current_type() {
+            Some(TypeRef::Complex(number)) => self.schemas.identifiers.get(number as usize).copied().unwrap_or(false),
+            _ => false,
         }
     }
 
     fn close(&mut self) -> Result<(), Fault> {
-        let Some(frame) = self.frames.last() else { return Ok(()) };
-        match &frame.complex.content {
-            Content::Empty => Ok(()),
-            Content::Elements(model) if model.may_end(frame.cursor) => Ok(()),
-            Content::Elements(model) => Err(self.wrong(&format!("ends too early; {}", expected(model, frame.cursor)))),
-            Content::Text(simple) if frame.node.watch.is_nothing() => {
-                let checked = simple.check(&self.text, &mut self.scratch).map(|_| ());
-                checked.map_err(|what| self.wrong(what))
-            }
-            Content::Text(simple) => {
-                let mut scratch = std::mem::take(&mut self.scratch);
-                let text = std::mem::take(&mut self.text);
-                let result = match simple.check(&text, &mut scratch) {
-                    Ok(value) => self.value(value),
-                    Err(what) => Err(self.wrong(what)),
-                };
-                (self.scratch, self.text) = (scratch, text);
-                self.text.clear();
-                result
-            }
+        if self.run.is_skipping() {
+            self.run.end();
+            return Ok(());
         }
+        let step = self.open.last().copied().unwrap_or(NONE);
+        let identifies = if self.is_identifier() { Identifies::Yes } else { Identifies::No };
+        let is_kept = identifies == Identifies::Yes || self.watch(step).is_some();
+        let value = if is_kept { self.run.value_so_far() } else { None };
+        self.run.end();
+        self.violated()?;
+        if let Some(value) = value {
+            self.value(step, &value, identifies)?;
+        }
+        self.open.pop();
+        Ok(())
     }
 
-    /// Keeps the value of the innermost element, where there is a reason to.
-    #[inline]
-    fn value(&mut self, value: &str) -> Result<(), Fault> {
-        let Some(frame) = self.frames.last() else { return Ok(()) };
-        let (watch, place, path) = (frame.node.watch, frame.place, frame.node.path.as_str());
-        if watch.identifier {
-            let identifier = Identifier::parse(&self.scheme, value)
+    /// Keeps a value, where there is a reason to.
+    fn value(&mut self, step: u32, value: &str, identifies: Identifies) -> Result<(), Fault> {
+        let watch = self.watch(step);
+        let document = self.document;
+        let watched = watch.and_then(|watch| document.and_then(|document| document.watches.get(watch)));
+        let part = watched.and_then(|watch| watch.part.as_ref());
+        let scheme = match (identifies, part) {
+            (_, Some(Part::SubjectId(Some(scheme)))) => Some(scheme.to_string()),
+            (Identifies::Yes, _) => Some(self.scheme.clone()),
+            (Identifies::No, _) => None,
+        };
+        if let Some(scheme) = scheme {
+            let identifier = Identifier::parse(&scheme, value)
                 .map_err(|error| Fault::at(Code::DocCheckDigit, self.place_of(&error.detail_public())))?;
-            if !self.gathered.identifier(path, identifier, watch.part) {
+            let path = self.path(step);
+            if !self.gathered.identifier(&path, identifier, part) {
                 return Err(self.wrong("more identifiers than a document may hold"));
             }
         }
-        if watch.compared {
+        if let (Some(node), true) = (watch, watched.is_some_and(|watch| watch.is_compared)) {
             if self.watched.len() >= limits::DOCUMENT_WATCHED_MAX {
                 return Err(self.wrong("more values to compare than a document may hold"));
             }
-            self.watched.push(Watched { node: place, value: value.into() });
+            self.watched.push(Watched { node, value: value.into() });
         }
-        match watch.part {
+        match part {
             Some(Part::DocumentId) => self.gathered.document_id = Uuid::parse(value),
             Some(Part::Status) => self.gathered.status = Some(value.into()),
             Some(part) => self.gathered.part(part, value),
@@ -278,12 +307,75 @@ impl<'s> Validator<'s> {
         Ok(())
     }
 
-    fn unexpected(&self) -> Fault {
-        let next = self.frames.last().map(|frame| match &frame.complex.content {
-            Content::Elements(model) => expected(model, frame.cursor),
-            _ => "expected no element".to_owned(),
+    fn watch(&self, step: u32) -> Option<usize> {
+        self.trail.get(step as usize)?.watch.map(|watch| watch as usize)
+    }
+
+    fn part(&self, step: u32) -> Option<&'s Part> {
+        self.document?.watches.get(self.watch(step)?)?.part.as_ref()
+    }
+
+    /// The root's place.
+    fn first(&mut self) -> u32 {
+        let watch = self.document.and_then(|document| document.watch_of(""));
+        self.trail.push(Step {
+            local: "".into(),
+            parent: NONE,
+            first_child: NONE,
+            next: NONE,
+            watch,
+            presence: Presence::Required,
         });
-        self.wrong(&format!("an element that is not expected; {}", next.unwrap_or_default()))
+        0
+    }
+
+    /// The place of a path, which is one step longer than another.
+    fn step(&mut self, parent: u32, local: &str) -> Result<u32, Fault> {
+        let mut at = self.trail.get(parent as usize).map_or(NONE, |step| step.first_child);
+        while let Some(step) = self.trail.get(at as usize) {
+            if *step.local == *local {
+                return Ok(at);
+            }
+            at = step.next;
+        }
+        if self.trail.len() >= limits::SCHEMA_PATHS_MAX {
+            return Err(self.wrong("more different paths than a document may have"));
+        }
+        let new = self.trail.len() as u32;
+        let next = self.trail.get_mut(parent as usize).map_or(NONE, |step| std::mem::replace(&mut step.first_child, new));
+        let presence = Presence::Required;
+        self.trail.push(Step { local: local.into(), parent, first_child: NONE, next, watch: None, presence });
+        let path = self.path(new);
+        let watch = self.document.and_then(|document| document.watch_of(&path));
+        if let Some(step) = self.trail.last_mut() {
+            step.watch = watch;
+        }
+        Ok(new)
+    }
+
+    fn path(&self, step: u32) -> String {
+        let (mut names, mut at) = (Vec::new(), step);
+        while let Some(step) = self.trail.get(at as usize).filter(|step| step.parent != NONE) {
+            names.push(&*step.local);
+            at = step.parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// What the document has and might lack.
+    fn fields(&self, document: &DocumentType) -> Vec<String> {
+        let optional = (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
+        let paths = optional.map(|(at, _)| self.path(at));
+        paths.filter(|path| !(document.head == Head::Ours && path.starts_with("Head/"))).collect()
+    }
+
+    /// The first violation, as a fault.
+    fn violated(&self) -> Result<(), Fault> {
+        match self.run.violations().first() {
+            None => Ok(()),
+            Some(violation) => Err(self.wrong(&violation.what)),
+        }
     }
 
     /// A fault at the innermost open element. The path is made of the schema's names, so it tells nothing of the content.
@@ -294,7 +386,7 @@ impl<'s> Validator<'s> {
 
     fn place_of(&self, what: &str) -> String {
         let root = self.document.map_or("", |document| &document.root);
-        let path = self.frames.last().map_or("", |frame| frame.node.path.as_str());
+        let path = self.open.last().map_or(String::new(), |step| self.path(*step));
         let slash = if path.is_empty() { "" } else { "/" };
         format!("{root}{slash}{path}, byte {}: {what}", self.at)
     }
@@ -307,7 +399,9 @@ impl<'s> Validator<'s> {
     }
 }
 
-fn expected(model: &Model, cursor: Cursor) -> String {
-    let names: Vec<&str> = model.expected(cursor).take(8).collect();
-    if names.is_empty() { "expected the end of the element".to_owned() } else { format!("expected {}", names.join(" or ")) }
+/// Whether a value is an identifier of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identifies {
+    Yes,
+    No,
 }

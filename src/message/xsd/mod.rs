@@ -41,9 +41,26 @@ impl SchemaError {
         Self { file: file.to_owned(), line: line as usize, column: column as usize, what: what.to_owned() }
     }
 
+    pub(crate) fn in_text(file: &str, text: &str, at: usize, what: &str) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count().saturating_add(1);
+        Self { file: file.to_owned(), line, column, what: what.to_owned() }
+    }
+
     pub(crate) fn at(source: &read::Source, node: &roxmltree::Node<'_, '_>, what: &str) -> Self {
         let place = node.document().text_pos_at(node.range().start);
         Self::new(&source.name, (place.row, place.col), what)
+    }
+}
+
+/// Compiles what was loaded, and has it judged. Of two who refuse it the one speaks that knows the place.
+pub fn compile_judged(loaded: &read::Loaded) -> Result<Set, SchemaError> {
+    // Ours first: it bounds what the judge is given.
+    match (compile(loaded), judge::judge(loaded)) {
+        (Err(own), Err(judged)) => Err(if judged.file.is_empty() { own } else { judged }),
+        (_, Err(judged)) => Err(judged),
+        (own, Ok(())) => own,
     }
 }
 

@@ -80,6 +80,7 @@ struct Node {
     min: u32,
     max: u32,
     nullable: bool,
+    presence: Presence,
     kind: Kind,
     parent: u32,
     /// The place among the parent's children.
@@ -109,9 +110,38 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matched {
     /// One with this declaration.
-    Element(u32),
+    Element(u32, Presence),
     /// One that a wildcard let through.
     Any(Process),
+}
+
+/// Whether content may lack a particle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Each content has it.
+    Required,
+    /// It, or a group around it, may occur zero times, or it is one of a choice.
+    Optional,
+}
+
+/// How often content may have an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// At most once.
+    Once,
+    /// More often.
+    Repeatedly,
+}
+
+/// An element that content may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// The element, by its number in the set.
+    pub element: u32,
+    /// Whether content may lack it.
+    pub presence: Presence,
+    /// How often it may be there.
+    pub times: Times,
 }
 
 /// Why the next element cannot be taken.
@@ -178,6 +208,7 @@ impl Model {
             min: particle.min,
             max: particle.max,
             nullable: false,
+            presence: self.presence(particle.min, parent),
             kind,
             parent,
             place,
@@ -192,6 +223,11 @@ impl Model {
         }
         self.finish(at, children);
         Ok(at)
+    }
+
+    fn presence(&self, min: u32, parent: u32) -> Presence {
+        let is_within = |parent: &Node| parent.presence == Presence::Optional || matches!(parent.kind, Kind::Choice);
+        if min == 0 || self.node(parent).is_some_and(is_within) { Presence::Optional } else { Presence::Required }
     }
 
     /// Works out whether a group may be of nothing, and what it may begin with.
@@ -334,10 +370,12 @@ impl Model {
         match self.node(leaf).map(|node| &node.kind) {
             Some(Kind::Element { name, element, others }) => {
                 if Some(*name) == next.name {
-                    return Ok(Matched::Element(*element));
+                    let presence = self.node(leaf).map_or(Presence::Optional, |node| node.presence);
+                    return Ok(Matched::Element(*element, presence));
                 }
+                // Where one may stand for another, neither must be there.
                 let other = others.iter().find(|(name, _)| Some(*name) == next.name);
-                other.map(|(_, element)| Matched::Element(*element)).ok_or(Refused::Unexpected)
+                other.map(|(_, element)| Matched::Element(*element, Presence::Optional)).ok_or(Refused::Unexpected)
             }
             Some(Kind::Any(wildcard)) => Ok(Matched::Any(wildcard.process)),
             _ => Err(Refused::Unexpected),
@@ -560,12 +598,30 @@ impl Model {
         }
     }
 
-    /// The elements that content must have, or may, as they stand in the tree: for examples and for paths of fields.
-    pub fn elements(&self) -> impl Iterator<Item = u32> {
-        self.nodes.iter().filter_map(|node| match &node.kind {
-            Kind::Element { element, .. } => Some(*element),
-            _ => None,
+    /// The elements that content may have, those that may stand for others among them: for paths of fields.
+    pub fn elements(&self) -> impl Iterator<Item = Occurrence> {
+        self.nodes.iter().enumerate().flat_map(|(at, node)| {
+            let Kind::Element { element, others, .. } = &node.kind else { return Vec::new() };
+            let times = self.times(at as u32);
+            let others = others.iter().map(|(_, element)| Occurrence { element: *element, presence: Presence::Optional, times });
+            std::iter::once(Occurrence { element: *element, presence: node.presence, times }).chain(others).collect()
         })
+    }
+
+    fn times(&self, at: u32) -> Times {
+        let mut node = self.node(at);
+        while let Some(found) = node {
+            if found.max > 1 {
+                return Times::Repeatedly;
+            }
+            node = self.node(found.parent);
+        }
+        Times::Once
+    }
+
+    /// Whether a wildcard lets elements through that are not named.
+    pub fn is_open(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.kind, Kind::Any(_)))
     }
 }
 

@@ -90,6 +90,12 @@ pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     Ok(document)
 }
 
+/// The target namespace of a document, empty if it has none.
+pub fn target_of(source: &Source) -> Result<String, SchemaError> {
+    let document = parse(source)?;
+    Ok(attribute(&document.root_element(), "targetNamespace").unwrap_or("").to_owned())
+}
+
 /// Finds all documents that the given ones name, directly or not.
 pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, SchemaError> {
     let mut loaded = Loaded::default();

@@ -3,7 +3,7 @@
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
 use super::keys::{Ended, Keys};
-use super::model::{Cursor, Matched, Refused};
+use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
 use super::simple::{Identity, Kind, Room, Scope, Simple, Value};
@@ -50,6 +50,7 @@ enum Inside {
 #[derive(Debug)]
 pub(super) struct Frame<'s> {
     pub(super) element: Option<u32>,
+    of: TypeRef,
     complex: Option<&'s Complex>,
     pub(super) simple: Option<&'s Arc<Simple>>,
     cursor: Cursor,
@@ -57,6 +58,8 @@ pub(super) struct Frame<'s> {
     pub(super) is_nil: bool,
     inside: Inside,
     bindings: Option<Bindings>,
+    /// Of a type that `xsi:type` names what is inside was not promised by the declared one.
+    presence_inside: Presence,
 }
 
 /// A run over one document.
@@ -72,6 +75,7 @@ pub struct Run<'s> {
     keys: Keys,
     violations: Vec<Violation>,
     most: usize,
+    presence: Presence,
 }
 
 /// What an attribute of `xsi:` says of an element.
@@ -94,7 +98,18 @@ impl<'s> Run<'s> {
             keys: Keys::default(),
             violations: Vec::new(),
             most: most.max(1),
+            presence: Presence::Required,
         }
+    }
+
+    /// Makes it ready for another document.
+    pub fn reset(&mut self) {
+        self.frames.clear();
+        self.stack.clear();
+        self.text.clear();
+        self.skipped = 0;
+        self.keys = Keys::default();
+        self.violations.clear();
     }
 
     /// The violations so far.
@@ -119,15 +134,53 @@ impl<'s> Run<'s> {
             return;
         }
         let name = self.set.names().find(tag.uri(), tag.local());
-        if let Some(element) = self.declaration(name, tag) {
+        let within = self.frames.last().map_or(Presence::Required, |frame| frame.presence_inside);
+        self.presence = Presence::Optional;
+        if let Some((element, presence)) = self.declaration(name, tag) {
+            self.presence = if within == Presence::Optional { within } else { presence };
             self.begin(element, name, tag);
         } else {
             self.skipped = 1;
         }
     }
 
+    /// Whether content may lack the element that began last.
+    pub fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    /// Whether the element that began last is one that is not looked at.
+    pub fn is_skipping(&self) -> bool {
+        self.skipped > 0
+    }
+
+    /// Whether the type of the element that began last demands an attribute that it has.
+    pub fn attribute_presence(&self, uri: &str, local: &str) -> Presence {
+        let Some(frame) = self.frames.last().filter(|frame| frame.presence_inside == Presence::Required) else {
+            return Presence::Optional;
+        };
+        let name = self.set.names().find(uri, local);
+        let uses = frame.complex.map_or(&[][..], |complex| &complex.attributes.uses);
+        let is_required = uses.iter().any(|declared| declared.is_required && Some(declared.name) == name);
+        if is_required { Presence::Required } else { Presence::Optional }
+    }
+
+    /// The type of the element that began last.
+    pub fn current_type(&self) -> Option<TypeRef> {
+        self.frames.last().map(|frame| frame.of)
+    }
+
+    /// The value of the innermost open element as far as it was read, with its white space as its type has it; none of what
+    /// has no value.
+    pub fn value_so_far(&mut self) -> Option<String> {
+        let frame = self.frames.last().filter(|_| self.skipped == 0)?;
+        let nothing = Bindings::default();
+        let scope = frame.bindings.as_ref().unwrap_or(&nothing);
+        frame.simple?.check(&self.text, scope, &mut self.room).ok().map(str::to_owned)
+    }
+
     /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
-    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<Option<u32>> {
+    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, Presence)> {
         let global = name.and_then(|name| self.set.global_element(name));
         let Some(frame) = self.frames.last_mut() else {
             let is_typed = says(tag).of.is_some();
@@ -135,7 +188,7 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
                 return None;
             }
-            return Some(global);
+            return Some((global, Presence::Required));
         };
         if frame.inside == Inside::Broken {
             return None;
@@ -149,18 +202,18 @@ impl<'s> Run<'s> {
         let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
             frame.inside = Inside::Broken;
             let rule = if frame.complex.is_none() { "cvc-type.3.1.2" } else { "cvc-complex-type.2.2" };
-            self.wrong(rule, format!("the element {} where there may be none", tag.local()));
+            self.wrong(rule, format!("{} where there may be none", shown(name, tag)));
             return None;
         };
         let base = frame.base;
         let before = frame.cursor;
         match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
-            Ok(Matched::Element(element)) => Some(Some(element)),
+            Ok(Matched::Element(element, presence)) => Some((Some(element), presence)),
             Ok(Matched::Any(Process::Skip)) => None,
-            Ok(Matched::Any(Process::Lax)) => Some(global),
-            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some(global),
+            Ok(Matched::Any(Process::Lax)) => Some((global, Presence::Optional)),
+            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some((global, Presence::Optional)),
             Ok(Matched::Any(Process::Strict)) => {
-                self.wrong("cvc-assess-elt.1.1", format!("the element {} is not declared", tag.local()));
+                self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", shown(name, tag)));
                 None
             }
             Err(Refused::TooManyWays) => {
@@ -170,7 +223,7 @@ impl<'s> Run<'s> {
             Err(Refused::Unexpected) => {
                 frame.inside = Inside::Broken;
                 let expected = model.expected(before, &self.stack, base, self.set.names());
-                let what = format!("the element {} where {}", tag.local(), in_words(&expected));
+                let what = format!("{} where {}", shown(name, tag), in_words(&expected));
                 self.wrong("cvc-complex-type.2.4", what);
                 None
             }
@@ -203,6 +256,7 @@ impl<'s> Run<'s> {
         let base = self.stack.len();
         self.frames.push(Frame {
             element: number,
+            of,
             complex,
             simple,
             cursor: Cursor::default(),
@@ -210,6 +264,7 @@ impl<'s> Run<'s> {
             is_nil,
             inside: if of == TypeRef::Missing { Inside::Broken } else { Inside::NoElement },
             bindings: needs_bindings.then(|| tag.bindings()),
+            presence_inside: if of == declared && element.is_some() { Presence::Required } else { Presence::Optional },
         });
         if self.frames.len() > limits::DEPTH_MAX {
             self.wrong("cvc-elt", "elements are nested too deep");
@@ -531,6 +586,11 @@ impl<'s> Run<'s> {
             }
         }
     }
+}
+
+/// An element in words: a name that no schema has is the document's own, and not told.
+fn shown(name: Option<Name>, tag: &impl Tag) -> String {
+    if name.is_some() { format!("the element {}", tag.local()) } else { "an element that no schema of the set has".to_owned() }
 }
 
 /// Whether values of a type may be names, whose prefixes are looked up where they stand.

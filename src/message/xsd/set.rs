@@ -216,6 +216,11 @@ impl Set {
         self.elements.get(number as usize)
     }
 
+    /// How many complex types there are.
+    pub fn complex_count(&self) -> usize {
+        self.complex.len()
+    }
+
     /// A complex type by its number.
     pub fn complex(&self, number: u32) -> Option<&Complex> {
         self.complex.get(number as usize)

@@ -87,6 +87,7 @@ impl Asked {
             context: &context,
             select: &self.select,
             optional: &document.fields,
+            reach: document.reach,
             subject: &document.described(self.role.as_deref().unwrap_or_default()),
         };
         let agency = registry.agency(consumer);

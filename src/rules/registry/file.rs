@@ -431,17 +431,20 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
     Ok(())
 }
 
+/// Most fields that an error lists.
+const FIELDS_SHOWN: usize = 60;
+
 fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     let place = raw.id.span().start;
     let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is not a code")));
     let what = document_type(raw.what, place, schemas)?;
-    let known = schemas.document_type(&what).map_or(&[][..], |document| document.fields.as_slice());
-    let leads = |field: &str| {
-        known.iter().any(|path| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-    };
-    if let Some(field) = raw.fields.iter().find(|field| !leads(field)) {
-        let known = known.join(", ");
-        return Err((place, format!("{what} has no optional field \"{field}\"; it has: {known}")));
+    let document = schemas.document_type(&what);
+    if let Some(field) = raw.fields.iter().find(|field| !document.is_some_and(|document| document.has_field(field))) {
+        let known = document.map_or(&[][..], |document| document.fields.as_slice());
+        let shown = known.iter().take(FIELDS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = known.len().saturating_sub(FIELDS_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return Err((place, format!("{what} has no optional field \"{field}\"; it has: {shown}{more}")));
     }
     let action = match raw.action {
         None | Some("read") => Action::Read,

@@ -1,0 +1,102 @@
+//! The paths of a document type: what its schema unfolds to, as far as that has an end.
+
+use super::documents::Reach;
+use crate::base::limits;
+use crate::message::xsd::Set;
+use crate::message::xsd::model::{Presence, Times};
+use crate::message::xsd::set::{Content, TypeRef};
+
+/// An element or attribute of a document by its path; an attribute's last step begins with `@`.
+#[derive(Clone, Debug)]
+pub(super) struct Path {
+    pub(super) path: String,
+    presence: Presence,
+    pub(super) occurs: Occurs,
+    pub(super) of: Option<TypeRef>,
+    /// The place of the parent in the list.
+    parent: usize,
+}
+
+impl Path {
+    /// Whether a document may lack it.
+    pub(super) fn is_optional(&self) -> bool {
+        self.presence == Presence::Optional
+    }
+}
+
+/// How often an element may occur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occurs {
+    /// At most once in the document.
+    Once,
+    /// At most once in its parent, which may occur more often.
+    OnceInParent,
+    Repeatedly,
+}
+
+/// All paths, or as many as are listed.
+pub(super) struct Unfolded {
+    pub(super) paths: Vec<Path>,
+    pub(super) reach: Reach,
+}
+
+/// Unfolds an element, breadth first. Where a type contains itself, and after so many paths, it ends.
+pub(super) fn unfold(set: &Set, root: u32) -> Unfolded {
+    let of = set.element(root).map(|element| element.of);
+    let start = Path { path: String::new(), presence: Presence::Required, occurs: Occurs::Once, of, parent: 0 };
+    let (mut paths, mut reach, mut at) = (vec![start], Reach::Listed, 0);
+    while let Some(parent) = paths.get(at).cloned() {
+        if let Some(TypeRef::Complex(number)) = parent.of {
+            if contains_itself(&paths, at) {
+                reach = Reach::Open;
+            } else if !children(set, &mut paths, (at, &parent), number) {
+                reach = Reach::Open;
+            }
+        }
+        at = at.saturating_add(1);
+    }
+    paths.remove(0);
+    Unfolded { paths, reach }
+}
+
+fn contains_itself(paths: &[Path], at: usize) -> bool {
+    let of = paths.get(at).map(|path| path.of);
+    let mut above = at;
+    while above != 0 {
+        above = paths.get(above).map_or(0, |path| path.parent);
+        if paths.get(above).map(|path| path.of) == of {
+            return true;
+        }
+    }
+    false
+}
+
+/// Lists what is inside an element; false if there is more than can be listed.
+fn children(set: &Set, paths: &mut Vec<Path>, (at, parent): (usize, &Path), complex: u32) -> bool {
+    let Some(complex) = set.complex(complex) else { return false };
+    let below = |name: &str| if parent.path.is_empty() { name.to_owned() } else { format!("{}/{name}", parent.path) };
+    let within = |times: Times| match (parent.occurs, times) {
+        (_, Times::Repeatedly) => Occurs::Repeatedly,
+        (Occurs::Once, Times::Once) => Occurs::Once,
+        (_, Times::Once) => Occurs::OnceInParent,
+    };
+    for attribute in &complex.attributes.uses {
+        let presence = if attribute.is_required { Presence::Required } else { Presence::Optional };
+        let path = below(&format!("@{}", set.names().local(attribute.name)));
+        paths.push(Path { path, presence, occurs: within(Times::Once), of: None, parent: at });
+    }
+    let mut is_whole = complex.attributes.wildcard.is_none();
+    if let Content::Elements { model, .. } = &complex.content {
+        is_whole &= !model.is_open();
+        for found in model.elements() {
+            let Some(element) = set.element(found.element) else { continue };
+            let path = below(set.names().local(element.name));
+            paths.push(Path { path, presence: found.presence, occurs: within(found.times), of: Some(element.of), parent: at });
+        }
+    }
+    if paths.len() > limits::SCHEMA_PATHS_MAX {
+        paths.truncate(limits::SCHEMA_PATHS_MAX);
+        return false;
+    }
+    is_whole
+}
