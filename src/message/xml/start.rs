@@ -111,9 +111,15 @@ impl Start<'_> {
         Attribute { uri: self.scope.uri(slot.uri), local: local(slot.name, slot.prefix_len), value: &slot.value }
     }
 
-    /// The prefixes in scope with their namespace names, the innermost first.
-    pub fn bindings(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.scope.bindings.iter().rev().map(|(prefix, uri)| (*prefix, self.scope.uri(*uri)))
+    /// What all prefixes stand for at this element.
+    pub fn bindings(&self) -> Vec<(Box<str>, Box<str>)> {
+        let mut found: Vec<(Box<str>, Box<str>)> = Vec::new();
+        for (prefix, uri) in self.scope.bindings.iter().rev() {
+            if found.iter().all(|(known, _)| **known != **prefix) {
+                found.push(((*prefix).into(), self.scope.uri(*uri).into()));
+            }
+        }
+        found
     }
 
     /// The namespace name that a prefix stands for at this element: for names inside the values of a schema.

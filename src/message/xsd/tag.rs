@@ -26,7 +26,7 @@ impl Tag for Start<'_> {
     }
 
     fn bindings(&self) -> Bindings {
-        Bindings(Start::bindings(self).map(|(prefix, uri)| (prefix.into(), uri.into())).collect())
+        Bindings(Start::bindings(self))
     }
 }
 

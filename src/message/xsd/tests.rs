@@ -5,6 +5,8 @@ use crate::message::xml::{Profile, scan};
 use cases::{Case, OPEN, SETS, TYPES, VALUES, document, schema};
 
 mod cases;
+mod hostile;
+mod models;
 
 /// The files of a set, by name.
 struct Files(Vec<Source>);
