@@ -75,8 +75,12 @@ pub const SCHEMA_SET_NAMES_MAX: usize = 4_000_000;
 pub const SCHEMA_SET_PARTICLES_MAX: usize = 1_000_000;
 /// Most ways in which counted groups inside each other may be open at one place of a document.
 pub const SCHEMA_WAYS_MAX: usize = 512;
-/// Most open elements that fields of keys are looked for in.
+/// Most identity constraints of one element, and of all open ones; and most paths that are followed at once for their fields.
 pub const SCHEMA_CANDIDATES_MAX: usize = 256;
+/// Most paths of one identity constraint.
+pub const SCHEMA_FIELDS_MAX: usize = 64;
+/// Most steps of one of them.
+pub const SCHEMA_STEPS_MAX: usize = 24;
 /// Most keys, IDs and references to them that are kept of one document.
 pub const SCHEMA_KEYS_MAX: usize = 8_192;
 /// Most element paths of one document type: what its schema unfolds to.

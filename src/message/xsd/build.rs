@@ -430,6 +430,13 @@ impl<'d> Builder<'d> {
             let selector = child(&node, "selector").map_or(Ok(Vec::new()), |node| paths(&node, PathOf::Selector))?;
             let fields = children(&node).filter(|node| node.tag_name().name() == "field");
             let fields = fields.map(|field| paths(&field, PathOf::Field)).collect::<Result<Vec<_>, _>>()?;
+            let mut all = selector.iter().chain(fields.iter().flatten());
+            let is_long = all.any(|path| path.steps.len() > limits::SCHEMA_STEPS_MAX);
+            let paths = fields.iter().map(Vec::len).fold(selector.len(), usize::saturating_add);
+            if is_long || paths.max(fields.len()) > limits::SCHEMA_FIELDS_MAX || numbers.len() >= limits::SCHEMA_CANDIDATES_MAX {
+                let what = "an identity constraint with too many paths, or too long ones";
+                return Err(self.declarations.error(&node, decl.context, what));
+            }
             numbers.push(self.constraints.len() as u32);
             self.constraints.push(Constraint { kind, name, refer, selector, fields });
         }
