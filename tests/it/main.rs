@@ -95,3 +95,4 @@ mod vectors;
 mod witness;
 #[cfg(feature = "server")]
 mod world;
+mod xsd;

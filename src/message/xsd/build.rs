@@ -43,6 +43,15 @@ pub(super) enum State {
     Done,
 }
 
+/// How large a content model has become while it is read.
+#[derive(Default)]
+pub(super) struct Growth {
+    particles: usize,
+    depth: usize,
+    /// The groups that are being read.
+    open: Vec<Place>,
+}
+
 pub(super) struct Builder<'d> {
     pub(super) declarations: Declarations<'d>,
     pub(super) elements: Vec<Element>,
@@ -56,6 +65,12 @@ pub(super) struct Builder<'d> {
     pub(super) waiting: Vec<(u32, Decl<'d>)>,
     pub(super) places: Vec<Option<Decl<'d>>>,
     pub(super) built_in: BTreeMap<String, u32>,
+    pub(super) attribute_groups: BTreeMap<Place, Arc<Attributes>>,
+    /// How many particles, and attributes, there may be yet.
+    pub(super) particles: usize,
+    pub(super) attributes: usize,
+    /// How many heads of substitution groups are being read.
+    heads: usize,
     /// The elements that have a default or fixed value, for when their types are known.
     preset_nodes: Vec<(u32, Decl<'d>)>,
 }
@@ -76,6 +91,10 @@ pub(super) fn build(loaded: &Loaded) -> Result<Set, SchemaError> {
         waiting: Vec::new(),
         places: vec![None],
         built_in: BTreeMap::new(),
+        attribute_groups: BTreeMap::new(),
+        particles: limits::SCHEMA_SET_PARTICLES_MAX,
+        attributes: limits::SCHEMA_SET_ATTRIBUTES_MAX,
+        heads: 0,
         preset_nodes: Vec::new(),
     };
     builder.all()
@@ -134,7 +153,10 @@ impl<'d> Builder<'d> {
                     found.is_required = false;
                     global_attributes.push((name, found));
                 }
-                Space::Notation | Space::Group | Space::AttributeGroup => {}
+                // What nobody uses must have an end as well.
+                Space::Group => self.group(decl)?,
+                Space::AttributeGroup => drop(self.attribute_group(decl, &mut Vec::new())?),
+                Space::Notation => {}
             }
             self.read_waiting()?;
         }
@@ -177,7 +199,8 @@ impl<'d> Builder<'d> {
     fn finish(mut self, globals: Globals) -> Result<Set, SchemaError> {
         self.check_presets()?;
         let drafts = std::mem::take(&mut self.complex);
-        let substitutes = self.substitutes(&globals, &drafts);
+        let mut room = limits::SCHEMA_SET_NAMES_MAX;
+        let substitutes = self.substitutes(&globals, &drafts, &mut room)?;
         for (element, found) in self.elements.iter_mut().zip(&substitutes) {
             element.substitutes.clone_from(found);
         }
@@ -193,7 +216,7 @@ impl<'d> Builder<'d> {
                     let compiled = if particles > limits::SCHEMA_SET_PARTICLES_MAX {
                         Err("a set of schemas whose content models have too many particles")
                     } else {
-                        Model::compile(&particle, &names)
+                        Model::compile(&particle, &names, &mut room)
                     };
                     let model = compiled.map_err(|what| self.error_of(number, what))?;
                     Content::Elements { model, is_mixed }
@@ -222,13 +245,22 @@ impl<'d> Builder<'d> {
     }
 
     /// Who may stand in the place of each element (section 3.3.6, "substitution group").
-    fn substitutes(&self, globals: &Globals, drafts: &[Draft]) -> Vec<Vec<(Name, u32)>> {
+    fn substitutes(&self, globals: &Globals, drafts: &[Draft], room: &mut usize) -> Result<Vec<Vec<(Name, u32)>>, SchemaError> {
         let mut found: Vec<Vec<(Name, u32)>> = vec![Vec::new(); self.elements.len()];
         for (_, member) in &globals.global_elements {
             let Some(element) = self.elements.get(*member as usize) else { continue };
             let (mut head, mut seen) = (element.head, BTreeSet::from([*member]));
             while let Some(number) = head.filter(|number| seen.insert(*number)) {
                 let Some(of) = self.elements.get(number as usize) else { break };
+                *room = room.saturating_sub(1);
+                if seen.len() > limits::SCHEMA_DERIVATIONS_MAX || *room == 0 {
+                    let what = "substitution groups that are too large, or nested too deep";
+                    let decl = self.declarations.table.get(&(Space::Element, element.name));
+                    return Err(match decl {
+                        Some(decl) => self.declarations.error(&decl.node, decl.context, what),
+                        None => SchemaError::new("", (1, 1), what),
+                    });
+                }
                 if self.may_stand_for(element, of, drafts)
                     && let Some(list) = found.get_mut(number as usize)
                 {
@@ -237,7 +269,7 @@ impl<'d> Builder<'d> {
                 head = of.head;
             }
         }
-        found
+        Ok(found)
     }
 
     fn may_stand_for(&self, member: &Element, head: &Element, drafts: &[Draft]) -> bool {
@@ -301,7 +333,7 @@ impl<'d> Builder<'d> {
     fn preset(&self, node: &Node<'_, '_>) -> Option<Preset> {
         let fixed = attribute(node, "fixed");
         let text = fixed.or_else(|| attribute(node, "default"))?;
-        Some(Preset { text: text.into(), bindings: Bindings(bindings(node)), is_fixed: fixed.is_some() })
+        Some(Preset { text: text.into(), bindings: Bindings(bindings(node, text)), is_fixed: fixed.is_some() })
     }
 
     /// An element declaration, global or local.
@@ -337,7 +369,15 @@ impl<'d> Builder<'d> {
             Some(text) => {
                 let head = self.declarations.resolve(&node, text, decl.context)?;
                 match self.declarations.find(Space::Element, head, decl.context) {
-                    Some(found) => Some(self.element(found, Level::Global)?),
+                    Some(_) if self.heads >= limits::SCHEMA_DERIVATIONS_MAX => {
+                        return Err(self.declarations.error(&node, decl.context, "substitution groups that are nested too deep"));
+                    }
+                    Some(found) => {
+                        self.heads = self.heads.saturating_add(1);
+                        let head = self.element(found, Level::Global)?;
+                        self.heads = self.heads.saturating_sub(1);
+                        Some(head)
+                    }
                     None => None,
                 }
             }
@@ -390,6 +430,13 @@ impl<'d> Builder<'d> {
             let selector = child(&node, "selector").map_or(Ok(Vec::new()), |node| paths(&node, PathOf::Selector))?;
             let fields = children(&node).filter(|node| node.tag_name().name() == "field");
             let fields = fields.map(|field| paths(&field, PathOf::Field)).collect::<Result<Vec<_>, _>>()?;
+            let mut all = selector.iter().chain(fields.iter().flatten());
+            let is_long = all.any(|path| path.steps.len() > limits::SCHEMA_STEPS_MAX);
+            let paths = fields.iter().map(Vec::len).fold(selector.len(), usize::saturating_add);
+            if is_long || paths.max(fields.len()) > limits::SCHEMA_FIELDS_MAX || numbers.len() >= limits::SCHEMA_CANDIDATES_MAX {
+                let what = "an identity constraint with too many paths, or too long ones";
+                return Err(self.declarations.error(&node, decl.context, what));
+            }
             numbers.push(self.constraints.len() as u32);
             self.constraints.push(Constraint { kind, name, refer, selector, fields });
         }
@@ -441,9 +488,9 @@ impl<'d> Builder<'d> {
                 let what = format!("a-props-correct.2: the default or fixed value is {}", reason.what);
                 self.declarations.error(&decl.node, decl.context, &what)
             })?;
-            found.fixed = Some(value).filter(|_| preset.is_fixed);
+            found.fixed = Some(Arc::new(value)).filter(|_| preset.is_fixed);
         }
-        found.preset = Some(preset);
+        found.preset = Some(Arc::new(preset));
         Ok(())
     }
 
@@ -472,22 +519,29 @@ impl<'d> Builder<'d> {
         Wildcard { spaces, process }
     }
 
-    /// The particle of a node; none of what never occurs. `room` bounds how many there may be in all: groups that name groups
-    /// twice are larger than they look.
-    pub(super) fn particle(
-        &mut self,
-        decl: Decl<'d>,
-        room: &mut usize,
-        open: &mut Vec<Name>,
-    ) -> Result<Option<Particle>, SchemaError> {
+    /// The particle of a node; none of what never occurs. There is a most that there may be in all: groups that name groups twice
+    /// are larger than they look.
+    pub(super) fn particle(&mut self, decl: Decl<'d>, growth: &mut Growth) -> Result<Option<Particle>, SchemaError> {
+        if growth.depth > limits::SCHEMA_DEPTH_MAX {
+            return Err(self.declarations.error(&decl.node, decl.context, "a content model whose groups are nested too deep"));
+        }
+        growth.depth = growth.depth.saturating_add(1);
+        let found = self.particle_inside(decl, growth)?;
+        growth.depth = growth.depth.saturating_sub(1);
+        Ok(found)
+    }
+
+    fn particle_inside(&mut self, decl: Decl<'d>, growth: &mut Growth) -> Result<Option<Particle>, SchemaError> {
         let node = decl.node;
         let (min, max) = (occurs(&node, "minOccurs"), occurs(&node, "maxOccurs"));
         if max == 0 {
             return Ok(None);
         }
-        *room = room
-            .checked_sub(1)
-            .ok_or_else(|| self.declarations.error(&node, decl.context, "a content model with too many particles"))?;
+        growth.particles = growth.particles.saturating_add(1);
+        self.particles = self.particles.saturating_sub(1);
+        if growth.particles > limits::SCHEMA_PARTICLES_MAX || self.particles == 0 {
+            return Err(self.declarations.error(&node, decl.context, "a content model with too many particles"));
+        }
         let term = match node.tag_name().name() {
             "element" => Term::Element(self.element_particle(decl)?),
             "any" => Term::Any(self.wildcard(&node, decl.context)),
@@ -496,17 +550,7 @@ impl<'d> Builder<'d> {
                 let Some(group) = self.declarations.find(Space::Group, name, decl.context) else {
                     return Err(self.declarations.error(&node, decl.context, "a group that is not declared"));
                 };
-                // A redefined group is within itself once.
-                if open.iter().filter(|known| **known == name).count() > limits::SCHEMA_REDEFINED_MAX {
-                    return Err(self.declarations.error(&node, decl.context, "a group that contains itself"));
-                }
-                open.push(name);
-                let inner = children(&group.node).find(|node| matches!(node.tag_name().name(), "sequence" | "choice" | "all"));
-                let found = match inner {
-                    Some(inner) => self.particle(Decl { node: inner, context: group.context }, room, open)?,
-                    None => None,
-                };
-                open.pop();
+                let found = self.group_particle(group, growth)?;
                 return Ok(found.map(|found| match found {
                     Particle { min: 1, max: 1, term } => Particle { min, max, term },
                     Particle { min: 0, max: 1, term: term @ Term::All(_) } if max == 1 => Particle { min: 0, max, term },
@@ -516,7 +560,7 @@ impl<'d> Builder<'d> {
             group => {
                 let mut items = Vec::new();
                 for item in children(&node) {
-                    items.extend(self.particle(Decl { node: item, context: decl.context }, room, open)?);
+                    items.extend(self.particle(Decl { node: item, context: decl.context }, growth)?);
                 }
                 match group {
                     "choice" => Term::Choice(items),
@@ -526,6 +570,30 @@ impl<'d> Builder<'d> {
             }
         };
         Ok(Some(Particle { min, max, term }))
+    }
+
+    /// The particle of a group's declaration.
+    fn group_particle(&mut self, group: Decl<'d>, growth: &mut Growth) -> Result<Option<Particle>, SchemaError> {
+        let place = (group.context.unit, group.node.id().get());
+        if growth.open.contains(&place) {
+            return Err(self.declarations.error(&group.node, group.context, "a group that contains itself"));
+        }
+        growth.open.push(place);
+        let inner = children(&group.node).find(|node| matches!(node.tag_name().name(), "sequence" | "choice" | "all"));
+        let found = match inner {
+            Some(inner) => self.particle(Decl { node: inner, context: group.context }, growth)?,
+            None => None,
+        };
+        growth.open.pop();
+        Ok(found)
+    }
+
+    /// Reads a group for itself alone.
+    fn group(&mut self, group: Decl<'d>) -> Result<(), SchemaError> {
+        let before = self.particles;
+        self.group_particle(group, &mut Growth::default())?;
+        self.particles = before;
+        Ok(())
     }
 
     fn element_particle(&mut self, decl: Decl<'d>) -> Result<u32, SchemaError> {

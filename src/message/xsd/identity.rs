@@ -1,6 +1,7 @@
 //! Identity constraints: `unique`, `key` and `keyref` with their paths (XML Schema 1.0, part 1, section 3.11).
 
 use super::names::{Name, Names};
+use super::simple::{NoScope, Room, Simple};
 
 /// Of which kind a constraint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,13 @@ pub enum Test {
     Space(Box<str>),
     /// One name.
     Name(Name),
+}
+
+impl Constraint {
+    /// How many paths its fields have.
+    pub fn paths(&self) -> usize {
+        self.fields.iter().map(Vec::len).fold(0, usize::saturating_add)
+    }
 }
 
 impl Test {
@@ -114,9 +122,15 @@ fn test(text: &str, names: &mut Names, space: &dyn Fn(&str) -> Option<String>) -
     if text == "*" {
         return Ok(Test::Any);
     }
+    let is_name = |text: &str| {
+        Simple::built_in("NCName").is_some_and(|of| text.trim() == text && of.check(text, &NoScope, &mut Room::default()).is_ok())
+    };
+    if let Some(word) = text.split(':').find(|word| !is_name(word) && *word != "*") {
+        return Err(format!("the step {word} of a path, which is not a name"));
+    }
     // A name without a prefix is in no namespace, whatever the default is (XPath 1.0, section 2.3).
     let Some((prefix, local)) = text.split_once(':') else {
-        return if text.is_empty() { Err("an empty step of a path".to_owned()) } else { Ok(Test::Name(names.intern("", text))) };
+        return Ok(Test::Name(names.intern("", text)));
     };
     let uri = space(prefix).ok_or_else(|| format!("the prefix {prefix} of a path is not declared"))?;
     Ok(if local == "*" { Test::Space(uri.into()) } else { Test::Name(names.intern(&uri, local)) })

@@ -28,6 +28,8 @@ pub(super) enum Ended {
 pub(super) struct Keys {
     scopes: Vec<Scope>,
     candidates: Vec<Candidate>,
+    /// How many paths are followed for their fields.
+    walks: usize,
     finished: Vec<Finished>,
     ids: BTreeSet<Mark>,
     references: BTreeSet<Mark>,
@@ -72,7 +74,7 @@ struct Finished {
 #[derive(Debug)]
 struct Walk {
     at: usize,
-    states: Vec<u64>,
+    states: Vec<u32>,
 }
 
 impl Walk {
@@ -82,7 +84,7 @@ impl Walk {
 
     fn start(&mut self, path: &Path, name: Option<Name>, uri: &str) {
         let before = self.states.last().copied().unwrap_or(0);
-        let mut next = u64::from(path.is_deep);
+        let mut next = u32::from(path.is_deep);
         for (at, step) in path.steps.iter().enumerate() {
             if before >> at & 1 == 1 && step.fits(name, uri) {
                 next |= 1 << at.saturating_add(1);
@@ -139,6 +141,9 @@ impl Keys {
             let alternatives = paths(set, *constraint).map_or(0, |found| found.selector.len());
             let selector = (0..alternatives).map(Walk::new).collect();
             let begins = self.finished.len();
+            if self.scopes.len() >= limits::SCHEMA_CANDIDATES_MAX {
+                return wrong("cvc-identity-constraint", "more elements at once that keys are kept of than there may be");
+            }
             self.scopes.push(Scope { constraint: *constraint, depth, selector, table: BTreeSet::new(), begins });
         }
         self.select(set, depth)
@@ -157,8 +162,9 @@ impl Keys {
                     is_nil: false,
                 };
                 let fields = constraint.fields.iter().map(field).collect();
+                self.walks = self.walks.saturating_add(constraint.paths());
                 self.candidates.push(Candidate { scope: number, depth, fields });
-                if self.candidates.len() > limits::SCHEMA_CANDIDATES_MAX {
+                if self.walks > limits::SCHEMA_CANDIDATES_MAX {
                     return wrong("cvc-identity-constraint", "more elements at once that keys are made of than are kept");
                 }
             }
@@ -195,6 +201,8 @@ impl Keys {
         // Those of this element are whole now.
         while self.candidates.last().is_some_and(|candidate| candidate.depth == depth) {
             let Some(candidate) = self.candidates.pop() else { break };
+            let constraint = self.scopes.get(candidate.scope).and_then(|scope| paths(set, scope.constraint));
+            self.walks = self.walks.saturating_sub(constraint.map_or(0, Constraint::paths));
             let kept = self.keep(set, &candidate);
             found = found.and(kept);
         }

@@ -161,11 +161,11 @@ pub struct Cursor {
 }
 
 impl Model {
-    /// Compiles a particle. What is wrong is said in words.
-    pub fn compile(particle: &Particle, declared: &dyn Declared) -> Result<Self, &'static str> {
+    /// Compiles a particle. What is wrong is said in words. `room` is how many names its tables may have, and those of others.
+    pub fn compile(particle: &Particle, declared: &dyn Declared, room: &mut usize) -> Result<Self, &'static str> {
         let mut model = Self { nodes: Vec::new(), depth: 0, is_ambiguous: false, words: 0 };
         let root = simplified(particle.clone());
-        model.add(&root, NONE, 0, 0, declared)?;
+        model.add(&root, (NONE, 0, 0), declared, room)?;
         model.words =
             model.nodes.first().filter(|root| matches!(root.kind, Kind::All)).map_or(0, |root| root.children.len().div_ceil(32));
         model.depth =
@@ -177,10 +177,9 @@ impl Model {
     fn add(
         &mut self,
         particle: &Particle,
-        parent: u32,
-        place: u32,
-        depth: u32,
+        (parent, place, depth): (u32, u32, u32),
         declared: &dyn Declared,
+        room: &mut usize,
     ) -> Result<u32, &'static str> {
         if self.nodes.len() >= limits::SCHEMA_PARTICLES_MAX {
             return Err("a content model with too many particles");
@@ -191,7 +190,9 @@ impl Model {
         let at = self.nodes.len() as u32;
         let (kind, items): (Kind, &[Particle]) = match &particle.term {
             Term::Element(element) => {
-                let mut names = declared.names(*element).into_iter();
+                let names = declared.names(*element);
+                take(room, names.len())?;
+                let mut names = names.into_iter();
                 let (name, element) = names.next().unwrap_or((NONE, *element));
                 (Kind::Element { name, element, others: names.collect() }, &[])
             }
@@ -219,9 +220,10 @@ impl Model {
         });
         let mut children = Vec::with_capacity(items.len());
         for (place, item) in items.iter().enumerate() {
-            children.push(self.add(item, at, place as u32, depth.saturating_add(1), declared)?);
+            children.push(self.add(item, (at, place as u32, depth.saturating_add(1)), declared, room)?);
         }
         self.finish(at, children);
+        take(room, self.node(at).map_or(0, |node| node.first.len()))?;
         Ok(at)
     }
 
@@ -623,6 +625,11 @@ impl Model {
     pub fn is_open(&self) -> bool {
         self.nodes.iter().any(|node| matches!(node.kind, Kind::Any(_)))
     }
+}
+
+fn take(room: &mut usize, count: usize) -> Result<(), &'static str> {
+    *room = room.checked_sub(count).ok_or("content models with too many names")?;
+    Ok(())
 }
 
 /// The next element as a model sees it.

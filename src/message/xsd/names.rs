@@ -74,7 +74,7 @@ impl Names {
             at = at.wrapping_add(1) & mask;
         }
         if let Some(slot) = self.slots.get_mut(at) {
-            *slot = entry as u32 + 1;
+            *slot = (entry as u32).saturating_add(1);
         }
     }
 

@@ -7,7 +7,7 @@ use super::SchemaError;
 use super::names::{Name, Names};
 use crate::base::limits;
 use roxmltree::{Document, Node, ParsingOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The namespace of XML Schema.
 pub const XS: &str = "http://www.w3.org/2001/XMLSchema";
@@ -72,6 +72,13 @@ pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     if source.text.len() > limits::SCHEMA_BYTES_MAX {
         return Err(SchemaError::new(&source.name, (1, 1), "a file larger than a schema may be"));
     }
+    if swells(&source.text) {
+        return Err(SchemaError::new(
+            &source.name,
+            (1, 1),
+            "entities or namespaces that make the file larger than a schema may be",
+        ));
+    }
     let failed = |error: roxmltree::Error| {
         let at = error.pos();
         SchemaError::new(&source.name, (at.row, at.col), &format!("not well-formed: {error}"))
@@ -82,9 +89,7 @@ pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
         Document::parse_with_options(text, options)
     }
     .map_err(failed)?;
-    let deepest =
-        document.descendants().map(|node| node.ancestors().take(limits::SCHEMA_DEPTH_MAX.saturating_add(1)).count()).max();
-    if deepest > Some(limits::SCHEMA_DEPTH_MAX) {
+    if is_too_deep(&document) {
         return Err(SchemaError::new(&source.name, (1, 1), "elements are nested too deep"));
     }
     Ok(document)
@@ -94,6 +99,52 @@ pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
 pub fn target_of(source: &Source) -> Result<String, SchemaError> {
     let document = parse(source)?;
     Ok(attribute(&document.root_element(), "targetNamespace").unwrap_or("").to_owned())
+}
+
+fn is_too_deep(document: &Document<'_>) -> bool {
+    let (mut node, mut depth) = (document.root(), 0_usize);
+    loop {
+        if let Some(child) = node.first_child() {
+            (node, depth) = (child, depth.saturating_add(1));
+            if depth > limits::SCHEMA_DEPTH_MAX {
+                return true;
+            }
+            continue;
+        }
+        loop {
+            if let Some(next) = node.next_sibling() {
+                node = next;
+                break;
+            }
+            let Some(parent) = node.parent() else { return false };
+            (node, depth) = (parent, depth.saturating_sub(1));
+        }
+    }
+}
+
+/// What a text would become once its entities are put in place and its namespaces handed down, at most; the library that reads
+/// it has no bound on either.
+fn swells(text: &str) -> bool {
+    let (mut declared, mut prefixes) = (0_usize, BTreeSet::new());
+    for (at, _) in text.match_indices("xmlns") {
+        let rest = text.get(at..).unwrap_or("");
+        let name = rest.split(['=', ' ', '\t', '\r', '\n', '>']).next().unwrap_or("");
+        declared = declared.saturating_add(1);
+        prefixes.insert(name);
+        if declared.saturating_mul(prefixes.len()) > limits::SCHEMA_BINDINGS_MAX {
+            return true;
+        }
+    }
+    let Some(first) = text.find("<!ENTITY") else { return false };
+    let end = text
+        .rfind("<!ENTITY")
+        .map_or(first, |last| text.get(last..).and_then(|rest| rest.find('>')).unwrap_or(0).saturating_add(last));
+    let (inside, outside) = (text.get(first..end).unwrap_or(""), text.get(end..).unwrap_or(""));
+    let within = inside.matches('&').count();
+    // An entity inside another one is put in place at most 255 times.
+    let each = if within == 0 { inside.len() } else { inside.len().saturating_mul(255) };
+    outside.matches('&').count().saturating_add(text.get(..first).unwrap_or("").matches('&').count()).saturating_mul(each)
+        > limits::SCHEMA_BYTES_MAX
 }
 
 /// Finds all documents that the given ones name, directly or not.
@@ -107,19 +158,27 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
         }
         loaded.roots.push(at);
     }
-    let (mut at, mut octets) = (0, 0_usize);
+    let (mut at, mut octets, mut nodes) = (0, 0_usize, 0_usize);
     while let Some(source) = loaded.sources.get(at).cloned() {
+        let too_large = SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large");
         octets = octets.saturating_add(source.text.len());
         if octets > limits::SCHEMA_SET_BYTES_MAX || loaded.sources.len() > limits::SCHEMA_FILES_MAX {
-            return Err(SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large"));
+            return Err(too_large);
         }
         let document = parse(&source)?;
+        nodes = nodes.saturating_add(document.descendants().count());
+        if nodes > limits::SCHEMA_SET_NODES_MAX {
+            return Err(too_large);
+        }
         for node in document
             .root_element()
             .children()
             .filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine"))
         {
             loaded.follow(at, &source, &node, library);
+            if loaded.edges.len().saturating_add(loaded.absent.len()) > limits::SCHEMA_FILES_MAX.saturating_mul(16) {
+                return Err(SchemaError::at(&source, &node, "a set of schemas whose documents name too many others"));
+            }
         }
         at = at.saturating_add(1);
     }
@@ -133,13 +192,16 @@ impl Loaded {
             self.absent.iter().filter(|absent| absent.is_import).map(|absent| absent.namespace.clone()).collect();
         found.sort_unstable();
         found.dedup();
-        let has = |namespace: &String| {
-            self.edges.keys().any(|(_, _, of)| of == namespace)
-                || self.sources.iter().any(|source| {
-                    parse(source).is_ok_and(|document| attribute(&document.root_element(), "targetNamespace") == Some(namespace))
-                })
-        };
-        found.retain(|namespace| !has(namespace));
+        if found.is_empty() {
+            return found;
+        }
+        let mut known: BTreeSet<String> = self.edges.keys().map(|(_, _, of)| of.clone()).collect();
+        for source in &self.sources {
+            let target =
+                parse(source).ok().and_then(|document| attribute(&document.root_element(), "targetNamespace").map(str::to_owned));
+            known.extend(target);
+        }
+        found.retain(|namespace| !known.contains(namespace));
         found
     }
 
@@ -279,12 +341,20 @@ impl<'d> Declarations<'d> {
         for root in &loaded.roots {
             this.unit(*root, None);
         }
-        let (mut at, mut redefinitions) = (0, Vec::new());
+        let (mut at, mut redefinitions, mut nodes) = (0, Vec::new(), 0_usize);
         while at < this.units.len() {
             let target = this.units.get(at).map_or("", |unit| &unit.target).to_owned();
             let document = this.units.get(at).map_or(0, |unit| unit.document);
             let Some(root) = documents.get(document).map(Document::root_element) else { break };
-            for node in root.children().filter(Node::is_element) {
+            for node in root.children() {
+                nodes = nodes.saturating_add(1);
+                if this.units.len() > limits::SCHEMA_FILES_MAX || nodes > limits::SCHEMA_SET_NODES_MAX {
+                    let context = Context { unit: at, redefines: None };
+                    return Err(this.error(&node, context, "documents that too many others include for their own namespaces"));
+                }
+                if !node.is_element() {
+                    continue;
+                }
                 let other = loaded.found(document, &node);
                 match (node.tag_name().name(), other) {
                     _ if node.tag_name().namespace() != Some(XS) => {}
@@ -384,10 +454,16 @@ impl<'d> Declarations<'d> {
     }
 }
 
-/// The bindings in scope of a node.
-pub(super) fn bindings(node: &Node<'_, '_>) -> Vec<(Box<str>, Box<str>)> {
-    node.namespaces().map(|space| (space.name().unwrap_or("").into(), space.uri().into())).collect()
+/// What the prefixes stand for that a value at a node uses.
+pub(super) fn bindings(node: &Node<'_, '_>, text: &str) -> Vec<(Box<str>, Box<str>)> {
+    let words = text.split_ascii_whitespace();
+    let prefixes: BTreeSet<&str> = words.map(|word| word.split_once(':').map_or("", |(prefix, _)| prefix)).collect();
+    let bound = |prefix: &str| node.lookup_namespace_uri((!prefix.is_empty()).then_some(prefix));
+    prefixes.into_iter().take(BINDINGS_MAX).filter_map(|prefix| Some((prefix.into(), bound(prefix)?.into()))).collect()
 }
+
+/// Of how many prefixes in one value the namespaces are kept.
+const BINDINGS_MAX: usize = 64;
 
 pub(super) const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 

@@ -6,7 +6,7 @@ use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
-use super::simple::{Identity, Kind, Room, Scope, Simple, Value};
+use super::simple::{Identity, Room, Scope, Simple, Value};
 use super::wildcard::Process;
 use crate::base::limits;
 use std::sync::Arc;
@@ -201,7 +201,11 @@ impl<'s> Run<'s> {
         }
         let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
             frame.inside = Inside::Broken;
-            let rule = if frame.complex.is_none() { "cvc-type.3.1.2" } else { "cvc-complex-type.2.2" };
+            let rule = match frame.complex.map(|complex| &complex.content) {
+                None => "cvc-type.3.1.2",
+                Some(Content::Empty) => "cvc-complex-type.2.1",
+                Some(_) => "cvc-complex-type.2.2",
+            };
             self.wrong(rule, format!("{} where there may be none", shown(name, tag)));
             return None;
         };
@@ -251,7 +255,7 @@ impl<'s> Run<'s> {
         }
         let is_nil = self.nil(element, &says);
         let simple = set.simple_of(of);
-        let needs_bindings = simple.is_some_and(|simple| may_hold_names(simple));
+        let needs_bindings = simple.is_some_and(|simple| !simple.is_plain());
         self.text.clear();
         let base = self.stack.len();
         self.frames.push(Frame {
@@ -429,7 +433,7 @@ impl<'s> Run<'s> {
         match of.value(value, tag, &mut self.room) {
             Err(reason) => self.wrong(reason.rule, format!("the attribute {local} is {}", reason.what)),
             Ok(value) => {
-                if declared.fixed.as_ref().is_some_and(|fixed| *fixed != value) {
+                if declared.fixed.as_ref().is_some_and(|fixed| **fixed != value) {
                     self.wrong("cvc-attribute.4", format!("the attribute {local} is not the fixed value"));
                 }
                 self.identified(of, &value);
@@ -591,11 +595,6 @@ impl<'s> Run<'s> {
 /// An element in words: a name that no schema has is the document's own, and not told.
 fn shown(name: Option<Name>, tag: &impl Tag) -> String {
     if name.is_some() { format!("the element {}", tag.local()) } else { "an element that no schema of the set has".to_owned() }
-}
-
-/// Whether values of a type may be names, whose prefixes are looked up where they stand.
-fn may_hold_names(simple: &Simple) -> bool {
-    matches!(simple.kind(), Kind::QName | Kind::Notation) || matches!(simple.ancestor(), "list" | "union")
 }
 
 fn says<'t>(tag: &'t impl Tag) -> Says<'t> {

@@ -240,11 +240,25 @@ pub struct Simple {
     stated: Vec<&'static str>,
     fixed: Vec<Box<str>>,
     notes: Vec<String>,
+    /// How many types a value is tried against.
+    members: usize,
+    /// Whether a value means the same wherever it lies, unlike a qualified name.
+    is_plain: bool,
 }
 
 impl Simple {
     fn plain(name: &'static str, variety: Variety, white: White) -> Self {
+        let (members, is_plain) = match &variety {
+            Variety::Any => (1, true),
+            Variety::Atomic(primitive) => (1, !matches!(primitive, Primitive::QName | Primitive::Notation)),
+            Variety::List(item) => (item.members.saturating_add(1), item.is_plain),
+            Variety::Union(all) => {
+                (all.iter().map(|member| member.members).fold(1, usize::saturating_add), all.iter().all(|member| member.is_plain))
+            }
+        };
         Self {
+            members,
+            is_plain,
             name,
             variety,
             form: Form::Any,
@@ -317,6 +331,11 @@ impl Simple {
         let (part, _) = self.run(raw, scope, text, caches)?;
         let made = self.make(part.unwrap_or(text), scope, caches);
         made.ok_or_else(|| Fault::Plain(DATATYPE, "has no value").into())
+    }
+
+    /// How many types a value is tried against: its own, the members of a union, the items of a list.
+    pub fn members(&self) -> usize {
+        self.members
     }
 
     /// The built-in type that it is or comes from; "list" or "union" for what is made of others.
@@ -602,13 +621,8 @@ impl Simple {
     }
 
     /// Whether a text means the same wherever it lies.
-    fn is_plain(&self) -> bool {
-        match &self.variety {
-            Variety::Any => true,
-            Variety::Atomic(primitive) => !matches!(primitive, Primitive::QName | Primitive::Notation),
-            Variety::List(item) => item.is_plain(),
-            Variety::Union(members) => members.iter().all(|member| member.is_plain()),
-        }
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
     }
 }
 
