@@ -68,7 +68,8 @@ pub struct Loaded {
     pub absent: Vec<Absent>,
 }
 
-pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
+/// The tree of a schema document, within the bounds of schemas.
+pub fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     if source.text.len() > limits::SCHEMA_BYTES_MAX {
         return Err(SchemaError::new(&source.name, (1, 1), "a file larger than a schema may be"));
     }
