@@ -7,7 +7,7 @@ use super::SchemaError;
 use super::names::{Name, Names};
 use crate::base::limits;
 use roxmltree::{Document, Node, ParsingOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The namespace of XML Schema.
 pub const XS: &str = "http://www.w3.org/2001/XMLSchema";
@@ -100,15 +100,25 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
         }
         loaded.roots.push(at);
     }
-    let (mut at, mut octets) = (0, 0_usize);
-    while let Some(source) = loaded.sources.get(at).cloned() {
+    let (mut at, mut octets, mut later, mut targets) = (0, 0_usize, VecDeque::new(), Vec::new());
+    loop {
+        let Some(source) = loaded.sources.get(at).cloned() else {
+            let Some((at, source, import)) = later.pop_front() else { break };
+            loaded.follow_later(at, &source, import, &targets, library)?;
+            continue;
+        };
         octets = octets.saturating_add(source.text.len());
         if octets > limits::SCHEMA_SET_BYTES_MAX || loaded.sources.len() > limits::SCHEMA_FILES_MAX {
             return Err(SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large"));
         }
         let document = parse(&source)?;
+        targets.push(attribute(&document.root_element(), "targetNamespace").unwrap_or("").to_owned());
         for node in document.root_element().children().filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine")) {
-            loaded.follow(at, &source, &node, library);
+            if is_xs(&node, "import") && attribute(&node, "schemaLocation").is_none_or(|location| location.contains("://")) {
+                later.push_back((at, source.clone(), node.range().start));
+            } else {
+                loaded.follow(at, &source, &node, library);
+            }
         }
         at = at.saturating_add(1);
     }
@@ -133,6 +143,21 @@ impl Loaded {
     pub(super) fn found(&self, document: usize, node: &Node<'_, '_>) -> Option<usize> {
         let key = |name| attribute(node, name).unwrap_or("").to_owned();
         self.edges.get(&(document, key("schemaLocation"), key("namespace"))).copied()
+    }
+
+    /// Follows an import that has no location, or one on the web, when all others have been: where the set has brought a document
+    /// of the namespace by then, a second one would declare everything twice.
+    fn follow_later(&mut self, at: usize, source: &Source, import: usize, targets: &[String], library: &mut dyn Library) -> Result<(), SchemaError> {
+        let document = parse(source)?;
+        let mut nodes = document.root_element().children().filter(|node| node.range().start == import);
+        let Some(node) = nodes.next() else { return Ok(()) };
+        let namespace = attribute(&node, "namespace").unwrap_or("");
+        match (targets.iter().position(|target| target == namespace), attribute(&node, "schemaLocation")) {
+            (None, _) => self.follow(at, source, &node, library),
+            (Some(known), Some(location)) => drop(self.edges.insert((at, location.to_owned(), namespace.to_owned()), known)),
+            (Some(_), None) => {}
+        }
+        Ok(())
     }
 
     fn follow(&mut self, at: usize, source: &Source, node: &Node<'_, '_>, library: &mut dyn Library) {
