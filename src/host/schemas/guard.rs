@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -65,23 +65,39 @@ pub enum Which {
     Named,
 }
 
-/// Holds roots of a folder, each for itself, in processes of this program.
-pub fn hold(program: &Path, folder: &Path, which: Which, roots: &[String]) -> io::Result<Vec<Verdict>> {
-    let (mut verdicts, mut deaths) = (Vec::with_capacity(roots.len()), 0);
-    while verdicts.len() < roots.len() {
-        let rest = roots.get(verdicts.len()..).unwrap_or_default();
-        if deaths >= DEATHS_MAX {
-            verdicts.extend(rest.iter().map(|root| refused(root, "not looked at, after others took too much".to_owned())));
-            break;
-        }
-        let mut process = Process::start(program, folder, which, rest)?;
-        let died = process.collect(&mut verdicts, rest.len());
-        if let (Some(why), Some(root)) = (died, roots.get(verdicts.len())) {
-            deaths += 1;
-            verdicts.push(refused(root, why));
-        }
+/// Starts processes of this program, and ends them.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// The program.
+    pub program: PathBuf,
+    /// How long one root may take.
+    pub patience: Duration,
+}
+
+impl Guard {
+    /// That of the running program.
+    pub fn of_this_program() -> io::Result<Self> {
+        Ok(Self { program: std::env::current_exe()?, patience: Duration::from_millis(limits::SCHEMA_JUDGED_MS) })
     }
-    Ok(verdicts)
+
+    /// Holds roots of a folder, each for itself.
+    pub fn hold(&self, folder: &Path, which: Which, roots: &[String]) -> io::Result<Vec<Verdict>> {
+        let (mut verdicts, mut deaths) = (Vec::with_capacity(roots.len()), 0);
+        while verdicts.len() < roots.len() {
+            let rest = roots.get(verdicts.len()..).unwrap_or_default();
+            if deaths >= DEATHS_MAX {
+                verdicts.extend(rest.iter().map(|root| refused(root, "not looked at, after others took too much".to_owned())));
+                break;
+            }
+            let mut process = Process::start(&self.program, folder, which, rest)?;
+            let died = process.collect(&mut verdicts, rest.len(), self.patience);
+            if let (Some(why), Some(root)) = (died, roots.get(verdicts.len())) {
+                deaths += 1;
+                verdicts.push(refused(root, why));
+            }
+        }
+        Ok(verdicts)
+    }
 }
 
 fn refused(root: &str, what: String) -> Verdict {
@@ -117,12 +133,12 @@ impl Process {
     }
 
     /// Takes verdicts until there are enough; says why there are not.
-    fn collect(&mut self, verdicts: &mut Vec<Verdict>, expected: usize) -> Option<String> {
+    fn collect(&mut self, verdicts: &mut Vec<Verdict>, expected: usize, patience: Duration) -> Option<String> {
         for _ in 0..expected {
-            match self.lines.recv_timeout(Duration::from_millis(limits::SCHEMA_JUDGED_MS)) {
+            match self.lines.recv_timeout(patience) {
                 Ok(verdict) => verdicts.push(verdict),
                 Err(RecvTimeoutError::Timeout) => {
-                    let seconds = limits::SCHEMA_JUDGED_MS / 1000;
+                    let seconds = patience.as_secs_f64();
                     return Some(format!("compiling and judging did not end within {seconds} s; make its groups and types simpler"));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Some(self.why()),
@@ -168,7 +184,7 @@ pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Wri
     for root in roots.lines() {
         let root = root?;
         let verdict = match &opened {
-            Ok(folder) => on_a_large_stack(|| verdict(folder, &root).0),
+            Ok(folder) => on_a_large_stack(|| verdict(folder, &root)),
             Err(error) => refused(&root, error.to_string()),
         };
         serde_json::to_writer(&mut out, &verdict)?;
@@ -186,26 +202,23 @@ pub fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Loads, compiles and judges; only after [`hold`] has said that it ends.
-pub fn verdict(folder: &Folder, root: &str) -> (Verdict, Option<Set>) {
+/// Loads, compiles and judges.
+fn verdict(folder: &Folder, root: &str) -> Verdict {
     let begun = Instant::now();
     let mut verdict = Verdict { root: root.to_owned(), ..Verdict::default() };
-    let set = match folder.load(&[root]) {
-        Err(error) => {
-            verdict.faults.push(error.into());
-            None
-        }
+    match folder.load(&[root]) {
+        Err(error) => verdict.faults.push(error.into()),
         Ok((loaded, faults)) => {
             verdict.faults.extend(faults.into_iter().map(Wrong::from));
-            compiled(&loaded, &mut verdict)
+            examine(&loaded, &mut verdict);
         }
-    };
+    }
     verdict.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     verdict.memory_kib = memory_kib();
-    (verdict, set)
+    verdict
 }
 
-fn compiled(loaded: &Loaded, verdict: &mut Verdict) -> Option<Set> {
+fn examine(loaded: &Loaded, verdict: &mut Verdict) {
     verdict.files = loaded.sources.iter().map(|source| source.name.clone()).collect();
     for absent in loaded.absent.iter().filter(|absent| absent.is_import) {
         let SchemaError { file, line, column, what } = &absent.error;
@@ -216,15 +229,25 @@ fn compiled(loaded: &Loaded, verdict: &mut Verdict) -> Option<Set> {
     }
     // Where a part is absent, all that refers to it would be wrong as well.
     if !verdict.faults.is_empty() {
-        return None;
+        return;
     }
-    let set = guarded("compiling", || compile(loaded)).map_err(|error| verdict.faults.push(error.into())).ok()?;
+    let set = match guarded("compiling", || compile(loaded)) {
+        Ok(set) => set,
+        Err(error) => return verdict.faults.push(error.into()),
+    };
     verdict.elements = set.global_elements().filter_map(|number| set.element(number)).map(|element| named(&set, element.name)).collect();
     verdict.elements.sort();
     verdict.types = set.size().types;
     verdict.notes.extend(set.notes());
-    guarded("judging", || judge::judge(loaded)).map_err(|error| verdict.faults.push(error.into())).ok()?;
-    Some(set)
+    drop(set);
+    verdict.faults.extend(guarded("judging", || judge::judge(loaded)).err().map(Wrong::from));
+}
+
+/// Compiles a root in this process, after [`Guard::hold`] has said that it ends and is good.
+pub fn compile_root(folder: &Folder, root: &str) -> Result<Set, SchemaError> {
+    let (loaded, faults) = folder.load(&[root])?;
+    faults.into_iter().next().map_or(Ok(()), Err)?;
+    on_a_large_stack(|| guarded("compiling", || compile(&loaded)))
 }
 
 /// `{namespace}name`, or the name alone.

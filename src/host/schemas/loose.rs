@@ -133,8 +133,8 @@ pub struct Says {
 }
 
 /// What a document says of itself.
-pub fn says(text: &str) -> Option<Says> {
-    let document = parse(text).ok()?;
+pub fn says(text: &str) -> Result<Says, Told> {
+    let document = parse(text)?;
     let mut hints = Vec::new();
     let of_schemas = document.descendants().flat_map(|node| node.attributes()).filter(|found| found.namespace() == Some(XSI));
     for attribute in of_schemas {
@@ -147,7 +147,7 @@ pub fn says(text: &str) -> Option<Says> {
         }
     }
     let root = document.root_element().tag_name();
-    Some(Says { uri: root.namespace().unwrap_or("").to_owned(), local: root.name().to_owned(), hints })
+    Ok(Says { uri: root.namespace().unwrap_or("").to_owned(), local: root.name().to_owned(), hints })
 }
 
 /// The target namespace of a schema document; nothing if it is no schema document.

@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod decode;
+pub mod example;
 pub mod guard;
 pub mod loose;
 

@@ -4,6 +4,7 @@
 //! ([`set`]): types with their content models and simple types, immutable and shared. A [`run`] walks along it while a document
 //! is read, without a tree, in memory that depends on how deep the document is and not on how long.
 
+pub mod example;
 pub mod identity;
 pub mod judge;
 pub mod model;

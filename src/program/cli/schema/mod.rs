@@ -1,11 +1,15 @@
 //! `oncegate schema`: sets of schemas, tried without a gateway.
 
 mod check;
+mod example;
 mod suite;
+mod valid;
+
+pub(super) use valid::validate;
 
 use super::{Failure, Out, Outcome};
 use crate::host::schemas::Folder;
-use crate::host::schemas::guard::{self, Verdict, Which};
+use crate::host::schemas::guard::{self, Guard, Verdict, Which};
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +25,8 @@ pub(super) struct Schema {
 enum Command {
     /// Compile a set of schemas, and say what it has and all that is wrong
     Check(check::Check),
+    /// Make a valid document from a schema
+    Example(example::Example),
     /// Run a list of tests, and print what agrees and what does not
     Suite(suite::Suite),
     /// Hold roots that standard input names: the process that `check` and others start
@@ -43,6 +49,7 @@ impl Schema {
     pub(super) fn run(self, out: &Out) -> Outcome {
         match self.command {
             Command::Check(command) => command.run(out),
+            Command::Example(command) => command.run(out),
             Command::Suite(command) => command.run(out),
             Command::Hold(command) => {
                 let which = if command.whole { Which::Whole } else { Which::Named };
@@ -88,8 +95,7 @@ impl Chosen {
 
     /// Compiles and judges roots where it can do no harm.
     pub(super) fn hold(&self, roots: &[String]) -> Result<Vec<Verdict>, Failure> {
-        let program = std::env::current_exe()?;
-        Ok(guard::hold(&program, &self.path, self.which, roots)?)
+        Ok(Guard::of_this_program()?.hold(&self.path, self.which, roots)?)
     }
 
     /// A file of the set, as a path from here.

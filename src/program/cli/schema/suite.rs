@@ -183,7 +183,7 @@ impl Bench<'_> {
     /// The schemas of a test, and those that its document names for namespaces which they do not have.
     fn roots_of(&self, test: &Test, document: Option<&str>) -> Vec<String> {
         let mut roots = test.schemas.clone();
-        let hints = document.and_then(loose::says).map_or(Vec::new(), |says| says.hints);
+        let hints = document.and_then(|document| loose::says(document).ok()).map_or(Vec::new(), |says| says.hints);
         for hint in hints {
             let Ok(Some(name)) = self.folder.find(&test.instance, &hint) else { continue };
             let target = |name: &str| self.folder.read(name).ok().and_then(|source| loose::target(&source));
