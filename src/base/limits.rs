@@ -74,7 +74,7 @@ pub const SCHEMA_KEYS_MAX: usize = 8_192;
 /// How long a set of schemas may take to be compiled and judged, for each of its roots.
 pub const SCHEMA_JUDGED_MS: u64 = 10_000;
 /// Address space of the process that compiles and judges it.
-pub const SCHEMA_JUDGED_BYTES_MAX: u64 = 1 << 30;
+pub const SCHEMA_JUDGED_BYTES_MAX: u64 = 512 << 20;
 /// Most violations of one document that are told, and most faults of one set.
 pub const SCHEMA_TOLD_MAX: usize = 100;
 /// Largest document that a command holds against a set of schemas.

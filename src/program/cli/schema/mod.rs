@@ -100,7 +100,7 @@ impl Chosen {
 
     /// A file of the set, as a path from here.
     pub(super) fn shown(&self, name: &str) -> String {
-        self.path.join(name).display().to_string()
+        if self.path == Path::new(".") { name.to_owned() } else { self.path.join(name).display().to_string() }
     }
 }
 
