@@ -83,6 +83,18 @@ pub const SCHEMA_FIELDS_MAX: usize = 64;
 pub const SCHEMA_STEPS_MAX: usize = 24;
 /// Most keys, IDs and references to them that are kept of one document.
 pub const SCHEMA_KEYS_MAX: usize = 8_192;
+/// How long a set of schemas may take to be compiled and judged, for each of its roots.
+pub const SCHEMA_JUDGED_MS: u64 = 10_000;
+/// Address space of the process that compiles and judges it.
+pub const SCHEMA_JUDGED_BYTES_MAX: u64 = 512 << 20;
+/// Most violations of one document that are told, and most faults of one set.
+pub const SCHEMA_TOLD_MAX: usize = 100;
+/// Largest document that a command holds against a set of schemas.
+pub const SCHEMA_DOCUMENT_BYTES_MAX: u64 = 64 << 20;
+/// How deep a folder of schemas may be nested.
+pub const SCHEMA_FOLDERS_MAX: usize = 16;
+/// Most elements of a document that is made as an example, but for those that must be there.
+pub const SCHEMA_EXAMPLE_ELEMENTS: usize = 5_000;
 /// Most element paths of one document type: what its schema unfolds to.
 pub const SCHEMA_PATHS_MAX: usize = 4 << 10;
 /// Most element particles in one content model.

@@ -13,7 +13,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("rules", &[&["registry"], &["policy", "quota"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
     ("exchange", &[&["admission"], &["ledger"]]),
-    ("host", &[&["config", "keyfile", "store", "authority"], &["control", "inforce", "telemetry", "transport"], &["expiry"]]),
+    ("host", &[&["config", "keyfile", "store", "authority", "schemas"], &["control", "inforce", "telemetry", "transport"], &["expiry"]]),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
     ("faces", &[&["api", "client"]]),
     ("program", &[&["setup"], &["server"], &["demo", "doctor", "bench"], &["cli"]]),
@@ -33,6 +33,9 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("rcgen", &["authority"]),
     ("pkcs8", &["keyfile"]),
     ("clap", &["cli"]),
+    ("roxmltree", &["xsd", "schemas"]),
+    ("xsd_schema", &["xsd"]),
+    ("encoding_rs", &["schemas"]),
 ];
 
 struct Source {

@@ -10,9 +10,8 @@ use crate::base::ids::{Identifier, Uuid};
 use crate::base::limits;
 use crate::message::xml::{Start, Visitor};
 use crate::message::xsd::model::Presence;
-use crate::message::xsd::run::{Run, Tag, XSI};
-use crate::message::xsd::set::{Bindings, TypeRef};
-use crate::message::xsd::simple::Scope;
+use crate::message::xsd::run::{Run, XSI};
+use crate::message::xsd::set::TypeRef;
 
 /// Validates one document after another as its tokens come; see [`Schemas`].
 ///
@@ -47,33 +46,6 @@ struct Step {
 }
 
 const NONE: u32 = u32::MAX;
-
-/// A start tag as the automaton sees it.
-struct Seen<'t, 'e>(&'t Start<'e>);
-
-impl Scope for Seen<'_, '_> {
-    fn namespace(&self, prefix: &str) -> Option<&str> {
-        self.0.namespace(prefix)
-    }
-}
-
-impl Tag for Seen<'_, '_> {
-    fn uri(&self) -> &str {
-        self.0.uri()
-    }
-
-    fn local(&self) -> &str {
-        self.0.local()
-    }
-
-    fn attribute(&self, at: usize) -> Option<(&str, &str, &str)> {
-        self.0.attributes().nth(at).map(|attribute| (attribute.uri, attribute.local, attribute.value))
-    }
-
-    fn bindings(&self) -> Bindings {
-        Bindings(self.0.bindings())
-    }
-}
 
 /// For a document on its own.
 impl Visitor for Validator<'_> {
@@ -182,7 +154,7 @@ impl<'s> Validator<'s> {
 
     fn element(&mut self, element: &Start<'_>) -> Result<(), Fault> {
         let was_skipping = self.run.is_skipping();
-        self.run.start(&Seen(element));
+        self.run.start(element);
         if was_skipping {
             return Ok(());
         }

@@ -122,17 +122,6 @@ impl Start<'_> {
         found
     }
 
-    /// What all prefixes stand for at this element.
-    pub fn bindings(&self) -> Vec<(Box<str>, Box<str>)> {
-        let mut found: Vec<(Box<str>, Box<str>)> = Vec::new();
-        for (prefix, uri) in self.scope.bindings.iter().rev() {
-            if found.iter().all(|(known, _)| **known != **prefix) {
-                found.push(((*prefix).into(), self.scope.uri(*uri).into()));
-            }
-        }
-        found
-    }
-
     /// The namespace name that a prefix stands for at this element: for names inside the values of a schema.
     pub fn namespace(&self, prefix: &str) -> Option<&str> {
         self.scope.resolve(prefix).map(|uri| self.scope.uri(uri))

@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
+pub mod example;
 pub mod identity;
 pub mod judge;
 pub mod model;

@@ -627,6 +627,64 @@ impl Model {
     }
 }
 
+/// A particle of a compiled model, for whoever looks at what may stand in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'m> {
+    model: &'m Model,
+    node: &'m Node,
+}
+
+/// What a part is of.
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'m> {
+    /// An element.
+    Element(u32),
+    /// Any element that a wildcard lets through.
+    Any(&'m Wildcard),
+    /// Its parts one after the other.
+    Sequence,
+    /// One of its parts.
+    Choice,
+    /// All of its parts in any order.
+    All,
+}
+
+impl Model {
+    /// The particle that is the whole content.
+    pub fn root(&self) -> Option<Part<'_>> {
+        self.nodes.first().map(|node| Part { model: self, node })
+    }
+}
+
+impl<'m> Part<'m> {
+    /// How often at least; zero where a repetition may be of nothing.
+    pub fn min(&self) -> u32 {
+        self.node.min
+    }
+
+    /// How often at most.
+    pub fn max(&self) -> u32 {
+        self.node.max
+    }
+
+    /// What it is of.
+    pub fn of(&self) -> Of<'m> {
+        match &self.node.kind {
+            Kind::Element { element, .. } => Of::Element(*element),
+            Kind::Any(wildcard) => Of::Any(wildcard),
+            Kind::Sequence => Of::Sequence,
+            Kind::Choice => Of::Choice,
+            Kind::All => Of::All,
+        }
+    }
+
+    /// Its parts, if it is a group.
+    pub fn parts(&self) -> impl Iterator<Item = Self> + use<'m> {
+        let model = self.model;
+        self.node.children.iter().filter_map(move |child| model.node(*child).map(|node| Self { model, node }))
+    }
+}
+
 fn take(room: &mut usize, count: usize) -> Result<(), &'static str> {
     *room = room.checked_sub(count).ok_or("content models with too many names")?;
     Ok(())

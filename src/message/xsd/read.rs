@@ -7,7 +7,7 @@ use super::SchemaError;
 use super::names::{Name, Names};
 use crate::base::limits;
 use roxmltree::{Document, Node, ParsingOptions};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The namespace of XML Schema.
 pub const XS: &str = "http://www.w3.org/2001/XMLSchema";
@@ -68,7 +68,8 @@ pub struct Loaded {
     pub absent: Vec<Absent>,
 }
 
-pub(super) fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
+/// The tree of a schema document, within the bounds of schemas.
+pub fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     if source.text.len() > limits::SCHEMA_BYTES_MAX {
         return Err(SchemaError::new(&source.name, (1, 1), "a file larger than a schema may be"));
     }
@@ -159,7 +160,13 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
         loaded.roots.push(at);
     }
     let (mut at, mut octets, mut nodes) = (0, 0_usize, 0_usize);
-    while let Some(source) = loaded.sources.get(at).cloned() {
+    let (mut later, mut targets) = (VecDeque::new(), Vec::new());
+    loop {
+        let Some(source) = loaded.sources.get(at).cloned() else {
+            let Some((at, source, import)) = later.pop_front() else { break };
+            loaded.follow_later(at, &source, import, &targets, library)?;
+            continue;
+        };
         let too_large = SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large");
         octets = octets.saturating_add(source.text.len());
         if octets > limits::SCHEMA_SET_BYTES_MAX || loaded.sources.len() > limits::SCHEMA_FILES_MAX {
@@ -170,13 +177,19 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
         if nodes > limits::SCHEMA_SET_NODES_MAX {
             return Err(too_large);
         }
+        targets.push(attribute(&document.root_element(), "targetNamespace").unwrap_or("").to_owned());
         for node in document
             .root_element()
             .children()
             .filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine"))
         {
-            loaded.follow(at, &source, &node, library);
-            if loaded.edges.len().saturating_add(loaded.absent.len()) > limits::SCHEMA_FILES_MAX.saturating_mul(16) {
+            if is_xs(&node, "import") && attribute(&node, "schemaLocation").is_none_or(|location| location.contains("://")) {
+                later.push_back((at, source.clone(), node.range().start));
+            } else {
+                loaded.follow(at, &source, &node, library);
+            }
+            let named = loaded.edges.len().saturating_add(loaded.absent.len()).saturating_add(later.len());
+            if named > limits::SCHEMA_FILES_MAX.saturating_mul(16) {
                 return Err(SchemaError::at(&source, &node, "a set of schemas whose documents name too many others"));
             }
         }
@@ -209,6 +222,21 @@ impl Loaded {
     pub(super) fn found(&self, document: usize, node: &Node<'_, '_>) -> Option<usize> {
         let key = |name| attribute(node, name).unwrap_or("").to_owned();
         self.edges.get(&(document, key("schemaLocation"), key("namespace"))).copied()
+    }
+
+    /// Follows an import that has no location, or one on the web, when all others have been: where the set has brought a document
+    /// of the namespace by then, a second one would declare everything twice.
+    fn follow_later(&mut self, at: usize, source: &Source, import: usize, targets: &[String], library: &mut dyn Library) -> Result<(), SchemaError> {
+        let document = parse(source)?;
+        let mut nodes = document.root_element().children().filter(|node| node.range().start == import);
+        let Some(node) = nodes.next() else { return Ok(()) };
+        let namespace = attribute(&node, "namespace").unwrap_or("");
+        match (targets.iter().position(|target| target == namespace), attribute(&node, "schemaLocation")) {
+            (None, _) => self.follow(at, source, &node, library),
+            (Some(known), Some(location)) => drop(self.edges.insert((at, location.to_owned(), namespace.to_owned()), known)),
+            (Some(_), None) => {}
+        }
+        Ok(())
     }
 
     fn follow(&mut self, at: usize, source: &Source, node: &Node<'_, '_>, library: &mut dyn Library) {

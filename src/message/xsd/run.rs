@@ -6,7 +6,7 @@ use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
-use super::simple::{Identity, Room, Scope, Simple, Value};
+use super::simple::{Identity, Reason, Room, Scope, Simple, Value};
 use super::wildcard::Process;
 use crate::base::limits;
 use std::sync::Arc;
@@ -426,12 +426,12 @@ impl<'s> Run<'s> {
         let wants_value = declared.fixed.is_some() || identity != Identity::None || self.keys.wants_fields();
         if !wants_value {
             if let Err(reason) = of.check(value, tag, &mut self.room) {
-                self.wrong(reason.rule, format!("the attribute {local} is {}", reason.what));
+                self.wrong(reason.rule, format!("the attribute {local} is {}", explained(of, &reason)));
             }
             return;
         }
         match of.value(value, tag, &mut self.room) {
-            Err(reason) => self.wrong(reason.rule, format!("the attribute {local} is {}", reason.what)),
+            Err(reason) => self.wrong(reason.rule, format!("the attribute {local} is {}", explained(of, &reason))),
             Ok(value) => {
                 if declared.fixed.as_ref().is_some_and(|fixed| **fixed != value) {
                     self.wrong("cvc-attribute.4", format!("the attribute {local} is not the fixed value"));
@@ -569,13 +569,13 @@ impl<'s> Run<'s> {
         let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
         if !wants_value {
             if let Err(reason) = simple.check(text, scope, &mut self.room) {
-                self.wrong(reason.rule, format!("the value of {local} is {}", reason.what));
+                self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
             }
             return None;
         }
         match simple.value(text, scope, &mut self.room) {
             Err(reason) => {
-                self.wrong(reason.rule, format!("the value of {local} is {}", reason.what));
+                self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
                 None
             }
             Ok(value) => {
@@ -608,6 +608,15 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
         at = at.saturating_add(1);
     }
     says
+}
+
+/// Why a value is refused, and what was expected where the reason does not say it.
+fn explained(simple: &Simple, reason: &Reason) -> String {
+    let says_all = !matches!(
+        reason.rule,
+        "cvc-enumeration-valid" | "cvc-minInclusive-valid" | "cvc-minExclusive-valid" | "cvc-maxInclusive-valid" | "cvc-maxExclusive-valid"
+    ) && simple.ancestor() != "union";
+    if says_all { reason.what.to_string() } else { format!("{}; expected: {}", reason.what, simple.expects()) }
 }
 
 /// What was expected, in words.

@@ -166,6 +166,15 @@ pub struct SimpleType {
     pub simple: Arc<Simple>,
 }
 
+/// How large a set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Types, with a name or without.
+    pub types: usize,
+    /// Element declarations, global or local.
+    pub elements: usize,
+}
+
 /// A compiled set of schemas.
 #[derive(Debug)]
 pub struct Set {
@@ -209,6 +218,29 @@ impl Set {
     /// The global elements, sorted by the number of their name.
     pub fn global_elements(&self) -> impl Iterator<Item = u32> {
         self.global_elements.iter().map(|(_, element)| *element)
+    }
+
+    /// The types with a name, sorted by the number of the name.
+    pub fn global_types(&self) -> impl Iterator<Item = (Name, TypeRef)> {
+        self.global_types.iter().copied()
+    }
+
+    /// How many types and elements it has, those of XML Schema itself among them.
+    pub fn size(&self) -> Size {
+        Size { types: self.complex.len().saturating_add(self.simple.len()), elements: self.elements.len() }
+    }
+
+    /// What was read leniently, in words, each once.
+    pub fn notes(&self) -> Vec<String> {
+        let of_content = self.complex.iter().filter_map(|complex| match &complex.content {
+            Content::Simple(simple) => Some(simple),
+            _ => None,
+        });
+        let all = self.simple.iter().map(|found| &found.simple).chain(of_content);
+        let mut notes: Vec<String> = all.flat_map(|simple| simple.notes().iter().cloned()).collect();
+        notes.sort_unstable();
+        notes.dedup();
+        notes
     }
 
     /// An element by its number.

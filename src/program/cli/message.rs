@@ -59,12 +59,18 @@ pub(super) struct Verify {
     authorities: PathBuf,
 }
 
-/// Validate a message, signed or not, or a document, against its schema.
+/// Validate messages, signed or not, and documents, against the schemas of Oncegate or others.
 #[derive(clap::Args)]
-#[command(before_help = "Examples:\n  oncegate validate request.xml\n  oncegate validate note.xml --json")]
+#[command(
+    before_help = "Examples:\n  oncegate validate request.xml\n  oncegate validate note.xml --json\n  oncegate validate --schema tax/ extract-1.xml extract-2.xml"
+)]
 pub(super) struct Validate {
-    /// The file, - for standard input
-    file: PathBuf,
+    /// The files, - for standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// A set of XML Schema 1.0 that documents are held against: its folder, or a file; all that is wrong is told
+    #[arg(long)]
+    schema: Option<PathBuf>,
 }
 
 impl Send {
@@ -112,10 +118,17 @@ impl Verify {
 
 impl Validate {
     pub(super) fn run(self, out: &Out) -> Outcome {
-        let octets = read(&self.file)?;
+        match &self.schema {
+            Some(schema) => super::schema::validate(out, schema, &self.files),
+            None => self.files.iter().try_for_each(|file| Self::built_in(out, file)),
+        }
+    }
+
+    fn built_in(out: &Out, file: &Path) -> Outcome {
+        let octets = read(file)?;
         let schemas = Schemas::built_in();
         let mut reader = AnyReader { schemas: &schemas, inside: Inside::Nothing, skipping: 0 };
-        let faulty = |fault: &Fault| Failure::new(2, at(&self.file, &octets, &fault.to_string()));
+        let faulty = |fault: &Fault| Failure::new(2, at(file, &octets, &fault.to_string()));
         scan(&octets, Profile::Message, &mut reader).map_err(|error| match error {
             ScanError::Xml(violation) => faulty(&Fault::at(violation.code, violation.to_string())),
             ScanError::Visitor(fault) => faulty(&fault),

@@ -24,6 +24,7 @@ mod reload;
 mod renew;
 mod restore;
 mod run;
+mod schema;
 mod witness;
 
 use crate::base::fault::Code;
@@ -87,6 +88,8 @@ enum Command {
     Verify(message::Verify),
     /// Validate a message or a document against its schema
     Validate(message::Validate),
+    /// Look at sets of schemas, run tests of them, make examples
+    Schema(schema::Schema),
     /// Measure this machine and this gateway, over loopback only
     Bench(bench::Bench),
     /// Search the log, export it, verify what it proves
@@ -239,6 +242,7 @@ pub fn main() -> ExitCode {
         Command::Sign(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
         Command::Validate(command) => command.run(&out),
+        Command::Schema(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
         Command::Log(command) => command.run(&out),
         Command::Backup(command) => command.run(&out),

@@ -25,7 +25,7 @@ pub(super) fn expects(simple: &Simple) -> String {
 
 /// Which pattern a value does not match.
 pub(super) fn pattern(pattern: &Pattern) -> String {
-    format!("does not match {}", named(pattern))
+    format!("not as {} wants it", named(pattern))
 }
 
 fn named(pattern: &Pattern) -> String {

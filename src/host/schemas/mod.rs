@@ -1,0 +1,337 @@
+//! Schema sets on the disk: a folder with its subfolders, or single files with what they name.
+//!
+//! Whatever is named is looked for inside the set alone. What lies on the web is named by a catalogue in the set's folder
+//! (`catalog.xml`, `catalogue.tsv`, `WEB.tsv`), or is the one document of the set that has the namespace; nothing is fetched.
+//! Symbolic links, paths that leave the set, and files above the limits are refused. Archives are not read: unpack them.
+
+pub mod catalogue;
+pub mod decode;
+pub mod example;
+pub mod guard;
+pub mod loose;
+
+use crate::base::limits;
+use crate::message::xsd::SchemaError;
+use crate::message::xsd::read::{Library, Loaded, Source, XS, load};
+use catalogue::Catalogue;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Why a folder or a file of it is not read.
+#[derive(Debug)]
+pub enum SetError {
+    /// It is not there, or cannot be read.
+    Unreadable(io::Error),
+    /// A symbolic link.
+    Link,
+    /// A path that leaves the set.
+    Outside,
+    /// Neither a file nor a folder.
+    Special,
+    /// A file that is too large.
+    TooLarge,
+    /// Too many files, or folders that are nested too deep.
+    TooMany,
+    /// Folders that are nested too deep.
+    TooDeep,
+    /// Octets that are no text.
+    NoText(decode::Unreadable),
+    /// A catalogue that cannot be read.
+    Catalogue(String),
+    /// A folder without a schema.
+    Empty,
+}
+
+impl fmt::Display for SetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
+            Self::Link => f.write_str("a symbolic link; put the file itself in its place"),
+            Self::Outside => f.write_str("lies outside of the set; copy it into the set's folder, or name a folder that holds both"),
+            Self::Special => f.write_str("neither a file nor a folder; take it out of the set"),
+            Self::TooLarge => {
+                write!(f, "a file larger than a schema may be ({} MiB); split it", limits::SCHEMA_BYTES_MAX >> 20)
+            }
+            Self::TooMany => write!(f, "a set with more than {} schema files; split it", limits::SCHEMA_FILES_MAX),
+            Self::TooDeep => write!(f, "folders nested more than {} deep; move them up", limits::SCHEMA_FOLDERS_MAX),
+            Self::NoText(why) => why.fmt(f),
+            Self::Catalogue(why) => write!(f, "not a catalogue: {why}"),
+            Self::Empty => f.write_str("a folder without a file *.xsd; name the folder that has them"),
+        }
+    }
+}
+
+impl std::error::Error for SetError {}
+
+/// A set of schemas on the disk.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    catalogue: Catalogue,
+    /// The schema documents that were found, by their path inside the set.
+    files: BTreeMap<String, Outline>,
+    /// What cannot be read of it.
+    faults: Vec<SchemaError>,
+}
+
+/// What a schema document says that it is, and what it names.
+#[derive(Debug, Default)]
+struct Outline {
+    target: String,
+    /// By location, namespace, or both.
+    names: Vec<(Option<String>, String)>,
+}
+
+impl Folder {
+    /// Reads what a folder and its subfolders have. What is wrong with single files is among the faults.
+    pub fn open(path: &Path) -> Result<Self, SetError> {
+        let mut this = Self::around(path)?;
+        let mut found = Vec::new();
+        walk(&this.root, "", 0, &mut found, &mut this.faults)?;
+        if found.is_empty() && this.faults.is_empty() {
+            return Err(SetError::Empty);
+        }
+        for name in found {
+            let read = this.read(&name).map_err(|error| fault(&name, error.to_string()));
+            match read.and_then(|source| outline(&source)) {
+                Ok(outline) => drop(this.files.insert(name, outline)),
+                Err(error) => this.faults.push(error),
+            }
+        }
+        Ok(this)
+    }
+
+    /// A folder of which only those files count that are named.
+    pub fn around(path: &Path) -> Result<Self, SetError> {
+        let root = path.canonicalize().map_err(SetError::Unreadable)?;
+        let mut catalogue = Catalogue::default();
+        for name in catalogue::FILES {
+            let text = match read_text(&root, name) {
+                Ok(text) => text,
+                Err(SetError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(SetError::Catalogue(format!("{name}: {error}"))),
+            };
+            if Path::new(name).extension().is_some_and(|extension| extension == "xml") {
+                catalogue.read_xml(&text).map_err(|why| SetError::Catalogue(format!("{name}: {why}")))?;
+            } else {
+                catalogue.read_lines(&text);
+            }
+        }
+        Ok(Self { root, catalogue, files: BTreeMap::new(), faults: Vec::new() })
+    }
+
+    /// What of the folder cannot be read, each with its file.
+    pub fn faults(&self) -> &[SchemaError] {
+        &self.faults
+    }
+
+    /// The schema documents that can be read.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// The documents that no other one names; of those that name each other in a circle the first.
+    pub fn roots(&self) -> Vec<String> {
+        let arrows: BTreeMap<&str, BTreeSet<String>> = self.files.iter().map(|(name, outline)| (name.as_str(), self.named(name, outline))).collect();
+        let named: BTreeSet<&str> = arrows.iter().flat_map(|(from, to)| to.iter().map(String::as_str).filter(move |to| to != from)).collect();
+        let (mut roots, mut seen) = (Vec::new(), BTreeSet::new());
+        let free = self.files.keys().map(String::as_str).filter(|name| !named.contains(name));
+        for name in free.chain(self.files.keys().map(String::as_str)) {
+            if seen.contains(name) {
+                continue;
+            }
+            roots.push(name.to_owned());
+            let mut next = vec![name];
+            while let Some(at) = next.pop() {
+                if seen.insert(at) {
+                    next.extend(arrows.get(at).into_iter().flatten().map(String::as_str));
+                }
+            }
+        }
+        roots.sort();
+        roots
+    }
+
+    fn named(&self, from: &str, outline: &Outline) -> BTreeSet<String> {
+        let found = outline.names.iter().filter_map(|(location, namespace)| self.resolve(from, location.as_deref(), namespace).ok().flatten());
+        found.collect()
+    }
+
+    /// Reads a document of the set.
+    pub fn read(&self, name: &str) -> Result<Source, SetError> {
+        read_text(&self.root, name).map(|text| Source { name: name.to_owned(), text })
+    }
+
+    /// The path inside the set of a file that was given by its path.
+    pub fn name_of(&self, path: &Path) -> Result<String, SetError> {
+        let is_link = fs::symlink_metadata(path).map_err(SetError::Unreadable)?.is_symlink();
+        if is_link {
+            return Err(SetError::Link);
+        }
+        let path = path.canonicalize().map_err(SetError::Unreadable)?;
+        let inside = path.strip_prefix(&self.root).map_err(|_| SetError::Outside)?;
+        Ok(inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
+    }
+
+    /// Reads roots and all that they name. What is absent or may not be read is in the second part, as faults; what was to be
+    /// imported and is absent stays with what was loaded.
+    pub fn load(&self, roots: &[&str]) -> Result<(Loaded, Vec<SchemaError>), SchemaError> {
+        let read = |name: &&str| self.read(name).map_err(|error| fault(name, error.to_string()));
+        let sources = roots.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let mut shelf = Shelf { folder: self, refused: BTreeMap::new() };
+        let loaded = load(sources, &mut shelf)?;
+        let mut faults = Vec::new();
+        for absent in &loaded.absent {
+            let mut error = absent.error.clone();
+            let location = error.what.strip_suffix(" is not in the set").unwrap_or("").to_owned();
+            match shelf.refused.get(&(error.file.clone(), location.clone())) {
+                Some(why) => error.what = format!("{location}: {why}"),
+                None if absent.is_import => continue,
+                None => error.what = format!("src-include: {location} is not in the set; add the file, or name it in a catalogue"),
+            }
+            faults.push(error);
+        }
+        Ok((loaded, faults))
+    }
+
+    /// The path inside the set of what a document names by a location.
+    pub fn find(&self, from: &str, location: &str) -> Result<Option<String>, SetError> {
+        self.resolve(from, Some(location), "")
+    }
+
+    /// The path inside the set of what a document names.
+    fn resolve(&self, from: &str, location: Option<&str>, namespace: &str) -> Result<Option<String>, SetError> {
+        let by_namespace = || self.catalogue.find(namespace).filter(|_| !namespace.is_empty()).or_else(|| self.only_one_of(from, namespace));
+        let Some(location) = location else { return Ok(by_namespace()) };
+        let location = location.trim();
+        if location.starts_with("file:") || location.starts_with('/') {
+            return Err(SetError::Outside);
+        }
+        if location.contains("://") || location.starts_with("urn:") {
+            return Ok(self.catalogue.find(location).or_else(by_namespace));
+        }
+        let path = relative(from, location).ok_or(SetError::Outside)?;
+        if self.files.contains_key(&path) || self.root.join(&path).symlink_metadata().is_ok() {
+            return Ok(Some(path));
+        }
+        Ok(self.catalogue.find(location).or_else(by_namespace))
+    }
+
+    fn only_one_of(&self, but: &str, namespace: &str) -> Option<String> {
+        let mut found = self.files.iter().filter(|(name, outline)| outline.target == namespace && *name != but && !namespace.is_empty());
+        let first = found.next()?;
+        found.next().is_none().then(|| first.0.clone())
+    }
+}
+
+/// A set as documents are taken from it, with why some were not.
+pub struct Shelf<'f> {
+    folder: &'f Folder,
+    refused: BTreeMap<(String, String), String>,
+}
+
+impl<'f> Shelf<'f> {
+    /// The documents of a set.
+    pub fn of(folder: &'f Folder) -> Self {
+        Self { folder, refused: BTreeMap::new() }
+    }
+}
+
+impl Library for Shelf<'_> {
+    fn fetch(&mut self, from: &str, location: Option<&str>, namespace: &str) -> Option<Source> {
+        let found = match self.folder.resolve(from, location, namespace) {
+            Ok(None) => return None,
+            Ok(Some(name)) => self.folder.read(&name),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(source) => Some(source),
+            Err(SetError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.refused.insert((from.to_owned(), location.unwrap_or(namespace).to_owned()), error.to_string());
+                None
+            }
+        }
+    }
+}
+
+fn fault(file: &str, what: impl Into<String>) -> SchemaError {
+    SchemaError { file: file.to_owned(), line: 1, column: 1, what: what.into() }
+}
+
+/// A location beside a document, as a path inside the set; nothing where it leaves the set.
+fn relative(from: &str, location: &str) -> Option<String> {
+    let location = location.split('#').next().unwrap_or("").replace('\\', "/").replace("%20", " ");
+    let mut parts: Vec<&str> = from.rsplit_once('/').map_or(Vec::new(), |(folder, _)| folder.split('/').collect());
+    for part in location.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Reads a file of a set, none of whose folders inside the set may be a link.
+fn read_text(root: &Path, name: &str) -> Result<String, SetError> {
+    let mut path = root.to_owned();
+    for part in name.split('/') {
+        path.push(part);
+        let kind = fs::symlink_metadata(&path).map_err(SetError::Unreadable)?.file_type();
+        if kind.is_symlink() {
+            return Err(SetError::Link);
+        }
+    }
+    let about = fs::metadata(&path).map_err(SetError::Unreadable)?;
+    if !about.is_file() {
+        return Err(SetError::Special);
+    }
+    if about.len() > limits::SCHEMA_BYTES_MAX as u64 {
+        return Err(SetError::TooLarge);
+    }
+    let mut octets = Vec::new();
+    let file = fs::File::open(&path).map_err(SetError::Unreadable)?;
+    file.take(limits::SCHEMA_BYTES_MAX as u64 + 1).read_to_end(&mut octets).map_err(SetError::Unreadable)?;
+    decode::decode(&octets).map_err(SetError::NoText)
+}
+
+/// Finds the schema files of a folder.
+fn walk(root: &Path, at: &str, depth: usize, found: &mut Vec<String>, faults: &mut Vec<SchemaError>) -> Result<(), SetError> {
+    if depth > limits::SCHEMA_FOLDERS_MAX {
+        return Err(SetError::TooDeep);
+    }
+    let mut entries = fs::read_dir(root.join(at)).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(SetError::Unreadable)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
+        let kind = entry.file_type().map_err(SetError::Unreadable)?;
+        let is_schema = Path::new(&name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xsd"));
+        if kind.is_symlink() {
+            faults.push(fault(&path, SetError::Link.to_string()));
+        } else if kind.is_dir() {
+            walk(root, &path, depth + 1, found, faults)?;
+        } else if is_schema {
+            found.push(path);
+        }
+        if found.len() > limits::SCHEMA_FILES_MAX || faults.len() > limits::SCHEMA_FILES_MAX {
+            return Err(SetError::TooMany);
+        }
+    }
+    Ok(())
+}
+
+fn outline(source: &Source) -> Result<Outline, SchemaError> {
+    let document = crate::message::xsd::read::parse(source)?;
+    let root = document.root_element();
+    if !(root.tag_name().name() == "schema" && root.tag_name().namespace() == Some(XS)) {
+        return Err(fault(&source.name, "its root is not xs:schema; is it a schema of XML Schema 1.0?"));
+    }
+    let names = root.children().filter(|node| matches!(node.tag_name().name(), "include" | "import" | "redefine"));
+    let names = names.map(|node| (node.attribute("schemaLocation").map(str::to_owned), node.attribute("namespace").unwrap_or("").to_owned()));
+    Ok(Outline { target: root.attribute("targetNamespace").unwrap_or("").to_owned(), names: names.collect() })
+}
