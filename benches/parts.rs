@@ -130,8 +130,16 @@ fn registry_look_up_and_decision(bencher: Bencher, agencies: usize) {
     let context = Context::new(code("p"), "b", Subject::default());
     bencher.bench(|| {
         let consumer = registry.find(black_box(&name)).expect("an agency");
-        let question =
-            Question { consumer, action: Action::Read, what: &what, context: &context, select: &[], optional: &[], reach: oncegate::message::schema::Reach::Listed, subject: &[] };
+        let question = Question {
+            consumer,
+            action: Action::Read,
+            what: &what,
+            context: &context,
+            select: &[],
+            optional: &[],
+            reach: oncegate::message::schema::Reach::Listed,
+            subject: &[],
+        };
         decide(&registry, &question, NOW).is_ok()
     });
 }

@@ -99,8 +99,6 @@ pub const SCHEMA_EXAMPLE_ELEMENTS: usize = 5_000;
 pub const SCHEMA_PATHS_MAX: usize = 4 << 10;
 /// Most element particles in one content model.
 pub const SCHEMA_PARTICLES_MAX: usize = 20_000;
-/// Largest automaton of one pattern.
-pub const SCHEMA_PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Most identifiers in one document.
 pub const DOCUMENT_IDENTIFIERS_MAX: usize = 256;
 /// Most persons that one document may be about, and most values in it that rules compare.

@@ -170,17 +170,6 @@ fn texts(count: usize) -> String {
     repeated(count, |i| format!("<xs:element name='e{i}' type='xs:string'/>"))
 }
 
-/// A document type with so many paths: its root, groups below it, and texts in them.
-fn paths(count: usize) -> Option<String> {
-    let (mut left, mut groups) = (count - 1, String::new());
-    while left > 0 {
-        let inside = (left - 1).min(limits::SCHEMA_PARTICLES_MAX);
-        groups += &sequence(&format!("g{left}"), &texts(inside));
-        left -= 1 + inside;
-    }
-    schema(&sequence("R", &groups))
-}
-
 /// A registry of one agency, whose section goes on like this.
 fn registry(id: &str, more: &str) -> Option<String> {
     let text = format!("format = 1\nversion = 1\n[[agency]]\nid = \"{id}\"\nname = \"A\"\n{more}");
@@ -348,12 +337,35 @@ const ROWS: &[(&str, Row)] = &[
             "a file larger than",
         ),
     ),
-    ("SCHEMA_PATHS_MAX", Here(limits::SCHEMA_PATHS_MAX, paths, "too many paths")),
+    ("SCHEMA_PATHS_MAX", In("src/message/schema/tests.rs", "a_document_has_so_many_different_paths_and_no_more")),
     (
         "SCHEMA_PARTICLES_MAX",
-        Here(limits::SCHEMA_PARTICLES_MAX, |n| schema(&sequence("R", &texts(n))), "a content model with too many elements"),
+        Here(limits::SCHEMA_PARTICLES_MAX, |n| schema(&sequence("R", &texts(n - 1))), "a content model with too many particles"),
     ),
-    ("SCHEMA_PATTERN_BYTES_MAX", In("src/message/schema/pattern.rs", "an_automaton_is_as_large_as_it_may_be_and_not_larger")),
+    ("SCHEMA_SET_BYTES_MAX", Own),
+    ("SCHEMA_NODES_MAX", In("src/message/xsd/tests/hostile.rs", "what_swells_is_refused")),
+    ("SCHEMA_SET_NODES_MAX", In("src/message/xsd/tests/hostile.rs", "what_swells_is_refused")),
+    ("SCHEMA_BINDINGS_MAX", In("src/message/xsd/tests/hostile.rs", "what_swells_is_refused")),
+    ("SCHEMA_FILES_MAX", In("src/host/schemas/mod.rs", "SCHEMA_FILES_MAX")),
+    ("SCHEMA_DEPTH_MAX", In("src/message/xsd/tests/hostile.rs", "what_is_deep_is_refused")),
+    ("SCHEMA_DERIVATIONS_MAX", In("src/message/xsd/tests/hostile.rs", "what_is_deep_is_refused")),
+    ("SCHEMA_STEPS_MAX", In("src/message/xsd/tests/hostile.rs", "keys_and_their_fields_have_a_most")),
+    ("SCHEMA_COMPONENTS_MAX", In("src/message/xsd/tests/hostile.rs", "what_doubles_itself_is_refused")),
+    ("SCHEMA_ATTRIBUTES_MAX", In("src/message/xsd/tests/hostile.rs", "what_doubles_itself_is_refused")),
+    ("SCHEMA_SET_ATTRIBUTES_MAX", In("src/message/xsd/tests/hostile.rs", "what_doubles_itself_is_refused")),
+    ("SCHEMA_MEMBERS_MAX", In("src/message/xsd/tests/hostile.rs", "what_doubles_itself_is_refused")),
+    ("SCHEMA_SET_NAMES_MAX", In("src/message/xsd/tests/hostile.rs", "tables_of_names_are_bounded")),
+    ("SCHEMA_SET_PARTICLES_MAX", In("src/message/xsd/tests/hostile.rs", "tables_of_names_are_bounded")),
+    ("SCHEMA_WAYS_MAX", In("src/message/xsd/tests/hostile.rs", "counts_in_counts_have_a_most_of_ways")),
+    ("SCHEMA_CANDIDATES_MAX", In("src/message/xsd/tests/hostile.rs", "keys_and_their_fields_have_a_most")),
+    ("SCHEMA_FIELDS_MAX", In("src/message/xsd/tests/hostile.rs", "keys_and_their_fields_have_a_most")),
+    ("SCHEMA_KEYS_MAX", In("src/message/xsd/tests/hostile.rs", "keys_and_their_fields_have_a_most")),
+    ("SCHEMA_JUDGED_MS", Own),
+    ("SCHEMA_JUDGED_BYTES_MAX", Own),
+    ("SCHEMA_TOLD_MAX", Own),
+    ("SCHEMA_DOCUMENT_BYTES_MAX", Own),
+    ("SCHEMA_FOLDERS_MAX", In("src/host/schemas/mod.rs", "SCHEMA_FOLDERS_MAX")),
+    ("SCHEMA_EXAMPLE_ELEMENTS", Own),
     ("FILE_BYTES_MAX", In("src/host/config.rs", "a_file_may_be_as_large_as_it_may_be_and_no_larger")),
     (
         "AGENCY_BYTES_MAX",
@@ -637,8 +649,7 @@ fn of_the_operators_files() -> [Said; 2] {
         format!("A text is at most {}, whatever", kib(limits::PAYLOAD_TEXT_BYTES_MAX)),
         format!("A schema file is at most {},", mib(limits::SCHEMA_BYTES_MAX)),
         format!("has at most {} paths of elements,", number(limits::SCHEMA_PATHS_MAX)),
-        format!("a content model at most {} elements,", limits::SCHEMA_PARTICLES_MAX),
-        format!("the automaton of a pattern at most {}.", mib(limits::SCHEMA_PATTERN_BYTES_MAX)),
+        format!("a content model at most {} particles,", number(limits::SCHEMA_PARTICLES_MAX as u64)),
     ];
     [("docs/registry.md", registry), ("docs/schemas.md", schemas)]
 }

@@ -1,7 +1,7 @@
 //! `documents.toml`: which documents there are, whom they are about, and which rules go beyond their schema.
 
 use super::SchemaError;
-use super::paths::{Occurs, Path, unfold};
+use super::paths::{Occurs, Path, Reach, unfold};
 use crate::base::fault::nearest;
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -36,15 +36,6 @@ pub struct DocumentType {
     pub(super) head: Head,
     pub(super) watches: Vec<Watch>,
     pub(super) rules: Vec<Rule>,
-}
-
-/// Whether all paths of a document type can be listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// They are.
-    Listed,
-    /// There are more.
-    Open,
 }
 
 /// What a document begins with.

@@ -16,8 +16,9 @@ mod run;
 mod tests;
 
 pub use crate::message::xsd::SchemaError;
-pub use documents::{DocumentType, Reach, SubjectPath};
+pub use documents::{DocumentType, SubjectPath};
 pub use facts::{Facts, Subject};
+pub use paths::Reach;
 pub use run::Validator;
 
 use crate::base::ids::Code;

@@ -1,6 +1,5 @@
 //! The paths of a document type: what its schema unfolds to, as far as that has an end.
 
-use super::documents::Reach;
 use crate::base::limits;
 use crate::message::xsd::Set;
 use crate::message::xsd::model::{Presence, Times};
@@ -22,6 +21,15 @@ impl Path {
     pub(super) fn is_optional(&self) -> bool {
         self.presence == Presence::Optional
     }
+}
+
+/// Whether all paths of a document type can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// They are.
+    Listed,
+    /// There are more.
+    Open,
 }
 
 /// How often an element may occur.

@@ -279,7 +279,7 @@ fn a_fault_says_where_and_nothing_of_the_content() {
             && identifier.ends_with("XX-OGTEST: the check digits are wrong")
     );
     assert!(
-        detail(&note.replace("</MedicalAbsenceNote>", "<x/></MedicalAbsenceNote>")).ends_with("expected the end of the element")
+        detail(&note.replace("</MedicalAbsenceNote>", "<x/></MedicalAbsenceNote>")).ends_with("where nothing more may stand")
     );
     assert!(detail("<x xmlns='urn:x'/>").starts_with("byte 0"));
 }
@@ -325,6 +325,20 @@ fn limits_hold_at_their_edge() {
         |count: usize| format!("<R xmlns='urn:t'>{}</R>", (0..count).map(|i| format!("<a>{i}</a>")).collect::<String>());
     assert_eq!(code(&many, &document(crate::base::limits::DOCUMENT_WATCHED_MAX)), None);
     assert_eq!(code(&many, &document(crate::base::limits::DOCUMENT_WATCHED_MAX + 1)), Some(FaultCode::DocSchema));
+}
+
+#[test]
+fn a_document_has_so_many_different_paths_and_no_more() {
+    const MAX: usize = crate::base::limits::SCHEMA_PATHS_MAX;
+    let elements: String = (0..=MAX).map(|at| format!("<xs:element name='e{at}' type='xs:string' minOccurs='0'/>")).collect();
+    let declarations = format!("<xs:element name='R'><xs:complexType><xs:sequence>{elements}</xs:sequence></xs:complexType></xs:element>");
+    let schemas = compile(&declarations, "").expect("a schema");
+    assert_eq!(schemas.document_types().next().expect("one").reach, Reach::Open, "more than are listed");
+    // The root is one.
+    for (count, fault) in [(MAX - 1, None), (MAX, Some(FaultCode::DocSchema))] {
+        let inside: String = (0..count).map(|at| format!("<e{at}/>")).collect();
+        assert_eq!(code(&schemas, &format!("<R xmlns='urn:t'>{inside}</R>")), fault, "{count}");
+    }
 }
 
 #[test]

@@ -4,13 +4,21 @@
 
 use super::identity::{Constraint, Kind, Path};
 use super::names::Name;
-use super::run::Violation;
 use super::set::Set;
 use super::simple::{Identity, Simple, Value};
 use crate::base::limits;
 use std::collections::BTreeSet;
 
 pub(super) type Mark = [u8; 16];
+
+/// A rule that a document breaks, in words without any of its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule's name in the specification.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub what: String,
+}
 
 /// How an element ended.
 #[derive(Clone, Copy, Debug)]

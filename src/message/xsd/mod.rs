@@ -20,6 +20,7 @@ pub mod wildcard;
 
 mod build;
 mod keys;
+mod standard;
 mod tag;
 #[cfg(test)]
 mod tests;

@@ -226,7 +226,14 @@ impl Loaded {
 
     /// Follows an import that has no location, or one on the web, when all others have been: where the set has brought a document
     /// of the namespace by then, a second one would declare everything twice.
-    fn follow_later(&mut self, at: usize, source: &Source, import: usize, targets: &[String], library: &mut dyn Library) -> Result<(), SchemaError> {
+    fn follow_later(
+        &mut self,
+        at: usize,
+        source: &Source,
+        import: usize,
+        targets: &[String],
+        library: &mut dyn Library,
+    ) -> Result<(), SchemaError> {
         let document = parse(source)?;
         let mut nodes = document.root_element().children().filter(|node| node.range().start == import);
         let Some(node) = nodes.next() else { return Ok(()) };

@@ -2,6 +2,7 @@
 //!
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
+pub use super::keys::Violation;
 use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
@@ -24,15 +25,6 @@ pub trait Tag: Scope {
     fn attribute(&self, at: usize) -> Option<(&str, &str, &str)>;
     /// What prefixes stand for here.
     fn bindings(&self) -> Bindings;
-}
-
-/// A rule that a document breaks, in words without any of its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The rule's name in the specification.
-    pub rule: &'static str,
-    /// What is wrong.
-    pub what: String,
 }
 
 /// What has been inside an element.
@@ -614,7 +606,11 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
 fn explained(simple: &Simple, reason: &Reason) -> String {
     let says_all = !matches!(
         reason.rule,
-        "cvc-enumeration-valid" | "cvc-minInclusive-valid" | "cvc-minExclusive-valid" | "cvc-maxInclusive-valid" | "cvc-maxExclusive-valid"
+        "cvc-enumeration-valid"
+            | "cvc-minInclusive-valid"
+            | "cvc-minExclusive-valid"
+            | "cvc-maxInclusive-valid"
+            | "cvc-maxExclusive-valid"
     ) && simple.ancestor() != "union";
     if says_all { reason.what.to_string() } else { format!("{}; expected: {}", reason.what, simple.expects()) }
 }
