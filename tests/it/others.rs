@@ -6,6 +6,7 @@ use crate::figures::tell;
 use crate::folder::Folder;
 use crate::process::oncegate;
 use crate::tool::{root, said};
+use oncegate::base::limits;
 use oncegate::host::schemas::example::valid;
 use oncegate::host::schemas::guard::{Guard, Which, compile_root, named};
 use oncegate::host::schemas::{Folder as Schemas, loose};
@@ -37,7 +38,9 @@ fn json(status: i32, folder: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 fn schema(inside: &str) -> String {
-    format!("<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" targetNamespace=\"urn:t\" xmlns=\"urn:t\">\n{inside}\n</xs:schema>\n")
+    format!(
+        "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" targetNamespace=\"urn:t\" xmlns=\"urn:t\">\n{inside}\n</xs:schema>\n"
+    )
 }
 
 /// A folder with files.
@@ -56,8 +59,13 @@ const GOOD: &str = "<xs:element name=\"R\" type=\"xs:string\"/>";
 #[test]
 fn a_set_is_read_from_a_folder_with_subfolders_a_file_and_a_catalogue() {
     let folder = with(&[
-        ("set/main.xsd", &schema("<xs:include schemaLocation=\"parts/types.xsd\"/><xs:import namespace=\"urn:w\" schemaLocation=\"http://example.org/w.xsd\"/>\
-          <xs:import namespace=\"urn:gone\" schemaLocation=\"http://example.org/gone.xsd\"/><xs:element name=\"R\" type=\"T\"/>")),
+        (
+            "set/main.xsd",
+            &schema(
+                "<xs:include schemaLocation=\"parts/types.xsd\"/><xs:import namespace=\"urn:w\" schemaLocation=\"http://example.org/w.xsd\"/>\
+          <xs:import namespace=\"urn:gone\" schemaLocation=\"http://example.org/gone.xsd\"/><xs:element name=\"R\" type=\"T\"/>",
+            ),
+        ),
         ("set/parts/types.xsd", &schema("<xs:simpleType name=\"T\"><xs:restriction base=\"xs:string\"/></xs:simpleType>")),
         ("set/web/w.xsd", &schema(GOOD).replace("urn:t", "urn:w")),
         ("set/other.xsd", &schema(GOOD)),
@@ -68,7 +76,10 @@ fn a_set_is_read_from_a_folder_with_subfolders_a_file_and_a_catalogue() {
         ("none", ""),
         ("WEB.tsv", "http://example.org/w.xsd\tweb/w.xsd\n"),
         ("catalogue.tsv", "urn:w\tweb/w.xsd\n"),
-        ("catalog.xml", "<catalog xmlns='urn:oasis:names:tc:entity:xmlns:xml:catalog'><rewriteURI uriStartString='http://example.org/' rewritePrefix='web/'/></catalog>"),
+        (
+            "catalog.xml",
+            "<catalog xmlns='urn:oasis:names:tc:entity:xmlns:xml:catalog'><rewriteURI uriStartString='http://example.org/' rewritePrefix='web/'/></catalog>",
+        ),
     ];
     for (name, text) in catalogues {
         let path = folder.path().join("set").join(name);
@@ -76,10 +87,17 @@ fn a_set_is_read_from_a_folder_with_subfolders_a_file_and_a_catalogue() {
         let told = json(0, folder.path(), &["schema", "check", "set"]);
         let roots = told["roots"].as_array().expect("roots");
         assert_eq!(roots.len(), 2, "{told}");
-        assert_eq!((roots[0]["root"].as_str(), roots[0]["files"].as_array().map(Vec::len)), (Some("main.xsd"), Some(3)), "{name}: {told}");
+        assert_eq!(
+            (roots[0]["root"].as_str(), roots[0]["files"].as_array().map(Vec::len)),
+            (Some("main.xsd"), Some(3)),
+            "{name}: {told}"
+        );
         assert_eq!(roots[0]["elements"], serde_json::json!(["{urn:t}R", "{urn:w}R"]));
         let note = roots[0]["notes"][0].as_str().expect("a note");
-        assert!(note.starts_with("main.xsd:") && note.contains("gone.xsd is not in the set: its types are unknown here"), "{note}");
+        assert!(
+            note.starts_with("main.xsd:") && note.contains("gone.xsd is not in the set: its types are unknown here"),
+            "{note}"
+        );
         fs::remove_file(path).expect("removable");
     }
     let said = ends(0, folder.path(), &["schema", "check", "set/other.xsd"]);
@@ -99,10 +117,18 @@ fn what_may_not_be_read_is_refused_each_with_its_own_words() {
         ("a.xsd", import("../beside.xsd"), "s/a.xsd:2:1: ../beside.xsd: lies outside of the set"),
         ("a.xsd", import("/etc/passwd"), "lies outside of the set"),
         ("a.xsd", import("file:///etc/passwd"), "lies outside of the set"),
-        ("a.xsd", schema("<xs:redefine schemaLocation=\"http://example.org/x.xsd\"/>"), "http://example.org/x.xsd is not in the set"),
+        (
+            "a.xsd",
+            schema("<xs:redefine schemaLocation=\"http://example.org/x.xsd\"/>"),
+            "http://example.org/x.xsd is not in the set",
+        ),
         ("a.xsd", "<a/>".to_owned(), "s/a.xsd:1:1: its root is not xs:schema"),
         ("a.xsd", "<xs:schema>".to_owned(), "s/a.xsd:1:"),
-        ("a.xsd", "<?xml version=\"1.0\" encoding=\"x-none\"?><a/>".to_owned(), "declares the encoding \"x-none\", which is not known"),
+        (
+            "a.xsd",
+            "<?xml version=\"1.0\" encoding=\"x-none\"?><a/>".to_owned(),
+            "declares the encoding \"x-none\", which is not known",
+        ),
         ("catalog.xml", "<catalog".to_owned(), "s: not a catalogue: catalog.xml"),
         ("read.me", String::new(), "s: a folder without a file *.xsd"),
         (&format!("{}a.xsd", "d/".repeat(17)), schema(GOOD), "s: folders nested more than 16 deep"),
@@ -116,7 +142,12 @@ fn what_may_not_be_read_is_refused_each_with_its_own_words() {
     symlink("../beside.xsd", folder.path().join("s/b.xsd")).expect("a link");
     fs::write(folder.path().join("s/w.xsd"), b"<a>\xC6</a>").expect("writable");
     let said = ends(2, folder.path(), &["schema", "check", "s"]);
-    for words in ["s/b.xsd:1:1: a symbolic link", "s/a.xsd:2:1: b.xsd: a symbolic link", "s/w.xsd:1:1: its octets are not UTF-8", "3 faults"] {
+    for words in [
+        "s/b.xsd:1:1: a symbolic link",
+        "s/a.xsd:2:1: b.xsd: a symbolic link",
+        "s/w.xsd:1:1: its octets are not UTF-8",
+        "3 faults",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     for (count, status) in [(2_000, 0), (2_001, 2)] {
@@ -135,13 +166,25 @@ fn what_may_not_be_read_is_refused_each_with_its_own_words() {
 
 #[test]
 fn each_broken_file_of_a_set_is_told() {
-    let part = |name: &str, wrong: &str| schema(&format!("<xs:element name=\"{name}\" type=\"{wrong}\"/>\n<xs:element name=\"{name}\"/>"));
+    let part = |name: &str, wrong: &str| {
+        schema(&format!("<xs:element name=\"{name}\" type=\"{wrong}\"/>\n<xs:element name=\"{name}\"/>"))
+    };
     let folder = with(&[
-        ("s/main.xsd", &schema("<xs:include schemaLocation=\"a.xsd\"/><xs:include schemaLocation=\"b.xsd\"/><xs:include schemaLocation=\"c.xsd\"/>")),
+        (
+            "s/main.xsd",
+            &schema(
+                "<xs:include schemaLocation=\"a.xsd\"/><xs:include schemaLocation=\"b.xsd\"/><xs:include schemaLocation=\"c.xsd\"/>",
+            ),
+        ),
         ("s/a.xsd", &part("A", "xs:string")),
         ("s/b.xsd", &part("B", "xs:string")),
         ("s/c.xsd", "<xs:schema"),
-        ("s/alone.xsd", &schema("<xs:simpleType name=\"P\"><xs:restriction base=\"xs:string\"><xs:pattern value=\"[a\"/></xs:restriction></xs:simpleType>")),
+        (
+            "s/alone.xsd",
+            &schema(
+                "<xs:simpleType name=\"P\"><xs:restriction base=\"xs:string\"><xs:pattern value=\"[a\"/></xs:restriction></xs:simpleType>",
+            ),
+        ),
     ]);
     let told = json(2, folder.path(), &["schema", "check", "s"]);
     let files: Vec<&str> = told["faults"].as_array().expect("faults").iter().filter_map(|fault| fault["file"].as_str()).collect();
@@ -154,15 +197,21 @@ fn each_broken_file_of_a_set_is_told() {
 #[test]
 fn hostile_schemas_are_refused_within_bounds() {
     let twice = |kind: &str, of: &str, last: &str| {
-        let one = |n: usize| format!("<xs:{kind} name=\"g{n}\">{}</xs:{kind}>", of.replace('#', &format!("<xs:{kind} ref=\"g{}\"/>", n + 1)));
+        let one = |n: usize| {
+            format!("<xs:{kind} name=\"g{n}\">{}</xs:{kind}>", of.replace('#', &format!("<xs:{kind} ref=\"g{}\"/>", n + 1)))
+        };
         (0..40).map(one).collect::<String>() + &format!("<xs:{kind} name=\"g40\">{last}</xs:{kind}>")
     };
     let root = |inside: &str| format!("<xs:element name=\"R\"><xs:complexType>{inside}</xs:complexType></xs:element>");
     let step = |n: usize| {
-        format!("<xs:complexType name=\"t{n}\"><xs:complexContent><xs:extension base=\"t{}\"><xs:sequence/></xs:extension></xs:complexContent></xs:complexType>", n + 1)
+        format!(
+            "<xs:complexType name=\"t{n}\"><xs:complexContent><xs:extension base=\"t{}\"><xs:sequence/></xs:extension></xs:complexContent></xs:complexType>",
+            n + 1
+        )
     };
     let nested = |times: usize| {
-        let (open, close) = ("<xs:complexType><xs:sequence><xs:element name=\"e\">", "</xs:element></xs:sequence></xs:complexType>");
+        let (open, close) =
+            ("<xs:complexType><xs:sequence><xs:element name=\"e\">", "</xs:element></xs:sequence></xs:complexType>");
         format!("<xs:element name=\"R\">{}{}</xs:element>", open.repeat(times), close.repeat(times))
     };
     let counted = (0..60).fold("<xs:element name=\"e\"/>".to_owned(), |inside, n| {
@@ -170,11 +219,28 @@ fn hostile_schemas_are_refused_within_bounds() {
     });
     let pattern = (0..5).fold("a".to_owned(), |inside, _| format!("({inside}){{1,1000}}"));
     let entities: String = (1..12).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
-    let bomb = format!("<!DOCTYPE xs:schema [<!ENTITY l0 \"ha\">{entities}]>{}", schema("<xs:annotation><xs:appinfo>&l11;</xs:appinfo></xs:annotation>"));
+    let bomb = format!(
+        "<!DOCTYPE xs:schema [<!ENTITY l0 \"ha\">{entities}]>{}",
+        schema("<xs:annotation><xs:appinfo>&l11;</xs:appinfo></xs:annotation>")
+    );
     let cases: &[(&str, String)] = &[
-        ("groups", schema(&(twice("group", "<xs:sequence>##</xs:sequence>", "<xs:sequence><xs:element name=\"e\"/></xs:sequence>") + &root("<xs:group ref=\"g0\"/>")))),
-        ("attributes", schema(&(twice("attributeGroup", "##", "<xs:attribute name=\"a\"/>") + &root("<xs:attributeGroup ref=\"g0\"/>")))),
-        ("pattern", schema(&format!("<xs:simpleType name=\"P\"><xs:restriction base=\"xs:string\"><xs:pattern value=\"{pattern}\"/></xs:restriction></xs:simpleType>"))),
+        (
+            "groups",
+            schema(
+                &(twice("group", "<xs:sequence>##</xs:sequence>", "<xs:sequence><xs:element name=\"e\"/></xs:sequence>")
+                    + &root("<xs:group ref=\"g0\"/>")),
+            ),
+        ),
+        (
+            "attributes",
+            schema(&(twice("attributeGroup", "##", "<xs:attribute name=\"a\"/>") + &root("<xs:attributeGroup ref=\"g0\"/>"))),
+        ),
+        (
+            "pattern",
+            schema(&format!(
+                "<xs:simpleType name=\"P\"><xs:restriction base=\"xs:string\"><xs:pattern value=\"{pattern}\"/></xs:restriction></xs:simpleType>"
+            )),
+        ),
         ("bomb", bomb),
         ("derived", schema(&((0..200).map(step).collect::<String>() + "<xs:complexType name=\"t200\"/>"))),
         ("nested", schema(&nested(5_000))),
@@ -214,7 +280,8 @@ fn a_judge_that_hangs_or_breaks_is_a_refusal() {
     ] {
         let guard = Guard { program: program(text), patience: Duration::from_millis(300) };
         let verdicts = guard.hold(folder.path(), Which::Whole, &roots).expect("it starts");
-        let told: Vec<&str> = verdicts.iter().flat_map(|verdict| verdict.faults.iter().map(|fault| fault.what.as_str())).collect();
+        let told: Vec<&str> =
+            verdicts.iter().flat_map(|verdict| verdict.faults.iter().map(|fault| fault.what.as_str())).collect();
         assert!(told.len() == 2 && told.iter().all(|told| told.contains(words)), "{told:?}");
     }
 }
@@ -232,7 +299,11 @@ fn documents_are_held_against_a_set_and_all_that_is_wrong_is_told() {
         ("wrong.xml", &good.replace("n=\"1\"", "n=\"x\"").replace("17</D>", "35</D>\n  <D>soon</D>").replace("one", "three")),
         ("order.xml", &good.replace("  <K>one</K>\n", "")),
         ("comment.xml", &good.replace("\n  <K>", "\n  <!-- - --><K>")),
-        ("hint.xml", &good.replace(" n=", " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"urn:t a.xsd\" n=")),
+        (
+            "hint.xml",
+            &good
+                .replace(" n=", " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"urn:t a.xsd\" n="),
+        ),
         ("other.xml", "<Q xmlns=\"urn:t\"/>"),
         ("cut.xml", "<R xmlns=\"urn:t\">"),
         ("many.xml", &good.replace("  <K>", &format!("{}  <K>", "  <D>soon</D>\n".repeat(150)))),
@@ -290,7 +361,11 @@ fn an_example_is_made_of_any_schema_and_is_valid() {
         fs::write(folder.path().join("made.xml"), made["document"].as_str().expect("a document")).expect("writable");
         ends(0, folder.path(), &["validate", "--schema", "s", "made.xml"]);
         let mut xmllint = Command::new("xmllint");
-        let judged = xmllint.args(["--noout", "--schema", "s/a.xsd", "made.xml"]).current_dir(folder.path()).output().expect("xmllint starts");
+        let judged = xmllint
+            .args(["--noout", "--schema", "s/a.xsd", "made.xml"])
+            .current_dir(folder.path())
+            .output()
+            .expect("xmllint starts");
         assert!(judged.status.success(), "{}{}", said(&judged), made["document"]);
     }
     let said = ends(1, folder.path(), &["schema", "example", "s", "--root", "Never"]);
@@ -301,7 +376,9 @@ fn an_example_is_made_of_any_schema_and_is_valid() {
 
 #[test]
 fn a_list_of_tests_is_run_and_what_differs_is_told() {
-    let line = |kind: &str, schemas: &str, instance: &str, expected: &str| format!("own\tg\t{kind}\t{schemas}\t{instance}\t{expected}\n");
+    let line = |kind: &str, schemas: &str, instance: &str, expected: &str| {
+        format!("own\tg\t{kind}\t{schemas}\t{instance}\t{expected}\n")
+    };
     let lines = [
         line("schema", "a.xsd", "-", "valid"),
         line("schema", "a.xsd", "-", "invalid"),
@@ -320,10 +397,44 @@ fn a_list_of_tests_is_run_and_what_differs_is_told() {
         ("l/wrong.tsv", "own\tg\tschema\ta.xsd\t-\tgood\n"),
     ]);
     let said = ends(0, folder.path(), &["schema", "suite", "l/list.tsv"]);
-    assert!(said.contains("\nall: 6 tests, 5 agreed (83.33 %), 1 differ, ") && said.contains("differs  g schema a.xsd: expected invalid"), "{said}");
+    assert!(
+        said.contains("\nall: 6 tests, 5 agreed (83.33 %), 1 differ, ")
+            && said.contains("differs  g schema a.xsd: expected invalid"),
+        "{said}"
+    );
     assert_eq!(json(0, folder.path(), &["schema", "suite", "l/list.tsv"])["agreed"], 5);
     assert!(ends(2, folder.path(), &["schema", "suite", "l/wrong.tsv"]).contains("l/wrong.tsv:1:1: the expectation \"good\""));
     ends(2, folder.path(), &["schema", "suite", "l/gone.tsv"]);
+}
+
+/// The memory of a run is bounded, whatever the document.
+#[test]
+fn a_run_keeps_so_much_and_no_more() {
+    let text = "<xs:element name=\"I\"><xs:complexType><xs:sequence maxOccurs=\"unbounded\"><xs:element name=\"i\" minOccurs=\"0\">\
+                <xs:complexType><xs:attribute name=\"id\" type=\"xs:ID\"/></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>\
+                <xs:element name=\"K\"><xs:complexType><xs:sequence><xs:element ref=\"e\"/></xs:sequence></xs:complexType>\
+                UNIQUES</xs:element>\
+                <xs:element name=\"e\"><xs:complexType><xs:sequence><xs:element ref=\"e\" minOccurs=\"0\"/></xs:sequence>\
+                <xs:attribute name=\"n\"/></xs:complexType></xs:element>\
+                <xs:element name=\"W\"><xs:complexType><xs:sequence minOccurs=\"2\" maxOccurs=\"9000\"><xs:element name=\"w\" minOccurs=\"2\" maxOccurs=\"3\"/>\
+                <xs:element name=\"v\" minOccurs=\"0\"/></xs:sequence></xs:complexType></xs:element>";
+    let unique =
+        |n: usize| format!("<xs:unique name=\"u{n}\"><xs:selector xpath=\".//t:e\"/><xs:field xpath=\"@n\"/></xs:unique>");
+    let text = text.replace("UNIQUES", &(0..8).map(unique).collect::<String>());
+    let folder = with(&[("a.xsd", &schema(&text).replace("xmlns=", "xmlns:t=\"urn:t\" xmlns="))]);
+    let set = compile_root(&Schemas::open(folder.path()).expect("a set"), "a.xsd").expect("it compiles");
+    let hold = |text: &str| loose::hold(&set, text, 1).into_iter().next().map(|told| told.what);
+    let ids = |count: usize| (0..count).map(|n| format!("<i id=\"n{n}\"/>")).collect::<String>();
+    let ids = |count| hold(&format!("<t:I xmlns:t=\"urn:t\">{}</t:I>", ids(count)));
+    assert_eq!(ids(limits::SCHEMA_KEYS_MAX), None);
+    assert!(ids(limits::SCHEMA_KEYS_MAX + 1).is_some_and(|what| what.contains("more IDs than are kept")));
+    let nested = |count: usize| hold(&format!("<K xmlns=\"urn:t\">{}{}</K>", "<e>".repeat(count), "</e>".repeat(count)));
+    // Eight constraints each make a key of each element.
+    assert_eq!(nested(limits::SCHEMA_CANDIDATES_MAX / 8), None);
+    assert!(nested(limits::SCHEMA_CANDIDATES_MAX / 8 + 1).is_some_and(|what| what.contains("than are kept")));
+    let ways = |count: usize| hold(&format!("<t:W xmlns:t=\"urn:t\">{}</t:W>", "<w/>".repeat(count)));
+    assert_eq!(ways(1_000), None);
+    assert!(ways(6_000).is_some_and(|what| what.contains("open in more ways than are kept")));
 }
 
 /// An archive that lies beside the package, unpacked; nothing where it is not there.
@@ -363,14 +474,17 @@ struct Real {
 /// A catalogue for xmllint: the locations on the web whose namespaces the set's own catalogue has.
 fn catalogue_of(folder: &Path) -> String {
     let lines = fs::read_to_string(folder.join("WEB.tsv")).unwrap_or_default();
-    let files: BTreeMap<&str, &str> = lines.lines().filter_map(|line| line.split_once('\t')).filter(|(_, file)| !file.contains('\t')).collect();
+    let files: BTreeMap<&str, &str> =
+        lines.lines().filter_map(|line| line.split_once('\t')).filter(|(_, file)| !file.contains('\t')).collect();
     let schemas = Schemas::open(folder).expect("a set");
     let mut entries = String::new();
     for name in schemas.files() {
         let source = schemas.read(name).expect("readable");
         let document = oncegate::message::xsd::read::parse(&source).expect("well-formed");
         for import in document.root_element().children().filter(|node| node.tag_name().name() == "import") {
-            let (Some(namespace), Some(location)) = (import.attribute("namespace"), import.attribute("schemaLocation")) else { continue };
+            let (Some(namespace), Some(location)) = (import.attribute("namespace"), import.attribute("schemaLocation")) else {
+                continue;
+            };
             if let Some(file) = files.get(namespace).filter(|_| location.contains("://")) {
                 let file = folder.join(file).display().to_string();
                 entries += &format!("<system systemId=\"{location}\" uri=\"{file}\"/><uri name=\"{location}\" uri=\"{file}\"/>");
@@ -383,7 +497,9 @@ fn catalogue_of(folder: &Path) -> String {
 /// Where a set declares types alone, a schema beside it that has a root of each.
 fn wrapped(folder: &Path, main: &str, set: &Set, target: &str) -> String {
     let named = set.global_types().filter(|(name, _)| set.names().uri(*name) == target).take(4);
-    let elements = named.map(|(name, _)| set.names().local(name).to_owned()).map(|name| format!("<xs:element name=\"{name}\" type=\"{name}\"/>"));
+    let elements = named
+        .map(|(name, _)| set.names().local(name).to_owned())
+        .map(|name| format!("<xs:element name=\"{name}\" type=\"{name}\"/>"));
     let text = format!(
         "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" targetNamespace=\"{target}\" xmlns=\"{target}\">\
          <xs:include schemaLocation=\"{main}\"/>{}</xs:schema>",
@@ -407,7 +523,9 @@ fn xmllint(folder: &Path, main: &str, documents: &[PathBuf]) -> Option<Vec<bool>
     let verdicts: BTreeMap<&str, bool> = text
         .lines()
         .filter_map(|line| {
-            line.strip_suffix(" validates").map(|file| (file, true)).or_else(|| line.strip_suffix(" fails to validate").map(|file| (file, false)))
+            line.strip_suffix(" validates")
+                .map(|file| (file, true))
+                .or_else(|| line.strip_suffix(" fails to validate").map(|file| (file, false)))
         })
         .collect();
     Some(documents.iter().map(|path| verdicts.get(path.to_str().expect("UTF-8")).copied().unwrap_or(false)).collect())
@@ -428,7 +546,8 @@ fn damaged(text: &str, number: usize) -> (String, String) {
     let with = |range: std::ops::Range<usize>, new: &str| format!("{}{new}{}", &text[..range.start], &text[range.end..]);
     let spoilt = ["", "?", "-1", "99999999999999999999", " ", "2024-13-01", "a b"][below(7)];
     let attribute = node.attributes().nth(below(node.attributes().len()));
-    let leaf = elements.iter().filter(|node| node.children().all(|child| child.is_text())).nth(below(elements.len()) % elements.len());
+    let leaf =
+        elements.iter().filter(|node| node.children().all(|child| child.is_text())).nth(below(elements.len()) % elements.len());
     match (kind, attribute, leaf) {
         (0, ..) if node != document.root_element() => (with(range, ""), format!("{name} dropped")),
         (1, ..) if node != document.root_element() => (with(range.end..range.end, &text[range]), format!("{name} doubled")),
@@ -437,7 +556,7 @@ fn damaged(text: &str, number: usize) -> (String, String) {
             let qualified = whole[1..].split([' ', '>', '/', '\n']).next().unwrap_or("");
             let mut new = whole.replacen(qualified, &format!("{qualified}x"), 1);
             if let Some(at) = new.rfind(&format!("</{qualified}>")).filter(|_| new.ends_with(&format!("</{qualified}>"))) {
-                new.insert_str(at + 2 + qualified.len(), "x");
+                new.insert(at + 2 + qualified.len(), 'x');
             }
             (with(range, &new), format!("{name} renamed"))
         }
@@ -459,12 +578,16 @@ fn compared(folder: &Path, real: &Real, set: &Set, elements: &[u32]) -> (String,
             let name = set.element(*element).map_or(String::new(), |element| named(set, element.name));
             match valid(set, *element, fullness) {
                 Ok(made) => documents.push((format!("{name} {fullness:?}"), made)),
-                Err(why) => return (format!("no example of {name}: {why}"), vec![format!("{}: no example of {name}: {why}", real.name)]),
+                Err(why) => {
+                    return (format!("no example of {name}: {why}"), vec![format!("{}: no example of {name}: {why}", real.name)]);
+                }
             }
         }
     }
     let made = documents.len();
-    if let Some((_, largest)) = documents.iter().filter(|(name, _)| name.ends_with("Full")).max_by_key(|(_, text)| text.len()).cloned() {
+    if let Some((_, largest)) =
+        documents.iter().filter(|(name, _)| name.ends_with("Full")).max_by_key(|(_, text)| text.len()).cloned()
+    {
         documents.extend((0..DAMAGED).map(|number| damaged(&largest, number)).map(|(what, name)| (name, what)));
     }
     let paths: Vec<PathBuf> = (0..documents.len()).map(|number| folder.join(format!("made-{number}.xml"))).collect();
@@ -482,13 +605,21 @@ fn compared(folder: &Path, real: &Real, set: &Set, elements: &[u32]) -> (String,
         if told.is_none() == theirs {
             agreed += 1;
         } else {
-            let own = told.map_or("valid".to_owned(), |told| format!("{}:{}: {} {}", told.line, told.column, told.rule, told.what));
+            let own =
+                told.map_or("valid".to_owned(), |told| format!("{}:{}: {} {}", told.line, told.column, told.rule, told.what));
             let theirs = if theirs { "valid" } else { "not valid" };
             wrong.push(format!("{}: {name}: xmllint says {theirs}, we say {own}", real.name));
         }
     }
     let damaged = documents.len() - made;
-    (format!("{made} made, all valid; {damaged} damaged, {} of them still valid; {agreed} of {} agreed", valid - made, documents.len()), wrong)
+    (
+        format!(
+            "{made} made, all valid; {damaged} damaged, {} of them still valid; {agreed} of {} agreed",
+            valid - made,
+            documents.len()
+        ),
+        wrong,
+    )
 }
 
 #[test]
@@ -501,13 +632,22 @@ fn the_given_sets_are_read_and_xmllint_agrees() {
         let columns: Vec<&str> = line.split('\t').collect();
         let mut real = Real { name: columns[0].to_owned(), main: columns[1].to_owned() };
         let path = folder.path().join(&real.name);
-        let told = run(folder.path(), &["schema", "check", "--json", "--in", &real.name, &format!("{}/{}", real.name, real.main)]);
-        let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}: {}", real.name, said(&told)));
+        let told =
+            run(folder.path(), &["schema", "check", "--json", "--in", &real.name, &format!("{}/{}", real.name, real.main)]);
+        let told: serde_json::Value =
+            serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}: {}", real.name, said(&told)));
         let verdict = &told["roots"][0];
         let schemas = Schemas::open(&path).unwrap_or_else(|error| panic!("{}: {error}", real.name));
         let count = |key: &str| verdict[key].as_array().map_or(0, Vec::len);
-        let mut row = format!("| {} | {} | {} | {} | {} ms | {} MiB | ", real.name, count("files"), verdict["types"], count("elements"), verdict["ms"],
-            verdict["memory_kib"].as_u64().unwrap_or(0).div_ceil(1024));
+        let mut row = format!(
+            "| {} | {} | {} | {} | {} ms | {} MiB | ",
+            real.name,
+            count("files"),
+            verdict["types"],
+            count("elements"),
+            verdict["ms"],
+            verdict["memory_kib"].as_u64().unwrap_or(0).div_ceil(1024)
+        );
         match compile_root(&schemas, &real.main) {
             Err(error) => row += &format!("refused: {error} |"),
             Ok(mut set) => {
@@ -517,7 +657,9 @@ fn the_given_sets_are_read_and_xmllint_agrees() {
                     real.main = wrapped(&path, &real.main, &set, &target);
                     set = compile_root(&schemas, &real.main).expect("a root of its own");
                 }
-                let is_own = |number: &u32| set.element(*number).is_some_and(|element| set.names().uri(element.name) == target && !element.is_abstract);
+                let is_own = |number: &u32| {
+                    set.element(*number).is_some_and(|element| set.names().uri(element.name) == target && !element.is_abstract)
+                };
                 let elements: Vec<u32> = set.global_elements().filter(is_own).take(4).collect();
                 let (words, differing) = compared(&path, &real, &set, &elements);
                 row += &format!("{words} |");

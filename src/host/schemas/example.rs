@@ -18,7 +18,9 @@ impl fmt::Display for Unmade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Impossible(what) => f.write_str(what),
-            Self::Invalid(told) => write!(f, "what was made is not valid at {}:{}: {}: {}", told.line, told.column, told.rule, told.what),
+            Self::Invalid(told) => {
+                write!(f, "what was made is not valid at {}:{}: {}: {}", told.line, told.column, told.rule, told.what)
+            }
         }
     }
 }

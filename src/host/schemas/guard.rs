@@ -139,7 +139,9 @@ impl Process {
                 Ok(verdict) => verdicts.push(verdict),
                 Err(RecvTimeoutError::Timeout) => {
                     let seconds = patience.as_secs_f64();
-                    return Some(format!("compiling and judging did not end within {seconds} s; make its groups and types simpler"));
+                    return Some(format!(
+                        "compiling and judging did not end within {seconds} s; make its groups and types simpler"
+                    ));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Some(self.why()),
             }
@@ -197,7 +199,8 @@ pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Wri
 /// Deep schemas are bounded, and the bound is deeper than a usual stack.
 pub fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work).expect("a thread can be started");
+        let thread =
+            std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work).expect("a thread can be started");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
@@ -235,7 +238,8 @@ fn examine(loaded: &Loaded, verdict: &mut Verdict) {
         Ok(set) => set,
         Err(error) => return verdict.faults.push(error.into()),
     };
-    verdict.elements = set.global_elements().filter_map(|number| set.element(number)).map(|element| named(&set, element.name)).collect();
+    verdict.elements =
+        set.global_elements().filter_map(|number| set.element(number)).map(|element| named(&set, element.name)).collect();
     verdict.elements.sort();
     verdict.types = set.size().types;
     verdict.notes.extend(set.notes());

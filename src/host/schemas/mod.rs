@@ -50,7 +50,9 @@ impl fmt::Display for SetError {
         match self {
             Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
             Self::Link => f.write_str("a symbolic link; put the file itself in its place"),
-            Self::Outside => f.write_str("lies outside of the set; copy it into the set's folder, or name a folder that holds both"),
+            Self::Outside => {
+                f.write_str("lies outside of the set; copy it into the set's folder, or name a folder that holds both")
+            }
             Self::Special => f.write_str("neither a file nor a folder; take it out of the set"),
             Self::TooLarge => {
                 write!(f, "a file larger than a schema may be ({} MiB); split it", limits::SCHEMA_BYTES_MAX >> 20)
@@ -135,8 +137,10 @@ impl Folder {
 
     /// The documents that no other one names; of those that name each other in a circle the first.
     pub fn roots(&self) -> Vec<String> {
-        let arrows: BTreeMap<&str, BTreeSet<String>> = self.files.iter().map(|(name, outline)| (name.as_str(), self.named(name, outline))).collect();
-        let named: BTreeSet<&str> = arrows.iter().flat_map(|(from, to)| to.iter().map(String::as_str).filter(move |to| to != from)).collect();
+        let arrows: BTreeMap<&str, BTreeSet<String>> =
+            self.files.iter().map(|(name, outline)| (name.as_str(), self.named(name, outline))).collect();
+        let named: BTreeSet<&str> =
+            arrows.iter().flat_map(|(from, to)| to.iter().map(String::as_str).filter(move |to| to != from)).collect();
         let (mut roots, mut seen) = (Vec::new(), BTreeSet::new());
         let free = self.files.keys().map(String::as_str).filter(|name| !named.contains(name));
         for name in free.chain(self.files.keys().map(String::as_str)) {
@@ -156,7 +160,10 @@ impl Folder {
     }
 
     fn named(&self, from: &str, outline: &Outline) -> BTreeSet<String> {
-        let found = outline.names.iter().filter_map(|(location, namespace)| self.resolve(from, location.as_deref(), namespace).ok().flatten());
+        let found = outline
+            .names
+            .iter()
+            .filter_map(|(location, namespace)| self.resolve(from, location.as_deref(), namespace).ok().flatten());
         found.collect()
     }
 
@@ -190,7 +197,9 @@ impl Folder {
             match shelf.refused.get(&(error.file.clone(), location.clone())) {
                 Some(why) => error.what = format!("{location}: {why}"),
                 None if absent.is_import => continue,
-                None => error.what = format!("src-include: {location} is not in the set; add the file, or name it in a catalogue"),
+                None => {
+                    error.what = format!("src-include: {location} is not in the set; add the file, or name it in a catalogue")
+                }
             }
             faults.push(error);
         }
@@ -204,7 +213,8 @@ impl Folder {
 
     /// The path inside the set of what a document names.
     fn resolve(&self, from: &str, location: Option<&str>, namespace: &str) -> Result<Option<String>, SetError> {
-        let by_namespace = || self.catalogue.find(namespace).filter(|_| !namespace.is_empty()).or_else(|| self.only_one_of(from, namespace));
+        let by_namespace =
+            || self.catalogue.find(namespace).filter(|_| !namespace.is_empty()).or_else(|| self.only_one_of(from, namespace));
         let Some(location) = location else { return Ok(by_namespace()) };
         let location = location.trim();
         if location.starts_with("file:") || location.starts_with('/') {
@@ -221,7 +231,8 @@ impl Folder {
     }
 
     fn only_one_of(&self, but: &str, namespace: &str) -> Option<String> {
-        let mut found = self.files.iter().filter(|(name, outline)| outline.target == namespace && *name != but && !namespace.is_empty());
+        let mut found =
+            self.files.iter().filter(|(name, outline)| outline.target == namespace && *name != but && !namespace.is_empty());
         let first = found.next()?;
         found.next().is_none().then(|| first.0.clone())
     }
@@ -304,7 +315,8 @@ fn walk(root: &Path, at: &str, depth: usize, found: &mut Vec<String>, faults: &m
     if depth > limits::SCHEMA_FOLDERS_MAX {
         return Err(SetError::TooDeep);
     }
-    let mut entries = fs::read_dir(root.join(at)).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(SetError::Unreadable)?;
+    let mut entries =
+        fs::read_dir(root.join(at)).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(SetError::Unreadable)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -332,6 +344,7 @@ fn outline(source: &Source) -> Result<Outline, SchemaError> {
         return Err(fault(&source.name, "its root is not xs:schema; is it a schema of XML Schema 1.0?"));
     }
     let names = root.children().filter(|node| matches!(node.tag_name().name(), "include" | "import" | "redefine"));
-    let names = names.map(|node| (node.attribute("schemaLocation").map(str::to_owned), node.attribute("namespace").unwrap_or("").to_owned()));
+    let names = names
+        .map(|node| (node.attribute("schemaLocation").map(str::to_owned), node.attribute("namespace").unwrap_or("").to_owned()));
     Ok(Outline { target: root.attribute("targetNamespace").unwrap_or("").to_owned(), names: names.collect() })
 }

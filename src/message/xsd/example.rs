@@ -50,8 +50,11 @@ pub fn make(set: &Set, root: u32, fullness: Fullness, values: Values) -> Result<
     Ok(written(&maker.out))
 }
 
+/// Namespace, local name, value.
+type Attribute = (Box<str>, Box<str>, Value);
+
 enum Item {
-    Start { uri: Box<str>, local: Box<str>, attributes: Vec<(Box<str>, Box<str>, Value)> },
+    Start { uri: Box<str>, local: Box<str>, attributes: Vec<Attribute> },
     Text(String),
     End,
 }
@@ -120,7 +123,9 @@ impl<'s> Maker<'s> {
             Of::Element(number) => self.choice_of(number).map(|(_, _, cost)| cost),
             Of::Any(wildcard) => self.stand_in(wildcard).map(|_| 1),
             Of::Choice => part.parts().filter_map(|inner| self.cost(&inner)).min(),
-            Of::Sequence | Of::All => part.parts().map(|inner| self.cost(&inner)).try_fold(0_u32, |sum, cost| Some(sum.saturating_add(cost?))),
+            Of::Sequence | Of::All => {
+                part.parts().map(|inner| self.cost(&inner)).try_fold(0_u32, |sum, cost| Some(sum.saturating_add(cost?)))
+            }
         }
     }
 
@@ -128,7 +133,8 @@ impl<'s> Maker<'s> {
     fn choice_of(&mut self, number: u32) -> Option<(&'s Element, TypeRef, u32)> {
         let declared = self.set.element(number)?;
         let own = (!declared.is_abstract).then_some(declared);
-        let others = declared.substitutes.iter().filter_map(|(_, other)| self.set.element(*other)).filter(|other| !other.is_abstract);
+        let others =
+            declared.substitutes.iter().filter_map(|(_, other)| self.set.element(*other)).filter(|other| !other.is_abstract);
         let mut best: Option<(&'s Element, TypeRef, u32)> = None;
         for element in own.into_iter().chain(others) {
             let Some((of, cost)) = self.type_of(element) else { continue };
@@ -149,11 +155,15 @@ impl<'s> Maker<'s> {
             TypeRef::Missing => None,
             TypeRef::Simple(_) if element.preset.is_some() => Some((element.of, 0)),
             TypeRef::Simple(_) => set.simple_of(element.of).and_then(|simple| self.sample(simple)).map(|_| (element.of, 0)),
-            TypeRef::Complex(number) if !self.complex(number)?.is_abstract => Some((element.of, (*self.costs.get(number as usize)?)?)),
+            TypeRef::Complex(number) if !self.complex(number)?.is_abstract => {
+                Some((element.of, (*self.costs.get(number as usize)?)?))
+            }
             TypeRef::Complex(number) => {
                 let blocked = element.block.and(self.complex(number)?.block);
                 let derived = set.global_types().filter_map(|(_, of)| match of {
-                    TypeRef::Complex(number) if !set.complex(number)?.is_abstract && !set.derives(of, element.of)?.meets(blocked) => {
+                    TypeRef::Complex(number)
+                        if !set.complex(number)?.is_abstract && !set.derives(of, element.of)?.meets(blocked) =>
+                    {
                         Some((of, (*self.costs.get(number as usize)?)?))
                     }
                     _ => None,
@@ -193,7 +203,11 @@ impl<'s> Maker<'s> {
         let mut attributes = Vec::new();
         if of != element.of {
             let name = set.global_types().find(|(_, known)| *known == of).map_or(0, |(name, _)| name);
-            attributes.push((XSI.into(), "type".into(), Value::Name(set.names().uri(name).into(), set.names().local(name).into())));
+            attributes.push((
+                XSI.into(),
+                "type".into(),
+                Value::Name(set.names().uri(name).into(), set.names().local(name).into()),
+            ));
         }
         let complex = match of {
             TypeRef::Complex(number) => set.complex(number),
@@ -227,7 +241,7 @@ impl<'s> Maker<'s> {
         Ok(())
     }
 
-    fn attribute(&mut self, declared: &Use) -> Result<Option<(Box<str>, Box<str>, Value)>, String> {
+    fn attribute(&mut self, declared: &Use) -> Result<Option<Attribute>, String> {
         let refers = declared.of.as_ref().is_some_and(|of| matches!(of.identity(), Identity::Idref | Identity::Idrefs));
         if !declared.is_required && (self.fullness == Fullness::Minimal || refers && self.ids == 0) {
             return Ok(None);
@@ -321,7 +335,7 @@ impl<'s> Maker<'s> {
         let Of::Element(number) = part.of() else { return !matches!(part.of(), Of::Any(_)) };
         let Some((_, of, _)) = self.choice_of(number) else { return false };
         let refers = self.set.simple_of(of).is_some_and(|simple| matches!(simple.identity(), Identity::Idref | Identity::Idrefs));
-        !self.open.contains(&of) && !(refers && self.ids == 0) || matches!(of, TypeRef::Simple(_)) && !refers
+        !(self.open.contains(&of) || refers && self.ids == 0)
     }
 
     fn any(&mut self, wildcard: &Wildcard) -> Result<(), String> {
@@ -371,7 +385,10 @@ fn written(items: &[Item]) -> String {
                     Value::Name(uri, _) => Some(uri),
                     Value::Text(_) => None,
                 });
-                std::iter::once((uri, false)).chain(attributes.iter().map(|(uri, _, _)| (uri, true))).chain(of_values.map(|uri| (uri, false))).collect()
+                std::iter::once((uri, false))
+                    .chain(attributes.iter().map(|(uri, _, _)| (uri, true)))
+                    .chain(of_values.map(|uri| (uri, false)))
+                    .collect()
             }
             _ => Vec::new(),
         })

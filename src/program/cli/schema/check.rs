@@ -26,7 +26,8 @@ impl Check {
         let chosen = Chosen::open(&self.paths, self.within.as_deref())?;
         let verdicts = chosen.hold(&chosen.roots)?;
         let mut faults: Vec<Wrong> = chosen.folder.faults().iter().cloned().map(Wrong::from).collect();
-        let found = faults.iter().cloned().chain(verdicts.iter().flat_map(|verdict| verdict.faults.iter().cloned())).collect::<Vec<_>>();
+        let found =
+            faults.iter().cloned().chain(verdicts.iter().flat_map(|verdict| verdict.faults.iter().cloned())).collect::<Vec<_>>();
         faults.clear();
         let mut seen = BTreeSet::new();
         let parts = chosen.hold(&parts(&chosen, &verdicts))?;
@@ -40,7 +41,8 @@ impl Check {
         faults.truncate(limits::SCHEMA_TOLD_MAX);
         if out.is_json {
             let folder = chosen.path.display().to_string();
-            let told = serde_json::json!({ "format": 1, "folder": folder, "valid": count == 0, "roots": verdicts, "faults": faults });
+            let told =
+                serde_json::json!({ "format": 1, "folder": folder, "valid": count == 0, "roots": verdicts, "faults": faults });
             out.print(told)?;
         } else {
             print(out, &chosen, &verdicts, &faults)?;

@@ -28,14 +28,18 @@ impl Example {
         let chosen = Chosen::open(std::slice::from_ref(&self.path), None)?;
         let (schema, name) = self.find(&chosen)?;
         let set = compile_root(&chosen.folder, &schema).map_err(|error| Failure::new(2, error))?;
-        let element = set.global_elements().find(|number| set.element(*number).is_some_and(|element| named(&set, element.name) == name));
-        let element = element.ok_or_else(|| Failure::new(2, format_args!("{name} is not a root of {}", chosen.shown(&schema))))?;
+        let element =
+            set.global_elements().find(|number| set.element(*number).is_some_and(|element| named(&set, element.name) == name));
+        let element =
+            element.ok_or_else(|| Failure::new(2, format_args!("{name} is not a root of {}", chosen.shown(&schema))))?;
         let fullness = if self.full { Fullness::Full } else { Fullness::Minimal };
         let made = valid(&set, element, fullness);
-        let made = made.map_err(|why| Failure::new(1, format_args!("no example of {name} could be made: {why}; write one by hand")))?;
+        let made =
+            made.map_err(|why| Failure::new(1, format_args!("no example of {name} could be made: {why}; write one by hand")))?;
         if out.is_json {
             let schema = chosen.shown(&schema);
-            return out.print(serde_json::json!({ "format": 1, "root": name, "schema": schema, "full": self.full, "document": made }));
+            return out
+                .print(serde_json::json!({ "format": 1, "root": name, "schema": schema, "full": self.full, "document": made }));
         }
         out.print(made.trim_end())
     }
@@ -49,7 +53,9 @@ impl Example {
         };
         let good = verdicts.iter().filter(|verdict| verdict.faults.is_empty());
         let mut found: Vec<(String, String)> = good
-            .flat_map(|verdict| verdict.elements.iter().filter(|name| is_it(name)).map(|name| (verdict.root.clone(), name.clone())))
+            .flat_map(|verdict| {
+                verdict.elements.iter().filter(|name| is_it(name)).map(|name| (verdict.root.clone(), name.clone()))
+            })
             .collect();
         found.dedup_by(|one, other| one.1 == other.1);
         let fault = verdicts.iter().flat_map(|verdict| &verdict.faults).next();

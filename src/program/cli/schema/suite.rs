@@ -225,8 +225,10 @@ fn print(out: &Out, tests: &[Test], found: &[Found], took: Duration) -> Outcome 
             serde_json::json!({ "set": test.set, "group": test.group, "kind": test.kind.as_str(), "schemas": test.schemas,
                 "instance": test.instance, "expected": test.expected.as_str(), "reason": why })
         });
-        return out.print(serde_json::json!({ "format": 1, "table": rows.collect::<Vec<_>>(), "disagreements": wrong.collect::<Vec<_>>(),
-            "tests": tests.len(), "agreed": agreed, "seconds": seconds }));
+        return out.print(
+            serde_json::json!({ "format": 1, "table": rows.collect::<Vec<_>>(), "disagreements": wrong.collect::<Vec<_>>(),
+            "tests": tests.len(), "agreed": agreed, "seconds": seconds }),
+        );
     }
     out.print(format_args!("{:10}{:10}{:10}{:>7}{:>8}", "set", "kind", "expected", "tests", "agreed"))?;
     for ((set, kind, expected), (tests, agreed)) in &rows {
@@ -234,7 +236,13 @@ fn print(out: &Out, tests: &[Test], found: &[Found], took: Duration) -> Outcome 
     }
     for (test, why) in &wrong {
         let file = if test.kind == Kind::Schema { test.schemas.join(" ") } else { test.instance.clone() };
-        out.print(format_args!("differs  {} {} {}: expected {}: {why}", test.group, test.kind.as_str(), file, test.expected.as_str()))?;
+        out.print(format_args!(
+            "differs  {} {} {}: expected {}: {why}",
+            test.group,
+            test.kind.as_str(),
+            file,
+            test.expected.as_str()
+        ))?;
     }
     let total = tests.len();
     #[expect(clippy::cast_precision_loss, reason = "a share, for people")]

@@ -27,7 +27,9 @@ pub(in crate::program::cli) fn validate(out: &Out, schema: &Path, files: &[PathB
     }
     match invalid {
         0 => Ok(()),
-        _ => Err(Failure::new(2, format_args!("{invalid} of {} not valid; correct what is told, and validate again", files.len()))),
+        _ => {
+            Err(Failure::new(2, format_args!("{invalid} of {} not valid; correct what is told, and validate again", files.len())))
+        }
     }
 }
 
@@ -62,7 +64,8 @@ impl Bench<'_> {
         let has = |verdict: &&Verdict| verdict.faults.is_empty() && verdict.elements.contains(&name);
         let Some(schema) = self.verdicts.iter().find(has).map(|verdict| verdict.root.clone()) else {
             self.refused()?;
-            let what = format!("no schema in {} declares the root {name}; it declares {}", self.chosen.path.display(), self.declared());
+            let what =
+                format!("no schema in {} declares the root {name}; it declares {}", self.chosen.path.display(), self.declared());
             return Ok(none(loose::Told { line: 1, column: 1, rule: "cvc-elt.1", what }));
         };
         if !self.sets.contains_key(&schema) {
