@@ -6,6 +6,7 @@ use crate::figures::tell;
 use crate::folder::Folder;
 use crate::process::oncegate;
 use crate::tool::{root, said};
+use oncegate::base::limits;
 use oncegate::host::schemas::example::valid;
 use oncegate::host::schemas::guard::{Guard, Which, compile_root, named};
 use oncegate::host::schemas::{Folder as Schemas, loose};
@@ -406,6 +407,36 @@ fn a_list_of_tests_is_run_and_what_differs_is_told() {
     ends(2, folder.path(), &["schema", "suite", "l/gone.tsv"]);
 }
 
+/// The memory of a run is bounded, whatever the document.
+#[test]
+fn a_run_keeps_so_much_and_no_more() {
+    let text = "<xs:element name=\"I\"><xs:complexType><xs:sequence maxOccurs=\"unbounded\"><xs:element name=\"i\" minOccurs=\"0\">\
+                <xs:complexType><xs:attribute name=\"id\" type=\"xs:ID\"/></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>\
+                <xs:element name=\"K\"><xs:complexType><xs:sequence><xs:element ref=\"e\"/></xs:sequence></xs:complexType>\
+                UNIQUES</xs:element>\
+                <xs:element name=\"e\"><xs:complexType><xs:sequence><xs:element ref=\"e\" minOccurs=\"0\"/></xs:sequence>\
+                <xs:attribute name=\"n\"/></xs:complexType></xs:element>\
+                <xs:element name=\"W\"><xs:complexType><xs:sequence minOccurs=\"2\" maxOccurs=\"9000\"><xs:element name=\"w\" minOccurs=\"2\" maxOccurs=\"3\"/>\
+                <xs:element name=\"v\" minOccurs=\"0\"/></xs:sequence></xs:complexType></xs:element>";
+    let unique =
+        |n: usize| format!("<xs:unique name=\"u{n}\"><xs:selector xpath=\".//t:e\"/><xs:field xpath=\"@n\"/></xs:unique>");
+    let text = text.replace("UNIQUES", &(0..8).map(unique).collect::<String>());
+    let folder = with(&[("a.xsd", &schema(&text).replace("xmlns=", "xmlns:t=\"urn:t\" xmlns="))]);
+    let set = compile_root(&Schemas::open(folder.path()).expect("a set"), "a.xsd").expect("it compiles");
+    let hold = |text: &str| loose::hold(&set, text, 1).into_iter().next().map(|told| told.what);
+    let ids = |count: usize| (0..count).map(|n| format!("<i id=\"n{n}\"/>")).collect::<String>();
+    let ids = |count| hold(&format!("<t:I xmlns:t=\"urn:t\">{}</t:I>", ids(count)));
+    assert_eq!(ids(limits::SCHEMA_KEYS_MAX), None);
+    assert!(ids(limits::SCHEMA_KEYS_MAX + 1).is_some_and(|what| what.contains("more IDs than are kept")));
+    let nested = |count: usize| hold(&format!("<K xmlns=\"urn:t\">{}{}</K>", "<e>".repeat(count), "</e>".repeat(count)));
+    // Eight constraints each make a key of each element.
+    assert_eq!(nested(limits::SCHEMA_CANDIDATES_MAX / 8), None);
+    assert!(nested(limits::SCHEMA_CANDIDATES_MAX / 8 + 1).is_some_and(|what| what.contains("than are kept")));
+    let ways = |count: usize| hold(&format!("<t:W xmlns:t=\"urn:t\">{}</t:W>", "<w/>".repeat(count)));
+    assert_eq!(ways(1_000), None);
+    assert!(ways(6_000).is_some_and(|what| what.contains("open in more ways than are kept")));
+}
+
 /// An archive that lies beside the package, unpacked; nothing where it is not there.
 fn given(name: &str) -> Option<Folder> {
     let places = ["../shared/vectors", "../../shared/vectors"].map(|place| root().join(place).join(name));
@@ -525,7 +556,7 @@ fn damaged(text: &str, number: usize) -> (String, String) {
             let qualified = whole[1..].split([' ', '>', '/', '\n']).next().unwrap_or("");
             let mut new = whole.replacen(qualified, &format!("{qualified}x"), 1);
             if let Some(at) = new.rfind(&format!("</{qualified}>")).filter(|_| new.ends_with(&format!("</{qualified}>"))) {
-                new.insert_str(at + 2 + qualified.len(), "x");
+                new.insert(at + 2 + qualified.len(), 'x');
             }
             (with(range, &new), format!("{name} renamed"))
         }

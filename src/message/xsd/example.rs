@@ -50,8 +50,11 @@ pub fn make(set: &Set, root: u32, fullness: Fullness, values: Values) -> Result<
     Ok(written(&maker.out))
 }
 
+/// Namespace, local name, value.
+type Attribute = (Box<str>, Box<str>, Value);
+
 enum Item {
-    Start { uri: Box<str>, local: Box<str>, attributes: Vec<(Box<str>, Box<str>, Value)> },
+    Start { uri: Box<str>, local: Box<str>, attributes: Vec<Attribute> },
     Text(String),
     End,
 }
@@ -238,7 +241,7 @@ impl<'s> Maker<'s> {
         Ok(())
     }
 
-    fn attribute(&mut self, declared: &Use) -> Result<Option<(Box<str>, Box<str>, Value)>, String> {
+    fn attribute(&mut self, declared: &Use) -> Result<Option<Attribute>, String> {
         let refers = declared.of.as_ref().is_some_and(|of| matches!(of.identity(), Identity::Idref | Identity::Idrefs));
         if !declared.is_required && (self.fullness == Fullness::Minimal || refers && self.ids == 0) {
             return Ok(None);
@@ -332,7 +335,7 @@ impl<'s> Maker<'s> {
         let Of::Element(number) = part.of() else { return !matches!(part.of(), Of::Any(_)) };
         let Some((_, of, _)) = self.choice_of(number) else { return false };
         let refers = self.set.simple_of(of).is_some_and(|simple| matches!(simple.identity(), Identity::Idref | Identity::Idrefs));
-        !self.open.contains(&of) && !(refers && self.ids == 0) || matches!(of, TypeRef::Simple(_)) && !refers
+        !(self.open.contains(&of) || refers && self.ids == 0)
     }
 
     fn any(&mut self, wildcard: &Wildcard) -> Result<(), String> {
