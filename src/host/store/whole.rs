@@ -125,7 +125,7 @@ pub enum NotVerified {
         /// The record.
         index: u64,
     },
-    /// A key of the log is not there: removed, or made while the folder was copied.
+    /// The key of a year is not there: removed, or made while the folder was copied.
     KeyAbsent {
         /// Its file.
         path: PathBuf,
@@ -332,10 +332,11 @@ fn committed(path: &Path, said: Head, edge: &Edge) -> Result<(), NotVerified> {
 }
 
 /// Holds the tree against the checkpoints of its size; the smallest is the last.
-/// A key that is not there is not a changed one.
+/// The key of a year is made while the gateway runs: a copy that lacks it may be older than it, and is not called changed.
 fn absent_or_damaged(error: StoreError) -> NotVerified {
+    let is_of_a_year = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("person-"));
     match error {
-        StoreError::Damaged { path, .. } if !path.exists() => NotVerified::KeyAbsent { path },
+        StoreError::Damaged { path, .. } if is_of_a_year(&path) && !path.exists() => NotVerified::KeyAbsent { path },
         error => NotVerified::Store(error),
     }
 }
