@@ -125,6 +125,11 @@ pub enum NotVerified {
         /// The record.
         index: u64,
     },
+    /// The key of a year is not there: removed, or made while the folder was copied.
+    KeyAbsent {
+        /// Its file.
+        path: PathBuf,
+    },
     /// A copy that was made while the gateway wrote: octets are missing before others that came later.
     Torn {
         /// The segment.
@@ -168,6 +173,11 @@ impl std::fmt::Display for NotVerified {
                 said.size, said.root, found.root
             ),
             Self::Index { index } => write!(f, "the index has another record {index} than the journal; start with `log rebuild`"),
+            Self::KeyAbsent { path } => write!(
+                f,
+                "{}: the key is not there, and the log has one. If this is a copy, the key was made while it was copied: copy again, or use `oncegate backup`; if it is no copy, put the key back from its backup",
+                path.display()
+            ),
             Self::Torn { path, offset, records } => write!(
                 f,
                 "{}: cut short while copying: from byte {offset} on octets are missing that the gateway was just writing. All {records} records before hold. Make the copy with `oncegate backup`, or stop the gateway first; if this is no copy, it is damage: restore the file",
@@ -185,7 +195,7 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
     let folder = data.join("log");
     let _lock = lock(&folder)?;
     let keys = data.join("keys");
-    bound::check(&keys)?;
+    bound::check(&keys).map_err(absent_or_damaged)?;
     let hashed = std::fs::metadata(folder.join("tree/0")).map_or(0, |file| file.len() / 32);
     let tree = hashes::TreeFiles::open(&folder.join("tree"))?;
     let segments = segments(&folder)?;
@@ -216,7 +226,7 @@ pub fn verify_all(data: &Path, checkpoints: &[Checkpoint]) -> Result<Verified, N
         end.hold(&folder, head.size)?;
     }
     // A copy may have no keys beside it, or those alone that its checkpoints need.
-    let gone = if whole.tried.is_some() { whole.keys.hold(&keys)? } else { Default::default() };
+    let gone = if whole.tried.is_some() { whole.keys.hold(&keys).map_err(absent_or_damaged)? } else { Default::default() };
     whole.keys.fit(&keys)?;
     notes.extend((hashed < head.size).then_some(Note::TreeEnds(hashed)));
     notes.extend(short.into_iter().map(|Short(path)| Note::Short(path)));
@@ -322,6 +332,15 @@ fn committed(path: &Path, said: Head, edge: &Edge) -> Result<(), NotVerified> {
 }
 
 /// Holds the tree against the checkpoints of its size; the smallest is the last.
+/// The key of a year is made while the gateway runs: a copy that lacks it may be older than it, and is not called changed.
+fn absent_or_damaged(error: StoreError) -> NotVerified {
+    let is_of_a_year = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("person-"));
+    match error {
+        StoreError::Damaged { path, .. } if is_of_a_year(&path) && !path.exists() => NotVerified::KeyAbsent { path },
+        error => NotVerified::Store(error),
+    }
+}
+
 fn hold(waiting: &mut Vec<Head>, edge: &Edge) -> Result<(), NotVerified> {
     while let Some(said) = waiting.last().filter(|said| said.size == edge.size()) {
         let found = Head { size: edge.size(), root: edge.root() };

@@ -93,7 +93,7 @@ impl From<BackupError> for Failure {
             | BackupError::NoLog { .. }
             | BackupError::Erasing { .. }
             | BackupError::Busy(_)
-            | BackupError::NotVerified(NotVerified::Torn { .. }) => 1,
+            | BackupError::NotVerified(NotVerified::Torn { .. } | NotVerified::KeyAbsent { .. }) => 1,
             BackupError::Together(..) | BackupError::NotEmpty(_) | BackupError::NoBackup(_) | BackupError::OtherLog { .. } => 2,
             _ => 6,
         };

@@ -37,7 +37,7 @@ pub(super) fn verify(config: &Path, given: &[PathBuf], out: &Out) -> Outcome {
             Failure::new(1, "the gateway is running on this log; stop it, or verify a copy")
         }
         // A copy that is not whole proves nothing, good or bad.
-        torn @ NotVerified::Torn { .. } => Failure::new(1, torn),
+        torn @ (NotVerified::Torn { .. } | NotVerified::KeyAbsent { .. }) => Failure::new(1, torn),
         error => Failure::new(6, error),
     })?;
     let (size, root) = (verified.head.size, verified.head.root);
