@@ -253,8 +253,7 @@ fn a_document_is_read_in_few_places() {
         .collect();
     // The scan itself; schemas of the operator; a message at the door; a message that the gateway signs for its sender, and
     // which then comes through the same door as any other.
-    let known =
-        ["sig/mod.rs", "sig/sign.rs", "xml/mod.rs", "xml/reader.rs"].map(|name| format!("message/{name}"));
+    let known = ["sig/mod.rs", "sig/sign.rs", "xml/mod.rs", "xml/reader.rs"].map(|name| format!("message/{name}"));
     let mut sorted = readers.clone();
     sorted.sort();
     assert_eq!(sorted, known);

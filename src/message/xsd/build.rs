@@ -8,7 +8,7 @@ use super::read::{
     Context, Decl, Declarations, Form, Level, Loaded, Place, Space, XS, attribute, bindings, child, children, parse,
 };
 use super::set::{ANY_TYPE, Attributes, Bindings, Complex, Content, Element, Methods, Preset, Set, SimpleType, TypeRef, Use};
-use super::simple::{Room, Simple};
+use super::simple::{Identity, Room, Simple};
 use super::wildcard::{Process, Spaces, Wildcard};
 use crate::base::limits;
 use roxmltree::Node;
@@ -223,7 +223,11 @@ impl<'d> Builder<'d> {
                 }
             };
             let Draft { name, base, by, is_abstract, block, attributes, .. } = draft;
-            complex.push(Complex { name, base, by, is_abstract, block, attributes, content });
+            let required = attributes.uses.iter().filter(|declared| declared.is_required).count();
+            let is_identity = |of: &Arc<Simple>| of.identity() != Identity::None;
+            let has_identities =
+                attributes.uses.iter().any(|declared| declared.preset.is_some() && declared.of.as_ref().is_some_and(is_identity));
+            complex.push(Complex { name, base, by, is_abstract, block, attributes, required, has_identities, content });
         }
         Ok(Set {
             names: self.declarations.names,

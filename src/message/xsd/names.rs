@@ -15,17 +15,21 @@ pub struct Names {
 fn hash(uri: &str, local: &str) -> u64 {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (uri.len() as u64);
     let mut take = |text: &str| {
-        let mut chunks = text.as_bytes().chunks_exact(8);
-        for chunk in &mut chunks {
-            state = mix(state, u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
+        let octets = text.as_bytes();
+        // Words of eight octets, of which the last may begin within the one before it.
+        for chunk in octets.as_chunks::<8>().0 {
+            state = mix(state, u64::from_le_bytes(*chunk));
         }
-        let rest = chunks.remainder();
-        let word = rest.iter().fold(rest.len() as u64, |word, octet| word << 8 | u64::from(*octet));
-        state = mix(state, word);
+        let word = match (octets.last_chunk::<8>(), octets.last_chunk::<4>(), octets.first_chunk::<4>()) {
+            (Some(last), ..) => u64::from_le_bytes(*last),
+            (None, Some(last), Some(first)) => u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)),
+            _ => octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+        };
+        state = mix(state ^ octets.len() as u64, word);
     };
     take(local);
     // Of a namespace's name the end tells most.
-    take(uri.get(uri.len().saturating_sub(16)..).unwrap_or(uri));
+    take(uri.as_bytes().last_chunk::<8>().and_then(|last| std::str::from_utf8(last).ok()).unwrap_or(""));
     state ^ state >> 29
 }
 

@@ -7,7 +7,7 @@ use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
-use super::simple::{Identity, Reason, Room, Scope, Simple, Value};
+use super::simple::{Identity, NoScope, Reason, Room, Scope, Simple, Value};
 use super::wildcard::Process;
 use crate::base::limits;
 use std::sync::Arc;
@@ -173,8 +173,10 @@ impl<'s> Run<'s> {
 
     /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
     fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, Presence)> {
-        let global = name.and_then(|name| self.set.global_element(name));
+        let set = self.set;
+        let global = || name.and_then(|name| set.global_element(name));
         let Some(frame) = self.frames.last_mut() else {
+            let global = global();
             let is_typed = says(tag).of.is_some();
             if global.is_none() && !is_typed {
                 self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
@@ -206,8 +208,8 @@ impl<'s> Run<'s> {
         match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
             Ok(Matched::Element(element, presence)) => Some((Some(element), presence)),
             Ok(Matched::Any(Process::Skip)) => None,
-            Ok(Matched::Any(Process::Lax)) => Some((global, Presence::Optional)),
-            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some((global, Presence::Optional)),
+            Ok(Matched::Any(Process::Lax)) => Some((global(), Presence::Optional)),
+            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => Some((global(), Presence::Optional)),
             Ok(Matched::Any(Process::Strict)) => {
                 self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", shown(name, tag)));
                 None
@@ -386,14 +388,13 @@ impl<'s> Run<'s> {
             }
             false
         };
-        if uses.iter().filter(|declared| declared.is_required).count() > required {
+        if complex.required > required {
             let missing = uses.iter().find(|declared| declared.is_required && !is_there(declared.name));
             let missing = missing.map_or("", |missing| self.set.names().local(missing.name));
             let what = format!("the attribute {missing} is missing");
             self.wrong("cvc-complex-type.4", what);
         }
-        let is_identity = |declared: &Use| declared.of.as_ref().is_some_and(|of| of.identity() != Identity::None);
-        if self.keys.wants_fields() || uses.iter().any(|declared| declared.preset.is_some() && is_identity(declared)) {
+        if self.keys.wants_fields() || complex.has_identities {
             for declared in uses {
                 let Some(preset) = declared.preset.as_ref().filter(|_| !is_there(declared.name)) else { continue };
                 let Some(of) = &declared.of else { continue };
@@ -409,24 +410,25 @@ impl<'s> Run<'s> {
     }
 
     fn attribute(&mut self, declared: &Use, name: Option<Name>, uri: &str, value: &str, tag: &impl Tag) {
-        let local = self.set.names().local(declared.name);
+        let set = self.set;
+        let local = || set.names().local(declared.name);
         let Some(of) = &declared.of else {
-            self.wrong("cvc-attribute.1", format!("the type of the attribute {local} is not declared"));
+            self.wrong("cvc-attribute.1", format!("the type of the attribute {} is not declared", local()));
             return;
         };
         let identity = of.identity();
         let wants_value = declared.fixed.is_some() || identity != Identity::None || self.keys.wants_fields();
         if !wants_value {
             if let Err(reason) = of.check(value, tag, &mut self.room) {
-                self.wrong(reason.rule, format!("the attribute {local} is {}", explained(of, &reason)));
+                self.wrong(reason.rule, format!("the attribute {} is {}", local(), explained(of, &reason)));
             }
             return;
         }
         match of.value(value, tag, &mut self.room) {
-            Err(reason) => self.wrong(reason.rule, format!("the attribute {local} is {}", explained(of, &reason))),
+            Err(reason) => self.wrong(reason.rule, format!("the attribute {} is {}", local(), explained(of, &reason))),
             Ok(value) => {
                 if declared.fixed.as_ref().is_some_and(|fixed| **fixed != value) {
-                    self.wrong("cvc-attribute.4", format!("the attribute {local} is not the fixed value"));
+                    self.wrong("cvc-attribute.4", format!("the attribute {} is not the fixed value", local()));
                 }
                 self.identified(of, &value);
                 let found = self.keys.attribute(self.set, name, uri, Some(&value));
@@ -521,26 +523,25 @@ impl<'s> Run<'s> {
     /// Whether the content of an element is whole; gives its value if it has one.
     fn content(&mut self, frame: &Frame<'s>) -> Option<Value> {
         let element = frame.element.and_then(|number| self.set.element(number));
-        let local = element.map_or("", |element| self.set.names().local(element.name));
-        let preset = element.and_then(|element| element.preset.as_ref());
+        let local = || element.map_or("", |element| self.set.names().local(element.name));
         if let Some(simple) = frame.simple {
-            let is_preset = self.text.is_empty() && preset.is_some();
             let text = std::mem::take(&mut self.text);
-            let value = self.value(frame, simple, &text, local);
+            let value = self.value(frame, element, simple, &text);
             self.text = text;
-            return if is_preset || value.is_some() { value } else { None };
+            return value;
         }
+        let preset = element.and_then(|element| element.preset.as_ref());
         match frame.complex.map(|complex| &complex.content) {
             Some(Content::Elements { model, is_mixed }) => {
                 if let Some(preset) = preset.filter(|preset| *is_mixed && preset.is_fixed)
                     && (frame.inside == Inside::Elements || !self.text.is_empty() && *self.text != *preset.text)
                 {
-                    self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+                    self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
                     return None;
                 }
                 if !model.may_end(frame.cursor, &self.stack, frame.base) {
                     let expected = model.expected(frame.cursor, &self.stack, frame.base, self.set.names());
-                    self.wrong("cvc-complex-type.2.4", format!("the end of {local} where {}", in_words(&expected)));
+                    self.wrong("cvc-complex-type.2.4", format!("the end of {} where {}", local(), in_words(&expected)));
                 }
                 None
             }
@@ -548,33 +549,33 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn value(&mut self, frame: &Frame<'s>, simple: &Arc<Simple>, text: &str, local: &str) -> Option<Value> {
-        let element = frame.element.and_then(|number| self.set.element(number));
+    fn value(&mut self, frame: &Frame<'s>, element: Option<&Element>, simple: &Arc<Simple>, text: &str) -> Option<Value> {
+        let set = self.set;
+        let local = || element.map_or("", |element| set.names().local(element.name));
         let preset = element.and_then(|element| element.preset.as_ref());
-        let nothing = Bindings::default();
-        let own = frame.bindings.as_ref().unwrap_or(&nothing);
-        let (text, scope) = match preset.filter(|_| text.is_empty()) {
-            Some(preset) => (&*preset.text, &preset.bindings),
-            None => (text, own),
+        let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &frame.bindings) {
+            (Some(preset), _) => (&*preset.text, &preset.bindings),
+            (None, Some(bindings)) => (text, bindings),
+            (None, None) => (text, &NoScope),
         };
         let is_fixed = preset.filter(|preset| preset.is_fixed);
         let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
         if !wants_value {
             if let Err(reason) = simple.check(text, scope, &mut self.room) {
-                self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
+                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
             }
             return None;
         }
         match simple.value(text, scope, &mut self.room) {
             Err(reason) => {
-                self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
+                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
                 None
             }
             Ok(value) => {
                 if let Some(fixed) = is_fixed {
                     let fixed = simple.value(&fixed.text, &fixed.bindings, &mut self.room);
                     if fixed.as_ref().ok() != Some(&value) {
-                        self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+                        self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
                     }
                 }
                 self.identified(simple, &value);

@@ -147,6 +147,10 @@ pub struct Complex {
     pub block: Methods,
     /// Its attributes.
     pub attributes: Attributes,
+    /// How many of them must be there.
+    pub required: usize,
+    /// Whether some of them have a default that names an element or refers to one.
+    pub has_identities: bool,
     /// Its content.
     pub content: Content,
 }

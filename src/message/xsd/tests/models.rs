@@ -242,7 +242,9 @@ fn walk(model: &Model, particle: &Particle, word: &mut Vec<usize>, state: Option
 
 fn names() -> Names {
     let mut names = Names::default();
-    LETTERS.iter().for_each(|(uri, local)| drop(names.intern(uri, local)));
+    for (uri, local) in LETTERS {
+        names.intern(uri, local);
+    }
     names
 }
 
