@@ -170,7 +170,7 @@ catalogue! {
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";
-    CfgSchema = "OG-CFG-004", 500, Gateway, AfterChange, "a schema uses something that the gateway does not enforce", "rewrite the schema within the subset of docs/schemas.md";
+    CfgSchema = "OG-CFG-004", 500, Gateway, AfterChange, "a schema breaks a rule of XML Schema, or documents.toml names what it does not have", "correct it; oncegate schema check names all that is wrong with a schema";
 }
 
 impl Code {

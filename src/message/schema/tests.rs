@@ -331,7 +331,8 @@ fn limits_hold_at_their_edge() {
 fn a_document_has_so_many_different_paths_and_no_more() {
     const MAX: usize = crate::base::limits::SCHEMA_PATHS_MAX;
     let elements: String = (0..=MAX).map(|at| format!("<xs:element name='e{at}' type='xs:string' minOccurs='0'/>")).collect();
-    let declarations = format!("<xs:element name='R'><xs:complexType><xs:sequence>{elements}</xs:sequence></xs:complexType></xs:element>");
+    let declarations =
+        format!("<xs:element name='R'><xs:complexType><xs:sequence>{elements}</xs:sequence></xs:complexType></xs:element>");
     let schemas = compile(&declarations, "").expect("a schema");
     assert_eq!(schemas.document_types().next().expect("one").reach, Reach::Open, "more than are listed");
     // The root is one.

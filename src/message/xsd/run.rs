@@ -209,7 +209,9 @@ impl<'s> Run<'s> {
             Ok(Matched::Element(element, presence)) => Some((Some(element), presence)),
             Ok(Matched::Any(Process::Skip)) => None,
             Ok(Matched::Any(Process::Lax)) => Some((global(), Presence::Optional)),
-            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => Some((global(), Presence::Optional)),
+            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => {
+                Some((global(), Presence::Optional))
+            }
             Ok(Matched::Any(Process::Strict)) => {
                 self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", shown(name, tag)));
                 None

@@ -393,7 +393,7 @@ fn reasons_name_the_rule_and_not_the_value() {
         ("string", &[("maxLength", "20")][..], "secret secret secret secret", "cvc-maxLength-valid", "longer than 20 characters"),
         ("string", &[("length", "2")], "secret", "cvc-length-valid", "of a length other than 2 characters"),
         ("int", &[("maxInclusive", "5")], "77", "cvc-maxInclusive-valid", "above the highest value allowed"),
-        ("token", &[("pattern", "[0-9]")], "secret", "cvc-pattern-valid", "does not match the pattern [0-9]"),
+        ("token", &[("pattern", "[0-9]")], "secret", "cvc-pattern-valid", "not as the pattern [0-9] wants it"),
         ("token", &[("e", "a")], "secret", "cvc-enumeration-valid", "not one of the values allowed"),
         ("date", &[], "secret", "cvc-datatype-valid", "not a date (YYYY-MM-DD)"),
     ] {
