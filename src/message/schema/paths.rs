@@ -55,9 +55,8 @@ pub(super) fn unfold(set: &Set, root: u32) -> Unfolded {
     let (mut paths, mut reach, mut at) = (vec![start], Reach::Listed, 0);
     while let Some(parent) = paths.get(at).cloned() {
         if let Some(TypeRef::Complex(number)) = parent.of {
-            if contains_itself(&paths, at) {
-                reach = Reach::Open;
-            } else if !children(set, &mut paths, (at, &parent), number) {
+            let is_whole = !contains_itself(&paths, at) && children(set, &mut paths, (at, &parent), number);
+            if !is_whole {
                 reach = Reach::Open;
             }
         }

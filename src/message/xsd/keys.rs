@@ -7,9 +7,25 @@ use super::names::Name;
 use super::set::Set;
 use super::simple::{Identity, Simple, Value};
 use crate::base::limits;
-use std::collections::BTreeSet;
 
-pub(super) type Mark = [u8; 16];
+pub(super) type Mark = [u8; 12];
+
+/// A set of marks, sorted: half of what a tree takes.
+#[derive(Debug, Default)]
+struct Marks(Vec<Mark>);
+
+impl Marks {
+    /// Whether it was not there before.
+    fn insert(&mut self, mark: Mark) -> bool {
+        let Err(at) = self.0.binary_search(&mark) else { return false };
+        self.0.insert(at, mark);
+        true
+    }
+
+    fn is_subset(&self, of: &Self) -> bool {
+        self.0.iter().all(|mark| of.0.binary_search(mark).is_ok())
+    }
+}
 
 /// A rule that a document breaks, in words without any of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +55,8 @@ pub(super) struct Keys {
     /// How many paths are followed for their fields.
     walks: usize,
     finished: Vec<Finished>,
-    ids: BTreeSet<Mark>,
-    references: BTreeSet<Mark>,
+    ids: Marks,
+    references: Marks,
     count: usize,
 }
 
@@ -50,7 +66,7 @@ struct Scope {
     constraint: u32,
     depth: usize,
     selector: Vec<Walk>,
-    table: BTreeSet<Mark>,
+    table: Marks,
     /// How many tables were finished when its element began.
     begins: usize,
 }
@@ -75,7 +91,7 @@ struct Field {
 struct Finished {
     name: Name,
     depth: usize,
-    table: BTreeSet<Mark>,
+    table: Marks,
 }
 
 /// How far a path was walked, at each depth below its beginning: bit `n` says that `n` steps lead here.
@@ -152,7 +168,7 @@ impl Keys {
             if self.scopes.len() >= limits::SCHEMA_CANDIDATES_MAX {
                 return wrong("cvc-identity-constraint", "more elements at once that keys are kept of than there may be");
             }
-            self.scopes.push(Scope { constraint: *constraint, depth, selector, table: BTreeSet::new(), begins });
+            self.scopes.push(Scope { constraint: *constraint, depth, selector, table: Marks::default(), begins });
         }
         self.select(set, depth)
     }
@@ -305,39 +321,39 @@ impl Keys {
     }
 
     /// What a keyref may refer to: the keys of its own element, and those of elements inside it that only one of them has.
-    fn known(&self, name: Option<Name>, depth: usize, begins: usize) -> BTreeSet<Mark> {
+    fn known(&self, name: Option<Name>, depth: usize, begins: usize) -> Marks {
         let tables = || self.finished.iter().skip(begins).filter(|finished| Some(finished.name) == name);
-        let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
-        for finished in tables().filter(|finished| finished.depth != depth) {
-            for mark in &finished.table {
-                if !once.insert(*mark) {
-                    twice.insert(*mark);
-                }
-            }
-        }
-        once.retain(|mark| !twice.contains(mark));
-        tables().filter(|finished| finished.depth == depth).for_each(|own| once.extend(&own.table));
-        once
+        let inner = tables().filter(|finished| finished.depth != depth);
+        let mut all: Vec<Mark> = inner.flat_map(|finished| finished.table.0.iter().copied()).collect();
+        all.sort_unstable();
+        // Each is there as often as there are elements that have it.
+        let mut once: Vec<Mark> =
+            all.chunk_by(|one, two| one == two).filter_map(|same| <[Mark; 1]>::try_from(same).ok()).flatten().collect();
+        tables().filter(|finished| finished.depth == depth).for_each(|own| once.extend(&own.table.0));
+        once.sort_unstable();
+        Marks(once)
     }
 
     /// Keeps what is an ID, or refers to one.
     pub(super) fn identified(&mut self, of: &Simple, value: &Value) -> Result<(), Violation> {
-        match of.identity() {
-            Identity::None => return Ok(()),
-            Identity::Id => {
-                if !self.ids.insert(value.digest()) {
-                    return wrong("cvc-id.2", "an ID that was there before");
-                }
-            }
-            Identity::Idref => drop(self.references.insert(value.digest())),
-            Identity::Idrefs => match value {
-                Value::List(items) => self.references.extend(items.iter().map(Value::digest)),
-                single => drop(self.references.insert(single.digest())),
-            },
+        let items = match value {
+            Value::List(items) => items.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        let identity = of.identity();
+        if identity == Identity::None {
+            return Ok(());
         }
-        self.count = self.count.saturating_add(1);
-        if self.count > limits::SCHEMA_KEYS_MAX {
+        if items.len() > limits::SCHEMA_KEYS_MAX.saturating_sub(self.count) {
             return wrong("cvc-id", "more IDs than are kept of one document");
+        }
+        self.count = self.count.saturating_add(items.len());
+        for item in items {
+            if identity != Identity::Id {
+                self.references.insert(item.digest());
+            } else if !self.ids.insert(item.digest()) {
+                return wrong("cvc-id.2", "an ID that was there before");
+            }
         }
         Ok(())
     }

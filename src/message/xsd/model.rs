@@ -320,6 +320,9 @@ impl Model {
         }
         let stride = self.stride();
         if cursor.paths == 0 {
+            if base.saturating_add(stride) > limits::SCHEMA_STACK_MAX {
+                return Err(Refused::TooManyWays);
+            }
             stack.resize(base.saturating_add(stride), 0);
             let path = stack.get_mut(base..).ok_or(Refused::Unexpected)?;
             let root = self.node(0).ok_or(Refused::Unexpected)?;
@@ -359,7 +362,9 @@ impl Model {
         found.sort_unstable();
         found.dedup();
         let leaf = last.ok_or(Refused::Unexpected)?;
-        if found.len() > limits::SCHEMA_WAYS_MAX {
+        if found.len() > limits::SCHEMA_WAYS_MAX
+            || found.len().saturating_mul(stride).saturating_add(base) > limits::SCHEMA_STACK_MAX
+        {
             return Err(Refused::TooManyWays);
         }
         cursor.paths = found.len() as u32;

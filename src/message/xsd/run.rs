@@ -489,6 +489,10 @@ impl<'s> Run<'s> {
             return self.wrong("cvc-datatype-valid", "longer than any text may be");
         }
         self.text.push_str(text);
+        if self.text.len() > LONG_TEXT_BYTES {
+            // What a long text takes, the caches of patterns must not take besides.
+            self.room.caches.clear();
+        }
     }
 
     /// The innermost open element ends.
@@ -604,6 +608,9 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
     }
     says
 }
+
+/// From where on a text is a long one.
+const LONG_TEXT_BYTES: usize = 16 << 10;
 
 /// Why a value is refused, and what was expected where the reason does not say it.
 fn explained(simple: &Simple, reason: &Reason) -> String {

@@ -15,6 +15,7 @@ mod tests;
 mod value;
 mod words;
 
+use super::names::Names;
 use super::pattern::{Caches, Pattern};
 use calendar::{Duration, Moment, Parts};
 use decimal::{Number, short_integer};
@@ -206,6 +207,8 @@ struct Bound {
 struct Enumeration {
     /// The literals that fulfil all other facets, sorted.
     literals: Vec<Box<str>>,
+    /// The same, to be found at once.
+    table: Names,
     /// The first few as they stand in the schema.
     shown: Vec<Box<str>>,
     /// The values; left out where equal values always have equal texts.
@@ -627,9 +630,17 @@ impl Simple {
 }
 
 impl Enumeration {
+    fn table(literals: &[Box<str>]) -> Names {
+        let mut table = Names::default();
+        for literal in literals {
+            table.intern("", literal);
+        }
+        table
+    }
+
     #[inline]
     fn lists(&self, value: &str) -> bool {
-        self.is_plain && self.literals.binary_search_by(|known| (**known).cmp(value)).is_ok()
+        self.is_plain && self.table.find("", value).is_some()
     }
 
     fn check_value(&self, value: Option<Value>) -> Result<(), Fault> {

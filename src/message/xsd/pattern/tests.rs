@@ -161,7 +161,7 @@ fn counts_within_patterns_are_bounded() {
 fn more_characters_than_symbols_are_matched_by_their_octets() {
     let letters = (0x4E00..0x4E00 + 300).filter_map(char::from_u32).map(String::from).collect::<Vec<_>>();
     let compiled = Pattern::compile(&[&letters.join("|")]).expect("a pattern");
-    assert!(matches!(compiled.plan, Plan::Table(_, _, None) | Plan::Lazy(_, _, None)));
+    assert!(matches!(compiled.plan, Plan::Table(_, _, None) | Plan::Lazy(_, None)));
     let mut caches = Caches::default();
     assert!(letters.iter().all(|letter| compiled.matches(letter, &mut caches)));
     assert!(!compiled.matches("a", &mut caches) && !compiled.matches("", &mut caches));

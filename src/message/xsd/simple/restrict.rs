@@ -261,7 +261,8 @@ fn enumeration(made: &Simple, base: &Simple, facets: &Facets) -> Result<Option<E
             texts.iter().filter(|text| !is_plain || made.check(text, &NoScope, room).is_ok()).cloned().collect::<Vec<_>>()
         };
         let (literals, shown) = (kept(&known.literals, &mut room), kept(&known.shown, &mut room));
-        return Ok(Some(Enumeration { literals, shown, values: known.values.clone(), is_plain, count: known.count }));
+        let table = Enumeration::table(&literals);
+        return Ok(Some(Enumeration { literals, table, shown, values: known.values.clone(), is_plain, count: known.count }));
     }
     let (mut values, mut shown) = (Vec::new(), Vec::new());
     for (literal, bindings) in &facets.enumeration {
@@ -281,7 +282,8 @@ fn enumeration(made: &Simple, base: &Simple, facets: &Facets) -> Result<Option<E
     }
     literals.sort_unstable();
     literals.dedup();
-    Ok(Some(Enumeration { literals, shown, values, is_plain, count: facets.enumeration.len() }))
+    let table = Enumeration::table(&literals);
+    Ok(Some(Enumeration { literals, table, shown, values, is_plain, count: facets.enumeration.len() }))
 }
 
 /// The prefixes that are bound where a literal stands.

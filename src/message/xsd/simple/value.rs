@@ -107,11 +107,11 @@ impl Value {
     }
 
     /// A fixed-size stand-in: equal values have equal digests, and others have not.
-    pub fn digest(&self) -> [u8; 16] {
+    pub fn digest(&self) -> [u8; 12] {
         let mut octets = Vec::new();
         self.write(&mut octets);
         let digest = sha256(&octets);
-        let mut short = [0; 16];
+        let mut short = [0; 12];
         short.iter_mut().zip(digest.octets()).for_each(|(to, from)| *to = *from);
         short
     }
