@@ -144,11 +144,6 @@ fn both(one: Option<String>, other: Option<String>) -> Option<String> {
     }
 }
 
-/// A set of one schema with these declarations, whose root is `R`.
-fn schema(declarations: &str) -> Option<String> {
-    compiled(&schema_of(declarations), DOCUMENTS)
-}
-
 fn schema_of(declarations: &str) -> String {
     format!(
         "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" targetNamespace=\"urn:t\" elementFormDefault=\"qualified\">\

@@ -209,10 +209,13 @@ impl Random {
     }
 
     fn all(&mut self) -> Particle {
-        let items = [0, 1, 2].into_iter().filter_map(|element| {
-            (self.below(4) > 0).then(|| Particle { min: self.below(2) as u32, max: 1, term: Term::Element(element) })
-        });
-        Particle { min: 1, max: 1, term: Term::All(items.collect()) }
+        let mut items = Vec::new();
+        for element in [0, 1, 2] {
+            if self.below(4) > 0 {
+                items.push(Particle { min: self.below(2) as u32, max: 1, term: Term::Element(element) });
+            }
+        }
+        Particle { min: 1, max: 1, term: Term::All(items) }
     }
 }
 
