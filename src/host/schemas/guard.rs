@@ -5,7 +5,7 @@
 
 use super::Folder;
 use crate::base::limits;
-use crate::message::xsd::read::Loaded;
+use crate::message::xsd::read::{Loaded, XS};
 use crate::message::xsd::{SchemaError, Set, compile, judge};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -241,7 +241,8 @@ fn examine(loaded: &Loaded, verdict: &mut Verdict) {
     verdict.elements =
         set.global_elements().filter_map(|number| set.element(number)).map(|element| named(&set, element.name)).collect();
     verdict.elements.sort();
-    verdict.types = set.size().types;
+    let built_in = set.global_types().filter(|(name, _)| set.names().uri(*name) == XS).count();
+    verdict.types = set.size().types.saturating_sub(built_in);
     verdict.notes.extend(set.notes());
     drop(set);
     verdict.faults.extend(guarded("judging", || judge::judge(loaded)).err().map(Wrong::from));
