@@ -176,8 +176,7 @@ impl Drop for Process {
 
 /// The inside of such a process: reads roots, one a line, and writes a verdict for each.
 pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Write) -> io::Result<()> {
-    let most = Some(limits::SCHEMA_JUDGED_BYTES_MAX);
-    setrlimit(Resource::As, Rlimit { current: most, maximum: most })?;
+    bound_memory(1)?;
     std::panic::set_hook(Box::new(|_| {}));
     let opened = match which {
         Which::Whole => Folder::open(folder),
@@ -194,6 +193,12 @@ pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Wri
         out.flush()?;
     }
     Ok(())
+}
+
+/// Bounds what this process may take: so many times what a root may.
+pub fn bound_memory(times: u64) -> io::Result<()> {
+    let most = Some(limits::SCHEMA_JUDGED_BYTES_MAX.saturating_mul(times));
+    Ok(setrlimit(Resource::As, Rlimit { current: most, maximum: most })?)
 }
 
 /// Deep schemas are bounded, and the bound is deeper than a usual stack.
