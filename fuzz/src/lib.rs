@@ -21,6 +21,7 @@ mod seeds;
 mod served;
 mod targets;
 mod xml;
+mod xsd;
 
 pub use forge::Forgeries;
 
@@ -48,6 +49,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "verify_forge", dictionary: NONE, run: targets::verify_forge },
     Target { name: "envelope", dictionary: XML, run: targets::envelope },
     Target { name: "schema", dictionary: XML, run: targets::schema },
+    Target { name: "xsd_compile", dictionary: XML, run: xsd::xsd_compile },
+    Target { name: "xsd_validate", dictionary: NONE, run: xsd::xsd_validate },
+    Target { name: "pattern", dictionary: NONE, run: xsd::pattern },
     Target { name: "x509", dictionary: NONE, run: targets::x509 },
     Target { name: "registry", dictionary: TEXT, run: targets::registry },
     Target { name: "note", dictionary: TEXT, run: targets::note },

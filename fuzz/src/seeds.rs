@@ -30,6 +30,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             .chain(SCHEMAS.document_types().filter_map(|known| Schemas::example(known.name.as_str())).map(|text| after(0, text)))
             .chain(numbers(2))
             .collect(),
+        "xsd_compile" => crate::xsd::schemas(),
+        "xsd_validate" | "pattern" => numbers(2),
         "x509" => vec![CERTIFICATE.to_vec(), oncegate::message::pki::to_pem("CERTIFICATE", CERTIFICATE).into_bytes()],
         "registry" => vec![registry_text().into_bytes()],
         "note" => (1..=LEAVES)

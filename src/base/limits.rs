@@ -53,22 +53,38 @@ pub const SCHEMA_SET_BYTES_MAX: usize = 64 << 20;
 pub const SCHEMA_FILES_MAX: usize = 2_000;
 /// Most elements, texts and comments in one schema file.
 pub const SCHEMA_NODES_MAX: u32 = 1_000_000;
+/// Most elements, texts and comments in all files of one set of schemas.
+pub const SCHEMA_SET_NODES_MAX: usize = 3_000_000;
+/// Most namespaces in scope of all elements of one schema file that declare some.
+pub const SCHEMA_BINDINGS_MAX: usize = 1 << 25;
 /// How deep elements of a schema file, and groups of a content model, may be nested.
 pub const SCHEMA_DEPTH_MAX: usize = 128;
 /// Most types, and most elements, of one set of schemas.
 pub const SCHEMA_COMPONENTS_MAX: usize = 200_000;
 /// In how many steps a type may be derived.
 pub const SCHEMA_DERIVATIONS_MAX: usize = 100;
-/// How often a group may be within itself by redefinitions.
-pub const SCHEMA_REDEFINED_MAX: usize = 8;
 /// Most attributes of one type.
 pub const SCHEMA_ATTRIBUTES_MAX: usize = 2_000;
+/// Most attributes of all types of one set, and of the groups that they name.
+pub const SCHEMA_SET_ATTRIBUTES_MAX: usize = 500_000;
+/// Most types that one value is tried against: members of unions, and items of lists of such.
+pub const SCHEMA_MEMBERS_MAX: usize = 4_096;
+/// Most names in the tables of all content models of one set, and of its substitution groups.
+pub const SCHEMA_SET_NAMES_MAX: usize = 4_000_000;
 /// Most element particles of all content models of one set.
 pub const SCHEMA_SET_PARTICLES_MAX: usize = 1_000_000;
 /// Most ways in which counted groups inside each other may be open at one place of a document.
 pub const SCHEMA_WAYS_MAX: usize = 512;
-/// Most open elements that fields of keys are looked for in.
+/// Most numbers that say where a document stands in all content models that are open at once.
+pub const SCHEMA_STACK_MAX: usize = 8_192;
+/// Most octets in the caches of patterns that one document is held against.
+pub const SCHEMA_CACHE_BYTES_MAX: usize = 96 << 10;
+/// Most identity constraints of one element, and of all open ones; and most paths that are followed at once for their fields.
 pub const SCHEMA_CANDIDATES_MAX: usize = 256;
+/// Most paths of one identity constraint.
+pub const SCHEMA_FIELDS_MAX: usize = 64;
+/// Most steps of one of them.
+pub const SCHEMA_STEPS_MAX: usize = 24;
 /// Most keys, IDs and references to them that are kept of one document.
 pub const SCHEMA_KEYS_MAX: usize = 8_192;
 /// How long a set of schemas may take to be compiled and judged, for each of its roots.

@@ -28,6 +28,7 @@ mod crowd;
 mod damage;
 #[cfg(feature = "server")]
 mod doctor;
+#[cfg(feature = "server")]
 mod durable;
 #[cfg(feature = "server")]
 mod entrance;
@@ -96,3 +97,4 @@ mod vectors;
 mod witness;
 #[cfg(feature = "server")]
 mod world;
+mod xsd;

@@ -97,11 +97,29 @@ impl Start<'_> {
 
     /// The attributes, namespace declarations excluded.
     pub fn attributes(&self) -> impl ExactSizeIterator<Item = Attribute<'_>> {
-        self.attributes.iter().map(|slot| Attribute {
-            uri: self.scope.uri(slot.uri),
-            local: local(slot.name, slot.prefix_len),
-            value: &slot.value,
-        })
+        self.attributes.iter().map(|slot| self.shown(slot))
+    }
+
+    /// An attribute by its place among them.
+    #[inline]
+    pub fn attribute(&self, at: usize) -> Option<Attribute<'_>> {
+        self.attributes.get(at).map(|slot| self.shown(slot))
+    }
+
+    #[inline]
+    fn shown<'s>(&'s self, slot: &'s Slot<'_>) -> Attribute<'s> {
+        Attribute { uri: self.scope.uri(slot.uri), local: local(slot.name, slot.prefix_len), value: &slot.value }
+    }
+
+    /// What all prefixes stand for at this element.
+    pub fn bindings(&self) -> Vec<(Box<str>, Box<str>)> {
+        let mut found: Vec<(Box<str>, Box<str>)> = Vec::new();
+        for (prefix, uri) in self.scope.bindings.iter().rev() {
+            if found.iter().all(|(known, _)| **known != **prefix) {
+                found.push(((*prefix).into(), self.scope.uri(*uri).into()));
+            }
+        }
+        found
     }
 
     /// The namespace name that a prefix stands for at this element: for names inside the values of a schema.

@@ -1,12 +1,14 @@
 //! From declarations to the compiled form: elements, attributes, particles, and the set as a whole.
 
 use super::SchemaError;
-use super::identity::{Constraint, Kind, read_paths};
+use super::identity::{Constraint, Kind, PathOf, read_paths};
 use super::model::{Declared, Model, Particle, Term, UNBOUNDED};
-use super::names::{Name, Names};
-use super::read::{Context, Decl, Declarations, Loaded, Place, Space, XS, attribute, bindings, child, children, parse};
+use super::names::Name;
+use super::read::{
+    Context, Decl, Declarations, Form, Level, Loaded, Place, Space, XS, attribute, bindings, child, children, parse,
+};
 use super::set::{ANY_TYPE, Attributes, Bindings, Complex, Content, Element, Methods, Preset, Set, SimpleType, TypeRef, Use};
-use super::simple::{Room, Simple};
+use super::simple::{Identity, Room, Simple};
 use super::wildcard::{Process, Spaces, Wildcard};
 use crate::base::limits;
 use roxmltree::Node;
@@ -41,6 +43,15 @@ pub(super) enum State {
     Done,
 }
 
+/// How large a content model has become while it is read.
+#[derive(Default)]
+pub(super) struct Growth {
+    particles: usize,
+    depth: usize,
+    /// The groups that are being read.
+    open: Vec<Place>,
+}
+
 pub(super) struct Builder<'d> {
     pub(super) declarations: Declarations<'d>,
     pub(super) elements: Vec<Element>,
@@ -54,6 +65,12 @@ pub(super) struct Builder<'d> {
     pub(super) waiting: Vec<(u32, Decl<'d>)>,
     pub(super) places: Vec<Option<Decl<'d>>>,
     pub(super) built_in: BTreeMap<String, u32>,
+    pub(super) attribute_groups: BTreeMap<Place, Arc<Attributes>>,
+    /// How many particles, and attributes, there may be yet.
+    pub(super) particles: usize,
+    pub(super) attributes: usize,
+    /// How many heads of substitution groups are being read.
+    heads: usize,
     /// The elements that have a default or fixed value, for when their types are known.
     preset_nodes: Vec<(u32, Decl<'d>)>,
 }
@@ -74,6 +91,10 @@ pub(super) fn build(loaded: &Loaded) -> Result<Set, SchemaError> {
         waiting: Vec::new(),
         places: vec![None],
         built_in: BTreeMap::new(),
+        attribute_groups: BTreeMap::new(),
+        particles: limits::SCHEMA_SET_PARTICLES_MAX,
+        attributes: limits::SCHEMA_SET_ATTRIBUTES_MAX,
+        heads: 0,
         preset_nodes: Vec::new(),
     };
     builder.all()
@@ -100,7 +121,9 @@ fn occurs(node: &Node<'_, '_>, name: &str) -> u32 {
     match attribute(node, name).map(str::trim) {
         None => 1,
         Some("unbounded") => UNBOUNDED,
-        Some(text) => text.parse().unwrap_or(if text.bytes().all(|byte| byte.is_ascii_digit()) { UNBOUNDED.saturating_sub(1) } else { 1 }),
+        Some(text) => {
+            text.parse().unwrap_or(if text.bytes().all(|byte| byte.is_ascii_digit()) { UNBOUNDED.saturating_sub(1) } else { 1 })
+        }
     }
 }
 
@@ -124,13 +147,16 @@ impl<'d> Builder<'d> {
         for ((space, name), decl) in all {
             match space {
                 Space::Type => global_types.push((name, self.type_at(decl, Some(name))?)),
-                Space::Element => global_elements.push((name, self.element(decl, true)?)),
+                Space::Element => global_elements.push((name, self.element(decl, Level::Global)?)),
                 Space::Attribute => {
-                    let mut found = self.attribute_use(decl, true)?;
+                    let mut found = self.attribute_use(decl, Level::Global)?;
                     found.is_required = false;
                     global_attributes.push((name, found));
                 }
-                Space::Notation | Space::Group | Space::AttributeGroup => {}
+                // What nobody uses must have an end as well.
+                Space::Group => self.group(decl)?,
+                Space::AttributeGroup => drop(self.attribute_group(decl, &mut Vec::new())?),
+                Space::Notation => {}
             }
             self.read_waiting()?;
         }
@@ -173,7 +199,8 @@ impl<'d> Builder<'d> {
     fn finish(mut self, globals: Globals) -> Result<Set, SchemaError> {
         self.check_presets()?;
         let drafts = std::mem::take(&mut self.complex);
-        let substitutes = self.substitutes(&globals, &drafts);
+        let mut room = limits::SCHEMA_SET_NAMES_MAX;
+        let substitutes = self.substitutes(&globals, &drafts, &mut room)?;
         for (element, found) in self.elements.iter_mut().zip(&substitutes) {
             element.substitutes.clone_from(found);
         }
@@ -189,14 +216,18 @@ impl<'d> Builder<'d> {
                     let compiled = if particles > limits::SCHEMA_SET_PARTICLES_MAX {
                         Err("a set of schemas whose content models have too many particles")
                     } else {
-                        Model::compile(&particle, &names)
+                        Model::compile(&particle, &names, &mut room)
                     };
                     let model = compiled.map_err(|what| self.error_of(number, what))?;
                     Content::Elements { model, is_mixed }
                 }
             };
             let Draft { name, base, by, is_abstract, block, attributes, .. } = draft;
-            complex.push(Complex { name, base, by, is_abstract, block, attributes, content });
+            let required = attributes.uses.iter().filter(|declared| declared.is_required).count();
+            let is_identity = |of: &Arc<Simple>| of.identity() != Identity::None;
+            let has_identities =
+                attributes.uses.iter().any(|declared| declared.preset.is_some() && declared.of.as_ref().is_some_and(is_identity));
+            complex.push(Complex { name, base, by, is_abstract, block, attributes, required, has_identities, content });
         }
         Ok(Set {
             names: self.declarations.names,
@@ -218,13 +249,22 @@ impl<'d> Builder<'d> {
     }
 
     /// Who may stand in the place of each element (section 3.3.6, "substitution group").
-    fn substitutes(&self, globals: &Globals, drafts: &[Draft]) -> Vec<Vec<(Name, u32)>> {
+    fn substitutes(&self, globals: &Globals, drafts: &[Draft], room: &mut usize) -> Result<Vec<Vec<(Name, u32)>>, SchemaError> {
         let mut found: Vec<Vec<(Name, u32)>> = vec![Vec::new(); self.elements.len()];
         for (_, member) in &globals.global_elements {
             let Some(element) = self.elements.get(*member as usize) else { continue };
             let (mut head, mut seen) = (element.head, BTreeSet::from([*member]));
             while let Some(number) = head.filter(|number| seen.insert(*number)) {
                 let Some(of) = self.elements.get(number as usize) else { break };
+                *room = room.saturating_sub(1);
+                if seen.len() > limits::SCHEMA_DERIVATIONS_MAX || *room == 0 {
+                    let what = "substitution groups that are too large, or nested too deep";
+                    let decl = self.declarations.table.get(&(Space::Element, element.name));
+                    return Err(match decl {
+                        Some(decl) => self.declarations.error(&decl.node, decl.context, what),
+                        None => SchemaError::new("", (1, 1), what),
+                    });
+                }
                 if self.may_stand_for(element, of, drafts)
                     && let Some(list) = found.get_mut(number as usize)
                 {
@@ -233,7 +273,7 @@ impl<'d> Builder<'d> {
                 head = of.head;
             }
         }
-        found
+        Ok(found)
     }
 
     fn may_stand_for(&self, member: &Element, head: &Element, drafts: &[Draft]) -> bool {
@@ -251,7 +291,9 @@ impl<'d> Builder<'d> {
             }
             let (base, by, block) = match at {
                 TypeRef::Simple(number) => {
-                    self.simple.get(number as usize).map_or((ANY_TYPE, Methods::default(), Methods::default()), |found| (found.base, found.by, Methods::default()))
+                    self.simple.get(number as usize).map_or((ANY_TYPE, Methods::default(), Methods::default()), |found| {
+                        (found.base, found.by, Methods::default())
+                    })
                 }
                 TypeRef::Complex(number) => drafts
                     .get(number as usize)
@@ -287,30 +329,30 @@ impl<'d> Builder<'d> {
         })
     }
 
-    pub(super) fn target_name(&mut self, context: Context, local: &str, is_qualified: bool) -> Name {
+    pub(super) fn target_name(&mut self, context: Context, local: &str, form: Form) -> Name {
         let target = self.declarations.unit_of(context).map_or(String::new(), |unit| unit.target.clone());
-        self.declarations.names.intern(if is_qualified { &target } else { "" }, local)
+        self.declarations.names.intern(if form == Form::Qualified { &target } else { "" }, local)
     }
 
     fn preset(&self, node: &Node<'_, '_>) -> Option<Preset> {
         let fixed = attribute(node, "fixed");
         let text = fixed.or_else(|| attribute(node, "default"))?;
-        Some(Preset { text: text.into(), bindings: Bindings(bindings(node)), is_fixed: fixed.is_some() })
+        Some(Preset { text: text.into(), bindings: Bindings(bindings(node, text)), is_fixed: fixed.is_some() })
     }
 
     /// An element declaration, global or local.
-    pub(super) fn element(&mut self, decl: Decl<'d>, is_global: bool) -> Result<u32, SchemaError> {
+    pub(super) fn element(&mut self, decl: Decl<'d>, level: Level) -> Result<u32, SchemaError> {
         let place = (decl.context.unit, decl.node.id().get());
         if let Some(known) = self.element_of.get(&place) {
             return Ok(*known);
         }
         let node = decl.node;
-        let is_qualified = is_global
-            || attribute(&node, "form").map_or_else(
-                || self.declarations.unit_of(decl.context).is_some_and(|unit| unit.elements_qualified),
-                |form| form == "qualified",
-            );
-        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), is_qualified);
+        let default = self.declarations.unit_of(decl.context).map_or(Form::Unqualified, |unit| unit.elements);
+        let form = match level {
+            Level::Global => Form::Qualified,
+            Level::Local => attribute(&node, "form").map_or(default, Form::of),
+        };
+        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), form);
         let number = self.elements.len() as u32;
         if self.elements.len() >= limits::SCHEMA_COMPONENTS_MAX {
             return Err(self.declarations.error(&node, decl.context, "a set of schemas with too many elements"));
@@ -327,11 +369,19 @@ impl<'d> Builder<'d> {
             substitutes: Vec::new(),
             head: None,
         });
-        let head = match attribute(&node, "substitutionGroup").filter(|_| is_global) {
+        let head = match attribute(&node, "substitutionGroup").filter(|_| level == Level::Global) {
             Some(text) => {
                 let head = self.declarations.resolve(&node, text, decl.context)?;
                 match self.declarations.find(Space::Element, head, decl.context) {
-                    Some(found) => Some(self.element(found, true)?),
+                    Some(_) if self.heads >= limits::SCHEMA_DERIVATIONS_MAX => {
+                        return Err(self.declarations.error(&node, decl.context, "substitution groups that are nested too deep"));
+                    }
+                    Some(found) => {
+                        self.heads = self.heads.saturating_add(1);
+                        let head = self.element(found, Level::Global)?;
+                        self.heads = self.heads.saturating_sub(1);
+                        Some(head)
+                    }
                     None => None,
                 }
             }
@@ -342,7 +392,8 @@ impl<'d> Builder<'d> {
         if let Some(element) = self.elements.get_mut(number as usize) {
             (element.of, element.head, element.constraints) = (of, head, constraints);
         }
-        self.preset_nodes.extend(self.elements.get(number as usize).and_then(|element| element.preset.as_ref()).map(|_| (number, decl)));
+        self.preset_nodes
+            .extend(self.elements.get(number as usize).and_then(|element| element.preset.as_ref()).map(|_| (number, decl)));
         Ok(number)
     }
 
@@ -366,23 +417,30 @@ impl<'d> Builder<'d> {
                 "keyref" => Kind::Keyref,
                 _ => continue,
             };
-            let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), true);
+            let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), Form::Qualified);
             let refer = match attribute(&node, "refer") {
                 Some(text) => Some(self.declarations.resolve(&node, text, decl.context)?),
                 None => None,
             };
-            let mut paths = |node: &Node<'d, 'd>, is_field: bool| {
+            let mut paths = |node: &Node<'d, 'd>, of: PathOf| {
                 let space = |prefix: &str| match prefix {
                     "xml" => Some("http://www.w3.org/XML/1998/namespace".to_owned()),
                     prefix => node.lookup_namespace_uri(Some(prefix)).map(str::to_owned),
                 };
                 let text = attribute(node, "xpath").unwrap_or("");
-                let found = read_paths(text, is_field, &mut self.declarations.names, &space);
+                let found = read_paths(text, of, &mut self.declarations.names, &space);
                 found.map_err(|what| self.declarations.error(node, decl.context, &what))
             };
-            let selector = child(&node, "selector").map_or(Ok(Vec::new()), |node| paths(&node, false))?;
+            let selector = child(&node, "selector").map_or(Ok(Vec::new()), |node| paths(&node, PathOf::Selector))?;
             let fields = children(&node).filter(|node| node.tag_name().name() == "field");
-            let fields = fields.map(|field| paths(&field, true)).collect::<Result<Vec<_>, _>>()?;
+            let fields = fields.map(|field| paths(&field, PathOf::Field)).collect::<Result<Vec<_>, _>>()?;
+            let mut all = selector.iter().chain(fields.iter().flatten());
+            let is_long = all.any(|path| path.steps.len() > limits::SCHEMA_STEPS_MAX);
+            let paths = fields.iter().map(Vec::len).fold(selector.len(), usize::saturating_add);
+            if is_long || paths.max(fields.len()) > limits::SCHEMA_FIELDS_MAX || numbers.len() >= limits::SCHEMA_CANDIDATES_MAX {
+                let what = "an identity constraint with too many paths, or too long ones";
+                return Err(self.declarations.error(&node, decl.context, what));
+            }
             numbers.push(self.constraints.len() as u32);
             self.constraints.push(Constraint { kind, name, refer, selector, fields });
         }
@@ -390,13 +448,13 @@ impl<'d> Builder<'d> {
     }
 
     /// An attribute, global, local or referred to.
-    pub(super) fn attribute_use(&mut self, decl: Decl<'d>, is_global: bool) -> Result<Use, SchemaError> {
+    pub(super) fn attribute_use(&mut self, decl: Decl<'d>, level: Level) -> Result<Use, SchemaError> {
         let node = decl.node;
         let is_required = attribute(&node, "use") == Some("required");
         if let Some(text) = attribute(&node, "ref") {
             let name = self.declarations.resolve(&node, text, decl.context)?;
             let found = match self.declarations.find(Space::Attribute, name, decl.context) {
-                Some(global) if !is_global => self.attribute_use(global, true)?,
+                Some(global) if level == Level::Local => self.attribute_use(global, Level::Global)?,
                 _ => Use { name, of: None, is_required, preset: None, fixed: None },
             };
             let mut found = Use { is_required, ..found };
@@ -405,12 +463,12 @@ impl<'d> Builder<'d> {
             }
             return Ok(found);
         }
-        let is_qualified = is_global
-            || attribute(&node, "form").map_or_else(
-                || self.declarations.unit_of(decl.context).is_some_and(|unit| unit.attributes_qualified),
-                |form| form == "qualified",
-            );
-        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), is_qualified);
+        let default = self.declarations.unit_of(decl.context).map_or(Form::Unqualified, |unit| unit.attributes);
+        let form = match level {
+            Level::Global => Form::Qualified,
+            Level::Local => attribute(&node, "form").map_or(default, Form::of),
+        };
+        let name = self.target_name(decl.context, attribute(&node, "name").unwrap_or(""), form);
         let of = match (attribute(&node, "type"), child(&node, "simpleType")) {
             (Some(text), _) => self.type_named(&node, text, decl.context)?,
             (None, Some(inline)) => self.type_at(Decl { node: inline, context: decl.context }, None)?,
@@ -434,9 +492,9 @@ impl<'d> Builder<'d> {
                 let what = format!("a-props-correct.2: the default or fixed value is {}", reason.what);
                 self.declarations.error(&decl.node, decl.context, &what)
             })?;
-            found.fixed = Some(value).filter(|_| preset.is_fixed);
+            found.fixed = Some(Arc::new(value)).filter(|_| preset.is_fixed);
         }
-        found.preset = Some(preset);
+        found.preset = Some(Arc::new(preset));
         Ok(())
     }
 
@@ -465,17 +523,29 @@ impl<'d> Builder<'d> {
         Wildcard { spaces, process }
     }
 
-    /// The particle of a node; none of what never occurs. `room` bounds how many there may be in all: groups that name groups
-    /// twice are larger than they look.
-    pub(super) fn particle(&mut self, decl: Decl<'d>, room: &mut usize, open: &mut Vec<Name>) -> Result<Option<Particle>, SchemaError> {
+    /// The particle of a node; none of what never occurs. There is a most that there may be in all: groups that name groups twice
+    /// are larger than they look.
+    pub(super) fn particle(&mut self, decl: Decl<'d>, growth: &mut Growth) -> Result<Option<Particle>, SchemaError> {
+        if growth.depth > limits::SCHEMA_DEPTH_MAX {
+            return Err(self.declarations.error(&decl.node, decl.context, "a content model whose groups are nested too deep"));
+        }
+        growth.depth = growth.depth.saturating_add(1);
+        let found = self.particle_inside(decl, growth)?;
+        growth.depth = growth.depth.saturating_sub(1);
+        Ok(found)
+    }
+
+    fn particle_inside(&mut self, decl: Decl<'d>, growth: &mut Growth) -> Result<Option<Particle>, SchemaError> {
         let node = decl.node;
         let (min, max) = (occurs(&node, "minOccurs"), occurs(&node, "maxOccurs"));
         if max == 0 {
             return Ok(None);
         }
-        *room = room.checked_sub(1).ok_or_else(|| {
-            self.declarations.error(&node, decl.context, "a content model with too many particles")
-        })?;
+        growth.particles = growth.particles.saturating_add(1);
+        self.particles = self.particles.saturating_sub(1);
+        if growth.particles > limits::SCHEMA_PARTICLES_MAX || self.particles == 0 {
+            return Err(self.declarations.error(&node, decl.context, "a content model with too many particles"));
+        }
         let term = match node.tag_name().name() {
             "element" => Term::Element(self.element_particle(decl)?),
             "any" => Term::Any(self.wildcard(&node, decl.context)),
@@ -484,17 +554,7 @@ impl<'d> Builder<'d> {
                 let Some(group) = self.declarations.find(Space::Group, name, decl.context) else {
                     return Err(self.declarations.error(&node, decl.context, "a group that is not declared"));
                 };
-                // A redefined group is within itself once.
-                if open.iter().filter(|known| **known == name).count() > limits::SCHEMA_REDEFINED_MAX {
-                    return Err(self.declarations.error(&node, decl.context, "a group that contains itself"));
-                }
-                open.push(name);
-                let inner = children(&group.node).find(|node| matches!(node.tag_name().name(), "sequence" | "choice" | "all"));
-                let found = match inner {
-                    Some(inner) => self.particle(Decl { node: inner, context: group.context }, room, open)?,
-                    None => None,
-                };
-                open.pop();
+                let found = self.group_particle(group, growth)?;
                 return Ok(found.map(|found| match found {
                     Particle { min: 1, max: 1, term } => Particle { min, max, term },
                     Particle { min: 0, max: 1, term: term @ Term::All(_) } if max == 1 => Particle { min: 0, max, term },
@@ -504,7 +564,7 @@ impl<'d> Builder<'d> {
             group => {
                 let mut items = Vec::new();
                 for item in children(&node) {
-                    items.extend(self.particle(Decl { node: item, context: decl.context }, room, open)?);
+                    items.extend(self.particle(Decl { node: item, context: decl.context }, growth)?);
                 }
                 match group {
                     "choice" => Term::Choice(items),
@@ -516,12 +576,36 @@ impl<'d> Builder<'d> {
         Ok(Some(Particle { min, max, term }))
     }
 
+    /// The particle of a group's declaration.
+    fn group_particle(&mut self, group: Decl<'d>, growth: &mut Growth) -> Result<Option<Particle>, SchemaError> {
+        let place = (group.context.unit, group.node.id().get());
+        if growth.open.contains(&place) {
+            return Err(self.declarations.error(&group.node, group.context, "a group that contains itself"));
+        }
+        growth.open.push(place);
+        let inner = children(&group.node).find(|node| matches!(node.tag_name().name(), "sequence" | "choice" | "all"));
+        let found = match inner {
+            Some(inner) => self.particle(Decl { node: inner, context: group.context }, growth)?,
+            None => None,
+        };
+        growth.open.pop();
+        Ok(found)
+    }
+
+    /// Reads a group for itself alone.
+    fn group(&mut self, group: Decl<'d>) -> Result<(), SchemaError> {
+        let before = self.particles;
+        self.group_particle(group, &mut Growth::default())?;
+        self.particles = before;
+        Ok(())
+    }
+
     fn element_particle(&mut self, decl: Decl<'d>) -> Result<u32, SchemaError> {
         let node = decl.node;
-        let Some(text) = attribute(&node, "ref") else { return self.element(decl, false) };
+        let Some(text) = attribute(&node, "ref") else { return self.element(decl, Level::Local) };
         let name = self.declarations.resolve(&node, text, decl.context)?;
         match self.declarations.find(Space::Element, name, decl.context) {
-            Some(global) => self.element(global, true),
+            Some(global) => self.element(global, Level::Global),
             None => Err(self.declarations.error(&node, decl.context, "an element that is not declared")),
         }
     }

@@ -1,6 +1,7 @@
 //! Identity constraints: `unique`, `key` and `keyref` with their paths (XML Schema 1.0, part 1, section 3.11).
 
 use super::names::{Name, Names};
+use super::simple::{NoScope, Room, Simple};
 
 /// Of which kind a constraint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,13 @@ pub enum Test {
     Name(Name),
 }
 
+impl Constraint {
+    /// How many paths its fields have.
+    pub fn paths(&self) -> usize {
+        self.fields.iter().map(Vec::len).fold(0, usize::saturating_add)
+    }
+}
+
 impl Test {
     /// Whether a name passes.
     pub fn fits(&self, name: Option<Name>, uri: &str) -> bool {
@@ -61,17 +69,26 @@ impl Test {
     }
 }
 
+/// Of what a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathOf {
+    /// A selector: it leads to elements.
+    Selector,
+    /// A field: it leads to a value.
+    Field,
+}
+
 /// Reads the paths of a selector or a field: the subset of XPath of section 3.11.6. Prefixes are looked up with `space`.
 pub fn read_paths(
     text: &str,
-    is_field: bool,
+    of: PathOf,
     names: &mut Names,
     space: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Path>, String> {
-    text.split('|').map(|alternative| read_path(alternative, is_field, names, space)).collect()
+    text.split('|').map(|alternative| read_path(alternative, of, names, space)).collect()
 }
 
-fn read_path(text: &str, is_field: bool, names: &mut Names, space: &dyn Fn(&str) -> Option<String>) -> Result<Path, String> {
+fn read_path(text: &str, of: PathOf, names: &mut Names, space: &dyn Fn(&str) -> Option<String>) -> Result<Path, String> {
     // Blanks may stand between the tokens, and nowhere in a name.
     let mut text = text.trim_matches(BLANKS).to_owned();
     for sign in ["/", "::", "@", ":"] {
@@ -88,7 +105,7 @@ fn read_path(text: &str, is_field: bool, names: &mut Names, space: &dyn Fn(&str)
     for (at, word) in words.into_iter().enumerate() {
         let attribute = word.strip_prefix('@').or_else(|| word.strip_prefix("attribute::"));
         if let Some(name) = attribute {
-            if !is_field || at != last {
+            if of == PathOf::Selector || at != last {
                 return Err(format!("the path {text} has an attribute where none may be"));
             }
             path.attribute = Some(test(name, names, space)?);
@@ -105,9 +122,15 @@ fn test(text: &str, names: &mut Names, space: &dyn Fn(&str) -> Option<String>) -
     if text == "*" {
         return Ok(Test::Any);
     }
+    let is_name = |text: &str| {
+        Simple::built_in("NCName").is_some_and(|of| text.trim() == text && of.check(text, &NoScope, &mut Room::default()).is_ok())
+    };
+    if let Some(word) = text.split(':').find(|word| !is_name(word) && *word != "*") {
+        return Err(format!("the step {word} of a path, which is not a name"));
+    }
     // A name without a prefix is in no namespace, whatever the default is (XPath 1.0, section 2.3).
     let Some((prefix, local)) = text.split_once(':') else {
-        return if text.is_empty() { Err("an empty step of a path".to_owned()) } else { Ok(Test::Name(names.intern("", text))) };
+        return Ok(Test::Name(names.intern("", text)));
     };
     let uri = space(prefix).ok_or_else(|| format!("the prefix {prefix} of a path is not declared"))?;
     Ok(if local == "*" { Test::Space(uri.into()) } else { Test::Name(names.intern(&uri, local)) })

@@ -117,7 +117,9 @@ fn wanted_of<'a>(loaded: &Loaded, absent: &'a [String]) -> Result<Vec<(&'a Strin
     for source in &loaded.sources {
         let document = parse(source)?;
         for node in document.descendants().filter(|node| node.is_element() && node.tag_name().namespace() == Some(XS)) {
-            for (name, value) in node.attributes().filter(|found| found.namespace().is_none()).map(|found| (found.name(), found.value())) {
+            for (name, value) in
+                node.attributes().filter(|found| found.namespace().is_none()).map(|found| (found.name(), found.value()))
+            {
                 let Some(kind) = kind_of(&node, name) else { continue };
                 for word in value.split_ascii_whitespace() {
                     let Some((prefix, local)) = word.split_once(':') else { continue };
@@ -135,7 +137,9 @@ fn wanted_of<'a>(loaded: &Loaded, absent: &'a [String]) -> Result<Vec<(&'a Strin
 /// What the value of an attribute of a schema names.
 fn kind_of(node: &roxmltree::Node<'_, '_>, attribute: &str) -> Option<&'static str> {
     match (node.tag_name().name(), attribute) {
-        ("extension" | "restriction", "base") if node.parent().is_some_and(|parent| parent.tag_name().name() == "complexContent") => {
+        ("extension" | "restriction", "base")
+            if node.parent().is_some_and(|parent| parent.tag_name().name() == "complexContent") =>
+        {
             Some("complexType")
         }
         (_, "type" | "base" | "itemType" | "memberTypes") => Some("simpleType"),

@@ -8,18 +8,47 @@ use super::run::Violation;
 use super::set::Set;
 use super::simple::{Identity, Simple, Value};
 use crate::base::limits;
-use std::collections::BTreeSet;
 
-type Mark = [u8; 16];
+pub(super) type Mark = [u8; 12];
+
+/// A set of marks, sorted: half of what a tree takes.
+#[derive(Debug, Default)]
+struct Marks(Vec<Mark>);
+
+impl Marks {
+    /// Whether it was not there before.
+    fn insert(&mut self, mark: Mark) -> bool {
+        let Err(at) = self.0.binary_search(&mark) else { return false };
+        self.0.insert(at, mark);
+        true
+    }
+
+    fn is_subset(&self, of: &Self) -> bool {
+        self.0.iter().all(|mark| of.0.binary_search(mark).is_ok())
+    }
+}
+
+/// How an element ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ended {
+    /// With a value; none is known of one that is wrong.
+    Value(Option<Mark>),
+    /// With nothing, as `xsi:nil` says.
+    Nil,
+    /// With elements, or with nothing of a value.
+    Elements,
+}
 
 /// The state of all constraints of a document.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     scopes: Vec<Scope>,
     candidates: Vec<Candidate>,
+    /// How many paths are followed for their fields.
+    walks: usize,
     finished: Vec<Finished>,
-    ids: BTreeSet<Mark>,
-    references: BTreeSet<Mark>,
+    ids: Marks,
+    references: Marks,
     count: usize,
 }
 
@@ -29,7 +58,7 @@ struct Scope {
     constraint: u32,
     depth: usize,
     selector: Vec<Walk>,
-    table: BTreeSet<Mark>,
+    table: Marks,
     /// How many tables were finished when its element began.
     begins: usize,
 }
@@ -54,14 +83,14 @@ struct Field {
 struct Finished {
     name: Name,
     depth: usize,
-    table: BTreeSet<Mark>,
+    table: Marks,
 }
 
 /// How far a path was walked, at each depth below its beginning: bit `n` says that `n` steps lead here.
 #[derive(Debug)]
 struct Walk {
     at: usize,
-    states: Vec<u64>,
+    states: Vec<u32>,
 }
 
 impl Walk {
@@ -71,7 +100,7 @@ impl Walk {
 
     fn start(&mut self, path: &Path, name: Option<Name>, uri: &str) {
         let before = self.states.last().copied().unwrap_or(0);
-        let mut next = u64::from(path.is_deep);
+        let mut next = u32::from(path.is_deep);
         for (at, step) in path.steps.iter().enumerate() {
             if before >> at & 1 == 1 && step.fits(name, uri) {
                 next |= 1 << at.saturating_add(1);
@@ -128,7 +157,10 @@ impl Keys {
             let alternatives = paths(set, *constraint).map_or(0, |found| found.selector.len());
             let selector = (0..alternatives).map(Walk::new).collect();
             let begins = self.finished.len();
-            self.scopes.push(Scope { constraint: *constraint, depth, selector, table: BTreeSet::new(), begins });
+            if self.scopes.len() >= limits::SCHEMA_CANDIDATES_MAX {
+                return wrong("cvc-identity-constraint", "more elements at once that keys are kept of than there may be");
+            }
+            self.scopes.push(Scope { constraint: *constraint, depth, selector, table: Marks::default(), begins });
         }
         self.select(set, depth)
     }
@@ -146,8 +178,9 @@ impl Keys {
                     is_nil: false,
                 };
                 let fields = constraint.fields.iter().map(field).collect();
+                self.walks = self.walks.saturating_add(constraint.paths());
                 self.candidates.push(Candidate { scope: number, depth, fields });
-                if self.candidates.len() > limits::SCHEMA_CANDIDATES_MAX {
+                if self.walks > limits::SCHEMA_CANDIDATES_MAX {
                     return wrong("cvc-identity-constraint", "more elements at once that keys are made of than are kept");
                 }
             }
@@ -168,7 +201,7 @@ impl Keys {
                     })
                 });
                 if is_here {
-                    field.value(mark, true, false)?;
+                    field.value(&Ended::Value(mark))?;
                 }
             }
         }
@@ -176,15 +209,16 @@ impl Keys {
     }
 
     /// The element at this depth ends, with its value if it has one.
-    pub(super) fn end(&mut self, set: &Set, depth: usize, value: Option<&Value>, has_value: bool, is_nil: bool) -> Result<(), Violation> {
+    pub(super) fn end(&mut self, set: &Set, depth: usize, with: &Ended) -> Result<(), Violation> {
         if self.scopes.is_empty() {
             return Ok(());
         }
-        let mark = value.map(Value::digest);
-        let mut found = self.values(set, mark, has_value, is_nil);
+        let mut found = self.values(set, with);
         // Those of this element are whole now.
         while self.candidates.last().is_some_and(|candidate| candidate.depth == depth) {
             let Some(candidate) = self.candidates.pop() else { break };
+            let constraint = self.scopes.get(candidate.scope).and_then(|scope| paths(set, scope.constraint));
+            self.walks = self.walks.saturating_sub(constraint.map_or(0, Constraint::paths));
             let kept = self.keep(set, &candidate);
             found = found.and(kept);
         }
@@ -202,17 +236,18 @@ impl Keys {
         found.and(ended)
     }
 
-    fn values(&mut self, set: &Set, mark: Option<Mark>, has_value: bool, is_nil: bool) -> Result<(), Violation> {
+    fn values(&mut self, set: &Set, with: &Ended) -> Result<(), Violation> {
         let mut found = Ok(());
         for candidate in &mut self.candidates {
             let constraint = self.scopes.get(candidate.scope).and_then(|scope| paths(set, scope.constraint));
             let Some(constraint) = constraint else { continue };
             for (field, alternatives) in candidate.fields.iter_mut().zip(&constraint.fields) {
-                let is_here = field.walks.iter().any(|walk| {
-                    alternatives.get(walk.at).is_some_and(|path| path.attribute.is_none() && walk.is_here(path))
-                });
+                let is_here = field
+                    .walks
+                    .iter()
+                    .any(|walk| alternatives.get(walk.at).is_some_and(|path| path.attribute.is_none() && walk.is_here(path)));
                 if is_here {
-                    let taken = field.value(mark, has_value, is_nil);
+                    let taken = field.value(with);
                     found = found.and(taken);
                 }
             }
@@ -278,39 +313,39 @@ impl Keys {
     }
 
     /// What a keyref may refer to: the keys of its own element, and those of elements inside it that only one of them has.
-    fn known(&self, name: Option<Name>, depth: usize, begins: usize) -> BTreeSet<Mark> {
+    fn known(&self, name: Option<Name>, depth: usize, begins: usize) -> Marks {
         let tables = || self.finished.iter().skip(begins).filter(|finished| Some(finished.name) == name);
-        let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
-        for finished in tables().filter(|finished| finished.depth != depth) {
-            for mark in &finished.table {
-                if !once.insert(*mark) {
-                    twice.insert(*mark);
-                }
-            }
-        }
-        once.retain(|mark| !twice.contains(mark));
-        tables().filter(|finished| finished.depth == depth).for_each(|own| once.extend(&own.table));
-        once
+        let inner = tables().filter(|finished| finished.depth != depth);
+        let mut all: Vec<Mark> = inner.flat_map(|finished| finished.table.0.iter().copied()).collect();
+        all.sort_unstable();
+        // Each is there as often as there are elements that have it.
+        let mut once: Vec<Mark> =
+            all.chunk_by(|one, two| one == two).filter_map(|same| <[Mark; 1]>::try_from(same).ok()).flatten().collect();
+        tables().filter(|finished| finished.depth == depth).for_each(|own| once.extend(&own.table.0));
+        once.sort_unstable();
+        Marks(once)
     }
 
     /// Keeps what is an ID, or refers to one.
     pub(super) fn identified(&mut self, of: &Simple, value: &Value) -> Result<(), Violation> {
-        match of.identity() {
-            Identity::None => return Ok(()),
-            Identity::Id => {
-                if !self.ids.insert(value.digest()) {
-                    return wrong("cvc-id.2", "an ID that was there before");
-                }
-            }
-            Identity::Idref => drop(self.references.insert(value.digest())),
-            Identity::Idrefs => match value {
-                Value::List(items) => self.references.extend(items.iter().map(Value::digest)),
-                single => drop(self.references.insert(single.digest())),
-            },
+        let items = match value {
+            Value::List(items) => items.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        let identity = of.identity();
+        if identity == Identity::None {
+            return Ok(());
         }
-        self.count = self.count.saturating_add(1);
-        if self.count > limits::SCHEMA_KEYS_MAX {
+        if items.len() > limits::SCHEMA_KEYS_MAX.saturating_sub(self.count) {
             return wrong("cvc-id", "more IDs than are kept of one document");
+        }
+        self.count = self.count.saturating_add(items.len());
+        for item in items {
+            if identity != Identity::Id {
+                self.references.insert(item.digest());
+            } else if !self.ids.insert(item.digest()) {
+                return wrong("cvc-id.2", "an ID that was there before");
+            }
         }
         Ok(())
     }
@@ -322,15 +357,15 @@ impl Keys {
 }
 
 impl Field {
-    fn value(&mut self, mark: Option<Mark>, has_value: bool, is_nil: bool) -> Result<(), Violation> {
+    fn value(&mut self, with: &Ended) -> Result<(), Violation> {
         if self.mark.is_some() || self.is_nil {
             return wrong("cvc-identity-constraint.3", "a field that is there twice");
         }
-        if !has_value {
-            return wrong("cvc-identity-constraint.3", "a field that has no value but elements");
+        match with {
+            Ended::Elements => return wrong("cvc-identity-constraint.3", "a field that has no value but elements"),
+            Ended::Nil => self.is_nil = true,
+            Ended::Value(mark) => self.mark = *mark,
         }
-        self.is_nil = is_nil;
-        self.mark = mark;
         Ok(())
     }
 }

@@ -4,6 +4,8 @@
 //! ([`set`]): types with their content models and simple types, immutable and shared. A [`run`] walks along it while a document
 //! is read, without a tree, in memory that depends on how deep the document is and not on how long.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
 pub mod example;
 pub mod identity;
 pub mod judge;
@@ -18,6 +20,9 @@ pub mod wildcard;
 
 mod build;
 mod keys;
+mod tag;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use set::Set;

@@ -131,18 +131,26 @@ pub struct Cursor {
 }
 
 impl Model {
-    /// Compiles a particle. What is wrong is said in words.
-    pub fn compile(particle: &Particle, declared: &dyn Declared) -> Result<Self, &'static str> {
+    /// Compiles a particle. What is wrong is said in words. `room` is how many names its tables may have, and those of others.
+    pub fn compile(particle: &Particle, declared: &dyn Declared, room: &mut usize) -> Result<Self, &'static str> {
         let mut model = Self { nodes: Vec::new(), depth: 0, is_ambiguous: false, words: 0 };
         let root = simplified(particle.clone());
-        model.add(&root, NONE, 0, 0, declared)?;
-        model.words = model.nodes.first().filter(|root| matches!(root.kind, Kind::All)).map_or(0, |root| root.children.len().div_ceil(32));
-        model.depth = model.nodes.iter().map(|node| node.depth as usize).max().unwrap_or(0).saturating_add(1).saturating_add(model.words);
+        model.add(&root, (NONE, 0, 0), declared, room)?;
+        model.words =
+            model.nodes.first().filter(|root| matches!(root.kind, Kind::All)).map_or(0, |root| root.children.len().div_ceil(32));
+        model.depth =
+            model.nodes.iter().map(|node| node.depth as usize).max().unwrap_or(0).saturating_add(1).saturating_add(model.words);
         model.is_ambiguous = model.find_ambiguous();
         Ok(model)
     }
 
-    fn add(&mut self, particle: &Particle, parent: u32, place: u32, depth: u32, declared: &dyn Declared) -> Result<u32, &'static str> {
+    fn add(
+        &mut self,
+        particle: &Particle,
+        (parent, place, depth): (u32, u32, u32),
+        declared: &dyn Declared,
+        room: &mut usize,
+    ) -> Result<u32, &'static str> {
         if self.nodes.len() >= limits::SCHEMA_PARTICLES_MAX {
             return Err("a content model with too many particles");
         }
@@ -152,7 +160,9 @@ impl Model {
         let at = self.nodes.len() as u32;
         let (kind, items): (Kind, &[Particle]) = match &particle.term {
             Term::Element(element) => {
-                let mut names = declared.names(*element).into_iter();
+                let names = declared.names(*element);
+                take(room, names.len())?;
+                let mut names = names.into_iter();
                 let (name, element) = names.next().unwrap_or((NONE, *element));
                 (Kind::Element { name, element, others: names.collect() }, &[])
             }
@@ -179,9 +189,10 @@ impl Model {
         });
         let mut children = Vec::with_capacity(items.len());
         for (place, item) in items.iter().enumerate() {
-            children.push(self.add(item, at, place as u32, depth.saturating_add(1), declared)?);
+            children.push(self.add(item, (at, place as u32, depth.saturating_add(1)), declared, room)?);
         }
         self.finish(at, children);
+        take(room, self.node(at).map_or(0, |node| node.first.len()))?;
         Ok(at)
     }
 
@@ -238,7 +249,8 @@ impl Model {
             while inner.max > 1 && (first && last) {
                 let Some(parent) = self.node(node.parent) else { return false };
                 if matches!(parent.kind, Kind::Sequence) {
-                    let siblings = |mut range: std::slice::Iter<'_, u32>| range.all(|at| self.node(*at).is_some_and(|node| node.nullable));
+                    let siblings =
+                        |mut range: std::slice::Iter<'_, u32>| range.all(|at| self.node(*at).is_some_and(|node| node.nullable));
                     let (before, after) = parent.children.split_at((node.place as usize).min(parent.children.len()));
                     first &= siblings(before.iter());
                     last &= siblings(after.get(1..).unwrap_or_default().iter());
@@ -272,6 +284,9 @@ impl Model {
         }
         let stride = self.stride();
         if cursor.paths == 0 {
+            if base.saturating_add(stride) > limits::SCHEMA_STACK_MAX {
+                return Err(Refused::TooManyWays);
+            }
             stack.resize(base.saturating_add(stride), 0);
             let path = stack.get_mut(base..).ok_or(Refused::Unexpected)?;
             let root = self.node(0).ok_or(Refused::Unexpected)?;
@@ -311,7 +326,9 @@ impl Model {
         found.sort_unstable();
         found.dedup();
         let leaf = last.ok_or(Refused::Unexpected)?;
-        if found.len() > limits::SCHEMA_WAYS_MAX {
+        if found.len() > limits::SCHEMA_WAYS_MAX
+            || found.len().saturating_mul(stride).saturating_add(base) > limits::SCHEMA_STACK_MAX
+        {
             return Err(Refused::TooManyWays);
         }
         cursor.paths = found.len() as u32;
@@ -348,7 +365,7 @@ impl Model {
             let count = path.get(depth.saturating_add(1)).copied()?;
             // Once more.
             if count < node.max && self.begins(node, next) {
-                let before = path.to_vec_if(self.is_ambiguous);
+                let before = self.kept(path);
                 let leaf = self.enter(node, at, path, next)?;
                 *path.get_mut(depth.saturating_add(1))? = count.saturating_add(1);
                 if take(path) {
@@ -365,7 +382,7 @@ impl Model {
                 for sibling in parent.children.get((node.place as usize).saturating_add(1)..).unwrap_or_default() {
                     let other = self.node(*sibling)?;
                     if self.begins(other, next) {
-                        let before = path.to_vec_if(self.is_ambiguous);
+                        let before = self.kept(path);
                         let leaf = self.enter(other, *sibling, path, next)?;
                         if take(path) {
                             return Some(leaf);
@@ -379,6 +396,11 @@ impl Model {
             }
             (at, node) = (node.parent, parent);
         }
+    }
+
+    /// A copy of a path, where it may be needed again.
+    fn kept(&self, path: &[u32]) -> Vec<u32> {
+        if self.is_ambiguous { path.to_vec() } else { Vec::new() }
     }
 
     fn go_in_all(&self, path: &mut [u32], next: &Next<'_>) -> Option<u32> {
@@ -457,8 +479,10 @@ impl Model {
                 return Some(path.get((node.depth as usize).saturating_add(1)).copied()? >= node.min);
             };
             if matches!(parent.kind, Kind::All) {
-                let seen = |place: usize| path.get(2_usize.saturating_add(place / 32)).is_some_and(|word| word >> (place % 32) & 1 == 1);
-                let is_done = |(place, child): (usize, &u32)| seen(place) || self.node(*child).is_some_and(|child| child.nullable);
+                let seen =
+                    |place: usize| path.get(2_usize.saturating_add(place / 32)).is_some_and(|word| word >> (place % 32) & 1 == 1);
+                let is_done =
+                    |(place, child): (usize, &u32)| seen(place) || self.node(*child).is_some_and(|child| child.nullable);
                 return Some(parent.children.iter().enumerate().all(is_done));
             }
             if path.get((node.depth as usize).saturating_add(1)).copied()? < node.min {
@@ -484,7 +508,12 @@ impl Model {
             self.expected_at(path, names, &mut found);
         }
         let mut seen = Vec::new();
-        found.retain(|name| !seen.contains(name) && { seen.push(*name); true });
+        found.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(*name);
+                true
+            }
+        });
         found
     }
 
@@ -605,15 +634,9 @@ impl<'m> Part<'m> {
     }
 }
 
-/// A copy only where it is needed again.
-trait ToVecIf {
-    fn to_vec_if(&self, is_needed: bool) -> Vec<u32>;
-}
-
-impl ToVecIf for [u32] {
-    fn to_vec_if(&self, is_needed: bool) -> Vec<u32> {
-        if is_needed { self.to_vec() } else { Vec::new() }
-    }
+fn take(room: &mut usize, count: usize) -> Result<(), &'static str> {
+    *room = room.checked_sub(count).ok_or("content models with too many names")?;
+    Ok(())
 }
 
 /// The next element as a model sees it.
@@ -630,13 +653,14 @@ fn find(first: &[(Name, u32)], name: Name) -> Option<u32> {
 /// Leaves out what never occurs, and groups that say nothing.
 fn simplified(particle: Particle) -> Particle {
     let Particle { min, max, term } = particle;
-    let inner = |items: Vec<Particle>| -> Vec<Particle> {
-        items.into_iter().filter(|item| item.max > 0).map(simplified).collect()
-    };
+    let inner =
+        |items: Vec<Particle>| -> Vec<Particle> { items.into_iter().filter(|item| item.max > 0).map(simplified).collect() };
     let (items, is_sequence) = match term {
         Term::Sequence(items) => (inner(items), true),
         Term::Choice(items) => (inner(items), false),
-        Term::All(items) => return Particle { min, max, term: Term::All(items.into_iter().filter(|item| item.max > 0).collect()) },
+        Term::All(items) => {
+            return Particle { min, max, term: Term::All(items.into_iter().filter(|item| item.max > 0).collect()) };
+        }
         term => return Particle { min, max, term },
     };
     match <[Particle; 1]>::try_from(items) {
@@ -665,6 +689,7 @@ fn flat(items: Vec<Particle>) -> Vec<Particle> {
 fn times((min, max): (u32, u32), (inner_min, inner_max): (u32, u32)) -> Option<(u32, u32)> {
     let product = |one: u32, two: u32| if one == 0 || two == 0 { 0 } else { one.saturating_mul(two) };
     // Between so many repetitions and one more there is no gap.
-    let joins = u64::from(product(min, inner_max)).saturating_add(1) >= u64::from(inner_min).saturating_mul(u64::from(min).saturating_add(1));
+    let joins = u64::from(product(min, inner_max)).saturating_add(1)
+        >= u64::from(inner_min).saturating_mul(u64::from(min).saturating_add(1));
     (min == max || joins).then(|| (product(min, inner_min), product(max, inner_max)))
 }

@@ -90,10 +90,12 @@ fn lengths(node: &Node) -> (u64, u64) {
     match node {
         Node::Empty => (0, 0),
         Node::Set(_) => (1, 1),
-        Node::Concat(nodes) => nodes.iter().map(lengths).fold((0, 0), |sum, one| {
-            (sum.0.saturating_add(one.0), sum.1.saturating_add(one.1))
-        }),
-        Node::Alternation(nodes) => nodes.iter().map(lengths).fold((u64::MAX, 0), |all, one| (all.0.min(one.0), all.1.max(one.1))),
+        Node::Concat(nodes) => {
+            nodes.iter().map(lengths).fold((0, 0), |sum, one| (sum.0.saturating_add(one.0), sum.1.saturating_add(one.1)))
+        }
+        Node::Alternation(nodes) => {
+            nodes.iter().map(lengths).fold((u64::MAX, 0), |all, one| (all.0.min(one.0), all.1.max(one.1)))
+        }
         Node::Repeat { node, min, max } => {
             let (least, most) = lengths(node);
             let most = if *max == UNBOUNDED && most > 0 { u64::MAX } else { most.saturating_mul(u64::from(*max)) };

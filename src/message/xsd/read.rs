@@ -7,7 +7,7 @@ use super::SchemaError;
 use super::names::{Name, Names};
 use crate::base::limits;
 use roxmltree::{Document, Node, ParsingOptions};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The namespace of XML Schema.
 pub const XS: &str = "http://www.w3.org/2001/XMLSchema";
@@ -73,6 +73,13 @@ pub fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     if source.text.len() > limits::SCHEMA_BYTES_MAX {
         return Err(SchemaError::new(&source.name, (1, 1), "a file larger than a schema may be"));
     }
+    if swells(&source.text) {
+        return Err(SchemaError::new(
+            &source.name,
+            (1, 1),
+            "entities or namespaces that make the file larger than a schema may be",
+        ));
+    }
     let failed = |error: roxmltree::Error| {
         let at = error.pos();
         SchemaError::new(&source.name, (at.row, at.col), &format!("not well-formed: {error}"))
@@ -81,12 +88,58 @@ pub fn parse(source: &Source) -> Result<Document<'_>, SchemaError> {
     let document = {
         let options = ParsingOptions { allow_dtd: true, nodes_limit: limits::SCHEMA_NODES_MAX, ..ParsingOptions::default() };
         Document::parse_with_options(text, options)
-    }.map_err(failed)?;
-    let deepest = document.descendants().map(|node| node.ancestors().take(limits::SCHEMA_DEPTH_MAX.saturating_add(1)).count()).max();
-    if deepest > Some(limits::SCHEMA_DEPTH_MAX) {
+    }
+    .map_err(failed)?;
+    if is_too_deep(&document) {
         return Err(SchemaError::new(&source.name, (1, 1), "elements are nested too deep"));
     }
     Ok(document)
+}
+
+fn is_too_deep(document: &Document<'_>) -> bool {
+    let (mut node, mut depth) = (document.root(), 0_usize);
+    loop {
+        if let Some(child) = node.first_child() {
+            (node, depth) = (child, depth.saturating_add(1));
+            if depth > limits::SCHEMA_DEPTH_MAX {
+                return true;
+            }
+            continue;
+        }
+        loop {
+            if let Some(next) = node.next_sibling() {
+                node = next;
+                break;
+            }
+            let Some(parent) = node.parent() else { return false };
+            (node, depth) = (parent, depth.saturating_sub(1));
+        }
+    }
+}
+
+/// What a text would become once its entities are put in place and its namespaces handed down, at most; the library that reads
+/// it has no bound on either.
+fn swells(text: &str) -> bool {
+    let (mut declared, mut prefixes) = (0_usize, BTreeSet::new());
+    for (at, _) in text.match_indices("xmlns") {
+        let rest = text.get(at..).unwrap_or("");
+        let name = rest.split(['=', ' ', '\t', '\r', '\n', '>']).next().unwrap_or("");
+        declared = declared.saturating_add(1);
+        prefixes.insert(name);
+        if declared.saturating_mul(prefixes.len()) > limits::SCHEMA_BINDINGS_MAX {
+            return true;
+        }
+    }
+    let Some(first) = text.find("<!ENTITY") else { return false };
+    let end = text
+        .rfind("<!ENTITY")
+        .map_or(first, |last| text.get(last..).and_then(|rest| rest.find('>')).unwrap_or(0).saturating_add(last));
+    let (inside, outside) = (text.get(first..end).unwrap_or(""), text.get(end..).unwrap_or(""));
+    let within = inside.matches('&').count();
+    // An entity inside another one is put in place at most 255 times.
+    let each = if within == 0 { inside.len() } else { inside.len().saturating_mul(255) };
+    outside.matches('&').count().saturating_add(text.get(..first).unwrap_or("").matches('&').count()).saturating_mul(each)
+        > limits::SCHEMA_BYTES_MAX
 }
 
 /// Finds all documents that the given ones name, directly or not.
@@ -100,24 +153,37 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
         }
         loaded.roots.push(at);
     }
-    let (mut at, mut octets, mut later, mut targets) = (0, 0_usize, VecDeque::new(), Vec::new());
+    let (mut at, mut octets, mut nodes) = (0, 0_usize, 0_usize);
+    let (mut later, mut targets) = (VecDeque::new(), Vec::new());
     loop {
         let Some(source) = loaded.sources.get(at).cloned() else {
             let Some((at, source, import)) = later.pop_front() else { break };
             loaded.follow_later(at, &source, import, &targets, library)?;
             continue;
         };
+        let too_large = SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large");
         octets = octets.saturating_add(source.text.len());
         if octets > limits::SCHEMA_SET_BYTES_MAX || loaded.sources.len() > limits::SCHEMA_FILES_MAX {
-            return Err(SchemaError::new(&source.name, (1, 1), "a set of schemas with too many documents, or too large"));
+            return Err(too_large);
         }
         let document = parse(&source)?;
         targets.push(attribute(&document.root_element(), "targetNamespace").unwrap_or("").to_owned());
-        for node in document.root_element().children().filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine")) {
+        nodes = nodes.saturating_add(document.descendants().count());
+        if nodes > limits::SCHEMA_SET_NODES_MAX {
+            return Err(too_large);
+        }
+        for node in document
+            .root_element()
+            .children()
+            .filter(|node| is_xs(node, "include") || is_xs(node, "import") || is_xs(node, "redefine"))
+        {
             if is_xs(&node, "import") && attribute(&node, "schemaLocation").is_none_or(|location| location.contains("://")) {
                 later.push_back((at, source.clone(), node.range().start));
             } else {
                 loaded.follow(at, &source, &node, library);
+            }
+            if loaded.edges.len().saturating_add(loaded.absent.len()) > limits::SCHEMA_FILES_MAX.saturating_mul(16) {
+                return Err(SchemaError::at(&source, &node, "a set of schemas whose documents name too many others"));
             }
         }
         at = at.saturating_add(1);
@@ -128,14 +194,20 @@ pub fn load(roots: Vec<Source>, library: &mut dyn Library) -> Result<Loaded, Sch
 impl Loaded {
     /// The namespaces that were to be imported, and that no document of the set has.
     pub fn absent_namespaces(&self) -> Vec<String> {
-        let mut found: Vec<String> = self.absent.iter().filter(|absent| absent.is_import).map(|absent| absent.namespace.clone()).collect();
+        let mut found: Vec<String> =
+            self.absent.iter().filter(|absent| absent.is_import).map(|absent| absent.namespace.clone()).collect();
         found.sort_unstable();
         found.dedup();
-        let has = |namespace: &String| {
-            self.edges.keys().any(|(_, _, of)| of == namespace)
-                || self.sources.iter().any(|source| parse(source).is_ok_and(|document| attribute(&document.root_element(), "targetNamespace") == Some(namespace)))
-        };
-        found.retain(|namespace| !has(namespace));
+        if found.is_empty() {
+            return found;
+        }
+        let mut known: BTreeSet<String> = self.edges.keys().map(|(_, _, of)| of.clone()).collect();
+        for source in &self.sources {
+            let target =
+                parse(source).ok().and_then(|document| attribute(&document.root_element(), "targetNamespace").map(str::to_owned));
+            known.extend(target);
+        }
+        found.retain(|namespace| !known.contains(namespace));
         found
     }
 
@@ -220,6 +292,26 @@ impl Space {
     }
 }
 
+/// Whether a name is of the target namespace, or of none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Qualified,
+    Unqualified,
+}
+
+impl Form {
+    pub(super) fn of(text: &str) -> Self {
+        if text.trim_matches(BLANKS) == "qualified" { Self::Qualified } else { Self::Unqualified }
+    }
+}
+
+/// Where a declaration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Global,
+    Local,
+}
+
 /// A document as read for one target namespace: one without its own takes that of whoever includes it.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
@@ -227,8 +319,8 @@ pub(super) struct Unit {
     pub(super) target: String,
     /// Whether names without a namespace are of the target's.
     is_chameleon: bool,
-    pub(super) elements_qualified: bool,
-    pub(super) attributes_qualified: bool,
+    pub(super) elements: Form,
+    pub(super) attributes: Form,
 }
 
 /// Where a component is declared.
@@ -270,12 +362,20 @@ impl<'d> Declarations<'d> {
         for root in &loaded.roots {
             this.unit(*root, None);
         }
-        let (mut at, mut redefinitions) = (0, Vec::new());
+        let (mut at, mut redefinitions, mut nodes) = (0, Vec::new(), 0_usize);
         while at < this.units.len() {
             let target = this.units.get(at).map_or("", |unit| &unit.target).to_owned();
             let document = this.units.get(at).map_or(0, |unit| unit.document);
             let Some(root) = documents.get(document).map(Document::root_element) else { break };
-            for node in root.children().filter(Node::is_element) {
+            for node in root.children() {
+                nodes = nodes.saturating_add(1);
+                if this.units.len() > limits::SCHEMA_FILES_MAX || nodes > limits::SCHEMA_SET_NODES_MAX {
+                    let context = Context { unit: at, redefines: None };
+                    return Err(this.error(&node, context, "documents that too many others include for their own namespaces"));
+                }
+                if !node.is_element() {
+                    continue;
+                }
                 let other = loaded.found(document, &node);
                 match (node.tag_name().name(), other) {
                     _ if node.tag_name().namespace() != Some(XS) => {}
@@ -304,9 +404,9 @@ impl<'d> Declarations<'d> {
         let target = own.or_else(|| includer.map(str::to_owned)).unwrap_or_default();
         let known = self.units.iter().position(|unit| unit.document == document && unit.target == target);
         known.unwrap_or_else(|| {
-            let is = |name| root.is_some_and(|root| attribute(&root, name) == Some("qualified"));
-            let (elements_qualified, attributes_qualified) = (is("elementFormDefault"), is("attributeFormDefault"));
-            self.units.push(Unit { document, target, is_chameleon, elements_qualified, attributes_qualified });
+            let form = |name| root.and_then(|root| attribute(&root, name)).map_or(Form::Unqualified, Form::of);
+            let (elements, attributes) = (form("elementFormDefault"), form("attributeFormDefault"));
+            self.units.push(Unit { document, target, is_chameleon, elements, attributes });
             self.units.len().saturating_sub(1)
         })
     }
@@ -375,10 +475,16 @@ impl<'d> Declarations<'d> {
     }
 }
 
-/// The bindings in scope of a node.
-pub(super) fn bindings(node: &Node<'_, '_>) -> Vec<(Box<str>, Box<str>)> {
-    node.namespaces().map(|space| (space.name().unwrap_or("").into(), space.uri().into())).collect()
+/// What the prefixes stand for that a value at a node uses.
+pub(super) fn bindings(node: &Node<'_, '_>, text: &str) -> Vec<(Box<str>, Box<str>)> {
+    let words = text.split_ascii_whitespace();
+    let prefixes: BTreeSet<&str> = words.map(|word| word.split_once(':').map_or("", |(prefix, _)| prefix)).collect();
+    let bound = |prefix: &str| node.lookup_namespace_uri((!prefix.is_empty()).then_some(prefix));
+    prefixes.into_iter().take(BINDINGS_MAX).filter_map(|prefix| Some((prefix.into(), bound(prefix)?.into()))).collect()
 }
+
+/// Of how many prefixes in one value the namespaces are kept.
+const BINDINGS_MAX: usize = 64;
 
 pub(super) const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
@@ -393,9 +499,8 @@ pub(super) fn attribute<'n>(node: &Node<'n, '_>, name: &str) -> Option<&'n str> 
 
 /// The child elements of a node that are of XML Schema, but annotations.
 pub(super) fn children<'n>(node: &Node<'n, 'n>) -> impl Iterator<Item = Node<'n, 'n>> + use<'n> {
-    node.children().filter(|child| {
-        child.is_element() && child.tag_name().namespace() == Some(XS) && child.tag_name().name() != "annotation"
-    })
+    node.children()
+        .filter(|child| child.is_element() && child.tag_name().namespace() == Some(XS) && child.tag_name().name() != "annotation")
 }
 
 pub(super) fn child<'n>(node: &Node<'n, 'n>, local: &str) -> Option<Node<'n, 'n>> {

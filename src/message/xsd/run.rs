@@ -2,11 +2,11 @@
 //!
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
-use super::keys::Keys;
+use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
-use super::simple::{Identity, Kind, Reason, Room, Scope, Simple, Value};
+use super::simple::{Identity, NoScope, Reason, Room, Scope, Simple, Value};
 use super::wildcard::Process;
 use crate::base::limits;
 use std::sync::Arc;
@@ -35,6 +35,17 @@ pub struct Violation {
     pub what: String,
 }
 
+/// What has been inside an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    /// No element.
+    NoElement,
+    /// Elements.
+    Elements,
+    /// Something wrong: what its content should be is not known any more.
+    Broken,
+}
+
 /// An open element.
 #[derive(Debug)]
 pub(super) struct Frame<'s> {
@@ -44,9 +55,7 @@ pub(super) struct Frame<'s> {
     cursor: Cursor,
     base: usize,
     pub(super) is_nil: bool,
-    has_children: bool,
-    /// Something was wrong inside: what its content should be is not known any more.
-    is_broken: bool,
+    inside: Inside,
     bindings: Option<Bindings>,
 }
 
@@ -110,46 +119,52 @@ impl<'s> Run<'s> {
             return;
         }
         let name = self.set.names().find(tag.uri(), tag.local());
-        if let Some((element, is_lax)) = self.declaration(name, tag) {
-            self.begin(element, is_lax, name, tag);
+        if let Some(element) = self.declaration(name, tag) {
+            self.begin(element, name, tag);
         } else {
             self.skipped = 1;
         }
     }
 
     /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
-    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, bool)> {
-        let global = name.and_then(|name| self.set.global_element(name));
+    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<Option<u32>> {
+        let set = self.set;
+        let global = || name.and_then(|name| set.global_element(name));
         let Some(frame) = self.frames.last_mut() else {
+            let global = global();
             let is_typed = says(tag).of.is_some();
             if global.is_none() && !is_typed {
                 self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
                 return None;
             }
-            return Some((global, false));
+            return Some(global);
         };
-        frame.has_children = true;
-        if frame.is_broken {
+        if frame.inside == Inside::Broken {
             return None;
         }
+        frame.inside = Inside::Elements;
         if frame.is_nil {
-            frame.is_broken = true;
+            frame.inside = Inside::Broken;
             self.wrong("cvc-elt.3.2.1", "an element inside one that is nil");
             return None;
         }
         let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
-            frame.is_broken = true;
-            let rule = if frame.complex.is_none() { "cvc-type.3.1.2" } else { "cvc-complex-type.2.2" };
+            frame.inside = Inside::Broken;
+            let rule = match frame.complex.map(|complex| &complex.content) {
+                None => "cvc-type.3.1.2",
+                Some(Content::Empty) => "cvc-complex-type.2.1",
+                Some(_) => "cvc-complex-type.2.2",
+            };
             self.wrong(rule, format!("the element {} where there may be none", tag.local()));
             return None;
         };
         let base = frame.base;
         let before = frame.cursor;
         match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
-            Ok(Matched::Element(element)) => Some((Some(element), false)),
+            Ok(Matched::Element(element)) => Some(Some(element)),
             Ok(Matched::Any(Process::Skip)) => None,
-            Ok(Matched::Any(Process::Lax)) => Some((global, true)),
-            Ok(Matched::Any(Process::Strict)) if global.is_some() || says(tag).of.is_some() => Some((global, false)),
+            Ok(Matched::Any(Process::Lax)) => Some(global()),
+            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => Some(global()),
             Ok(Matched::Any(Process::Strict)) => {
                 self.wrong("cvc-assess-elt.1.1", format!("the element {} is not declared", tag.local()));
                 None
@@ -159,7 +174,7 @@ impl<'s> Run<'s> {
                 None
             }
             Err(Refused::Unexpected) => {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
                 let expected = model.expected(before, &self.stack, base, self.set.names());
                 let what = format!("the element {} where {}", tag.local(), in_words(&expected));
                 self.wrong("cvc-complex-type.2.4", what);
@@ -168,15 +183,18 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn begin(&mut self, number: Option<u32>, is_lax: bool, name: Option<Name>, tag: &impl Tag) {
+    fn begin(&mut self, number: Option<u32>, name: Option<Name>, tag: &impl Tag) {
         let set = self.set;
         let element = number.and_then(|number| set.element(number));
         if element.is_some_and(|element| element.is_abstract) {
-            self.wrong("cvc-elt.2", format!("the element {} is abstract: another of its substitution group is wanted", tag.local()));
+            self.wrong(
+                "cvc-elt.2",
+                format!("the element {} is abstract: another of its substitution group is wanted", tag.local()),
+            );
         }
         let says = says(tag);
         let declared = element.map_or(ANY_TYPE, |element| element.of);
-        let of = self.type_of(element, declared, &says, tag, is_lax);
+        let of = self.type_of(element, declared, &says, tag);
         let complex = match of {
             TypeRef::Complex(number) => set.complex(number),
             _ => None,
@@ -186,7 +204,7 @@ impl<'s> Run<'s> {
         }
         let is_nil = self.nil(element, &says);
         let simple = set.simple_of(of);
-        let needs_bindings = simple.is_some_and(|simple| may_hold_names(simple));
+        let needs_bindings = simple.is_some_and(|simple| !simple.is_plain());
         self.text.clear();
         let base = self.stack.len();
         self.frames.push(Frame {
@@ -196,8 +214,7 @@ impl<'s> Run<'s> {
             cursor: Cursor::default(),
             base,
             is_nil,
-            has_children: false,
-            is_broken: of == TypeRef::Missing,
+            inside: if of == TypeRef::Missing { Inside::Broken } else { Inside::NoElement },
             bindings: needs_bindings.then(|| tag.bindings()),
         });
         if self.frames.len() > limits::DEPTH_MAX {
@@ -216,7 +233,7 @@ impl<'s> Run<'s> {
     }
 
     /// The type that counts: the declared one, or one derived from it that `xsi:type` names (section 3.3.4).
-    fn type_of(&mut self, element: Option<&Element>, declared: TypeRef, says: &Says<'_>, tag: &impl Tag, is_lax: bool) -> TypeRef {
+    fn type_of(&mut self, element: Option<&Element>, declared: TypeRef, says: &Says<'_>, tag: &impl Tag) -> TypeRef {
         if declared == TypeRef::Missing {
             self.wrong("cvc-elt.1", format!("the type of {} is not declared", tag.local()));
             return declared;
@@ -228,7 +245,6 @@ impl<'s> Run<'s> {
         let uri = uri.or(if prefix.is_empty() { Some("") } else { None });
         let named = uri.and_then(|uri| self.set.names().find(uri, local)).and_then(|name| self.set.global_type(name));
         let Some(named) = named.filter(|named| *named != TypeRef::Missing) else {
-            let _ = is_lax;
             self.wrong("cvc-elt.4.2", "xsi:type names a type that is not declared");
             return declared;
         };
@@ -303,7 +319,8 @@ impl<'s> Run<'s> {
         }
         let Some(complex) = complex else { return };
         if wild_ids > 0 {
-            let has_own = complex.attributes.uses.iter().any(|own| own.of.as_ref().is_some_and(|of| of.identity() == Identity::Id));
+            let has_own =
+                complex.attributes.uses.iter().any(|own| own.of.as_ref().is_some_and(|of| of.identity() == Identity::Id));
             if wild_ids > 1 || has_own {
                 self.wrong("cvc-complex-type.5", "two attributes that are IDs");
             }
@@ -324,14 +341,13 @@ impl<'s> Run<'s> {
             }
             false
         };
-        if uses.iter().filter(|declared| declared.is_required).count() > required {
+        if complex.required > required {
             let missing = uses.iter().find(|declared| declared.is_required && !is_there(declared.name));
             let missing = missing.map_or("", |missing| self.set.names().local(missing.name));
             let what = format!("the attribute {missing} is missing");
             self.wrong("cvc-complex-type.4", what);
         }
-        let is_identity = |declared: &Use| declared.of.as_ref().is_some_and(|of| of.identity() != Identity::None);
-        if self.keys.wants_fields() || uses.iter().any(|declared| declared.preset.is_some() && is_identity(declared)) {
+        if self.keys.wants_fields() || complex.has_identities {
             for declared in uses {
                 let Some(preset) = declared.preset.as_ref().filter(|_| !is_there(declared.name)) else { continue };
                 let Some(of) = &declared.of else { continue };
@@ -347,24 +363,25 @@ impl<'s> Run<'s> {
     }
 
     fn attribute(&mut self, declared: &Use, name: Option<Name>, uri: &str, value: &str, tag: &impl Tag) {
-        let local = self.set.names().local(declared.name);
+        let set = self.set;
+        let local = || set.names().local(declared.name);
         let Some(of) = &declared.of else {
-            self.wrong("cvc-attribute.1", format!("the type of the attribute {local} is not declared"));
+            self.wrong("cvc-attribute.1", format!("the type of the attribute {} is not declared", local()));
             return;
         };
         let identity = of.identity();
         let wants_value = declared.fixed.is_some() || identity != Identity::None || self.keys.wants_fields();
         if !wants_value {
             if let Err(reason) = of.check(value, tag, &mut self.room) {
-                self.wrong(reason.rule, format!("the attribute {local} is {}", explained(of, &reason)));
+                self.wrong(reason.rule, format!("the attribute {} is {}", local(), explained(of, &reason)));
             }
             return;
         }
         match of.value(value, tag, &mut self.room) {
-            Err(reason) => self.wrong(reason.rule, format!("the attribute {local} is {}", explained(of, &reason))),
+            Err(reason) => self.wrong(reason.rule, format!("the attribute {} is {}", local(), explained(of, &reason))),
             Ok(value) => {
-                if declared.fixed.as_ref().is_some_and(|fixed| *fixed != value) {
-                    self.wrong("cvc-attribute.4", format!("the attribute {local} is not the fixed value"));
+                if declared.fixed.as_ref().is_some_and(|fixed| **fixed != value) {
+                    self.wrong("cvc-attribute.4", format!("the attribute {} is not the fixed value", local()));
                 }
                 self.identified(of, &value);
                 let found = self.keys.attribute(self.set, name, uri, Some(&value));
@@ -385,11 +402,11 @@ impl<'s> Run<'s> {
             return;
         }
         let Some(frame) = self.frames.last_mut() else { return };
-        if frame.is_broken {
+        if frame.inside == Inside::Broken {
             return;
         }
         if frame.is_nil {
-            frame.is_broken = true;
+            frame.inside = Inside::Broken;
             return self.wrong("cvc-elt.3.2.1", "text inside an element that is nil");
         }
         if frame.simple.is_some() {
@@ -397,18 +414,19 @@ impl<'s> Run<'s> {
         }
         match frame.complex.map(|complex| &complex.content) {
             Some(Content::Elements { is_mixed: true, .. }) => {
-                let has_preset = frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
+                let has_preset =
+                    frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
                 if has_preset {
                     self.keep_text(text);
                 }
             }
             Some(Content::Elements { .. }) if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
             Some(Content::Elements { .. }) => {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.3", "text between the elements");
             }
             _ => {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.1", "text where there may be none");
             }
         }
@@ -417,11 +435,15 @@ impl<'s> Run<'s> {
     fn keep_text(&mut self, text: &str) {
         if text.len() > limits::PAYLOAD_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
             if let Some(frame) = self.frames.last_mut() {
-                frame.is_broken = true;
+                frame.inside = Inside::Broken;
             }
             return self.wrong("cvc-datatype-valid", "longer than any text may be");
         }
         self.text.push_str(text);
+        if self.text.len() > LONG_TEXT_BYTES {
+            // What a long text takes, the caches of patterns must not take besides.
+            self.room.caches.clear();
+        }
     }
 
     /// The innermost open element ends.
@@ -436,12 +458,16 @@ impl<'s> Run<'s> {
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };
         let mut value = None;
-        if !frame.is_broken && !frame.is_nil {
+        if frame.inside != Inside::Broken && !frame.is_nil {
             value = self.content(&frame);
         }
         self.stack.truncate(frame.base);
-        let has_value = frame.simple.is_some();
-        let found = self.keys.end(self.set, depth, value.as_ref(), has_value, frame.is_nil);
+        let with = match (frame.is_nil, frame.simple) {
+            (true, _) => Ended::Nil,
+            (false, Some(_)) => Ended::Value(value.as_ref().map(Value::digest)),
+            (false, None) => Ended::Elements,
+        };
+        let found = self.keys.end(self.set, depth, &with);
         self.told(found);
         if let Some(parent) = self.frames.last() {
             debug_assert!(parent.base <= self.stack.len(), "a model's paths lie above its parent's");
@@ -454,26 +480,25 @@ impl<'s> Run<'s> {
     /// Whether the content of an element is whole; gives its value if it has one.
     fn content(&mut self, frame: &Frame<'s>) -> Option<Value> {
         let element = frame.element.and_then(|number| self.set.element(number));
-        let local = element.map_or("", |element| self.set.names().local(element.name));
-        let preset = element.and_then(|element| element.preset.as_ref());
+        let local = || element.map_or("", |element| self.set.names().local(element.name));
         if let Some(simple) = frame.simple {
-            let is_preset = self.text.is_empty() && preset.is_some();
             let text = std::mem::take(&mut self.text);
-            let value = self.value(frame, simple, &text, local);
+            let value = self.value(frame, element, simple, &text);
             self.text = text;
-            return if is_preset || value.is_some() { value } else { None };
+            return value;
         }
+        let preset = element.and_then(|element| element.preset.as_ref());
         match frame.complex.map(|complex| &complex.content) {
             Some(Content::Elements { model, is_mixed }) => {
-                if let Some(preset) = preset.filter(|_| *is_mixed) {
-                    if preset.is_fixed && (frame.has_children || !self.text.is_empty() && *self.text != *preset.text) {
-                        self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
-                        return None;
-                    }
+                if let Some(preset) = preset.filter(|preset| *is_mixed && preset.is_fixed)
+                    && (frame.inside == Inside::Elements || !self.text.is_empty() && *self.text != *preset.text)
+                {
+                    self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
+                    return None;
                 }
                 if !model.may_end(frame.cursor, &self.stack, frame.base) {
                     let expected = model.expected(frame.cursor, &self.stack, frame.base, self.set.names());
-                    self.wrong("cvc-complex-type.2.4", format!("the end of {local} where {}", in_words(&expected)));
+                    self.wrong("cvc-complex-type.2.4", format!("the end of {} where {}", local(), in_words(&expected)));
                 }
                 None
             }
@@ -481,33 +506,33 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn value(&mut self, frame: &Frame<'s>, simple: &Arc<Simple>, text: &str, local: &str) -> Option<Value> {
-        let element = frame.element.and_then(|number| self.set.element(number));
+    fn value(&mut self, frame: &Frame<'s>, element: Option<&Element>, simple: &Arc<Simple>, text: &str) -> Option<Value> {
+        let set = self.set;
+        let local = || element.map_or("", |element| set.names().local(element.name));
         let preset = element.and_then(|element| element.preset.as_ref());
-        let nothing = Bindings::default();
-        let own = frame.bindings.as_ref().unwrap_or(&nothing);
-        let (text, scope) = match preset.filter(|_| text.is_empty()) {
-            Some(preset) => (&*preset.text, &preset.bindings),
-            None => (text, own),
+        let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &frame.bindings) {
+            (Some(preset), _) => (&*preset.text, &preset.bindings),
+            (None, Some(bindings)) => (text, bindings),
+            (None, None) => (text, &NoScope),
         };
         let is_fixed = preset.filter(|preset| preset.is_fixed);
         let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
         if !wants_value {
             if let Err(reason) = simple.check(text, scope, &mut self.room) {
-                self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
+                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
             }
             return None;
         }
         match simple.value(text, scope, &mut self.room) {
             Err(reason) => {
-                self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
+                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
                 None
             }
             Ok(value) => {
                 if let Some(fixed) = is_fixed {
                     let fixed = simple.value(&fixed.text, &fixed.bindings, &mut self.room);
                     if fixed.as_ref().ok() != Some(&value) {
-                        self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+                        self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
                     }
                 }
                 self.identified(simple, &value);
@@ -515,11 +540,6 @@ impl<'s> Run<'s> {
             }
         }
     }
-}
-
-/// Whether values of a type may be names, whose prefixes are looked up where they stand.
-fn may_hold_names(simple: &Simple) -> bool {
-    matches!(simple.kind(), Kind::QName | Kind::Notation) || matches!(simple.ancestor(), "list" | "union")
 }
 
 fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
@@ -534,6 +554,9 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
     }
     says
 }
+
+/// From where on a text is a long one.
+const LONG_TEXT_BYTES: usize = 16 << 10;
 
 /// Why a value is refused, and what was expected where the reason does not say it.
 fn explained(simple: &Simple, reason: &Reason) -> String {

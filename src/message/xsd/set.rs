@@ -102,9 +102,9 @@ pub struct Use {
     /// Whether it must be there.
     pub is_required: bool,
     /// Its default or fixed value.
-    pub preset: Option<Preset>,
+    pub preset: Option<Arc<Preset>>,
     /// Its fixed value, for comparing.
-    pub fixed: Option<Value>,
+    pub fixed: Option<Arc<Value>>,
 }
 
 /// The attributes of a type.
@@ -147,6 +147,10 @@ pub struct Complex {
     pub block: Methods,
     /// Its attributes.
     pub attributes: Attributes,
+    /// How many of them must be there.
+    pub required: usize,
+    /// Whether some of them have a default that names an element or refers to one.
+    pub has_identities: bool,
     /// Its content.
     pub content: Content,
 }
@@ -274,6 +278,21 @@ impl Set {
         }
     }
 
+    /// The members of a union, and theirs: each may stand for it.
+    fn members(&self, of: TypeRef) -> Vec<TypeRef> {
+        let mut found = Vec::new();
+        let mut open = vec![of];
+        while let Some(TypeRef::Simple(number)) = open.pop() {
+            for member in self.simple.get(number as usize).map_or(&[][..], |union| &union.members) {
+                if !found.contains(member) {
+                    found.push(*member);
+                    open.push(*member);
+                }
+            }
+        }
+        found
+    }
+
     /// The ways by which one type is derived from another, if it is (part 1, sections 3.4.6 and 3.14.6).
     pub fn derives(&self, of: TypeRef, from: TypeRef) -> Option<Methods> {
         let (mut at, mut ways) = (of, Methods::default());
@@ -281,15 +300,12 @@ impl Set {
         if of != from && matches!(of, TypeRef::Simple(_)) {
             ways = Methods::RESTRICTION;
         }
+        let members = self.members(from);
         for _ in 0..=self.complex.len().saturating_add(self.simple.len()) {
             if at == from {
                 return Some(ways);
             }
-            // A member of a union may stand for it.
-            if let TypeRef::Simple(number) = from
-                && let Some(union) = self.simple.get(number as usize)
-                && union.members.iter().any(|member| *member != from && self.derives(at, *member).is_some())
-            {
+            if members.contains(&at) {
                 return Some(ways);
             }
             let (base, by) = self.derivation(at)?;

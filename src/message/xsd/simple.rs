@@ -15,6 +15,7 @@ mod tests;
 mod value;
 mod words;
 
+use super::names::Names;
 use super::pattern::{Caches, Pattern};
 use calendar::{Duration, Moment, Parts};
 use decimal::{Number, short_integer};
@@ -40,6 +41,9 @@ impl Scope for NoScope {
         None
     }
 }
+
+/// Prefixes with their namespaces.
+pub type Bindings = Vec<(Box<str>, Box<str>)>;
 
 /// The facets of one step of restriction, as written.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +71,7 @@ pub struct Facets {
     /// `pattern`: the alternatives of this step.
     pub patterns: Vec<Box<str>>,
     /// `enumeration`: each literal with the prefixes that are bound where it stands.
-    pub enumeration: Vec<(Box<str>, Vec<(Box<str>, Box<str>)>)>,
+    pub enumeration: Vec<(Box<str>, Bindings)>,
     /// The names of those facets that have `fixed="true"`.
     pub fixed: Vec<Box<str>>,
 }
@@ -81,9 +85,21 @@ pub struct Reason {
     pub what: Cow<'static, str>,
 }
 
-impl Reason {
-    fn new(rule: &'static str, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { rule, what: what.into() }
+/// A reason before it is put into words: members of a union are refused all the time without anybody asking why.
+#[derive(Debug)]
+enum Fault {
+    Plain(&'static str, &'static str),
+    Count { rule: &'static str, before: &'static str, count: usize, of: &'static str },
+    Pattern(Arc<Pattern>),
+}
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Plain(rule, what) => Self { rule, what: Cow::Borrowed(what) },
+            Fault::Count { rule, before, count, of } => Self { rule, what: format!("{before} {count} {of}").into() },
+            Fault::Pattern(pattern) => Self { rule: "cvc-pattern-valid", what: words::pattern(&pattern).into() },
+        }
     }
 }
 
@@ -191,6 +207,8 @@ struct Bound {
 struct Enumeration {
     /// The literals that fulfil all other facets, sorted.
     literals: Vec<Box<str>>,
+    /// The same, to be found at once.
+    table: Names,
     /// The first few as they stand in the schema.
     shown: Vec<Box<str>>,
     /// The values; left out where equal values always have equal texts.
@@ -225,11 +243,25 @@ pub struct Simple {
     stated: Vec<&'static str>,
     fixed: Vec<Box<str>>,
     notes: Vec<String>,
+    /// How many types a value is tried against.
+    members: usize,
+    /// Whether a value means the same wherever it lies, unlike a qualified name.
+    is_plain: bool,
 }
 
 impl Simple {
     fn plain(name: &'static str, variety: Variety, white: White) -> Self {
+        let (members, is_plain) = match &variety {
+            Variety::Any => (1, true),
+            Variety::Atomic(primitive) => (1, !matches!(primitive, Primitive::QName | Primitive::Notation)),
+            Variety::List(item) => (item.members.saturating_add(1), item.is_plain),
+            Variety::Union(all) => {
+                (all.iter().map(|member| member.members).fold(1, usize::saturating_add), all.iter().all(|member| member.is_plain))
+            }
+        };
         Self {
+            members,
+            is_plain,
             name,
             variety,
             form: Form::Any,
@@ -301,7 +333,12 @@ impl Simple {
         let Room { text, caches } = room;
         let (part, _) = self.run(raw, scope, text, caches)?;
         let made = self.make(part.unwrap_or(text), scope, caches);
-        made.ok_or_else(|| Reason::new(DATATYPE, "has no value"))
+        made.ok_or_else(|| Fault::Plain(DATATYPE, "has no value").into())
+    }
+
+    /// How many types a value is tried against: its own, the members of a union, the items of a list.
+    pub fn members(&self) -> usize {
+        self.members
     }
 
     /// The built-in type that it is or comes from; "list" or "union" for what is made of others.
@@ -335,8 +372,9 @@ impl Simple {
     }
 
     /// A valid literal, if one can be made; a full one has what is optional.
+    #[allow(clippy::fn_params_excessive_bools, reason = "whether the example is a full one is all that is asked")]
     pub fn sample(&self, full: bool) -> Option<String> {
-        words::sample(self, full)
+        words::sample(self, if full { words::Amount::Full } else { words::Amount::Least })
     }
 
     /// Checks a value; gives it as a part of itself, or `None` where it is in `text` now.
@@ -346,7 +384,7 @@ impl Simple {
         scope: &dyn Scope,
         text: &mut String,
         caches: &mut Caches,
-    ) -> Result<(Option<&'t str>, Identity), Reason> {
+    ) -> Result<(Option<&'t str>, Identity), Fault> {
         if let Variety::Union(members) = &self.variety {
             return self.run_union(members, raw, scope, text, caches);
         }
@@ -362,7 +400,7 @@ impl Simple {
         scope: &dyn Scope,
         text: &mut String,
         caches: &mut Caches,
-    ) -> Result<(Option<&'t str>, Identity), Reason> {
+    ) -> Result<(Option<&'t str>, Identity), Fault> {
         for member in members {
             let Ok((part, identity)) = member.run(raw, scope, text, caches) else { continue };
             let value = part.unwrap_or(text);
@@ -374,11 +412,11 @@ impl Simple {
             }
             return Ok((part, identity));
         }
-        Err(Reason::new("cvc-datatype-valid", "not of any of the forms allowed"))
+        Err(Fault::Plain("cvc-datatype-valid", "not of any of the forms allowed"))
     }
 
     /// Checks a value whose white space is as it should be; not for unions.
-    fn judge(&self, value: &str, scope: &dyn Scope, caches: &mut Caches) -> Result<Identity, Reason> {
+    fn judge(&self, value: &str, scope: &dyn Scope, caches: &mut Caches) -> Result<Identity, Fault> {
         if let Some(allowed) = &self.enumeration {
             // The literals listed were checked against all other facets when the schema was compiled.
             if allowed.lists(value) {
@@ -395,7 +433,7 @@ impl Simple {
         Ok(identity)
     }
 
-    fn judge_but_enumeration(&self, value: &str, scope: &dyn Scope, caches: &mut Caches) -> Result<Identity, Reason> {
+    fn judge_but_enumeration(&self, value: &str, scope: &dyn Scope, caches: &mut Caches) -> Result<Identity, Fault> {
         match &self.variety {
             Variety::Any | Variety::Union(_) => {}
             Variety::Atomic(primitive) => self.judge_atomic(*primitive, value, scope)?,
@@ -405,14 +443,14 @@ impl Simple {
         Ok(self.identity)
     }
 
-    fn match_patterns(&self, value: &str, caches: &mut Caches) -> Result<(), Reason> {
+    fn match_patterns(&self, value: &str, caches: &mut Caches) -> Result<(), Fault> {
         match self.patterns.iter().find(|pattern| !pattern.matches(value, caches)) {
             None => Ok(()),
-            Some(pattern) => Err(Reason::new("cvc-pattern-valid", words::pattern(pattern))),
+            Some(pattern) => Err(Fault::Pattern(Arc::clone(pattern))),
         }
     }
 
-    fn judge_list(&self, item: &Self, value: &str, scope: &dyn Scope, caches: &mut Caches) -> Result<(), Reason> {
+    fn judge_list(&self, item: &Self, value: &str, scope: &dyn Scope, caches: &mut Caches) -> Result<(), Fault> {
         // No item has white space inside, so nothing is ever put here.
         let mut text = String::new();
         let mut items = 0_usize;
@@ -424,52 +462,53 @@ impl Simple {
     }
 
     #[inline]
-    fn judge_atomic(&self, primitive: Primitive, value: &str, scope: &dyn Scope) -> Result<(), Reason> {
+    fn judge_atomic(&self, primitive: Primitive, value: &str, scope: &dyn Scope) -> Result<(), Fault> {
         match primitive {
             Primitive::String => {
                 self.check_form(value)?;
                 self.check_characters(value)
             }
             Primitive::AnyUri => {
-                good(lexical::is_reference(value), "not a reference (URI)")?;
+                good(lexical::is_reference(value).then_some(()), "not a reference (URI)")?;
                 self.check_characters(value)
             }
-            Primitive::Boolean => good(value::boolean(value).is_some(), "not true, false, 1 or 0"),
+            Primitive::Boolean => good(value::boolean(value), "not true, false, 1 or 0"),
             Primitive::Decimal => self.judge_decimal(value),
             Primitive::Float => {
-                good(float::float(value).is_some(), "not a number")?;
+                good(float::float(value), "not a number")?;
                 self.check_bounds(primitive, value)
             }
             Primitive::Double => {
-                good(float::double(value).is_some(), "not a number")?;
+                good(float::double(value), "not a number")?;
                 self.check_bounds(primitive, value)
             }
             Primitive::Duration => {
-                good(Duration::parse(value).is_some(), "not a duration such as P1Y2M3DT4H5M6S")?;
+                good(Duration::parse(value), "not a duration such as P1Y2M3DT4H5M6S")?;
                 self.check_bounds(primitive, value)
             }
             Primitive::Calendar(parts) => {
-                good(Moment::parse(parts, value).is_some(), words::calendar(parts))?;
+                good(Moment::parse(parts, value), words::calendar(parts))?;
                 self.check_bounds(primitive, value)
             }
             Primitive::HexBinary => {
-                let octets = binary::hex_octets(value).ok_or_else(|| Reason::new(DATATYPE, "not pairs of hexadecimal digits"))?;
+                let octets =
+                    binary::hex_octets(value).ok_or_else(|| Fault::Plain(DATATYPE, "not pairs of hexadecimal digits"))?;
                 self.check_length(octets, "octets")
             }
             Primitive::Base64Binary => {
-                let octets = binary::base64_octets(value).ok_or_else(|| Reason::new(DATATYPE, "not base64"))?;
+                let octets = binary::base64_octets(value).ok_or_else(|| Fault::Plain(DATATYPE, "not base64"))?;
                 self.check_length(octets, "octets")
             }
             Primitive::QName | Primitive::Notation => {
-                let name = lexical::qualified(value).ok_or_else(|| Reason::new(DATATYPE, "not a qualified name"))?;
-                good(value::namespace(name.0, scope).is_some(), "a name whose prefix is not bound to a namespace")
+                let name = lexical::qualified(value).ok_or_else(|| Fault::Plain(DATATYPE, "not a qualified name"))?;
+                good(value::namespace(name.0, scope), "a name whose prefix is not bound to a namespace")
             }
         }
     }
 
-    fn judge_decimal(&self, value: &str) -> Result<(), Reason> {
+    fn judge_decimal(&self, value: &str) -> Result<(), Fault> {
         if self.form == Form::Unsigned && value.starts_with(['+', '-']) {
-            return Err(Reason::new(DATATYPE, "not a whole number without a sign"));
+            return Err(Fault::Plain(DATATYPE, "not a whole number without a sign"));
         }
         if let Some((low, high)) = self.quick
             && let Some(number) = short_integer(value)
@@ -479,12 +518,18 @@ impl Simple {
         }
         let is_integer = self.is_integer();
         let number = Number::parse(value).filter(|_| !is_integer || !value.contains('.'));
-        let number = number.ok_or_else(|| Reason::new(DATATYPE, if is_integer { "not a whole number" } else { "not a decimal number" }))?;
+        let number = number
+            .ok_or_else(|| Fault::Plain(DATATYPE, if is_integer { "not a whole number" } else { "not a decimal number" }))?;
         if let Some(most) = self.total_digits.filter(|most| number.total_digits() > *most) {
-            return Err(Reason::new("cvc-totalDigits-valid", format!("more than {most} digits")));
+            return Err(Fault::Count { rule: "cvc-totalDigits-valid", before: "more than", count: most, of: "digits" });
         }
         if let Some(most) = self.fraction_digits.filter(|most| number.fraction_digits() > *most) {
-            return Err(Reason::new("cvc-fractionDigits-valid", format!("more than {most} digits behind the point")));
+            return Err(Fault::Count {
+                rule: "cvc-fractionDigits-valid",
+                before: "more than",
+                count: most,
+                of: "digits behind the point",
+            });
         }
         let order = |bound: &Bound| match &bound.value {
             Value::Decimal(text) => Number::parse(text).map(|bound| number.compare(&bound)),
@@ -493,45 +538,45 @@ impl Simple {
         self.check_order(order)
     }
 
-    fn check_bounds(&self, primitive: Primitive, value: &str) -> Result<(), Reason> {
+    fn check_bounds(&self, primitive: Primitive, value: &str) -> Result<(), Fault> {
         if self.low.is_none() && self.high.is_none() {
             return Ok(());
         }
-        let Some(value) = Value::parse(primitive, value, &NoScope) else { return good(false, "not a value of its type") };
+        let Some(value) = Value::parse(primitive, value, &NoScope) else { return good(None::<()>, "not a value of its type") };
         self.check_order(|bound| value.compare(&bound.value))
     }
 
     /// Sections 4.3.7 to 4.3.10: what cannot be compared with a bound is outside.
-    fn check_order(&self, order: impl Fn(&Bound) -> Option<Ordering>) -> Result<(), Reason> {
+    fn check_order(&self, order: impl Fn(&Bound) -> Option<Ordering>) -> Result<(), Fault> {
         if let Some(low) = &self.low {
             let order = order(low);
             if order != Some(Ordering::Greater) && !(low.is_inclusive && order == Some(Ordering::Equal)) {
                 let rule = if low.is_inclusive { "cvc-minInclusive-valid" } else { "cvc-minExclusive-valid" };
-                return Err(Reason::new(rule, "below the lowest value allowed"));
+                return Err(Fault::Plain(rule, "below the lowest value allowed"));
             }
         }
         if let Some(high) = &self.high {
             let order = order(high);
             if order != Some(Ordering::Less) && !(high.is_inclusive && order == Some(Ordering::Equal)) {
                 let rule = if high.is_inclusive { "cvc-maxInclusive-valid" } else { "cvc-maxExclusive-valid" };
-                return Err(Reason::new(rule, "above the highest value allowed"));
+                return Err(Fault::Plain(rule, "above the highest value allowed"));
             }
         }
         Ok(())
     }
 
-    fn check_form(&self, value: &str) -> Result<(), Reason> {
+    fn check_form(&self, value: &str) -> Result<(), Fault> {
         match self.form {
             Form::Any | Form::Integer | Form::Unsigned => Ok(()),
-            Form::Language => good(lexical::is_language(value), "not a language such as en or et-EE"),
-            Form::Nmtoken => good(lexical::is_nmtoken(value), "not a word of letters, digits and . - _ :"),
-            Form::Name => good(lexical::is_name(value), "not a name"),
-            Form::NcName => good(lexical::is_ncname(value), "not a name without a colon"),
+            Form::Language => good(lexical::is_language(value).then_some(()), "not a language such as en or et-EE"),
+            Form::Nmtoken => good(lexical::is_nmtoken(value).then_some(()), "not a word of letters, digits and . - _ :"),
+            Form::Name => good(lexical::is_name(value).then_some(()), "not a name"),
+            Form::NcName => good(lexical::is_ncname(value).then_some(()), "not a name without a colon"),
         }
     }
 
     #[inline]
-    fn check_characters(&self, value: &str) -> Result<(), Reason> {
+    fn check_characters(&self, value: &str) -> Result<(), Fault> {
         // A character has one to four octets: short and plain values need no counting.
         if value.len() <= self.length_max && value.len().div_ceil(4) >= self.length_min {
             return Ok(());
@@ -539,16 +584,17 @@ impl Simple {
         self.check_length(value.chars().count(), "characters")
     }
 
-    fn check_length(&self, length: usize, of: &'static str) -> Result<(), Reason> {
+    fn check_length(&self, length: usize, of: &'static str) -> Result<(), Fault> {
         let (min, max) = (self.length_min, self.length_max);
         if (min..=max).contains(&length) {
             return Ok(());
         }
-        Err(match (length < min, min == max) {
-            (_, true) => Reason::new("cvc-length-valid", format!("not {max} {of} long")),
-            (true, false) => Reason::new("cvc-minLength-valid", format!("shorter than {min} {of}")),
-            (false, false) => Reason::new("cvc-maxLength-valid", format!("longer than {max} {of}")),
-        })
+        let (rule, before, count) = match (length < min, min == max) {
+            (_, true) => ("cvc-length-valid", "of a length other than", max),
+            (true, false) => ("cvc-minLength-valid", "shorter than", min),
+            (false, false) => ("cvc-maxLength-valid", "longer than", max),
+        };
+        Err(Fault::Count { rule, before, count, of })
     }
 
     /// The value of a text that has been found good.
@@ -578,31 +624,34 @@ impl Simple {
     }
 
     /// Whether a text means the same wherever it lies.
-    fn is_plain(&self) -> bool {
-        match &self.variety {
-            Variety::Any => true,
-            Variety::Atomic(primitive) => !matches!(primitive, Primitive::QName | Primitive::Notation),
-            Variety::List(item) => item.is_plain(),
-            Variety::Union(members) => members.iter().all(|member| member.is_plain()),
-        }
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
     }
 }
 
 impl Enumeration {
-    #[inline]
-    fn lists(&self, value: &str) -> bool {
-        self.is_plain && self.literals.binary_search_by(|known| (**known).cmp(value)).is_ok()
+    fn table(literals: &[Box<str>]) -> Names {
+        let mut table = Names::default();
+        for literal in literals {
+            table.intern("", literal);
+        }
+        table
     }
 
-    fn check_value(&self, value: Option<Value>) -> Result<(), Reason> {
+    #[inline]
+    fn lists(&self, value: &str) -> bool {
+        self.is_plain && self.table.find("", value).is_some()
+    }
+
+    fn check_value(&self, value: Option<Value>) -> Result<(), Fault> {
         match value {
             Some(value) if self.values.contains(&value) => Ok(()),
             _ => Err(self.reason()),
         }
     }
 
-    fn reason(&self) -> Reason {
-        Reason::new("cvc-enumeration-valid", "not one of the values allowed")
+    fn reason(&self) -> Fault {
+        Fault::Plain("cvc-enumeration-valid", "not one of the values allowed")
     }
 }
 
@@ -613,8 +662,8 @@ fn listed(identity: Identity) -> Identity {
     }
 }
 
-fn good(good: bool, what: &'static str) -> Result<(), Reason> {
-    if good { Ok(()) } else { Err(Reason::new(DATATYPE, what)) }
+fn good<T>(found: Option<T>, what: &'static str) -> Result<(), Fault> {
+    found.map(|_| ()).ok_or(Fault::Plain(DATATYPE, what))
 }
 
 /// The rule that a value must be of the form of its type.

@@ -1,24 +1,65 @@
 //! From declarations to the compiled form: simple and complex types (XML Schema 1.0, part 1, sections 3.4 and 3.14).
 
 use super::SchemaError;
-use super::build::{Builder, Draft, DraftContent, State};
+use super::build::{Builder, Draft, DraftContent, Growth, State};
 use super::model::{Particle, Term};
 use super::names::Name;
-use super::read::{Context, Decl, Space, XS, attribute, bindings, child, children};
+use super::read::{Context, Decl, Level, Place, Space, XS, attribute, bindings, child, children};
 use super::set::{ANY_TYPE, Attributes, Methods, SimpleType, TypeRef, Use};
 use super::simple::{Facets, Simple};
 use super::wildcard::Wildcard;
 use crate::base::limits;
 use roxmltree::Node;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The built-in simple types (part 2, sections 3.2 and 3.3).
 pub(super) const BUILT_IN: [&str; 45] = [
-    "anySimpleType", "string", "boolean", "decimal", "float", "double", "duration", "dateTime", "time", "date", "gYearMonth",
-    "gYear", "gMonthDay", "gDay", "gMonth", "hexBinary", "base64Binary", "anyURI", "QName", "NOTATION", "normalizedString",
-    "token", "language", "NMTOKEN", "NMTOKENS", "Name", "NCName", "ID", "IDREF", "IDREFS", "ENTITY", "ENTITIES", "integer",
-    "nonPositiveInteger", "negativeInteger", "long", "int", "short", "byte", "nonNegativeInteger", "unsignedLong",
-    "unsignedInt", "unsignedShort", "unsignedByte", "positiveInteger",
+    "anySimpleType",
+    "string",
+    "boolean",
+    "decimal",
+    "float",
+    "double",
+    "duration",
+    "dateTime",
+    "time",
+    "date",
+    "gYearMonth",
+    "gYear",
+    "gMonthDay",
+    "gDay",
+    "gMonth",
+    "hexBinary",
+    "base64Binary",
+    "anyURI",
+    "QName",
+    "NOTATION",
+    "normalizedString",
+    "token",
+    "language",
+    "NMTOKEN",
+    "NMTOKENS",
+    "Name",
+    "NCName",
+    "ID",
+    "IDREF",
+    "IDREFS",
+    "ENTITY",
+    "ENTITIES",
+    "integer",
+    "nonPositiveInteger",
+    "negativeInteger",
+    "long",
+    "int",
+    "short",
+    "byte",
+    "nonNegativeInteger",
+    "unsignedLong",
+    "unsignedInt",
+    "unsignedShort",
+    "unsignedByte",
+    "positiveInteger",
 ];
 
 /// What a built-in type is derived from.
@@ -87,7 +128,11 @@ impl<'d> Builder<'d> {
         }
         if decl.node.tag_name().name() == "simpleType" {
             if !self.begun.insert(place) || self.begun.len() > limits::SCHEMA_DERIVATIONS_MAX {
-                return Err(self.declarations.error(&decl.node, decl.context, "a type that is derived from itself, or in too many steps"));
+                return Err(self.declarations.error(
+                    &decl.node,
+                    decl.context,
+                    "a type that is derived from itself, or in too many steps",
+                ));
             }
             let found = self.simple_type(decl, name)?;
             self.begun.remove(&place);
@@ -150,6 +195,9 @@ impl<'d> Builder<'d> {
             }
             _ => return fail(self, &node, "a simple type is made by restriction, list or union"),
         };
+        if simple.members() > limits::SCHEMA_MEMBERS_MAX {
+            return fail(self, &node, "a type whose values are of too many others");
+        }
         let number = self.simple.len() as u32;
         self.simple.push(SimpleType { name, base, by, members, simple });
         Ok(TypeRef::Simple(number))
@@ -182,7 +230,7 @@ impl<'d> Builder<'d> {
                     continue;
                 }
                 "enumeration" => {
-                    facets.enumeration.push((value.into(), bindings(&facet)));
+                    facets.enumeration.push((value.into(), bindings(&facet, value)));
                     continue;
                 }
                 _ => continue,
@@ -208,8 +256,7 @@ impl<'d> Builder<'d> {
         if let Some(outer) = child(&node, "simpleContent") {
             self.simple_content(number, decl, outer, depth)?;
         } else if let Some(outer) = child(&node, "complexContent") {
-            let is_mixed = attribute(&outer, "mixed").map_or(is_mixed, |text| matches!(text, "true" | "1"));
-            self.complex_content(number, decl, outer, is_mixed, depth)?;
+            self.complex_content(number, decl, outer, depth)?;
         } else {
             let own = self.own_particle(decl.context, &node)?;
             let content = match own {
@@ -218,8 +265,6 @@ impl<'d> Builder<'d> {
                 None => DraftContent::Empty,
             };
             let attributes = self.own_attributes(decl.context, &node)?.0;
-            let base = self.complex.first().map(|any| any.attributes.clone()).unwrap_or_default();
-            drop(base);
             self.set(number, (ANY_TYPE, Methods::RESTRICTION), attributes, content);
         }
         Ok(())
@@ -280,14 +325,9 @@ impl<'d> Builder<'d> {
         Err(self.declarations.error(node, context, "neither an extension nor a restriction"))
     }
 
-    fn complex_content(
-        &mut self,
-        number: u32,
-        decl: Decl<'d>,
-        outer: Node<'d, 'd>,
-        is_mixed: bool,
-        depth: usize,
-    ) -> Result<(), SchemaError> {
+    fn complex_content(&mut self, number: u32, decl: Decl<'d>, outer: Node<'d, 'd>, depth: usize) -> Result<(), SchemaError> {
+        let mixed = attribute(&outer, "mixed").or_else(|| attribute(&decl.node, "mixed"));
+        let is_mixed = matches!(mixed.map(str::trim), Some("true" | "1"));
         let Some(node) = children(&outer).next() else { return self.says_nothing(&outer, decl.context) };
         let base = self.base(&node, decl.context, depth)?;
         let own = self.own_particle(decl.context, &node)?;
@@ -302,7 +342,16 @@ impl<'d> Builder<'d> {
             (None, ..) if is_mixed => DraftContent::Elements(Arc::new(nothing()), true),
             (None, ..) => DraftContent::Empty,
             (Some(own), true, Some(DraftContent::Elements(of_base, _))) if !of_base.is_empty() => {
-                let items = vec![Particle::clone(&of_base), own];
+                let size = of_base.size();
+                self.particles = self.particles.checked_sub(size).ok_or_else(|| {
+                    self.declarations.error(&node, decl.context, "a set of schemas whose content models have too many particles")
+                })?;
+                // A long chain of extensions stays flat.
+                let mut items = match Particle::clone(&of_base) {
+                    Particle { min: 1, max: 1, term: Term::Sequence(items) } => items,
+                    single => vec![single],
+                };
+                items.push(own);
                 DraftContent::Elements(Arc::new(Particle { min: 1, max: 1, term: Term::Sequence(items) }), is_mixed)
             }
             (Some(own), ..) => DraftContent::Elements(Arc::new(own), is_mixed),
@@ -320,8 +369,7 @@ impl<'d> Builder<'d> {
     fn own_particle(&mut self, context: Context, node: &Node<'d, 'd>) -> Result<Option<Particle>, SchemaError> {
         let group = children(node).find(|node| matches!(node.tag_name().name(), "sequence" | "choice" | "all" | "group"));
         let Some(group) = group else { return Ok(None) };
-        let mut room = limits::SCHEMA_PARTICLES_MAX;
-        let found = self.particle(Decl { node: group, context }, &mut room, &mut Vec::new())?;
+        let found = self.particle(Decl { node: group, context }, &mut Growth::default())?;
         let says_nothing = |found: &Particle| match &found.term {
             Term::Sequence(items) | Term::All(items) => items.is_empty(),
             Term::Choice(items) => items.is_empty() && found.min == 0,
@@ -333,54 +381,39 @@ impl<'d> Builder<'d> {
     /// The attributes that a node writes itself, those of its attribute groups among them, and the names that it prohibits.
     fn own_attributes(&mut self, context: Context, node: &Node<'d, 'd>) -> Result<(Attributes, Vec<Name>), SchemaError> {
         let mut own = Own::default();
-        self.collect_attributes(context, node, &mut own, 0)?;
-        let wildcard = match (own.wildcard, own.of_groups) {
-            (Some(wildcard), groups) => {
-                let spaces = groups.into_iter().fold(wildcard.spaces, |spaces, group| spaces.both(group.spaces));
-                Some(Wildcard { spaces, process: wildcard.process })
-            }
-            (None, groups) => groups.into_iter().reduce(|one, two| Wildcard { spaces: one.spaces.both(two.spaces), process: one.process }),
-        };
-        Ok((Attributes { uses: own.uses, wildcard }, own.prohibited))
+        self.collect_attributes(context, node, &mut own, &mut Vec::new())?;
+        let prohibited = std::mem::take(&mut own.prohibited);
+        Ok((own.whole(), prohibited))
     }
 
-    fn collect_attributes(&mut self, context: Context, node: &Node<'d, 'd>, own: &mut Own, depth: usize) -> Result<(), SchemaError> {
+    fn collect_attributes(
+        &mut self,
+        context: Context,
+        node: &Node<'d, 'd>,
+        own: &mut Own,
+        open: &mut Vec<Place>,
+    ) -> Result<(), SchemaError> {
         for child in children(node) {
+            self.spend_attributes(1, &child, context)?;
             match child.tag_name().name() {
                 "attribute" => {
                     let is_prohibited = attribute(&child, "use") == Some("prohibited");
-                    let found = self.attribute_use(Decl { node: child, context }, false)?;
+                    let found = self.attribute_use(Decl { node: child, context }, Level::Local)?;
                     if is_prohibited {
                         own.prohibited.push(found.name);
-                    } else if own.uses.iter().all(|known| known.name != found.name) {
-                        own.uses.push(found);
+                    } else {
+                        own.add(found);
                     }
                 }
                 "attributeGroup" => {
                     let name = self.declarations.resolve(&child, attribute(&child, "ref").unwrap_or(""), context)?;
-                    let found = self.declarations.find(Space::AttributeGroup, name, context);
-                    let found = found.filter(|_| depth < limits::SCHEMA_REDEFINED_MAX);
-                    let Some(group) = found else {
-                        return Err(self.declarations.error(&child, context, "an attribute group that is not declared, or contains itself"));
+                    let Some(group) = self.declarations.find(Space::AttributeGroup, name, context) else {
+                        return Err(self.declarations.error(&child, context, "an attribute group that is not declared"));
                     };
-                    // A wildcard of the group's own is one; those of groups inside it count as its own.
-                    let mut inner = Own::default();
-                    self.collect_attributes(group.context, &group.node, &mut inner, depth.saturating_add(1))?;
-                    for found in inner.uses {
-                        if own.uses.iter().all(|known| known.name != found.name) {
-                            own.uses.push(found);
-                        }
-                    }
-                    let complete = match (inner.wildcard, inner.of_groups) {
-                        (Some(wildcard), groups) => {
-                            let spaces = groups.into_iter().fold(wildcard.spaces, |spaces, group| spaces.both(group.spaces));
-                            Some(Wildcard { spaces, process: wildcard.process })
-                        }
-                        (None, groups) => groups
-                            .into_iter()
-                            .reduce(|one, two| Wildcard { spaces: one.spaces.both(two.spaces), process: one.process }),
-                    };
-                    own.of_groups.extend(complete);
+                    let inner = self.attribute_group(group, open)?;
+                    self.spend_attributes(inner.uses.len(), &child, context)?;
+                    inner.uses.iter().for_each(|found| own.add(found.clone()));
+                    own.of_groups.extend(inner.wildcard.clone());
                 }
                 "anyAttribute" => own.wildcard = Some(self.wildcard(&child, context)),
                 _ => {}
@@ -392,19 +425,54 @@ impl<'d> Builder<'d> {
         Ok(())
     }
 
+    /// The attributes of an attribute group, read once.
+    pub(super) fn attribute_group(&mut self, group: Decl<'d>, open: &mut Vec<Place>) -> Result<Arc<Attributes>, SchemaError> {
+        let place = (group.context.unit, group.node.id().get());
+        if let Some(known) = self.attribute_groups.get(&place) {
+            return Ok(Arc::clone(known));
+        }
+        if open.contains(&place) || open.len() > limits::SCHEMA_DEPTH_MAX {
+            let what = "an attribute group that contains itself, or too many others inside each other";
+            return Err(self.declarations.error(&group.node, group.context, what));
+        }
+        open.push(place);
+        let mut own = Own::default();
+        self.collect_attributes(group.context, &group.node, &mut own, open)?;
+        open.pop();
+        let whole = Arc::new(own.whole());
+        self.attribute_groups.insert(place, Arc::clone(&whole));
+        Ok(whole)
+    }
+
+    fn spend_attributes(&mut self, count: usize, node: &Node<'_, '_>, context: Context) -> Result<(), SchemaError> {
+        self.attributes = self
+            .attributes
+            .checked_sub(count)
+            .ok_or_else(|| self.declarations.error(node, context, "a set of schemas whose types have too many attributes"))?;
+        Ok(())
+    }
+
     /// The attributes of a derived type (section 3.4.2).
-    fn derived_attributes(&mut self, context: Context, node: &Node<'d, 'd>, base: TypeRef, by: Methods) -> Result<Attributes, SchemaError> {
+    fn derived_attributes(
+        &mut self,
+        context: Context,
+        node: &Node<'d, 'd>,
+        base: TypeRef,
+        by: Methods,
+    ) -> Result<Attributes, SchemaError> {
         let (mut own, prohibited) = self.own_attributes(context, node)?;
         let of_base = match base {
             TypeRef::Complex(base) => self.complex.get(base as usize).map(|draft| draft.attributes.clone()).unwrap_or_default(),
             _ => Attributes::default(),
         };
         let is_extension = by == Methods::EXTENSION;
-        for inherited in of_base.uses {
-            let is_own = own.uses.iter().any(|known| known.name == inherited.name);
-            if !is_own && (is_extension || !prohibited.contains(&inherited.name)) {
-                own.uses.push(inherited);
-            }
+        self.spend_attributes(of_base.uses.len(), node, context)?;
+        let names: BTreeSet<Name> = own.uses.iter().map(|known| known.name).collect();
+        let prohibited: BTreeSet<Name> = prohibited.into_iter().filter(|_| !is_extension).collect();
+        let is_left = |inherited: &Use| !names.contains(&inherited.name) && !prohibited.contains(&inherited.name);
+        own.uses.extend(of_base.uses.into_iter().filter(is_left));
+        if own.uses.len() > limits::SCHEMA_ATTRIBUTES_MAX {
+            return Err(self.declarations.error(node, context, "a type with too many attributes"));
         }
         if is_extension {
             own.wildcard = match (own.wildcard, of_base.wildcard) {
@@ -420,9 +488,32 @@ impl<'d> Builder<'d> {
 #[derive(Default)]
 struct Own {
     uses: Vec<Use>,
+    names: BTreeSet<Name>,
     prohibited: Vec<Name>,
     wildcard: Option<Wildcard>,
     of_groups: Vec<Wildcard>,
+}
+
+impl Own {
+    fn add(&mut self, found: Use) {
+        if self.names.insert(found.name) {
+            self.uses.push(found);
+        }
+    }
+
+    /// The attributes, those of groups among them. A wildcard of its own is one; those of groups count as its own.
+    fn whole(self) -> Attributes {
+        let wildcard = match (self.wildcard, self.of_groups) {
+            (Some(wildcard), groups) => {
+                let spaces = groups.into_iter().fold(wildcard.spaces, |spaces, group| spaces.both(group.spaces));
+                Some(Wildcard { spaces, process: wildcard.process })
+            }
+            (None, groups) => {
+                groups.into_iter().reduce(|one, two| Wildcard { spaces: one.spaces.both(two.spaces), process: one.process })
+            }
+        };
+        Attributes { uses: self.uses, wildcard }
+    }
 }
 
 /// A sequence of nothing.

@@ -161,7 +161,9 @@ impl Parser<'_> {
 
     fn character(&mut self, character: char) -> Result<Node, String> {
         let text = String::from(character);
-        self.sets.number(if character == '.' { "[.]" } else { &text }, || Some(class::of(&[(character, character)]))).map(Node::Set)
+        self.sets
+            .number(if character == '.' { "[.]" } else { &text }, || Some(class::of(&[(character, character)])))
+            .map(Node::Set)
     }
 
     fn group(&mut self) -> Result<Node, String> {
@@ -255,7 +257,11 @@ impl Parser<'_> {
                     break;
                 }
                 '-' => {
-                    self.hyphen(first);
+                    if first {
+                        self.copy();
+                    } else {
+                        self.hyphen();
+                    }
                     set.union(&class::of(&[('-', '-')]));
                     if after_range && self.is_range_ahead() {
                         return Err("a pattern with a hyphen between two ranges; it is written \\- there".to_owned());
@@ -278,10 +284,10 @@ impl Parser<'_> {
         Ok(set)
     }
 
-    /// A hyphen that stands for itself, which it may only at the edges.
-    fn hyphen(&mut self, first: bool) {
+    /// A hyphen behind something else that stands for itself, which it may only at the end.
+    fn hyphen(&mut self) {
         self.next();
-        if first || self.peek() == Some(']') || (self.peek() == Some('-') && self.peek_second() == Some('[')) {
+        if self.peek() == Some(']') || (self.peek() == Some('-') && self.peek_second() == Some('[')) {
             self.out.push('-');
             return;
         }

@@ -3,6 +3,7 @@
 use super::class::Set;
 use super::parse::{Node, UNBOUNDED};
 use super::symbols::{Members, Symbols};
+use crate::base::limits;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid;
 use regex_automata::nfa::thompson;
@@ -19,7 +20,15 @@ pub(super) enum Plan {
     /// A complete table.
     Table(dense::DFA<Vec<u32>>, StateID, Option<Symbols>),
     /// A table made while it is needed, in a cache of bounded size that the caller has.
-    Lazy(hybrid::dfa::DFA, u64, Option<Symbols>),
+    Lazy(Box<Lazy>, Option<Symbols>),
+}
+
+/// A table made while it is needed.
+pub(super) struct Lazy {
+    dfa: hybrid::dfa::DFA,
+    number: u64,
+    /// How large its cache may grow.
+    octets: usize,
 }
 
 /// A class and how often.
@@ -33,7 +42,8 @@ pub(super) struct Run {
 /// Caches of lazy tables, for one thread; old ones go when there are too many.
 #[derive(Default)]
 pub struct Caches {
-    caches: BTreeMap<u64, hybrid::dfa::Cache>,
+    caches: BTreeMap<u64, (hybrid::dfa::Cache, usize)>,
+    octets: usize,
 }
 
 impl Plan {
@@ -67,10 +77,13 @@ impl Plan {
             let start = start.map_err(|error| format!("a pattern that cannot be started: {error}"))?;
             return Ok(Self::Table(table, start, symbols));
         }
-        let config = hybrid::dfa::Config::new().match_kind(MatchKind::All).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
-        let lazy = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa);
-        let lazy = lazy.map_err(|error| format!("a pattern that cannot be compiled: {error}"))?;
-        Ok(Self::Lazy(lazy, NEXT.fetch_add(1, Ordering::Relaxed), symbols))
+        let with = |octets: usize| {
+            let config = hybrid::dfa::Config::new().match_kind(MatchKind::All).cache_capacity(octets);
+            let dfa = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa.clone()).ok()?;
+            Some(Self::Lazy(Box::new(Lazy { dfa, number: NEXT.fetch_add(1, Ordering::Relaxed), octets }), symbols.clone()))
+        };
+        let lazy = with(CACHE_BYTES).or_else(|| with(limits::SCHEMA_CACHE_BYTES_MAX));
+        lazy.ok_or_else(|| "a pattern that would take too much memory to match".to_owned())
     }
 
     /// Whether the whole value matches.
@@ -81,11 +94,11 @@ impl Plan {
                 match_table(table, *start, value.chars().map(|character| symbols.symbol(character)))
             }
             Self::Table(table, start, None) => match_table(table, *start, value.bytes()),
-            Self::Lazy(lazy, number, symbols) => {
-                let cache = caches.of(lazy, *number);
+            Self::Lazy(lazy, symbols) => {
+                let Some(cache) = caches.of(lazy) else { return false };
                 let matched = match symbols {
-                    Some(symbols) => match_lazy(lazy, cache, value.chars().map(|character| symbols.symbol(character))),
-                    None => match_lazy(lazy, cache, value.bytes()),
+                    Some(symbols) => match_lazy(&lazy.dfa, cache, value.chars().map(|character| symbols.symbol(character))),
+                    None => match_lazy(&lazy.dfa, cache, value.bytes()),
                 };
                 matched.unwrap_or(false)
             }
@@ -94,11 +107,22 @@ impl Plan {
 }
 
 impl Caches {
-    fn of(&mut self, lazy: &hybrid::dfa::DFA, number: u64) -> &mut hybrid::dfa::Cache {
-        if self.caches.len() >= CACHES_MAX && !self.caches.contains_key(&number) {
-            self.caches.pop_first();
+    fn of(&mut self, lazy: &Lazy) -> Option<&mut hybrid::dfa::Cache> {
+        if !self.caches.contains_key(&lazy.number) {
+            while self.octets.saturating_add(lazy.octets) > limits::SCHEMA_CACHE_BYTES_MAX
+                && let Some((_, (_, octets))) = self.caches.pop_first()
+            {
+                self.octets = self.octets.saturating_sub(octets);
+            }
+            self.octets = self.octets.saturating_add(lazy.octets);
+            self.caches.insert(lazy.number, (lazy.dfa.create_cache(), lazy.octets));
         }
-        self.caches.entry(number).or_insert_with(|| lazy.create_cache())
+        self.caches.get_mut(&lazy.number).map(|(cache, _)| cache)
+    }
+
+    /// Gives back what the caches hold: they are made anew when they are needed.
+    pub fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -209,7 +233,7 @@ fn hir(node: &Node, sets: &[Set], symbols: Option<&Symbols>) -> Hir {
 fn width(nfa: &thompson::NFA) -> Result<usize, &'static str> {
     let mut mark = vec![0_u32; nfa.states().len()];
     let (mut now, mut next, mut stack) = (vec![nfa.start_anchored()], Vec::new(), Vec::new());
-    let (mut widest, mut work, mut round) = (0_usize, 0_usize, 0_u32);
+    let (mut widest, mut work, mut round, mut known) = (0_usize, 0_usize, 0_u32, Vec::new());
     while !now.is_empty() && round < ROUNDS_MAX && work < WALK_STEPS_MAX {
         round = round.saturating_add(1);
         let mut seen = 0_usize;
@@ -237,6 +261,13 @@ fn width(nfa: &thompson::NFA) -> Result<usize, &'static str> {
         next.dedup();
         std::mem::swap(&mut now, &mut next);
         next.clear();
+        // What has been reached before goes round for ever.
+        if now == known {
+            break;
+        }
+        if round.is_power_of_two() {
+            known.clone_from(&now);
+        }
     }
     Ok(widest)
 }
@@ -249,12 +280,10 @@ const NFA_BYTES_MAX: usize = 1 << 20;
 /// Largest complete table, and what making it may take.
 const TABLE_BYTES_MAX: usize = 1 << 16;
 const TABLE_WORK_BYTES_MAX: usize = 1 << 19;
-/// How large one cache may grow.
-const CACHE_BYTES: usize = 1 << 19;
-/// Most caches in one room.
-const CACHES_MAX: usize = 16;
+/// How large one cache may grow, but for patterns that cannot do with it.
+const CACHE_BYTES: usize = 24 << 10;
 /// Most states that may be alive at once.
-const WIDTH_MAX: usize = 4096;
+const WIDTH_MAX: usize = 2048;
 /// How far the walk for it goes.
 const ROUNDS_MAX: u32 = 1 << 16;
 const WALK_STEPS_MAX: usize = 1 << 22;

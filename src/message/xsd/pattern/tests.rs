@@ -48,9 +48,46 @@ fn patterns_mean_the_whole_value() {
 #[test]
 fn what_is_no_pattern_is_refused() {
     for pattern in [
-        "(", ")", "a)", "[", "[]", "[^]", "[a", "[c-a]", "[a-c-1-4]", r"[a-\d]", "[[:alpha:]]", "[a-[b]c]", r"\b", r"\1", r"\Z",
-        r"\p{Foo}", r"\p{IsFoo}", r"\p{Cs}", r"\p{L", r"\pL", r"\p{lu}", "a{", "a{2", "a{x}", "a{,2}", "a{}", "{2}", "*", "+a",
-        "a**", "a+?", "(?i)a", "a{2}{3}", r"\", "{", "}", "a]", "a{2,1}", r"\я", "a{1, 2}",
+        "(",
+        ")",
+        "a)",
+        "[",
+        "[]",
+        "[^]",
+        "[a",
+        "[c-a]",
+        "[a-c-1-4]",
+        r"[a-\d]",
+        "[[:alpha:]]",
+        "[a-[b]c]",
+        r"\b",
+        r"\1",
+        r"\Z",
+        r"\p{Foo}",
+        r"\p{IsFoo}",
+        r"\p{Cs}",
+        r"\p{L",
+        r"\pL",
+        r"\p{lu}",
+        "a{",
+        "a{2",
+        "a{x}",
+        "a{,2}",
+        "a{}",
+        "{2}",
+        "*",
+        "+a",
+        "a**",
+        "a+?",
+        "(?i)a",
+        "a{2}{3}",
+        r"\",
+        "{",
+        "}",
+        "a]",
+        "a{2,1}",
+        r"\я",
+        "a{1, 2}",
     ] {
         assert!(Pattern::compile(&[pattern]).is_err(), "{pattern}");
         assert_eq!(canonical(pattern), None, "{pattern}");
@@ -144,9 +181,14 @@ fn blocks_and_name_tables_are_in_order() {
     for table in [letters::LETTERS, letters::FOLLOWERS] {
         assert!(table.windows(2).all(|pair| pair[0].1 < pair[1].0) && table.iter().all(|(start, end)| start <= end));
     }
-    for (character, starts, follows) in
-        [('a', true, true), ('1', false, true), ('·', false, true), ('\u{346}', false, false), ('Ā', true, true), ('\u{132}', false, false)]
-    {
+    for (character, starts, follows) in [
+        ('a', true, true),
+        ('1', false, true),
+        ('·', false, true),
+        ('\u{346}', false, false),
+        ('Ā', true, true),
+        ('\u{132}', false, false),
+    ] {
         assert_eq!((letters::starts_name(character), letters::follows_in_name(character)), (starts, follows), "{character:?}");
     }
 }
@@ -199,7 +241,9 @@ impl Tree {
             Self::Class { negated, holds } => {
                 value.get(at).filter(|found| holds.contains(found) != *negated).map(|_| at + 1).into_iter().collect()
             }
-            Self::All(trees) => trees.iter().fold(vec![at], |ends, tree| ends.iter().flat_map(|at| tree.ends(value, *at)).collect()),
+            Self::All(trees) => {
+                trees.iter().fold(vec![at], |ends, tree| ends.iter().flat_map(|at| tree.ends(value, *at)).collect())
+            }
             Self::Any(trees) => trees.iter().flat_map(|tree| tree.ends(value, at)).collect(),
             Self::Times(tree, min, max) => {
                 let (mut now, mut all) = (vec![at], Vec::new());
@@ -231,8 +275,11 @@ fn tree() -> impl Strategy<Value = Tree> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Tree::All),
             prop::collection::vec(inner.clone(), 1..4).prop_map(Tree::Any),
-            (inner, 0..3_u32, prop::option::of(0..3_u32))
-                .prop_map(|(tree, min, more)| Tree::Times(Box::new(tree), min, more.map(|more| min + more))),
+            (inner, 0..3_u32, prop::option::of(0..3_u32)).prop_map(|(tree, min, more)| Tree::Times(
+                Box::new(tree),
+                min,
+                more.map(|more| min + more)
+            )),
         ]
     })
 }

@@ -2,8 +2,8 @@
 
 use super::calendar::Parts;
 use super::lexical::White;
-use super::{Bound, Form, Identity, Kind, Primitive, Simple, Variety};
 use super::value::Value;
+use super::{Bound, Form, Identity, Kind, Primitive, Simple, Variety};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -30,7 +30,9 @@ pub(super) static ALL: LazyLock<BTreeMap<&'static str, Arc<Simple>>> = LazyLock:
         all.insert(*name, Arc::new(Simple { form: *form, kind: *kind, identity, ..plain }));
     }
     for (name, low, high) in INTEGERS {
-        let bound = |text: &Option<&str>| text.map(|text| Bound { value: Value::Decimal(text.into()), text: text.into(), is_inclusive: true });
+        let bound = |text: &Option<&str>| {
+            text.map(|text| Bound { value: Value::Decimal(text.into()), text: text.into(), is_inclusive: true })
+        };
         let plain = Simple::plain(name, Variety::Atomic(Primitive::Decimal), White::Collapse);
         let (low, high) = (bound(low), bound(high));
         let form = if name.starts_with("unsigned") { Form::Unsigned } else { Form::Integer };
@@ -41,7 +43,10 @@ pub(super) static ALL: LazyLock<BTreeMap<&'static str, Arc<Simple>>> = LazyLock:
     for (name, item, kind, identity) in LISTS {
         if let Some(item) = all.get(item).cloned() {
             let plain = Simple::plain(name, Variety::List(item), White::Collapse);
-            all.insert(*name, Arc::new(Simple { length_min: 1, stated: vec!["minLength"], kind: *kind, identity: *identity, ..plain }));
+            all.insert(
+                *name,
+                Arc::new(Simple { length_min: 1, stated: vec!["minLength"], kind: *kind, identity: *identity, ..plain }),
+            );
         }
     }
     all

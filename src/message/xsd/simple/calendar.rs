@@ -178,18 +178,14 @@ impl Moment {
             (true, false) => {
                 let earliest = order(left, right.saturating_sub(ZONE_SECONDS_MAX));
                 let latest = order(left, right.saturating_add(ZONE_SECONDS_MAX));
-                decided(earliest == Ordering::Less, latest == Ordering::Greater)
+                match (earliest, latest) {
+                    (Ordering::Less, _) => Some(Ordering::Less),
+                    (_, Ordering::Greater) => Some(Ordering::Greater),
+                    _ => None,
+                }
             }
             (false, true) => other.compare(self).map(Ordering::reverse),
         }
-    }
-}
-
-fn decided(less: bool, greater: bool) -> Option<Ordering> {
-    match (less, greater) {
-        (true, _) => Some(Ordering::Less),
-        (_, true) => Some(Ordering::Greater),
-        _ => None,
     }
 }
 
@@ -205,7 +201,8 @@ fn days_of(year: i64, month: u32) -> u32 {
 
 /// Days since the beginning of March of the year 0, in the Gregorian calendar.
 fn days(year: i64, month: u32, day: u32) -> i64 {
-    let (year, month) = if month > 2 { (year, month.saturating_sub(3)) } else { (year.saturating_sub(1), month.saturating_add(9)) };
+    let (year, month) =
+        if month > 2 { (year, month.saturating_sub(3)) } else { (year.saturating_sub(1), month.saturating_add(9)) };
     let leaps = year.div_euclid(4).saturating_sub(year.div_euclid(100)).saturating_add(year.div_euclid(400));
     let before = i64::from(month.saturating_mul(153).saturating_add(2) / 5);
     year.saturating_mul(365).saturating_add(leaps).saturating_add(before).saturating_add(i64::from(day)).saturating_sub(1)

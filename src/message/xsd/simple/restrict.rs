@@ -20,7 +20,9 @@ pub(super) fn restrict(base: &Arc<Simple>, facets: &Facets) -> Result<Simple, St
     lengths(&mut made, base, facets)?;
     digits(&mut made, base, facets)?;
     bounds(&mut made, base, facets)?;
-    if let Some((name, _)) = given.iter().find(|(name, _)| base.fixed.iter().any(|fixed| **fixed == **name) && changes(base, &made, name)) {
+    if let Some((name, _)) =
+        given.iter().find(|(name, _)| base.fixed.iter().any(|fixed| **fixed == **name) && changes(base, &made, name))
+    {
         return Err(format!("the facet {name} is fixed in the base type and cannot have another value"));
     }
     made.fixed.extend(facets.fixed.iter().cloned());
@@ -114,7 +116,8 @@ fn trim(text: &str) -> &str {
 /// The number of a facet that is a `nonNegativeInteger`.
 fn count(name: &str, text: Option<&str>) -> Result<Option<usize>, String> {
     let Some(text) = text.map(trim) else { return Ok(None) };
-    let number = Number::parse(text).filter(|_| !text.contains('.') && (!text.starts_with('-') || text.trim_matches(['-', '0']).is_empty()));
+    let number = Number::parse(text)
+        .filter(|_| !text.contains('.') && (!text.starts_with('-') || text.trim_matches(['-', '0']).is_empty()));
     let number = number.ok_or_else(|| format!("the facet {name} is not a whole number"))?;
     Ok(Some(number.canonical().parse().unwrap_or(usize::MAX)))
 }
@@ -202,17 +205,26 @@ fn bounds(made: &mut Simple, base: &Simple, facets: &Facets) -> Result<(), Strin
         }
     }
     let widens = || "a bound allows what the base type does not (min…-valid-restriction, max…-valid-restriction)".to_owned();
-    let compare = |bound: &Bound, other: &Option<Bound>| other.as_ref().map(|other| (bound.value.compare(&other.value), other.is_inclusive));
+    let compare = |bound: &Bound, other: &Option<Bound>| {
+        other.as_ref().map(|other| (bound.value.compare(&other.value), other.is_inclusive))
+    };
     for (new, is_low) in [(&low, true), (&high, false)] {
         let Some(new) = new else { continue };
         let good = |found: Option<(Option<Ordering>, bool)>, inside: Ordering, same_side: bool| match found {
             None => true,
             Some((Some(order), _)) if order == inside => true,
             // Two exclusive bounds, or an exclusive one on an inclusive one, may be the same on the same side.
-            Some((Some(Ordering::Equal), is_inclusive)) => if same_side { is_inclusive || !new.is_inclusive } else { is_inclusive && new.is_inclusive },
+            Some((Some(Ordering::Equal), is_inclusive)) => {
+                if same_side {
+                    is_inclusive || !new.is_inclusive
+                } else {
+                    is_inclusive && new.is_inclusive
+                }
+            }
             _ => false,
         };
-        let fits = good(compare(new, &base.low), Ordering::Greater, is_low) && good(compare(new, &base.high), Ordering::Less, !is_low);
+        let fits =
+            good(compare(new, &base.low), Ordering::Greater, is_low) && good(compare(new, &base.high), Ordering::Less, !is_low);
         if !fits {
             return Err(widens());
         }
@@ -249,15 +261,16 @@ fn enumeration(made: &Simple, base: &Simple, facets: &Facets) -> Result<Option<E
             texts.iter().filter(|text| !is_plain || made.check(text, &NoScope, room).is_ok()).cloned().collect::<Vec<_>>()
         };
         let (literals, shown) = (kept(&known.literals, &mut room), kept(&known.shown, &mut room));
-        return Ok(Some(Enumeration { literals, shown, values: known.values.clone(), is_plain, count: known.count }));
+        let table = Enumeration::table(&literals);
+        return Ok(Some(Enumeration { literals, table, shown, values: known.values.clone(), is_plain, count: known.count }));
     }
     let (mut values, mut shown) = (Vec::new(), Vec::new());
     for (literal, bindings) in &facets.enumeration {
-        let value = base.value(literal, &Bindings(bindings), &mut room);
+        let value = base.value(literal, &BoundPrefixes(bindings), &mut room);
         let value = value.map_err(|reason| {
             format!("a value of the enumeration is not one of the base type: {} (enumeration-valid-restriction)", reason.what)
         })?;
-        if let Ok(text) = made.check(literal, &Bindings(bindings), &mut room) {
+        if let Ok(text) = made.check(literal, &BoundPrefixes(bindings), &mut room) {
             if shown.len() < SHOWN_MAX {
                 shown.push(Box::from(text));
             }
@@ -269,13 +282,14 @@ fn enumeration(made: &Simple, base: &Simple, facets: &Facets) -> Result<Option<E
     }
     literals.sort_unstable();
     literals.dedup();
-    Ok(Some(Enumeration { literals, shown, values, is_plain, count: facets.enumeration.len() }))
+    let table = Enumeration::table(&literals);
+    Ok(Some(Enumeration { literals, table, shown, values, is_plain, count: facets.enumeration.len() }))
 }
 
 /// The prefixes that are bound where a literal stands.
-struct Bindings<'b>(&'b [(Box<str>, Box<str>)]);
+struct BoundPrefixes<'b>(&'b [(Box<str>, Box<str>)]);
 
-impl super::Scope for Bindings<'_> {
+impl super::Scope for BoundPrefixes<'_> {
     fn namespace(&self, prefix: &str) -> Option<&str> {
         self.0.iter().rev().find(|(known, _)| **known == *prefix).map(|(_, namespace)| &**namespace)
     }

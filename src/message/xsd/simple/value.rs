@@ -1,9 +1,9 @@
 //! Values in the value space: equal if they are the same value of the same primitive type.
 
+use super::Scope;
 use super::calendar::{Duration, Moment, Parts};
 use super::decimal::Number;
 use super::{Primitive, binary, float, lexical};
-use super::Scope;
 use crate::message::crypto::sha256;
 use std::cmp::Ordering;
 
@@ -63,12 +63,12 @@ impl Value {
             Primitive::Decimal => Self::Decimal(Number::parse(text)?.canonical().into()),
             Primitive::Float => Self::Float(match float::float(text)? {
                 nan if nan.is_nan() => f32::NAN.to_bits(),
-                zero if zero == 0.0 => 0,
+                0.0 => 0,
                 other => other.to_bits(),
             }),
             Primitive::Double => Self::Double(match float::double(text)? {
                 nan if nan.is_nan() => f64::NAN.to_bits(),
-                zero if zero == 0.0 => 0,
+                0.0 => 0,
                 other => other.to_bits(),
             }),
             Primitive::Duration => {
@@ -107,11 +107,11 @@ impl Value {
     }
 
     /// A fixed-size stand-in: equal values have equal digests, and others have not.
-    pub fn digest(&self) -> [u8; 16] {
+    pub fn digest(&self) -> [u8; 12] {
         let mut octets = Vec::new();
         self.write(&mut octets);
         let digest = sha256(&octets);
-        let mut short = [0; 16];
+        let mut short = [0; 12];
         short.iter_mut().zip(digest.octets()).for_each(|(to, from)| *to = *from);
         short
     }

@@ -123,30 +123,42 @@ pub(super) fn calendar(parts: Parts) -> &'static str {
     }
 }
 
+/// How much an example shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amount {
+    Least,
+    Full,
+}
+
 /// A literal that the type takes, if one can be made.
-pub(super) fn sample(simple: &Simple, full: bool) -> Option<String> {
+pub(super) fn sample(simple: &Simple, amount: Amount) -> Option<String> {
     let mut room = Room::default();
     if let Some(allowed) = &simple.enumeration {
         return allowed.shown.first().or_else(|| allowed.literals.first()).map(|text| text.to_string());
     }
     let mut from_patterns = simple.patterns.iter().rev().flat_map(|pattern| pattern.samples()).collect::<Vec<_>>();
-    if full {
+    if amount == Amount::Full {
         // Without their shortest forms first: what is optional is shown.
         from_patterns.sort_by_key(|text| text.is_empty());
     }
-    let made = if simple.patterns.is_empty() { candidates(simple, full) } else { [from_patterns, candidates(simple, full)].concat() };
+    let made = if simple.patterns.is_empty() {
+        candidates(simple, amount)
+    } else {
+        [from_patterns, candidates(simple, amount)].concat()
+    };
     made.into_iter().find(|text| simple.check(text, &NoScope, &mut room).is_ok())
 }
 
-fn candidates(simple: &Simple, full: bool) -> Vec<String> {
+fn candidates(simple: &Simple, amount: Amount) -> Vec<String> {
     match &simple.variety {
         Variety::Any => vec!["text".to_owned()],
         Variety::List(item) => {
-            let Some(item) = sample(item, full) else { return vec![String::new()] };
-            let count = simple.length_min.max(if full { 2 } else { 1 }).min(simple.length_max).min(SAMPLE_ITEMS_MAX);
+            let Some(item) = sample(item, amount) else { return vec![String::new()] };
+            let count =
+                simple.length_min.max(if amount == Amount::Full { 2 } else { 1 }).min(simple.length_max).min(SAMPLE_ITEMS_MAX);
             vec![vec![item; count].join(" ")]
         }
-        Variety::Union(members) => members.iter().filter_map(|member| sample(member, full)).collect(),
+        Variety::Union(members) => members.iter().filter_map(|member| sample(member, amount)).collect(),
         Variety::Atomic(primitive) => atomic(*primitive, simple),
     }
 }
@@ -157,7 +169,9 @@ fn atomic(primitive: Primitive, simple: &Simple) -> Vec<String> {
     let octets = simple.length_min.max(3).min(simple.length_max).min(SAMPLE_LENGTH_MAX);
     let fixed = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     match primitive {
-        Primitive::String if simple.form == Form::Language => fixed(&["en", "et-EE", "a", "eng", "ab-c", "eng-EE", "en-abcdefgh"]),
+        Primitive::String if simple.form == Form::Language => {
+            fixed(&["en", "et-EE", "a", "eng", "ab-c", "eng-EE", "en-abcdefgh"])
+        }
         Primitive::String => vec![filled("text")],
         Primitive::AnyUri => vec!["https://example.org/".to_owned(), filled("urn:example:"), filled("a")],
         Primitive::Boolean => fixed(&["true", "1"]),
@@ -171,17 +185,17 @@ fn atomic(primitive: Primitive, simple: &Simple) -> Vec<String> {
         Primitive::Duration => [bound_texts(simple), fixed(&["P1D", "PT1H", "P1M", "P1Y", "P10Y", "-P1D"])].concat(),
         Primitive::Calendar(parts) => {
             let mut made = Vec::new();
-            for year in YEARS {
+            for (year, month, day, hour) in DATES {
                 for zone in ["", "Z"] {
                     made.push(match parts {
-                        Parts::DateTime => format!("{year}-05-17T12:30:00{zone}"),
-                        Parts::Time => format!("12:30:00{zone}"),
-                        Parts::Date => format!("{year}-05-17{zone}"),
-                        Parts::YearMonth => format!("{year}-05{zone}"),
+                        Parts::DateTime => format!("{year}-{month}-{day}T{hour}:30:00{zone}"),
+                        Parts::Time => format!("{hour}:30:00{zone}"),
+                        Parts::Date => format!("{year}-{month}-{day}{zone}"),
+                        Parts::YearMonth => format!("{year}-{month}{zone}"),
                         Parts::Year => format!("{year}{zone}"),
-                        Parts::MonthDay => format!("--05-17{zone}"),
-                        Parts::Day => format!("---17{zone}"),
-                        Parts::Month => format!("--05{zone}"),
+                        Parts::MonthDay => format!("--{month}-{day}{zone}"),
+                        Parts::Day => format!("---{day}{zone}"),
+                        Parts::Month => format!("--{month}{zone}"),
                     });
                 }
             }
@@ -212,4 +226,18 @@ fn numbers(simple: &Simple) -> Vec<String> {
 const PATTERN_SHOWN_MAX: usize = 200;
 const SAMPLE_LENGTH_MAX: usize = 4096;
 const SAMPLE_ITEMS_MAX: usize = 64;
-const YEARS: &[&str] = &["2024", "2000", "1990", "1950", "1900", "2030", "2050", "2100", "1800", "2500", "1500", "0900"];
+/// Years, months, days and hours to try, the plainest first.
+const DATES: &[(&str, &str, &str, &str)] = &[
+    ("2024", "05", "17", "12"),
+    ("2000", "01", "01", "00"),
+    ("1990", "12", "28", "23"),
+    ("1950", "02", "02", "06"),
+    ("1900", "11", "27", "18"),
+    ("2030", "03", "10", "09"),
+    ("2050", "07", "05", "15"),
+    ("2100", "09", "22", "21"),
+    ("1800", "06", "14", "03"),
+    ("2500", "04", "30", "16"),
+    ("1500", "10", "25", "20"),
+    ("0900", "08", "08", "10"),
+];
