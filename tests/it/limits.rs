@@ -432,23 +432,13 @@ const ROWS: &[(&str, Row)] = &[
         ),
     ),
     ("SCHEMA_DERIVATIONS_MAX", Here(limits::SCHEMA_DERIVATIONS_MAX, derived, "too many steps")),
-    (
-        "SCHEMA_REDEFINED_MAX",
-        Here(
-            limits::SCHEMA_REDEFINED_MAX,
-            |n| {
-                let one = |at: usize| {
-                    format!("<xs:attributeGroup name='g{at}'><xs:attributeGroup ref='g{}'/></xs:attributeGroup>", at + 1)
-                };
-                let last = format!("<xs:attributeGroup name='g{}'/>", n - 1);
-                set(&format!(
-                    "{}{last}<xs:complexType name='t'><xs:attributeGroup ref='g0'/></xs:complexType>",
-                    repeated(n - 1, one)
-                ))
-            },
-            "contains itself",
-        ),
-    ),
+    ("SCHEMA_BINDINGS_MAX", In("src/message/xsd/tests/hostile.rs", "larger than a schema may be")),
+    ("SCHEMA_MEMBERS_MAX", In("src/message/xsd/tests/hostile.rs", "a type whose values are of too many others")),
+    ("SCHEMA_SET_ATTRIBUTES_MAX", In("src/message/xsd/tests/hostile.rs", "whose types have too many attributes")),
+    ("SCHEMA_SET_NAMES_MAX", In("src/message/xsd/tests/hostile.rs", "content models with too many names")),
+    ("SCHEMA_FIELDS_MAX", In("src/message/xsd/tests/hostile.rs", "Ten thousand fields")),
+    ("SCHEMA_STEPS_MAX", In("src/message/xsd/tests/hostile.rs", "steps beyond all use")),
+    ("SCHEMA_CACHE_BYTES_MAX", Own),
     (
         "SCHEMA_ATTRIBUTES_MAX",
         Here(
