@@ -418,6 +418,8 @@ const ROWS: &[(&str, Row)] = &[
     ("SCHEMA_SET_PARTICLES_MAX", In("src/message/xsd/tests/hostile.rs", "what_doubles_itself_is_refused")),
     ("SCHEMA_WAYS_MAX", In("tests/it/others.rs", "a_run_keeps_so_much_and_no_more")),
     ("SCHEMA_CANDIDATES_MAX", In("tests/it/others.rs", "limits::SCHEMA_CANDIDATES_MAX")),
+    ("SCHEMA_STACK_MAX", In("src/message/xsd/tests/hostile.rs", "counts_in_counts_have_a_most_of_ways")),
+    ("SCHEMA_CACHE_BYTES_MAX", Own),
     ("SCHEMA_KEYS_MAX", In("tests/it/others.rs", "limits::SCHEMA_KEYS_MAX")),
     ("SCHEMA_JUDGED_MS", In("tests/it/others.rs", "did not end within")),
     ("SCHEMA_JUDGED_BYTES_MAX", In("tests/it/others.rs", "more than 512 MiB of memory")),

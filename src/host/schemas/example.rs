@@ -28,7 +28,14 @@ impl fmt::Display for Unmade {
 /// A valid document whose root is a global element.
 pub fn valid(set: &Set, root: u32, fullness: Fullness) -> Result<String, Unmade> {
     let mut first = None;
-    for values in [Values::Alike, Values::Different] {
+    // What a key wants may be optional by itself: then the smallest document with it is the full one.
+    let ways = [
+        (fullness, Values::Alike),
+        (fullness, Values::Different),
+        (Fullness::Full, Values::Alike),
+        (Fullness::Full, Values::Different),
+    ];
+    for (fullness, values) in ways {
         let made = make(set, root, fullness, values).map_err(Unmade::Impossible)?;
         match hold(set, &made, 1).into_iter().next() {
             None => return Ok(made),

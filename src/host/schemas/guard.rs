@@ -5,7 +5,7 @@
 
 use super::Folder;
 use crate::base::limits;
-use crate::message::xsd::read::Loaded;
+use crate::message::xsd::read::{Loaded, XS};
 use crate::message::xsd::{SchemaError, Set, compile, judge};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -176,8 +176,7 @@ impl Drop for Process {
 
 /// The inside of such a process: reads roots, one a line, and writes a verdict for each.
 pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Write) -> io::Result<()> {
-    let most = Some(limits::SCHEMA_JUDGED_BYTES_MAX);
-    setrlimit(Resource::As, Rlimit { current: most, maximum: most })?;
+    bound_memory(1)?;
     std::panic::set_hook(Box::new(|_| {}));
     let opened = match which {
         Which::Whole => Folder::open(folder),
@@ -194,6 +193,12 @@ pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Wri
         out.flush()?;
     }
     Ok(())
+}
+
+/// Bounds what this process may take: so many times what a root may.
+pub fn bound_memory(times: u64) -> io::Result<()> {
+    let most = Some(limits::SCHEMA_JUDGED_BYTES_MAX.saturating_mul(times));
+    Ok(setrlimit(Resource::As, Rlimit { current: most, maximum: most })?)
 }
 
 /// Deep schemas are bounded, and the bound is deeper than a usual stack.
@@ -241,7 +246,8 @@ fn examine(loaded: &Loaded, verdict: &mut Verdict) {
     verdict.elements =
         set.global_elements().filter_map(|number| set.element(number)).map(|element| named(&set, element.name)).collect();
     verdict.elements.sort();
-    verdict.types = set.size().types;
+    let built_in = set.global_types().filter(|(name, _)| set.names().uri(*name) == XS).count();
+    verdict.types = set.size().types.saturating_sub(built_in);
     verdict.notes.extend(set.notes());
     drop(set);
     verdict.faults.extend(guarded("judging", || judge::judge(loaded)).err().map(Wrong::from));

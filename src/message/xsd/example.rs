@@ -8,7 +8,7 @@ use super::read::XML;
 use super::run::XSI;
 use super::set::{Complex, Content, Element, Preset, Set, TypeRef, Use};
 use super::simple::{Identity, NoScope, Room, Simple};
-use super::wildcard::{Spaces, Wildcard};
+use super::wildcard::{Process, Spaces, Wildcard};
 use crate::base::limits;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -121,7 +121,7 @@ impl<'s> Maker<'s> {
     fn once(&mut self, part: &Part<'s>) -> Option<u32> {
         match part.of() {
             Of::Element(number) => self.choice_of(number).map(|(_, _, cost)| cost),
-            Of::Any(wildcard) => self.stand_in(wildcard).map(|_| 1),
+            Of::Any(wildcard) => self.stand_in(wildcard).map(|(_, cost)| cost),
             Of::Choice => part.parts().filter_map(|inner| self.cost(&inner)).min(),
             Of::Sequence | Of::All => {
                 part.parts().map(|inner| self.cost(&inner)).try_fold(0_u32, |sum, cost| Some(sum.saturating_add(cost?)))
@@ -185,8 +185,8 @@ impl<'s> Maker<'s> {
             let name = set.element(number).map_or("", |element| set.names().local(element.name));
             return Err(format!("no element {name} can be made: it has no end, or a type that is not in the set"));
         };
-        if self.out.len() > ITEMS_MAX {
-            return Err("an example would be too large".to_owned());
+        if self.out.len() > ITEMS_MAX || self.open.len() > limits::DEPTH_MAX {
+            return Err("an example would be too large, or too deep".to_owned());
         }
         self.elements = self.elements.saturating_add(1);
         let before = self.fullness;
@@ -340,8 +340,8 @@ impl<'s> Maker<'s> {
 
     fn any(&mut self, wildcard: &Wildcard) -> Result<(), String> {
         match self.stand_in(wildcard) {
-            Some(StandIn::Global(number)) => self.element(number),
-            Some(StandIn::Own(uri)) => {
+            Some((StandIn::Global(number), _)) => self.element(number),
+            Some((StandIn::Own(uri), _)) => {
                 self.out.push(Item::Start { uri, local: "any".into(), attributes: Vec::new() });
                 self.out.push(Item::End);
                 Ok(())
@@ -350,19 +350,20 @@ impl<'s> Maker<'s> {
         }
     }
 
-    fn stand_in(&mut self, wildcard: &Wildcard) -> Option<StandIn> {
-        use super::wildcard::Process;
+    /// What may stand where a wildcard is, and what it costs.
+    fn stand_in(&mut self, wildcard: &Wildcard) -> Option<(StandIn, u32)> {
         if wildcard.process != Process::Strict {
-            return Some(StandIn::Own(match &wildcard.spaces {
+            let uri = match &wildcard.spaces {
                 Spaces::Of(listed) => listed.first()?.clone(),
                 _ => "urn:example:any".into(),
-            }));
+            };
+            return Some((StandIn::Own(uri), 1));
         }
         let set = self.set;
         let fitting = set.global_elements().filter_map(|number| Some((number, set.element(number)?)));
         let fitting = fitting.filter(|(_, element)| !element.is_abstract && wildcard.spaces.allow(set.names().uri(element.name)));
         let weighed = fitting.filter_map(|(number, element)| self.type_of(element).map(|(_, cost)| (cost, number)));
-        weighed.min().map(|(_, number)| StandIn::Global(number))
+        weighed.min().map(|(cost, number)| (StandIn::Global(number), cost.saturating_add(1)))
     }
 }
 

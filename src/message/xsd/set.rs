@@ -229,7 +229,7 @@ impl Set {
         self.global_types.iter().copied()
     }
 
-    /// How many types and elements it has, those of XML Schema itself among them.
+    /// How many types and elements it has, the built-in types among them.
     pub fn size(&self) -> Size {
         Size { types: self.complex.len().saturating_add(self.simple.len()), elements: self.elements.len() }
     }

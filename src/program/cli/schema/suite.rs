@@ -1,15 +1,16 @@
 //! `oncegate schema suite`: a list of tests, what was expected of each, and what came.
 
 use crate::base::limits;
-use crate::host::schemas::guard::{guarded, on_a_large_stack};
+use crate::host::schemas::guard::{bound_memory, guarded, on_a_large_stack};
 use crate::host::schemas::{Folder, loose};
 use crate::message::xsd::read::Loaded;
 use crate::message::xsd::{SchemaError, Set, compile, judge};
 use crate::program::cli::{Failure, Out, Outcome};
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Run a list of tests of schemas and documents, and print what agrees and what does not.
@@ -19,6 +20,9 @@ pub(super) struct Suite {
     /// The list: set, group, kind (schema, instance), schemas with blanks between, instance or -, expected (valid, invalid);
     /// paths are relative to the list
     manifest: PathBuf,
+    /// Run the tests from this one on, before that one, and print what came of each: the process that a suite starts
+    #[arg(long, hide = true, num_args = 2, value_names = ["FROM", "BEFORE"])]
+    share: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -71,10 +75,10 @@ impl Suite {
         }
         let folder = self.manifest.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         let folder = Folder::around(folder).map_err(|error| Failure::new(2, format_args!("{}: {error}", folder.display())))?;
-        std::panic::set_hook(Box::new(|_| {}));
-        let tests = Arc::new(tests);
-        let found = run_all(&Arc::new(folder), &tests);
-        let _ = std::panic::take_hook();
+        if let [from, before] = self.share[..] {
+            return share(&folder, tests.get(from..before).unwrap_or_default());
+        }
+        let found = run_all(&self.manifest, tests.len())?;
         print(out, &tests, &found, begun.elapsed())
     }
 }
@@ -100,45 +104,70 @@ impl Test {
 }
 
 /// Runs all tests, in as many shares as there are processors.
-fn run_all(folder: &Arc<Folder>, tests: &Arc<Vec<Test>>) -> Vec<Found> {
+fn run_all(manifest: &Path, count: usize) -> std::io::Result<Vec<Found>> {
     let shares = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let length = tests.len().div_ceil(shares).max(1);
-    let ranges = (0..shares).map(|share| (share * length).min(tests.len())..((share + 1) * length).min(tests.len()));
-    std::thread::scope(|scope| {
-        let running: Vec<_> = ranges.map(|range| scope.spawn(|| run_some(folder, tests, range))).collect();
-        running.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
-    })
+    let length = count.div_ceil(shares).max(1);
+    let ranges = (0..shares).map(|share| (share * length).min(count)..((share + 1) * length).min(count));
+    let found: std::io::Result<Vec<Vec<Found>>> = std::thread::scope(|scope| {
+        let running: Vec<_> = ranges.map(|range| scope.spawn(|| run_some(manifest, range))).collect();
+        running.into_iter().map(|share| share.join().unwrap_or_else(|_| Ok(Vec::new()))).collect()
+    });
+    found.map(|found| found.concat())
 }
 
-/// Runs some tests in a thread, which is left behind where one does not end.
-fn run_some(folder: &Arc<Folder>, tests: &Arc<Vec<Test>>, range: std::ops::Range<usize>) -> Vec<Found> {
+/// Runs some tests in a process, and in another one from behind the test that ends it.
+fn run_some(manifest: &Path, range: std::ops::Range<usize>) -> std::io::Result<Vec<Found>> {
     let mut found = Vec::with_capacity(range.len());
-    let begin = |at: usize| worker(Arc::clone(folder), Arc::clone(tests), at..range.end);
-    let mut results = begin(range.start);
     while range.start + found.len() < range.end {
-        if let Ok(result) = results.recv_timeout(Duration::from_millis(limits::SCHEMA_JUDGED_MS)) {
-            found.push(result);
-        } else {
-            found.push(Some(format!("did not end within {} s", limits::SCHEMA_JUDGED_MS / 1000)));
-            results = begin(range.start + found.len());
-        }
-    }
-    found
-}
-
-fn worker(folder: Arc<Folder>, tests: Arc<Vec<Test>>, range: std::ops::Range<usize>) -> Receiver<Found> {
-    let (sender, results) = sync_channel(1024);
-    std::thread::spawn(move || {
-        on_a_large_stack(|| {
-            let mut bench = Bench { folder: &folder, roots: Vec::new(), loaded: None, set: None, judged: None };
-            for test in tests.get(range).unwrap_or_default() {
-                if sender.send(bench.run(test)).is_err() {
-                    return;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["schema", "suite"]).arg(manifest).arg("--share");
+        command.args([range.start + found.len(), range.end].map(|at| at.to_string()));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let results = lines_of(child.stdout.take());
+        let why = loop {
+            match results.recv_timeout(Duration::from_millis(limits::SCHEMA_JUDGED_MS)) {
+                Ok(result) => found.push(result),
+                Err(RecvTimeoutError::Timeout) => break format!("did not end within {} s", limits::SCHEMA_JUDGED_MS / 1000),
+                Err(RecvTimeoutError::Disconnected) => {
+                    break "the process that ran it broke off, or took too much memory".to_owned();
                 }
             }
-        });
+        };
+        child.kill()?;
+        child.wait()?;
+        if range.start + found.len() < range.end {
+            found.push(Some(why));
+        }
+    }
+    Ok(found)
+}
+
+fn lines_of(output: Option<ChildStdout>) -> Receiver<Found> {
+    let (sender, results) = sync_channel(1024);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output?).lines().map_while(Result::ok) {
+            sender.send(serde_json::from_str(&line).ok()?).ok()?;
+        }
+        Some(())
     });
     results
+}
+
+/// The inside of such a process.
+fn share(folder: &Folder, tests: &[Test]) -> Outcome {
+    bound_memory(MEMORY_FACTOR)?;
+    std::panic::set_hook(Box::new(|_| {}));
+    let made: std::io::Result<()> = on_a_large_stack(|| {
+        let mut bench = Bench { folder, roots: Vec::new(), loaded: None, set: None, judged: None };
+        let mut out = std::io::stdout().lock();
+        for test in tests {
+            serde_json::to_writer(&mut out, &bench.run(test))?;
+            out.write_all(b"\n")?;
+            out.flush()?;
+        }
+        Ok(())
+    });
+    Ok(made?)
 }
 
 /// The set of the last test: the next one mostly has the same.
@@ -249,3 +278,6 @@ fn print(out: &Out, tests: &[Test], found: &[Found], took: Duration) -> Outcome 
     let share = if total == 0 { 100.0 } else { agreed as f64 * 100.0 / total as f64 };
     out.print(format_args!("all: {total} tests, {agreed} agreed ({share:.2} %), {} differ, {seconds:.1} s", total - agreed))
 }
+
+/// A process that runs many tests may have so many times the memory of one root.
+const MEMORY_FACTOR: u64 = 4;
