@@ -225,16 +225,3 @@ pub fn main() {
     // What is left over in the folder for temporary files does no harm.
     let _ = std::fs::remove_dir_all(&folder);
 }
-pub fn loop_only() {
-    let loaded = load(vec![Source { name: "t.xsd".to_owned(), text: schema() }], &mut Nothing).expect("it is found");
-    let set = compile(&loaded).expect("a good schema");
-    let document = document();
-    let octets = document.as_bytes();
-    let reader = least(|| scan(black_box(octets), Profile::Schema, &mut Nobody).expect("well-formed"));
-    let both = least(|| validate(&set, octets));
-    println!("reader {reader:.3} run {:.3} both {both:.3}", both - reader);
-    let begin = Instant::now();
-    while begin.elapsed().as_secs_f64() < 2.0 {
-        validate(&set, octets)
-    }
-}

@@ -4,9 +4,9 @@
 
 use super::identity::{Constraint, Kind, Path};
 use super::names::Name;
-use super::run::Violation;
 use super::set::Set;
 use super::simple::{Identity, Simple, Value};
+use super::violation::Violation;
 use crate::base::limits;
 
 pub(super) type Mark = [u8; 12];
@@ -127,6 +127,11 @@ impl Keys {
     /// Whether values are of use at all.
     pub(super) fn wants_fields(&self) -> bool {
         !self.candidates.is_empty()
+    }
+
+    /// Whether what is kept takes much memory.
+    pub(super) fn is_large(&self) -> bool {
+        self.count > limits::SCHEMA_KEYS_MAX / 4
     }
 
     /// An element begins at this depth (the root's is 1).

@@ -7,6 +7,7 @@ use super::model::{Cursor, Matched, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
 use super::simple::{Identity, NoScope, Room, Scope, Simple, Value};
+use super::violation::Violation;
 use super::wildcard::Process;
 use crate::base::limits;
 use std::sync::Arc;
@@ -24,15 +25,6 @@ pub trait Tag: Scope {
     fn attribute(&self, at: usize) -> Option<(&str, &str, &str)>;
     /// What prefixes stand for here.
     fn bindings(&self) -> Bindings;
-}
-
-/// A rule that a document breaks, in words without any of its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The rule's name in the specification.
-    pub rule: &'static str,
-    /// What is wrong.
-    pub what: String,
 }
 
 /// What has been inside an element.
@@ -454,6 +446,9 @@ impl<'s> Run<'s> {
         }
         if self.is_over() {
             return;
+        }
+        if self.keys.is_large() {
+            self.room.caches.clear();
         }
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };

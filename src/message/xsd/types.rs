@@ -2,6 +2,7 @@
 
 use super::SchemaError;
 use super::build::{Builder, Draft, DraftContent, Growth, State};
+use super::built_in::base_of;
 use super::model::{Particle, Term};
 use super::names::Name;
 use super::read::{Context, Decl, Level, Place, Space, XS, attribute, bindings, child, children};
@@ -12,77 +13,6 @@ use crate::base::limits;
 use roxmltree::Node;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The built-in simple types (part 2, sections 3.2 and 3.3).
-pub(super) const BUILT_IN: [&str; 45] = [
-    "anySimpleType",
-    "string",
-    "boolean",
-    "decimal",
-    "float",
-    "double",
-    "duration",
-    "dateTime",
-    "time",
-    "date",
-    "gYearMonth",
-    "gYear",
-    "gMonthDay",
-    "gDay",
-    "gMonth",
-    "hexBinary",
-    "base64Binary",
-    "anyURI",
-    "QName",
-    "NOTATION",
-    "normalizedString",
-    "token",
-    "language",
-    "NMTOKEN",
-    "NMTOKENS",
-    "Name",
-    "NCName",
-    "ID",
-    "IDREF",
-    "IDREFS",
-    "ENTITY",
-    "ENTITIES",
-    "integer",
-    "nonPositiveInteger",
-    "negativeInteger",
-    "long",
-    "int",
-    "short",
-    "byte",
-    "nonNegativeInteger",
-    "unsignedLong",
-    "unsignedInt",
-    "unsignedShort",
-    "unsignedByte",
-    "positiveInteger",
-];
-
-/// What a built-in type is derived from.
-fn base_of(name: &str) -> &'static str {
-    match name {
-        "normalizedString" => "string",
-        "token" => "normalizedString",
-        "language" | "NMTOKEN" | "Name" => "token",
-        "NCName" => "Name",
-        "ID" | "IDREF" | "ENTITY" => "NCName",
-        "integer" => "decimal",
-        "nonPositiveInteger" | "long" | "nonNegativeInteger" => "integer",
-        "negativeInteger" => "nonPositiveInteger",
-        "int" => "long",
-        "short" => "int",
-        "byte" => "short",
-        "unsignedLong" | "positiveInteger" => "nonNegativeInteger",
-        "unsignedInt" => "unsignedLong",
-        "unsignedShort" => "unsignedInt",
-        "unsignedByte" => "unsignedShort",
-        _ => "anySimpleType",
-    }
-}
 
 impl<'d> Builder<'d> {
     /// A built-in simple type.
