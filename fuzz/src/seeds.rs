@@ -31,7 +31,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             .chain(numbers(2))
             .collect(),
         "xsd_compile" => crate::xsd::schemas(),
-        "xsd_validate" | "pattern" => numbers(2),
+        "xsd_validate" | "pattern" => crate::xsd::choices(),
         "x509" => vec![CERTIFICATE.to_vec(), oncegate::message::pki::to_pem("CERTIFICATE", CERTIFICATE).into_bytes()],
         "registry" => vec![registry_text().into_bytes()],
         "note" => (1..=LEAVES)

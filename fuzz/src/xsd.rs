@@ -123,9 +123,10 @@ fn schema(choices: &mut Choices<'_>) -> (String, Vec<Part>) {
          <xs:simpleType name='E'><xs:restriction base='xs:decimal'><xs:enumeration value='1'/><xs:enumeration value='1.50'/></xs:restriction></xs:simpleType>",
     );
     let parts: Vec<Part> = (0..2).map(|_| part(choices, 2)).collect();
+    let mut mixed = "";
     for (at, part) in parts.iter().enumerate() {
         let flags = choices.octet();
-        let mixed = if flags & 1 == 1 { " mixed='true'" } else { "" };
+        mixed = if flags & 1 == 1 { " mixed='true'" } else { "" };
         let _ = write!(out, "<xs:complexType name='T{at}'{mixed}><xs:sequence>");
         written(part, &mut out);
         let uses = ["optional", "required"][usize::from(flags >> 1 & 1)];
@@ -133,7 +134,7 @@ fn schema(choices: &mut Choices<'_>) -> (String, Vec<Part>) {
         let of = SIMPLE[usize::from(flags >> 3 & 7)];
         let _ = write!(out, "</xs:sequence><xs:attribute name='x' type='{of}' use='{uses}'/><xs:attribute name='f' fixed='1' type='xs:decimal'/>{wild}</xs:complexType>");
     }
-    let _ = write!(out, "<xs:complexType name='D'><xs:complexContent><xs:extension base='T1'><xs:sequence minOccurs='0'><xs:element ref='e'/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>");
+    let _ = write!(out, "<xs:complexType name='D'{mixed}><xs:complexContent><xs:extension base='T1'><xs:sequence minOccurs='0'><xs:element ref='e'/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>");
     let of = |choices: &mut Choices<'_>| SIMPLE[usize::from(choices.octet() % 8)];
     let (a, b) = (of(choices), of(choices));
     let nil = ["", " nillable='true'"][usize::from(choices.octet() % 2)];
@@ -319,18 +320,19 @@ pub fn pattern(input: &[u8]) {
     }
 }
 
+/// Choices to begin with, enough of them for a whole document.
+pub fn choices() -> Vec<Vec<u8>> {
+    let mut random = 1_u64;
+    let mut next = move || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 56) as u8
+    };
+    (0..64).map(|_| (0..400).map(|_| next()).collect()).collect()
+}
+
 /// Schemas to begin with.
 pub fn schemas() -> Vec<Vec<u8>> {
-    let mut random = 1_u64;
-    let mut numbers = || {
-        (0..200)
-            .map(|_| {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (random >> 56) as u8
-            })
-            .collect::<Vec<_>>()
-    };
-    let generated = (0..8).map(|_| schema(&mut Choices(&numbers())).0).collect::<Vec<_>>();
+    let generated = choices().iter().take(8).map(|choices| schema(&mut Choices(choices)).0).collect::<Vec<_>>();
     let redefined = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'><xs:redefine schemaLocation='1.xsd'><xs:group name='g'><xs:choice><xs:group ref='g'/></xs:choice></xs:group></xs:redefine></xs:schema>\0<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'><xs:group name='g'><xs:all><xs:element name='a' fixed='1'/></xs:all></xs:group><xs:attributeGroup name='h'><xs:attribute name='x' type='xs:ID'/></xs:attributeGroup></xs:schema>";
     let keys = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' xmlns='urn:t' targetNamespace='urn:t'><xs:element name='r'><xs:complexType><xs:simpleContent><xs:extension base='S'><xs:anyAttribute/></xs:extension></xs:simpleContent></xs:complexType><xs:key name='k'><xs:selector xpath='.//a|b'/><xs:field xpath='@x'/></xs:key><xs:keyref name='l' refer='k'><xs:selector xpath='.'/><xs:field xpath='.'/></xs:keyref></xs:element><xs:simpleType name='S'><xs:restriction base='xs:string'><xs:pattern value='[a-z-[b]]{2,3}|\\p{IsCyrillic}*'/><xs:maxLength value='3'/></xs:restriction></xs:simpleType></xs:schema>";
     generated.into_iter().chain([redefined.to_owned(), keys.to_owned()]).map(String::into_bytes).collect()

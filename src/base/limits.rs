@@ -78,7 +78,7 @@ pub const SCHEMA_WAYS_MAX: usize = 512;
 /// Most numbers that say where a document stands in all content models that are open at once.
 pub const SCHEMA_STACK_MAX: usize = 8_192;
 /// Most octets in the caches of patterns that one document is held against.
-pub const SCHEMA_CACHE_BYTES_MAX: usize = 96 << 10;
+pub const SCHEMA_CACHE_BYTES_MAX: usize = 160 << 10;
 /// Most identity constraints of one element, and of all open ones; and most paths that are followed at once for their fields.
 pub const SCHEMA_CANDIDATES_MAX: usize = 256;
 /// Most paths of one identity constraint.

@@ -138,7 +138,7 @@ impl<'d> Builder<'d> {
             draft.name = Some(any_type);
         }
         let mut global_types = vec![(any_type, ANY_TYPE)];
-        for name in super::standard::BUILT_IN {
+        for name in super::built_in::BUILT_IN {
             let simple = self.built_in(name);
             global_types.push((self.declarations.names.intern(XS, name), simple));
         }

@@ -6,6 +6,7 @@ use super::identity::{Constraint, Kind, Path};
 use super::names::Name;
 use super::set::Set;
 use super::simple::{Identity, Simple, Value};
+use super::violation::Violation;
 use crate::base::limits;
 
 pub(super) type Mark = [u8; 12];
@@ -25,15 +26,6 @@ impl Marks {
     fn is_subset(&self, of: &Self) -> bool {
         self.0.iter().all(|mark| of.0.binary_search(mark).is_ok())
     }
-}
-
-/// A rule that a document breaks, in words without any of its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The rule's name in the specification.
-    pub rule: &'static str,
-    /// What is wrong.
-    pub what: String,
 }
 
 /// How an element ended.
@@ -135,6 +127,11 @@ impl Keys {
     /// Whether values are of use at all.
     pub(super) fn wants_fields(&self) -> bool {
         !self.candidates.is_empty()
+    }
+
+    /// Whether what is kept takes much memory.
+    pub(super) fn is_large(&self) -> bool {
+        self.count > limits::SCHEMA_KEYS_MAX / 4
     }
 
     /// An element begins at this depth (the root's is 1).

@@ -19,14 +19,16 @@ pub mod simple;
 pub mod wildcard;
 
 mod build;
+mod built_in;
 mod keys;
-mod standard;
 mod tag;
 #[cfg(test)]
 mod tests;
 mod types;
+mod violation;
 
 pub use set::Set;
+pub use violation::Violation;
 
 use std::fmt;
 

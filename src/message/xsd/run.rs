@@ -2,12 +2,12 @@
 //!
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
-pub use super::keys::Violation;
 use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
 use super::simple::{Identity, NoScope, Reason, Room, Scope, Simple, Value};
+use super::violation::Violation;
 use super::wildcard::Process;
 use crate::base::limits;
 use std::sync::Arc;
@@ -503,6 +503,9 @@ impl<'s> Run<'s> {
         }
         if self.is_over() {
             return;
+        }
+        if self.keys.is_large() {
+            self.room.caches.clear();
         }
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };

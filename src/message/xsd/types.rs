@@ -2,12 +2,12 @@
 
 use super::SchemaError;
 use super::build::{Builder, Draft, DraftContent, Growth, State};
+use super::built_in::base_of;
 use super::model::{Particle, Term};
 use super::names::Name;
 use super::read::{Context, Decl, Level, Place, Space, XS, attribute, bindings, child, children};
 use super::set::{ANY_TYPE, Attributes, Methods, SimpleType, TypeRef, Use};
 use super::simple::{Facets, Simple};
-use super::standard::base_of;
 use super::wildcard::Wildcard;
 use crate::base::limits;
 use roxmltree::Node;

@@ -20,7 +20,7 @@ pub(super) enum Plan {
     /// A complete table.
     Table(Box<dense::DFA<Vec<u32>>>, StateID, Option<Symbols>),
     /// A table made while it is needed, in a cache of bounded size that the caller has.
-    Lazy(Box<Lazy>, Option<Symbols>),
+    Lazy(Lazy, Option<Symbols>),
 }
 
 /// A table made while it is needed.
@@ -77,13 +77,16 @@ impl Plan {
             let start = start.map_err(|error| format!("a pattern that cannot be started: {error}"))?;
             return Ok(Self::Table(Box::new(table), start, symbols));
         }
-        let with = |octets: usize| {
-            let config = hybrid::dfa::Config::new().match_kind(MatchKind::All).cache_capacity(octets);
-            let dfa = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa.clone()).ok()?;
-            Some(Self::Lazy(Box::new(Lazy { dfa, number: NEXT.fetch_add(1, Ordering::Relaxed), octets }), symbols.clone()))
-        };
-        let lazy = with(CACHE_BYTES).or_else(|| with(limits::SCHEMA_CACHE_BYTES_MAX));
-        lazy.ok_or_else(|| "a pattern that would take too much memory to match".to_owned())
+        // Where that is too little for a few states, as many octets are taken as those need.
+        let config =
+            hybrid::dfa::Config::new().match_kind(MatchKind::All).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
+        let failed = |error| format!("a pattern that cannot be compiled: {error}");
+        let octets = config.get_minimum_cache_capacity(&nfa).map_err(failed)?.max(CACHE_BYTES);
+        let dfa = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa).map_err(failed)?;
+        if octets > limits::SCHEMA_CACHE_BYTES_MAX {
+            return Err("a pattern that would take too much memory to match".to_owned());
+        }
+        Ok(Self::Lazy(Lazy { dfa, number: NEXT.fetch_add(1, Ordering::Relaxed), octets }, symbols))
     }
 
     /// Whether the whole value matches.

@@ -7,7 +7,7 @@ use super::class::Set;
 use std::collections::BTreeMap;
 
 /// Which symbol each character is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Symbols {
     ascii: [u8; 128],
     /// Where runs of one symbol start, in order; the first is 0.

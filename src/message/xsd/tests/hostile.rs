@@ -2,6 +2,7 @@
 
 use super::{broken, compiled, loaded, schema};
 use crate::base::limits;
+use crate::message::xsd::read::{Library, Source, load};
 use crate::message::xsd::{SchemaError, compile};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -267,4 +268,29 @@ fn keys_and_their_fields_have_a_most() {
         <xs:unique name='k'><xs:selector xpath='.//*'/><xs:field xpath='@x'/></xs:unique></xs:element>";
     let document = format!("{}{}", "<r xmlns='urn:t' x='1'>".repeat(30), "</r>".repeat(30));
     assert!(quickly(nested, &document).iter().all(|rule| rule.starts_with("cvc-identity-constraint")));
+}
+
+/// Files that each name the next one, without an end.
+struct Endless(usize);
+
+impl Library for Endless {
+    fn fetch(&mut self, from: &str, _: Option<&str>, _: &str) -> Option<Source> {
+        let name = format!("{from}1");
+        let name = if name.len() > 40 { format!("{}.", from.trim_end_matches('1')) } else { name };
+        let blanks = " ".repeat(self.0);
+        let text = format!(
+            "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'><xs:include schemaLocation='x'/>{blanks}</xs:schema>"
+        );
+        Some(Source { name, text })
+    }
+}
+
+#[test]
+fn a_set_of_files_has_an_end() {
+    for size in [0, 4 << 20] {
+        let mut library = Endless(size);
+        let first = library.fetch("a", None, "").expect("endless");
+        let error = load(vec![first], &mut library).expect_err("it has no end");
+        assert_eq!(error.what, "a set of schemas with too many documents, or too large");
+    }
 }

@@ -1,4 +1,4 @@
-//! The types that XML Schema itself has.
+//! The built-in simple types and how they are derived from each other.
 
 /// The built-in simple types (part 2, sections 3.2 and 3.3).
 pub(super) const BUILT_IN: [&str; 45] = [
