@@ -20,7 +20,7 @@ pub(super) enum Plan {
     /// A complete table.
     Table(Box<dense::DFA<Vec<u32>>>, StateID, Option<Symbols>),
     /// A table made while it is needed, in a cache of bounded size that the caller has.
-    Lazy(Lazy, Option<Symbols>),
+    Lazy(Box<Lazy>, Option<Symbols>),
 }
 
 /// A table made while it is needed.
@@ -86,7 +86,7 @@ impl Plan {
         if octets > limits::SCHEMA_CACHE_BYTES_MAX {
             return Err("a pattern that would take too much memory to match".to_owned());
         }
-        Ok(Self::Lazy(Lazy { dfa, number: NEXT.fetch_add(1, Ordering::Relaxed), octets }, symbols))
+        Ok(Self::Lazy(Box::new(Lazy { dfa, number: NEXT.fetch_add(1, Ordering::Relaxed), octets }), symbols))
     }
 
     /// Whether the whole value matches.
