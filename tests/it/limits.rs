@@ -222,7 +222,7 @@ fn repeated(count: usize, spell: impl Fn(usize) -> String) -> String {
 const ROWS: &[(&str, Row)] = &[
     ("MESSAGE_BYTES_MAX", Here(limits::MESSAGE_BYTES_MAX, sized, XML)),
     // Message, Body, Documents and the document are around it.
-    ("DEPTH_MAX", Here(limits::DEPTH_MAX, |n| document(&format!("{}{}", "<a>".repeat(n - 3), "</a>".repeat(n - 3))), XML)),
+    ("DEPTH_MAX", Here(limits::DEPTH_MAX, |n| document(&format!("{}{}", "<a>".repeat(n - 4), "</a>".repeat(n - 4))), XML)),
     (
         "ATTRIBUTES_MAX",
         Here(limits::ATTRIBUTES_MAX, |n| document(&format!("<a{}/>", repeated(n, |i| format!(" a{i}=\"\"")))), XML),
@@ -716,8 +716,8 @@ fn of_the_operators_files() -> [Said; 2] {
     let schemas = vec![
         format!("A text is at most {}, whatever", kib(limits::PAYLOAD_TEXT_BYTES_MAX)),
         format!("A schema file is at most {},", mib(limits::SCHEMA_BYTES_MAX)),
-        format!("has at most {} paths of elements,", number(limits::SCHEMA_PATHS_MAX)),
-        format!("a content model at most {} elements,", number(limits::SCHEMA_PARTICLES_MAX)),
+        format!("has at most {} different paths,", number(limits::SCHEMA_PATHS_MAX)),
+        format!("a content model at most {} particles.", number(limits::SCHEMA_PARTICLES_MAX)),
         format!(
             "folders inside each other | {}; {}; {}; {} |",
             mib(limits::SCHEMA_BYTES_MAX),
