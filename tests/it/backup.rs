@@ -184,11 +184,7 @@ fn a_second_backup_copies_only_what_is_new() {
     let scene = Scene::new("records = \"off\"\n");
     let shelf = Shelf::new(&scene);
     let school = scene.client();
-    let exchange = |number| {
-        let gateway = scene.start();
-        scene.block_on(answered(&school, &scene.request(&school, number)));
-        gateway.stop();
-    };
+    let exchange = |number| scene.run_once(&school, number);
     exchange(0);
     // An erasure ends a volume, and with it a segment.
     let erase = |index: &str| {

@@ -8,7 +8,6 @@ use oncegate::evidence::journal;
 use oncegate::faces::client::problem_of;
 use oncegate::host::transport::{Entrance, Identity, Listening, Room, Turned};
 use oncegate::message::pki;
-use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd};
 use std::fs;
 use std::path::Path;
 use std::pin::pin;
@@ -238,23 +237,8 @@ fn sessions_are_resumed_by_tickets_until_the_certificates_are_read_again() {
 fn revoke(scene: &Scene, serials: &[Vec<u8>]) {
     let folder = scene.world().folder();
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("readable");
-    let key = KeyPair::from_pem(&read("authority/ca.key")).expect("a key");
-    let issuer = Issuer::from_ca_cert_pem(&read("certs/ca.pem"), key).expect("an authority");
-    let revoked = |serial: &Vec<u8>| RevokedCertParams {
-        serial_number: SerialNumber::from_slice(serial),
-        revocation_time: date_time_ymd(2026, 1, 1),
-        reason_code: None,
-        invalidity_date: None,
-    };
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2026, 1, 1),
-        next_update: date_time_ymd(2099, 1, 1),
-        crl_number: SerialNumber::from(1),
-        issuing_distribution_point: None,
-        revoked_certs: serials.iter().map(revoked).collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    fs::write(folder.join("revoked.pem"), list.signed_by(&issuer).expect("signed").pem().expect("PEM")).expect("writable");
+    let list = crate::pki::list(&read("certs/ca.pem"), &read("authority/ca.key"), serials);
+    fs::write(folder.join("revoked.pem"), list).expect("writable");
 }
 
 #[test]

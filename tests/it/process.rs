@@ -100,6 +100,13 @@ impl Scene {
         }
     }
 
+    /// Starts the gateway for one exchange.
+    pub fn run_once(&self, client: &Client, number: usize) {
+        let gateway = self.start();
+        self.block_on(answered(client, &self.request(client, number)));
+        gateway.stop();
+    }
+
     /// Why the gateway does not start.
     pub fn refuses_to_start(&self) -> String {
         match Process::run(&self.config()) {

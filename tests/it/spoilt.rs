@@ -305,11 +305,7 @@ fn whatever_is_spoilt_below_data_is_named_or_has_no_effect() {
 fn what_lies_beside_the_log_is_named_or_has_no_effect() {
     let scene = Scene::new("records = \"off\"\n");
     let school = scene.client();
-    let exchange = |number| {
-        let gateway = scene.start();
-        scene.block_on(answered(&school, &scene.request(&school, number)));
-        gateway.stop();
-    };
+    let exchange = |number| scene.run_once(&school, number);
     exchange(0);
     let registry = scene.data().join("registry");
     let (good, in_force) = (fs::read(&registry).expect("there"), InForce::read(&scene.data()));

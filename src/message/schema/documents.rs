@@ -34,8 +34,17 @@ pub struct DocumentType {
     pub reach: Reach,
     /// Whether its first element is a head of ours, which is not the holder's to withhold.
     pub(super) head: Head,
+    /// Whether values of attributes are kept.
+    pub(super) attributes: Attributes,
     pub(super) watches: Vec<Watch>,
     pub(super) rules: Vec<Rule>,
+}
+
+/// Whether values of attributes are of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attributes {
+    Watched,
+    Unwatched,
 }
 
 /// What a document begins with.
@@ -54,11 +63,6 @@ impl DocumentType {
     /// The place of a path among those whose values are kept.
     pub(super) fn watch_of(&self, path: &str) -> Option<u32> {
         self.watches.iter().position(|watch| watch.path == path).map(|at| at as u32)
-    }
-
-    /// Whether values of attributes are kept.
-    pub(super) fn has_attributes(&self) -> bool {
-        self.watches.iter().any(|watch| watch.path.contains('@'))
     }
 
     /// Whether a grant may name this path: something that a document may lack is there or below.
@@ -241,6 +245,8 @@ fn document(row: Row, targets: &[(String, String)], set: &Set) -> Result<Documen
         watching.watch("Head/Status").part = Some(Part::Status);
     }
     let watches = watching.watches;
+    let has_attribute = watches.iter().any(|watch| watch.path.contains('@'));
+    let attributes = if has_attribute { Attributes::Watched } else { Attributes::Unwatched };
     // One name in two branches of a choice is one field.
     let mut fields: Vec<String> = Vec::new();
     for path in unfolded.paths.iter().filter(|path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/")))
@@ -260,6 +266,7 @@ fn document(row: Row, targets: &[(String, String)], set: &Set) -> Result<Documen
         fields,
         reach: unfolded.reach,
         head,
+        attributes,
         watches,
         rules,
     })

@@ -2,7 +2,7 @@
 //! so that what a grant must permit, and whom the document is about, is known at its end.
 
 use super::Schemas;
-use super::documents::{DocumentType, Head, Part};
+use super::documents::{Attributes, DocumentType, Head, Part};
 use super::facts::{Facts, Gathered, gather};
 use super::rules::{self, Watched};
 use crate::base::fault::{Code, Fault};
@@ -199,13 +199,13 @@ impl<'s> Validator<'s> {
                 return Err(self.wrong("more persons than a document may be about"));
             }
         }
+        let watched = self.document.map_or(Attributes::Unwatched, |document| document.attributes);
         for attribute in element.attributes().filter(|attribute| attribute.uri != XSI) {
             if is_identifier && attribute.uri.is_empty() && attribute.local == "scheme" {
                 self.scheme.extend(attribute.value.split_ascii_whitespace());
             }
             let presence = self.run.attribute_presence(attribute.uri, attribute.local);
-            let has_watches = self.document.is_some_and(|document| document.has_attributes());
-            if presence == Presence::Required && !has_watches {
+            if presence == Presence::Required && watched == Attributes::Unwatched {
                 continue;
             }
             let own = self.step(step, &format!("@{}", attribute.local))?;
@@ -235,8 +235,12 @@ impl<'s> Validator<'s> {
         let step = self.open.last().copied().unwrap_or(NONE);
         let identifies = if self.is_identifier() { Identifies::Yes } else { Identifies::No };
         let is_kept = identifies == Identifies::Yes || self.watch(step).is_some();
-        let value = if is_kept { self.run.value_so_far() } else { None };
-        self.run.end();
+        let value = if is_kept {
+            self.run.end_with_value()
+        } else {
+            self.run.end();
+            None
+        };
         self.violated()?;
         if let Some(value) = value {
             self.value(step, &value, identifies)?;

@@ -552,7 +552,7 @@ impl<'d> Builder<'d> {
             "group" => {
                 let name = self.declarations.resolve(&node, attribute(&node, "ref").unwrap_or(""), decl.context)?;
                 let Some(group) = self.declarations.find(Space::Group, name, decl.context) else {
-                    return Err(self.declarations.error(&node, decl.context, "a group that is not declared"));
+                    return Err(self.declarations.error(&node, decl.context, "src-resolve: a group that is not declared"));
                 };
                 let found = self.group_particle(group, growth)?;
                 return Ok(found.map(|found| match found {
@@ -606,7 +606,7 @@ impl<'d> Builder<'d> {
         let name = self.declarations.resolve(&node, text, decl.context)?;
         match self.declarations.find(Space::Element, name, decl.context) {
             Some(global) => self.element(global, Level::Global),
-            None => Err(self.declarations.error(&node, decl.context, "an element that is not declared")),
+            None => Err(self.declarations.error(&node, decl.context, "src-resolve: an element that is not declared")),
         }
     }
 }

@@ -63,14 +63,12 @@ impl SchemaError {
     }
 }
 
-/// Compiles what was loaded, and has it judged. Of two who refuse it the one speaks that knows the place.
+/// Compiles what was loaded, and then has it judged: what the judge is given is bounded by our own reading, so a set that ours
+/// refuses never gets there.
 pub fn compile_judged(loaded: &read::Loaded) -> Result<Set, SchemaError> {
-    // Ours first: it bounds what the judge is given.
-    match (compile(loaded), judge::judge(loaded)) {
-        (Err(own), Err(judged)) => Err(if judged.file.is_empty() { own } else { judged }),
-        (_, Err(judged)) => Err(judged),
-        (own, Ok(())) => own,
-    }
+    let set = compile(loaded)?;
+    judge::judge(loaded)?;
+    Ok(set)
 }
 
 /// Compiles what was loaded. Whether it keeps all constraints on schemas is for the judge to say.

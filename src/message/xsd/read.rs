@@ -471,7 +471,9 @@ impl<'d> Declarations<'d> {
             prefix => node.lookup_namespace_uri(prefix),
         };
         let uri = match (uri, prefix) {
-            (None, Some(prefix)) => return Err(self.error(node, context, &format!("the prefix {prefix} is not declared"))),
+            (None, Some(prefix)) => {
+                return Err(self.error(node, context, &format!("src-qname: the prefix {prefix} is not declared")));
+            }
             (None | Some(""), None) => {
                 self.unit_of(context).filter(|unit| unit.is_chameleon).map_or("", |unit| unit.target.as_str()).to_owned()
             }

@@ -68,6 +68,16 @@ pub struct Run<'s> {
     violations: Vec<Violation>,
     most: usize,
     presence: Presence,
+    kept: Kept,
+}
+
+/// Whether somebody asked for the value of the element that ends.
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    Asked,
+    Text(String),
 }
 
 /// What an attribute of `xsi:` says of an element.
@@ -91,6 +101,7 @@ impl<'s> Run<'s> {
             violations: Vec::new(),
             most: most.max(1),
             presence: Presence::Required,
+            kept: Kept::Nothing,
         }
     }
 
@@ -162,13 +173,14 @@ impl<'s> Run<'s> {
         self.frames.last().map(|frame| frame.of)
     }
 
-    /// The value of the innermost open element as far as it was read, with its white space as its type has it; none of what
-    /// has no value.
-    pub fn value_so_far(&mut self) -> Option<String> {
-        let frame = self.frames.last().filter(|_| self.skipped == 0)?;
-        let nothing = Bindings::default();
-        let scope = frame.bindings.as_ref().unwrap_or(&nothing);
-        frame.simple?.check(&self.text, scope, &mut self.room).ok().map(str::to_owned)
+    /// Ends the innermost open element, and gives its value with its white space as its type has it, if it is good.
+    pub fn end_with_value(&mut self) -> Option<String> {
+        self.kept = Kept::Asked;
+        self.end();
+        match std::mem::take(&mut self.kept) {
+            Kept::Text(text) => Some(text),
+            Kept::Nothing | Kept::Asked => None,
+        }
     }
 
     /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
@@ -570,8 +582,11 @@ impl<'s> Run<'s> {
         let is_fixed = preset.filter(|preset| preset.is_fixed);
         let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
         if !wants_value {
-            if let Err(reason) = simple.check(text, scope, &mut self.room) {
-                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
+            match simple.check(text, scope, &mut self.room) {
+                Ok(text) => self.kept.keep(text),
+                Err(reason) => {
+                    self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
+                }
             }
             return None;
         }
@@ -588,8 +603,21 @@ impl<'s> Run<'s> {
                     }
                 }
                 self.identified(simple, &value);
+                if matches!(self.kept, Kept::Asked)
+                    && let Ok(text) = simple.check(text, scope, &mut self.room)
+                {
+                    self.kept.keep(text);
+                }
                 Some(value)
             }
+        }
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, text: &str) {
+        if matches!(self, Self::Asked) {
+            *self = Self::Text(text.to_owned());
         }
     }
 }

@@ -218,7 +218,7 @@ impl<'d> Builder<'d> {
             self.fill(number, decl, depth.saturating_add(1))?;
         }
         if base == TypeRef::Missing {
-            return Err(self.declarations.error(node, context, "a base type that is not declared"));
+            return Err(self.declarations.error(node, context, "src-resolve: a base type that is not declared"));
         }
         Ok(base)
     }
@@ -242,7 +242,7 @@ impl<'d> Builder<'d> {
             base => self.simple(base),
         };
         let Some(of) = inline.or(of_base) else {
-            return Err(self.declarations.error(&node, decl.context, "simple content whose base has none"));
+            return Err(self.declarations.error(&node, decl.context, "src-ct.2: simple content whose base has none"));
         };
         let simple = if is_extension { of } else { self.restricted(&of, &node, decl.context)? };
         let by = if is_extension { Methods::EXTENSION } else { Methods::RESTRICTION };
@@ -252,7 +252,7 @@ impl<'d> Builder<'d> {
     }
 
     fn says_nothing(&self, node: &Node<'_, '_>, context: Context) -> Result<(), SchemaError> {
-        Err(self.declarations.error(node, context, "neither an extension nor a restriction"))
+        Err(self.declarations.error(node, context, "src-ct: neither an extension nor a restriction"))
     }
 
     fn complex_content(&mut self, number: u32, decl: Decl<'d>, outer: Node<'d, 'd>, depth: usize) -> Result<(), SchemaError> {
@@ -338,7 +338,11 @@ impl<'d> Builder<'d> {
                 "attributeGroup" => {
                     let name = self.declarations.resolve(&child, attribute(&child, "ref").unwrap_or(""), context)?;
                     let Some(group) = self.declarations.find(Space::AttributeGroup, name, context) else {
-                        return Err(self.declarations.error(&child, context, "an attribute group that is not declared"));
+                        return Err(self.declarations.error(
+                            &child,
+                            context,
+                            "src-resolve: an attribute group that is not declared",
+                        ));
                     };
                     let inner = self.attribute_group(group, open)?;
                     self.spend_attributes(inner.uses.len(), &child, context)?;
