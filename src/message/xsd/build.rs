@@ -65,7 +65,9 @@ pub(super) struct Builder<'d> {
     pub(super) waiting: Vec<(u32, Decl<'d>)>,
     pub(super) places: Vec<Option<Decl<'d>>>,
     pub(super) built_in: BTreeMap<String, u32>,
-    pub(super) attribute_groups: BTreeMap<Place, Arc<Attributes>>,
+    /// The attributes of each attribute group, and how many there are where it is written out: whoever judges the set writes it
+    /// out each time.
+    pub(super) attribute_groups: BTreeMap<Place, (Arc<Attributes>, usize)>,
     /// How many particles, and attributes, there may be yet.
     pub(super) particles: usize,
     pub(super) attributes: usize,

@@ -325,6 +325,7 @@ impl<'d> Builder<'d> {
     ) -> Result<(), SchemaError> {
         for child in children(node) {
             self.spend_attributes(1, &child, context)?;
+            own.written_out = own.written_out.saturating_add(1);
             match child.tag_name().name() {
                 "attribute" => {
                     let is_prohibited = attribute(&child, "use") == Some("prohibited");
@@ -344,8 +345,9 @@ impl<'d> Builder<'d> {
                             "src-resolve: an attribute group that is not declared",
                         ));
                     };
-                    let inner = self.attribute_group(group, open)?;
-                    self.spend_attributes(inner.uses.len(), &child, context)?;
+                    let (inner, written_out) = self.attribute_group(group, open)?;
+                    self.spend_attributes(written_out, &child, context)?;
+                    own.written_out = own.written_out.saturating_add(written_out);
                     inner.uses.iter().for_each(|found| own.add(found.clone()));
                     own.of_groups.extend(inner.wildcard.clone());
                 }
@@ -360,10 +362,14 @@ impl<'d> Builder<'d> {
     }
 
     /// The attributes of an attribute group, read once.
-    pub(super) fn attribute_group(&mut self, group: Decl<'d>, open: &mut Vec<Place>) -> Result<Arc<Attributes>, SchemaError> {
+    pub(super) fn attribute_group(
+        &mut self,
+        group: Decl<'d>,
+        open: &mut Vec<Place>,
+    ) -> Result<(Arc<Attributes>, usize), SchemaError> {
         let place = (group.context.unit, group.node.id().get());
         if let Some(known) = self.attribute_groups.get(&place) {
-            return Ok(Arc::clone(known));
+            return Ok(known.clone());
         }
         if open.contains(&place) || open.len() > limits::SCHEMA_DEPTH_MAX {
             let what = "an attribute group that contains itself, or too many others inside each other";
@@ -373,8 +379,9 @@ impl<'d> Builder<'d> {
         let mut own = Own::default();
         self.collect_attributes(group.context, &group.node, &mut own, open)?;
         open.pop();
-        let whole = Arc::new(own.whole());
-        self.attribute_groups.insert(place, Arc::clone(&whole));
+        let written_out = own.written_out;
+        let whole = (Arc::new(own.whole()), written_out);
+        self.attribute_groups.insert(place, whole.clone());
         Ok(whole)
     }
 
@@ -426,6 +433,8 @@ struct Own {
     prohibited: Vec<Name>,
     wildcard: Option<Wildcard>,
     of_groups: Vec<Wildcard>,
+    /// How many there are where all groups are written out.
+    written_out: usize,
 }
 
 impl Own {
