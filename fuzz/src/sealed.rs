@@ -7,7 +7,7 @@ use oncegate::base::ids::{Code, Digest, Identifier, MessageId};
 use oncegate::base::limits::{CAUSE_BYTES_MAX, SELECT_PATHS_MAX};
 use oncegate::evidence::tlog::{Private, Record, RecordKind};
 use oncegate::gateway::driver::audit::Opened;
-use oncegate::host::store::{Beside, Keys, PrivateHead};
+use oncegate::host::store::{Beside, Keys, PrivateHead, log_key};
 use oncegate::message::crypto::HmacKey;
 use std::sync::LazyLock;
 
@@ -63,7 +63,9 @@ fn record() -> Record {
 static KEPT: LazyLock<(Keys, Vec<Kept>)> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("oncegate-fuzz-keys-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
-    let keys = Keys::open(&folder).expect("a folder for keys");
+    // The key of the log is the first that a folder has.
+    log_key(&folder, "fuzz/log").expect("a key of the log");
+    let keys = Keys::open(&folder.join("keys")).expect("a folder for keys");
     let mut kept: Vec<_> = records().into_iter().map(|(private, body)| keep(&keys, &private, body)).collect();
     let (first, second) = (kept.len() - 3, kept.len() - 2);
     for (number, one) in kept.iter_mut().enumerate().skip(first) {
