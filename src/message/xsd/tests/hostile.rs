@@ -59,8 +59,11 @@ fn what_doubles_itself_is_refused() {
         said(&(groups("choice") + "<xs:element name='r'><xs:complexType><xs:group ref='g0'/></xs:complexType></xs:element>")),
         "a content model with too many particles"
     );
-    // The same attributes over and over are few.
-    assert_eq!(said(&(attributes + "<xs:complexType name='T'><xs:attributeGroup ref='g0'/></xs:complexType>")), "");
+    // The same attributes over and over are one for us, but the judge writes them out.
+    assert_eq!(
+        said(&(attributes + "<xs:complexType name='T'><xs:attributeGroup ref='g0'/></xs:complexType>")),
+        "a set of schemas whose types have too many attributes"
+    );
     assert_eq!(said(&unions), "a type whose values are of too many others");
     assert_eq!(said(&extensions), "a content model with too many particles");
 }
