@@ -51,6 +51,14 @@ pub const SCHEMA_BYTES_MAX: usize = 8 << 20;
 pub const SCHEMA_SET_BYTES_MAX: usize = 64 << 20;
 /// Most files in one set of schemas.
 pub const SCHEMA_FILES_MAX: usize = 2_000;
+/// Most files in an archive of schemas, those that are no schemas among them.
+pub const SCHEMA_ARCHIVE_FILES_MAX: usize = 10_000;
+/// How many times larger than its packed form a file of an archive may be.
+pub const SCHEMA_RATIO_MAX: u64 = 200;
+/// Most sets of schemas of one gateway.
+pub const SCHEMA_SETS_MAX: usize = 64;
+/// Most octets in the files of all sets of one gateway.
+pub const SCHEMA_SETS_BYTES_MAX: usize = 256 << 20;
 /// Most elements, texts and comments in one schema file.
 pub const SCHEMA_NODES_MAX: u32 = 1_000_000;
 /// Most elements, texts and comments in all files of one set of schemas.

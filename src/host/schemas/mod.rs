@@ -1,9 +1,11 @@
-//! Schema sets on the disk: a folder with its subfolders, or single files with what they name.
+//! Schema sets on the disk: a folder with its subfolders, an archive, or single files with what they name.
 //!
 //! Whatever is named is looked for inside the set alone. What lies on the web is named by a catalogue in the set's folder
 //! (`catalog.xml`, `catalogue.tsv`, `WEB.tsv`), or is the one document of the set that has the namespace; nothing is fetched.
-//! Symbolic links, paths that leave the set, and files above the limits are refused. Archives are not read: unpack them.
+//! The types of Oncegate are there for every set that has none of that namespace. Symbolic links, paths that leave the set, and
+//! files above the limits are refused.
 
+mod archive;
 pub mod catalogue;
 pub mod decode;
 pub mod example;
@@ -11,6 +13,7 @@ pub mod guard;
 pub mod loose;
 
 use crate::base::limits;
+use crate::message::schema::Schemas;
 use crate::message::xsd::SchemaError;
 use crate::message::xsd::read::{Library, Loaded, Source, XS, load};
 use catalogue::Catalogue;
@@ -19,6 +22,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why a folder or a file of it is not read.
 #[derive(Debug)]
@@ -43,6 +47,18 @@ pub enum SetError {
     Catalogue(String),
     /// A folder without a schema.
     Empty,
+    /// A set whose files are too large together.
+    SetTooLarge,
+    /// An archive that cannot be read.
+    Archive(String),
+    /// An archive that is too large.
+    ArchiveTooLarge,
+    /// An archive with too many files.
+    TooManyPacked,
+    /// A file that is many times larger than its packed form.
+    Swells,
+    /// A file of an archive.
+    Packed(String, Box<Self>),
 }
 
 impl fmt::Display for SetError {
@@ -62,16 +78,94 @@ impl fmt::Display for SetError {
             Self::NoText(why) => why.fmt(f),
             Self::Catalogue(why) => write!(f, "not a catalogue: {why}"),
             Self::Empty => f.write_str("a folder without a file *.xsd; name the folder that has them"),
+            Self::SetTooLarge => {
+                write!(f, "a set larger than {} MiB; split it", limits::SCHEMA_SET_BYTES_MAX >> 20)
+            }
+            Self::Archive(why) => write!(f, "not an archive that can be read: {why}; pack it again as a plain ZIP file"),
+            Self::ArchiveTooLarge => {
+                write!(f, "an archive larger than {} MiB; split it", limits::SCHEMA_SET_BYTES_MAX >> 20)
+            }
+            Self::TooManyPacked => {
+                write!(f, "an archive with more than {} files; pack the schemas alone", limits::SCHEMA_ARCHIVE_FILES_MAX)
+            }
+            Self::Swells => {
+                write!(f, "more than {} times larger than its packed form; pack it without compression", limits::SCHEMA_RATIO_MAX)
+            }
+            Self::Packed(name, why) => write!(f, "{name}: {why}"),
         }
     }
 }
 
 impl std::error::Error for SetError {}
 
+/// The files of a set by their paths inside it.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Where the files of a set are.
+#[derive(Debug)]
+enum Place {
+    Disk(PathBuf),
+    Memory(Arc<Files>),
+}
+
+impl Place {
+    fn of(path: &Path) -> Result<Self, SetError> {
+        if is_archive(path) {
+            return archive::read(path).map(|files| Self::Memory(Arc::new(files)));
+        }
+        path.canonicalize().map(Self::Disk).map_err(SetError::Unreadable)
+    }
+
+    fn octets(&self, name: &str) -> Result<Vec<u8>, SetError> {
+        match self {
+            Self::Disk(root) => read_octets(root, name),
+            Self::Memory(files) => files.get(name).cloned().ok_or_else(|| SetError::Unreadable(io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<String, SetError> {
+        decode::decode(&self.octets(name)?).map_err(SetError::NoText)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Disk(root) => root.join(name).symlink_metadata().is_ok(),
+            Self::Memory(files) => files.contains_key(name),
+        }
+    }
+
+    /// The schemas that it has, and why what looks like one is none.
+    fn list(&self) -> Result<(Vec<String>, Vec<SchemaError>), SetError> {
+        let (mut found, mut faults) = (Vec::new(), Vec::new());
+        match self {
+            Self::Disk(root) => walk(root, "", 0, &mut found, &mut faults)?,
+            Self::Memory(files) => found.extend(files.keys().filter(|name| is_schema(name)).cloned()),
+        }
+        Ok((found, faults))
+    }
+}
+
+/// Whether a path is that of an archive, by its name.
+pub fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) && !path.is_dir()
+}
+
+fn is_schema(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xsd"))
+}
+
+/// Whether a file is one that a set is read from.
+fn is_of_a_set(name: &str) -> bool {
+    is_schema(name) || name == DOCUMENTS || catalogue::FILES.contains(&name)
+}
+
+/// The file that says which documents a set has.
+pub const DOCUMENTS: &str = "documents.toml";
+
 /// A set of schemas on the disk.
 #[derive(Debug)]
 pub struct Folder {
-    root: PathBuf,
+    place: Place,
     catalogue: Catalogue,
     /// The schema documents that were found, by their path inside the set.
     files: BTreeMap<String, Outline>,
@@ -90,9 +184,41 @@ struct Outline {
 impl Folder {
     /// Reads what a folder and its subfolders have. What is wrong with single files is among the faults.
     pub fn open(path: &Path) -> Result<Self, SetError> {
-        let mut this = Self::around(path)?;
-        let mut found = Vec::new();
-        walk(&this.root, "", 0, &mut found, &mut this.faults)?;
+        Self::whole(Place::of(path)?)
+    }
+
+    /// Reads all files of a set into memory, so that what is looked at now is what is looked at later.
+    pub fn snapshot(path: &Path) -> Result<Self, SetError> {
+        let root = match Place::of(path)? {
+            place @ Place::Memory(_) => return Self::whole(place),
+            Place::Disk(root) => root,
+        };
+        let (mut found, mut links) = (Vec::new(), Vec::new());
+        walk(&root, "", 0, &mut found, &mut links)?;
+        found.extend(catalogue::FILES.iter().chain([&DOCUMENTS]).map(|name| (*name).to_owned()));
+        let (mut files, mut total, mut faults) = (Files::new(), 0_usize, links);
+        for name in found {
+            match read_octets(&root, &name) {
+                Err(SetError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => faults.push(fault(&name, error.to_string())),
+                Ok(octets) => {
+                    total = total.saturating_add(octets.len());
+                    files.insert(name, octets);
+                }
+            }
+            if total > limits::SCHEMA_SET_BYTES_MAX {
+                return Err(SetError::SetTooLarge);
+            }
+        }
+        let mut this = Self::whole(Place::Memory(Arc::new(files)))?;
+        this.faults.splice(0..0, faults);
+        Ok(this)
+    }
+
+    fn whole(place: Place) -> Result<Self, SetError> {
+        let mut this = Self::within(place)?;
+        let found;
+        (found, this.faults) = this.place.list()?;
         if found.is_empty() && this.faults.is_empty() {
             return Err(SetError::Empty);
         }
@@ -108,10 +234,13 @@ impl Folder {
 
     /// A folder of which only those files count that are named.
     pub fn around(path: &Path) -> Result<Self, SetError> {
-        let root = path.canonicalize().map_err(SetError::Unreadable)?;
+        Self::within(Place::of(path)?)
+    }
+
+    fn within(place: Place) -> Result<Self, SetError> {
         let mut catalogue = Catalogue::default();
         for name in catalogue::FILES {
-            let text = match read_text(&root, name) {
+            let text = match place.text(name) {
                 Ok(text) => text,
                 Err(SetError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(SetError::Catalogue(format!("{name}: {error}"))),
@@ -122,7 +251,15 @@ impl Folder {
                 catalogue.read_lines(&text);
             }
         }
-        Ok(Self { root, catalogue, files: BTreeMap::new(), faults: Vec::new() })
+        Ok(Self { place, catalogue, files: BTreeMap::new(), faults: Vec::new() })
+    }
+
+    /// All files of it, where they were read into memory.
+    pub fn octets(&self) -> Option<&Arc<Files>> {
+        match &self.place {
+            Place::Memory(files) => Some(files),
+            Place::Disk(_) => None,
+        }
     }
 
     /// What of the folder cannot be read, each with its file.
@@ -169,7 +306,7 @@ impl Folder {
 
     /// Reads a document of the set.
     pub fn read(&self, name: &str) -> Result<Source, SetError> {
-        read_text(&self.root, name).map(|text| Source { name: name.to_owned(), text })
+        self.place.text(name).map(|text| Source { name: name.to_owned(), text })
     }
 
     /// The path inside the set of a file that was given by its path.
@@ -178,8 +315,9 @@ impl Folder {
         if is_link {
             return Err(SetError::Link);
         }
+        let Place::Disk(root) = &self.place else { return Err(SetError::Outside) };
         let path = path.canonicalize().map_err(SetError::Unreadable)?;
-        let inside = path.strip_prefix(&self.root).map_err(|_| SetError::Outside)?;
+        let inside = path.strip_prefix(root).map_err(|_| SetError::Outside)?;
         Ok(inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
     }
 
@@ -224,7 +362,7 @@ impl Folder {
             return Ok(self.catalogue.find(location).or_else(by_namespace));
         }
         let path = relative(from, location).ok_or(SetError::Outside)?;
-        if self.files.contains_key(&path) || self.root.join(&path).symlink_metadata().is_ok() {
+        if self.files.contains_key(&path) || self.place.has(&path) {
             return Ok(Some(path));
         }
         Ok(self.catalogue.find(location).or_else(by_namespace))
@@ -254,13 +392,13 @@ impl<'f> Shelf<'f> {
 impl Library for Shelf<'_> {
     fn fetch(&mut self, from: &str, location: Option<&str>, namespace: &str) -> Option<Source> {
         let found = match self.folder.resolve(from, location, namespace) {
-            Ok(None) => return None,
+            Ok(None) => return built_in(namespace),
             Ok(Some(name)) => self.folder.read(&name),
             Err(error) => Err(error),
         };
         match found {
             Ok(source) => Some(source),
-            Err(SetError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(SetError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => built_in(namespace),
             Err(error) => {
                 self.refused.insert((from.to_owned(), location.unwrap_or(namespace).to_owned()), error.to_string());
                 None
@@ -268,6 +406,15 @@ impl Library for Shelf<'_> {
         }
     }
 }
+
+/// The types that come with the gateway, for a set that names them and does not have them.
+fn built_in(namespace: &str) -> Option<Source> {
+    let (name, text) = Schemas::built_in_files().iter().find(|(name, _)| *name == TYPES_FILE && namespace == TYPES)?;
+    Some(Source { name: format!("{name} (built in)"), text: (*text).to_owned() })
+}
+
+const TYPES: &str = "urn:oncegate:types:1";
+const TYPES_FILE: &str = "types-1.xsd";
 
 fn fault(file: &str, what: impl Into<String>) -> SchemaError {
     SchemaError { file: file.to_owned(), line: 1, column: 1, what: what.into() }
@@ -288,7 +435,7 @@ fn relative(from: &str, location: &str) -> Option<String> {
 }
 
 /// Reads a file of a set, none of whose folders inside the set may be a link.
-fn read_text(root: &Path, name: &str) -> Result<String, SetError> {
+fn read_octets(root: &Path, name: &str) -> Result<Vec<u8>, SetError> {
     let mut path = root.to_owned();
     for part in name.split('/') {
         path.push(part);
@@ -307,7 +454,7 @@ fn read_text(root: &Path, name: &str) -> Result<String, SetError> {
     let mut octets = Vec::new();
     let file = fs::File::open(&path).map_err(SetError::Unreadable)?;
     file.take(limits::SCHEMA_BYTES_MAX as u64 + 1).read_to_end(&mut octets).map_err(SetError::Unreadable)?;
-    decode::decode(&octets).map_err(SetError::NoText)
+    if octets.len() > limits::SCHEMA_BYTES_MAX { Err(SetError::TooLarge) } else { Ok(octets) }
 }
 
 /// Finds the schema files of a folder.
@@ -322,12 +469,11 @@ fn walk(root: &Path, at: &str, depth: usize, found: &mut Vec<String>, faults: &m
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
         let kind = entry.file_type().map_err(SetError::Unreadable)?;
-        let is_schema = Path::new(&name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xsd"));
         if kind.is_symlink() {
             faults.push(fault(&path, SetError::Link.to_string()));
         } else if kind.is_dir() {
             walk(root, &path, depth + 1, found, faults)?;
-        } else if is_schema {
+        } else if is_schema(&name) {
             found.push(path);
         }
         if found.len() > limits::SCHEMA_FILES_MAX || faults.len() > limits::SCHEMA_FILES_MAX {
