@@ -348,9 +348,11 @@ pub const CLOSE_MS: u64 = 2_000;
 pub const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Longest line of a call from a command to the running gateway of its folder, and of its answer.
-pub const CONTROL_BYTES_MAX: u64 = 64 << 10;
+pub const CONTROL_BYTES_MAX: u64 = 1 << 20;
 /// How long such a command waits for the answer.
 pub const CONTROL_MS: u64 = 30_000;
+/// How long such a command waits where the gateway reads everything again, and has schemas judged.
+pub const RELOAD_MS: u64 = 600_000;
 /// How long the gateway waits for the line of such a call.
 pub const CONTROL_LINE_MS: u64 = 2_000;
 /// Most holders of which such a command is told when they answered last.

@@ -5,7 +5,6 @@
 use crate::base::fault;
 use crate::base::limits;
 use crate::evidence::tlog::note::{Role, VerifierKey};
-use crate::message::schema::{SchemaError, Schemas};
 use crate::rules::registry::Endpoint;
 use serde::Deserialize;
 use std::fs::File;
@@ -25,7 +24,7 @@ pub struct Config {
     pub public: SocketAddr,
     /// The registry.
     pub registry: RegistryFiles,
-    /// A folder of schemas, instead of those that the program brings.
+    /// A folder of schema sets, besides what the program brings.
     pub schemas: Option<PathBuf>,
     /// A folder with the keys of agencies for which the gateway signs, `<agency>.key` and `<agency>.pem`.
     pub seal: Option<PathBuf>,
@@ -181,29 +180,6 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Why a folder of schemas cannot be used.
-#[derive(Debug)]
-pub enum SchemasError {
-    /// The folder cannot be read.
-    Folder(PathBuf, std::io::Error),
-    /// A file of it cannot be read.
-    File(ConfigError),
-    /// A schema, or `documents.toml`, is refused.
-    Schema(SchemaError),
-}
-
-impl std::fmt::Display for SchemasError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Folder(folder, cause) => write!(f, "{}: {cause}", folder.display()),
-            Self::File(error) => error.fmt(f),
-            Self::Schema(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SchemasError {}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -299,23 +275,6 @@ impl Config {
             let suggestion = fault::suggestion(&what);
             ConfigError { file: file.to_owned(), line, column, what, suggestion }
         })
-    }
-
-    /// The schemas that the configuration names, or those that the program brings.
-    pub fn load_schemas(&self) -> Result<Schemas, SchemasError> {
-        let Some(folder) = &self.schemas else { return Ok(Schemas::built_in()) };
-        let cannot = |cause| SchemasError::Folder(folder.clone(), cause);
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            if path.extension().is_some_and(|extension| extension == "xsd") {
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                files.push((name, read_bounded(&path).map_err(SchemasError::File)?));
-            }
-        }
-        files.sort();
-        let documents = read_bounded(&folder.join("documents.toml")).map_err(SchemasError::File)?;
-        Schemas::compile(&files, &documents).map_err(SchemasError::Schema)
     }
 
     /// Reads the text of a configuration; paths in it are relative to the folder. A refusal has its offset in the text. No

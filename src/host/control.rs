@@ -19,7 +19,7 @@ use tokio::net::{UnixListener, UnixStream};
 /// What a gateway can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Read registry, certificates and revocation lists again.
+    /// Read schemas, registry, certificates and revocation lists again.
     Reload,
     /// Say when each holder answered last.
     Holders,
@@ -37,6 +37,9 @@ pub struct Answer {
     pub taken: Vec<String>,
     /// What it did not take, and why; what was in force before still is.
     pub refused: Vec<String>,
+    /// Sets of schemas that are refused as they lie in the folder, line by line; what was in force of them before still is.
+    #[serde(default)]
+    pub bad: Vec<String>,
     /// Each holder, with the time of its last answer in milliseconds since 1970, if there was one.
     #[serde(default)]
     pub holders: Vec<(String, Option<u64>)>,
@@ -116,7 +119,8 @@ pub fn call(data: &Path, command: Command) -> io::Result<Option<Answer>> {
         Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
         stream => stream?,
     };
-    stream.set_read_timeout(Some(Duration::from_millis(limits::CONTROL_MS)))?;
+    let patience = if command == Command::Reload { limits::RELOAD_MS } else { limits::CONTROL_MS };
+    stream.set_read_timeout(Some(Duration::from_millis(patience)))?;
     let name = COMMANDS.iter().find(|(_, known)| *known == command).map_or("", |(name, _)| name);
     stream.write_all(format!("{name}\n").as_bytes())?;
     let mut line = String::new();

@@ -8,10 +8,11 @@ use crate::gateway::driver::now;
 use crate::host::config::Config;
 use crate::host::expiry::{Weight, survey};
 use crate::host::inforce::InForce;
+use crate::host::schemas::sets::Sets;
 use crate::host::store::keys_fit;
 use crate::host::transport::Identity;
 use crate::message::schema::Schemas;
-use crate::program::server::{load_identity, load_registry};
+use crate::program::server::{load_identity, load_registry, load_sets};
 use crate::rules::registry::{Registry, Status};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ pub async fn examine(file: &Path) -> Vec<Finding> {
     modes(&config, &mut report);
     let identity = identity(&config, &mut report);
     let schemas = schemas(&config, &mut report);
-    let registry = schemas.as_ref().and_then(|schemas| registry(&config, schemas, &mut report));
+    let registry = schemas.as_ref().and_then(|sets| registry(&config, sets.schemas(), &mut report));
     certificates(&config, registry.as_ref(), &mut report);
     if let Some(registry) = &registry {
         agencies(registry, &mut report);
@@ -160,12 +161,20 @@ fn certificates(config: &Config, registry: Option<&Registry>, report: &mut Repor
     }
 }
 
-fn schemas(config: &Config, report: &mut Report) -> Option<Schemas> {
+fn schemas(config: &Config, report: &mut Report) -> Option<Sets> {
     let of = config.schemas.as_ref().map_or_else(|| "the program's own".to_owned(), |path| path.display().to_string());
-    match config.load_schemas() {
-        Ok(schemas) => {
-            report.good("schemas", of, format!("{} document types", schemas.document_types().count()));
-            Some(schemas)
+    match load_sets(config, None) {
+        Ok(sets) => {
+            report.good("schemas", of, format!("{} document types", sets.schemas().document_types().count()));
+            for held in sets.held() {
+                let rows = sets.rows(&held.name).into_iter().map(|row| row.to_string());
+                report.good("schemas", &held.name, rows.chain(held.notes.iter().cloned()).collect::<Vec<_>>().join("; "));
+            }
+            for bad in sets.bad() {
+                let next = "correct what is named; oncegate reload then puts it in force";
+                bad.faults.iter().for_each(|fault| report.bad("schemas", &bad.name, fault, next));
+            }
+            Some(sets)
         }
         Err(error) => {
             report.bad("schemas", of, error, "correct the schema; docs/schemas.md says what is read");

@@ -15,6 +15,7 @@ use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::host::control::{self, Answer, Command, Control};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
+use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{Settings, Store, Sync};
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_plain, trust};
@@ -62,8 +63,8 @@ fn failed(code: Code) -> impl Fn(&dyn std::fmt::Display) -> StartError {
 pub struct Checked {
     /// The configuration.
     pub config: Config,
-    /// The schemas.
-    pub schemas: Schemas,
+    /// The schemas, and which sets are refused.
+    pub sets: Sets,
     /// The registry.
     pub registry: Registry,
     identity: Identity,
@@ -71,15 +72,21 @@ pub struct Checked {
     witness: Option<WitnessFile>,
 }
 
-/// Reads and checks everything that a configuration names.
+/// Reads and checks everything that a configuration names. A set of schemas that is refused is left out, and told.
 pub fn check(config: Config) -> Result<Checked, StartError> {
-    let schemas = config.load_schemas().map_err(|cause| failed(Code::CfgSchema)(&cause))?;
-    let registry = load_registry(&config, &schemas)?;
+    let sets = load_sets(&config, None)?;
+    let registry = load_registry(&config, sets.schemas())?;
     let exchange = &config.exchange;
     let identity = load_identity(exchange)?;
     let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let witness = config.witness.as_deref().map(WitnessFile::load).transpose()?;
-    Ok(Checked { config, schemas, registry, identity, seal: seal.unwrap_or_default(), witness })
+    Ok(Checked { config, sets, registry, identity, seal: seal.unwrap_or_default(), witness })
+}
+
+/// Reads the sets of schemas, judged in a process of its own.
+pub(super) fn load_sets(config: &Config, before: Option<&Sets>) -> Result<Sets, StartError> {
+    let loaded = Sets::load(config.schemas.as_deref(), &Judging::of_this_program(), before);
+    loaded.map_err(|cause| failed(Code::CfgSchema)(&cause))
 }
 
 /// Reads who we are on both sides, and sees that TLS takes it.
@@ -162,7 +169,7 @@ pub struct Server {
     exchange: TcpListener,
     public: TcpListener,
     entrance: Arc<Entrance>,
-    config: Config,
+    config: Arc<Config>,
     hangup: Signal,
     control: Control,
     witness: Option<witness::Service>,
@@ -175,7 +182,7 @@ pub use crate::host::store::Sync as Durability;
 impl Server {
     /// Opens the store and the listeners. The gateway takes messages from `run` on.
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
-        let Checked { config, schemas, registry, identity, seal, witness } = checked;
+        let Checked { config, sets, registry, identity, seal, witness } = checked;
         let rows = expiry::survey(&config, &registry, now());
         if let Some(row) = rows.iter().find(|row| row.kind == expiry::Kind::Gateway && cannot_serve(row.state)) {
             return Err(failed(Code::CfgInvalid)(&row));
@@ -207,8 +214,9 @@ impl Server {
         let fetcher = Fetcher::new(trusted);
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
-        let gateway = Gateway::new(Parts { registry, schemas, store, witnessing, upstream, seal, limits, lines });
+        let gateway = Gateway::new(Parts { registry, sets, store, witnessing, upstream, seal, limits, lines });
         say_what_ends(gateway.telemetry(), &rows);
+        say_what_is_bad(&gateway);
         let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;
         checked.map_err(|rolled_back| failed(Code::LogForked)(&rolled_back))?;
         let witness = witness.map(|witness| {
@@ -216,7 +224,7 @@ impl Server {
             let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
-        Ok(Self { gateway, exchange, public, entrance, config, hangup, control, witness, stamping })
+        Ok(Self { gateway, exchange, public, entrance, config: Arc::new(config), hangup, control, witness, stamping })
     }
 
     /// The gateway.
@@ -243,7 +251,8 @@ impl Server {
         let (stopping, stopped) = watch::channel(false);
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
         let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
-        let upkeep = upkeep(Arc::clone(&self.gateway), &self.config, &self.entrance, self.hangup, self.control);
+        let upkeep = upkeep(Arc::clone(&self.gateway), Arc::clone(&self.config));
+        let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), &self.entrance, self.hangup, self.control);
         let stop = async {
             stop.await;
             self.gateway.stop();
@@ -262,6 +271,7 @@ impl Server {
             () = exchange => {}
             () = public => {}
             () = upkeep => {}
+            () = orders => {}
             () = witnessing.run(Arc::clone(self.gateway.store()), telemetry) => {
                 self.gateway.stop();
                 let told = witnessing.fork().map_or_else(String::new, |fork| fork.to_string());
@@ -330,10 +340,9 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
     }
 }
 
-/// Forgets what is past its window, reads a part of the log again to see that it is whole, records what was refused too
-/// often to be recorded one by one, and reads registry and certificates again when told to by SIGHUP or by a command; what does
-/// not read leaves in force what was.
-async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut hangup: Signal, control: Control) {
+/// Forgets what is past its window, reads a part of the log again to see that it is whole, and records what was refused too
+/// often to be recorded one by one.
+async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
     let mut health = tokio::time::interval(Duration::from_millis(limits::HEALTH_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
@@ -352,6 +361,26 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
             }
             _ = health.tick() => gateway.look_after(),
             _ = sums.tick() => gateway.record_sums().await,
+            _ = ends.tick() => say_what_ends(gateway.telemetry(), &expiry::survey(&config, &gateway.world().registry, now())),
+        }
+    }
+}
+
+/// Does what it is told by SIGHUP or by a command, one after the other: reads schemas, registry and certificates again; what does
+/// not read leaves in force what was.
+async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, entrance: &Arc<Entrance>, mut hangup: Signal, control: Control) {
+    // Schemas are judged for seconds, in a process of their own; exchanges go on meanwhile.
+    let read_again = async || {
+        let (gateway, config, entrance) = (Arc::clone(&gateway), Arc::clone(&config), Arc::clone(entrance));
+        let done = tokio::task::spawn_blocking(move || {
+            let answer = read_again(&gateway, &config, &entrance);
+            say_what_ends(gateway.telemetry(), &expiry::survey(&config, &gateway.world().registry, now()));
+            answer
+        });
+        done.await.unwrap_or_else(|panic| Answer { refused: vec![panic.to_string()], ..Answer::default() })
+    };
+    loop {
+        tokio::select! {
             call = control.next() => match call.command {
                 Command::Holders => {
                     let of = Arc::clone(&gateway);
@@ -362,16 +391,9 @@ async fn upkeep(gateway: Arc<Gateway>, config: &Config, entrance: &Entrance, mut
                     let durable = gateway.store().position().ok();
                     call.answer(&Answer { durable, ..Answer::default() }).await;
                 }
-                Command::Reload => {
-                    call.answer(&read_again(&gateway, config, entrance)).await;
-                    say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now()));
-                }
+                Command::Reload => call.answer(&read_again().await).await,
             },
-            _ = ends.tick() => say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now())),
-            _ = hangup.recv() => {
-                read_again(&gateway, config, entrance);
-                say_what_ends(gateway.telemetry(), &expiry::survey(config, &gateway.world().registry, now()));
-            }
+            _ = hangup.recv() => drop(read_again().await),
         }
     }
 }
@@ -384,15 +406,7 @@ fn every_day() -> tokio::time::Interval {
 
 fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) -> Answer {
     let mut answer = Answer::default();
-    let last = gateway.world().registry.version();
-    let registry = load_registry(config, gateway.schemas());
-    match registry.and_then(|registry| put_in_force(config, registry, last)) {
-        Ok(registry) => {
-            answer.taken.push(format!("registry version {} is in force", registry.version()));
-            gateway.reload(registry);
-        }
-        Err(error) => answer.refused.push(format!("the registry was not read again: {error}")),
-    }
+    read_world_again(gateway, config, &mut answer);
     let identity = load_identity(&config.exchange);
     let sides = identity.and_then(|identity| {
         let sides = identity.server().and_then(|server| Ok((server, identity.client()?)));
@@ -406,9 +420,53 @@ fn read_again(gateway: &Gateway, config: &Config, entrance: &Entrance) -> Answer
         }
         Err(error) => answer.refused.push(format!("certificates and revocation lists were not read again: {error}")),
     }
-    answer.taken.iter().chain(&answer.refused).for_each(|line| gateway.telemetry().say(line));
+    answer.taken.iter().chain(&answer.refused).chain(&answer.bad).for_each(|line| gateway.telemetry().say(line));
     answer
 }
+
+/// Reads the sets of schemas and the registry again. A registry is in force with the schemas that it was checked against, so both
+/// are swapped together or not at all.
+fn read_world_again(gateway: &Gateway, config: &Config, answer: &mut Answer) {
+    let before = gateway.world();
+    let sets = match load_sets(config, Some(&before.sets)) {
+        Ok(sets) => Arc::new(sets),
+        Err(error) => return answer.refused.push(format!("schemas and registry were not read again: {error}")),
+    };
+    answer.bad = told(&sets);
+    let registry = load_registry(config, sets.schemas());
+    match registry.and_then(|registry| put_in_force(config, registry, before.registry.version())) {
+        Ok(registry) => {
+            let version = registry.version();
+            let held = sets.held().count();
+            let with = if config.schemas.is_some() { format!(", with {held} sets of schemas") } else { String::new() };
+            answer.taken.push(format!("registry version {version} is in force{with}"));
+            gateway.reload(registry, sets);
+        }
+        Err(error) => {
+            let with = if config.schemas.is_some() { ", so the schemas before stay in force too" } else { "" };
+            answer.refused.push(format!("the registry was not read again: {error}{with}"));
+        }
+    }
+}
+
+/// What is wrong with sets that are refused, line by line, as much as fits into an answer.
+fn told(sets: &Sets) -> Vec<String> {
+    let mut lines: Vec<String> = sets.bad().iter().flat_map(|bad| bad.lines()).collect();
+    let more = lines.len().saturating_sub(BAD_LINES);
+    lines.truncate(BAD_LINES);
+    if more > 0 {
+        lines.push(format!("and {more} more lines: oncegate check tells them all"));
+    }
+    lines
+}
+
+/// At start: what is left out, and why.
+fn say_what_is_bad(gateway: &Gateway) {
+    told(&gateway.world().sets).iter().for_each(|line| gateway.telemetry().say(&format!("{} {line}", Code::CfgSchema)));
+}
+
+/// Lines about schemas in one go.
+const BAD_LINES: usize = 400;
 
 /// The registry, unless it is older than the last one, or has the last one's version and another content.
 fn put_in_force(config: &Config, registry: Registry, last: u64) -> Result<Registry, StartError> {

@@ -14,9 +14,9 @@ use crate::gateway::driver::now;
 use crate::host::authority::{Authority, AuthorityError, Issued, KeyType, Purpose, make_registry_key, make_root, sign_registry};
 use crate::host::config::Config;
 use crate::host::inforce::InForce;
+use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{make_folder, replace};
 use crate::message::pki;
-use crate::message::schema::Schemas;
 use crate::rules::registry::{Registry, Status};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -281,14 +281,15 @@ impl Installation {
     }
 
     /// The schemas that the configuration names.
-    pub fn schemas(&self) -> Result<Schemas, SetupError> {
+    pub fn schemas(&self) -> Result<Sets, SetupError> {
         let config = Config::load(&self.config()).map_err(|error| SetupError::Change(error.to_string()))?;
-        config.load_schemas().map_err(|error| SetupError::Change(format!("OG-CFG-004 {error}")))
+        let loaded = Sets::load(config.schemas.as_deref(), &Judging::Compiled, None);
+        loaded.map_err(|error| SetupError::Change(format!("OG-CFG-004 {error}")))
     }
 
     /// Reads a registry that is not yet written.
     fn check(&self, text: &str) -> Result<Registry, SetupError> {
-        Registry::check(text, &self.schemas()?).map_err(|error| {
+        Registry::check(text, self.schemas()?.schemas()).map_err(|error| {
             let path = self.folder.join("registry.toml");
             SetupError::Change(format!("{}:{}:{}: OG-CFG-002 {}", path.display(), error.line, error.column, error.what))
         })

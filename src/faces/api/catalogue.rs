@@ -1,13 +1,42 @@
 //! What a caller may ask of whom.
 
 use crate::gateway::driver::{Gateway, World};
+use crate::message::schema::{DocumentType, Version};
 use crate::rules::registry::{Action, AgencyIndex};
 use serde_json::json;
+
+/// The versions of a document, each with where its schema is.
+fn versions(document: &DocumentType) -> Vec<serde_json::Value> {
+    let version = |version: &Version| {
+        json!({
+            "version": version.version, "until": version.until.map(|until| until.to_string()), "namespace": version.namespace,
+            "root": version.root, "schema": address(version),
+        })
+    };
+    document.versions().map(version).collect()
+}
+
+/// Where a version's schema is: a set's files are in a folder of its name.
+fn address(version: &Version) -> String {
+    let escaped = |text: &str| text.bytes().map(escape).collect::<String>();
+    match &version.set {
+        None => format!("/v1/schemas/{}", version.file),
+        Some(set) => format!("/v1/schemas/{set}/{}", escaped(&version.file)),
+    }
+}
+
+/// What may stand in a path as it is (RFC 3986, section 3.3), or its percent-encoding.
+fn escape(octet: u8) -> String {
+    match octet {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(octet).to_string(),
+        other => format!("%{other:02X}"),
+    }
+}
 
 pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -> String {
     let registry = &world.registry;
     let mut grants = Vec::new();
-    for document in gateway.schemas().document_types() {
+    for document in world.schemas().document_types() {
         for (_, grant) in registry.grants_of(caller, &document.name) {
             let world = registry.agency(caller).map_or(crate::message::envelope::World::Live, |agency| agency.world);
             let holders = registry.holders(&document.name, world).filter_map(|index| registry.agency(index));
@@ -17,6 +46,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
                 "documentType": document.name.as_str(),
                 "namespace": document.namespace,
                 "schema": format!("/v1/schemas/{}", document.file),
+                "versions": versions(document),
                 "example": format!("/v1/examples/{}", document.name),
                 "purpose": grant.purpose.as_str(),
                 "legalBasis": &*grant.basis,

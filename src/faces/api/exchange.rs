@@ -176,7 +176,7 @@ impl ExchangeApi {
 
     async fn get(&self, reader: &Reader, path: &str, query: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         let Reader { world, peer, agency, .. } = reader;
-        if let Some(response) = common(&self.gateway, path) {
+        if let Some(response) = common(&self.gateway, path, query) {
             return Ok(response);
         }
         match super::segments(path).as_slice() {

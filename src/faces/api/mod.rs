@@ -15,7 +15,9 @@ pub use problem::{Form, problem};
 pub use public::PublicApi;
 
 use crate::base::fault::{Code, Fault};
+use crate::gateway::driver::Gateway;
 use crate::host::transport::{Body, full};
+use crate::message::xsd::example::Fullness;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
@@ -40,6 +42,7 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/log/anomalies", Listeners::Exchange),
     ("GET", "/v1/log/export", Listeners::Exchange),
     ("GET", "/v1/schemas/{name}", Listeners::Both),
+    ("GET", "/v1/schemas/{set}/{path}", Listeners::Both),
     ("GET", "/v1/examples/{type}", Listeners::Both),
     ("GET", "/v1/openapi.json", Listeners::Both),
     ("GET", "/log/checkpoint", Listeners::Both),
@@ -108,23 +111,42 @@ fn no_such_path(here: Listeners, method: &Method, path: &str) -> Fault {
 }
 
 /// What is the same at both listeners: descriptions, schemas and examples, and whether messages are taken.
-fn common(gateway: &crate::gateway::driver::Gateway, path: &str) -> Option<Response<Body>> {
+fn common(gateway: &Gateway, path: &str, query: &str) -> Option<Response<Body>> {
     match segments(path).as_slice() {
         ["v1", "openapi.json"] => Some(respond(StatusCode::OK, "application/vnd.oai.openapi+json;version=3.1", OPENAPI)),
         ["v1", "schemas", name] => {
-            let file = gateway.schemas().file(name)?;
+            let file = gateway.world().schemas().file(name).map(str::to_owned)?;
             Some(respond(StatusCode::OK, "application/xml", file.to_owned()))
         }
+        // A set has folders: the rest of the path is that of a file in it.
+        ["v1", "schemas", ..] => {
+            let path = unescaped(path.strip_prefix("/v1/schemas/")?)?;
+            let file = gateway.world().sets.file(&path).map(<[u8]>::to_vec)?;
+            Some(respond(StatusCode::OK, "application/xml", file))
+        }
         ["v1", "examples", name] => {
-            let example = crate::message::schema::Schemas::example(name)?;
-            Some(respond(StatusCode::OK, "application/xml", example))
+            let fullness = if query == "full" { Fullness::Full } else { Fullness::Minimal };
+            let example = gateway.world().sets.example(name, fullness)?;
+            Some(respond(StatusCode::OK, "application/xml", example.to_string()))
         }
         ["health"] => Some(health(gateway)),
         _ => None,
     }
 }
 
-fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
+/// A path without its percent-encoding (RFC 3986, section 2.1).
+fn unescaped(path: &str) -> Option<String> {
+    let (mut octets, mut rest) = (Vec::with_capacity(path.len()), path);
+    while let Some((before, after)) = rest.split_once('%') {
+        octets.extend_from_slice(before.as_bytes());
+        octets.push(u8::from_str_radix(after.get(..2)?, 16).ok()?);
+        rest = after.get(2..)?;
+    }
+    octets.extend_from_slice(rest.as_bytes());
+    String::from_utf8(octets).ok()
+}
+
+fn health(gateway: &Gateway) -> Response<Body> {
     let health = gateway.health();
     let (status, word) =
         if health.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
@@ -146,8 +168,12 @@ fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
     let reasons = health.reasons.iter().map(|reason| serde_json::json!({ "code": reason.code.as_str(), "what": reason.what }));
     // Why a worker does not go on is in the lines: it names paths.
     let failing: Vec<&str> = health.workers.iter().map(|(worker, _)| worker.as_str()).collect();
+    let schemas = health
+        .schemas
+        .iter()
+        .map(|(set, reason)| serde_json::json!({ "set": set, "code": reason.code.as_str(), "what": reason.what }));
     let body = serde_json::json!({
-        "status": word, "journal": journal, "reason": health.reasons.first().map(|reason| &reason.what),
+        "schemas": schemas.collect::<Vec<_>>(), "status": word, "journal": journal, "reason": health.reasons.first().map(|reason| &reason.what),
         "reasons": reasons.collect::<Vec<_>>(), "failingWorkers": failing, "log": log, "records": gateway.store().size(),
         "witnesses": witnesses, "registryVersion": version, "indexLag": lag, "certificates": certificates(gateway),
     });
@@ -155,7 +181,7 @@ fn health(gateway: &crate::gateway::driver::Gateway) -> Response<Body> {
 }
 
 /// What ends or has ended, by kind: which file or agency it is, is the operator's to know, and in the lines.
-fn certificates(gateway: &crate::gateway::driver::Gateway) -> Vec<serde_json::Value> {
+fn certificates(gateway: &Gateway) -> Vec<serde_json::Value> {
     let notices = gateway.telemetry().notices().into_iter();
     let told = notices.map(
         |(what, state, until)| serde_json::json!({ "what": what, "state": state, "until": until.map(|until| until.to_string()) }),

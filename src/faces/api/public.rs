@@ -48,7 +48,7 @@ impl PublicApi {
                 let metrics = self.gateway.telemetry().metrics();
                 Some(respond(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics))
             }
-            (&Method::GET, path) => common(&self.gateway, path),
+            (&Method::GET, path) => common(&self.gateway, path, request.uri().query().unwrap_or("")),
             _ => None,
         };
         // What is asked here is nobody's message: it leaves no record.

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use crate::base::fault::Code;
+use crate::host::schemas::sets::Bad;
 use crate::host::store::StoreError;
 use crate::host::telemetry::Worker;
 use std::sync::PoisonError;
@@ -14,6 +15,8 @@ pub struct Health {
     pub reasons: Vec<Reason>,
     /// Workers that do not go on at present, and are tried again: messages are taken all the same.
     pub workers: Vec<(Worker, String)>,
+    /// Sets of schemas that are refused as they lie in the folder, each with why in short: messages on other documents are taken.
+    pub schemas: Vec<(String, Reason)>,
 }
 
 /// One reason for which messages are refused.
@@ -35,7 +38,12 @@ impl Health {
 impl Gateway {
     /// What the next message would meet.
     pub fn health(&self) -> Health {
-        let mut health = Health { reasons: Vec::new(), workers: self.counters().workers() };
+        let bad = |bad: &Bad| {
+            let what = bad.to_string();
+            (bad.name.clone(), Reason { code: Code::CfgSchema, what })
+        };
+        let schemas = self.world().sets.bad().iter().map(bad).collect();
+        let mut health = Health { reasons: Vec::new(), workers: self.counters().workers(), schemas };
         if let Some(trouble) = self.store.trouble() {
             health.reasons.push(Reason { code: Code::LogUnavailable, what: in_short(&trouble) });
         }

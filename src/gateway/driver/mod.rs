@@ -26,6 +26,7 @@ use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
+use crate::host::schemas::sets::Sets;
 use crate::host::store::{Committed, Recovered, Store, StoreError};
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
@@ -41,7 +42,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 /// A running gateway.
 pub struct Gateway {
     world: RwLock<Arc<World>>,
-    schemas: Arc<Schemas>,
     ledger: Mutex<Ledger>,
     store: Arc<Store>,
     witnessing: Witnessing,
@@ -66,10 +66,12 @@ pub struct Gateway {
     settled: Settled,
 }
 
-/// One version of the registry with its quotas.
+/// One version of the registry, with the schemas that it was checked against, and its quotas: they are swapped together.
 pub struct World {
     /// The registry.
     pub registry: Registry,
+    /// The schemas.
+    pub sets: Arc<Sets>,
     /// Its quotas.
     pub quotas: Quotas,
     /// The longest time for which a grant withholds accesses from citizens.
@@ -96,11 +98,16 @@ impl Lanes {
 }
 
 impl World {
-    fn new(registry: Registry, clock: &EngineClock) -> Self {
+    fn new(registry: Registry, sets: Arc<Sets>, clock: &EngineClock) -> Self {
         let quotas = Quotas::new(&registry, clock);
         let lanes = registry.agencies().map(|_| Lanes::new()).collect();
         let withheld_days = registry.grants().map(|grant| grant.withheld_days).max().unwrap_or(0);
-        Self { registry, quotas, withheld_days, lanes }
+        Self { registry, sets, quotas, withheld_days, lanes }
+    }
+
+    /// What documents are held against.
+    pub fn schemas(&self) -> &Schemas {
+        self.sets.schemas()
     }
 
     /// Waits until one more question of an agency to the log may be worked on.
@@ -137,7 +144,7 @@ pub struct Parts {
     /// The registry.
     pub registry: Registry,
     /// The schemas.
-    pub schemas: Schemas,
+    pub sets: Sets,
     /// The store, and what it knew.
     pub store: (Store, Recovered),
     /// Who cosigns the log's checkpoints.
@@ -247,8 +254,7 @@ impl Gateway {
         ledger.evict(now());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
-            world: RwLock::new(Arc::new(World::new(parts.registry, &clock))),
-            schemas: Arc::new(parts.schemas),
+            world: RwLock::new(Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock))),
             ledger: Mutex::new(ledger),
             store: Arc::new(store),
             witnessing: parts.witnessing,
@@ -272,19 +278,15 @@ impl Gateway {
         })
     }
 
-    /// Puts another registry in force; exchanges that are open go on by the one they began with.
-    pub fn reload(&self, registry: Registry) {
-        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(registry, &self.clock));
+    /// Puts another registry in force, with the schemas that it was checked against; exchanges that are open go on by those they
+    /// began with.
+    pub fn reload(&self, registry: Registry, sets: Arc<Sets>) {
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(registry, sets, &self.clock));
     }
 
     /// The world in force.
     pub fn world(&self) -> Arc<World> {
         Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The schemas.
-    pub fn schemas(&self) -> &Schemas {
-        &self.schemas
     }
 
     /// The limits.
@@ -483,8 +485,8 @@ impl Gateway {
         self.persons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn snapshot<'w>(&'w self, world: &'w World) -> Snapshot<'w> {
-        Snapshot { now: now(), registry: &world.registry, schemas: &self.schemas }
+    fn snapshot<'w>(&self, world: &'w World) -> Snapshot<'w> {
+        Snapshot { now: now(), registry: &world.registry, schemas: world.schemas() }
     }
 }
 
@@ -513,7 +515,7 @@ mod tests {
         let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
         let find = |name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
         let agencies = ["xx.school", "xx.clinic"].map(find);
-        (World::new(registry, &EngineClock::default()), agencies)
+        (World::new(registry, Arc::new(Sets::built_in()), &EngineClock::default()), agencies)
     }
 
     #[test]

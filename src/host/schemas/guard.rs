@@ -5,14 +5,16 @@
 
 use super::Folder;
 use crate::base::limits;
+use crate::message::crypto::sha256;
 use crate::message::xsd::read::{Loaded, XS};
 use crate::message::xsd::{SchemaError, Set, compile, judge};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,9 @@ use std::time::{Duration, Instant};
 pub struct Verdict {
     /// The root's path inside the set.
     pub root: String,
+    /// The digest of all that was read of it, in hexadecimal digits.
+    #[serde(default)]
+    pub content: String,
     /// All documents of it.
     pub files: Vec<String>,
     /// Its global elements, as `{namespace}name`.
@@ -50,6 +55,18 @@ pub struct Wrong {
     pub what: String,
 }
 
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)
+    }
+}
+
+impl From<Wrong> for SchemaError {
+    fn from(wrong: Wrong) -> Self {
+        Self { file: wrong.file, line: wrong.line, column: wrong.column, what: wrong.what }
+    }
+}
+
 impl From<SchemaError> for Wrong {
     fn from(error: SchemaError) -> Self {
         Self { file: error.file, line: error.line, column: error.column, what: error.what }
@@ -75,9 +92,13 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// That of the running program.
-    pub fn of_this_program() -> io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, patience: Duration::from_millis(limits::SCHEMA_JUDGED_MS) })
+    /// That of the running program, if it is one that answers to `schema hold`: see [`this_program_serves`].
+    ///
+    /// The file may have been replaced since, by an upgrade; what runs is still there by this name (proc(5)).
+    pub fn of_this_program() -> Option<Self> {
+        let program = PathBuf::from("/proc/self/exe");
+        let program = if program.exists() { program } else { std::env::current_exe().ok()? };
+        SERVES.get().map(|()| Self { program, patience: Duration::from_millis(limits::SCHEMA_JUDGED_MS) })
     }
 
     /// Holds roots of a folder, each for itself.
@@ -99,6 +120,14 @@ impl Guard {
         Ok(verdicts)
     }
 }
+
+/// Says that this program, started anew with `schema hold`, is the process of a guard. A program of tests is none, and would run
+/// its tests.
+pub fn this_program_serves() {
+    SERVES.get_or_init(|| ());
+}
+
+static SERVES: OnceLock<()> = OnceLock::new();
 
 fn refused(root: &str, what: String) -> Verdict {
     let wrong = Wrong { file: root.to_owned(), line: 1, column: 1, what };
@@ -177,6 +206,8 @@ impl Drop for Process {
 /// The inside of such a process: reads roots, one a line, and writes a verdict for each.
 pub fn serve(folder: &Path, which: Which, roots: impl BufRead, mut out: impl Write) -> io::Result<()> {
     bound_memory(1)?;
+    // Whoever started it may be killed, and then nobody ends it.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
     std::panic::set_hook(Box::new(|_| {}));
     let opened = match which {
         Which::Whole => Folder::open(folder),
@@ -227,6 +258,7 @@ fn verdict(folder: &Folder, root: &str) -> Verdict {
 }
 
 fn examine(loaded: &Loaded, verdict: &mut Verdict) {
+    verdict.content = content(loaded);
     verdict.files = loaded.sources.iter().map(|source| source.name.clone()).collect();
     for absent in loaded.absent.iter().filter(|absent| absent.is_import) {
         let SchemaError { file, line, column, what } = &absent.error;
@@ -251,6 +283,16 @@ fn examine(loaded: &Loaded, verdict: &mut Verdict) {
     verdict.notes.extend(set.notes());
     drop(set);
     verdict.faults.extend(guarded("judging", || judge::judge(loaded)).err().map(Wrong::from));
+}
+
+/// The digest of all that was read, by which what was judged is known again.
+pub fn content(loaded: &Loaded) -> String {
+    let mut octets = Vec::new();
+    for source in &loaded.sources {
+        octets.extend_from_slice(sha256(source.name.as_bytes()).octets());
+        octets.extend_from_slice(sha256(source.text.as_bytes()).octets());
+    }
+    sha256(&octets).to_string()
 }
 
 /// Compiles a root in this process, after [`Guard::hold`] has said that it ends and is good.

@@ -11,6 +11,8 @@ pub mod decode;
 pub mod example;
 pub mod guard;
 pub mod loose;
+mod rows;
+pub mod sets;
 
 use crate::base::limits;
 use crate::message::schema::Schemas;
@@ -302,6 +304,11 @@ impl Folder {
             .iter()
             .filter_map(|(location, namespace)| self.resolve(from, location.as_deref(), namespace).ok().flatten());
         found.collect()
+    }
+
+    /// Whether the set has this file.
+    pub fn has(&self, name: &str) -> bool {
+        self.place.has(name)
     }
 
     /// Reads a document of the set.

@@ -9,6 +9,7 @@
 
 mod documents;
 mod facts;
+mod own;
 mod paths;
 mod rules;
 mod run;
@@ -18,6 +19,7 @@ mod tests;
 pub use crate::message::xsd::SchemaError;
 pub use documents::{DocumentType, SubjectPath};
 pub use facts::{Facts, Subject};
+pub use own::{OwnSet, Version};
 pub use paths::Reach;
 pub use run::Validator;
 

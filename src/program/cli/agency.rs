@@ -316,7 +316,8 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     let Some(agency) = registry.agency(index) else { return Ok(()) };
     let (allowance, is_usable) = (agency.allowance, agency.key(None, now()).is_ok());
     let holds: Vec<&str> = registry.held_by(index).map(|what| what.as_str()).collect();
-    let grants: Vec<_> = schemas.document_types().flat_map(|document| registry.grants_of(index, &document.name)).collect();
+    let grants: Vec<_> =
+        schemas.schemas().document_types().flat_map(|document| registry.grants_of(index, &document.name)).collect();
     if out.is_json {
         let may = grants.iter().map(|(_, grant)| {
             serde_json::json!({

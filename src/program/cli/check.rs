@@ -1,8 +1,10 @@
 //! `oncegate check`
 
 use super::{Failure, Out, Outcome};
+use crate::base::fault::Code;
 use crate::host::config::Config;
 use crate::host::expiry::{Row, Weight, survey};
+use crate::host::schemas::sets::{Held, Row as SetRow, Sets};
 use crate::program::server::{Checked, check};
 use std::path::PathBuf;
 
@@ -22,35 +24,61 @@ impl Check {
         let config = Config::load(&self.config).map_err(|error| Failure::new(2, error))?;
         let checked = check(config).map_err(|error| Failure::new(2, error))?;
         let (agencies, grants) = (checked.registry.agencies().len(), checked.registry.grants().len());
-        let (documents, version) = (checked.schemas.document_types().count(), checked.registry.version());
+        let (documents, version) = (checked.sets.schemas().document_types().count(), checked.registry.version());
         let rows = survey(&checked.config, &checked.registry, crate::gateway::driver::now());
         let of = |weight| rows.iter().filter(move |row| row.weight == weight);
         let warnings: Vec<String> = warnings(&checked).into_iter().chain(of(Weight::Warning).map(Row::to_string)).collect();
-        let failures: Vec<String> = of(Weight::Failure).map(Row::to_string).collect();
+        let bad = checked.sets.bad();
+        let of_sets = bad.iter().flat_map(|bad| bad.lines()).map(|line| format!("{} {line}", Code::CfgSchema));
+        let failures: Vec<String> = of_sets.chain(of(Weight::Failure).map(Row::to_string)).collect();
+        let certificates = if of(Weight::Failure).next().is_none() { "ok" } else { "--" };
         let verdict = failures.first().map_or(Ok(()), |first| {
             let more = if failures.len() > 1 { format!(", and {} more", failures.len() - 1) } else { String::new() };
             Err(Failure::new(2, format!("{first}{more}")))
         });
         if out.is_json {
             let result = serde_json::json!({
-                "format": 1, "registryVersion": version, "agencies": agencies, "grants": grants, "documentTypes": documents, "warnings": warnings, "failures": failures,
+                "format": 1, "registryVersion": version, "agencies": agencies, "grants": grants, "documentTypes": documents, "sets": sets(&checked.sets), "warnings": warnings, "failures": failures,
             });
             out.print(result)?;
             return verdict;
         }
         out.print(format_args!("ok    configuration   {}", self.config.display()))?;
         out.print(format_args!("ok    registry        version {version}, {agencies} agencies, {grants} grants, signature good"))?;
-        out.print(format_args!("ok    schemas         {documents} document types"))?;
+        let state = if bad.is_empty() { "ok" } else { "--" };
+        out.print(format_args!("{state}    schemas         {documents} document types"))?;
+        print_sets(&checked.sets, out)?;
         let good = of(Weight::Good).count();
-        out.print(format_args!(
-            "{}    certificates    {good} of {} good",
-            if verdict.is_ok() { "ok" } else { "--" },
-            rows.len()
-        ))?;
+        out.print(format_args!("{certificates}    certificates    {good} of {} good", rows.len()))?;
         warnings.iter().try_for_each(|warning| out.print(format_args!("warn  {warning}")))?;
         failures.iter().try_for_each(|failure| out.print(format_args!("fail  {failure}")))?;
         verdict
     }
+}
+
+/// What each set has in force, line by line, and what was taken leniently.
+fn print_sets(sets: &Sets, out: &Out) -> Outcome {
+    for held in sets.held() {
+        for row in sets.rows(&held.name) {
+            out.print(format_args!("      set {}: {row}", held.name))?;
+        }
+        held.notes.iter().try_for_each(|note| out.print(format_args!("note  set {}: {note}", held.name)))?;
+    }
+    Ok(())
+}
+
+fn sets(sets: &Sets) -> Vec<serde_json::Value> {
+    let row = |row: SetRow| {
+        serde_json::json!({
+            "name": row.document, "version": row.version, "root": row.root, "namespace": row.namespace, "file": row.file,
+            "until": row.until,
+        })
+    };
+    let held = |held: &Held| {
+        let documents: Vec<_> = sets.rows(&held.name).into_iter().map(row).collect();
+        serde_json::json!({ "set": held.name, "documents": documents, "notes": held.notes })
+    };
+    sets.held().map(held).collect()
 }
 
 /// What is allowed and probably not meant.

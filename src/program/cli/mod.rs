@@ -216,6 +216,7 @@ impl Out {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    crate::host::schemas::guard::this_program_serves();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -68,7 +68,7 @@ impl Asked {
     fn run(self, out: &Out) -> Outcome {
         let config = Config::load(&self.config).map_err(|error| Failure::new(2, error))?;
         let checked = check(config).map_err(|error| Failure::new(2, error))?;
-        let (registry, schemas) = (&checked.registry, &checked.schemas);
+        let (registry, schemas) = (&checked.registry, checked.sets.schemas());
         let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
         let (what, purpose) = (code(&self.what)?, code(&self.purpose)?);
         let document = schemas.document_type(&what);

@@ -5,7 +5,7 @@ use crate::base::time::UnixTime;
 use crate::faces::client::{Client, ClientError, problem_of};
 use crate::gateway::driver::now;
 use crate::host::config::{Config, read_bounded};
-use crate::message::schema::Schemas;
+use crate::host::schemas::sets::{Judging, Sets};
 use crate::rules::registry::Registry as Bundle;
 use crate::rules::registry::diff::{Change, Concerns, diff};
 use clap::{Args, Subcommand};
@@ -53,15 +53,16 @@ impl Registry {
 impl Diff {
     fn run(self, out: &Out) -> Outcome {
         let schemas = match &self.config {
-            None => Schemas::built_in(),
+            None => Sets::built_in(),
             Some(config) => {
                 let config = Config::load(config).map_err(|error| Failure::new(2, error))?;
-                config.load_schemas().map_err(|error| Failure::new(2, error))?
+                let loaded = Sets::load(config.schemas.as_deref(), &Judging::Compiled, None);
+                loaded.map_err(|error| Failure::new(2, format!("OG-CFG-004 {error}")))?
             }
         };
         let read = |path: &Path| {
             let text = read_bounded(path).map_err(|error| Failure::new(2, error))?;
-            Bundle::check(&text, &schemas).map_err(|error| {
+            Bundle::check(&text, schemas.schemas()).map_err(|error| {
                 Failure::new(2, format!("{}:{}:{}: OG-CFG-002 {}", path.display(), error.line, error.column, error.what))
             })
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "Examples:\n  oncegate reload -c office/oncegate.toml\n  kill -HUP PID     the same; what became of it is in the gateway's log";
 
-/// Make the running gateway read registry, certificates and revocation lists again.
+/// Make the running gateway read schemas, registry, certificates and revocation lists again.
 #[derive(clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Reload {
@@ -22,6 +22,10 @@ impl Reload {
             Told::Taken(lines) => {
                 out.result(lines.join("\n"), &serde_json::json!({ "format": 1, "running": true, "taken": lines }))
             }
+            Told::Partly(lines, bad) => {
+                lines.iter().for_each(|line| out.say(line));
+                Err(Failure::new(1, format!("the running gateway did not take all: {}", bad.join("\n"))))
+            }
             Told::NotRunning => Err(Failure::new(7, "no gateway is running with this configuration")),
         }
     }
@@ -29,6 +33,8 @@ impl Reload {
 
 enum Told {
     Taken(Vec<String>),
+    /// Sets of schemas are refused; the rest was taken.
+    Partly(Vec<String>, Vec<String>),
     NotRunning,
 }
 
@@ -36,6 +42,11 @@ enum Told {
 pub(super) fn tell(config: &Path, out: &Out) -> Outcome {
     match told(config)? {
         Told::Taken(lines) => out.say(format_args!("the running gateway took it: {}", lines.join("; "))),
+        // What is wrong with a set is no fault of what was changed here.
+        Told::Partly(lines, bad) => {
+            out.say(format_args!("the running gateway took it: {}", lines.join("; ")));
+            bad.iter().for_each(|line| out.say(line));
+        }
         Told::NotRunning => out.say("no gateway is running here; the change is in force when one starts"),
     }
     Ok(())
@@ -49,7 +60,12 @@ fn told(config: &Path) -> Result<Told, Failure> {
     })?;
     match answer {
         None => Ok(Told::NotRunning),
-        Some(answer) if answer.refused.is_empty() => Ok(Told::Taken(answer.taken)),
-        Some(answer) => Err(Failure::new(1, format!("the running gateway did not take it: {}", answer.refused.join("; ")))),
+        Some(answer) if !answer.refused.is_empty() => {
+            let refused = answer.refused.join("; ");
+            let bad = answer.bad.iter().map(|line| format!("\n{line}")).collect::<String>();
+            Err(Failure::new(1, format!("the running gateway did not take it: {refused}{bad}")))
+        }
+        Some(answer) if answer.bad.is_empty() => Ok(Told::Taken(answer.taken)),
+        Some(answer) => Ok(Told::Partly(answer.taken, answer.bad)),
     }
 }

@@ -8,8 +8,8 @@ mod valid;
 pub(super) use valid::validate;
 
 use super::{Failure, Out, Outcome};
-use crate::host::schemas::Folder;
 use crate::host::schemas::guard::{self, Guard, Verdict, Which};
+use crate::host::schemas::{Folder, is_archive};
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +75,7 @@ impl Chosen {
     pub(super) fn open(paths: &[PathBuf], within: Option<&Path>) -> Result<Self, Failure> {
         let failed = |path: &Path, error: &dyn std::fmt::Display| Failure::new(2, format_args!("{}: {error}", path.display()));
         if let (None, [path]) = (within, paths)
-            && path.is_dir()
+            && (path.is_dir() || is_archive(path))
         {
             let folder = Folder::open(path).map_err(|error| failed(path, &error))?;
             let roots = folder.roots();
@@ -95,7 +95,8 @@ impl Chosen {
 
     /// Compiles and judges roots where it can do no harm.
     pub(super) fn hold(&self, roots: &[String]) -> Result<Vec<Verdict>, Failure> {
-        Ok(Guard::of_this_program()?.hold(&self.path, self.which, roots)?)
+        let guard = Guard::of_this_program().ok_or_else(|| Failure::new(1, "this program cannot be started again"))?;
+        Ok(guard.hold(&self.path, self.which, roots)?)
     }
 
     /// A file of the set, as a path from here.
