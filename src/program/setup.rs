@@ -145,6 +145,7 @@ impl Installation {
             ("certs/authority.pem", &registry_key.certificate),
             ("certs/gateway.pem", &server.certificate),
             ("registry.toml", &REGISTRY.to_owned()),
+            ("schemas/README.md", &SCHEMAS.to_owned()),
             ("oncegate.toml", &configuration),
         ] {
             this.write(name, text)?;
@@ -450,7 +451,7 @@ fn unique_name(now: UnixTime) -> Result<String, SetupError> {
 }
 
 /// A basic string of TOML.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {
         match character {
@@ -489,6 +490,9 @@ fn base64_of(issued: &Issued) -> Result<String, SetupError> {
     der(issued).map(|der| base64::engine::general_purpose::STANDARD.encode(der))
 }
 
+const SCHEMAS: &str = "Schemas of documents that do not come with Oncegate: a folder or a ZIP archive for each set, each with its \
+`documents.toml`.\n`oncegate schema add FOLDER` puts one here; docs/schemas.md says more.\n";
+
 const REGISTRY: &str = "# The registry of an Oncegate gateway: agencies, holders and grants. docs/registry.md describes every key.\n\
 # After a change by hand: oncegate agency sign\n\
 format = 1\n\
@@ -511,7 +515,7 @@ fn configuration(listening: &Listening) -> Result<String, SetupError> {
     let data = quoted(&listening.data.to_string_lossy());
     Ok(format!(
         "# The configuration of an Oncegate gateway; docs/configuration.md describes every key. Paths are relative to this file.\n\
-         format = 1\ndata = {data}\n\n[exchange]\nlisten = \"{}\"\n{host}certificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
+         format = 1\ndata = {data}\nschemas = \"schemas\"\n\n[exchange]\nlisten = \"{}\"\n{host}certificate = \"certs/gateway.pem\"\nkey = \"certs/gateway.key\"\n\
          authorities = \"certs/ca.pem\"\n\n[public]\nlisten = \"{}\"\n\n[registry]\nfile = \"registry.toml\"\nsignature = \"registry.sig\"\n\
          authority = \"certs/authority.pem\"\n\n[log]\n# The name of the log. It is in every receipt, no other log has it, and it never changes.\n\
          origin = {}\n",

@@ -313,7 +313,7 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     };
     let context = message.reason()?;
     let document = snapshot.schemas.document_type(&what);
-    let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, format!("{what}")))?;
+    let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, unknown(snapshot.schemas, &what)))?;
     let (select, optional) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), document.fields.as_slice());
     let subject = document.described(ask.and_then(|ask| ask.of.as_ref()).map_or("", |of| of.as_str()));
     let (consumer, subject) = (authenticated.sender, subject.as_slice());
@@ -321,6 +321,15 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let question = policy::Question { consumer, action, what: &what, context, select, optional, reach, subject };
     let grounds = policy::decide(snapshot.registry, &question, snapshot.now)?;
     Ok((what, grounds))
+}
+
+/// A document that has no schema here, and one whose schema is refused at present, are two things to whoever asks.
+fn unknown(schemas: &Schemas, what: &Word) -> String {
+    if schemas.is_absent(what) {
+        format!("{what} is not in force at present: its schemas are refused; ask the operator of the gateway")
+    } else {
+        what.to_string()
+    }
 }
 
 /// The type of an application is that of its first document; each must be valid.

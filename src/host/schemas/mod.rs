@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod decode;
 pub mod example;
 pub mod guard;
+pub mod guess;
 pub mod loose;
 mod rows;
 pub mod sets;
@@ -306,6 +307,26 @@ impl Folder {
         found.collect()
     }
 
+    /// The elements that a document of the set declares at its top and that nothing of the set refers to: what documents could
+    /// begin with. If everything is referred to, all that it declares.
+    pub fn declared(&self, name: &str) -> Result<Vec<Declared>, SchemaError> {
+        let referred = |source: &Source| -> Result<Vec<String>, SchemaError> {
+            let document = crate::message::xsd::read::parse(source)?;
+            let heads = document.descendants().filter(|node| node.tag_name().namespace() == Some(XS));
+            let names = heads.flat_map(|node| [node.attribute("ref"), node.attribute("substitutionGroup")]).flatten();
+            Ok(names.map(|name| name.rsplit(':').next().unwrap_or("").to_owned()).collect())
+        };
+        let mut used = BTreeSet::new();
+        for file in self.files.keys() {
+            let source = self.read(file).map_err(|error| fault(file, error.to_string()))?;
+            used.extend(referred(&source)?);
+        }
+        let source = self.read(name).map_err(|error| fault(name, error.to_string()))?;
+        let declared = declared(&source)?;
+        let free: Vec<Declared> = declared.iter().filter(|declared| !used.contains(declared.local())).cloned().collect();
+        Ok(if free.is_empty() { declared } else { free })
+    }
+
     /// Whether the set has this file.
     pub fn has(&self, name: &str) -> bool {
         self.place.has(name)
@@ -489,6 +510,44 @@ fn walk(root: &Path, at: &str, depth: usize, found: &mut Vec<String>, faults: &m
     }
     Ok(())
 }
+
+/// An element that a schema document declares at its top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// `{namespace}name`, or the name alone.
+    pub name: String,
+    /// The first line of what its documentation says.
+    pub title: Option<String>,
+    /// The version that the schema document says that it has.
+    pub version: Option<String>,
+}
+
+impl Declared {
+    fn local(&self) -> &str {
+        self.name.rsplit('}').next().unwrap_or("")
+    }
+}
+
+fn declared(source: &Source) -> Result<Vec<Declared>, SchemaError> {
+    let document = crate::message::xsd::read::parse(source)?;
+    let root = document.root_element();
+    let target = root.attribute("targetNamespace").unwrap_or("");
+    let elements = root.children().filter(|node| node.tag_name().name() == "element");
+    let title = |node: &roxmltree::Node<'_, '_>| {
+        let said = node.children().filter(|child| child.tag_name().name() == "annotation").flat_map(|child| child.descendants());
+        let said = said.filter(|child| child.is_text()).filter_map(|child| child.text()).find(|text| !text.trim().is_empty())?;
+        said.trim().lines().next().map(|line| line.trim().chars().take(TITLE_CHARS_MAX).collect::<String>())
+    };
+    let element = |node: roxmltree::Node<'_, '_>| {
+        let local = node.attribute("name")?;
+        let name = if target.is_empty() { local.to_owned() } else { format!("{{{target}}}{local}") };
+        Some(Declared { name, title: title(&node), version: root.attribute("version").map(str::to_owned) })
+    };
+    Ok(elements.filter_map(element).collect())
+}
+
+/// A title is a line, whatever a schema's documentation is.
+const TITLE_CHARS_MAX: usize = 120;
 
 fn outline(source: &Source) -> Result<Outline, SchemaError> {
     let document = crate::message::xsd::read::parse(source)?;

@@ -366,6 +366,12 @@ impl Simple {
         matches!(self.variety, Variety::List(_))
     }
 
+    /// The one value that there is, where an enumeration has no other.
+    pub fn only_value(&self) -> Option<String> {
+        let only = self.enumeration.as_ref().filter(|allowed| allowed.count == 1)?;
+        only.literals.first().map(|literal| literal.to_string())
+    }
+
     /// What a value should be, for people.
     pub fn expects(&self) -> String {
         words::expects(self)

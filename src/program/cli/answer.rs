@@ -1,10 +1,10 @@
 //! `oncegate answer`
 
 use super::ask::{folder, show};
+use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::MessageId;
 use crate::faces::client::{Client, ClientError};
-use crate::message::schema::Schemas;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(super) struct Answer {
     /// The agency's folder, or its name under ./agencies
     #[arg(long = "as")]
     agency: PathBuf,
+    #[command(flatten)]
+    with: With,
     /// How long to wait, in seconds
     #[arg(long, default_value_t = 0)]
     wait: u64,
@@ -33,6 +35,7 @@ impl Answer {
         let id = MessageId::parse(&self.id);
         let id = id.ok_or_else(|| Failure::new(2, format!("\"{}\" is not the id of a message (a UUID, version 7)", self.id)))?;
         let client = Client::load(&folder(&self.agency))?;
+        let sets = self.with.load()?;
         let start = Instant::now();
         let runtime = runtime()?;
         let received = runtime.block_on(client.answer_to(id, Duration::from_secs(self.wait)))?;
@@ -41,7 +44,7 @@ impl Answer {
             202 => return Err(ClientError::NoAnswer { id, seconds: self.wait }.into()),
             _ => return Err(runtime.block_on(client.why_not(id, &received)).into()),
         }
-        let checked = client.check_for(received, id, &Schemas::built_in())?;
+        let checked = client.check_for(received, id, sets.schemas())?;
         if let Some(path) = &self.output {
             std::fs::write(path, &checked.octets)?;
         }

@@ -1,10 +1,12 @@
 //! `oncegate ask`
 
+use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
+use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::faces::client::{Checked, Client};
 use crate::message::envelope::{Ask as AskBody, Body, Context, Subject, World};
-use crate::message::schema::Schemas;
+use crate::message::schema::Facts;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,8 @@ pub(super) struct Ask {
     /// The holder; without it the gateway finds one
     #[arg(long)]
     to: Option<String>,
+    #[command(flatten)]
+    with: With,
     /// Ask in the test world
     #[arg(long)]
     test: bool,
@@ -52,7 +56,7 @@ pub(super) struct Ask {
 impl Ask {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let client = Client::load(&folder(&self.agency))?;
-        let schemas = Schemas::built_in();
+        let sets = self.with.load()?;
         let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
         let (document_type, purpose) = (code(&self.document)?, code(&self.purpose)?);
         let ask =
@@ -70,7 +74,7 @@ impl Ask {
             };
             let request = client.request(ask, Context::new(purpose, &basis, subject), to, world)?;
             let start = Instant::now();
-            let checked = client.exchange(&request, Duration::from_secs(self.wait), &schemas).await?;
+            let checked = client.exchange(&request, Duration::from_secs(self.wait), sets.schemas()).await?;
             Ok::<_, Failure>((checked, start.elapsed()))
         })?;
         if let Some(path) = &self.output {
@@ -82,6 +86,10 @@ impl Ask {
 
 pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
     let (from, time) = (&checked.message.header.from, checked.message.header.created_at);
+    let unchecked = match &checked.message.body {
+        Body::Documents(documents) => unchecked(documents)?,
+        _ => None,
+    };
     let what = match &checked.message.body {
         Body::Documents(documents) => {
             documents.first().and_then(|facts| facts.as_ref().ok()).map_or("document", |facts| facts.document_type.as_str())
@@ -96,6 +104,7 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
             checked.outline.iter().map(|(path, value)| serde_json::json!({ "path": path, "value": value })).collect();
         out.print(serde_json::json!({
             "format": 1, "what": what, "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index, "fields": fields,
+            "checkedBySchema": unchecked.is_none(),
         }))?;
     } else {
         out.print(format_args!(
@@ -105,6 +114,7 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
         for (path, value) in &checked.outline {
             out.print(format_args!("  {path:<28} {value}"))?;
         }
+        unchecked.map_or(Ok(()), |note| out.print(format_args!("note  {note}")))?;
         if let Some(index) = checked.log_index {
             out.print(format_args!("log {index}"))?;
         }
@@ -114,6 +124,19 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
         Body::Fault { code, .. } => Err(Failure::new(1, format!("the holder answered with {code}"))),
         _ => Ok(()),
     }
+}
+
+/// What was not checked here. A document whose schema is known here and that breaks it is not to be believed, whoever let it pass.
+fn unchecked(documents: &[Result<Facts, Fault>]) -> Result<Option<&'static str>, Failure> {
+    let mut note = None;
+    for fault in documents.iter().filter_map(|document| document.as_ref().err()) {
+        if fault.code != FaultCode::DocUnknown {
+            return Err(Failure::new(6, format_args!("the answer cannot be trusted: {fault}")));
+        }
+        note =
+            Some("its schema is not known here: the gateway has held it against it, this command has not; --schemas FOLDER does");
+    }
+    Ok(note)
 }
 
 /// A folder as given, or the name of an agency of the installation that one is in.

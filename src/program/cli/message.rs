@@ -1,5 +1,6 @@
 //! `oncegate send`, `sign`, `verify` and `validate`: messages as files.
 
+use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::fault::Fault;
 use crate::base::limits;
@@ -57,6 +58,8 @@ pub(super) struct Verify {
     /// The certificates of the authorities, PEM
     #[arg(long)]
     authorities: PathBuf,
+    #[command(flatten)]
+    with: With,
 }
 
 /// Validate messages, signed or not, and documents, against the schemas of Oncegate or others.
@@ -69,8 +72,10 @@ pub(super) struct Validate {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// A set of XML Schema 1.0 that documents are held against: its folder, or a file; all that is wrong is told
-    #[arg(long)]
+    #[arg(long, conflicts_with = "schemas")]
     schema: Option<PathBuf>,
+    #[command(flatten)]
+    with: With,
 }
 
 impl Send {
@@ -103,7 +108,8 @@ impl Verify {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let octets = read(&self.file)?;
         let anchors = Anchors::load(&self.authorities).map_err(|error| Failure::new(2, error))?;
-        let verified = verify_under(&octets, &anchors, &Schemas::built_in());
+        let sets = self.with.load()?;
+        let verified = verify_under(&octets, &anchors, sets.schemas());
         let (message, _) = verified.map_err(|what| Failure::new(6, at(&self.file, &octets, &what)))?;
         let header = &message.header;
         if out.is_json {
@@ -120,14 +126,16 @@ impl Validate {
     pub(super) fn run(self, out: &Out) -> Outcome {
         match &self.schema {
             Some(schema) => super::schema::validate(out, schema, &self.files),
-            None => self.files.iter().try_for_each(|file| Self::built_in(out, file)),
+            None => {
+                let sets = self.with.load()?;
+                self.files.iter().try_for_each(|file| Self::known(out, file, sets.schemas()))
+            }
         }
     }
 
-    fn built_in(out: &Out, file: &Path) -> Outcome {
+    fn known(out: &Out, file: &Path, schemas: &Schemas) -> Outcome {
         let octets = read(file)?;
-        let schemas = Schemas::built_in();
-        let mut reader = AnyReader { schemas: &schemas, inside: Inside::Nothing, skipping: 0 };
+        let mut reader = AnyReader { schemas, inside: Inside::Nothing, skipping: 0 };
         let faulty = |fault: &Fault| Failure::new(2, at(file, &octets, &fault.to_string()));
         scan(&octets, Profile::Message, &mut reader).map_err(|error| match error {
             ScanError::Xml(violation) => faulty(&Fault::at(violation.code, violation.to_string())),

@@ -410,6 +410,12 @@ fn read_key(raw: &RawKey<'_>, agency: &AgencyId) -> Loaded<Key> {
     })
 }
 
+/// Whether a row is about a document whose schema set is refused at present. It counts for nothing until the set is in force: a
+/// fault of one set must not stop the exchanges of all others.
+fn is_absent(text: &str, schemas: &Schemas) -> bool {
+    Code::parse(text).is_some_and(|code| schemas.is_absent(&code))
+}
+
 fn document_type(text: &str, place: usize, schemas: &Schemas) -> Loaded<Code> {
     let known = Code::parse(text).and_then(|code| schemas.document_type(&code));
     known.map(|document| document.name.clone()).ok_or_else(|| {
@@ -421,6 +427,9 @@ fn document_type(text: &str, place: usize, schemas: &Schemas) -> Loaded<Code> {
 
 fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -> Loaded<()> {
     let place = raw.document.span().start;
+    if is_absent(raw.document.get_ref(), schemas) {
+        return Ok(());
+    }
     let what = document_type(raw.document.get_ref(), place, schemas)?;
     let agency = AgencyId::parse(raw.agency).and_then(|id| registry.find(&id));
     let agency = agency.ok_or_else(|| (place, format!("no agency is called \"{}\"", raw.agency)))?;
@@ -436,6 +445,9 @@ const FIELDS_SHOWN: usize = 60;
 
 fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     let place = raw.id.span().start;
+    if is_absent(raw.what, schemas) {
+        return Ok(());
+    }
     let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is not a code")));
     let what = document_type(raw.what, place, schemas)?;
     let document = schemas.document_type(&what);

@@ -1,11 +1,14 @@
 //! `oncegate schema`: sets of schemas, tried without a gateway.
 
+mod add;
 mod check;
 mod example;
 mod suite;
 mod valid;
+mod with;
 
 pub(super) use valid::validate;
+pub(super) use with::With;
 
 use super::{Failure, Out, Outcome};
 use crate::host::schemas::guard::{self, Guard, Verdict, Which};
@@ -23,6 +26,8 @@ pub(super) struct Schema {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Add a set to those of a gateway, with guesses of what its documents are
+    Add(add::Add),
     /// Compile a set of schemas, and say what it has and all that is wrong
     Check(check::Check),
     /// Make a valid document from a schema
@@ -48,6 +53,7 @@ struct Hold {
 impl Schema {
     pub(super) fn run(self, out: &Out) -> Outcome {
         match self.command {
+            Command::Add(command) => command.run(out),
             Command::Check(command) => command.run(out),
             Command::Example(command) => command.run(out),
             Command::Suite(command) => command.run(out),
