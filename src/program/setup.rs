@@ -260,6 +260,11 @@ impl Installation {
         self.extend_registry(&grant_entry(grant))
     }
 
+    /// Says that an agency holds a document type.
+    pub fn add_holder(&self, id: &AgencyId, document: &str) -> Result<(), SetupError> {
+        self.extend_registry(&format!("\n[[holder]]\ndocument = {}\nagency = \"{id}\"\n", quoted(document)))
+    }
+
     /// Ends a grant: takes it out of the registry.
     pub fn revoke_grant(&self, id: &str) -> Result<(), SetupError> {
         let _lock = self.lock()?;

@@ -87,6 +87,8 @@ mod revocation;
 mod rig;
 mod schema;
 #[cfg(feature = "server")]
+mod sets;
+#[cfg(feature = "server")]
 mod spoilt;
 #[cfg(feature = "server")]
 mod suspicions;

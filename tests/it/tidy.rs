@@ -43,6 +43,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("roxmltree", &["xsd", "schemas"]),
     ("xsd_schema", &["xsd"]),
     ("encoding_rs", &["schemas"]),
+    ("zip", &["schemas"]),
 ];
 
 struct Source {

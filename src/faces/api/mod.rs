@@ -95,7 +95,9 @@ fn segments(path: &str) -> Vec<&str> {
 fn no_such_path(here: Listeners, method: &Method, path: &str) -> Fault {
     let known = |template: &str| {
         let (template, path) = (segments(template), segments(path));
-        template.len() == path.len() && template.iter().zip(&path).all(|(known, given)| known.starts_with('{') || known == given)
+        // What a set calls its files may have folders.
+        let has_length = template.len() == path.len() || template.last() == Some(&"{path}") && path.len() > template.len();
+        has_length && template.iter().zip(&path).all(|(known, given)| known.starts_with('{') || known == given)
     };
     let routes = || ROUTES.iter().filter(|(_, template, _)| known(template));
     let methods: Vec<&str> = routes().filter(|(_, _, at)| here.has(*at)).map(|(method, _, _)| *method).collect();

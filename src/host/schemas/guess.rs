@@ -203,14 +203,14 @@ fn words(name: &str) -> Vec<String> {
 fn meaning(name: &str) -> Option<Meaning> {
     let words = words(name);
     let joined = words.concat();
-    let fits = |entry: &&str| {
+    let fits = |entry: &&'static str| {
         entry.split(' ').all(|part| match (part.strip_prefix('='), part.strip_prefix('!')) {
             (Some(word), _) => joined == word || words.iter().any(|known| known == word),
             (None, Some(name)) => joined == name,
             (None, None) => joined.contains(&folded(part)),
         })
     };
-    WORDS.iter().find(|(_, entries)| entries.iter().any(|entry| fits(entry))).map(|(meaning, _)| *meaning)
+    WORDS.iter().find(|(_, entries)| entries.iter().any(fits)).map(|(meaning, _)| *meaning)
 }
 
 /// A value of a document by its path.

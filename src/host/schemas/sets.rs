@@ -43,8 +43,11 @@ pub struct Sets {
     schemas: Schemas,
     held: Vec<Arc<Held>>,
     bad: Vec<Bad>,
-    examples: Mutex<BTreeMap<(Code, Fullness), Option<Arc<str>>>>,
+    examples: Mutex<Examples>,
 }
+
+/// Examples that were made, and those that could not be.
+type Examples = BTreeMap<(Code, Fullness), Option<Arc<str>>>;
 
 /// A version of a document of a set, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]

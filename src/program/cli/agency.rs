@@ -63,6 +63,14 @@ enum Action {
         #[arg(long)]
         apply: bool,
     },
+    /// Say that an agency holds a document type
+    #[command(before_help = "Examples:\n  oncegate agency holds ru.yar.clinic-3 medical-absence-note --in office")]
+    Holds {
+        /// The agency
+        id: String,
+        /// The document type
+        what: String,
+    },
     /// List all grants
     #[command(before_help = "Examples:\n  oncegate agency grants --in office\n  oncegate agency grants --in office --json")]
     Grants,
@@ -171,6 +179,11 @@ impl Agency {
                 };
                 installation.add_grant(&grant).map_err(failed)?;
                 out.result(format_args!("granted {id}"), &serde_json::json!({ "format": 1, "granted": id }))?;
+                tell(&installation.config(), out)
+            }
+            Action::Holds { id, what } => {
+                installation.add_holder(&parse(&id)?, &what).map_err(failed)?;
+                out.result(format_args!("{id} holds {what}"), &serde_json::json!({ "format": 1, "id": id, "holds": what }))?;
                 tell(&installation.config(), out)
             }
             Action::Grants => grants(&draft(&installation)?, out),
