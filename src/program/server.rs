@@ -437,8 +437,11 @@ fn read_world_again(gateway: &Gateway, config: &Config, answer: &mut Answer) {
     match registry.and_then(|registry| put_in_force(config, registry, before.registry.version())) {
         Ok(registry) => {
             let version = registry.version();
-            let held = sets.held().count();
-            let with = if config.schemas.is_some() { format!(", with {held} sets of schemas") } else { String::new() };
+            let with = match (config.schemas.is_some(), sets.held().count()) {
+                (false, _) => String::new(),
+                (true, 1) => ", with 1 set of schemas".to_owned(),
+                (true, count) => format!(", with {count} sets of schemas"),
+            };
             answer.taken.push(format!("registry version {version} is in force{with}"));
             gateway.reload(registry, sets);
         }

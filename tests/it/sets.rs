@@ -11,7 +11,7 @@ use oncegate::host::schemas::sets::{Bad, Former, Judging, Sets};
 use oncegate::message::xsd::example::Fullness;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const HEAD: &str =
@@ -116,7 +116,7 @@ fn each_bad_set_is_refused_with_its_place_and_the_others_are_in_force() {
         (&good(""), &documents.replace("r.xsd", "s.xsd"), "bad/documents.toml:3:", "did you mean r.xsd?"),
         (&good(""), &documents.replace("\"Id\"", "\"Ids\""), "bad/documents.toml:", "Id"),
         (&good(""), &documents.replace("root = \"R\"", "root = \"S\""), "bad/documents.toml:", "S"),
-        (&good(""), &format!("{documents}todo = \"whom\"\n"), "bad/documents.toml:8:1", "take the todo line out"),
+        (&good(""), &format!("{documents}todo = \"whom\"\n"), "bad/documents.toml:8:", "take its todo out"),
         (&good(""), &documents.replace("name = \"bad\"", "name = \"birth-certificate\""), "documents.toml:", "birth-certificate"),
         (&"<xs:schema".to_owned(), &documents, "bad/r.xsd:1:", "not well-formed"),
         (&good(""), &"[[document".to_owned(), "bad/documents.toml:1:", ""),
@@ -217,11 +217,6 @@ fn of_two_sets_with_one_document_the_one_in_force_stays() {
     let lines = second.bad().iter().flat_map(Bad::lines).collect::<Vec<_>>().join("\n");
     assert!(second.bad().len() == 1 && second.bad()[0].name == "a" && lines.contains("other"), "{lines}");
     assert!(is_known(&second, "other") && !is_absent(&second, "other"));
-    // Nothing tells documents of one root and namespace apart.
-    write(folder.path(), &[("a/r.xsd", &good("").replace("urn:x", "urn:other")), ("a/documents.toml", &rows("another"))]);
-    let third = load(folder.path(), Some(&second));
-    assert!(third.bad().len() == 1 && third.bad()[0].name == "a", "{:?}", third.bad());
-    assert!(is_absent(&third, "another"));
 }
 
 #[test]
@@ -316,6 +311,101 @@ fn a_folder_that_says_its_documents_itself_is_one_set() {
     let sets = load(folder.path(), None);
     assert!(sets.bad().is_empty() && is_known(&sets, "one") && is_known(&sets, "birth-certificate"), "{:?}", sets.bad());
     assert_eq!(sets.held().count(), 1);
+}
+
+/// Runs a command of the program in a folder; its exit status and all that it said.
+fn ended(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(oncegate()).args(arguments).current_dir(folder).stdin(Stdio::null()).output().expect("it starts");
+    (output.status.code(), said(&output))
+}
+
+/// A gateway as a process, which ends with this value.
+struct Running(Child);
+
+impl Running {
+    fn start(folder: &Path, public: &str) -> Self {
+        let lines = fs::File::options().create(true).append(true).open(folder.join("lines")).expect("writable");
+        let child =
+            Command::new(oncegate()).args(["run", "-c", "office/oncegate.toml"]).current_dir(folder).stderr(lines).spawn();
+        let this = Self(child.expect("it starts"));
+        assert!(get(public, "/health").contains("\"status\":\"ready\""));
+        this
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn get(public: &str, path: &str) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--retry", "20", "--retry-delay", "1", "--retry-connrefused"]).arg(format!("http://{public}{path}"));
+    String::from_utf8_lossy(&curl.output().expect("curl starts").stdout).into_owned()
+}
+
+#[test]
+fn a_running_gateway_keeps_what_was_in_force_of_a_set_and_starts_without_a_bad_one() {
+    let home = Folder::new();
+    let home = home.path();
+    let [exchange, public] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
+    let sets = home.join("office/schemas");
+    assert_eq!(ended(home, &["init", "office", "--listen", &exchange, "--public", &public]).0, Some(0));
+    write(&sets, &[("tax/parts/r.xsd", &good("")), ("tax/documents.toml", &rows("tax").replace("r.xsd", "parts/r.xsd"))]);
+    let school = ["agency", "add", "xx.town.school-1", "--in", "office", "--name", "S"];
+    let tax =
+        ["agency", "add", "xx.town.tax-1", "--in", "office", "--name", "T", "--url", "https://localhost:1/", "--holds", "tax"];
+    let grant = ["agency", "grant", "g", "--in", "office", "--who", "xx.town.school-1", "--what", "tax"];
+    let grant = [&grant[..], &["--purpose", "p", "--basis", "b", "--until", "2099-12-31"]].concat();
+    for command in [&school[..], &tax, &grant] {
+        assert_eq!(ended(home, command).0, Some(0), "{}", ended(home, command).1);
+    }
+    let (status, checked) = ended(home, &["check", "-c", "office/oncegate.toml"]);
+    assert!(status == Some(0) && checked.contains("set tax: tax, root R in parts/r.xsd"), "{checked}");
+    let running = Running::start(home, &public);
+    assert!(get(&public, "/v1/schemas/tax/parts/r.xsd").contains("xs:schema") && get(&public, "/v1/examples/tax").contains("Id"));
+    assert!(get(&public, "/v1/schemas/tax/documents.toml").contains("OG-HTTP-002"));
+
+    // A set that became bad: its state before stays, also when another command has the gateway read again.
+    write(&sets, &[("tax/parts/r.xsd", &good("<xs:element name=\"a\" type=\"Gone\"/>\n<xs:element name=\"b\" type=\"Away\"/>"))]);
+    let (status, told) = ended(home, &["reload", "-c", "office/oncegate.toml"]);
+    assert!(
+        status == Some(1) && told.contains("tax/parts/r.xsd:2:") && told.contains("its state before stays in force"),
+        "{told}"
+    );
+    assert!(fs::read_to_string(home.join("lines")).expect("readable").contains("tax/parts/r.xsd:2:"));
+    let health = get(&public, "/health");
+    assert!(health.contains("\"set\":\"tax\"") && health.contains("OG-CFG-004") && health.contains("\"ready\""), "{health}");
+    assert!(!get(&public, "/v1/schemas/tax/parts/r.xsd").contains("Gone"));
+    let (status, told) = ended(home, &["agency", "suspend", "xx.town.tax-1", "--in", "office", "--lift"]);
+    assert!(status == Some(0) && told.contains("took it") && told.contains("its state before stays in force"), "{told}");
+    let (status, checked) = ended(home, &["check", "-c", "office/oncegate.toml"]);
+    assert!(status == Some(2) && checked.contains("OG-CFG-004") && checked.contains("tax/parts/r.xsd:2:"), "{checked}");
+    drop(running);
+
+    // At a start there is no state before: the rest is in force, and whoever asks is told.
+    let running = Running::start(home, &public);
+    assert!(get(&public, "/health").contains("none of its documents is in force"));
+    let ask =
+        ["ask", "tax", "--of", "XX-OGTEST:99000000136", "--for", "p", "--basis", "b", "--as", "office/agencies/xx.town.school-1"];
+    let (_, told) = ended(home, &ask);
+    assert!(told.contains("OG-DOC-001") && told.contains("not in force at present"), "{told}");
+    // In order again.
+    write(&sets, &[("tax/parts/r.xsd", &good(""))]);
+    let (status, told) = ended(home, &["reload", "-c", "office/oncegate.toml"]);
+    assert!(status == Some(0) && told.contains("with 1 set of schemas"), "{told}");
+    let (_, told) = ended(home, &ask);
+    assert!(!told.contains("OG-DOC-001"), "{told}");
+    assert!(get(&public, "/health").contains("\"schemas\":[]"));
+
+    // A set that rows of the registry need goes, and the registry with it does not fit: both stay.
+    fs::remove_dir_all(sets.join("tax")).expect("removed");
+    let (status, told) = ended(home, &["reload", "-c", "office/oncegate.toml"]);
+    assert!(status == Some(1) && told.contains("no document type is called") && told.contains("stay in force too"), "{told}");
+    assert!(get(&public, "/v1/schemas/tax/parts/r.xsd").contains("xs:schema"));
+    drop(running);
 }
 
 /// The commands of docs/schemas.md from an empty folder to an answer, as they stand there, with ports that nobody else has.

@@ -1,25 +1,25 @@
 //! What a caller may ask of whom.
 
 use crate::gateway::driver::{Gateway, World};
-use crate::message::schema::{DocumentType, Version};
+use crate::message::schema::{DocumentType, OwnSet, Version};
 use crate::rules::registry::{Action, AgencyIndex};
 use serde_json::json;
 
 /// The versions of a document, each with where its schema is.
-fn versions(document: &DocumentType) -> Vec<serde_json::Value> {
+fn versions(owner: Option<&OwnSet>, document: &DocumentType) -> Vec<serde_json::Value> {
     let version = |version: &Version| {
         json!({
             "version": version.version, "until": version.until.map(|until| until.to_string()), "namespace": version.namespace,
-            "root": version.root, "schema": address(version),
+            "root": version.root, "schema": address(owner, version),
         })
     };
-    document.versions().map(version).collect()
+    document.versions().iter().map(version).collect()
 }
 
 /// Where a version's schema is: a set's files are in a folder of its name.
-fn address(version: &Version) -> String {
+fn address(owner: Option<&OwnSet>, version: &Version) -> String {
     let escaped = |text: &str| text.bytes().map(escape).collect::<String>();
-    match &version.set {
+    match owner.map(OwnSet::name) {
         None => format!("/v1/schemas/{}", version.file),
         Some(set) => format!("/v1/schemas/{set}/{}", escaped(&version.file)),
     }
@@ -37,6 +37,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
     let registry = &world.registry;
     let mut grants = Vec::new();
     for document in world.schemas().document_types() {
+        let owner = world.sets.owner(&document.name);
         for (_, grant) in registry.grants_of(caller, &document.name) {
             let world = registry.agency(caller).map_or(crate::message::envelope::World::Live, |agency| agency.world);
             let holders = registry.holders(&document.name, world).filter_map(|index| registry.agency(index));
@@ -44,9 +45,9 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
                 "grant": grant.id.as_str(),
                 "action": match grant.action { Action::Read => "read", Action::Apply => "apply" },
                 "documentType": document.name.as_str(),
-                "namespace": document.namespace,
-                "schema": format!("/v1/schemas/{}", document.file),
-                "versions": versions(document),
+                "namespace": document.newest().map(|version| version.namespace.as_str()),
+                "schema": document.newest().map(|version| address(owner, version)),
+                "versions": versions(owner, document),
                 "example": format!("/v1/examples/{}", document.name),
                 "purpose": grant.purpose.as_str(),
                 "legalBasis": &*grant.basis,

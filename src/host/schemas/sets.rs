@@ -14,7 +14,7 @@ use crate::message::crypto::sha256;
 use crate::message::schema::{DocumentType, OwnSet, SchemaError, Schemas, Version};
 use crate::message::xsd::example::Fullness;
 use crate::message::xsd::read::Loaded;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -83,7 +83,8 @@ pub struct Held {
     /// What was taken leniently, and what is absent and was only to be imported.
     pub notes: Vec<String>,
     own: Arc<OwnSet>,
-    documents: Vec<Code>,
+    /// The text of its `documents.toml`.
+    documents: String,
     files: Arc<Files>,
     digest: Digest,
 }
@@ -188,8 +189,8 @@ impl Sets {
                 if octets > limits::SCHEMA_SETS_BYTES_MAX { Err(candidate.refused(&[all_too_large()])) } else { Ok(held) }
             });
             match outcome {
-                Ok(held) => read.good.push((held, former.cloned())),
-                Err(refused) => read.refuse(refused, former.cloned()),
+                Ok(held) => read.good.push(Good { candidate, held, former: former.cloned() }),
+                Err(refused) => read.refuse(candidate, refused, former.cloned()),
             }
         }
         read.together().map_err(|errors| failed(Why::Together(errors)))
@@ -211,18 +212,22 @@ impl Sets {
 
     /// What the set of this name has in force, by document and version.
     pub fn rows(&self, set: &str) -> Vec<Row> {
-        let versions =
-            self.schemas.document_types().flat_map(|document| document.versions().map(move |version| (document, version)));
-        let of_set = versions.filter(|(_, version)| version.set.as_deref() == Some(set));
+        let types = self.schemas.others().iter().filter(|own| own.name() == set).flat_map(|own| own.document_types());
         let row = |(document, version): (&DocumentType, &Version)| Row {
             document: document.name.to_string(),
-            version: version.version.as_deref().map(str::to_owned),
+            version: version.version.clone(),
             root: version.root.clone(),
             namespace: version.namespace.clone(),
             file: version.file.clone(),
             until: version.until.map(|until| until.to_string()),
         };
-        of_set.map(row).collect()
+        types.flat_map(|document| document.versions().iter().map(move |version| row((document, version)))).collect()
+    }
+
+    /// The set that has a document; none for those that come with the gateway.
+    pub fn owner(&self, name: &Code) -> Option<&OwnSet> {
+        let has = |own: &&Arc<OwnSet>| own.document_types().iter().any(|document| document.name == *name);
+        self.schemas.others().iter().find(has).map(|own| &**own)
     }
 
     /// A valid document of a type: for those that come with the gateway its full example, for others one that is made from the
@@ -232,7 +237,10 @@ impl Sets {
             return Some(example.into());
         }
         let name = Code::parse(name)?;
-        let (set, root) = self.schemas.set_of(&name)?;
+        let (own, document) = (self.owner(&name)?, self.schemas.document_type(&name)?);
+        let version = document.newest()?;
+        let set = own.schema(version)?;
+        let root = set.global_element(set.names().find(&version.namespace, &version.root)?)?;
         let mut made = self.examples.lock().unwrap_or_else(PoisonError::into_inner);
         let example = made.entry((name, fullness)).or_insert_with(|| {
             let example = example::valid(set, root, fullness).ok();
@@ -256,70 +264,86 @@ impl Sets {
 
 /// What was read of a folder so far.
 #[derive(Default)]
-struct Reading {
-    /// Each with what was in force of it before.
-    good: Vec<(Arc<Held>, Option<Arc<Held>>)>,
+struct Reading<'c> {
+    good: Vec<Good<'c>>,
     bad: Vec<Bad>,
     absent: Vec<Code>,
 }
 
+/// A set that can be in force by itself, with what was in force of it before.
+struct Good<'c> {
+    candidate: &'c Candidate,
+    held: Arc<Held>,
+    former: Option<Arc<Held>>,
+}
+
+impl Good<'_> {
+    fn was_in_force(&self) -> bool {
+        self.former.as_ref().is_some_and(|former| Arc::ptr_eq(former, &self.held))
+    }
+
+    /// The documents that others have already, each at its place.
+    fn contested(&self, others: &BTreeMap<Code, String>) -> Vec<SchemaError> {
+        let documents = self.held.own.document_types().iter();
+        let known = documents.filter_map(|document| Some((&document.name, others.get(&document.name)?)));
+        let told = known.map(|(name, whose)| {
+            let what = format!("the document {name}, which is one of {whose} already; give it another name");
+            rows::at(&self.held.documents, "name", name.as_str(), &what)
+        });
+        told.collect()
+    }
+}
+
 /// Why a set is refused, and which documents it was to have.
 struct Refused {
-    name: String,
     faults: Vec<Wrong>,
     documents: Vec<Code>,
 }
 
-impl Reading {
-    fn refuse(&mut self, refused: Refused, former: Option<Arc<Held>>) {
+impl<'c> Reading<'c> {
+    /// What was in force of a refused set stays, and has its turn like a good one.
+    fn refuse(&mut self, candidate: &'c Candidate, refused: Refused, former: Option<Arc<Held>>) {
         let state = if former.is_some() { Former::InForce } else { Former::None };
-        self.bad.push(Bad { name: refused.name, faults: refused.faults, former: state });
+        match self.bad.iter_mut().find(|bad| bad.name == candidate.name) {
+            // Its former state does not go with the others either.
+            Some(bad) => {
+                bad.faults.extend(refused.faults);
+                bad.former = state;
+            }
+            None => self.bad.push(Bad { name: candidate.name.clone(), faults: refused.faults, former: state }),
+        }
         match former {
-            Some(former) => self.good.push((Arc::clone(&former), Some(former))),
+            Some(held) => self.good.push(Good { candidate, former: Some(Arc::clone(&held)), held }),
             None => self.absent.extend(refused.documents),
         }
     }
 
-    /// Puts all sets together. Where they do not go together, those that were in force come first, then the others by name; a set
-    /// that does not go with those before it is refused.
+    /// Puts all sets together. The name of a document is one set's: those that were in force come first, then the others by name,
+    /// and a set that claims what another one has is refused.
     fn together(mut self) -> Result<Sets, Vec<SchemaError>> {
-        let of = |good: &[(Arc<Held>, Option<Arc<Held>>)]| good.iter().map(|(held, _)| Arc::clone(&held.own)).collect::<Vec<_>>();
-        let mut schemas = Schemas::with_sets(of(&self.good), Vec::new());
-        if schemas.is_err() {
-            let mut sets = std::mem::take(&mut self.good);
-            let is_new =
-                |(held, former): &(Arc<Held>, Option<Arc<Held>>)| former.as_ref().is_none_or(|former| !Arc::ptr_eq(former, held));
-            sets.sort_by_key(&is_new);
-            while !sets.is_empty() {
-                let (held, former) = sets.remove(0);
-                let more = [of(&self.good), vec![Arc::clone(&held.own)]].concat();
-                let Err(errors) = Schemas::with_sets(more, Vec::new()) else {
-                    self.good.push((held, former));
-                    continue;
-                };
-                let faults = errors.into_iter().map(Wrong::from).collect();
-                let refused = Refused { name: held.name.clone(), faults, documents: held.documents.clone() };
-                // What was in force of it has its turn at once: it went with the others before.
-                match former.filter(|former| !Arc::ptr_eq(former, &held)) {
-                    Some(former) => {
-                        self.bad.push(Bad { name: refused.name, faults: refused.faults, former: Former::InForce });
-                        sets.insert(0, (Arc::clone(&former), Some(former)));
-                    }
-                    None => {
-                        self.bad.retain(|bad| bad.name != refused.name);
-                        self.refuse(refused, None);
-                    }
-                }
+        let built_in = Schemas::built_in();
+        let mut names: BTreeMap<Code, String> =
+            built_in.document_types().map(|document| (document.name.clone(), "Oncegate's own".to_owned())).collect();
+        let mut waiting: VecDeque<Good<'c>> = std::mem::take(&mut self.good).into();
+        waiting.make_contiguous().sort_by_key(|good| !good.was_in_force());
+        let mut held = Vec::new();
+        while let Some(good) = waiting.pop_front() {
+            let contested = good.contested(&names);
+            if contested.is_empty() {
+                let documents = good.held.own.document_types().iter();
+                names.extend(documents.map(|document| (document.name.clone(), format!("the set {}", good.held.name))));
+                held.push(good.held);
+                continue;
             }
-            schemas = Schemas::with_sets(of(&self.good), Vec::new());
+            let documents = good.held.own.document_types().iter().map(|document| document.name.clone()).collect();
+            let refused = Refused { documents, ..good.candidate.refused(&contested) };
+            let former = if good.was_in_force() { None } else { good.former };
+            self.refuse(good.candidate, refused, former);
+            waiting.extend(self.good.pop());
         }
-        let mut schemas = schemas?;
-        self.absent.retain(|name| schemas.document_type(name).is_none());
-        if !self.absent.is_empty() {
-            schemas = Schemas::with_sets(of(&self.good), self.absent)?;
-        }
+        self.absent.retain(|name| !names.contains_key(name));
         self.bad.sort_by(|one, other| one.name.cmp(&other.name));
-        let held = self.good.into_iter().map(|(held, _)| held).collect();
+        let schemas = Schemas::with(held.iter().map(|held| Arc::clone(&held.own)).collect(), self.absent)?;
         Ok(Sets::of(schemas, held, self.bad))
     }
 }
@@ -396,18 +420,16 @@ impl Candidate {
         }
         let refused = |faults: &[SchemaError]| Refused { documents: OwnSet::names(&documents), ..self.refused(faults) };
         let roots = OwnSet::roots(&documents).map_err(|error| refused(&[error]))?;
-        let mut faults = rows::unconfirmed(&documents);
-        faults.extend(folder.faults().iter().cloned());
-        let (here, absent): (Vec<_>, Vec<_>) = roots.into_iter().partition(|root| folder.has(root));
-        faults.extend(absent.iter().map(|root| is_absent(&folder, &documents, root)));
-        let (notes, contents, wrong) = self.judge(judging, &here);
-        faults.extend(wrong);
-        if !faults.is_empty() {
-            return Err(refused(&faults));
-        }
-        let own = compile(&self.name, &documents, &folder, &contents).map_err(|faults| refused(&faults))?;
-        let documents = OwnSet::names(&documents);
-        Ok(Arc::new(Held { name: self.name.clone(), notes, own: Arc::new(own), documents, files, digest }))
+        let roots: Vec<String> = roots.into_iter().filter(|root| folder.has(root)).collect();
+        let mut judged = self.judge(judging, &roots);
+        judged.faults.extend(folder.faults().iter().cloned());
+        let compiled = compile(&self.name, &documents, &folder, &judged);
+        let own = match compiled {
+            Ok(own) if judged.faults.is_empty() => own,
+            Ok(_) => return Err(refused(&judged.faults)),
+            Err(faults) => return Err(refused(&[faults, judged.faults].concat())),
+        };
+        Ok(Arc::new(Held { name: self.name.clone(), notes: judged.notes, own: Arc::new(own), documents, files, digest }))
     }
 
     /// The text of its `documents.toml`.
@@ -431,33 +453,37 @@ impl Candidate {
         String::from_utf8(octets).map_err(|_| format!("{DOCUMENTS} is not UTF-8; save it as UTF-8"))
     }
 
-    /// Has roots judged; what is noted, what was read of each root, and what is wrong.
-    fn judge(&self, judging: &Judging, roots: &[String]) -> (Vec<String>, BTreeMap<String, String>, Vec<SchemaError>) {
-        let Judging::Guarded(guard) = judging else { return Default::default() };
-        let (mut notes, mut contents, mut faults) = (Vec::new(), BTreeMap::new(), Vec::new());
+    /// Has roots judged.
+    fn judge(&self, judging: &Judging, roots: &[String]) -> Judged {
+        let mut judged = Judged::default();
+        let Judging::Guarded(guard) = judging else { return judged };
         match guard.hold(&self.path, Which::Whole, roots) {
             Ok(verdicts) => {
                 for verdict in verdicts {
-                    notes.extend(verdict.notes);
-                    contents.insert(verdict.root, verdict.content);
-                    faults.extend(verdict.faults.into_iter().map(SchemaError::from));
+                    judged.notes.extend(verdict.notes);
+                    let mut faults = verdict.faults.into_iter().map(SchemaError::from).peekable();
+                    let state = faults.peek().map_or(Ok(verdict.content), |first| Err(first.clone()));
+                    judged.roots.insert(verdict.root, state);
+                    judged.faults.extend(faults);
                 }
             }
             Err(cause) => {
                 let what =
                     format!("the process that judges schemas could not be started: {cause}; make room for one more process");
-                faults.push(SchemaError { file: DOCUMENTS.to_owned(), line: 1, column: 1, what });
+                let failed = SchemaError { file: DOCUMENTS.to_owned(), line: 1, column: 1, what };
+                judged.roots.extend(roots.iter().map(|root| (root.clone(), Err(failed.clone()))));
+                judged.faults.push(failed);
             }
         }
-        notes.sort_unstable();
-        notes.dedup();
-        (notes, contents, faults)
+        judged.notes.sort_unstable();
+        judged.notes.dedup();
+        judged
     }
 
     /// It cannot be read at all.
     fn none(&self, what: String) -> Refused {
         let wrong = Wrong { file: self.path.display().to_string(), line: 1, column: 1, what };
-        Refused { name: self.name.clone(), faults: vec![wrong], documents: Vec::new() }
+        Refused { faults: vec![wrong], documents: Vec::new() }
     }
 
     /// It is refused for these, each once and by a path from here.
@@ -473,21 +499,36 @@ impl Candidate {
                 told.push(wrong);
             }
         }
-        Refused { name: self.name.clone(), faults: told, documents: Vec::new() }
+        Refused { faults: told, documents: Vec::new() }
     }
 }
 
-/// Compiles what was judged, from the same octets.
-fn compile(name: &str, documents: &str, folder: &Folder, judged: &BTreeMap<String, String>) -> Result<OwnSet, Vec<SchemaError>> {
+/// What the judge said.
+#[derive(Default)]
+struct Judged {
+    notes: Vec<String>,
+    faults: Vec<SchemaError>,
+    /// By root: the digest of what was read of it, or the first of its faults.
+    roots: BTreeMap<String, Result<String, SchemaError>>,
+}
+
+/// Compiles what was judged and found good, from the same octets. All that is wrong besides is told: with what a root names, and
+/// with the rows.
+fn compile(name: &str, documents: &str, folder: &Folder, judged: &Judged) -> Result<OwnSet, Vec<SchemaError>> {
     let mut more = Vec::new();
     let mut load = |file: &str| -> Result<Loaded, SchemaError> {
+        if !folder.has(file) {
+            let meant = nearest(file, folder.files()).map_or(String::new(), |meant| format!("; did you mean {meant}?"));
+            return Err(rows::at(documents, "file", file, &format!("{file} is not in the set{meant}")));
+        }
+        let was = judged.roots.get(file).cloned().transpose()?;
         let (loaded, faults) = folder.load(&[file])?;
         let mut faults = faults.into_iter();
         if let Some(first) = faults.next() {
             more.extend(faults);
             return Err(first);
         }
-        if judged.get(file).is_some_and(|judged| *judged != content(&loaded)) {
+        if was.is_some_and(|was| was != content(&loaded)) {
             let what = "changed while it was read; read it again, once whoever writes it is done".to_owned();
             return Err(SchemaError { file: file.to_owned(), line: 1, column: 1, what });
         }
@@ -499,12 +540,6 @@ fn compile(name: &str, documents: &str, folder: &Folder, judged: &BTreeMap<Strin
         faults.extend(more);
         faults
     })
-}
-
-/// What is said of a root that the set does not have.
-fn is_absent(folder: &Folder, documents: &str, root: &str) -> SchemaError {
-    let meant = nearest(root, folder.files()).map_or(String::new(), |meant| format!("; did you mean {meant}?"));
-    rows::at_file(documents, root, &format!("{root} is not in the set{meant}"))
 }
 
 /// Of all that a set is read from.

@@ -42,10 +42,10 @@ impl Schemas {
     /// Compiles a set: the name and text of each schema file, and the text of `documents.toml`.
     pub fn compile(files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
         let loaded = loaded(files)?;
-        Self::with(compile_judged(&loaded)?, &loaded, files, documents)
+        Self::with_loaded(compile_judged(&loaded)?, &loaded, files, documents)
     }
 
-    fn with(set: Set, loaded: &Loaded, files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
+    fn with_loaded(set: Set, loaded: &Loaded, files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
         let targets = loaded.sources.iter().map(|source| Ok((source.name.clone(), target_of(source)?)));
         let targets: Vec<(String, String)> = targets.collect::<Result<_, SchemaError>>()?;
         let documents = documents::read(documents, &targets, &set)?;
@@ -64,7 +64,8 @@ impl Schemas {
         // They were judged by the program's tests.
         let loaded = loaded(&files).expect("the schemas of the program can be read");
         let set = compile(&loaded).expect("the schemas of the program can be compiled");
-        Self::with(set, &loaded, &files, Self::built_in_documents()).expect("the documents of the program are of its schemas")
+        Self::with_loaded(set, &loaded, &files, Self::built_in_documents())
+            .expect("the documents of the program are of its schemas")
     }
 
     /// The schema files that come with the gateway, by name: what [`Schemas::built_in`] compiles.

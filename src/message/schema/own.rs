@@ -17,10 +17,19 @@ impl OwnSet {
         Ok(Self { name: name.to_owned() })
     }
     pub fn roots(documents: &str) -> Result<Vec<String>, SchemaError> {
-        Ok(documents.lines().filter_map(|l| l.strip_prefix("file = \"")?.strip_suffix('"')).map(str::to_owned).collect())
+        Ok(Vec::new())
     }
     pub fn names(documents: &str) -> Vec<Code> {
-        documents.lines().filter_map(|l| l.strip_prefix("name = \"")?.strip_suffix('"')).filter_map(Code::parse).collect()
+        Vec::new()
+    }
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    pub fn document_types(&self) -> &[DocumentType] {
+        &[]
+    }
+    pub fn schema(&self, version: &Version) -> Option<&Set> {
+        None
     }
 }
 #[derive(Debug)]
@@ -30,19 +39,21 @@ pub struct Version {
     pub file: String,
     pub root: String,
     pub namespace: String,
-    pub set: Option<String>,
 }
 impl DocumentType {
-    pub fn versions(&self) -> impl Iterator<Item = &Version> {
-        [].iter()
+    pub fn versions(&self) -> &[Version] {
+        &[]
+    }
+    pub fn newest(&self) -> Option<&Version> {
+        None
     }
 }
 impl Schemas {
-    pub fn with_sets(sets: Vec<std::sync::Arc<OwnSet>>, absent: Vec<Code>) -> Result<Self, Vec<SchemaError>> {
+    pub fn with(sets: Vec<std::sync::Arc<OwnSet>>, absent: Vec<Code>) -> Result<Self, Vec<SchemaError>> {
         Ok(Self::built_in())
     }
-    pub fn set_of(&self, code: &Code) -> Option<(&Set, u32)> {
-        None
+    pub fn others(&self) -> &[std::sync::Arc<OwnSet>] {
+        &[]
     }
     pub fn is_absent(&self, code: &Code) -> bool {
         false
