@@ -27,6 +27,15 @@ pub struct Person {
     pub birth: Option<(String, &'static str)>,
 }
 
+impl Person {
+    /// Whether it has the numbers of an organisation alone, and nothing of a person.
+    pub fn is_organisation(&self) -> bool {
+        let of_organisations = ["RU-OGRN", "ZZ-LEI"];
+        let is_plain = self.family.is_none() && self.given.is_none() && self.birth.is_none();
+        is_plain && self.ids.iter().any(|(_, scheme)| of_organisations.contains(scheme))
+    }
+}
+
 /// The scheme of an identifier whose name does not tell it.
 pub const UNKNOWN_SCHEME: &str = "XX-ID";
 
@@ -257,11 +266,12 @@ pub fn person(set: &Set, root: u32) -> Option<Person> {
     let leaves = leaves(set, root);
     let ids = leaves.iter().filter(|leaf| matches!(leaf.meaning, Meaning::Id(_)));
     let around = ids.flat_map(|leaf| ancestors(&leaf.path).take(LEVELS_UP));
-    let mut best: Option<(usize, Person)> = None;
+    let mut best: Option<((usize, usize), Person)> = None;
     for path in around {
         let person = gather(&leaves, path);
-        let weight =
-            [person.family.is_some(), person.given.is_some(), person.birth.is_some()].into_iter().filter(|has| *has).count();
+        let has = [person.family.is_some(), person.given.is_some(), person.birth.is_some()];
+        // Of elements that have as much the innermost: around it are others, such as an office with a number of its own.
+        let weight = (has.into_iter().filter(|has| *has).count(), path.split('/').filter(|step| !step.is_empty()).count());
         if best.as_ref().is_none_or(|(known, _)| weight > *known) {
             best = Some((weight, person));
         }
@@ -461,7 +471,7 @@ mod tests {
             ("tax", "Extract", "tax-extract"),
             ("tax", "TaxExtract", "tax-extract"),
             ("fns", "Файл", "fns-fail"),
-            ("ЕГРЮЛ", "СведенияОЮЛ", "egriul-svedeniiaoiul"),
+            ("ЕГРЮЛ", "СведенияОЮЛ", "egriul-svedeniia-oiul"),
             ("x", "表", "x"),
         ] {
             assert_eq!(name(set, root), expected);

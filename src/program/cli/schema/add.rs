@@ -304,6 +304,9 @@ fn subject(person: &Person) -> String {
     let id = |(path, scheme): &(String, &str)| format!("{{ path = {}, scheme = {} }}", quoted(path), quoted(scheme));
     let ids: Vec<String> = person.ids.iter().map(id).collect();
     let mut text = format!("[[document.subject]]\npath = {}\nid = [{}]\n", quoted(&person.path), ids.join(", "));
+    if person.is_organisation() {
+        text.push_str("kind = \"organisation\"\n");
+    }
     for (key, path) in [("family", &person.family), ("given", &person.given)] {
         if let Some(path) = path {
             let _ = writeln!(text, "{key} = {}", quoted(path));
