@@ -213,15 +213,20 @@ impl Folder {
                 return Err(SetError::SetTooLarge);
             }
         }
-        let mut this = Self::whole(Place::Memory(Arc::new(files)))?;
-        this.faults.splice(0..0, faults);
-        Ok(this)
+        let mut this = Self::within(Place::Memory(Arc::new(files)))?;
+        this.faults = faults;
+        this.outlined()
     }
 
     fn whole(place: Place) -> Result<Self, SetError> {
-        let mut this = Self::within(place)?;
-        let found;
-        (found, this.faults) = this.place.list()?;
+        Self::within(place)?.outlined()
+    }
+
+    /// Reads what each file says that it is.
+    fn outlined(self) -> Result<Self, SetError> {
+        let mut this = self;
+        let (found, faults) = this.place.list()?;
+        this.faults.extend(faults);
         if found.is_empty() && this.faults.is_empty() {
             return Err(SetError::Empty);
         }

@@ -6,7 +6,7 @@
 //! told that the document exists and is out of order.
 
 use super::guard::{Guard, Which, Wrong, content, guarded, on_a_large_stack};
-use super::{DOCUMENTS, Files, Folder, example, rows};
+use super::{DOCUMENTS, Files, Folder, SetError, example, rows};
 use crate::base::fault::nearest;
 use crate::base::ids::{Code, Digest};
 use crate::base::limits;
@@ -353,8 +353,8 @@ struct Candidate {
     name: String,
     /// A folder or an archive.
     path: PathBuf,
-    /// The `documents.toml` of an archive that lies beside it.
-    beside: Option<PathBuf>,
+    /// The file beside an archive that is its `documents.toml`.
+    beside: Option<String>,
     /// Why it is none.
     refused: Option<&'static str>,
 }
@@ -388,7 +388,7 @@ fn find(folder: &Path) -> io::Result<Vec<Candidate>> {
             }
             () => None,
         };
-        let beside = Some(folder.join(format!("{name}.toml"))).filter(|beside| is_archive && beside.is_file());
+        let beside = Some(format!("{name}.toml")).filter(|beside| is_archive && folder.join(beside).is_file());
         found.push(Candidate { name, path, beside, refused });
     }
     Ok(found)
@@ -436,7 +436,7 @@ impl Candidate {
     fn documents(&self, files: &Files) -> Result<String, String> {
         let octets = match (&self.beside, files.get(DOCUMENTS)) {
             (Some(beside), Some(_)) => {
-                return Err(format!("{} and a {DOCUMENTS} inside the archive; take one of them away", beside.display()));
+                return Err(format!("{beside} and a {DOCUMENTS} inside the archive; take one of them away"));
             }
             (None, Some(inside)) => inside.clone(),
             (None, None) => {
@@ -445,12 +445,17 @@ impl Candidate {
                     "it has no {DOCUMENTS}, which says what its documents are; oncegate schema add {path} writes one"
                 ));
             }
-            (Some(beside), None) => {
-                let (folder, name) = (beside.parent().unwrap_or(Path::new("")), beside.file_name().unwrap_or_default());
-                super::read_octets(folder, &name.to_string_lossy()).map_err(|error| error.to_string())?
-            }
+            (Some(_), None) => self.rows_on_disk().map_err(|error| error.to_string())?,
         };
         String::from_utf8(octets).map_err(|_| format!("{DOCUMENTS} is not UTF-8; save it as UTF-8"))
+    }
+
+    /// Its rows as they lie on the disk.
+    fn rows_on_disk(&self) -> Result<Vec<u8>, SetError> {
+        match &self.beside {
+            Some(name) => super::read_octets(self.path.parent().unwrap_or(Path::new("")), name),
+            None => super::read_octets(&self.path, DOCUMENTS),
+        }
     }
 
     /// Has roots judged.
@@ -483,7 +488,10 @@ impl Candidate {
     /// It cannot be read at all.
     fn none(&self, what: String) -> Refused {
         let wrong = Wrong { file: self.path.display().to_string(), line: 1, column: 1, what };
-        Refused { faults: vec![wrong], documents: Vec::new() }
+        // Its rows may still say what it was to have.
+        let rows = if self.refused.is_none() { self.rows_on_disk().ok() } else { None };
+        let text = rows.and_then(|octets| String::from_utf8(octets).ok());
+        Refused { faults: vec![wrong], documents: text.map_or_else(Vec::new, |text| OwnSet::names(&text)) }
     }
 
     /// It is refused for these, each once and by a path from here.
@@ -492,7 +500,7 @@ impl Candidate {
         for fault in faults {
             let mut wrong = Wrong::from(fault.clone());
             wrong.file = match &self.beside {
-                Some(beside) if wrong.file == DOCUMENTS => beside.display().to_string(),
+                Some(beside) if wrong.file == DOCUMENTS => self.path.with_file_name(beside).display().to_string(),
                 _ => self.path.join(&wrong.file).display().to_string(),
             };
             if !told.contains(&wrong) && told.len() < limits::SCHEMA_TOLD_MAX {
