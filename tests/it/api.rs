@@ -1,6 +1,6 @@
 //! The HTTP contract as its documents describe it: routes, headers, problems, catalogue, metrics.
 
-use crate::world::World;
+use crate::world::{QUICK, World};
 use oncegate::base::fault;
 use oncegate::base::ids::Code;
 use oncegate::faces::api::{Listeners, OPENAPI, ROUTES};
@@ -160,7 +160,15 @@ fn the_table_of_faults_is_that_of_the_program() {
 
 #[test]
 fn every_get_route_answers_on_its_listeners() {
-    let world = World::start();
+    let world = World::prepared(QUICK, &[], &|installation| {
+        let set = installation.folder().join("schemas/tax");
+        std::fs::create_dir_all(set.join("parts")).expect("writable");
+        let schema =
+            "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"><xs:element name=\"R\" type=\"xs:int\"/></xs:schema>";
+        std::fs::write(set.join("parts/r.xsd"), schema).expect("writable");
+        let rows = "[[document]]\nname = \"tax\"\nfile = \"parts/r.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n";
+        std::fs::write(set.join("documents.toml"), rows).expect("writable");
+    });
     let [school, clinic] = [SCHOOL, "xx.demo.clinic-3"].map(|name| client(&world, name));
     let signed = request(&world, &school, Behaviour::Honest);
     assert_eq!(post(&world, &school, &signed, "wait=20").status.as_u16(), 200);
@@ -168,6 +176,7 @@ fn every_get_route_answers_on_its_listeners() {
         let path = template
             .replace("{id}", &signed.id.to_string())
             .replace("{name}", "message-1.xsd")
+            .replace("{set}/{path}", "tax/parts/r.xsd")
             .replace("{type}", "medical-absence-note")
             .replace("{index}", "0")
             .replace("{level}/{number}", "0/000.p/2");

@@ -91,19 +91,14 @@ fn requests_for_keys_of_the_profile_are_certified_and_others_refused() {
 fn the_schemas_of_the_configuration_count() {
     let folder = Folder::new();
     let installation = installation(&folder);
-    let own = installation.folder().join("own");
-    fs::create_dir(&own).expect("writable");
-    let schemas = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    for name in ["types-1.xsd", "medical-absence-note-1.xsd"] {
-        fs::copy(schemas.join(name), own.join(name)).expect("copied");
-    }
-    let documents = fs::read_to_string(schemas.join("documents.toml")).expect("readable");
-    let second = documents.match_indices("[[document]]").nth(1).expect("several").0;
-    fs::write(own.join("documents.toml"), &documents[..second]).expect("writable");
-    let config = fs::read_to_string(installation.config()).expect("readable");
-    fs::write(installation.config(), config.replacen("data =", "schemas = \"own\"\ndata =", 1)).expect("writable");
-    refuses(&installation, "no document type is called", || add(&installation, &["school-enrolment"]));
-    add(&installation, &["medical-absence-note"]).expect("a type of its own schemas");
+    refuses(&installation, "no document type is called", || add(&installation, &["tax-extract"]));
+    let own = installation.folder().join("schemas/own");
+    fs::create_dir_all(&own).expect("writable");
+    let schema = "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"><xs:element name=\"R\" type=\"xs:int\"/></xs:schema>";
+    fs::write(own.join("r.xsd"), schema).expect("writable");
+    let rows = "[[document]]\nname = \"tax-extract\"\nfile = \"r.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n";
+    fs::write(own.join("documents.toml"), rows).expect("writable");
+    add(&installation, &["tax-extract", "school-enrolment"]).expect("a type of its own schemas, and one of the gateway's");
     assert_eq!(installation.draft().expect("a good registry").agencies().len(), 1);
 }
 

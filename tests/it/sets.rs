@@ -118,6 +118,13 @@ fn each_bad_set_is_refused_with_its_place_and_the_others_are_in_force() {
         (&good(""), &documents.replace("root = \"R\"", "root = \"S\""), "bad/documents.toml:", "S"),
         (&good(""), &format!("{documents}todo = \"whom\"\n"), "bad/documents.toml:8:", "take its todo out"),
         (&good(""), &documents.replace("name = \"bad\"", "name = \"birth-certificate\""), "documents.toml:", "birth-certificate"),
+        (&good(""), &format!("{documents}{documents}"), "bad/documents.toml:7:", "twice"),
+        (
+            &good("").replace("</xs:sequence>", "</xs:sequence><xs:attribute name=\"v\" type=\"xs:token\"/>"),
+            &[1, 2].map(|version| documents.replace("root =", &format!("version = \"{version}\"\nroot ="))).concat(),
+            "bad/documents.toml:8:",
+            "cannot be told from another",
+        ),
         (&"<xs:schema".to_owned(), &documents, "bad/r.xsd:1:", "not well-formed"),
         (&good(""), &"[[document".to_owned(), "bad/documents.toml:1:", ""),
     ] {
@@ -406,6 +413,48 @@ fn a_running_gateway_keeps_what_was_in_force_of_a_set_and_starts_without_a_bad_o
     assert!(status == Some(1) && told.contains("no document type is called") && told.contains("stay in force too"), "{told}");
     assert!(get(&public, "/v1/schemas/tax/parts/r.xsd").contains("xs:schema"));
     drop(running);
+}
+
+#[test]
+fn a_set_is_added_once_as_it_is_and_nothing_is_written_over() {
+    let home = Folder::new();
+    let home = home.path();
+    write(home, &[("tax/a/r.xsd", &good("<xs:element name=\"BirthDate\" type=\"xs:date\"/>").replace("\"Id\"", "\"pesel\""))]);
+    write(home, &[("tax/read.me", "for people")]);
+    assert_eq!(ended(home, &["init", "office"]).0, Some(0));
+    let config = home.join("office/oncegate.toml");
+    let before = fs::read_to_string(&config).expect("readable");
+    fs::write(&config, before.replace("schemas = \"schemas\"\n", "")).expect("writable");
+    fs::remove_dir_all(home.join("office/schemas")).expect("removed");
+    let add = ["schema", "add", "tax", "--config", "office/oncegate.toml"];
+    let (status, told) = ended(home, &add);
+    assert!(status == Some(0) && told.contains("added schemas = \"schemas\"") && told.contains("pesel (PL-PESEL)"), "{told}");
+    let set = home.join("office/schemas/tax");
+    assert_eq!(fs::read(set.join("a/r.xsd")).expect("copied"), fs::read(home.join("tax/a/r.xsd")).expect("readable"));
+    let rows = fs::read_to_string(set.join("documents.toml")).expect("readable");
+    assert_eq!(rows.matches("\ntodo = ").count(), 2, "{rows}");
+    let (status, told) = ended(home, &["check", "-c", "office/oncegate.toml"]);
+    assert!(status == Some(2) && told.contains("office/schemas/tax/documents.toml:"), "{told}");
+    assert!(told.contains("a guess that nobody has confirmed"), "{told}");
+    fs::write(set.join("documents.toml"), rows.replace("\ntodo = ", "\n# ")).expect("writable");
+    let (status, told) = ended(home, &["check", "-c", "office/oncegate.toml"]);
+    assert!(status == Some(0) && told.contains("set tax: tax-r, root R in a/r.xsd"), "{told}");
+    // Again, and in place.
+    for path in ["tax", "office/schemas/tax"] {
+        let (status, told) = ended(home, &["schema", "add", path, "--config", "office/oncegate.toml"]);
+        assert!(status == Some(2) && told.contains("is not written again"), "{told}");
+    }
+    assert!(!fs::read_to_string(set.join("documents.toml")).expect("readable").contains("\ntodo"));
+    // An archive stays one; what no document can begin with is refused.
+    zipped(&home.join("tax"), &home.join("packed.zip"));
+    let packed = ["schema", "add", "packed.zip", "--name", "other", "--config", "office/oncegate.toml"];
+    assert_eq!(ended(home, &packed).0, Some(0));
+    assert!(home.join("office/schemas/other.zip").exists() && home.join("office/schemas/other.toml").exists());
+    write(home, &[("none/a.xsd", &schema(""))]);
+    let (status, told) = ended(home, &["schema", "add", "none", "--config", "office/oncegate.toml"]);
+    assert!(status == Some(2) && told.contains("no document can begin with anything"), "{told}");
+    let (status, told) = ended(home, &["schema", "add", "tax", "--name", "../tax", "--config", "office/oncegate.toml"]);
+    assert!(status == Some(2) && told.contains("not the name of a set"), "{told}");
 }
 
 /// The commands of docs/schemas.md from an empty folder to an answer, as they stand there, with ports that nobody else has.

@@ -181,11 +181,7 @@ impl Agency {
                 out.result(format_args!("granted {id}"), &serde_json::json!({ "format": 1, "granted": id }))?;
                 tell(&installation.config(), out)
             }
-            Action::Holds { id, what } => {
-                installation.add_holder(&parse(&id)?, &what).map_err(failed)?;
-                out.result(format_args!("{id} holds {what}"), &serde_json::json!({ "format": 1, "id": id, "holds": what }))?;
-                tell(&installation.config(), out)
-            }
+            Action::Holds { id, what } => holds(&installation, &parse(&id)?, &what, out),
             Action::Grants => grants(&draft(&installation)?, out),
             Action::RevokeGrant { id } => {
                 installation.revoke_grant(&id).map_err(failed)?;
@@ -270,6 +266,12 @@ fn address(installation: &Installation) -> Result<String, Failure> {
     // RFC 3986, section 3.2.2: an IPv6 address in a URL stands in brackets.
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     Ok(format!("https://{host}:{}", listen.port()))
+}
+
+fn holds(installation: &Installation, id: &AgencyId, what: &str, out: &Out) -> Outcome {
+    installation.add_holder(id, what).map_err(|error| Failure::new(2, error))?;
+    out.result(format_args!("{id} holds {what}"), &serde_json::json!({ "format": 1, "id": id.as_str(), "holds": what }))?;
+    tell(&installation.config(), out)
 }
 
 /// The registry as it stands, signed or not.

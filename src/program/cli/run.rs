@@ -26,7 +26,8 @@ impl Run {
         let config = Config::load(&self.config).map_err(|error| Failure::new(2, error))?;
         let checked = check(config).map_err(|error| Failure::new(2, error))?;
         let durability = if self.no_sync { Durability::Never } else { Durability::Always };
-        runtime()?.block_on(async {
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(async {
             let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             let server = Server::open(checked, durability).await.map_err(|error| Failure::new(1, error))?;
             let (exchange, public) = (server.exchange_address()?, server.public_address()?);
@@ -43,7 +44,10 @@ impl Run {
             server.run(stop).await.map_err(|error| Failure::new(1, error))?;
             out.say("stopped");
             Ok(())
-        })
+        });
+        // Schemas that are just being judged are not waited for; their process ends with this one.
+        runtime.shutdown_background();
+        outcome
     }
 }
 
