@@ -118,7 +118,7 @@ fn each_bad_set_is_refused_with_its_place_and_the_others_are_in_force() {
         (&good(""), &documents.replace("root = \"R\"", "root = \"S\""), "bad/documents.toml:", "S"),
         (&good(""), &format!("{documents}todo = \"whom\"\n"), "bad/documents.toml:8:", "take its todo out"),
         (&good(""), &documents.replace("name = \"bad\"", "name = \"birth-certificate\""), "documents.toml:", "birth-certificate"),
-        (&good(""), &format!("{documents}{documents}"), "bad/documents.toml:7:", "twice"),
+        (&good(""), &format!("{documents}{documents}"), "bad/documents.toml:8:", "twice"),
         (
             &good("").replace("</xs:sequence>", "</xs:sequence><xs:attribute name=\"v\" type=\"xs:token\"/>"),
             &[1, 2].map(|version| documents.replace("root =", &format!("version = \"{version}\"\nroot ="))).concat(),
