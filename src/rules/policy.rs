@@ -7,8 +7,8 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
-use crate::message::schema::Reach;
-use crate::rules::registry::{Action, AgencyIndex, Grant, GrantIndex, Registry};
+use crate::message::schema::{DocumentType, FieldPath, Reach, SubjectKind};
+use crate::rules::registry::{About, Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
 /// The grounds on which something is permitted.
@@ -20,8 +20,12 @@ pub struct Grounds {
     pub grant_id: Code,
     /// The legal basis.
     pub basis: Arc<str>,
-    /// The optional fields that may be released.
-    fields: Arc<[String]>,
+    /// Whom or what the document is about.
+    pub about: About,
+    /// The optional fields that the grant gives.
+    granted: Arc<[FieldPath]>,
+    /// Those of them that are wanted, if not all are.
+    selected: Option<Arc<[FieldPath]>>,
 }
 
 /// What is asked of the policy.
@@ -31,28 +35,30 @@ pub struct Question<'q> {
     /// What they want to do.
     pub action: Action,
     /// The document type.
-    pub what: &'q Code,
+    pub document: &'q DocumentType,
     /// Why.
     pub context: &'q Context,
     /// The fields selected; empty means all that the grant gives.
-    pub select: &'q [String],
-    /// The optional fields of the document type.
-    pub optional: &'q [String],
-    /// Whether these are all of them.
-    pub reach: Reach,
-    /// Where a document describes the subject in the role that is asked for: the consumer knows whom it asks about.
-    pub subject: &'q [&'q str],
+    pub select: &'q [FieldPath],
+    /// The role of the subject in the document; empty if the question names none.
+    pub role: &'q str,
 }
 
 /// Finds the grant that permits the question, or says which step it failed at.
 pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Result<Grounds, Fault> {
     // The closer a row comes to permitting, the more its refusal helps.
-    let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.what));
+    let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.document.name));
     let mut nearest = 0;
-    for (index, grant) in registry.grants_of(question.consumer, question.what) {
+    for (index, grant) in registry.grants_of(question.consumer, &question.document.name) {
         let Err((step, fault)) = weigh(grant, question, now) else {
-            let fields = if question.select.is_empty() { Arc::clone(&grant.fields) } else { question.select.into() };
-            return Ok(Grounds { grant: index, grant_id: grant.id.clone(), basis: Arc::clone(&grant.basis), fields });
+            return Ok(Grounds {
+                grant: index,
+                grant_id: grant.id.clone(),
+                basis: Arc::clone(&grant.basis),
+                about: grant.about,
+                granted: Arc::clone(&grant.fields),
+                selected: (!question.select.is_empty()).then(|| question.select.into()),
+            });
         };
         if let (true, Some(fault)) = (step >= nearest, fault) {
             (nearest, refusal) = (step, fault);
@@ -68,7 +74,7 @@ pub fn explain<'r>(
     now: UnixTime,
 ) -> impl Iterator<Item = (&'r Grant, Option<Fault>)> {
     let action = question.action.as_str();
-    registry.grants_of(question.consumer, question.what).map(move |(_, grant)| {
+    registry.grants_of(question.consumer, &question.document.name).map(move |(_, grant)| {
         let other = || Fault::at(FaultCode::PolNoGrant, format!("the grant {} is not a grant to {action}", grant.id));
         (grant, weigh(grant, question, now).err().map(|(_, fault)| fault.unwrap_or_else(other)))
     })
@@ -80,46 +86,62 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
     if grant.action != question.action {
         return Err((0, None));
     }
+    let kind = question.context.subject.kind();
+    if !grant.about.fits(kind) {
+        let (about, kind) = (grant.about.as_str(), if kind == SubjectKind::Person { "a person" } else { "an organisation" });
+        let what = format!("the grant {} is for questions about a {about}, and this one is about {kind}", grant.id);
+        return failed(1, FaultCode::PolNoGrant, what);
+    }
     if grant.purpose != question.context.purpose {
-        return failed(1, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
+        return failed(2, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
     }
     if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
-        return failed(2, FaultCode::PolBasis, format!("the grant {} is for the legal basis {}", grant.id, grant.basis));
+        return failed(3, FaultCode::PolBasis, format!("the grant {} is for the legal basis {}", grant.id, grant.basis));
     }
     if grant.until < now.day() {
-        return failed(3, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
+        return failed(4, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
     }
-    match question.select.iter().find(|path| !is_covered(path, &grant.fields, question)) {
-        Some(path) => failed(4, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
+    let subject = question.document.described(question.role);
+    match question.select.iter().find(|path| !is_covered(path, &grant.fields, question, &subject)) {
+        Some(path) => failed(5, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
         None => Ok(()),
     }
 }
 
-/// Whether a selected path may be selected. What the schema requires is in every answer and needs no grant of its own; the
-/// optional fields in it do, since who selects it would be given all of them.
-fn is_covered(path: &str, granted: &[String], question: &Question<'_>) -> bool {
-    let known = |path: &str| question.subject.iter().any(|subject| lies_in(path, subject));
-    let is_granted = |path: &str| known(path) || granted.iter().any(|field| lies_in(path, field));
-    if question.reach == Reach::Open && !is_granted(path) {
-        // What may be optional in it is not all known.
+/// Whether a path may be selected: all that would be released for it is granted, or describes the subject. What the schema
+/// requires is in every answer and needs no grant of its own.
+fn is_covered(path: &FieldPath, granted: &[FieldPath], question: &Question<'_>, subject: &[&str]) -> bool {
+    if subject.iter().any(|subject| path.lies_in(subject)) || granted.iter().any(|field| field.includes(path)) {
+        return true;
+    }
+    // What may be optional in it is not all known.
+    if question.document.reach == Reach::Open {
         return false;
     }
-    let mut concerned = question.optional.iter().filter(|field| lies_in(path, field) || lies_in(field, path));
-    is_granted(path) || concerned.all(|field| is_granted(field))
+    let known: &[&[String]] = &[&question.document.fields];
+    let mut concerned = question.document.fields.iter().filter(|field| path.releases(field, known));
+    concerned.all(|field| is_released(field, granted, known) || describes(field, subject))
 }
 
-/// Whether `path` is `field` or below it.
-fn lies_in(path: &str, field: &str) -> bool {
-    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn is_released(path: &str, fields: &[FieldPath], known: &[&[String]]) -> bool {
+    fields.iter().any(|field| field.releases(path, known))
+}
+
+/// Whether what stands at a path describes the subject, whom the consumer knows.
+fn describes(path: &str, subject: &[&str]) -> bool {
+    let lies_in = |subject: &&str| path.strip_prefix(*subject).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    subject.iter().any(lies_in)
 }
 
 impl Grounds {
-    /// The first optional path of a document that these grounds do not release. A path is released when it lies in a
-    /// granted field, when a granted field lies in it, or when it describes the subject, whom the consumer knows.
-    pub fn withheld<'p>(&self, optional_paths: &'p [String], subject: &[&str]) -> Option<&'p str> {
-        let granted = |path: &str| self.fields.iter().any(|field| lies_in(path, field) || lies_in(field, path));
-        let released = |path: &str| granted(path) || subject.iter().any(|subject| lies_in(path, subject));
-        optional_paths.iter().map(String::as_str).find(|path| !released(path))
+    /// The first optional path of a document that these grounds do not release. A path is released when it is granted, and
+    /// selected if anything is, or when it describes the subject, whom the consumer knows. `listed` has the paths of the document
+    /// type, among which patterns find the elements around what they name.
+    pub fn withheld<'p>(&self, found: &'p [String], listed: &[String], subject: &[&str]) -> Option<&'p str> {
+        let known: &[&[String]] = &[listed, found];
+        let is_selected = |path: &str| self.selected.as_ref().is_none_or(|fields| is_released(path, fields, known));
+        let released = |path: &str| is_released(path, &self.granted, known) && is_selected(path) || describes(path, subject);
+        found.iter().map(String::as_str).find(|path| !released(path))
     }
 }
 

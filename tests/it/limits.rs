@@ -280,6 +280,20 @@ const ROWS: &[(&str, Row)] = &[
         ),
     ),
     (
+        "FIELD_PATH_CHARS_MAX",
+        Here(
+            limits::FIELD_PATH_CHARS_MAX,
+            |n| {
+                let path = "я".repeat(n);
+                read(&Parts {
+                    body: format!("<Ask><DocumentType>d</DocumentType><Select><Path>{path}</Path></Select></Ask>"),
+                    ..Parts::default()
+                })
+            },
+            "OG-MSG-002",
+        ),
+    ),
+    (
         "LEGAL_BASES_MAX",
         Here(
             limits::LEGAL_BASES_MAX,

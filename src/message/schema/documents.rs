@@ -1,6 +1,8 @@
 //! `documents.toml`: which documents there are, whom they are about, and which rules go beyond their schema.
 
 use super::SchemaError;
+use super::facts::SubjectKind;
+use super::field::FieldPath;
 use super::paths::{Occurs, Path, Reach, unfold};
 use crate::base::fault::nearest;
 use crate::base::ids::Code;
@@ -60,18 +62,29 @@ impl DocumentType {
         self.subjects.iter().filter(|row| row.role == role && row.is_alone).map(|row| row.path.as_str()).collect()
     }
 
+    /// What it is about in a role: none where it is about a thing or nobody.
+    pub fn kinds(&self, role: &str) -> Vec<SubjectKind> {
+        let mut kinds: Vec<SubjectKind> = self.subjects.iter().filter(|row| row.role == role).map(|row| row.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
+    /// Whether it is about somebody of this kind, in any role.
+    pub fn is_about(&self, kind: SubjectKind) -> bool {
+        self.subjects.iter().any(|row| row.kind == kind)
+    }
+
     /// The place of a path among those whose values are kept.
     pub(super) fn watch_of(&self, path: &str) -> Option<u32> {
         self.watches.iter().position(|watch| watch.path == path).map(|at| at as u32)
     }
 
     /// Whether a grant may name this path: something that a document may lack is there or below.
-    pub fn has_field(&self, field: &str) -> bool {
-        let field = field.strip_suffix("/**").unwrap_or(field);
-        let leads = |path: &String| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    pub fn has_field(&self, field: &FieldPath) -> bool {
         // Of what cannot be listed, whatever begins like a path that is listed may be.
-        let continues = |path: &String| field.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        self.fields.iter().any(leads) || self.reach == Reach::Open && self.fields.iter().any(continues)
+        let continues = || field.is_everything() || self.fields.iter().any(|path| field.is_within(path));
+        self.fields.iter().any(|path| field.covers(path)) || self.reach == Reach::Open && continues()
     }
 }
 
@@ -80,6 +93,8 @@ impl DocumentType {
 pub struct SubjectPath {
     /// The role that a request names in `Of`; empty for a request that names none.
     pub role: String,
+    /// What stands there.
+    pub kind: SubjectKind,
     /// The path of the element from the root.
     pub path: String,
     /// The element that must hold a value for the person to have the role: `Parent/Role` and `mother`.
@@ -119,6 +134,7 @@ pub(super) enum Part {
     SubjectId(Option<Box<str>>),
     Family,
     Given,
+    Name,
     BirthDate(DateForm),
     DocumentId,
     Status,
@@ -165,11 +181,14 @@ struct SubjectRow {
     #[serde(default)]
     role: String,
     path: String,
+    #[serde(default)]
+    kind: SubjectKind,
     only_if: Option<OnlyIf>,
     #[serde(default)]
     id: Vec<IdRow>,
     family: Option<String>,
     given: Option<String>,
+    name: Option<String>,
     birth_date: Option<DateRow>,
 }
 
@@ -362,7 +381,8 @@ impl Watching<'_> {
         let is_alone = row.path.is_empty() || self.find(&row.path)?.occurs == Occurs::Once;
         let below = |path: &str| if row.path.is_empty() { path.to_owned() } else { format!("{}/{path}", row.path) };
         self.watch(&row.path).part = Some(Part::Subject);
-        let is_foreign = !row.id.is_empty() || row.family.is_some() || row.given.is_some() || row.birth_date.is_some();
+        let is_foreign =
+            !row.id.is_empty() || row.family.is_some() || row.given.is_some() || row.name.is_some() || row.birth_date.is_some();
         if is_foreign {
             let mut part = |path: &str, part: Part| {
                 let path = below(path);
@@ -375,10 +395,14 @@ impl Watching<'_> {
             }
             row.family.iter().try_for_each(|path| part(path, Part::Family))?;
             row.given.iter().try_for_each(|path| part(path, Part::Given))?;
+            row.name.iter().try_for_each(|path| part(path, Part::Name))?;
             row.birth_date.iter().try_for_each(|date| part(&date.path, Part::BirthDate(date.form)))?;
         } else {
-            let ours = [("Id", Part::SubjectId(None)), ("Name/Family", Part::Family), ("Name/Given", Part::Given)];
-            for (suffix, part) in ours.into_iter().chain([("BirthDate", Part::BirthDate(DateForm::Iso))]) {
+            let person =
+                [("Name/Family", Part::Family), ("Name/Given", Part::Given), ("BirthDate", Part::BirthDate(DateForm::Iso))];
+            let organisation = [("Name", Part::Name)];
+            let named = if row.kind == SubjectKind::Person { &person[..] } else { &organisation };
+            for (suffix, part) in [("Id", Part::SubjectId(None))].into_iter().chain(named.iter().cloned()) {
                 let path = below(suffix);
                 if self.paths.iter().any(|known| known.path == path) {
                     self.watch(&path).part = Some(part);
@@ -393,6 +417,14 @@ impl Watching<'_> {
             None => None,
         };
         let only_if = row.only_if.map(|only_if| (only_if.path, only_if.is));
-        Ok(SubjectPath { node: self.place(&row.path), role: row.role, path: row.path, only_if, is_alone, only_if_node })
+        Ok(SubjectPath {
+            node: self.place(&row.path),
+            role: row.role,
+            kind: row.kind,
+            path: row.path,
+            only_if,
+            is_alone,
+            only_if_node,
+        })
     }
 }

@@ -4,6 +4,7 @@ use super::documents::{DateForm, DocumentType, Part};
 use super::rules::Watched;
 use crate::base::ids::{Code, Identifier, Uuid};
 use crate::base::limits;
+use serde::Deserialize;
 use std::fmt;
 
 /// What is known about a valid document. Holds personal data, of which [`fmt::Debug`] prints nothing.
@@ -23,12 +24,25 @@ pub struct Facts {
     pub subjects: Vec<Subject>,
 }
 
+/// What kind of subject documents and questions are about.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubjectKind {
+    /// A human being.
+    #[default]
+    Person,
+    /// A company, an office, a society.
+    Organisation,
+}
+
 /// A person that a document is about. Holds personal data, of which [`fmt::Debug`] prints nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Subject {
     /// The role that a request names in `Of`; empty for a request that names none.
     pub role: String,
-    /// The identifiers of the person.
+    /// What it is.
+    pub kind: SubjectKind,
+    /// Its identifiers.
     pub identifiers: Vec<Identifier>,
     /// The family name, unless absent.
     pub family: Option<String>,
@@ -36,6 +50,8 @@ pub struct Subject {
     pub given: Option<String>,
     /// The date of birth, perhaps without day or month.
     pub birth_date: Option<String>,
+    /// The name of an organisation.
+    pub name: Option<String>,
 }
 
 impl Facts {
@@ -102,6 +118,7 @@ impl Gathered {
         let Some(Person { subject: person, .. }) = self.persons.last_mut() else { return };
         match part {
             Part::Family => person.family = Some(value.to_owned()),
+            Part::Name => person.name = Some(value.to_owned()),
             Part::Given => person.given = Some(value.to_owned()),
             Part::BirthDate(form) => person.birth_date = form.read(value),
             Part::Subject | Part::SubjectId(_) | Part::DocumentId | Part::Status => {}
@@ -135,7 +152,7 @@ pub(super) fn gather(document: &DocumentType, gathered: Gathered, watched: &[Wat
         for row in document.subjects.iter().filter(|row| row.node == person.place) {
             let beside = watched.iter().take(person.compared).rev().find(|kept| Some(kept.node) == row.only_if_node);
             if row.only_if.as_ref().is_none_or(|(_, is)| beside.is_some_and(|beside| *beside.value == **is)) {
-                subjects.push(Subject { role: row.role.clone(), ..person.subject.clone() });
+                subjects.push(Subject { role: row.role.clone(), kind: row.kind, ..person.subject.clone() });
             }
         }
     }

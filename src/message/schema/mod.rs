@@ -9,6 +9,7 @@
 
 mod documents;
 mod facts;
+mod field;
 mod paths;
 mod rules;
 mod run;
@@ -17,7 +18,8 @@ mod tests;
 
 pub use crate::message::xsd::SchemaError;
 pub use documents::{DocumentType, SubjectPath};
-pub use facts::{Facts, Subject};
+pub use facts::{Facts, Subject, SubjectKind};
+pub use field::FieldPath;
 pub use paths::Reach;
 pub use run::Validator;
 

@@ -3,8 +3,8 @@
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::faces::client::{Checked, Client};
-use crate::message::envelope::{Ask as AskBody, Body, Context, Subject, World};
-use crate::message::schema::Schemas;
+use crate::message::envelope::{Ask as AskBody, Body, Context, Described, Subject, World};
+use crate::message::schema::{FieldPath, Schemas};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ pub(super) struct Ask {
     /// Whom it is about: SCHEME:VALUE, such as RU-SNILS:11223344595
     #[arg(long)]
     of: String,
+    /// It is about an organisation: RU-OGRN:1027700132195, ZZ-LEI:…
+    #[arg(long)]
+    organisation: bool,
     /// The purpose, such as school-attendance
     #[arg(long = "for")]
     purpose: String,
@@ -55,13 +58,20 @@ impl Ask {
         let schemas = Schemas::built_in();
         let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
         let (document_type, purpose) = (code(&self.document)?, code(&self.purpose)?);
-        let ask =
-            AskBody { document_type, of: self.role.as_deref().map(code).transpose()?, select: self.select.clone(), during: None };
+        let ask = AskBody {
+            document_type,
+            of: self.role.as_deref().map(code).transpose()?,
+            select: fields(&self.select)?,
+            during: None,
+        };
         let to = self
             .to
             .as_deref()
             .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is not the name of an agency"))));
-        let (to, subject) = (to.transpose()?, subject(&self.of)?);
+        let (to, mut subject) = (to.transpose()?, subject(&self.of)?);
+        if self.organisation {
+            subject.described = Described::Organisation(None);
+        }
         let world = if self.test { World::Test } else { World::Live };
         let (checked, elapsed) = runtime()?.block_on(async {
             let basis = match &self.basis {
@@ -128,6 +138,14 @@ pub(super) fn subject(text: &str) -> Result<Subject, Failure> {
     let identifier =
         Identifier::parse(scheme, value).map_err(|error| Failure::new(2, format!("OG-DOC-021 {scheme} {value}: {error}")))?;
     Ok(Subject { identifiers: vec![identifier], ..Subject::default() })
+}
+
+pub(super) fn fields(given: &[String]) -> Result<Vec<FieldPath>, Failure> {
+    let parse = |text: &String| {
+        FieldPath::parse(text)
+            .ok_or_else(|| Failure::new(2, format!("--select {text} is not the path of a field: {}", FieldPath::FORM)))
+    };
+    given.iter().map(parse).collect()
 }
 
 /// The legal basis of the grant that fits, from the catalogue.
