@@ -189,7 +189,7 @@ mod tests {
             ("A/*", "A/**", false, false),
             ("A/B", "A/**", false, false),
             ("A/@*", "A/**", false, false),
-            ("A/**", "A/**", true, true),
+            ("A/**", "A/**", true, false),
             ("*", "A/**", true, false),
         ] {
             let own = field(own);

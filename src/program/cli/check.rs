@@ -49,6 +49,7 @@ impl Check {
         ))?;
         warnings.iter().try_for_each(|warning| out.print(format_args!("warn  {warning}")))?;
         failures.iter().try_for_each(|failure| out.print(format_args!("fail  {failure}")))?;
+        out.say("which fields each grant releases: oncegate schema fields TYPE -c FILE");
         verdict
     }
 }
