@@ -1,6 +1,6 @@
 //! Questions about organisations, and about things: what a gateway lets through, and what it holds answers against.
 
-use crate::process::{Process, Scene};
+use crate::process::{Process, Scene, oncegate};
 use crate::suspicions::{Answering, client, clinic_at};
 use oncegate::base::ids::{Code, Identifier};
 use oncegate::faces::client::{Client, ClientError};
@@ -11,6 +11,7 @@ use oncegate::program::setup::{Installation, NewGrant};
 use oncegate::rules::registry::About;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 const SILENT: &str = "records = \"off\"\n";
@@ -208,6 +209,63 @@ fn what_a_grant_gives_by_a_pattern_is_released_and_nothing_beside_it() {
     ] {
         let said = offices.asked("company-extract", &asked, select, &extract(&[OGRN], "", more));
         assert_eq!(said.as_deref(), expected, "{select:?} {more}");
+    }
+}
+
+#[test]
+fn the_commands_ask_about_an_organisation_and_say_who_is_given_what() {
+    let offices = Offices::open();
+    let office = "<Office since=\"2020-01-01\"><Town>X</Town></Office><Office since=\"2021-01-01\"><Town>Y</Town></Office>";
+    extract(&[OGRN], "A", office).clone_into(&mut offices.document.lock().expect("nobody panics"));
+    let run = |arguments: &[&str]| {
+        let output = Command::new(oncegate()).args(arguments).output().expect("it starts");
+        let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).expect("UTF-8");
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let fund = offices.scene.world().agency_folder(FUND);
+    let ask =
+        ["ask", "company-extract", "--of", "RU-OGRN:1027700132195", "--for", PURPOSE, "--as", fund.to_str().expect("UTF-8")];
+    let (status, said, told) = run(&[&ask[..], &["--organisation"]].concat());
+    assert_eq!(status, Some(0), "{said}{told}");
+    let rows: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    for row in [
+        ["Company/Id/@scheme", "RU-OGRN"],
+        ["Office/@since", "2020-01-01"],
+        ["Office[2]/@since", "2021-01-01"],
+        ["Office[2]/Town", "Y"],
+    ] {
+        assert!(rows.contains(&row.to_vec()), "{row:?}: {said}");
+    }
+    let (status, said, _) = run(&[&ask[..], &["--organisation", "--json"]].concat());
+    let fields = serde_json::from_str::<serde_json::Value>(&said).expect("JSON")["fields"].clone();
+    let last = serde_json::json!({ "path": "Office/Town", "place": "Office[2]/Town", "value": "Y" });
+    assert_eq!((status, fields.as_array().and_then(|fields| fields.last())), (Some(0), Some(&last)));
+    // Without it the question is about a person, and the grant is not.
+    let (status, _, told) = run(&ask);
+    assert!(status == Some(3) && told.contains("OG-POL-001"), "{told}");
+
+    let config = offices.scene.config();
+    let config = config.to_str().expect("UTF-8");
+    let (status, said, _) = run(&["schema", "fields", "company-extract", "-c", config]);
+    let rows: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    let expected = [
+        ["Capital", "nobody"],
+        ["Office", "(fund-reads-companies)"],
+        ["Office/@since", "fund-reads-companies"],
+        ["Office/Phone", "nobody"],
+    ];
+    assert_eq!(status, Some(0));
+    assert!(expected.iter().all(|row| rows.contains(&row.to_vec())), "{said}");
+    let (status, said, _) =
+        run(&["schema", "fields", "company-extract", "-c", config, "--grant", "fund-reads-companies", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(said.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((status, first["format"].as_u64(), first["released"].is_array()), (Some(0), Some(1), true), "{said}");
+    for (arguments, expected) in [
+        (["company-extract", "--grant", "fund-reads-company"], "did you mean fund-reads-companies?"),
+        (["company-extrakt", "--grant", "x"], "did you mean company-extract?"),
+    ] {
+        let (status, _, told) = run(&[&["schema", "fields", "-c", config][..], &arguments[..]].concat());
+        assert!(status == Some(2) && told.contains(expected), "{told}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! `documents.toml`: which documents there are, whom they are about, and which rules go beyond their schema.
 
 use super::SchemaError;
-use super::facts::SubjectKind;
 use super::field::FieldPath;
 use super::paths::{Occurs, Path, Reach, unfold};
 use crate::base::fault::nearest;
@@ -12,6 +11,17 @@ use serde::Deserialize;
 
 /// The namespace of the types that come with the gateway.
 pub(super) const TYPES: &str = "urn:oncegate:types:1";
+
+/// What kind of subject documents and questions are about.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubjectKind {
+    /// A human being.
+    #[default]
+    Person,
+    /// A company, an office, a society.
+    Organisation,
+}
 
 /// A document type.
 #[derive(Debug)]

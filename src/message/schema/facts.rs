@@ -1,10 +1,9 @@
 //! What the gateway learns from a valid document: enough to decide and to record, and no more.
 
-use super::documents::{DateForm, DocumentType, Part};
+use super::documents::{DateForm, DocumentType, Part, SubjectKind};
 use super::rules::Watched;
 use crate::base::ids::{Code, Identifier, Uuid};
 use crate::base::limits;
-use serde::Deserialize;
 use std::fmt;
 
 /// What is known about a valid document. Holds personal data, of which [`fmt::Debug`] prints nothing.
@@ -22,17 +21,6 @@ pub struct Facts {
     pub identifiers: Vec<(String, Identifier)>,
     /// The persons that it is about, one for each role that fits.
     pub subjects: Vec<Subject>,
-}
-
-/// What kind of subject documents and questions are about.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "kebab-case")]
-pub enum SubjectKind {
-    /// A human being.
-    #[default]
-    Person,
-    /// A company, an office, a society.
-    Organisation,
 }
 
 /// A person that a document is about. Holds personal data, of which [`fmt::Debug`] prints nothing.

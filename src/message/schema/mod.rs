@@ -17,8 +17,8 @@ mod run;
 mod tests;
 
 pub use crate::message::xsd::SchemaError;
-pub use documents::{DocumentType, SubjectPath};
-pub use facts::{Facts, Subject, SubjectKind};
+pub use documents::{DocumentType, SubjectKind, SubjectPath};
+pub use facts::{Facts, Subject};
 pub use field::FieldPath;
 pub use paths::Reach;
 pub use run::Validator;

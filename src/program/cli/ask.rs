@@ -2,7 +2,7 @@
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::{AgencyId, Code, Identifier};
-use crate::faces::client::{Checked, Client};
+use crate::faces::client::{Checked, Client, Row};
 use crate::message::envelope::{Ask as AskBody, Body, Context, Described, Subject, World};
 use crate::message::schema::{FieldPath, Schemas};
 use std::path::{Path, PathBuf};
@@ -102,8 +102,8 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
         Body::Fault { .. } | Body::Ask(_) => "fault",
     };
     if out.is_json {
-        let fields: Vec<_> =
-            checked.outline.iter().map(|(path, value)| serde_json::json!({ "path": path, "value": value })).collect();
+        let row = |row: &Row| serde_json::json!({ "path": row.path, "place": row.place, "value": row.value });
+        let fields: Vec<_> = checked.outline.iter().map(row).collect();
         out.print(serde_json::json!({
             "format": 1, "what": what, "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index, "fields": fields,
         }))?;
@@ -112,8 +112,8 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
             "{what} from {from}, signed {time}, signature and certificate verified        {:.0} ms",
             elapsed.as_secs_f64() * 1e3
         ))?;
-        for (path, value) in &checked.outline {
-            out.print(format_args!("  {path:<28} {value}"))?;
+        for Row { place, value, .. } in &checked.outline {
+            out.print(format_args!("  {place:<28} {value}"))?;
         }
         if let Some(index) = checked.log_index {
             out.print(format_args!("log {index}"))?;
