@@ -58,6 +58,32 @@ fn good() -> Vec<String> {
     ]
 }
 
+/// What each leaf has for another value.
+const VALUES: [&str; 22] = [
+    " ",
+    "x y",
+    "2026-02-30",
+    "1",
+    "\u{416}",
+    "xx.a",
+    "RU",
+    "request",
+    "99000000136",
+    "2026-03-04T05:12:09Z",
+    "2026-03-04T24:00:00Z",
+    "urn:a b",
+    " A/*/@b\n",
+    "@\u{416}",
+    "**",
+    "A/*/**",
+    "A/**/B",
+    "A/@b/C",
+    "A//B",
+    "a:b/C",
+    "A/@*",
+    "A*",
+];
+
 /// Each element left out, given twice, emptied, renamed; each leaf with another value.
 fn mutants(message: &str) -> Vec<String> {
     let mut found = BTreeSet::new();
@@ -75,30 +101,7 @@ fn mutants(message: &str) -> Vec<String> {
         found.insert(format!("{before}{open}{close}{after}"));
         found.insert(format!("{before}{}{after}", element.replace(&tag, "Other")));
         found.insert(format!("{before}<Other/>{element}{after}"));
-        for value in [
-            " ",
-            "x y",
-            "2026-02-30",
-            "1",
-            "\u{416}",
-            "xx.a",
-            "RU",
-            "request",
-            "99000000136",
-            "2026-03-04T05:12:09Z",
-            "2026-03-04T24:00:00Z",
-            "urn:a b",
-            " A/*/@b\n",
-            "@\u{416}",
-            "**",
-            "A/*/**",
-            "A/**/B",
-            "A/@b/C",
-            "A//B",
-            "a:b/C",
-            "A/@*",
-            "A*",
-        ] {
+        for value in VALUES {
             found.insert(format!("{before}{open}{value}{close}{after}"));
         }
         if let Some((name, _)) = open.split_once('=') {
