@@ -7,7 +7,7 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
-use crate::message::schema::{DocumentType, FieldPath, Reach, SubjectKind};
+use crate::message::schema::{DocumentType, FieldPath, Known, Reach, SubjectKind};
 use crate::rules::registry::{About, Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
@@ -101,29 +101,43 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
     if grant.until < now.day() {
         return failed(4, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
     }
-    let subject = question.document.described(question.role);
-    match question.select.iter().find(|path| !is_covered(path, &grant.fields, question, &subject)) {
+    match first_refused(&grant.fields, question) {
         Some(path) => failed(5, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
         None => Ok(()),
     }
 }
 
+/// The first path that may not be selected.
+fn first_refused<'q>(granted: &[FieldPath], question: &Question<'q>) -> Option<&'q FieldPath> {
+    if question.select.is_empty() {
+        return None;
+    }
+    let subject = question.document.described(question.role);
+    let known = Known::of(granted, &[&question.document.fields]);
+    question.select.iter().find(|path| !is_covered(path, (granted, &known), question.document, &subject))
+}
+
 /// Whether a path may be selected: all that would be released for it is granted, or describes the subject. What the schema
 /// requires is in every answer and needs no grant of its own.
-fn is_covered(path: &FieldPath, granted: &[FieldPath], question: &Question<'_>, subject: &[&str]) -> bool {
+fn is_covered(path: &FieldPath, granted: (&[FieldPath], &Known<'_>), document: &DocumentType, subject: &[&str]) -> bool {
+    let (granted, known) = granted;
     if subject.iter().any(|subject| path.lies_in(subject)) || granted.iter().any(|field| field.includes(path)) {
         return true;
     }
     // What may be optional in it is not all known.
-    if question.document.reach == Reach::Open {
+    if document.reach == Reach::Open {
         return false;
     }
-    let known: &[&[String]] = &[&question.document.fields];
-    let mut concerned = question.document.fields.iter().filter(|field| path.releases(field, known));
-    concerned.all(|field| is_released(field, granted, known) || describes(field, subject))
+    document.fields.iter().all(|field| {
+        if path.covers(field) {
+            return granted.iter().any(|granted| granted.covers(field)) || describes(field, subject);
+        }
+        // The elements around it. Those around what a pattern names are around what was found to be granted.
+        path.is_pattern() || !path.lies_in(field) || is_released(field, granted, known) || describes(field, subject)
+    })
 }
 
-fn is_released(path: &str, fields: &[FieldPath], known: &[&[String]]) -> bool {
+fn is_released(path: &str, fields: &[FieldPath], known: &Known<'_>) -> bool {
     fields.iter().any(|field| field.releases(path, known))
 }
 
@@ -138,9 +152,9 @@ impl Grounds {
     /// selected if anything is, or when it describes the subject, whom the consumer knows. `listed` has the paths of the document
     /// type, among which patterns find the elements around what they name.
     pub fn withheld<'p>(&self, found: &'p [String], listed: &[String], subject: &[&str]) -> Option<&'p str> {
-        let known: &[&[String]] = &[listed, found];
-        let is_selected = |path: &str| self.selected.as_ref().is_none_or(|fields| is_released(path, fields, known));
-        let released = |path: &str| is_released(path, &self.granted, known) && is_selected(path) || describes(path, subject);
+        let known = Known::of(self.granted.iter().chain(self.selected.iter().flat_map(|fields| fields.iter())), &[listed, found]);
+        let is_selected = |path: &str| self.selected.as_ref().is_none_or(|fields| is_released(path, fields, &known));
+        let released = |path: &str| is_released(path, &self.granted, &known) && is_selected(path) || describes(path, subject);
         found.iter().map(String::as_str).find(|path| !released(path))
     }
 }

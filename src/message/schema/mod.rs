@@ -19,7 +19,7 @@ mod tests;
 pub use crate::message::xsd::SchemaError;
 pub use documents::{DocumentType, SubjectKind, SubjectPath};
 pub use facts::{Facts, Subject};
-pub use field::FieldPath;
+pub use field::{FieldPath, Known};
 pub use paths::Reach;
 pub use run::Validator;
 

@@ -326,7 +326,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     if out.is_json {
         let may = grants.iter().map(|(_, grant)| {
             serde_json::json!({
-                "grant": grant.id.as_str(), "what": grant.what.as_str(), "purpose": grant.purpose.as_str(),
+                "grant": grant.id.as_str(), "what": grant.what.as_str(), "about": grant.about.as_str(), "purpose": grant.purpose.as_str(),
                 "legalBasis": &*grant.basis, "until": grant.until.to_string(), "fields": &*grant.fields,
             })
         });

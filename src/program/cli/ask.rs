@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const EXAMPLES: &str = "Examples:\n  oncegate ask medical-absence-note --of XX-OGTEST:99000000136 --for school-attendance --as agencies/ru.yar.school-17\n  \
-oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance --as agencies/ru.sfr --role mother --json";
+oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance --as agencies/ru.sfr --role mother --json\n  \
+oncegate ask company-extract --of RU-OGRN:1027700132195 --organisation --for tender --as agencies/ru.fas --select 'Office/*'";
 
 /// Ask for a document; prints its fields.
 #[derive(clap::Args)]

@@ -3,7 +3,7 @@
 use crate::base::fault::nearest;
 use crate::base::ids::Code;
 use crate::host::config::Config;
-use crate::message::schema::{DocumentType, Reach, Schemas};
+use crate::message::schema::{DocumentType, Known, Reach, Schemas};
 use crate::program::cli::{Failure, Out, Outcome};
 use crate::program::server::check;
 use crate::rules::policy::describes;
@@ -46,8 +46,9 @@ impl Fields {
         let subject = document.described(&self.role);
         let (title, count) = (&document.title, document.fields.len());
         out.say(format_args!("{} ({title}): {count} fields that a document may lack, and who is given each", document.name));
+        let known = Known::of(grants.iter().flat_map(|grant| grant.fields.iter()), &[&document.fields]);
         for field in &document.fields {
-            Row::of(field, document, &grants, &subject).show(out)?;
+            Row::of(field, &known, &grants, &subject).show(out)?;
         }
         out.say("What is not listed is required, and in every answer; in brackets: only as the element around what is granted.");
         if document.reach == Reach::Open {
@@ -80,12 +81,12 @@ struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
-    fn of(field: &'r str, document: &DocumentType, grants: &[&'r Grant], subject: &[&str]) -> Self {
+    fn of(field: &'r str, known: &Known<'_>, grants: &[&'r Grant], subject: &[&str]) -> Self {
         let mut row = Self { field, describes: describes(field, subject), released: Vec::new(), around: Vec::new() };
         for grant in grants {
             if grant.fields.iter().any(|granted| granted.covers(field)) {
                 row.released.push(grant.id.as_str());
-            } else if grant.fields.iter().any(|granted| granted.releases(field, &[&document.fields])) {
+            } else if grant.fields.iter().any(|granted| granted.releases(field, known)) {
                 row.around.push(grant.id.as_str());
             }
         }
