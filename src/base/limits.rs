@@ -110,6 +110,8 @@ pub const SCHEMA_PARTICLES_MAX: usize = 20_000;
 pub const DOCUMENT_IDENTIFIERS_MAX: usize = 256;
 /// Most persons that one document may be about, and most values in it that rules compare.
 pub const DOCUMENT_WATCHED_MAX: usize = 64;
+/// How many persons, and elements that are looked at for them, a document may have.
+pub const DOCUMENT_SCOPES_MAX: usize = 1_024;
 
 /// Greatest distance between `MessageId`'s time, `CreatedAt` and the gateway's clock.
 pub const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;

@@ -325,6 +325,7 @@ const ROWS: &[(&str, Row)] = &[
     ("ANSWER_MS", In("src/host/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
     ("IDEMPOTENCY_WINDOW_MS", In("src/exchange/ledger.rs", "the_window_bounds_the_ledger")),
     ("DOCUMENT_WATCHED_MAX", In("src/message/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
+    ("DOCUMENT_SCOPES_MAX", In("src/message/schema/tests/about.rs", "a_document_is_about_so_many_and_no_more")),
     ("PERSONS_PER_DAY", In("src/rules/quota/persons.rs", "a_budget_is_of_different_persons")),
     ("PERSONS_PER_DAY_MAX", In("src/rules/registry/mod.rs", "no_agency_has_more_persons_a_day_than_are_counted")),
     ("WAIT_MS_MAX", In("src/faces/api/exchange.rs", "nobody_waits_longer_than_may_be")),

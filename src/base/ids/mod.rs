@@ -217,6 +217,11 @@ impl Identifier {
         Ok(Self { scheme: scheme.into(), value: value.into() })
     }
 
+    /// Whether a text has the form of a scheme's name.
+    pub fn is_scheme(scheme: &str) -> bool {
+        scheme::is_scheme(scheme)
+    }
+
     /// The identifier with this number in the scheme `XX-OGTEST`, whose people do not exist: for tests and examples.
     pub fn synthetic(number: u32) -> Self {
         Self { scheme: "XX-OGTEST".into(), value: scheme::synthetic(number).into() }

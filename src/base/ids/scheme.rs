@@ -112,7 +112,7 @@ impl Scheme {
     }
 }
 
-fn is_scheme(scheme: &str) -> bool {
+pub(super) fn is_scheme(scheme: &str) -> bool {
     let Some((country, name)) = scheme.split_once('-') else { return false };
     country.len() == 2
         && country.bytes().all(|byte| byte.is_ascii_uppercase())

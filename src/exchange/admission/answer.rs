@@ -9,7 +9,7 @@ use crate::base::ids::{Code as Word, Digest, Identifier};
 use crate::base::limits;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{self, Body, EnvelopeReader, Kind, Message, Person, Personal, Subject};
-use crate::message::schema::{Facts, Schemas, Subject as Described, SubjectKind};
+use crate::message::schema::{Facts, Subject as Described, SubjectKind};
 use crate::message::sig;
 use crate::rules::registry::About;
 use unicode_normalization::UnicodeNormalization;
@@ -46,7 +46,7 @@ impl Answer {
 
 /// Reads, verifies and permits the answer to a question.
 pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8>) -> Result<Answer, Refusal> {
-    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
+    let unverified = sig::read(&octets, EnvelopeReader::expecting(snapshot.schemas, &question.what))
         .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(bad(&read.fault)) })?;
     let digest = unverified.digest();
     let refuse = |fault| Refusal { digest: Some(digest), ..Refusal::new(fault) };
@@ -56,7 +56,7 @@ pub fn admit_answer(snapshot: Snapshot<'_>, question: &Permitted, octets: Vec<u8
     }
     let message = verify(snapshot, holder, unverified).map_err(|fault| refuse(bad(&fault)))?;
     check_header(snapshot, question, &message).map_err(&refuse)?;
-    check_body(snapshot.schemas, question, &message).map_err(&refuse)?;
+    check_body(snapshot, question, &message).map_err(&refuse)?;
     Ok(Answer { octets, message, digest })
 }
 
@@ -100,7 +100,7 @@ fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) 
     if header.expires_at <= snapshot.now { Err(bad(&Fault::new(Code::MsgExpired))) } else { Ok(()) }
 }
 
-fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Result<(), Fault> {
+fn check_body(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
     answer.fits().map_err(|fault| bad(&fault))?;
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
@@ -113,7 +113,7 @@ fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Resu
             let mut documents = documents.iter();
             documents.try_for_each(|document| {
                 let facts = document.as_ref().map_err(bad)?;
-                check_document(schemas, question, asked, facts)
+                check_document(snapshot, question, asked, facts)
             })
         }
         Body::NoRecord { document_type } if document_type != &question.what => Err(wrong_type(question, document_type)),
@@ -124,12 +124,13 @@ fn check_body(schemas: &Schemas, question: &Permitted, answer: &Message) -> Resu
 
 /// An answer to a request holds the type asked for, about the subject asked about, with no field withheld. The answer
 /// to an application is a document of the service's choice.
-fn check_document(schemas: &Schemas, question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
+fn check_document(snapshot: Snapshot<'_>, question: &Permitted, asked: Option<&Subject>, facts: &Facts) -> Result<(), Fault> {
     let Body::Ask(ask) = &question.message.body else { return Ok(()) };
     if facts.document_type != question.what {
         return Err(wrong_type(question, &facts.document_type));
     }
-    let document = schemas.document_type(&question.what).ok_or_else(|| Fault::new(Code::DocUnknown))?;
+    facts.in_force(snapshot.now.day()).map_err(|fault| bad(&fault))?;
+    let document = snapshot.schemas.document_type(&question.what).ok_or_else(|| Fault::new(Code::DocUnknown))?;
     let (role, grounds) = (ask.role(), &question.grounds);
     if let Some(path) = grounds.withheld(&facts.optional_paths, &document.fields, &document.described(role)) {
         // That there is such a field is for the operator and the holder to know.

@@ -24,7 +24,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::tlog::Private;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{Ask, Body, Claimed, Context, EnvelopeReader, Kind, Message};
-use crate::message::schema::Schemas;
+use crate::message::schema::{Facts, Schemas};
 use crate::message::sig;
 use crate::rules::policy::{self, Grounds};
 use crate::rules::registry::{Action, Agency, AgencyIndex, NoHolder, NoKey, Registry};
@@ -308,7 +308,7 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let message = &authenticated.message;
     let (action, what, ask) = match (message.header.kind, &message.body) {
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
-        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents)?, None),
+        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents, snapshot.now)?, None),
         _ => return Err(Fault::new(Code::MsgKind)),
     };
     let context = message.reason()?;
@@ -320,11 +320,14 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     Ok((what, grounds))
 }
 
-/// The type of an application is that of its first document; each must be valid.
-fn first_type(documents: &[Result<crate::message::schema::Facts, Fault>]) -> Result<Word, Fault> {
-    let mut types = documents.iter().map(|document| document.as_ref().map(|facts| &facts.document_type));
-    let first = types.next().ok_or_else(|| Fault::new(Code::MsgStructure))?.map_err(Clone::clone)?.clone();
-    types.try_for_each(|other| other.map(|_| ()).map_err(Clone::clone))?;
+/// The type of an application is that of its first document; each must be valid, and of a version that is in force.
+fn first_type(documents: &[Result<Facts, Fault>], now: UnixTime) -> Result<Word, Fault> {
+    let mut facts = documents.iter().map(|document| {
+        let facts = document.as_ref().map_err(Clone::clone)?;
+        facts.in_force(now.day()).map(|()| facts)
+    });
+    let first = facts.next().ok_or_else(|| Fault::new(Code::MsgStructure))??.document_type.clone();
+    facts.try_for_each(|other| other.map(|_| ()))?;
     Ok(first)
 }
 

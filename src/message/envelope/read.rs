@@ -4,7 +4,7 @@ use super::draft::{Draft, collapse};
 use super::grammar::{Field, MESSAGE, Model, Rule};
 use super::{Header, Message, NAMESPACE};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, MessageId};
+use crate::base::ids::{AgencyId, Code as Word, MessageId};
 use crate::base::limits;
 use crate::message::schema::{Schemas, Validator};
 use crate::message::sig::{Claim, DSIG};
@@ -13,6 +13,8 @@ use crate::message::xml::{Start, Visitor};
 /// Reads one message; payload documents go to the validator of their schema as they pass.
 pub struct EnvelopeReader<'s> {
     schemas: &'s Schemas,
+    /// The document type that was asked for, where the message answers a question.
+    expected: Option<&'s Word>,
     open: Vec<Frame>,
     text: String,
     attributes: Vec<String>,
@@ -40,7 +42,21 @@ impl<'s> EnvelopeReader<'s> {
     /// A reader that validates payloads by these schemas.
     pub fn new(schemas: &'s Schemas) -> Self {
         let (open, text) = (Vec::with_capacity(8), String::with_capacity(64));
-        Self { schemas, open, text, attributes: Vec::new(), draft: Draft::default(), document: None, is_begun: false }
+        Self {
+            schemas,
+            expected: None,
+            open,
+            text,
+            attributes: Vec::new(),
+            draft: Draft::default(),
+            document: None,
+            is_begun: false,
+        }
+    }
+
+    /// A reader of answers to a question for such a document.
+    pub fn expecting(schemas: &'s Schemas, document_type: &'s Word) -> Self {
+        Self { expected: Some(document_type), ..Self::new(schemas) }
     }
 
     /// The message, once it is verified. A payload that broke its schema is a fault of its place in the body.
@@ -108,13 +124,14 @@ impl<'s> EnvelopeReader<'s> {
     }
 
     fn start_document(&mut self, element: &Start<'_>) -> Result<(), Fault> {
-        if matches!(element.uri(), NAMESPACE | DSIG | "") {
-            return Err(self.structure("a document without a namespace of its own", element.at()));
+        if matches!(element.uri(), NAMESPACE | DSIG) {
+            return Err(self.structure("a document in the namespace of the message or of its signature", element.at()));
         }
         if self.draft.documents.len() >= limits::DOCUMENTS_MAX {
             return Err(self.structure("too many documents", element.at()));
         }
         let mut validator = Validator::new(self.schemas);
+        validator.expect(self.expected);
         validator.start(element);
         self.document = Some((validator, 1));
         Ok(())

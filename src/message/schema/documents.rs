@@ -1,54 +1,65 @@
-//! `documents.toml`: which documents there are, whom they are about, and which rules go beyond their schema.
+//! `documents.toml`: which documents there are, in which versions, whom they are about, and which rules go beyond their schema.
 
 use super::SchemaError;
+use super::facts::SubjectKind;
 use super::field::FieldPath;
-use super::paths::{Occurs, Path, Reach, unfold};
-use crate::base::fault::nearest;
+use super::paths::{Path, Reach, TYPES, unfold};
+use super::rules::{Rule, RuleRow};
+use super::scopes::Scope;
+use super::subjects::{SubjectPath, SubjectRow, subjects};
+use super::watch::{HeadPart, Watch, Watching};
 use crate::base::ids::Code;
 use crate::base::limits;
+use crate::base::time::Day;
+use crate::message::xml::Start;
 use crate::message::xsd::Set;
 use serde::Deserialize;
-
-/// The namespace of the types that come with the gateway.
-pub(super) const TYPES: &str = "urn:oncegate:types:1";
-
-/// What kind of subject documents and questions are about.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "kebab-case")]
-pub enum SubjectKind {
-    /// A human being.
-    #[default]
-    Person,
-    /// A company, an office, a society.
-    Organisation,
-}
+use toml::Spanned;
 
 /// A document type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DocumentType {
     /// Its name: `birth-certificate`.
     pub name: Code,
-    /// The namespace of its elements.
+    /// How it is to be kept: `health`, `personal`, `test`.
+    pub class: Code,
+    /// Its title in English.
+    pub title: String,
+    /// The paths of the elements and attributes that a document may lack: what a grant may name. Those of all versions.
+    pub fields: Vec<String>,
+    /// Whether it has more paths than are listed: it contains itself, or lets other elements through.
+    pub reach: Reach,
+    versions: Vec<Version>,
+}
+
+/// A version of a document type: the only one, or one of several side by side.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// Its name, where there is more than one: `4.07`.
+    pub version: Option<String>,
+    /// The last day on which documents of it are taken.
+    pub until: Option<Day>,
+    /// The attribute of the root that has this value in documents of this version alone.
+    pub when: Option<(String, String)>,
+    /// The namespace of its elements; empty for none.
     pub namespace: String,
     /// The local name of its root element.
     pub root: String,
     /// The schema file that declares the root.
     pub file: String,
-    /// How it is to be kept: `health`, `personal`, `test`.
-    pub class: Code,
-    /// Its title in English.
-    pub title: String,
-    /// The persons that it is about.
+    /// Whom it is about.
     pub subjects: Vec<SubjectPath>,
-    /// The paths of the elements and attributes that a document may lack: what a grant may name.
-    pub fields: Vec<String>,
-    /// Whether it has more paths than are listed: it contains itself, or lets other elements through.
-    pub reach: Reach,
+    /// The place of its schema in the set.
+    pub(super) schema: usize,
+    /// The paths that a document may lack.
+    pub(super) fields: Vec<String>,
+    reach: Reach,
     /// Whether its first element is a head of ours, which is not the holder's to withhold.
     pub(super) head: Head,
     /// Whether values of attributes are kept.
     pub(super) attributes: Attributes,
     pub(super) watches: Vec<Watch>,
+    pub(super) scopes: Vec<Scope>,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -67,27 +78,32 @@ pub(super) enum Head {
 }
 
 impl DocumentType {
-    /// The paths of whoever has this role in it, where nobody else may stand; the role of a request without `Of` is empty.
-    pub fn described(&self, role: &str) -> Vec<&str> {
-        self.subjects.iter().filter(|row| row.role == role && row.is_alone).map(|row| row.path.as_str()).collect()
+    /// Its versions, in the order of `documents.toml`.
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
     }
 
-    /// What it is about in a role: none where it is about a thing or nobody.
+    /// The version that was written last: of one that has no name, that is all there is.
+    pub fn newest(&self) -> Option<&Version> {
+        self.versions.last()
+    }
+
+    /// The paths of whoever has this role in it, where nobody else may stand in any version; the role of a request without `Of`
+    /// is empty.
+    pub fn described(&self, role: &str) -> Vec<&str> {
+        let (first, others) = self.versions.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
+        let mut found: Vec<&str> = first.map(|version| version.described(role).collect()).unwrap_or_default();
+        found.retain(|path| others.iter().all(|version| version.described(role).any(|known| known == *path)));
+        found
+    }
+
+    /// What it is about in this role: nothing for a document about a thing.
     pub fn kinds(&self, role: &str) -> Vec<SubjectKind> {
-        let mut kinds: Vec<SubjectKind> = self.subjects.iter().filter(|row| row.role == role).map(|row| row.kind).collect();
+        let of_role = self.versions.iter().flat_map(|version| &version.subjects).filter(|row| row.role == role);
+        let mut kinds: Vec<SubjectKind> = of_role.map(|row| row.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
         kinds
-    }
-
-    /// Whether it is about somebody of this kind, in any role.
-    pub fn is_about(&self, kind: SubjectKind) -> bool {
-        self.subjects.iter().any(|row| row.kind == kind)
-    }
-
-    /// The place of a path among those whose values are kept.
-    pub(super) fn watch_of(&self, path: &str) -> Option<u32> {
-        self.watches.iter().position(|watch| watch.path == path).map(|at| at as u32)
     }
 
     /// Whether a grant may name this path: something that a document may lack is there or below.
@@ -96,345 +112,208 @@ impl DocumentType {
         let continues = || field.is_everything() || self.fields.iter().any(|path| field.is_within(path));
         self.fields.iter().any(|path| field.covers(path)) || self.reach == Reach::Open && continues()
     }
+
+    /// Whether it is about somebody of this kind, in any role of any version.
+    pub fn is_about(&self, kind: SubjectKind) -> bool {
+        self.versions.iter().flat_map(|version| &version.subjects).any(|row| row.kind == kind)
+    }
+
+    /// A type with one version.
+    pub(super) fn new(row: &Row, version: Version) -> Result<Self, String> {
+        let code = |text: &str| Code::parse(text).ok_or_else(|| format!("{text}, which is not a code"));
+        let (name, class) = (code(&row.name)?, code(&row.class)?);
+        let (fields, reach) = (version.fields.clone(), version.reach);
+        Ok(Self { name, class, title: row.title.clone(), fields, reach, versions: vec![version] })
+    }
+
+    /// Takes one more version of it.
+    pub(super) fn add(&mut self, row: &Row, version: Version) -> Result<(), String> {
+        let name = &self.name;
+        if row.version.is_none() || self.versions.iter().any(|other| other.version.is_none() || other.version == version.version)
+        {
+            return Err(format!("the document {name} twice; give each a version of its own"));
+        }
+        if row.class != self.class.as_str() {
+            return Err(format!("the class {}, where another version of {name} is {}", row.class, self.class));
+        }
+        if self.versions.iter().any(|other| !version.is_told_from(other)) {
+            return Err(format!(
+                "a version of {name} that cannot be told from another; say when = {{ attribute, is }} of both, an attribute of the root"
+            ));
+        }
+        for field in &version.fields {
+            if !self.fields.contains(field) {
+                self.fields.push(field.clone());
+            }
+        }
+        if version.reach == Reach::Open {
+            self.reach = Reach::Open;
+        }
+        self.versions.push(version);
+        Ok(())
+    }
 }
 
-/// Where a document holds a person that it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubjectPath {
-    /// The role that a request names in `Of`; empty for a request that names none.
-    pub role: String,
-    /// What stands there.
-    pub kind: SubjectKind,
-    /// The path of the element from the root.
-    pub path: String,
-    /// The element that must hold a value for the person to have the role: `Parent/Role` and `mother`.
-    pub only_if: Option<(String, String)>,
-    /// Whether nobody else may stand there.
-    is_alone: bool,
-    pub(super) node: usize,
-    pub(super) only_if_node: Option<usize>,
-}
+impl Version {
+    fn described(&self, role: &str) -> impl Iterator<Item = &str> {
+        self.subjects.iter().filter(move |row| row.role == role && row.is_alone).map(|row| row.path.as_str())
+    }
 
-/// A rule, its elements as places in the list of watches.
-#[derive(Clone, Debug)]
-pub(super) enum Rule {
-    /// A period does not end before it begins, and its days are its length, both ends counted.
-    Period { from: usize, to: usize, days: Option<usize> },
-    /// A birth is not after the record of it.
-    Birth { born: usize, recorded: usize },
-    /// A marriage does not end before it begins.
-    Marriage { begins: usize, ends: usize },
-    /// No role is given to two elements.
-    OncePerRole { roles: Vec<usize> },
-}
+    /// Whether the start tag of a document says which of both it is of.
+    pub(super) fn is_told_from(&self, other: &Self) -> bool {
+        if (&self.namespace, &self.root) != (&other.namespace, &other.root) {
+            return true;
+        }
+        let both = self.when.as_ref().zip(other.when.as_ref());
+        both.is_some_and(|((left, here), (right, there))| left == right && here != there)
+    }
 
-/// A path whose values are kept, and why.
-#[derive(Clone, Debug)]
-pub(super) struct Watch {
-    pub(super) path: String,
-    pub(super) is_compared: bool,
-    pub(super) part: Option<Part>,
-}
+    /// Whether the start tag of a document with its root says that it is of this version.
+    pub(super) fn is_told_by(&self, root: &Start<'_>) -> bool {
+        self.when.as_ref().is_none_or(|(attribute, is)| {
+            let mut attributes = root.attributes();
+            attributes.any(|found| found.uri.is_empty() && found.local == *attribute && found.value.trim() == is)
+        })
+    }
 
-/// What a value tells about a document or a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Subject,
-    /// An identifier in the scheme that stands beside it, or in this one.
-    SubjectId(Option<Box<str>>),
-    Family,
-    Given,
-    Name,
-    BirthDate(DateForm),
-    DocumentId,
-    Status,
-}
-
-/// How a date is written.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-pub(super) enum DateForm {
-    /// `2015-09-01`, as `xs:date` has it, a time zone left out.
-    #[default]
-    #[serde(rename = "yyyy-mm-dd")]
-    Iso,
-    /// `01.09.2015`
-    #[serde(rename = "dd.mm.yyyy")]
-    Dotted,
-    /// `20150901`
-    #[serde(rename = "yyyymmdd")]
-    Compact,
+    /// The place of a path among those whose values are kept.
+    pub(super) fn watch_of(&self, path: &str) -> Option<u32> {
+        self.watches.iter().position(|watch| watch.path == path).map(|at| at as u32)
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    document: Vec<toml::Spanned<Row>>,
+    #[serde(default)]
+    document: Vec<Spanned<Row>>,
 }
 
+/// A `[[document]]`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
-    name: String,
-    file: String,
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) file: String,
     root: String,
     class: String,
     title: String,
+    version: Option<String>,
+    until: Option<Spanned<String>>,
+    when: Option<When>,
     #[serde(default)]
-    subject: Vec<SubjectRow>,
+    subject: Vec<Spanned<SubjectRow>>,
     #[serde(default)]
-    rule: Vec<RuleRow>,
+    rule: Vec<Spanned<RuleRow>>,
+    /// A guess that somebody has to confirm.
+    todo: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SubjectRow {
-    #[serde(default)]
-    role: String,
-    path: String,
-    #[serde(default)]
-    kind: SubjectKind,
-    only_if: Option<OnlyIf>,
-    #[serde(default)]
-    id: Vec<IdRow>,
-    family: Option<String>,
-    given: Option<String>,
-    name: Option<String>,
-    birth_date: Option<DateRow>,
-}
-
-/// An identifier of a person in a foreign document: its path from the person's element, and its scheme.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IdRow {
-    path: String,
-    scheme: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DateRow {
-    path: String,
-    #[serde(default)]
-    form: DateForm,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OnlyIf {
-    path: String,
+struct When {
+    attribute: String,
     is: String,
 }
 
-/// A rule with the paths that it compares.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum RuleRow {
-    Period { from: String, to: String, days: Option<String> },
-    Birth { born: String, recorded: String },
-    Marriage { begins: String, ends: String },
-    OncePerRole { paths: Vec<String> },
-}
+/// A row, and where it begins.
+pub(super) type Placed = (usize, Row);
 
-/// Reads the file, and looks its paths up in the schemas. `targets` has the target namespace of each schema file.
-pub(super) fn read(text: &str, targets: &[(String, String)], set: &Set) -> Result<Vec<DocumentType>, SchemaError> {
-    let fail = |at: usize, what: String| SchemaError::in_text("documents.toml", text, at, &what);
+/// What is wrong at a place of the file.
+pub(super) type Wrong = (usize, String);
+
+/// Reads the rows of the file.
+pub(super) fn rows(text: &str) -> Result<Vec<Placed>, SchemaError> {
+    let fail = |at: usize, what: &str| SchemaError::in_text(FILE, text, at, what);
     if text.len() > limits::SCHEMA_BYTES_MAX {
-        return Err(fail(0, "a file larger than documents.toml may be".to_owned()));
+        return Err(fail(0, "a file larger than documents.toml may be"));
     }
     let file: File = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        fail(at, error.message().to_owned())
+        fail(at, error.message())
     })?;
-    let mut documents: Vec<DocumentType> = Vec::new();
-    for row in file.document {
-        let at = row.span().start;
-        let document = document(row.into_inner(), targets, set).map_err(|what| fail(at, what))?;
-        let same = |other: &DocumentType| (&other.namespace, &other.root) == (&document.namespace, &document.root);
-        if documents.iter().any(|other| other.name == document.name || same(other)) {
-            return Err(fail(at, format!("the document {} twice", document.name)));
-        }
-        documents.push(document);
-    }
-    Ok(documents)
+    Ok(file.document.into_iter().map(|row| (row.span().start, row.into_inner())).collect())
 }
 
-fn document(row: Row, targets: &[(String, String)], set: &Set) -> Result<DocumentType, String> {
-    let target = targets.iter().find(|(file, _)| *file == row.file).map(|(_, target)| target);
-    let target = target.ok_or_else(|| format!("the file {}, which is not in the set", row.file))?;
+/// The name of the file.
+pub(super) const FILE: &str = "documents.toml";
+
+impl Row {
+    /// The guesses in it that nobody has confirmed.
+    pub(super) fn guesses(&self) -> Vec<Wrong> {
+        let said = |at: usize, what: &str| {
+            (at, format!("a guess that nobody has confirmed ({what}); correct the row, then take its todo out"))
+        };
+        let own = self.todo.iter().map(|todo| said(todo.span().start, todo.get_ref()));
+        let of_subjects = self.subject.iter().filter_map(|row| Some(said(row.span().start, row.get_ref().todo.as_deref()?)));
+        own.chain(of_subjects).collect()
+    }
+}
+
+/// Looks a row up in the schema that has its root. `at` is where the row begins.
+pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (usize, &Set)) -> Result<Version, Wrong> {
+    let here = |what: String| (at, what);
     let element = set.names().find(target, &row.root).and_then(|name| set.global_element(name));
-    let element = element.ok_or_else(|| format!("the root {}, which {} does not declare", row.root, row.file))?;
-    let code = |text: &str| Code::parse(text).ok_or_else(|| format!("{text}, which is not a code"));
+    let element = element.ok_or_else(|| here(format!("the root {}, which {} does not declare", row.root, row.file)))?;
+    let until = match &row.until {
+        None => None,
+        Some(until) => {
+            let wrong = || (until.span().start, format!("until {}, which is not a day such as 2027-01-01", until.get_ref()));
+            Some(Day::parse(until.get_ref()).ok_or_else(wrong)?)
+        }
+    };
     let unfolded = unfold(set, element);
     let head = if is_headed(set, &unfolded.paths) { Head::Ours } else { Head::None };
-    let mut watching = Watching { paths: &unfolded.paths, reach: unfolded.reach, watches: Vec::new() };
-    let rules = row.rule.iter().map(|rule| watching.rule(rule)).collect::<Result<_, _>>()?;
-    let subjects = row.subject.into_iter().map(|subject| watching.subject(subject)).collect::<Result<_, _>>()?;
-    if head == Head::Ours {
-        watching.watch("Head/DocumentId").part = Some(Part::DocumentId);
-        watching.watch("Head/Status").part = Some(Part::Status);
+    let mut watching = Watching::new(set, element, &unfolded.paths);
+    if let Some(when) = &row.when {
+        watching.find(&format!("@{}", when.attribute)).map_err(|what| here(format!("when has {what}")))?;
     }
-    let watches = watching.watches;
+    let rule = |row: &Spanned<RuleRow>, watching: &mut Watching<'_>| {
+        row.get_ref().look_up(watching).map_err(|what| (row.span().start, what))
+    };
+    let rules = row.rule.iter().map(|row| rule(row, &mut watching)).collect::<Result<_, _>>()?;
+    let found: Vec<&SubjectRow> = row.subject.iter().map(Spanned::get_ref).collect();
+    let place = |number: usize| row.subject.get(number).map_or(at, |row| row.span().start);
+    let subjects = subjects(&found, &mut watching, set).map_err(|(number, what)| (place(number), what))?;
+    if head == Head::Ours {
+        watching.head("Head/DocumentId", HeadPart::DocumentId);
+        watching.head("Head/Status", HeadPart::Status);
+    }
+    let (watches, scopes) = watching.finish();
     let has_attribute = watches.iter().any(|watch| watch.path.contains('@'));
     let attributes = if has_attribute { Attributes::Watched } else { Attributes::Unwatched };
-    // One name in two branches of a choice is one field.
-    let mut fields: Vec<String> = Vec::new();
-    for path in unfolded.paths.iter().filter(|path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/")))
-    {
-        if !fields.contains(&path.path) {
-            fields.push(path.path.clone());
-        }
-    }
-    Ok(DocumentType {
-        name: code(&row.name)?,
-        namespace: target.clone(),
-        root: row.root,
-        file: row.file,
-        class: code(&row.class)?,
-        title: row.title,
+    Ok(Version {
+        version: row.version.clone(),
+        until,
+        when: row.when.as_ref().map(|when| (when.attribute.clone(), when.is.clone())),
+        namespace: target.to_owned(),
+        root: row.root.clone(),
+        file: row.file.clone(),
         subjects,
-        fields,
+        schema,
+        fields: fields(&unfolded.paths, head),
         reach: unfolded.reach,
         head,
         attributes,
         watches,
+        scopes,
         rules,
     })
+}
+
+/// The paths that a document may lack. One name in two branches of a choice is one field.
+fn fields(paths: &[Path], head: Head) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for path in paths.iter().filter(|path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/"))) {
+        if seen.insert(&path.path) {
+            fields.push(path.path.clone());
+        }
+    }
+    fields
 }
 
 fn is_headed(set: &Set, paths: &[Path]) -> bool {
     let ours = set.names().find(TYPES, "DocHead").and_then(|name| set.global_type(name));
     ours.is_some() && paths.iter().any(|path| path.path == "Head" && path.of == ours)
-}
-
-/// The paths that values are kept of, while they are collected.
-struct Watching<'p> {
-    paths: &'p [Path],
-    reach: Reach,
-    watches: Vec<Watch>,
-}
-
-impl Watching<'_> {
-    fn watch(&mut self, path: &str) -> &mut Watch {
-        let at = self.place(path);
-        // The place was made just now, or was there.
-        #[expect(clippy::indexing_slicing, reason = "the place is one of the list")]
-        &mut self.watches[at]
-    }
-
-    fn place(&mut self, path: &str) -> usize {
-        let known = self.watches.iter().position(|watch| watch.path == path);
-        known.unwrap_or_else(|| {
-            self.watches.push(Watch { path: path.to_owned(), is_compared: false, part: None });
-            self.watches.len().saturating_sub(1)
-        })
-    }
-
-    fn find(&self, path: &str) -> Result<&Path, String> {
-        let mut places = self.paths.iter().filter(|known| known.path == *path);
-        match (places.next(), places.next()) {
-            (Some(found), None) => Ok(found),
-            (None, _) if self.reach == Reach::Open => Err(format!("the path {path}, which cannot be found in the schema")),
-            (None, _) => {
-                let near = nearest(path, self.paths.iter().map(|known| known.path.as_str()));
-                let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-                Err(format!("the path {path}, which the schema does not have{hint}"))
-            }
-            (Some(_), Some(_)) => Err(format!("the path {path}, which the schema has twice")),
-        }
-    }
-
-    /// The place of an element whose value is compared with others.
-    fn compared(&mut self, path: &str) -> Result<usize, String> {
-        self.find(path)?;
-        self.watch(path).is_compared = true;
-        Ok(self.place(path))
-    }
-
-    fn compared_once(&mut self, path: &str) -> Result<usize, String> {
-        let repeats = self.find(path)?.occurs != Occurs::Once;
-        if repeats { Err(format!("a rule on {path}, which may occur more than once")) } else { self.compared(path) }
-    }
-
-    /// The place of an element that stands before another in the same parent, exactly once.
-    fn compared_before(&mut self, path: &str, other: &str) -> Result<usize, String> {
-        let found = self.find(path)?;
-        let parent = |path: &str| path.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned());
-        let place = |path: &str| self.paths.iter().position(|known| known.path == *path);
-        let once = !found.is_optional() && found.occurs != Occurs::Repeatedly;
-        if once && place(path) < place(other) && parent(path) == parent(other) {
-            self.compared(path)
-        } else {
-            Err(format!("only_if on {path}, which does not stand before the person once"))
-        }
-    }
-
-    fn rule(&mut self, row: &RuleRow) -> Result<Rule, String> {
-        Ok(match row {
-            RuleRow::Period { from, to, days } => {
-                let days = days.as_ref().map(|days| self.compared_once(days)).transpose()?;
-                Rule::Period { from: self.compared_once(from)?, to: self.compared_once(to)?, days }
-            }
-            RuleRow::Birth { born, recorded } => {
-                Rule::Birth { born: self.compared_once(born)?, recorded: self.compared_once(recorded)? }
-            }
-            RuleRow::Marriage { begins, ends } => {
-                Rule::Marriage { begins: self.compared_once(begins)?, ends: self.compared_once(ends)? }
-            }
-            RuleRow::OncePerRole { paths } => {
-                Rule::OncePerRole { roles: paths.iter().map(|path| self.compared(path)).collect::<Result<_, _>>()? }
-            }
-        })
-    }
-
-    fn subject(&mut self, row: SubjectRow) -> Result<SubjectPath, String> {
-        // The empty path is the root itself, which is there once.
-        let is_alone = row.path.is_empty() || self.find(&row.path)?.occurs == Occurs::Once;
-        let below = |path: &str| if row.path.is_empty() { path.to_owned() } else { format!("{}/{path}", row.path) };
-        self.watch(&row.path).part = Some(Part::Subject);
-        let is_foreign =
-            !row.id.is_empty() || row.family.is_some() || row.given.is_some() || row.name.is_some() || row.birth_date.is_some();
-        if is_foreign {
-            let mut part = |path: &str, part: Part| {
-                let path = below(path);
-                self.find(&path)?;
-                self.watch(&path).part = Some(part);
-                Ok::<(), String>(())
-            };
-            for id in &row.id {
-                part(&id.path, Part::SubjectId(Some(id.scheme.as_str().into())))?;
-            }
-            row.family.iter().try_for_each(|path| part(path, Part::Family))?;
-            row.given.iter().try_for_each(|path| part(path, Part::Given))?;
-            row.name.iter().try_for_each(|path| part(path, Part::Name))?;
-            row.birth_date.iter().try_for_each(|date| part(&date.path, Part::BirthDate(date.form)))?;
-        } else {
-            let person =
-                [("Name/Family", Part::Family), ("Name/Given", Part::Given), ("BirthDate", Part::BirthDate(DateForm::Iso))];
-            let organisation = [("Name", Part::Name)];
-            let named = if row.kind == SubjectKind::Person { &person[..] } else { &organisation };
-            for (suffix, part) in [("Id", Part::SubjectId(None))].into_iter().chain(named.iter().cloned()) {
-                let path = below(suffix);
-                if self.paths.iter().any(|known| known.path == path) {
-                    self.watch(&path).part = Some(part);
-                }
-            }
-        }
-        if !row.role.is_empty() && Code::parse(&row.role).is_none() {
-            return Err(format!("the role {}, which is not a code", row.role));
-        }
-        let only_if_node = match &row.only_if {
-            Some(only_if) => Some(self.compared_before(&only_if.path, &row.path)?),
-            None => None,
-        };
-        let only_if = row.only_if.map(|only_if| (only_if.path, only_if.is));
-        Ok(SubjectPath {
-            node: self.place(&row.path),
-            role: row.role,
-            kind: row.kind,
-            path: row.path,
-            only_if,
-            is_alone,
-            only_if_node,
-        })
-    }
 }

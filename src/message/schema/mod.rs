@@ -10,49 +10,83 @@
 mod documents;
 mod facts;
 mod field;
+mod own;
 mod paths;
+mod people;
 mod rules;
 mod run;
+mod scopes;
+mod subjects;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use crate::message::xsd::SchemaError;
-pub use documents::{DocumentType, SubjectKind, SubjectPath};
-pub use facts::{Facts, Subject};
+pub use documents::{DocumentType, Version};
+pub use facts::{Facts, Subject, SubjectKind};
 pub use field::{FieldPath, Known};
+pub use own::OwnSet;
 pub use paths::Reach;
 pub use run::Validator;
+pub use subjects::SubjectPath;
 
+use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
+use crate::message::xml::Start;
 use crate::message::xsd::read::{Library, Loaded, Source, load, target_of};
-use crate::message::xsd::set::TypeRef;
-use crate::message::xsd::{Set, compile, compile_judged};
+use crate::message::xsd::{compile, compile_judged};
+use own::Schema;
+use std::sync::Arc;
 
-/// A compiled set of schemas with its documents. Immutable; to be shared in an `Arc`.
+/// All document types that there are: those that come with the gateway, and the sets of other owners beside them. Immutable; to
+/// be shared in an `Arc`.
 #[derive(Debug)]
 pub struct Schemas {
-    documents: Vec<DocumentType>,
-    set: Set,
-    /// By complex type: whether it is an identifier of ours.
-    identifiers: Vec<bool>,
-    files: Vec<(String, String)>,
+    /// The first one is there always.
+    first: Arc<OwnSet>,
+    others: Vec<Arc<OwnSet>>,
+    absent: Vec<Code>,
+    /// What a document is held against until its root has come.
+    start: Arc<Schema>,
+}
+
+/// The version of a document type that a document is of.
+#[derive(Clone, Copy)]
+struct Place<'s> {
+    document: &'s DocumentType,
+    version: &'s Version,
+    schema: &'s Schema,
 }
 
 impl Schemas {
-    /// Compiles a set: the name and text of each schema file, and the text of `documents.toml`.
+    /// Compiles a set by itself, without the documents that come with the gateway: the name and text of each schema file, and
+    /// the text of `documents.toml`.
     pub fn compile(files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
-        let loaded = loaded(files)?;
-        Self::with(compile_judged(&loaded)?, &loaded, files, documents)
+        let all = loaded(files)?;
+        let schema = Arc::new(Schema::new(compile_judged(&all)?, &all)?);
+        let set = OwnSet::of("", documents, &mut |_| Ok(Arc::clone(&schema)));
+        let first = set.map_err(first_of)?;
+        Ok(Self { first: Arc::new(first), others: Vec::new(), absent: Vec::new(), start: schema })
     }
 
-    fn with(set: Set, loaded: &Loaded, files: &[(String, String)], documents: &str) -> Result<Self, SchemaError> {
-        let targets = loaded.sources.iter().map(|source| Ok((source.name.clone(), target_of(source)?)));
-        let targets: Vec<(String, String)> = targets.collect::<Result<_, SchemaError>>()?;
-        let documents = documents::read(documents, &targets, &set)?;
-        let id = set.names().find(documents::TYPES, "Id").and_then(|name| set.global_type(name));
-        let is_id = |number: usize| id.is_some_and(|id| set.derives(TypeRef::Complex(number as u32), id).is_some());
-        let identifiers = (0..set.complex_count()).map(is_id).collect();
-        Ok(Self { documents, set, identifiers, files: files.to_vec() })
+    /// The documents that come with the gateway, and those of other owners. `absent` names the documents of sets that are not in
+    /// force. Refused is a name that two sets give.
+    pub fn with(sets: Vec<Arc<OwnSet>>, absent: Vec<Code>) -> Result<Self, Vec<SchemaError>> {
+        let Self { first, start, .. } = Self::built_in();
+        let (mut others, mut faults): (Vec<Arc<OwnSet>>, Vec<SchemaError>) = (Vec::new(), Vec::new());
+        for set in sets {
+            let known = || std::iter::once(&first).chain(&others);
+            for document in set.document_types() {
+                let other = known().find(|other| other.document_types().iter().any(|known| known.name == document.name));
+                if let Some(other) = other {
+                    let whose = if other.name().is_empty() { "the gateway's own" } else { other.name() };
+                    let what = format!("the document {}, which is one of {whose} already; give it another name", document.name);
+                    faults.push(SchemaError::in_text(&format!("{}/{}", set.name(), documents::FILE), "", 0, &what));
+                }
+            }
+            others.push(set);
+        }
+        if faults.is_empty() { Ok(Self { first, others, absent, start }) } else { Err(faults) }
     }
 
     /// The schemas that come with the gateway.
@@ -64,7 +98,10 @@ impl Schemas {
         // They were judged by the program's tests.
         let loaded = loaded(&files).expect("the schemas of the program can be read");
         let set = compile(&loaded).expect("the schemas of the program can be compiled");
-        Self::with(set, &loaded, &files, Self::built_in_documents()).expect("the documents of the program are of its schemas")
+        let schema = Arc::new(Schema::new(set, &loaded).expect("the schemas of the program have namespaces"));
+        let first = OwnSet::of("", Self::built_in_documents(), &mut |_| Ok(Arc::clone(&schema)));
+        let first = Arc::new(first.expect("the documents of the program are of its schemas"));
+        Self { first, others: Vec::new(), absent: Vec::new(), start: schema }
     }
 
     /// The schema files that come with the gateway, by name: what [`Schemas::built_in`] compiles.
@@ -82,11 +119,10 @@ impl Schemas {
         ("message-1.xsd", include_str!("../../../schemas/message-1.xsd"))
     }
 
-    /// The text of a schema file, that of the message included.
+    /// The text of a schema file that comes with the gateway, that of the message included.
     pub fn file(&self, name: &str) -> Option<&str> {
         let (message, text) = Self::message_file();
-        let own = self.files.iter().find(|(file, _)| file == name).map(|(_, text)| text.as_str());
-        own.or_else(|| (name == message).then_some(text))
+        self.first.file(name).or_else(|| (name == message).then_some(text))
     }
 
     /// A valid example of a document type that comes with the gateway.
@@ -94,19 +130,52 @@ impl Schemas {
         EXAMPLES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
     }
 
+    /// The sets of other owners.
+    pub fn others(&self) -> &[Arc<OwnSet>] {
+        &self.others
+    }
+
+    /// Whether a document of this name is of a set that is not in force.
+    pub fn is_absent(&self, name: &Code) -> bool {
+        self.absent.contains(name)
+    }
+
     /// The document type with this name.
     pub fn document_type(&self, name: &Code) -> Option<&DocumentType> {
-        self.documents.iter().find(|document| document.name == *name)
+        self.document_types().find(|document| document.name == *name)
     }
 
-    /// All document types, in the order of `documents.toml`.
+    /// All document types: those of the gateway, then set by set, in the order of `documents.toml`.
     pub fn document_types(&self) -> impl Iterator<Item = &DocumentType> {
-        self.documents.iter()
+        self.sets().flat_map(|set| set.document_types())
     }
 
-    /// The document type whose root element has this name.
-    pub fn by_root(&self, namespace: &str, root: &str) -> Option<&DocumentType> {
-        self.documents.iter().find(|document| document.root == root && document.namespace == namespace)
+    fn sets(&self) -> impl Iterator<Item = &OwnSet> {
+        std::iter::once(&*self.first).chain(self.others.iter().map(|set| &**set))
+    }
+
+    /// Which document begins with this tag: of several the one that was asked for.
+    fn choose(&self, root: &Start<'_>, expected: Option<&Code>) -> Result<Place<'_>, Fault> {
+        let unknown = |what: &str| Fault::at(FaultCode::DocUnknown, format!("byte {}{what}", root.at()));
+        let named = |version: &&Version| *version.root == *root.local() && *version.namespace == *root.uri();
+        let versions = self.sets().flat_map(|set| {
+            let of_set = set.document_types().iter();
+            of_set.flat_map(move |document| {
+                let places = document.versions().iter().filter(named);
+                places.filter_map(move |version| Some(Place { document, version, schema: set.compiled(version)? }))
+            })
+        });
+        let (found, strange): (Vec<Place<'_>>, Vec<Place<'_>>) = versions.partition(|place| place.version.is_told_by(root));
+        let asked = |place: &&Place<'_>| expected.is_some_and(|expected| *expected == place.document.name);
+        match (found.as_slice(), strange.as_slice()) {
+            ([only], _) => Ok(*only),
+            ([], []) => Err(unknown("")),
+            ([], [one, ..]) => Err(unknown(&format!(": a version of {} that is not known", one.document.name))),
+            (several, _) => match several.iter().filter(asked).collect::<Vec<_>>().as_slice() {
+                [only] => Ok(**only),
+                _ => Err(unknown(": documents of several types begin so, and none of them was asked for")),
+            },
+        }
     }
 }
 
@@ -123,6 +192,11 @@ impl Library for Files<'_> {
         };
         named.or_else(|| self.0.iter().find(has).map(source))
     }
+}
+
+/// The first fault of those that refuse a set.
+fn first_of(faults: Vec<SchemaError>) -> SchemaError {
+    faults.into_iter().next().unwrap_or_else(|| SchemaError::in_text(documents::FILE, "", 0, "refused"))
 }
 
 fn loaded(files: &[(String, String)]) -> Result<Loaded, SchemaError> {

@@ -2,8 +2,11 @@
 
 use crate::base::limits;
 use crate::message::xsd::Set;
-use crate::message::xsd::model::{Presence, Times};
+use crate::message::xsd::model::{Occurrence, Presence, Times};
 use crate::message::xsd::set::{Content, TypeRef};
+
+/// The namespace of the types that come with the gateway.
+pub(super) const TYPES: &str = "urn:oncegate:types:1";
 
 /// An element or attribute of a document by its path; an attribute's last step begins with `@`.
 #[derive(Clone, Debug)]
@@ -106,4 +109,53 @@ fn children(set: &Set, paths: &mut Vec<Path>, (at, parent): (usize, &Path), comp
         return false;
     }
     is_whole
+}
+
+/// A path, where all its places in the schema are taken together.
+pub(super) struct Found {
+    pub(super) occurs: Occurs,
+    /// The type of what is there, if that is one.
+    pub(super) of: Option<TypeRef>,
+}
+
+/// Looks a path up step by step, so that one is found that is not listed: a type may contain itself.
+pub(super) fn find(set: &Set, root: u32, path: &str) -> Option<Found> {
+    let mut types: Vec<TypeRef> = set.element(root).map(|element| element.of).into_iter().collect();
+    let mut occurs = Occurs::Once;
+    for step in path.split('/').filter(|_| !path.is_empty()) {
+        let (mut inside, mut times) = (Vec::new(), Times::Once);
+        for of in &types {
+            let TypeRef::Complex(number) = of else { continue };
+            let Some(complex) = set.complex(*number) else { continue };
+            if let Some(name) = step.strip_prefix('@') {
+                let uses = complex.attributes.uses.iter().filter(|declared| set.names().local(declared.name) == name);
+                inside.extend(uses.map(|_| None));
+                continue;
+            }
+            let Content::Elements { model, .. } = &complex.content else { continue };
+            let named =
+                |found: &Occurrence| set.element(found.element).is_some_and(|element| set.names().local(element.name) == step);
+            let before = inside.len();
+            for found in model.elements().filter(named) {
+                inside.push(set.element(found.element).map(|element| element.of));
+                // Two places may be two branches of a choice, or one behind the other.
+                if found.times == Times::Repeatedly || inside.len() > before.saturating_add(1) {
+                    times = Times::Repeatedly;
+                }
+            }
+        }
+        if inside.is_empty() {
+            return None;
+        }
+        occurs = match (occurs, times) {
+            (_, Times::Repeatedly) => Occurs::Repeatedly,
+            (Occurs::Once, Times::Once) => Occurs::Once,
+            (_, Times::Once) => Occurs::OnceInParent,
+        };
+        types = inside.into_iter().flatten().collect();
+        types.sort_unstable();
+        types.dedup();
+    }
+    let of = types.first().copied().filter(|_| types.len() == 1);
+    Some(Found { occurs, of })
 }

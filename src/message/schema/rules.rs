@@ -2,9 +2,51 @@
 //!
 //! XML Schema 1.0 cannot compare two values. The rules are rows of `documents.toml`; each answers with a code of its own.
 
-use super::documents::{Rule, Watch};
+use super::watch::{Watch, Watching};
 use crate::base::fault::{Code, Fault};
 use crate::base::time::Day;
+use serde::Deserialize;
+
+/// A rule of `documents.toml` with the paths that it compares.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum RuleRow {
+    Period { from: String, to: String, days: Option<String> },
+    Birth { born: String, recorded: String },
+    Marriage { begins: String, ends: String },
+    OncePerRole { paths: Vec<String> },
+}
+
+impl RuleRow {
+    /// Looks its paths up in the schema.
+    pub(super) fn look_up(&self, watching: &mut Watching<'_>) -> Result<Rule, String> {
+        let mut once = |path: &String| watching.compared_once(path);
+        Ok(match self {
+            Self::Period { from, to, days } => {
+                let days = days.as_ref().map(&mut once).transpose()?;
+                Rule::Period { from: once(from)?, to: once(to)?, days }
+            }
+            Self::Birth { born, recorded } => Rule::Birth { born: once(born)?, recorded: once(recorded)? },
+            Self::Marriage { begins, ends } => Rule::Marriage { begins: once(begins)?, ends: once(ends)? },
+            Self::OncePerRole { paths } => {
+                Rule::OncePerRole { roles: paths.iter().map(|path| watching.compared(path)).collect::<Result<_, _>>()? }
+            }
+        })
+    }
+}
+
+/// A rule, its elements as places in the list of watches.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// A period does not end before it begins, and its days are its length, both ends counted.
+    Period { from: usize, to: usize, days: Option<usize> },
+    /// A birth is not after the record of it.
+    Birth { born: usize, recorded: usize },
+    /// A marriage does not end before it begins.
+    Marriage { begins: usize, ends: usize },
+    /// No role is given to two elements.
+    OncePerRole { roles: Vec<usize> },
+}
 
 /// A value that was kept to be compared.
 pub(super) struct Watched {

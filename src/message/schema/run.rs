@@ -1,12 +1,14 @@
 //! Validation while a document is read: the automaton of [`crate::message::xsd`], and beside it where in the document one is,
 //! so that what a grant must permit, and whom the document is about, is known at its end.
 
-use super::Schemas;
-use super::documents::{Attributes, DocumentType, Head, Part};
-use super::facts::{Facts, Gathered, gather};
+use super::documents::{Attributes, Head, Version};
+use super::facts::Facts;
+use super::people::People;
 use super::rules::{self, Watched};
+use super::watch::{HeadPart, Hold, Watch};
+use super::{Place, Schemas};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{Identifier, Uuid};
+use crate::base::ids::{CheckDigitError, Code as Word, Identifier, Uuid};
 use crate::base::limits;
 use crate::message::xml::{Start, Visitor};
 use crate::message::xsd::model::Presence;
@@ -19,7 +21,9 @@ use crate::message::xsd::set::TypeRef;
 /// [`Validator::finish`] tells. So whoever drives several readers over one pass need not unwind them.
 pub struct Validator<'s> {
     schemas: &'s Schemas,
-    document: Option<&'s DocumentType>,
+    /// What was asked for, where that is known.
+    expected: Option<&'s Word>,
+    document: Option<Place<'s>>,
     run: Run<'s>,
     depth: usize,
     at: usize,
@@ -30,6 +34,7 @@ pub struct Validator<'s> {
     /// The scheme that stands at the innermost open element.
     scheme: String,
     gathered: Gathered,
+    people: People,
     watched: Vec<Watched>,
     fault: Option<Fault>,
 }
@@ -72,17 +77,24 @@ impl<'s> Validator<'s> {
     pub fn new(schemas: &'s Schemas) -> Self {
         Self {
             schemas,
+            expected: None,
             document: None,
-            run: Run::new(&schemas.set, 1),
+            run: Run::new(&schemas.start.set, 1),
             depth: 0,
             at: 0,
             trail: Vec::new(),
             open: Vec::with_capacity(16),
             scheme: String::new(),
             gathered: Gathered::default(),
+            people: People::default(),
             watched: Vec::new(),
             fault: None,
         }
+    }
+
+    /// Says which document type was asked for: of several whose documents begin alike, it is that.
+    pub fn expect(&mut self, document_type: Option<&'s Word>) {
+        self.expected = document_type;
     }
 
     /// An element begins; the first one chooses the document type.
@@ -128,10 +140,10 @@ impl<'s> Validator<'s> {
     /// What is known about the document, or its first fault. The validator is then ready for another document.
     pub fn finish(&mut self) -> Result<Facts, Fault> {
         let done = self.is_done();
-        let gathered = std::mem::take(&mut self.gathered);
+        let (gathered, people) = (std::mem::take(&mut self.gathered), std::mem::take(&mut self.people));
         let watched = std::mem::take(&mut self.watched);
-        let (document, fault) = (self.document.take(), self.fault.take());
-        let fields = document.filter(|_| fault.is_none()).map(|document| self.fields(document)).unwrap_or_default();
+        let (place, fault) = (self.document.take(), self.fault.take());
+        let fields = place.filter(|_| fault.is_none()).map(|place| self.fields(place.version)).unwrap_or_default();
         self.trail.clear();
         self.open.clear();
         self.run.reset();
@@ -140,15 +152,28 @@ impl<'s> Validator<'s> {
             return Err(fault);
         }
         let unfinished = || Fault::at(Code::DocSchema, "a document that does not end");
-        let document = document.filter(|_| done).ok_or_else(unfinished)?;
-        rules::check(&document.rules, &document.watches, &watched)?;
-        Ok(gather(document, gathered, &watched, fields))
+        let Place { document, version, .. } = place.filter(|_| done).ok_or_else(unfinished)?;
+        rules::check(&version.rules, &version.watches, &watched)?;
+        Ok(Facts {
+            document_type: document.name.clone(),
+            until: version.until,
+            document_id: gathered.document_id,
+            status: gathered.status,
+            optional_paths: fields,
+            identifiers: gathered.identifiers,
+            subjects: people.into_subjects(),
+        })
     }
 
     fn root(&mut self, element: &Start<'_>) -> Result<(), Fault> {
-        let found = if self.open.is_empty() { self.schemas.by_root(element.uri(), element.local()) } else { None };
-        let unknown = || Fault::at(Code::DocUnknown, format!("byte {}", element.at()));
-        self.document = Some(found.ok_or_else(unknown)?);
+        if !self.open.is_empty() {
+            return Err(Fault::at(Code::DocUnknown, format!("byte {}", element.at())));
+        }
+        let place = self.schemas.choose(element, self.expected)?;
+        if !std::ptr::eq(self.run.set(), &raw const place.schema.set) {
+            self.run = Run::new(&place.schema.set, 1);
+        }
+        self.document = Some(place);
         Ok(())
     }
 
@@ -193,13 +218,11 @@ impl<'s> Validator<'s> {
             // An identifier whose type lost its scheme must not be taken for one of the scheme before.
             self.scheme.clear();
         }
-        if self.part(step) == Some(&Part::Subject) {
-            let place = self.watch(step).unwrap_or(0);
-            if !self.gathered.begin_subject(place, self.watched.len()) {
-                return Err(self.wrong("more persons than a document may be about"));
-            }
+        let opens = self.watch(step).map_or(&[][..], |(_, watch)| &watch.opens);
+        if !self.people.begin(opens) {
+            return Err(self.wrong("more persons than a document may be about"));
         }
-        let watched = self.document.map_or(Attributes::Unwatched, |document| document.attributes);
+        let watched = self.document.map_or(Attributes::Unwatched, |place| place.version.attributes);
         for attribute in element.attributes().filter(|attribute| attribute.uri != XSI) {
             if is_identifier && attribute.uri.is_empty() && attribute.local == "scheme" {
                 self.scheme.extend(attribute.value.split_ascii_whitespace());
@@ -222,7 +245,7 @@ impl<'s> Validator<'s> {
     /// Whether the innermost open element is an identifier of ours, whose scheme and check digits are looked at.
     fn is_identifier(&self) -> bool {
         match self.run.current_type() {
-            Some(TypeRef::Complex(number)) => self.schemas.identifiers.get(number as usize).copied().unwrap_or(false),
+            Some(TypeRef::Complex(number)) => self.document.is_some_and(|place| place.schema.is_identifier(number)),
             _ => false,
         }
     }
@@ -245,55 +268,94 @@ impl<'s> Validator<'s> {
         if let Some(value) = value {
             self.value(step, &value, identifies)?;
         }
+        self.end_scopes(step)?;
         self.open.pop();
+        Ok(())
+    }
+
+    /// Ends what began with this element.
+    fn end_scopes(&mut self, step: u32) -> Result<(), Fault> {
+        let count = self.watch(step).map_or(0, |(_, watch)| watch.opens.len());
+        let Some(place) = self.document.filter(|_| count > 0) else { return Ok(()) };
+        for identifier in self.people.end(place.version, count) {
+            let identifier = identifier.map_err(|error| self.no_identifier(&error))?;
+            self.identified(step, identifier)?;
+        }
+        Ok(())
+    }
+
+    fn no_identifier(&self, error: &CheckDigitError) -> Fault {
+        Fault::at(Code::DocCheckDigit, self.place_of(&error.detail_public()))
+    }
+
+    fn identified(&mut self, step: u32, identifier: Identifier) -> Result<(), Fault> {
+        let path = self.path(step);
+        self.gathered.identifiers.push((path, identifier));
+        if self.gathered.identifiers.len() > limits::DOCUMENT_IDENTIFIERS_MAX {
+            return Err(self.wrong("more identifiers than a document may hold"));
+        }
         Ok(())
     }
 
     /// Keeps a value, where there is a reason to.
     fn value(&mut self, step: u32, value: &str, identifies: Identifies) -> Result<(), Fault> {
-        let watch = self.watch(step);
-        let document = self.document;
-        let watched = watch.and_then(|watch| document.and_then(|document| document.watches.get(watch)));
-        let part = watched.and_then(|watch| watch.part.as_ref());
-        let scheme = match (identifies, part) {
-            (_, Some(Part::SubjectId(Some(scheme)))) => Some(scheme.to_string()),
-            (Identifies::Yes, _) => Some(self.scheme.clone()),
-            (Identifies::No, _) => None,
-        };
-        if let Some(scheme) = scheme {
-            let identifier = Identifier::parse(&scheme, value)
-                .map_err(|error| Fault::at(Code::DocCheckDigit, self.place_of(&error.detail_public())))?;
-            let path = self.path(step);
-            if !self.gathered.identifier(&path, identifier, part) {
-                return Err(self.wrong("more identifiers than a document may hold"));
-            }
+        let mut own = None;
+        if identifies == Identifies::Yes {
+            let identifier = Identifier::parse(&self.scheme, value).map_err(|error| self.no_identifier(&error))?;
+            own = Some(identifier.clone());
+            self.identified(step, identifier)?;
         }
-        if let (Some(node), true) = (watch, watched.is_some_and(|watch| watch.is_compared)) {
+        let Some((node, watch)) = self.watch(step) else { return Ok(()) };
+        for hold in &watch.holds {
+            self.hold(step, value, hold, own.as_ref())?;
+        }
+        if watch.is_compared {
             if self.watched.len() >= limits::DOCUMENT_WATCHED_MAX {
                 return Err(self.wrong("more values to compare than a document may hold"));
             }
             self.watched.push(Watched { node, value: value.into() });
         }
-        match part {
-            Some(Part::DocumentId) => self.gathered.document_id = Uuid::parse(value),
-            Some(Part::Status) => self.gathered.status = Some(value.into()),
-            Some(part) => self.gathered.part(part, value),
+        match watch.head {
+            Some(HeadPart::DocumentId) => self.gathered.document_id = Uuid::parse(value),
+            Some(HeadPart::Status) => self.gathered.status = Some(value.into()),
             None => {}
         }
         Ok(())
     }
 
-    fn watch(&self, step: u32) -> Option<usize> {
-        self.trail.get(step as usize)?.watch.map(|watch| watch as usize)
+    /// Keeps a value of somebody that the document is about.
+    fn hold(&mut self, step: u32, value: &str, hold: &Hold, own: Option<&Identifier>) -> Result<(), Fault> {
+        match hold {
+            Hold::Slot { scope, slot } => {
+                if !self.people.keep(*scope, *slot, value) {
+                    return Err(self.wrong("more values of one person than a document may hold"));
+                }
+            }
+            // An identifier that may be absent is absent where nothing stands.
+            Hold::Id { .. } if value.is_empty() => {}
+            Hold::Id { scope, scheme, form } => {
+                let identifier = Identifier::parse(scheme, &form.read(value)).map_err(|error| self.no_identifier(&error))?;
+                self.people.identify(*scope, identifier.clone());
+                self.identified(step, identifier)?;
+            }
+            Hold::OwnId(scope) => {
+                if let Some(own) = own {
+                    self.people.identify(*scope, own.clone());
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn part(&self, step: u32) -> Option<&'s Part> {
-        self.document?.watches.get(self.watch(step)?)?.part.as_ref()
+    /// Why the values of a path are kept, with the place among the others.
+    fn watch(&self, step: u32) -> Option<(usize, &'s Watch)> {
+        let at = self.trail.get(step as usize)?.watch? as usize;
+        Some((at, self.document?.version.watches.get(at)?))
     }
 
     /// The root's place.
     fn first(&mut self) -> u32 {
-        let watch = self.document.and_then(|document| document.watch_of(""));
+        let watch = self.document.and_then(|place| place.version.watch_of(""));
         self.trail.push(Step {
             local: "".into(),
             parent: NONE,
@@ -322,7 +384,7 @@ impl<'s> Validator<'s> {
         let presence = Presence::Required;
         self.trail.push(Step { local: local.into(), parent, first_child: NONE, next, watch: None, presence });
         let path = self.path(new);
-        let watch = self.document.and_then(|document| document.watch_of(&path));
+        let watch = self.document.and_then(|place| place.version.watch_of(&path));
         if let Some(step) = self.trail.last_mut() {
             step.watch = watch;
         }
@@ -339,11 +401,16 @@ impl<'s> Validator<'s> {
         names.join("/")
     }
 
-    /// What the document has and might lack.
-    fn fields(&self, document: &DocumentType) -> Vec<String> {
+    /// What the document has and might lack: what is listed in the order of the schema, the rest behind it.
+    fn fields(&self, version: &Version) -> Vec<String> {
         let optional = (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
         let paths = optional.map(|(at, _)| self.path(at));
-        paths.filter(|path| !(document.head == Head::Ours && path.starts_with("Head/"))).collect()
+        let mut fields: Vec<String> = paths.filter(|path| !(version.head == Head::Ours && path.starts_with("Head/"))).collect();
+        let place = |field: &String| version.fields.iter().position(|known| known == field).unwrap_or(usize::MAX);
+        if fields.len() > 1 {
+            fields.sort_by_cached_key(place);
+        }
+        fields
     }
 
     /// The first violation, as a fault.
@@ -361,7 +428,7 @@ impl<'s> Validator<'s> {
     }
 
     fn place_of(&self, what: &str) -> String {
-        let root = self.document.map_or("", |document| &document.root);
+        let root = self.document.map_or("", |place| &place.version.root);
         let path = self.open.last().map_or(String::new(), |step| self.path(*step));
         let slash = if path.is_empty() { "" } else { "/" };
         format!("{root}{slash}{path}, byte {}: {what}", self.at)
@@ -373,6 +440,14 @@ impl<'s> Validator<'s> {
             self.fault = Some(fault);
         }
     }
+}
+
+/// What has been kept so far of a document on the whole.
+#[derive(Default)]
+struct Gathered {
+    document_id: Option<Uuid>,
+    status: Option<String>,
+    identifiers: Vec<(String, Identifier)>,
 }
 
 /// Whether a value is an identifier of ours.

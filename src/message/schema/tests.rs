@@ -1,5 +1,7 @@
 //! What the whole room promises: refusals of constructs, rules and their twins, facts.
 
+mod about;
+
 use super::*;
 use crate::base::fault::Code as FaultCode;
 use crate::base::fault::Fault;
@@ -179,7 +181,8 @@ fn documents_toml_is_checked_against_the_schemas() {
          <xs:element name='a' type='xs:date' maxOccurs='2'/><xs:element name='b' type='xs:date'/></xs:sequence>\
          </xs:complexType></xs:element>";
     for (rows, good) in [
-        ("subject = [{ path = 'b' }]", true),
+        ("subject = [{ path = 'b' }]", false),
+        ("subject = [{ path = 'b', id = [{ path = '', scheme = 'XX-OGTEST' }] }]", true),
         ("subject = [{ path = 'c' }]", false),
         ("subject = [{ path = 'b', role = 'Mother' }]", false),
         ("subject = [{ path = 'b', only_if = { path = 'b', is = 'x' } }]", false),
@@ -339,7 +342,8 @@ fn limits_hold_at_their_edge() {
     ] {
         assert_eq!(code(&text, &format!("<R xmlns='urn:t'>{}</R>", "x".repeat(len))), fault);
     }
-    let rule = "rule = [{ kind = 'once-per-role', paths = ['a'] }]\nsubject = [{ path = 'a' }]";
+    let rule =
+        "rule = [{ kind = 'once-per-role', paths = ['a'] }]\nsubject = [{ path = 'a', id = [{ path = '', scheme = 'XX-N1' }] }]";
     let many = "<xs:element name='R'><xs:complexType><xs:sequence>\
          <xs:element name='a' type='xs:int' maxOccurs='unbounded'/></xs:sequence></xs:complexType></xs:element>";
     let many = compile(many, rule).expect("a schema");

@@ -105,6 +105,11 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// The set that it holds documents against.
+    pub fn set(&self) -> &'s Set {
+        self.set
+    }
+
     /// Makes it ready for another document.
     pub fn reset(&mut self) {
         self.frames.clear();

@@ -8,7 +8,7 @@ use super::wildcard::Wildcard;
 use std::sync::Arc;
 
 /// A type, by its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TypeRef {
     /// A simple type.
     Simple(u32),
