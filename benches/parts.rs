@@ -127,19 +127,11 @@ fn registry_look_up_and_decision(bencher: Bencher, agencies: usize) {
     let name = AgencyId::parse(&format!("xx.bench.a-{:05}", agencies / 2)).expect("a name");
     let code = |text: &str| Code::parse(text).expect("a code");
     let what = code("birth-certificate");
+    let document = schemas.document_type(&what).expect("a document type");
     let context = Context::new(code("p"), "b", Subject::default());
     bencher.bench(|| {
         let consumer = registry.find(black_box(&name)).expect("an agency");
-        let question = Question {
-            consumer,
-            action: Action::Read,
-            what: &what,
-            context: &context,
-            select: &[],
-            optional: &[],
-            reach: oncegate::message::schema::Reach::Listed,
-            subject: &[],
-        };
+        let question = Question { consumer, action: Action::Read, document, context: &context, select: &[], role: "" };
         decide(&registry, &question, NOW).is_ok()
     });
 }

@@ -40,6 +40,9 @@ pub const PAYLOAD_TEXT_BYTES_MAX: usize = 64 << 10;
 pub const DOCUMENTS_MAX: usize = 16;
 /// Most paths in one `Select`.
 pub const SELECT_PATHS_MAX: usize = 32;
+/// Most characters of the path of a field, so that the paths of one `Select`, of whatever alphabet, fit into the private part of a
+/// record.
+pub const FIELD_PATH_CHARS_MAX: usize = 400;
 /// Most legal bases of one request.
 pub const LEGAL_BASES_MAX: usize = 4;
 /// Most identifiers of one person or organisation.

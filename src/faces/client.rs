@@ -1,5 +1,9 @@
 //! The agency's side: makes a request, sends it, and believes an answer only when it has checked it.
 
+mod outline;
+
+pub use outline::Row;
+
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::gateway::driver::now;
@@ -14,6 +18,7 @@ use crate::message::sig;
 use crate::message::xml::{Start, Visitor};
 use crate::rules::registry::Url;
 use hyper::Method;
+use outline::Outline;
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,8 +32,6 @@ const TURN: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(10);
 /// Between two questions for one answer, if a gateway waits for less than it was asked to.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many leaves of an answer are shown.
-const OUTLINE_MAX: usize = 4096;
 
 /// A client of a gateway.
 #[derive(Clone)]
@@ -132,8 +135,8 @@ pub struct Signed {
 pub struct Checked {
     /// The message.
     pub message: Message,
-    /// The leaves of its body: path and text.
-    pub outline: Vec<(String, String)>,
+    /// What its body holds, row by row.
+    pub outline: Vec<Row>,
     /// The index of its record in the gateway's log.
     pub log_index: Option<u64>,
     /// The octets, as they came.
@@ -313,7 +316,7 @@ impl Client {
     }
 
     /// Verifies any message by the certificate that it carries, under our authorities.
-    pub fn verify(&self, octets: &[u8], schemas: &Schemas) -> Result<(Message, Vec<(String, String)>), String> {
+    pub fn verify(&self, octets: &[u8], schemas: &Schemas) -> Result<(Message, Vec<Row>), String> {
         verify_under(octets, &self.anchors, schemas)
     }
 
@@ -324,7 +327,7 @@ impl Client {
 
 /// Verifies a message by the certificate in its `KeyInfo`, whose path must lead to an authority and whose name must be
 /// the sender's. This is what a consumer does who has no registry.
-pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Result<(Message, Vec<(String, String)>), String> {
+pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Result<(Message, Vec<Row>), String> {
     // Who has no registry knows a key by its certificate.
     let unknown = |what: String| Fault::at(Code::SigKeyUnknown, what).to_string();
     let reader = Viewer { envelope: EnvelopeReader::new(schemas), outline: Outline::default() };
@@ -341,7 +344,7 @@ pub fn verify_under(octets: &[u8], anchors: &Anchors, schemas: &Schemas) -> Resu
         return Err(unknown("its certificate is not the sender's".to_owned()));
     }
     message.fits().map_err(|fault| fault.to_string())?;
-    Ok((message, outline.leaves))
+    Ok((message, outline.into_rows()))
 }
 
 /// The digest of a message of ours that was just signed.
@@ -383,35 +386,6 @@ fn unreachable(error: UpstreamError) -> ClientError {
     })
 }
 
-/// Collects the leaves of the body for showing, in the pass that verifies them.
-#[derive(Default)]
-struct Outline {
-    path: Vec<String>,
-    text: String,
-    leaves: Vec<(String, String)>,
-    is_leaf: bool,
-}
-
-impl Outline {
-    fn start(&mut self, element: &Start<'_>) {
-        self.path.push(element.local().to_owned());
-        self.text.clear();
-        self.is_leaf = true;
-    }
-
-    fn end(&mut self) {
-        let inside = self.path.get(1).is_some_and(|name| name == "Body");
-        if self.is_leaf && inside && self.leaves.len() < OUTLINE_MAX {
-            // Without Message/Body, and for a document without Documents and its root.
-            let outer = if self.path.get(2).is_some_and(|name| name == "Documents") { 4 } else { 2 };
-            let path = self.path.get(outer..).unwrap_or_default().join("/");
-            self.leaves.push((path, self.text.trim().to_owned()));
-        }
-        self.is_leaf = false;
-        self.path.pop();
-    }
-}
-
 struct Viewer<'s> {
     envelope: EnvelopeReader<'s>,
     outline: Outline,
@@ -426,7 +400,7 @@ impl Visitor for Viewer<'_> {
     }
 
     fn text(&mut self, text: &str, at: usize) -> Result<(), Fault> {
-        self.outline.text.push_str(text);
+        self.outline.text(text);
         self.envelope.text(text, at)
     }
 

@@ -17,7 +17,7 @@ use crate::host::inforce::InForce;
 use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{make_folder, replace};
 use crate::message::pki;
-use crate::rules::registry::{Registry, Status};
+use crate::rules::registry::{About, Registry, Status};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -111,6 +111,8 @@ pub struct NewGrant<'n> {
     pub action: &'n str,
     /// The document type.
     pub what: &'n str,
+    /// Whom or what its documents are about.
+    pub about: About,
     /// The optional fields.
     pub fields: &'n [&'n str],
     /// The purpose.
@@ -422,8 +424,12 @@ pub enum Suspension {
 /// A grant as it stands in the registry.
 pub fn grant_entry(grant: &NewGrant<'_>) -> String {
     let fields: Vec<String> = grant.fields.iter().map(|field| quoted(field)).collect();
+    let about = match grant.about {
+        About::Person => String::new(),
+        other => format!("about = \"{}\"\n", other.as_str()),
+    };
     format!(
-        "\n[[grant]]\nid = {}\nwho = {}\naction = {}\nwhat = {}\nfields = [{}]\npurpose = {}\nbasis = {}\nuntil = {}\n",
+        "\n[[grant]]\nid = {}\nwho = {}\naction = {}\nwhat = {}\n{about}fields = [{}]\npurpose = {}\nbasis = {}\nuntil = {}\n",
         quoted(grant.id),
         quoted(grant.who),
         quoted(grant.action),

@@ -7,8 +7,8 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
-use crate::message::schema::Reach;
-use crate::rules::registry::{Action, AgencyIndex, Grant, GrantIndex, Registry};
+use crate::message::schema::{DocumentType, FieldPath, Known, Reach, SubjectKind};
+use crate::rules::registry::{About, Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
 /// The grounds on which something is permitted.
@@ -20,8 +20,12 @@ pub struct Grounds {
     pub grant_id: Code,
     /// The legal basis.
     pub basis: Arc<str>,
-    /// The optional fields that may be released.
-    fields: Arc<[String]>,
+    /// Whom or what the document is about.
+    pub about: About,
+    /// The optional fields that the grant gives.
+    granted: Arc<[FieldPath]>,
+    /// Those of them that are wanted, if not all are.
+    selected: Option<Arc<[FieldPath]>>,
 }
 
 /// What is asked of the policy.
@@ -31,28 +35,30 @@ pub struct Question<'q> {
     /// What they want to do.
     pub action: Action,
     /// The document type.
-    pub what: &'q Code,
+    pub document: &'q DocumentType,
     /// Why.
     pub context: &'q Context,
     /// The fields selected; empty means all that the grant gives.
-    pub select: &'q [String],
-    /// The optional fields of the document type.
-    pub optional: &'q [String],
-    /// Whether these are all of them.
-    pub reach: Reach,
-    /// Where a document describes the subject in the role that is asked for: the consumer knows whom it asks about.
-    pub subject: &'q [&'q str],
+    pub select: &'q [FieldPath],
+    /// The role of the subject in the document; empty if the question names none.
+    pub role: &'q str,
 }
 
 /// Finds the grant that permits the question, or says which step it failed at.
 pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Result<Grounds, Fault> {
     // The closer a row comes to permitting, the more its refusal helps.
-    let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.what));
+    let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.document.name));
     let mut nearest = 0;
-    for (index, grant) in registry.grants_of(question.consumer, question.what) {
+    for (index, grant) in registry.grants_of(question.consumer, &question.document.name) {
         let Err((step, fault)) = weigh(grant, question, now) else {
-            let fields = if question.select.is_empty() { Arc::clone(&grant.fields) } else { question.select.into() };
-            return Ok(Grounds { grant: index, grant_id: grant.id.clone(), basis: Arc::clone(&grant.basis), fields });
+            return Ok(Grounds {
+                grant: index,
+                grant_id: grant.id.clone(),
+                basis: Arc::clone(&grant.basis),
+                about: grant.about,
+                granted: Arc::clone(&grant.fields),
+                selected: (!question.select.is_empty()).then(|| question.select.into()),
+            });
         };
         if let (true, Some(fault)) = (step >= nearest, fault) {
             (nearest, refusal) = (step, fault);
@@ -68,7 +74,7 @@ pub fn explain<'r>(
     now: UnixTime,
 ) -> impl Iterator<Item = (&'r Grant, Option<Fault>)> {
     let action = question.action.as_str();
-    registry.grants_of(question.consumer, question.what).map(move |(_, grant)| {
+    registry.grants_of(question.consumer, &question.document.name).map(move |(_, grant)| {
         let other = || Fault::at(FaultCode::PolNoGrant, format!("the grant {} is not a grant to {action}", grant.id));
         (grant, weigh(grant, question, now).err().map(|(_, fault)| fault.unwrap_or_else(other)))
     })
@@ -80,46 +86,76 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
     if grant.action != question.action {
         return Err((0, None));
     }
+    let kind = question.context.subject.kind();
+    if !grant.about.fits(kind) {
+        let (about, kind) = (grant.about.as_str(), if kind == SubjectKind::Person { "a person" } else { "an organisation" });
+        let what = format!("the grant {} is for questions about a {about}, and this one is about {kind}", grant.id);
+        return failed(1, FaultCode::PolNoGrant, what);
+    }
     if grant.purpose != question.context.purpose {
-        return failed(1, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
+        return failed(2, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
     }
     if !question.context.legal_basis.iter().any(|basis| **basis == *grant.basis) {
-        return failed(2, FaultCode::PolBasis, format!("the grant {} is for the legal basis {}", grant.id, grant.basis));
+        return failed(3, FaultCode::PolBasis, format!("the grant {} is for the legal basis {}", grant.id, grant.basis));
     }
     if grant.until < now.day() {
-        return failed(3, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
+        return failed(4, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
     }
-    match question.select.iter().find(|path| !is_covered(path, &grant.fields, question)) {
-        Some(path) => failed(4, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
+    match first_refused(&grant.fields, question) {
+        Some(path) => failed(5, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
         None => Ok(()),
     }
 }
 
-/// Whether a selected path may be selected. What the schema requires is in every answer and needs no grant of its own; the
-/// optional fields in it do, since who selects it would be given all of them.
-fn is_covered(path: &str, granted: &[String], question: &Question<'_>) -> bool {
-    let known = |path: &str| question.subject.iter().any(|subject| lies_in(path, subject));
-    let is_granted = |path: &str| known(path) || granted.iter().any(|field| lies_in(path, field));
-    if question.reach == Reach::Open && !is_granted(path) {
-        // What may be optional in it is not all known.
-        return false;
+/// The first path that may not be selected.
+fn first_refused<'q>(granted: &[FieldPath], question: &Question<'q>) -> Option<&'q FieldPath> {
+    if question.select.is_empty() {
+        return None;
     }
-    let mut concerned = question.optional.iter().filter(|field| lies_in(path, field) || lies_in(field, path));
-    is_granted(path) || concerned.all(|field| is_granted(field))
+    let subject = question.document.described(question.role);
+    let known = Known::of(granted, &[&question.document.fields]);
+    question.select.iter().find(|path| !is_covered(path, (granted, &known), question.document, &subject))
 }
 
-/// Whether `path` is `field` or below it.
-fn lies_in(path: &str, field: &str) -> bool {
-    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether a path may be selected: all that would be released for it is granted, or describes the subject. What the schema
+/// requires is in every answer and needs no grant of its own.
+fn is_covered(path: &FieldPath, granted: (&[FieldPath], &Known<'_>), document: &DocumentType, subject: &[&str]) -> bool {
+    let (granted, known) = granted;
+    if subject.iter().any(|subject| path.lies_in(subject)) || granted.iter().any(|field| field.includes(path)) {
+        return true;
+    }
+    // What may be optional in it is not all known.
+    if document.reach == Reach::Open {
+        return false;
+    }
+    document.fields.iter().all(|field| {
+        if path.covers(field) {
+            return granted.iter().any(|granted| granted.covers(field)) || describes(field, subject);
+        }
+        // The elements around it. Those around what a pattern names are around what was found to be granted.
+        path.is_pattern() || !path.lies_in(field) || is_released(field, granted, known) || describes(field, subject)
+    })
+}
+
+fn is_released(path: &str, fields: &[FieldPath], known: &Known<'_>) -> bool {
+    fields.iter().any(|field| field.releases(path, known))
+}
+
+/// Whether what stands at a path describes the subject, whom the consumer knows.
+pub fn describes(path: &str, subject: &[&str]) -> bool {
+    let lies_in = |subject: &&str| path.strip_prefix(*subject).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    subject.iter().any(lies_in)
 }
 
 impl Grounds {
-    /// The first optional path of a document that these grounds do not release. A path is released when it lies in a
-    /// granted field, when a granted field lies in it, or when it describes the subject, whom the consumer knows.
-    pub fn withheld<'p>(&self, optional_paths: &'p [String], subject: &[&str]) -> Option<&'p str> {
-        let granted = |path: &str| self.fields.iter().any(|field| lies_in(path, field) || lies_in(field, path));
-        let released = |path: &str| granted(path) || subject.iter().any(|subject| lies_in(path, subject));
-        optional_paths.iter().map(String::as_str).find(|path| !released(path))
+    /// The first optional path of a document that these grounds do not release. A path is released when it is granted, and
+    /// selected if anything is, or when it describes the subject, whom the consumer knows. `listed` has the paths of the document
+    /// type, among which patterns find the elements around what they name.
+    pub fn withheld<'p>(&self, found: &'p [String], listed: &[String], subject: &[&str]) -> Option<&'p str> {
+        let known = Known::of(self.granted.iter().chain(self.selected.iter().flat_map(|fields| fields.iter())), &[listed, found]);
+        let is_selected = |path: &str| self.selected.as_ref().is_none_or(|fields| is_released(path, fields, &known));
+        let released = |path: &str| is_released(path, &self.granted, &known) && is_selected(path) || describes(path, subject);
+        found.iter().map(String::as_str).find(|path| !released(path))
     }
 }
 
@@ -131,9 +167,19 @@ mod tests {
 
     const NOTE: &str = "medical-absence-note";
 
-    fn grounds_of(fields: &[&str]) -> Grounds {
-        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-        Grounds { grant: GrantIndex(0), grant_id: Code::parse("g").expect("a code"), basis: "".into(), fields }
+    fn fields(list: &[&str]) -> Vec<FieldPath> {
+        list.iter().map(|text| FieldPath::parse(text).expect("a path")).collect()
+    }
+
+    fn grounds(granted: &[&str], selected: &[&str]) -> Grounds {
+        Grounds {
+            grant: GrantIndex(0),
+            grant_id: Code::parse("g").expect("a code"),
+            basis: "".into(),
+            about: About::Person,
+            granted: fields(granted).into(),
+            selected: (!selected.is_empty()).then(|| fields(selected).into()),
+        }
     }
 
     fn paths(list: &[&str]) -> Vec<String> {
@@ -142,16 +188,100 @@ mod tests {
 
     #[test]
     fn a_field_releases_what_is_below_it_and_what_leads_to_it() {
-        let grounds = grounds_of(&["Doctor/Name", "PeExemption"]);
-        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Name", "PeExemption/From", "Patient/Sex"]), &["Patient"]), None);
-        assert_eq!(grounds.withheld(&paths(&["Doctor", "Doctor/Id"]), &[]), Some("Doctor/Id"));
-        assert_eq!(grounds.withheld(&paths(&["PeExemptions"]), &[]), Some("PeExemptions"));
-        assert_eq!(
-            grounds.withheld(&paths(&["School", "Diagnosis"]), &["School"]),
-            Some("Diagnosis"),
-            "the first that is withheld"
-        );
-        assert_eq!(grounds_of(&[]).withheld(&[], &[]), None, "a document without optional fields");
+        for (granted, found, subject, withheld) in [
+            (
+                &["Doctor/Name", "PeExemption"][..],
+                &["Doctor", "Doctor/Name", "PeExemption/From", "Patient/Sex"][..],
+                &["Patient"][..],
+                None,
+            ),
+            (&["Doctor/Name", "PeExemption"], &["Doctor", "Doctor/Id"], &[], Some("Doctor/Id")),
+            (&["PeExemption"], &["PeExemptions"], &[], Some("PeExemptions")),
+            (&[], &["School", "Diagnosis"], &["School"], Some("Diagnosis")),
+            // The root as the subject is not all of the document.
+            (&[], &["Diagnosis"], &[""], Some("Diagnosis")),
+            (&["**"], &["Diagnosis", "@id", "Doctor/**"], &[], None),
+            // A pattern leads to what has something that it names, in this document or in its type.
+            (&["*/@id"], &["Doctor", "Doctor/@id"], &[], None),
+            (&["*/@id"], &["Doctor"], &[], Some("Doctor")),
+            (&["*/Id"], &["School"], &[], None),
+            (&["*/Id"], &["Diagnosis"], &[], Some("Diagnosis")),
+            (&["Doctor/*"], &["Doctor", "Doctor/Name", "Doctor/@id"], &[], Some("Doctor/@id")),
+            // What nobody looked at is in no field but the whole.
+            (&["Doctor/*", "Doctor/@*"], &["Doctor/**"], &[], Some("Doctor/**")),
+            (&["Doctor/**"], &["Doctor/**"], &[], None),
+            (&[], &[], &[], None),
+        ] {
+            let grounds = grounds(granted, &[]);
+            let found = paths(found);
+            assert_eq!(grounds.withheld(&found, &paths(&["School", "School/Id"]), subject), withheld, "{granted:?} {found:?}");
+        }
+    }
+
+    /// Nobody has listed what a type adds that a document names with `xsi:type`.
+    #[test]
+    fn what_is_selected_gives_nothing_that_the_grant_does_not() {
+        let found = paths(&["Doctor/Name", "Doctor/Added"]);
+        let withheld = |granted, selected| grounds(granted, selected).withheld(&found, &[], &[]).map(str::to_owned);
+        assert_eq!(withheld(&["Doctor/Name", "Doctor/Id"], &["Doctor"]).as_deref(), Some("Doctor/Added"));
+        assert_eq!(withheld(&["Doctor"], &["Doctor/Name"]).as_deref(), Some("Doctor/Added"));
+        assert_eq!(withheld(&["Doctor/*"], &["*/**"]), None);
+    }
+
+    /// What may be in a document beside what its type lists: by `xsi:type`, substitution, attributes and wildcards.
+    const LOOSE: &str = r###"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns="urn:t" targetNamespace="urn:t" elementFormDefault="qualified">
+        <xs:element name="R"><xs:complexType><xs:sequence><xs:element name="a" type="A"/><xs:element ref="h"/>
+        <xs:element name="b" minOccurs="0"><xs:complexType><xs:sequence><xs:any namespace="##other" processContents="skip"/></xs:sequence></xs:complexType></xs:element>
+        <xs:any namespace="##other" processContents="skip" minOccurs="0"/></xs:sequence>
+        <xs:attribute name="k"/><xs:anyAttribute processContents="skip" namespace="##other"/></xs:complexType></xs:element>
+        <xs:complexType name="A"><xs:sequence><xs:element name="v" minOccurs="0"/></xs:sequence></xs:complexType>
+        <xs:complexType name="B"><xs:complexContent><xs:extension base="A"><xs:sequence><xs:element name="w"/></xs:sequence>
+        <xs:attribute name="l" use="required"/></xs:extension></xs:complexContent></xs:complexType>
+        <xs:element name="h" type="xs:anySimpleType"/><xs:element name="i" substitutionGroup="h" type="xs:string"/></xs:schema>"###;
+
+    const LOOSE_DOCUMENT: &str = r#"<R xmlns="urn:t" xmlns:o="urn:o" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" k="1" o:m="1"><a xsi:type="B" l="1"><v></v><w></w></a><i>x</i><b><o:x><o:y></o:y></o:x></b><o:z></o:z></R>"#;
+
+    fn paths_of(schemas: &Schemas, document: &str) -> Vec<String> {
+        let mut validator = crate::message::schema::Validator::new(schemas);
+        let scanned = crate::message::xml::scan(document.as_bytes(), crate::message::xml::Profile::Message, &mut validator);
+        scanned.unwrap_or_else(|error| panic!("{error:?}"));
+        validator.finish().unwrap_or_else(|fault| panic!("{fault:?}")).optional_paths
+    }
+
+    #[test]
+    fn nothing_optional_goes_out_by_way_of_what_stands_beside_it() {
+        let names = "[[document]]\nname = \"t\"\nfile = \"t.xsd\"\nroot = \"R\"\nclass = \"test\"\ntitle = \"T\"\n";
+        let loose = Schemas::compile(&[("t.xsd".to_owned(), LOOSE.to_owned())], names).expect("a good schema");
+        let found = paths_of(&loose, LOOSE_DOCUMENT);
+        for path in ["@k", "@m", "a/@l", "a/v", "a/w", "i", "b", "b/x/**", "z/**"] {
+            assert!(found.iter().any(|other| other == path), "{path} is not among {found:?}");
+        }
+        let (built_in, mut walked) = (Schemas::built_in(), vec![(found, loose.document_types().next())]);
+        for name in ["birth-certificate", "medical-absence-note", "identity-record", "residence-record", "school-enrolment"] {
+            let text = Schemas::example(name).expect("an example");
+            let document = built_in.document_type(&Code::parse(name).expect("a code"));
+            walked.push((paths_of(&built_in, text.split_once("?>").map_or(text, |(_, rest)| rest)), document));
+        }
+        for (found, document) in walked {
+            let listed = document.map_or(&[][..], |document| document.fields.as_slice());
+            for path in &found {
+                let is_apart = |other: &&String| !describes(path, &[other.as_str()]) && !describes(other, &[path.as_str()]);
+                let beside: Vec<&str> = found.iter().filter(is_apart).map(String::as_str).collect();
+                // As they are, and each element's attributes and children by a pattern that does not name this one.
+                let is_element = |other: &&&str| !other.ends_with("/**") && !other.contains('@');
+                let patterns: Vec<String> = beside.iter().filter(is_element).map(|other| format!("{other}/*")).collect();
+                let granted: Vec<&str> = beside.iter().copied().chain(patterns.iter().map(String::as_str)).collect();
+                let withheld = grounds(&granted, &[]).withheld(&found, listed, &[]);
+                assert!(
+                    withheld.is_some_and(|withheld| describes(withheld, &[path]) || describes(path, &[withheld])),
+                    "{path}: {withheld:?}"
+                );
+                let whole = path.strip_suffix("/**").unwrap_or(path);
+                assert!(
+                    grounds(&[&granted[..], &[whole]].concat(), &[]).withheld(std::slice::from_ref(path), listed, &[]).is_none()
+                );
+            }
+        }
     }
 
     /// A grant: what it is called, and its lines that differ from the usual.
@@ -195,24 +325,23 @@ mod tests {
             ..Context::new(Code::parse(asked.purpose).expect("a code"), "", crate::message::envelope::Subject::default())
         };
         let (schemas, what) = (Schemas::built_in(), Code::parse(asked.what).expect("a code"));
+        let document = schemas.document_type(&what).expect("a document type");
         let question = Question {
             consumer: registry.find(&AgencyId::parse(asked.consumer).expect("a name")).expect("an agency"),
             action: asked.action,
-            what: &what,
+            document,
             context: &context,
-            select: &paths(asked.select),
-            optional: &schemas.document_type(&what).expect("a document type").fields,
-            reach: Reach::Listed,
-            subject: &["Patient"],
+            select: &fields(asked.select),
+            role: "",
         };
         decide(registry, &question, UnixTime::parse(asked.now).expect("an instant"))
     }
 
     #[test]
     fn each_reason_to_refuse_has_its_code_and_its_twin_is_permitted() {
-        let fields = "\"Diagnosis\", \"Doctor/Name\"";
+        let given = "\"Diagnosis\", \"Doctor/Name\"";
         let registry = registry(&[
-            grant("read", NOTE, "read", "school-attendance", "a law", "2027-03-04", fields),
+            grant("read", NOTE, "read", "school-attendance", "a law", "2027-03-04", given),
             grant("apply", "birth-certificate", "apply", "school-attendance", "a law", "2027-03-04", ""),
         ]);
         let certificate = Asked { what: "birth-certificate", ..USUAL };
@@ -238,6 +367,14 @@ mod tests {
             ("the parent of a field granted", Asked { select: &["Doctor"], ..USUAL }, Some(FaultCode::PolField)),
             ("another child of that parent", Asked { select: &["Doctor/Id"], ..USUAL }, Some(FaultCode::PolField)),
             ("what holds a field not granted", Asked { select: &["Absence"], ..USUAL }, Some(FaultCode::PolField)),
+            ("all that is in a field granted", Asked { select: &["Doctor/Name/**"], ..USUAL }, None),
+            ("any part of a field granted", Asked { select: &["Doctor/Name/*", "Diagnosis/@*"], ..USUAL }, None),
+            ("any field", Asked { select: &["*"], ..USUAL }, Some(FaultCode::PolField)),
+            ("everything", Asked { select: &["**"], ..USUAL }, Some(FaultCode::PolField)),
+            ("a name wherever it is granted", Asked { select: &["*/Name"], ..USUAL }, None),
+            ("an identifier wherever it is", Asked { select: &["*/Id"], ..USUAL }, Some(FaultCode::PolField)),
+            ("any part of what the schema requires", Asked { select: &["Head/*"], ..USUAL }, None),
+            ("any part of the subject", Asked { select: &["Patient/*", "Patient/**"], ..USUAL }, None),
             ("the subject", Asked { select: &["Patient", "Patient/Name"], ..USUAL }, None),
         ] {
             let decided = decided(&registry, &asked);
@@ -247,16 +384,16 @@ mod tests {
 
     #[test]
     fn the_grounds_are_the_grant_with_the_fields_that_were_selected_of_it() {
-        let fields = "\"Diagnosis\", \"School\"";
+        let given = "\"Diagnosis\", \"School\"";
         let registry = registry(&[
             grant("for-another-purpose", NOTE, "read", "statistics", "a law", "2030-01-01", ""),
-            grant("the-one", NOTE, "read", "school-attendance", "a law", "2030-01-01", fields),
+            grant("the-one", NOTE, "read", "school-attendance", "a law", "2030-01-01", given),
         ]);
         let grounds = decided(&registry, &USUAL).expect("it is granted");
         assert_eq!((grounds.grant, grounds.grant_id.as_str(), &*grounds.basis), (GrantIndex(1), "the-one", "a law"));
-        assert_eq!(grounds.withheld(&paths(&["Diagnosis", "School", "Doctor"]), &[]), Some("Doctor"));
+        assert_eq!(grounds.withheld(&paths(&["Diagnosis", "School", "Doctor"]), &[], &[]), Some("Doctor"));
         let selected = decided(&registry, &Asked { select: &["School"], ..USUAL }).expect("it is granted");
-        assert_eq!(selected.withheld(&paths(&["School", "Diagnosis"]), &[]), Some("Diagnosis"));
+        assert_eq!(selected.withheld(&paths(&["School", "Diagnosis"]), &[], &[]), Some("Diagnosis"));
     }
 
     #[test]

@@ -7,8 +7,10 @@ use oncegate::exchange::admission::{
     Answer, Authenticated, Peer, Permitted, Refusal, Snapshot, admit_answer, authenticate, permit,
 };
 use oncegate::message::crypto::{Algorithm, PrivateKey, Signer, SigningFailed, sha256};
-use oncegate::message::envelope::{Ask, Body, Context, Header, Kind, Message, Personal, ReplyTo, Subject, World, write};
-use oncegate::message::schema::Schemas;
+use oncegate::message::envelope::{
+    Ask, Body, Context, Described, Header, Kind, Message, Person, Personal, ReplyTo, Subject, World, write,
+};
+use oncegate::message::schema::{FieldPath, Schemas};
 use oncegate::message::sig::{sign, sign_envelope};
 use oncegate::rules::registry::Registry;
 use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -218,6 +220,10 @@ fn ask(message: &mut Message) -> &mut Ask {
     }
 }
 
+fn field(text: &str) -> FieldPath {
+    FieldPath::parse(text).expect("a path")
+}
+
 fn context(message: &mut Message) -> &mut Context {
     message.context.as_mut().expect("it has a context")
 }
@@ -415,8 +421,8 @@ const QUESTIONS: &[Row] = &[
     ("an application without documents", |m| m.header.kind = Kind::Application, Some(Code::MsgStructure)),
     ("a document type that nobody knows", |m| ask(m).document_type = word("marsh-permit"), Some(Code::DocUnknown)),
     ("another purpose", |m| context(m).purpose = word("q"), Some(Code::PolPurpose)),
-    ("a field that is granted", |m| ask(m).select = vec!["Diagnosis".to_owned()], None),
-    ("a field that is not", |m| ask(m).select = vec!["Doctor".to_owned()], Some(Code::PolField)),
+    ("a field that is granted", |m| ask(m).select = vec![field("Diagnosis")], None),
+    ("a field that is not", |m| ask(m).select = vec![field("Doctor")], Some(Code::PolField)),
     ("to its holder", |m| m.header.to = Some(agency("xx.clinic")), None),
     ("to one that holds nothing", |m| m.header.to = Some(agency("xx.carrier")), Some(Code::RteNoHolder)),
     ("to one that nobody knows", |m| m.header.to = Some(agency("xx.stranger")), Some(Code::RteNoHolder)),
@@ -713,7 +719,7 @@ fn documents_are_valid_of_the_type_about_the_subject_and_hold_no_more_than_was_g
         let outcome = answered(&question, |_| {}, documents);
         assert_eq!(says(&outcome), *expected, "{name}: {outcome:?}");
     }
-    let selected = asked(|m| ask(m).select = vec!["Reason".to_owned()]);
+    let selected = asked(|m| ask(m).select = vec![field("Reason")]);
     let outcome = answered(&selected, |_| {}, &with("<Diagnosis>J06.9</Diagnosis>"));
     assert_eq!(says(&outcome), Some((Code::PolWithheldField, "")), "granted and not selected");
 }
@@ -798,7 +804,7 @@ fn selecting_what_is_required_gives_no_optional_field_that_lies_in_it() {
         let change = |m: &mut Message| {
             birth(m, Some("RU-IVA"), None);
             ask(m).of = Some(word("mother"));
-            ask(m).select = vec![select.to_owned()];
+            ask(m).select = vec![field(select)];
             context(m).purpose = word(purpose);
             context(m).subject = person(&[("XX-OGTEST", mother)], "", "", "");
         };
@@ -819,12 +825,8 @@ fn an_application_is_answered_with_what_the_service_makes() {
 fn person(identifiers: &[(&str, &str)], family: &str, given: &str, birth_date: &str) -> Subject {
     let personal = |text: &str| (!text.is_empty()).then(|| Personal::new(text));
     let identifiers = identifiers.iter().map(|(scheme, value)| Identifier::parse(scheme, value).expect("an identifier"));
-    Subject {
-        identifiers: identifiers.collect(),
-        family: personal(family),
-        given: personal(given),
-        birth_date: personal(birth_date),
-    }
+    let described = Person { family: personal(family), given: personal(given), birth_date: personal(birth_date) };
+    Subject { identifiers: identifiers.collect(), described: Described::Person(described) }
 }
 
 #[test]

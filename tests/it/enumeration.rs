@@ -7,7 +7,7 @@ use crate::world::{World, set_quota};
 use oncegate::base::ids::{Code, Identifier};
 use oncegate::faces::client::{Client, problem_of};
 use oncegate::host::transport::Received;
-use oncegate::message::envelope::{Ask, Context, Personal, Subject, World as MessageWorld};
+use oncegate::message::envelope::{Ask, Context, Described, Person, Personal, Subject, World as MessageWorld};
 use oncegate::program::demo::Behaviour;
 use std::time::{Duration, Instant};
 
@@ -191,7 +191,10 @@ fn a_start_gives_nobody_a_second_budget() {
         assert!(!is_refused || problem_of(&received).code == "OG-LIM-005", "{:?}", problem_of(&received));
         is_refused
     };
-    let named = |family: &str| Subject { family: Some(Personal::new(family)), ..Subject::default() };
+    let named = |family: &str| {
+        let person = Person { family: Some(Personal::new(family)), ..Person::default() };
+        Subject { described: Described::Person(person), ..Subject::default() }
+    };
     let gateway = scene.start();
     assert!(!is_refused(somebody(1)) && !is_refused(named("Ivanova")));
     gateway.kill();

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use oncegate::message::envelope::EnvelopeReader;
-use oncegate::message::schema::Schemas;
+use oncegate::message::schema::{FieldPath, Schemas};
 use oncegate::message::xml::{Profile, scan};
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,6 +11,9 @@ use std::process::Command;
 const PERSON: &str = "<Subject><t:Id scheme=\"XX-OGTEST\">99000000136</t:Id><t:Name><t:Family>A</t:Family><t:Given>B</t:Given></t:Name>\
                       <t:Sex>female</t:Sex><t:BirthDate>2015-09</t:BirthDate><t:BirthPlace><t:Country>RU</t:Country><t:Text>x</t:Text>\
                       </t:BirthPlace><t:Citizenship>RU</t:Citizenship></Subject>";
+
+const OFFICE: &str = "<Organisation><t:Id scheme=\"RU-OGRN\">1027700132195</t:Id><t:Id scheme=\"XX-OGTEST\">99000000136</t:Id>\
+                      <t:Name>An office</t:Name></Organisation>";
 
 fn message(kind: &str, more: &str, context: &str, body: &str, after: &str) -> String {
     format!(
@@ -30,7 +33,8 @@ fn good() -> Vec<String> {
          <Region>RU-YAR</Region><Trace>00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01</Trace></Context>"
     );
     let reply = format!("<InReplyTo sha256=\"{}\">01990a5d-ac96-774b-8cce-b302099a8057</InReplyTo>", "0".repeat(64));
-    let ask = "<Ask><DocumentType>d</DocumentType><Of>child</Of><Select><Path>A</Path><Path>A/B</Path></Select>\
+    let office = context.replace(PERSON, OFFICE);
+    let ask = "<Ask><DocumentType>d</DocumentType><Of>child</Of><Select><Path>A</Path><Path>A/*/@Ю</Path></Select>\
                <During><t:From>2026-01-01</t:From><t:To>2026-01-02</t:To></During></Ask>";
     let part = format!(
         "<Attachments><Attachment id=\"a\" name=\"n.pdf\" mediaType=\"application/pdf\" size=\"1\" sha256=\"{}\"></Attachment></Attachments>",
@@ -39,6 +43,7 @@ fn good() -> Vec<String> {
     vec![
         message("request", "", &context, ask, ""),
         message("request", "", &context, ask, &part),
+        message("request", "", &office, "<Ask><DocumentType>d</DocumentType></Ask>", ""),
         message("answer", &reply, "", "<NoRecord><DocumentType>d</DocumentType><Searched>all</Searched></NoRecord>", ""),
         message("answer", &reply, "", "<Later><By>2026-03-04T05:12:09Z</By><Reason>busy</Reason></Later>", ""),
         message("status", &reply, "", "<State><Of>s</Of><At>2026-03-04T05:12:09Z</At><Text>x</Text></State>", ""),
@@ -52,6 +57,32 @@ fn good() -> Vec<String> {
         ),
     ]
 }
+
+/// What each leaf has for another value.
+const VALUES: [&str; 22] = [
+    " ",
+    "x y",
+    "2026-02-30",
+    "1",
+    "\u{416}",
+    "xx.a",
+    "RU",
+    "request",
+    "99000000136",
+    "2026-03-04T05:12:09Z",
+    "2026-03-04T24:00:00Z",
+    "urn:a b",
+    " A/*/@b\n",
+    "@\u{416}",
+    "**",
+    "A/*/**",
+    "A/**/B",
+    "A/@b/C",
+    "A//B",
+    "a:b/C",
+    "A/@*",
+    "A*",
+];
 
 /// Each element left out, given twice, emptied, renamed; each leaf with another value.
 fn mutants(message: &str) -> Vec<String> {
@@ -70,20 +101,7 @@ fn mutants(message: &str) -> Vec<String> {
         found.insert(format!("{before}{open}{close}{after}"));
         found.insert(format!("{before}{}{after}", element.replace(&tag, "Other")));
         found.insert(format!("{before}<Other/>{element}{after}"));
-        for value in [
-            " ",
-            "x y",
-            "2026-02-30",
-            "1",
-            "\u{416}",
-            "xx.a",
-            "RU",
-            "request",
-            "99000000136",
-            "2026-03-04T05:12:09Z",
-            "2026-03-04T24:00:00Z",
-            "urn:a b",
-        ] {
+        for value in VALUES {
             found.insert(format!("{before}{open}{value}{close}{after}"));
         }
         if let Some((name, _)) = open.split_once('=') {
@@ -171,6 +189,53 @@ fn the_code_and_the_schema_agree_on_the_envelope() {
     println!("{accepted} accepted, {refused} refused, by both");
     assert!(good.iter().all(|message| ours(&schemas, message).is_ok()) && accepted > good.len() && refused > 500);
     assert!(disagreements.is_empty(), "{}:\n{}", disagreements.len(), disagreements[..disagreements.len().min(12)].join("\n"));
+}
+
+#[test]
+fn a_path_is_of_one_form_for_the_code_and_the_schema() {
+    let (folder, schemas) = (Folder::new(), Schemas::built_in());
+    for name in ["message-1.xsd", "types-1.xsd"] {
+        fs::write(folder.path().join(name), schemas.file(name).expect("a schema")).expect("writable");
+    }
+    let most = oncegate::base::limits::FIELD_PATH_CHARS_MAX;
+    let steps = [
+        "A",
+        "b-c.d_e",
+        "\u{421}\u{432}\u{42e}\u{41b}",
+        "\u{4e2d}\u{6587}",
+        "*",
+        "@a",
+        "@*",
+        "**",
+        "1",
+        "-a",
+        "a b",
+        "",
+        "@",
+        "A*",
+        "@@a",
+        "a:b",
+        "_",
+    ];
+    let paths = steps.iter().flat_map(|first| steps.iter().map(move |last| format!("{first}/{last}")));
+    let long =
+        [most, most + 1].into_iter().flat_map(|count| ["\u{42f}".repeat(count), "A/".repeat(count / 2) + &"B".repeat(count % 2)]);
+    let paths: Vec<String> = paths.chain(steps.iter().map(|step| (*step).to_owned())).chain(long).collect();
+    for (number, path) in paths.iter().enumerate() {
+        let asked = good().swap_remove(0).replacen("<Path>A</Path>", &format!("<Path>{path}</Path>"), 1);
+        fs::write(folder.path().join(format!("{number:04}.xml")), asked).expect("writable");
+    }
+    let mut xmllint = Command::new("xmllint");
+    xmllint.current_dir(folder.path()).args(["--noout", "--schema", "message-1.xsd"]);
+    let output = xmllint.args((0..paths.len()).map(|number| format!("{number:04}.xml"))).output().expect("xmllint is installed");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let mut taken = 0;
+    for (number, path) in paths.iter().enumerate() {
+        let ours = FieldPath::parse(path).is_some();
+        assert_eq!(said.contains(&format!("{number:04}.xml validates")), ours, "{path}");
+        taken += usize::from(ours);
+    }
+    assert!(taken > 40 && paths.len() - taken > 100, "{taken} of {}", paths.len());
 }
 
 #[test]

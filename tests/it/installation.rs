@@ -4,7 +4,7 @@ use crate::folder::Folder;
 use oncegate::base::ids::AgencyId;
 use oncegate::host::authority::KeyType;
 use oncegate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension};
-use oncegate::rules::registry::Status;
+use oncegate::rules::registry::{About, Status};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -125,6 +125,7 @@ fn the_agency_that_is_named_is_suspended_and_no_other() {
         who: "xx.*.school-*",
         action: "read",
         what: "medical-absence-note",
+        about: About::Person,
         fields: &[],
         purpose: "school-attendance",
         basis: "law",

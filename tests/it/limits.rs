@@ -280,6 +280,20 @@ const ROWS: &[(&str, Row)] = &[
         ),
     ),
     (
+        "FIELD_PATH_CHARS_MAX",
+        Here(
+            limits::FIELD_PATH_CHARS_MAX,
+            |n| {
+                let path = "я".repeat(n);
+                read(&Parts {
+                    body: format!("<Ask><DocumentType>d</DocumentType><Select><Path>{path}</Path></Select></Ask>"),
+                    ..Parts::default()
+                })
+            },
+            "OG-MSG-002",
+        ),
+    ),
+    (
         "LEGAL_BASES_MAX",
         Here(
             limits::LEGAL_BASES_MAX,
@@ -607,7 +621,7 @@ fn of_messages() -> [Said; 1] {
         format!("| documents in one message | {DOCUMENTS_MAX} |"),
         format!("| identifiers of the subject | {IDENTIFIERS_MAX} |"),
         format!("| legal bases | {LEGAL_BASES_MAX} |"),
-        format!("| paths of one `Select` | {} |", limits::SELECT_PATHS_MAX),
+        format!("| paths of one `Select`; characters of one | {}; {} |", limits::SELECT_PATHS_MAX, limits::FIELD_PATH_CHARS_MAX),
         format!("| attachments named | {ATTACHMENTS_MAX} |"),
         format!("| certificate in `KeyInfo` | {} decoded |", kib(limits::CERTIFICATE_BYTES_MAX)),
         format!("used by this sender within {window} with another digest"),
@@ -759,7 +773,12 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("| size of a message | {} |", mib(limits::MESSAGE_BYTES_MAX)),
         format!("attributes of one element | {}; {} |", limits::DEPTH_MAX, limits::ATTRIBUTES_MAX),
         format!("| documents in one answer | {} |", limits::DOCUMENTS_MAX),
-        format!("| identifiers of one person | {} |", limits::IDENTIFIERS_MAX),
+        format!("| identifiers of one person or organisation | {} |", limits::IDENTIFIERS_MAX),
+        format!(
+            "| paths of one `Select`; characters of the path of a field | {}; {} |",
+            limits::SELECT_PATHS_MAX,
+            limits::FIELD_PATH_CHARS_MAX
+        ),
         format!("clock and the gateway's | {} |", minutes(limits::CLOCK_SKEW_MS)),
         format!("| life of a request; of an application | {life}; {long_life} |"),
         format!("what came of it, is remembered | {} |", hours(limits::IDEMPOTENCY_WINDOW_MS)),

@@ -11,6 +11,7 @@ use oncegate::faces::client::Client;
 use oncegate::host::config::Config;
 use oncegate::message::crypto::PrivateKey;
 use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, Official, World as MessageWorld};
+use oncegate::message::schema::FieldPath;
 use oncegate::program::demo::Behaviour;
 use oncegate::program::setup::{Installation, NewAgency};
 use serde_json::{Value, json};
@@ -71,7 +72,7 @@ fn text_of(person: &Identifier) -> String {
 fn ask(world: &World, name: &str, behaviour: Behaviour, why: (&str, &str)) -> (u16, String) {
     let client = client(world, name);
     let subject = world.demo().people()[behaviour.household() as usize * 4].subject();
-    let select = vec!["Absence".to_owned(), "PeExemption".to_owned()];
+    let select = ["Absence", "PeExemption"].map(|path| FieldPath::parse(path).expect("a path")).to_vec();
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select, during: None };
     let mut context = Context::new(code(why.0), why.1, subject);
     context.official = Some(Official { identifier: Identifier::synthetic(500), role: code("registrar") });

@@ -65,6 +65,8 @@ mod offline;
 #[cfg(feature = "server")]
 mod operators;
 #[cfg(feature = "server")]
+mod organisations;
+#[cfg(feature = "server")]
 mod others;
 #[cfg(feature = "server")]
 mod pages;

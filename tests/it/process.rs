@@ -52,6 +52,12 @@ impl Scene {
         Self::planned(&demo::Plan { config, absent: &[], prepare }, Arc::new(|_| Box::pin(std::future::ready(()))))
     }
 
+    /// The same, with something done to the installation before anything starts.
+    pub fn prepared_without_clinic(config: &str, prepare: &dyn Fn(&Installation)) -> Self {
+        let plan = demo::Plan { config, absent: &["xx.demo.clinic-3"], prepare };
+        Self::planned(&plan, Arc::new(|_| Box::pin(std::future::ready(()))))
+    }
+
     fn planned(plan: &demo::Plan<'_>, observer: Observer) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let folder = Folder::new();

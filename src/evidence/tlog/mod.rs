@@ -488,6 +488,23 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_paths_of_the_longest_question_fit_into_what_is_sealed() {
+        let id = || Identifier::parse("XX-ABCDEFGHIJKLMNOP", &"9".repeat(64)).expect("an identifier");
+        let private = Private {
+            subject: (0..limits::IDENTIFIERS_MAX).map(|_| id()).collect::<Vec<_>>().into(),
+            official: Some(id()),
+            role: Code::parse(&"r".repeat(64)),
+            fields: vec!["\u{20000}".repeat(limits::FIELD_PATH_CHARS_MAX); limits::SELECT_PATHS_MAX],
+            document: Code::parse(&"d".repeat(64)),
+            purpose: Code::parse(&"p".repeat(64)),
+            cause: Some("\u{1}".repeat(limits::CAUSE_BYTES_MAX)),
+            ..Private::default()
+        };
+        // Before it stands a head of keys, and behind it the seal's tag.
+        assert!(private.to_json(&[0xff; 32]).len() + 256 <= limits::PRIVATE_BYTES_MAX);
+    }
+
+    #[test]
     fn of_what_is_sealed_with_the_request_only_the_cause_is_sealed_again() {
         let of = |is_with_request, cause: Option<&str>| {
             let (fields, cause) = (vec!["Absence".to_owned()], cause.map(str::to_owned));

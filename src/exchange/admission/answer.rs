@@ -5,12 +5,13 @@
 
 use super::{Permitted, Refusal, Snapshot, verify};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{Code as Word, Digest};
+use crate::base::ids::{Code as Word, Digest, Identifier};
 use crate::base::limits;
 use crate::message::crypto::sha256;
-use crate::message::envelope::{Body, EnvelopeReader, Kind, Message, Personal, Subject};
-use crate::message::schema::Facts;
+use crate::message::envelope::{self, Body, EnvelopeReader, Kind, Message, Person, Personal, Subject};
+use crate::message::schema::{Facts, Subject as Described, SubjectKind};
 use crate::message::sig;
+use crate::rules::registry::About;
 use unicode_normalization::UnicodeNormalization;
 
 /// An answer that may be released to the consumer of its question.
@@ -129,15 +130,16 @@ fn check_document(snapshot: Snapshot<'_>, question: &Permitted, asked: Option<&S
         return Err(wrong_type(question, &facts.document_type));
     }
     facts.in_force(snapshot.now.day()).map_err(|fault| bad(&fault))?;
-    let role = ask.of.as_ref().map_or("", |of| of.as_str());
-    let subject = snapshot.schemas.document_type(&question.what).map_or_else(Vec::new, |document| document.described(role));
-    if let Some(path) = question.grounds.withheld(&facts.optional_paths, &subject) {
+    let document = snapshot.schemas.document_type(&question.what).ok_or_else(|| Fault::new(Code::DocUnknown))?;
+    let (role, grounds) = (ask.role(), &question.grounds);
+    if let Some(path) = grounds.withheld(&facts.optional_paths, &document.fields, &document.described(role)) {
         // That there is such a field is for the operator and the holder to know.
         return Err(Fault::new(Code::PolWithheldField)
             .with_private(format!("the field {path}"))
             .with_sealed(format!("the field {path}")));
     }
-    let is_about = asked.is_none_or(|asked| document_is_about(facts, role, asked));
+    // Of a thing nobody is described who could be another than the one asked about.
+    let is_about = grounds.about == About::Thing || asked.is_none_or(|asked| document_is_about(facts, role, asked));
     if is_about {
         Ok(())
     } else {
@@ -149,21 +151,24 @@ fn wrong_type(question: &Permitted, found: &Word) -> Fault {
     bad(&Fault::at(Code::DocType, format!("{found}, where {} was asked for", question.what)))
 }
 
-/// Two descriptions are of one person when they share an identifier, or, where one has none, the name and birth date.
-/// An identifier of the same scheme with another value settles that they are not.
+/// Two descriptions are of one subject when they are of one kind and share an identifier; of one person also, where no identifier
+/// tells, when name and birth date are the same. An identifier of the same scheme with another value settles that they are not.
+/// Organisations may share a name, and have several: theirs counts for nothing.
 fn same_subject(left: &Subject, right: &Subject) -> bool {
-    let same_scheme = |a: &crate::base::ids::Identifier, b: &crate::base::ids::Identifier| a.scheme() == b.scheme();
+    let same_scheme = |a: &Identifier, b: &Identifier| a.scheme() == b.scheme();
     let pairs = || left.identifiers.iter().flat_map(|a| right.identifiers.iter().map(move |b| (a, b)));
-    if pairs().any(|(a, b)| same_scheme(a, b) && a != b) {
+    if left.kind() != right.kind() || pairs().any(|(a, b)| same_scheme(a, b) && a != b) {
         return false;
     }
-    let described = left.family.is_some() && left.birth_date.is_some();
-    let by_name = || {
-        let same_name =
-            same_name(left.family.as_ref(), right.family.as_ref()) && same_name(left.given.as_ref(), right.given.as_ref());
-        described && same_name && left.birth_date == right.birth_date
-    };
+    let by_name = || left.person().zip(right.person()).is_some_and(|(left, right)| same_person(left, right));
     pairs().any(|(a, b)| a == b) || by_name()
+}
+
+fn same_person(left: &Person, right: &Person) -> bool {
+    let is_described = left.family.is_some() && left.birth_date.is_some();
+    let same_name =
+        same_name(left.family.as_ref(), right.family.as_ref()) && same_name(left.given.as_ref(), right.given.as_ref());
+    is_described && same_name && left.birth_date == right.birth_date
 }
 
 /// Names are the same when they are canonically equivalent (Unicode Standard Annex 15): one letter with its accent, and the
@@ -181,14 +186,19 @@ fn same_name(left: Option<&Personal>, right: Option<&Personal>) -> bool {
 /// A document is about whoever it describes in the role that was asked for. One of several will do: a certificate names
 /// two parents, and either may be the subject.
 fn document_is_about(facts: &Facts, role: &str, asked: &Subject) -> bool {
-    let personal = |text: &Option<String>| text.as_ref().map(|text| Personal::new(text.as_str()));
-    facts.subjects_as(role).any(|described| {
-        let described = Subject {
-            identifiers: described.identifiers.clone(),
+    facts.subjects_as(role).any(|described| same_subject(asked, &as_asked(described)))
+}
+
+/// A subject of a document in the words of a question.
+fn as_asked(described: &Described) -> Subject {
+    let personal = |text: &Option<String>| text.as_deref().map(Personal::new);
+    let said = match described.kind {
+        SubjectKind::Person => envelope::Described::Person(Person {
             family: personal(&described.family),
             given: personal(&described.given),
             birth_date: personal(&described.birth_date),
-        };
-        same_subject(asked, &described)
-    })
+        }),
+        SubjectKind::Organisation => envelope::Described::Organisation(personal(&described.name)),
+    };
+    Subject { identifiers: described.identifiers.clone(), described: said }
 }

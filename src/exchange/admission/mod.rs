@@ -23,7 +23,7 @@ use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::Private;
 use crate::message::crypto::sha256;
-use crate::message::envelope::{Body, Claimed, Context, EnvelopeReader, Kind, Message};
+use crate::message::envelope::{Ask, Body, Claimed, Context, EnvelopeReader, Kind, Message};
 use crate::message::schema::{Facts, Schemas};
 use crate::message::sig;
 use crate::rules::policy::{self, Grounds};
@@ -113,7 +113,7 @@ pub fn personal(message: &Message) -> Private {
         official: official.map(|official| official.identifier.clone()),
         role: official.map(|official| official.role.clone()),
         fields: match &message.body {
-            Body::Ask(ask) => ask.select.clone(),
+            Body::Ask(ask) => ask.select.iter().map(ToString::to_string).collect(),
             _ => Vec::new(),
         },
         ..Private::default()
@@ -314,11 +314,8 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let context = message.reason()?;
     let document = snapshot.schemas.document_type(&what);
     let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, unknown(snapshot.schemas, &what)))?;
-    let (select, optional) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), document.fields.as_slice());
-    let subject = document.described(ask.and_then(|ask| ask.of.as_ref()).map_or("", |of| of.as_str()));
-    let (consumer, subject) = (authenticated.sender, subject.as_slice());
-    let reach = document.reach;
-    let question = policy::Question { consumer, action, what: &what, context, select, optional, reach, subject };
+    let (select, role) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), ask.map_or("", Ask::role));
+    let question = policy::Question { consumer: authenticated.sender, action, document, context, select, role };
     let grounds = policy::decide(snapshot.registry, &question, snapshot.now)?;
     Ok((what, grounds))
 }

@@ -51,6 +51,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
                 "example": format!("/v1/examples/{}", document.name),
                 "purpose": grant.purpose.as_str(),
                 "legalBasis": &*grant.basis,
+                "about": grant.about.as_str(),
                 "fields": &*grant.fields,
                 "until": grant.until.to_string(),
                 "perMinute": grant.per_minute,

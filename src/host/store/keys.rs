@@ -371,8 +371,10 @@ impl Keys {
         if !subject.identifiers.is_empty() {
             return subject.identifiers.iter().map(|id| self.index_key(id)).collect();
         }
+        // An organisation always has an identifier.
+        let Some(person) = subject.person() else { return Vec::new() };
         // U+0000 and U+0001 are in no document, so no other name has the same key, and no identifier.
-        let named = [&subject.family, &subject.given, &subject.birth_date];
+        let named = [&person.family, &person.given, &person.birth_date];
         let mut parts: Vec<&[u8]> = Vec::new();
         for part in named {
             parts.push(if part.is_some() { b"\0" } else { b"\x01" });

@@ -6,7 +6,7 @@ use crate::base::ids::{AgencyId, Digest};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::{Grouping, QueryError};
 use crate::evidence::tlog::{Private, Record, RecordKind};
-use crate::message::envelope::Personal;
+use crate::message::envelope::{Described, Person, Personal};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -237,11 +237,11 @@ fn whom_agencies_asked_for_today_is_known_again() {
     };
     let somebody =
         |numbers: &[u32]| Subject::from(numbers.iter().map(|number| Identifier::synthetic(*number)).collect::<Vec<_>>());
-    let named = |family: &str, given: &str| Subject {
-        family: Some(Personal::new(family)),
-        given: Some(Personal::new(given)),
-        ..Subject::default()
+    let called = |family: &str, given: Option<&str>| {
+        let person = Person { family: Some(Personal::new(family)), given: given.map(Personal::new), birth_date: None };
+        Subject { described: Described::Person(person), ..Subject::default() }
     };
+    let named = |family: &str, given: &str| called(family, Some(given));
     let (store, before) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
     assert!(before.asked.is_empty());
     let entries = [
@@ -261,9 +261,11 @@ fn whom_agencies_asked_for_today_is_known_again() {
     };
     let school = (AgencyId::parse("xx.school").expect("a name"), keys(&[somebody(&[1]), somebody(&[2]), named("A", "B")]));
     let clinic = (AgencyId::parse("xx.clinic").expect("a name"), keys(&[somebody(&[2])]));
-    let different =
-        [named("A", "B"), named("AB", ""), named("", "AB"), named("A", ""), Subject { given: None, ..named("A", "") }];
+    let different = [named("A", "B"), named("AB", ""), named("", "AB"), named("A", ""), called("A", None)];
     assert_eq!((keys(&different).len(), keys(&[Subject::default()]).len()), (5, 0));
+    // An organisation is found by the identifier that it has, whatever it is called.
+    let office = Subject { described: Described::Organisation(Some(Personal::new("A"))), ..somebody(&[1]) };
+    assert_eq!(keys(&[office]), keys(&[somebody(&[1])]));
     drop(store);
     let (_, again) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
     assert_eq!(again.asked, BTreeMap::from([school, clinic]));

@@ -1,12 +1,14 @@
 //! The values of an envelope as they come in, and the forms that they must have.
 
 use super::grammar::Field;
-use super::{Ask, Attachment, Body, Context, Header, Kind, Message, Official, Personal, ReplyTo, Subject, World};
+use super::{
+    Ask, Attachment, Body, Context, Described, Header, Kind, Message, Official, Person, Personal, ReplyTo, Subject, World,
+};
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, CheckDigitError, Code, Digest, Identifier, MessageId, Uuid};
 use crate::base::time::{Day, UnixTime};
 use crate::message::pki;
-use crate::message::schema::Facts;
+use crate::message::schema::{Facts, FieldPath};
 use std::borrow::Cow;
 
 /// What has been read so far.
@@ -25,7 +27,10 @@ pub(super) struct Draft {
     purpose: Option<Code>,
     legal_basis: Vec<String>,
     consent: Option<Uuid>,
-    subject: Subject,
+    identifiers: Vec<Identifier>,
+    person: Person,
+    /// The organisation, if it is one, and its name.
+    organisation: Option<Option<Personal>>,
     official_id: Option<Identifier>,
     official_role: Option<Code>,
     on_behalf_of: Option<AgencyId>,
@@ -37,7 +42,7 @@ pub(super) struct Draft {
     trace: Option<String>,
     ask_type: Option<Code>,
     ask_of: Option<Code>,
-    select: Vec<String>,
+    select: Vec<FieldPath>,
     during_from: Option<Day>,
     during_to: Option<Day>,
     body: Option<Body>,
@@ -69,7 +74,7 @@ impl Draft {
             Field::SignerCertificate => self.signer_certificate = Some(thumbprint(text).ok_or(BAD)?),
             Field::AskType => self.ask_type = Some(Code::parse(text).ok_or(BAD)?),
             Field::AskOf => self.ask_of = Some(Code::parse(text).ok_or(BAD)?),
-            Field::SelectPath => self.select.push(path(text).ok_or(BAD)?),
+            Field::SelectPath => self.select.push(FieldPath::parse(text).ok_or(BAD)?),
             Field::DuringFrom => self.during_from = Some(Day::parse(text).ok_or(BAD)?),
             Field::DuringTo => self.during_to = Some(Day::parse(text).ok_or(BAD)?),
             Field::Attachment => self.attachments.push(attachment(raw, attributes).ok_or(BAD)?),
@@ -83,10 +88,15 @@ impl Draft {
             Field::Purpose => self.purpose = Some(Code::parse(text).ok_or(BAD)?),
             Field::LegalBasis => self.legal_basis.push(line(text).ok_or(BAD)?),
             Field::Consent => self.consent = Some(Uuid::parse(text).ok_or(BAD)?),
-            Field::SubjectId => self.subject.identifiers.push(identifier(attribute, text)?),
-            Field::Family => self.subject.family = Some(Personal::new(line(text).ok_or(BAD)?)),
-            Field::Given => self.subject.given = Some(Personal::new(line(text).ok_or(BAD)?)),
-            Field::BirthDate => self.subject.birth_date = Some(Personal::new(partial_day(text).ok_or(BAD)?)),
+            Field::SubjectId => self.identifiers.push(identifier(attribute, text)?),
+            Field::Family => self.person.family = Some(Personal::new(line(text).ok_or(BAD)?)),
+            Field::Given => self.person.given = Some(Personal::new(line(text).ok_or(BAD)?)),
+            Field::BirthDate => self.person.birth_date = Some(Personal::new(partial_day(text).ok_or(BAD)?)),
+            Field::OrganisationId => {
+                self.identifiers.push(identifier(attribute, text)?);
+                self.organisation.get_or_insert_default();
+            }
+            Field::OrganisationName => self.organisation = Some(Some(Personal::new(line(text).ok_or(BAD)?))),
             Field::OfficialId => self.official_id = Some(identifier(attribute, text)?),
             Field::OfficialRole => self.official_role = Some(Code::parse(text).ok_or(BAD)?),
             Field::OnBehalfOf => self.on_behalf_of = Some(AgencyId::parse(text).ok_or(BAD)?),
@@ -159,11 +169,12 @@ impl Draft {
 
     fn into_context(self) -> Option<Context> {
         let version = self.situation_version;
+        let described = self.organisation.map_or(Described::Person(self.person), Described::Organisation);
         Some(Context {
             purpose: self.purpose?,
             legal_basis: self.legal_basis,
             consent: self.consent,
-            subject: self.subject,
+            subject: Subject { identifiers: self.identifiers, described },
             official: self.official_id.zip(self.official_role).map(|(identifier, role)| Official { identifier, role }),
             on_behalf_of: self.on_behalf_of,
             case: self.case,
@@ -260,11 +271,6 @@ fn trace(text: &str) -> Option<String> {
         ["00", trace, span, flags] if hex(trace, 32) && hex(span, 16) && hex(flags, 2) => Some(text.to_owned()),
         _ => None,
     }
-}
-
-fn path(text: &str) -> Option<String> {
-    let label = |label: &str| (1..=40).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (text.split('/').count() <= 6 && text.split('/').all(label)).then(|| text.to_owned())
 }
 
 /// `OG-SIG-003`; the family has three or four letters.

@@ -2,6 +2,7 @@
 
 use super::{NAMESPACE, TYPES};
 use crate::base::limits;
+use crate::message::schema::FieldPath;
 
 /// An element.
 pub(super) struct Rule {
@@ -44,6 +45,8 @@ pub(super) enum Field {
     LegalBasis,
     Consent,
     SubjectId,
+    OrganisationId,
+    OrganisationName,
     Family,
     Given,
     BirthDate,
@@ -92,12 +95,12 @@ impl Field {
             Self::Test => "true or false",
             Self::SignerCertificate => "44 characters of base64 without white space",
             Self::Consent | Self::Case => "a UUID in lower case",
-            Self::SubjectId | Self::OfficialId | Self::PlaceId => "that of the identifier's scheme",
+            Self::SubjectId | Self::OrganisationId | Self::OfficialId | Self::PlaceId => "that of the identifier's scheme",
             Self::BirthDate => "a day, a month or a year such as 2015-09-01, 2015-09 or 2015",
             Self::DuringFrom | Self::DuringTo => "a day such as 2026-03-04",
             Self::Region => "a region of ISO 3166-2 such as RU-YAR",
             Self::Trace => "a trace context of the W3C, version 00",
-            Self::SelectPath => "1 to 6 names of elements with / between them",
+            Self::SelectPath => FieldPath::FORM,
             Self::FaultCode => "a fault code such as OG-SIG-003",
             Self::FaultBlame => "sender, gateway or receiver",
             Self::FaultRetry => "never, after-change or later",
@@ -107,7 +110,7 @@ impl Field {
             Self::Absent => "none, unknown or withheld",
             Self::Sex => "female, male, unknown or not-applicable",
             Self::Country => "two capital letters, stateless or unknown",
-            Self::LegalBasis | Self::Family | Self::Given | Self::SituationVersion | Self::Line => {
+            Self::LegalBasis | Self::Family | Self::Given | Self::OrganisationName | Self::SituationVersion | Self::Line => {
                 "one line of 1 to 200 characters"
             }
             Self::Purpose | Self::OfficialRole | Self::Situation | Self::Step | Self::AskType | Self::AskOf => CODE,
@@ -173,7 +176,7 @@ rules! {
     SIGNER_CERTIFICATE = m("SignerCertificate", Field::SignerCertificate);
 
     CONTEXT = children("Context", NAMESPACE, &[
-        one(&[&PURPOSE]), up_to(&[&LEGAL_BASIS], 1, limits::LEGAL_BASES_MAX), optional(&[&CONSENT]), one(&[&SUBJECT]),
+        one(&[&PURPOSE]), up_to(&[&LEGAL_BASIS], 1, limits::LEGAL_BASES_MAX), optional(&[&CONSENT]), one(&[&SUBJECT, &ORGANISATION]),
         optional(&[&OFFICIAL]), optional(&[&ON_BEHALF_OF]), optional(&[&CASE]), optional(&[&SITUATION]),
         optional(&[&SITUATION_VERSION]), optional(&[&STEP]), optional(&[&REGION]), optional(&[&TRACE]),
     ]);
@@ -184,6 +187,11 @@ rules! {
         up_to(&[&SUBJECT_ID], 0, limits::IDENTIFIERS_MAX), one(&[&NAME]), optional(&[&SEX]), optional(&[&BIRTH_DATE]),
         optional(&[&BIRTH_PLACE]), up_to(&[&CITIZENSHIP], 0, 4),
     ]);
+    ORGANISATION = children("Organisation", NAMESPACE, &[
+        up_to(&[&ORGANISATION_ID], 1, limits::IDENTIFIERS_MAX), optional(&[&ORGANISATION_NAME]),
+    ]);
+    ORGANISATION_ID = with(t("Id", Field::OrganisationId), &["scheme"]);
+    ORGANISATION_NAME = t("Name", Field::OrganisationName);
     SUBJECT_ID = with(t("Id", Field::SubjectId), &["scheme"]);
     NAME = children("Name", TYPES, &[
         one(&[&FAMILY, &FAMILY_ABSENT]), one(&[&GIVEN, &GIVEN_ABSENT]), optional(&[&PATRONYMIC, &PATRONYMIC_ABSENT]), optional(&[&LATIN]),

@@ -17,7 +17,7 @@ pub use write::write;
 use crate::base::fault;
 use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
 use crate::base::time::{Day, UnixTime};
-use crate::message::schema::Facts;
+use crate::message::schema::{Facts, FieldPath, SubjectKind};
 use std::fmt;
 
 /// The namespace of the envelope.
@@ -219,14 +219,54 @@ impl Context {
 /// The person or organisation that documents are about.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Subject {
-    /// Identifiers, check digits verified.
+    /// Identifiers, check digits verified. An organisation has at least one.
     pub identifiers: Vec<Identifier>,
+    /// What else is said of it.
+    pub described: Described,
+}
+
+/// What is said of a subject beside its identifiers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// Of a person.
+    Person(Person),
+    /// Of an organisation: its name, for people. It is never known by its name alone.
+    Organisation(Option<Personal>),
+}
+
+/// A person's description.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Person {
     /// Family name.
     pub family: Option<Personal>,
     /// Given name.
     pub given: Option<Personal>,
     /// Date of birth, as far as it is known.
     pub birth_date: Option<Personal>,
+}
+
+impl Default for Described {
+    fn default() -> Self {
+        Self::Person(Person::default())
+    }
+}
+
+impl Subject {
+    /// What it is.
+    pub const fn kind(&self) -> SubjectKind {
+        match self.described {
+            Described::Person(_) => SubjectKind::Person,
+            Described::Organisation(_) => SubjectKind::Organisation,
+        }
+    }
+
+    /// The person's description, if it is a person.
+    pub const fn person(&self) -> Option<&Person> {
+        match &self.described {
+            Described::Person(person) => Some(person),
+            Described::Organisation(_) => None,
+        }
+    }
 }
 
 impl From<Vec<Identifier>> for Subject {
@@ -289,9 +329,16 @@ pub struct Ask {
     /// The role of the subject in the document, where there are several.
     pub of: Option<Code>,
     /// The fields wanted; empty means all that the grant gives.
-    pub select: Vec<String>,
+    pub select: Vec<FieldPath>,
     /// The period that the documents are to concern.
     pub during: Option<(Day, Option<Day>)>,
+}
+
+impl Ask {
+    /// The role of the subject; empty where none is named.
+    pub fn role(&self) -> &str {
+        self.of.as_ref().map_or("", Code::as_str)
+    }
 }
 
 /// Content outside the signature whose hash is inside.

@@ -1,6 +1,7 @@
 //! Writing messages in canonical form.
 
-use super::{Ask, Body, Context, Message, NAMESPACE, Subject, TYPES, World};
+use super::{Ask, Body, Context, Described, Message, NAMESPACE, Person, Subject, TYPES, World};
+use crate::message::schema::SubjectKind;
 use crate::message::xml::Writer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -67,24 +68,34 @@ fn write_context(context: &Context, out: &mut Writer) {
 
 /// The elements of the common types declare their namespace where they begin, as exclusive canonicalisation does.
 fn write_subject(subject: &Subject, out: &mut Writer) {
-    out.open("Subject", &[]);
+    out.open(if subject.kind() == SubjectKind::Person { "Subject" } else { "Organisation" }, &[]);
     for identifier in &subject.identifiers {
         out.leaf_with("t:Id", &[("xmlns:t", TYPES), ("scheme", identifier.scheme())], identifier.value());
     }
+    match &subject.described {
+        Described::Person(person) => write_person(person, out),
+        Described::Organisation(Some(name)) => {
+            out.leaf_with("t:Name", &[("xmlns:t", TYPES)], name.expose());
+        }
+        Described::Organisation(None) => {}
+    }
+    out.close();
+}
+
+fn write_person(person: &Person, out: &mut Writer) {
     out.open("t:Name", &[("xmlns:t", TYPES)]);
-    match &subject.family {
+    match &person.family {
         Some(family) => out.leaf("t:Family", family.expose()),
         None => out.leaf("t:FamilyAbsent", "unknown"),
     };
-    match &subject.given {
+    match &person.given {
         Some(given) => out.leaf("t:Given", given.expose()),
         None => out.leaf("t:GivenAbsent", "unknown"),
     };
     out.close();
-    if let Some(date) = &subject.birth_date {
+    if let Some(date) = &person.birth_date {
         out.leaf_with("t:BirthDate", &[("xmlns:t", TYPES)], date.expose());
     }
-    out.close();
 }
 
 fn write_body(body: &Body, documents: &str, out: &mut Writer) {
@@ -117,7 +128,7 @@ fn write_ask(ask: &Ask, out: &mut Writer) {
     if !ask.select.is_empty() {
         out.open("Select", &[]);
         for path in &ask.select {
-            out.leaf("Path", path);
+            out.leaf("Path", path.as_str());
         }
         out.close();
     }

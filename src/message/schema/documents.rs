@@ -2,6 +2,7 @@
 
 use super::SchemaError;
 use super::facts::SubjectKind;
+use super::field::FieldPath;
 use super::paths::{Path, Reach, TYPES, unfold};
 use super::rules::{Rule, RuleRow};
 use super::scopes::Scope;
@@ -106,12 +107,15 @@ impl DocumentType {
     }
 
     /// Whether a grant may name this path: something that a document may lack is there or below.
-    pub fn has_field(&self, field: &str) -> bool {
-        let field = field.strip_suffix("/**").unwrap_or(field);
-        let leads = |path: &String| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    pub fn has_field(&self, field: &FieldPath) -> bool {
         // Of what cannot be listed, whatever begins like a path that is listed may be.
-        let continues = |path: &String| field.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        self.fields.iter().any(leads) || self.reach == Reach::Open && self.fields.iter().any(continues)
+        let continues = || field.is_everything() || self.fields.iter().any(|path| field.is_within(path));
+        self.fields.iter().any(|path| field.covers(path)) || self.reach == Reach::Open && continues()
+    }
+
+    /// Whether it is about somebody of this kind, in any role of any version.
+    pub fn is_about(&self, kind: SubjectKind) -> bool {
+        self.versions.iter().flat_map(|version| &version.subjects).any(|row| row.kind == kind)
     }
 
     /// A type with one version.

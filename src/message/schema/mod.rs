@@ -9,6 +9,7 @@
 
 mod documents;
 mod facts;
+mod field;
 mod own;
 mod paths;
 mod people;
@@ -23,6 +24,7 @@ mod watch;
 pub use crate::message::xsd::SchemaError;
 pub use documents::{DocumentType, Version};
 pub use facts::{Facts, Subject, SubjectKind};
+pub use field::{FieldPath, Known};
 pub use own::OwnSet;
 pub use paths::Reach;
 pub use run::Validator;

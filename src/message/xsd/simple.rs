@@ -20,6 +20,7 @@ use super::pattern::{Caches, Pattern};
 use calendar::{Duration, Moment, Parts};
 use decimal::{Number, short_integer};
 use lexical::White;
+pub use lexical::is_ncname;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -182,10 +182,11 @@ fn entry(name: &str, more: &str, system: &Digest, sign: &str) -> Result<String, 
 }
 
 fn grant(id: &str, who: &str, action: &str, what: &str, purpose: &str, out: &mut String) {
+    let about = if what == DOCUMENT_TYPE { "about = \"thing\"\n" } else { "" };
     let _ = write!(
         out,
         "\n[[grant]]\nid = \"{id}\"\nwho = \"{who}\"\naction = \"{action}\"\nwhat = \"{what}\"\npurpose = \"{purpose}\"\n\
-         basis = \"{BASIS}\"\nuntil = \"2099-12-31\"\n"
+         {about}basis = \"{BASIS}\"\nuntil = \"2099-12-31\"\n"
     );
 }
 

@@ -7,7 +7,7 @@ use crate::gateway::driver::now;
 use crate::host::authority::KeyType;
 use crate::host::config::{Config, read_bounded};
 use crate::program::setup::{Installation, NewAgency, NewGrant, Suspension};
-use crate::rules::registry::{Agency as Registered, Registry, Status};
+use crate::rules::registry::{About, Agency as Registered, Registry, Status};
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -53,7 +53,10 @@ enum Action {
         /// The legal basis, such as XX:HEALTH:13
         #[arg(long)]
         basis: String,
-        /// An optional field that may be released; may be given again
+        /// Whom or what the documents are about: person, organisation or thing
+        #[arg(long, default_value = "person")]
+        about: String,
+        /// An optional field that may be released, such as Doctor/Name, Payer/@inn or Extract/**; may be given again
         #[arg(long = "field")]
         fields: Vec<String>,
         /// The last day, UTC: 2027-12-31
@@ -164,7 +167,9 @@ impl Agency {
         let failed = |error: crate::program::setup::SetupError| Failure::new(2, error);
         match self.action {
             Action::Add(add) => add.run(&installation, out),
-            Action::Grant { id, who, what, purpose, basis, fields, until, apply } => {
+            Action::Grant { id, who, what, purpose, basis, about, fields, until, apply } => {
+                let known = About::ALL.into_iter().find(|known| known.as_str() == about);
+                let wrong = || Failure::new(2, format!("--about {about}: it is person, organisation or thing"));
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 let action = if apply { "apply" } else { "read" };
                 let grant = NewGrant {
@@ -172,6 +177,7 @@ impl Agency {
                     who: &who,
                     action,
                     what: &what,
+                    about: known.ok_or_else(wrong)?,
                     fields: &fields,
                     purpose: &purpose,
                     basis: &basis,
@@ -305,7 +311,7 @@ fn grants(registry: &Registry, out: &Out) -> Outcome {
         if out.is_json {
             out.print(serde_json::json!({
                 "format": 1, "id": grant.id.as_str(), "who": who, "action": grant.action.as_str(),
-                "what": grant.what.as_str(), "fields": &*grant.fields, "purpose": grant.purpose.as_str(), "legalBasis": &*grant.basis,
+                "what": grant.what.as_str(), "about": grant.about.as_str(), "fields": &*grant.fields, "purpose": grant.purpose.as_str(), "legalBasis": &*grant.basis,
                 "until": grant.until.to_string(), "inForce": grant.until >= today,
             }))?;
         } else {
@@ -318,7 +324,7 @@ fn grants(registry: &Registry, out: &Out) -> Outcome {
                 grant.purpose,
                 grant.basis,
                 grant.until,
-                grant.fields.join(" ")
+                super::policy::spaced(&grant.fields)
             ))?;
         }
     }
@@ -336,7 +342,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     if out.is_json {
         let may = grants.iter().map(|(_, grant)| {
             serde_json::json!({
-                "grant": grant.id.as_str(), "what": grant.what.as_str(), "purpose": grant.purpose.as_str(),
+                "grant": grant.id.as_str(), "what": grant.what.as_str(), "about": grant.about.as_str(), "purpose": grant.purpose.as_str(),
                 "legalBasis": &*grant.basis, "until": grant.until.to_string(), "fields": &*grant.fields,
             })
         });
@@ -357,7 +363,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     agency.roles.iter().try_for_each(|role| out.print(format_args!("  role    {}", role.as_str())))?;
     holds.iter().try_for_each(|what| out.print(format_args!("  holds   {what}")))?;
     grants.iter().try_for_each(|(_, grant)| {
-        let fields = grant.fields.join(" ");
+        let fields = super::policy::spaced(&grant.fields);
         out.print(format_args!(
             "  may     {} for {} on {} until {}  [{}] {fields}",
             grant.what, grant.purpose, grant.basis, grant.until, grant.id

@@ -4,14 +4,15 @@ use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, Code, Identifier};
-use crate::faces::client::{Checked, Client};
-use crate::message::envelope::{Ask as AskBody, Body, Context, Subject, World};
-use crate::message::schema::Facts;
+use crate::faces::client::{Checked, Client, Row};
+use crate::message::envelope::{Ask as AskBody, Body, Context, Described, Subject, World};
+use crate::message::schema::{Facts, FieldPath};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const EXAMPLES: &str = "Examples:\n  oncegate ask medical-absence-note --of XX-OGTEST:99000000136 --for school-attendance --as agencies/ru.yar.school-17\n  \
-oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance --as agencies/ru.sfr --role mother --json";
+oncegate ask birth-certificate --of RU-SNILS:11223344595 --for birth-allowance --as agencies/ru.sfr --role mother --json\n  \
+oncegate ask company-extract --of RU-OGRN:1027700132195 --organisation --for tender --as agencies/ru.fas --select 'Office/*'";
 
 /// Ask for a document; prints its fields.
 #[derive(clap::Args)]
@@ -22,6 +23,9 @@ pub(super) struct Ask {
     /// Whom it is about: SCHEME:VALUE, such as RU-SNILS:11223344595
     #[arg(long)]
     of: String,
+    /// It is about an organisation: RU-OGRN:1027700132195, ZZ-LEI:…
+    #[arg(long)]
+    organisation: bool,
     /// The purpose, such as school-attendance
     #[arg(long = "for")]
     purpose: String,
@@ -59,13 +63,20 @@ impl Ask {
         let sets = self.with.load()?;
         let code = |text: &str| Code::parse(text).ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a code")));
         let (document_type, purpose) = (code(&self.document)?, code(&self.purpose)?);
-        let ask =
-            AskBody { document_type, of: self.role.as_deref().map(code).transpose()?, select: self.select.clone(), during: None };
+        let ask = AskBody {
+            document_type,
+            of: self.role.as_deref().map(code).transpose()?,
+            select: fields(&self.select)?,
+            during: None,
+        };
         let to = self
             .to
             .as_deref()
             .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is not the name of an agency"))));
-        let (to, subject) = (to.transpose()?, subject(&self.of)?);
+        let (to, mut subject) = (to.transpose()?, subject(&self.of)?);
+        if self.organisation {
+            subject.described = Described::Organisation(None);
+        }
         let world = if self.test { World::Test } else { World::Live };
         let (checked, elapsed) = runtime()?.block_on(async {
             let basis = match &self.basis {
@@ -100,8 +111,8 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
         Body::Fault { .. } | Body::Ask(_) => "fault",
     };
     if out.is_json {
-        let fields: Vec<_> =
-            checked.outline.iter().map(|(path, value)| serde_json::json!({ "path": path, "value": value })).collect();
+        let row = |row: &Row| serde_json::json!({ "path": row.path, "place": row.place, "value": row.value });
+        let fields: Vec<_> = checked.outline.iter().map(row).collect();
         out.print(serde_json::json!({
             "format": 1, "what": what, "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index, "fields": fields,
             "checkedBySchema": unchecked.is_none(),
@@ -111,8 +122,8 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
             "{what} from {from}, signed {time}, signature and certificate verified        {:.0} ms",
             elapsed.as_secs_f64() * 1e3
         ))?;
-        for (path, value) in &checked.outline {
-            out.print(format_args!("  {path:<28} {value}"))?;
+        for Row { place, value, .. } in &checked.outline {
+            out.print(format_args!("  {place:<28} {value}"))?;
         }
         unchecked.map_or(Ok(()), |note| out.print(format_args!("note  {note}")))?;
         if let Some(index) = checked.log_index {
@@ -151,6 +162,14 @@ pub(super) fn subject(text: &str) -> Result<Subject, Failure> {
     let identifier =
         Identifier::parse(scheme, value).map_err(|error| Failure::new(2, format!("OG-DOC-021 {scheme} {value}: {error}")))?;
     Ok(Subject { identifiers: vec![identifier], ..Subject::default() })
+}
+
+pub(super) fn fields(given: &[String]) -> Result<Vec<FieldPath>, Failure> {
+    let parse = |text: &String| {
+        FieldPath::parse(text)
+            .ok_or_else(|| Failure::new(2, format!("--select {text} is not the path of a field: {}", FieldPath::FORM)))
+    };
+    given.iter().map(parse).collect()
 }
 
 /// The legal basis of the grant that fits, from the catalogue.

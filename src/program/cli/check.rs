@@ -52,6 +52,7 @@ impl Check {
         out.print(format_args!("{certificates}    certificates    {good} of {} good", rows.len()))?;
         warnings.iter().try_for_each(|warning| out.print(format_args!("warn  {warning}")))?;
         failures.iter().try_for_each(|failure| out.print(format_args!("fail  {failure}")))?;
+        out.say("which fields each grant releases: oncegate schema fields TYPE -c FILE");
         verdict
     }
 }

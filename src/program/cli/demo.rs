@@ -3,7 +3,7 @@
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::Code;
 use crate::evidence::tlog::proof::Proof;
-use crate::faces::client::{Checked, Client, ClientError, Problem, Signed, problem_of};
+use crate::faces::client::{Checked, Client, ClientError, Problem, Row, Signed, problem_of};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Config, Lines};
 use crate::host::store::{Settings, Store, StoreError, log_key, verify_all};
@@ -214,7 +214,7 @@ async fn tell(world: &World, question: &Question, tally: &mut Tally, out: &Out) 
     out.print(format_args!(
         "   answers   {from}, signed; passed signature, question, schema, check digits, subject, fields; recorded; then released"
     ))?;
-    for (path, value) in checked.outline.iter().filter(|(path, _)| shown(path)).take(5) {
+    for Row { place: path, value, .. } in checked.outline.iter().filter(|row| shown(&row.path)).take(5) {
         out.print(format_args!("             {path:<28} {value}"))?;
     }
     let index = checked.log_index.map_or("?".to_owned(), |index| index.to_string());
@@ -227,7 +227,7 @@ async fn tell(world: &World, question: &Question, tally: &mut Tally, out: &Out) 
 /// The document's own fields rather than its head and who it is about.
 fn shown(path: &str) -> bool {
     let is_about = path.contains("Name/") || ["Id", "Sex", "BirthDate"].iter().any(|field| path.ends_with(field));
-    !path.starts_with("Head") && !is_about && !path.is_empty()
+    !path.starts_with("Head") && !path.contains('@') && !is_about && !path.is_empty()
 }
 
 async fn refusals(world: &World, tally: &mut Tally, out: &Out) -> Outcome {

@@ -4,7 +4,8 @@ use super::{Failure, Out, Outcome};
 use crate::base::ids::{AgencyId, Code};
 use crate::gateway::driver::now;
 use crate::host::config::Config;
-use crate::message::envelope::{Context, Subject, World};
+use crate::message::envelope::{Context, Described, Subject, World};
+use crate::message::schema::FieldPath;
 use crate::program::server::check;
 use crate::rules::policy::{Question, decide, explain};
 use crate::rules::registry::{Action, Status};
@@ -52,6 +53,9 @@ struct Asked {
     /// The role of the person in the document, where there are several
     #[arg(long)]
     role: Option<String>,
+    /// The question is about an organisation
+    #[arg(long)]
+    organisation: bool,
     /// An application instead of a request
     #[arg(long)]
     apply: bool,
@@ -75,7 +79,8 @@ impl Asked {
         let document = document.ok_or_else(|| Failure::new(2, format!("no document type is called {what}")))?;
         let consumer = AgencyId::parse(&self.who).and_then(|id| registry.find(&id));
         let consumer = consumer.ok_or_else(|| Failure::new(2, format!("no agency is called {}", self.who)))?;
-        let mut context = Context::new(purpose, String::new(), Subject::default());
+        let described = if self.organisation { Described::Organisation(None) } else { Described::default() };
+        let mut context = Context::new(purpose, String::new(), Subject { described, ..Subject::default() });
         context.legal_basis = match &self.basis {
             Some(basis) => vec![basis.clone()],
             None => registry.grants_of(consumer, &what).map(|(_, grant)| grant.basis.to_string()).collect(),
@@ -83,12 +88,10 @@ impl Asked {
         let question = Question {
             consumer,
             action: if self.apply { Action::Apply } else { Action::Read },
-            what: &what,
+            document,
             context: &context,
-            select: &self.select,
-            optional: &document.fields,
-            reach: document.reach,
-            subject: &document.described(self.role.as_deref().unwrap_or_default()),
+            select: &super::ask::fields(&self.select)?,
+            role: self.role.as_deref().unwrap_or_default(),
         };
         let agency = registry.agency(consumer);
         let suspended = agency.is_some_and(|agency| agency.status == Status::Suspended);
@@ -119,6 +122,11 @@ impl Asked {
     }
 }
 
-fn listed(fields: &[String]) -> String {
-    if fields.is_empty() { "only those that the schema requires".to_owned() } else { fields.join(" ") }
+fn listed(fields: &[FieldPath]) -> String {
+    if fields.is_empty() { "only those that the schema requires".to_owned() } else { spaced(fields) }
+}
+
+/// The fields of a grant in one line.
+pub(super) fn spaced(fields: &[FieldPath]) -> String {
+    fields.iter().map(FieldPath::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -2,7 +2,7 @@
 
 use crate::base::ids::Identifier;
 use crate::base::time::Day;
-use crate::message::envelope::{Personal, Subject};
+use crate::message::envelope::{self, Described, Personal, Subject};
 
 /// A person who does not exist.
 #[derive(Clone, Debug)]
@@ -46,9 +46,11 @@ impl Person {
     pub fn subject(&self) -> Subject {
         Subject {
             identifiers: vec![self.identifier.clone()],
-            family: Some(Personal::new(self.family.as_str())),
-            given: Some(Personal::new(self.given)),
-            birth_date: Some(Personal::new(self.born.to_string())),
+            described: Described::Person(envelope::Person {
+                family: Some(Personal::new(self.family.as_str())),
+                given: Some(Personal::new(self.given)),
+                birth_date: Some(Personal::new(self.born.to_string())),
+            }),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::base::ids::{AgencyId, Code as Word, MessageId};
 use crate::base::time::UnixTime;
 use crate::faces::client::{Client, ClientError, Problem};
 use crate::message::envelope::{Ask, Body, Context, Kind, Message, World as MessageWorld, write};
+use crate::message::schema::FieldPath;
 use rustls::pki_types::ServerName;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -665,7 +666,7 @@ fn ask_for(message: &mut Message, document_type: &str) {
 
 fn select(message: &mut Message, fields: &[&str]) {
     if let Body::Ask(ask) = &mut message.body {
-        ask.select = fields.iter().map(|field| (*field).to_owned()).collect();
+        ask.select = fields.iter().filter_map(|field| FieldPath::parse(field)).collect();
     }
 }
 

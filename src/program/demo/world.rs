@@ -12,6 +12,7 @@ use crate::message::pki;
 use crate::message::schema::Schemas;
 use crate::program::server::{Durability, Server, StartError, check};
 use crate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension, grant_entry};
+use crate::rules::registry::About;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -312,13 +313,15 @@ fn install(folder: &Path, gateway: &Elsewhere, providers: &[SocketAddr], more: &
         };
     }
     for (id, who, action, what, fields, purpose, basis) in GRANTS {
-        entries += &grant_entry(&NewGrant { id, who, action, what, fields, purpose, basis, until: "2099-12-31" });
+        entries +=
+            &grant_entry(&NewGrant { id, who, action, what, about: About::Person, fields, purpose, basis, until: "2099-12-31" });
     }
     let ended = NewGrant {
         id: "ended",
         who: "xx.demo.school-17",
         action: "read",
         what: "residence-record",
+        about: About::Person,
         fields: &[],
         purpose: "school-attendance",
         basis: "XX:HEALTH:13",

@@ -272,7 +272,7 @@ impl Found {
 
 /// A grant for something else, or for somebody else, is another grant, whatever it is called.
 fn is_same_right(old: &Grant, new: &Grant) -> bool {
-    (old.action, &old.what, &old.purpose, &old.basis) == (new.action, &new.what, &new.purpose, &new.basis)
+    (old.action, &old.what, old.about, &old.purpose, &old.basis) == (new.action, &new.what, new.about, &new.purpose, &new.basis)
 }
 
 fn right(grant: &Grant, who: &str) -> String {

@@ -1,6 +1,6 @@
 //! The registry as a file in TOML 1.0, turned into types; every error names its line and column.
 
-use super::{Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Role, Seal, Status, Url};
+use super::{About, Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Role, Seal, Status, Url};
 use crate::base::fault;
 use crate::base::ids::{AgencyId, Code, Digest};
 use crate::base::limits;
@@ -8,7 +8,7 @@ use crate::base::time::{Day, UnixTime};
 use crate::message::crypto::sha256;
 use crate::message::envelope::World;
 use crate::message::pki::Certificate;
-use crate::message::schema::Schemas;
+use crate::message::schema::{DocumentType, FieldPath, Schemas};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -133,6 +133,7 @@ struct RawGrant<'t> {
     who: &'t str,
     action: Option<&'t str>,
     what: &'t str,
+    about: Option<&'t str>,
     #[serde(default)]
     fields: Vec<String>,
     purpose: &'t str,
@@ -248,7 +249,7 @@ fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, tex
 struct Texts {
     purposes: BTreeSet<Code>,
     bases: BTreeSet<Arc<str>>,
-    fields: BTreeSet<Arc<[String]>>,
+    fields: BTreeSet<Arc<[FieldPath]>>,
     /// The names of the grants so far: a record names the grant by which something was released.
     grants: BTreeSet<Code>,
 }
@@ -272,11 +273,11 @@ impl Texts {
         basis
     }
 
-    fn fields(&mut self, list: Vec<String>) -> Arc<[String]> {
+    fn fields(&mut self, list: Vec<FieldPath>) -> Arc<[FieldPath]> {
         if let Some(known) = self.fields.get(list.as_slice()) {
             return Arc::clone(known);
         }
-        let fields = Arc::<[String]>::from(list);
+        let fields = Arc::<[FieldPath]>::from(list);
         self.fields.insert(Arc::clone(&fields));
         fields
     }
@@ -443,6 +444,46 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
 /// Most fields that an error lists.
 const FIELDS_SHOWN: usize = 60;
 
+/// A field of a grant: something that documents of its type may lack.
+fn read_field(text: &str, document: &DocumentType) -> Result<FieldPath, String> {
+    let field = FieldPath::parse(text).ok_or_else(|| format!("\"{text}\" is not the path of a field: {}", FieldPath::FORM))?;
+    if document.has_field(&field) {
+        return Ok(field);
+    }
+    let (what, known) = (&document.name, document.fields.as_slice());
+    if field.is_pattern() {
+        return Err(format!("nothing optional of {what} is at \"{field}\"; oncegate schema fields {what} shows what there is"));
+    }
+    let nearest = fault::nearest(text, known.iter().map(String::as_str));
+    let nearest = nearest.map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
+    let shown = known.iter().take(FIELDS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = known.len().saturating_sub(FIELDS_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(format!("{what} has no optional field \"{field}\"{nearest}; it has: {shown}{more}"))
+}
+
+/// Whom or what a grant is about; it must be what its document type is about.
+fn read_about(text: Option<&str>, document: &DocumentType) -> Result<About, String> {
+    let about = match text {
+        None => About::default(),
+        Some(text) => About::ALL
+            .into_iter()
+            .find(|about| about.as_str() == text)
+            .ok_or_else(|| format!("about = \"{text}\"; it is \"person\", \"organisation\" or \"thing\""))?,
+    };
+    if about.is_of(document) {
+        return Ok(about);
+    }
+    let good: Vec<String> =
+        About::ALL.into_iter().filter(|about| about.is_of(document)).map(|about| format!("\"{}\"", about.as_str())).collect();
+    Err(format!(
+        "a grant of {} that is about a {}, and the document is not; write about = {}",
+        document.name,
+        about.as_str(),
+        good.join(" or ")
+    ))
+}
+
 fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     let place = raw.id.span().start;
     if is_absent(raw.what, schemas) {
@@ -450,14 +491,10 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
     }
     let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is not a code")));
     let what = document_type(raw.what, place, schemas)?;
-    let document = schemas.document_type(&what);
-    if let Some(field) = raw.fields.iter().find(|field| !document.is_some_and(|document| document.has_field(field))) {
-        let known = document.map_or(&[][..], |document| document.fields.as_slice());
-        let shown = known.iter().take(FIELDS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = known.len().saturating_sub(FIELDS_SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        return Err((place, format!("{what} has no optional field \"{field}\"; it has: {shown}{more}")));
-    }
+    let document = schemas.document_type(&what).ok_or_else(|| (place, format!("no document type is called \"{what}\"")))?;
+    let fields = raw.fields.iter().map(|text| read_field(text, document)).collect::<Result<Vec<_>, _>>();
+    let fields = fields.map_err(|wrong| (place, wrong))?;
+    let about = read_about(raw.about, document).map_err(|wrong| (place, wrong))?;
     let action = match raw.action {
         None | Some("read") => Action::Read,
         Some("apply") => Action::Apply,
@@ -483,7 +520,8 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         pattern: raw.who.contains('*').then(|| raw.who.into()),
         action,
         what,
-        fields: texts.fields(raw.fields),
+        about,
+        fields: texts.fields(fields),
         purpose: texts.purpose(raw.purpose).ok_or_else(|| (place, format!("\"{}\" is not a code", raw.purpose)))?,
         basis: texts.basis(&raw.basis),
         until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is not a day such as 2027-12-31", raw.until)))?,

@@ -14,7 +14,7 @@ use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::message::crypto::PublicKey;
 use crate::message::envelope::World;
-use crate::message::schema::Schemas;
+use crate::message::schema::{DocumentType, FieldPath, Schemas, SubjectKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::BTreeMap;
@@ -338,6 +338,56 @@ impl Action {
     }
 }
 
+/// Whom or what the documents of a grant are about, and the questions for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// Persons.
+    #[default]
+    Person,
+    /// Organisations.
+    Organisation,
+    /// Things, such as buildings: nobody whose description could be held against the question's.
+    Thing,
+}
+
+impl About {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Person, Self::Organisation, Self::Thing];
+
+    /// The word for it in a registry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Organisation => "organisation",
+            Self::Thing => "thing",
+        }
+    }
+
+    /// Whether a question about somebody of this kind may stand on it. Whoever asks about a thing still says who wants to know.
+    pub fn fits(self, kind: SubjectKind) -> bool {
+        match self {
+            Self::Person => kind == SubjectKind::Person,
+            Self::Organisation => kind == SubjectKind::Organisation,
+            Self::Thing => true,
+        }
+    }
+
+    /// Whether documents of a type are about this. A thing is what a document is about that is about nobody: of any other the
+    /// subject is held against the question's, whatever a registry says.
+    pub fn is_of(self, document: &DocumentType) -> bool {
+        match self {
+            Self::Person => document.is_about(SubjectKind::Person),
+            Self::Organisation => document.is_about(SubjectKind::Organisation),
+            Self::Thing => Self::all_of(document).next().is_none(),
+        }
+    }
+
+    /// The kinds of subject that documents of a type have.
+    fn all_of(document: &DocumentType) -> impl Iterator<Item = Self> {
+        [Self::Person, Self::Organisation].into_iter().filter(|about| about.is_of(document))
+    }
+}
+
 /// A row that answers "why may they?".
 #[derive(Debug)]
 pub struct Grant {
@@ -349,8 +399,10 @@ pub struct Grant {
     pub action: Action,
     /// With which document type.
     pub what: Code,
+    /// Whom or what it is about.
+    pub about: About,
     /// Which optional fields they may receive.
-    pub fields: Arc<[String]>,
+    pub fields: Arc<[FieldPath]>,
     /// For which purpose.
     pub purpose: Code,
     /// On which legal basis.

@@ -125,7 +125,22 @@ pub fn forms(bench: &Bench<'_>) -> Vec<Attack> {
             How::Message(bench.sign(&markup.replacen("scheme=\"XX-OGTEST\"", &format!("scheme=\"{scheme}\""), 1)).into_bytes());
         list.add(format!("the scheme {scheme:?}"), &["OG-DOC-021", "OG-MSG-002"], how);
     }
-    for path in ["../Absence", "/Absence", "//Absence", "Absence/..", "Absence[1]", "*", "@x", "Diagnosis", ""] {
+    for path in [
+        "../Absence",
+        "/Absence",
+        "//Absence",
+        "Absence/..",
+        "Absence[1]",
+        "*",
+        "**",
+        "*/**",
+        "@x/y",
+        "@",
+        "a:b",
+        "**/Absence",
+        "Diagnosis",
+        "",
+    ] {
         let how = bench.before("</Ask>", &format!("<Select><Path>{path}</Path></Select></Ask>"));
         list.add(format!("the path {path:?}"), &["OG-POL-011", "OG-MSG-002"], how);
     }

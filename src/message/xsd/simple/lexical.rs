@@ -85,7 +85,7 @@ pub(super) fn is_name(value: &str) -> bool {
 }
 
 /// Namespaces in XML, production 4.
-pub(super) fn is_ncname(value: &str) -> bool {
+pub fn is_ncname(value: &str) -> bool {
     is_name(value) && !value.contains(':')
 }
 

@@ -3,6 +3,7 @@
 mod add;
 mod check;
 mod example;
+mod fields;
 mod suite;
 mod valid;
 mod with;
@@ -32,6 +33,8 @@ enum Command {
     Check(check::Check),
     /// Make a valid document from a schema
     Example(example::Example),
+    /// Say which fields documents of a type may lack, and which grants release each
+    Fields(fields::Fields),
     /// Run a list of tests, and print what agrees and what does not
     Suite(suite::Suite),
     /// Hold roots that standard input names: the process that `check` and others start
@@ -56,6 +59,7 @@ impl Schema {
             Command::Add(command) => command.run(out),
             Command::Check(command) => command.run(out),
             Command::Example(command) => command.run(out),
+            Command::Fields(command) => command.run(out),
             Command::Suite(command) => command.run(out),
             Command::Hold(command) => {
                 let which = if command.whole { Which::Whole } else { Which::Named };
