@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 /// How many leaves of an answer are shown.
 const OUTLINE_MAX: usize = 4096;
+/// How much of the text of each: nobody reads a scan.
+const SHOWN_BYTES_MAX: usize = 4096;
 
 /// A client of a gateway.
 #[derive(Clone)]
@@ -399,6 +401,16 @@ impl Outline {
         self.is_leaf = true;
     }
 
+    fn text(&mut self, text: &str) {
+        let room = SHOWN_BYTES_MAX.saturating_sub(self.text.len());
+        if text.len() <= room {
+            self.text.push_str(text);
+        } else if !self.text.ends_with('\u{2026}') {
+            self.text.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or(""));
+            self.text.push('\u{2026}');
+        }
+    }
+
     fn end(&mut self) {
         let inside = self.path.get(1).is_some_and(|name| name == "Body");
         if self.is_leaf && inside && self.leaves.len() < OUTLINE_MAX {
@@ -426,7 +438,7 @@ impl Visitor for Viewer<'_> {
     }
 
     fn text(&mut self, text: &str, at: usize) -> Result<(), Fault> {
-        self.outline.text.push_str(text);
+        self.outline.text(text);
         self.envelope.text(text, at)
     }
 

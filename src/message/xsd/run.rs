@@ -6,7 +6,7 @@ use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
-use super::simple::{Identity, NoScope, Reason, Room, Scope, Simple, Value};
+use super::simple::{Identity, NoScope, Pieces, Reason, Room, Scope, Simple, Value};
 use super::violation::Violation;
 use super::wildcard::Process;
 use crate::base::limits;
@@ -61,6 +61,8 @@ pub struct Run<'s> {
     /// The paths of all open models.
     stack: Vec<u32>,
     text: String,
+    /// Of a value that is too long to be kept: how far it has been checked.
+    pieces: Option<Pieces<'s>>,
     room: Room,
     /// How many open elements are not looked at.
     skipped: usize,
@@ -95,6 +97,7 @@ impl<'s> Run<'s> {
             frames: Vec::with_capacity(16),
             stack: Vec::new(),
             text: String::new(),
+            pieces: None,
             room: Room::default(),
             skipped: 0,
             keys: Keys::default(),
@@ -110,6 +113,7 @@ impl<'s> Run<'s> {
         self.frames.clear();
         self.stack.clear();
         self.text.clear();
+        self.pieces = None;
         self.skipped = 0;
         self.keys = Keys::default();
         self.violations.clear();
@@ -494,17 +498,40 @@ impl<'s> Run<'s> {
     }
 
     fn keep_text(&mut self, text: &str) {
-        if text.len() > limits::PAYLOAD_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
-            if let Some(frame) = self.frames.last_mut() {
-                frame.inside = Inside::Broken;
-            }
-            return self.wrong("cvc-datatype-valid", "longer than any text may be");
+        if let Some(pieces) = &mut self.pieces {
+            return pieces.take(text);
+        }
+        if text.len() > limits::KEPT_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
+            return self.begin_pieces(text);
         }
         self.text.push_str(text);
         if self.text.len() > LONG_TEXT_BYTES {
             // What a long text takes, the caches of patterns must not take besides.
             self.room.caches.clear();
         }
+    }
+
+    /// A value that is too long to be kept is checked as it comes, where nobody asks what it is.
+    fn begin_pieces(&mut self, text: &str) {
+        let Some(frame) = self.frames.last() else { return };
+        let is_fixed = frame.element.and_then(|number| self.set.element(number)).is_some_and(Element::is_fixed);
+        let is_asked = is_fixed || self.keys.wants_value(self.set);
+        match frame.simple.filter(|_| !is_asked).and_then(|simple| simple.pieces()) {
+            Some(mut pieces) => {
+                pieces.take(&self.text);
+                pieces.take(text);
+                self.pieces = Some(pieces);
+            }
+            None => self.too_long(),
+        }
+        self.text = String::new();
+    }
+
+    fn too_long(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.inside = Inside::Broken;
+        }
+        self.wrong("cvc-datatype-valid", too_long());
     }
 
     /// The innermost open element ends.
@@ -521,8 +548,11 @@ impl<'s> Run<'s> {
         }
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };
+        let pieces = self.pieces.take();
         let mut value = None;
-        if frame.inside != Inside::Broken && !frame.is_nil {
+        if let Some(pieces) = pieces.filter(|_| frame.inside != Inside::Broken) {
+            self.end_pieces(&frame, pieces);
+        } else if frame.inside != Inside::Broken && !frame.is_nil {
             value = self.content(&frame);
         }
         self.stack.truncate(frame.base);
@@ -570,6 +600,18 @@ impl<'s> Run<'s> {
         }
     }
 
+    fn end_pieces(&mut self, frame: &Frame<'s>, pieces: Pieces<'s>) {
+        let Some(simple) = frame.simple else { return };
+        if matches!(self.kept, Kept::Asked) {
+            return self.wrong("cvc-datatype-valid", too_long());
+        }
+        if let Err(reason) = pieces.end() {
+            let element = frame.element.and_then(|number| self.set.element(number));
+            let local = element.map_or("", |element| self.set.names().local(element.name));
+            self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
+        }
+    }
+
     fn value(&mut self, frame: &Frame<'s>, element: Option<&Element>, simple: &Arc<Simple>, text: &str) -> Option<Value> {
         let set = self.set;
         let local = || element.map_or("", |element| set.names().local(element.name));
@@ -580,7 +622,7 @@ impl<'s> Run<'s> {
             (None, None) => (text, &NoScope),
         };
         let is_fixed = preset.filter(|preset| preset.is_fixed);
-        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
+        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_value(set);
         if !wants_value {
             match simple.check(text, scope, &mut self.room) {
                 Ok(text) => self.kept.keep(text),
@@ -642,6 +684,15 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
 
 /// From where on a text is a long one.
 const LONG_TEXT_BYTES: usize = 16 << 10;
+
+/// What is said of a value that is too long to be kept and must be.
+fn too_long() -> String {
+    format!(
+        "longer than {} KiB, which only text and octets in base64 or hexadecimal may be that are compared with nothing: no \
+         enumeration, no fixed value, no key, no ID, nothing that documents.toml looks at",
+        limits::KEPT_TEXT_BYTES_MAX >> 10
+    )
+}
 
 /// Why a value is refused, and what was expected where the reason does not say it.
 fn explained(simple: &Simple, reason: &Reason) -> String {
