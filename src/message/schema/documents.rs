@@ -2,6 +2,7 @@
 
 use super::SchemaError;
 use super::paths::{Occurs, Path, Reach, unfold};
+use super::tree::Tree;
 use crate::base::fault::nearest;
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -37,6 +38,8 @@ pub struct DocumentType {
     /// Whether values of attributes are kept.
     pub(super) attributes: Attributes,
     pub(super) watches: Vec<Watch>,
+    /// The same as a tree.
+    pub(super) tree: Tree,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -58,11 +61,6 @@ impl DocumentType {
     /// The paths of whoever has this role in it, where nobody else may stand; the role of a request without `Of` is empty.
     pub fn described(&self, role: &str) -> Vec<&str> {
         self.subjects.iter().filter(|row| row.role == role && row.is_alone).map(|row| row.path.as_str()).collect()
-    }
-
-    /// The place of a path among those whose values are kept.
-    pub(super) fn watch_of(&self, path: &str) -> Option<u32> {
-        self.watches.iter().position(|watch| watch.path == path).map(|at| at as u32)
     }
 
     /// Whether a grant may name this path: something that a document may lack is there or below.
@@ -267,6 +265,7 @@ fn document(row: Row, targets: &[(String, String)], set: &Set) -> Result<Documen
         reach: unfolded.reach,
         head,
         attributes,
+        tree: Tree::of(watches.iter().map(|watch| watch.path.as_str())),
         watches,
         rules,
     })

@@ -14,6 +14,7 @@ mod rules;
 mod run;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use crate::message::xsd::SchemaError;
 pub use documents::{DocumentType, SubjectPath};

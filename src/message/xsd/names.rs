@@ -7,7 +7,10 @@ pub type Name = u32;
 /// slow.
 #[derive(Debug, Default)]
 pub struct Names {
-    entries: Vec<(Box<str>, Box<str>)>,
+    /// The namespaces, each once, so that the few that there are stay near.
+    uris: Vec<Box<str>>,
+    /// Namespace and local part.
+    entries: Vec<(u32, Box<str>)>,
     /// One more than the entry; zero is free. Its length is a power of two, at most half full.
     slots: Vec<u32>,
 }
@@ -62,7 +65,7 @@ impl Names {
         let mut at = hash(uri, local) as usize & mask;
         loop {
             let entry = self.slots.get(at).copied()?.checked_sub(1)?;
-            if self.entries.get(entry as usize).is_some_and(|(known_uri, known)| same(known, local) && same(known_uri, uri)) {
+            if self.entries.get(entry as usize).is_some_and(|(space, known)| same(known, local) && self.is(*space, uri)) {
                 return Some(entry);
             }
             at = at.wrapping_add(1) & mask;
@@ -74,7 +77,11 @@ impl Names {
         if let Some(known) = self.find(uri, local) {
             return known;
         }
-        self.entries.push((uri.into(), local.into()));
+        let space = self.uris.iter().rposition(|known| **known == *uri).unwrap_or_else(|| {
+            self.uris.push(uri.into());
+            self.uris.len().saturating_sub(1)
+        });
+        self.entries.push((space as u32, local.into()));
         if self.entries.len().saturating_mul(2) > self.slots.len() {
             let length = self.slots.len().saturating_mul(2).max(64);
             self.slots = vec![0; length];
@@ -87,10 +94,19 @@ impl Names {
         self.entries.len().saturating_sub(1) as Name
     }
 
+    fn space(&self, space: u32) -> &str {
+        self.uris.get(space as usize).map_or("", |uri| uri)
+    }
+
+    #[inline]
+    fn is(&self, space: u32, uri: &str) -> bool {
+        same(self.space(space), uri)
+    }
+
     fn place(&mut self, entry: usize) {
         let mask = self.slots.len().saturating_sub(1);
-        let Some((uri, local)) = self.entries.get(entry) else { return };
-        let mut at = hash(uri, local) as usize & mask;
+        let Some((space, local)) = self.entries.get(entry) else { return };
+        let mut at = hash(self.space(*space), local) as usize & mask;
         while self.slots.get(at).is_some_and(|slot| *slot != 0) {
             at = at.wrapping_add(1) & mask;
         }
@@ -101,7 +117,7 @@ impl Names {
 
     /// The namespace name of a name, empty if it has none.
     pub fn uri(&self, name: Name) -> &str {
-        self.entries.get(name as usize).map_or("", |(uri, _)| uri)
+        self.entries.get(name as usize).map_or("", |(space, _)| self.space(*space))
     }
 
     /// The local part of a name.

@@ -70,6 +70,8 @@ pub struct Run<'s> {
     violations: Vec<Violation>,
     most: usize,
     presence: Presence,
+    /// Of the attributes of the element that began last, by their places: those that its type demands.
+    demanded: u64,
     kept: Kept,
 }
 
@@ -104,6 +106,7 @@ impl<'s> Run<'s> {
             violations: Vec::new(),
             most: most.max(1),
             presence: Presence::Required,
+            demanded: 0,
             kept: Kept::Nothing,
         }
     }
@@ -161,15 +164,11 @@ impl<'s> Run<'s> {
         self.skipped > 0
     }
 
-    /// Whether the type of the element that began last demands an attribute that it has.
-    pub fn attribute_presence(&self, uri: &str, local: &str) -> Presence {
-        let Some(frame) = self.frames.last().filter(|frame| frame.presence_inside == Presence::Required) else {
-            return Presence::Optional;
-        };
-        let name = self.set.names().find(uri, local);
-        let uses = frame.complex.map_or(&[][..], |complex| &complex.attributes.uses);
-        let is_required = uses.iter().any(|declared| declared.is_required && Some(declared.name) == name);
-        if is_required { Presence::Required } else { Presence::Optional }
+    /// Whether the type of the element that began last demands the attribute that it has at this place.
+    pub fn attribute_presence(&self, at: usize) -> Presence {
+        let is_promised = self.frames.last().is_some_and(|frame| frame.presence_inside == Presence::Required);
+        let is_demanded = at < u64::BITS as usize && self.demanded >> at & 1 == 1;
+        if is_promised && is_demanded { Presence::Required } else { Presence::Optional }
     }
 
     /// The type of the element that began last.
@@ -350,8 +349,10 @@ impl<'s> Run<'s> {
     }
 
     fn attributes(&mut self, complex: Option<&'s Complex>, tag: &impl Tag) {
-        let (mut at, mut required, mut wild_ids) = (0, 0_usize, 0_usize);
+        let (mut at, mut required, mut wild_ids) = (0_usize, 0_usize, 0_usize);
+        self.demanded = 0;
         while let Some((uri, local, value)) = tag.attribute(at) {
+            let place = u32::try_from(at).unwrap_or(u32::MAX);
             at = at.saturating_add(1);
             if uri == XSI && matches!(local, "type" | "nil" | "schemaLocation" | "noNamespaceSchemaLocation") {
                 continue;
@@ -364,6 +365,7 @@ impl<'s> Run<'s> {
             let declared = complex.attributes.uses.iter().find(|declared| Some(declared.name) == name);
             if let Some(declared) = declared {
                 required = required.saturating_add(usize::from(declared.is_required));
+                self.demanded |= u64::from(declared.is_required).checked_shl(place).unwrap_or(0);
                 self.attribute(declared, name, uri, value, tag);
                 continue;
             }

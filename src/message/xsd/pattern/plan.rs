@@ -131,11 +131,10 @@ impl Steps<'_> {
     pub fn take(&mut self, text: &str) {
         match &mut self.0 {
             Way::Runs { runs, symbols, count, is_dead } => {
-                for character in text.chars() {
-                    if !*is_dead {
-                        *is_dead = step_runs(runs, count, symbols.symbol(character)).is_none();
-                    }
-                }
+                let (mut here, mut times) = (*runs, *count);
+                let goes = |character| step_runs(&mut here, &mut times, symbols.symbol(character)).is_some();
+                *is_dead |= !text.chars().all(goes);
+                (*runs, *count) = (here, times);
             }
             Way::Table { table, state, symbols: Some(symbols) } => {
                 *state = step_table(table, *state, text.chars().map(|character| symbols.symbol(character)));
