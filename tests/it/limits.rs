@@ -597,7 +597,7 @@ fn of_messages() -> [Said; 1] {
         format!("| qualified name | {} bytes |", limits::NAME_BYTES_MAX),
         format!("| attribute value, as written | {} |", kib(limits::VALUE_BYTES_MAX)),
         format!("| text of one element of the envelope | {} as XML;", kib(limits::LEAF_TEXT_BYTES_MAX)),
-        format!("| text of one element of a document | {} |", kib(limits::KEPT_TEXT_BYTES_MAX)),
+        format!("| text of one element of a document | {} where its value is kept whole;", kib(limits::KEPT_TEXT_BYTES_MAX)),
         format!("| documents in one message | {DOCUMENTS_MAX} |"),
         format!("| identifiers of the subject | {IDENTIFIERS_MAX} |"),
         format!("| legal bases | {LEGAL_BASES_MAX} |"),
@@ -714,7 +714,8 @@ fn of_the_operators_files() -> [Said; 2] {
         format!("where the law orders that: 0; at most {} |", number(limits::WITHHELD_DAYS_MAX as usize)),
     ];
     let schemas = vec![
-        format!("A text is at most {}, whatever", kib(limits::KEPT_TEXT_BYTES_MAX)),
+        format!("A value that must be kept whole is at most {}: of any", kib(limits::KEPT_TEXT_BYTES_MAX)),
+        format!("An attribute's value is at most {}.", kib(limits::VALUE_BYTES_MAX)),
         format!("A schema file is at most {},", mib(limits::SCHEMA_BYTES_MAX)),
         format!("has at most {} different paths,", number(limits::SCHEMA_PATHS_MAX)),
         format!("a content model at most {} particles.", number(limits::SCHEMA_PARTICLES_MAX)),
@@ -752,6 +753,7 @@ fn of_what_it_does_not_do() -> [Said; 1] {
     let said = vec![
         format!("| size of a message | {} |", mib(limits::MESSAGE_BYTES_MAX)),
         format!("attributes of one element | {}; {} |", limits::DEPTH_MAX, limits::ATTRIBUTES_MAX),
+        format!("nothing is compared with; else {} |", kib(limits::KEPT_TEXT_BYTES_MAX)),
         format!("| documents in one answer | {} |", limits::DOCUMENTS_MAX),
         format!("| identifiers of one person | {} |", limits::IDENTIFIERS_MAX),
         format!("clock and the gateway's | {} |", minutes(limits::CLOCK_SKEW_MS)),

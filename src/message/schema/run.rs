@@ -88,8 +88,8 @@ impl<'s> Validator<'s> {
             run: Run::new(&schemas.set, 1),
             depth: 0,
             at: 0,
-            trail: Vec::new(),
-            locals: String::new(),
+            trail: Vec::with_capacity(32),
+            locals: String::with_capacity(512),
             open: Vec::with_capacity(16),
             scheme: String::new(),
             gathered: Gathered::default(),
@@ -367,9 +367,11 @@ impl<'s> Validator<'s> {
 
     /// What the document has and might lack.
     fn fields(&self, document: &DocumentType) -> Vec<String> {
-        let optional = (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
-        let paths = optional.map(|(at, _)| self.path(at));
-        paths.filter(|path| !(document.head == Head::Ours && path.starts_with("Head/"))).collect()
+        let optional = || (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
+        let mut fields = Vec::with_capacity(optional().count());
+        let paths = optional().map(|(at, _)| self.path(at));
+        fields.extend(paths.filter(|path| !(document.head == Head::Ours && path.starts_with("Head/"))));
+        fields
     }
 
     /// The first violation, as a fault.

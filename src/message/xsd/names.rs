@@ -16,24 +16,24 @@ pub struct Names {
 }
 
 fn hash(uri: &str, local: &str) -> u64 {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (uri.len() as u64);
-    let mut take = |text: &str| {
-        let octets = text.as_bytes();
-        // Words of eight octets, of which the last may begin within the one before it.
-        for chunk in octets.as_chunks::<8>().0 {
-            state = mix(state, u64::from_le_bytes(*chunk));
-        }
-        let word = match (octets.last_chunk::<8>(), octets.last_chunk::<4>(), octets.first_chunk::<4>()) {
-            (Some(last), ..) => u64::from_le_bytes(*last),
-            (None, Some(last), Some(first)) => u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)),
-            _ => octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
-        };
-        state = mix(state ^ octets.len() as u64, word);
-    };
-    take(local);
     // Of a namespace's name the end tells most.
-    take(uri.as_bytes().last_chunk::<8>().and_then(|last| std::str::from_utf8(last).ok()).unwrap_or(""));
+    let space = last_word(uri.as_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let octets = local.as_bytes();
+    // Words of eight octets, of which the last may begin within the one before it.
+    let words = octets.as_chunks::<8>().0.iter().take(octets.len().saturating_sub(1) / 8);
+    let state = words.fold(space ^ octets.len() as u64, |state, word| mix(state, u64::from_le_bytes(*word)));
+    let state = mix(state, last_word(octets));
     state ^ state >> 29
+}
+
+/// The last eight octets, or all.
+#[inline]
+fn last_word(octets: &[u8]) -> u64 {
+    match (octets.last_chunk::<8>(), octets.last_chunk::<4>(), octets.first_chunk::<4>()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (None, Some(last), Some(first)) => u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)),
+        _ => octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    }
 }
 
 /// Names are short: comparing them in place is faster than a call.
@@ -65,7 +65,7 @@ impl Names {
         let mut at = hash(uri, local) as usize & mask;
         loop {
             let entry = self.slots.get(at).copied()?.checked_sub(1)?;
-            if self.entries.get(entry as usize).is_some_and(|(space, known)| same(known, local) && self.is(*space, uri)) {
+            if self.is(entry, uri, local) {
                 return Some(entry);
             }
             at = at.wrapping_add(1) & mask;
@@ -98,9 +98,10 @@ impl Names {
         self.uris.get(space as usize).map_or("", |uri| uri)
     }
 
+    /// Whether a name is this one.
     #[inline]
-    fn is(&self, space: u32, uri: &str) -> bool {
-        same(self.space(space), uri)
+    pub fn is(&self, name: Name, uri: &str, local: &str) -> bool {
+        self.entries.get(name as usize).is_some_and(|(space, known)| same(known, local) && same(self.space(*space), uri))
     }
 
     fn place(&mut self, entry: usize) {

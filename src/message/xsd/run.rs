@@ -96,9 +96,9 @@ impl<'s> Run<'s> {
     pub fn new(set: &'s Set, most: usize) -> Self {
         Self {
             set,
-            frames: Vec::with_capacity(16),
-            stack: Vec::new(),
-            text: String::new(),
+            frames: Vec::with_capacity(8),
+            stack: Vec::with_capacity(32),
+            text: String::with_capacity(64),
             pieces: None,
             room: Room::default(),
             skipped: 0,
@@ -361,15 +361,15 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-type.3.1.1", format!("the attribute {local} on an element of a simple type"));
                 continue;
             };
-            let name = self.set.names().find(uri, local);
-            let declared = complex.attributes.uses.iter().find(|declared| Some(declared.name) == name);
-            if let Some(declared) = declared {
+            if let Some(declared) = self.declared(complex, uri, local) {
+                let name = Some(declared.name);
                 required = required.saturating_add(usize::from(declared.is_required));
                 self.demanded |= u64::from(declared.is_required).checked_shl(place).unwrap_or(0);
                 self.attribute(declared, name, uri, value, tag);
                 continue;
             }
             let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
+            let name = self.set.names().find(uri, local);
             let global = name.and_then(|name| self.set.global_attribute(name));
             match (wildcard.map(|wildcard| wildcard.process), global) {
                 (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
@@ -393,6 +393,17 @@ impl<'s> Run<'s> {
             }
         }
         self.absent(complex, required, tag);
+    }
+
+    /// The attribute of a type by its name.
+    fn declared(&self, complex: &'s Complex, uri: &str, local: &str) -> Option<&'s Use> {
+        let (names, uses) = (self.set.names(), &complex.attributes.uses);
+        if uses.len() <= FEW {
+            // To compare with each is faster than to look a name up.
+            return uses.iter().find(|declared| names.is(declared.name, uri, local));
+        }
+        let name = names.find(uri, local)?;
+        uses.iter().find(|declared| declared.name == name)
     }
 
     /// Attributes that are not there: required ones, and those with a default, which count as if they were.
@@ -683,6 +694,9 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
     }
     says
 }
+
+/// As many attributes as most types have.
+const FEW: usize = 8;
 
 /// From where on a text is a long one.
 const LONG_TEXT_BYTES: usize = 16 << 10;
