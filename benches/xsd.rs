@@ -4,16 +4,21 @@
 //! The schema and the document are made here: types with some forty optional children, deep nesting, values of code lists,
 //! amounts with a currency, dates and identifiers.
 
+use cap::Cap;
 use oncegate::message::xml::{Profile, Start, Visitor, scan};
 use oncegate::message::xsd::read::{Library, Source, load};
 use oncegate::message::xsd::run::Run;
 use oncegate::message::xsd::{Set, compile};
+use std::alloc::System;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 struct Nothing;
 
@@ -177,6 +182,13 @@ fn least(mut call: impl FnMut()) -> f64 {
     least
 }
 
+/// All that is allocated meanwhile, whether it is given back or not.
+fn allocated(call: impl FnOnce()) -> usize {
+    let before = ALLOCATOR.total_allocated();
+    call();
+    ALLOCATOR.total_allocated() - before
+}
+
 fn validate(set: &Set, document: &[u8]) {
     let mut run = Run::new(set, 1);
     scan(black_box(document), Profile::Schema, &mut run).expect("well-formed");
@@ -213,11 +225,14 @@ fn main() {
     let reader = least(|| scan(black_box(octets), Profile::Schema, &mut Nobody).expect("well-formed"));
     let both = least(|| validate(&set, octets));
     let compiled = least(|| drop(compile(black_box(&loaded))));
+    let read = allocated(|| scan(octets, Profile::Schema, &mut Nobody).expect("well-formed"));
+    let taken = allocated(|| validate(&set, octets)) - read;
     let tags = document.matches("</").count();
     let speed = |ms: f64| octets.len() as f64 / ms / 1e3;
     let row = |name: &str, ms: f64, ratio: &str| println!("{name:36}{ms:8.3} ms {:8.1} MB/s  {ratio}", speed(ms));
     println!("a document of {} octets, {tags} elements; least times; all but the first row read and validate", octets.len());
     println!("its schema of {} octets is compiled in {compiled:.2} ms", schema.len());
+    println!("validating it allocates {taken} octets of memory, reading it {read}");
     row("Oncegate's reader alone", reader, "");
     row("Oncegate", both, &format!("{:.0} ns an element for validating", (both - reader) * 1e6 / tags as f64));
     let peers = [

@@ -40,6 +40,8 @@ pub struct Validator<'s> {
 
 /// A path of the document.
 struct Step {
+    /// Of its last step the length and the end, by which most others are told apart.
+    key: u64,
     /// The octets of its last step among all of them.
     local: Range<u32>,
     parent: u32,
@@ -309,7 +311,7 @@ impl<'s> Validator<'s> {
     /// The root's place.
     fn first(&mut self) -> u32 {
         let presence = Presence::Required;
-        self.trail.push(Step { local: 0..0, parent: NONE, first_child: NONE, next: NONE, presence, place: Tree::ROOT });
+        self.trail.push(Step { key: 0, local: 0..0, parent: NONE, first_child: NONE, next: NONE, presence, place: Tree::ROOT });
         0
     }
 
@@ -319,11 +321,10 @@ impl<'s> Validator<'s> {
             To::Element => "",
             To::Attribute => "@",
         };
-        let length = sign.len().saturating_add(local.len());
+        let key = key(sign, local);
         let mut at = self.trail.get(parent as usize).map_or(NONE, |step| step.first_child);
         while let Some(step) = self.trail.get(at as usize) {
-            let known = self.local(step);
-            if known.len() == length && known.ends_with(local) && known.starts_with(sign) {
+            if step.key == key && self.local(step).strip_prefix(sign) == Some(local) {
                 return Ok(at);
             }
             at = step.next;
@@ -340,7 +341,7 @@ impl<'s> Validator<'s> {
         let place = self.document.map_or(Tree::OUTSIDE, |document| document.tree.child(before, after));
         let next = self.trail.get_mut(parent as usize).map_or(NONE, |step| std::mem::replace(&mut step.first_child, new));
         let (local, presence) = (begin..self.locals.len() as u32, Presence::Required);
-        self.trail.push(Step { local, parent, first_child: NONE, next, presence, place });
+        self.trail.push(Step { key, local, parent, first_child: NONE, next, presence, place });
         Ok(new)
     }
 
@@ -401,6 +402,15 @@ impl<'s> Validator<'s> {
             self.fault = Some(fault);
         }
     }
+}
+
+fn key(sign: &str, local: &str) -> u64 {
+    let octets = local.as_bytes();
+    let end = match octets.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    };
+    end.wrapping_add(octets.len().wrapping_add(sign.len() << 16) as u64)
 }
 
 /// Whether a value is an identifier of ours.

@@ -143,7 +143,7 @@ impl<'s> Run<'s> {
             self.skipped = self.skipped.saturating_add(1);
             return;
         }
-        let name = self.set.names().find(tag.uri(), tag.local());
+        let name = self.name(tag.uri(), tag.local());
         let within = self.frames.last().map_or(Presence::Required, |frame| frame.presence_inside);
         self.presence = Presence::Optional;
         if let Some((element, presence)) = self.declaration(name, tag) {
@@ -152,6 +152,17 @@ impl<'s> Run<'s> {
         } else {
             self.skipped = 1;
         }
+    }
+
+    /// The name of the next element. Where it is the one that the content model would have next, it need not be looked up.
+    #[inline]
+    fn name(&self, uri: &str, local: &str) -> Option<Name> {
+        let names = self.set.names();
+        let likely = self.frames.last().and_then(|frame| match frame.complex.map(|complex| &complex.content) {
+            Some(Content::Elements { model, .. }) => model.likely(frame.cursor, &self.stack, frame.base),
+            _ => None,
+        });
+        likely.filter(|likely| names.is(*likely, uri, local)).or_else(|| names.find(uri, local))
     }
 
     /// Whether content may lack the element that began last.
