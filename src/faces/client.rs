@@ -447,3 +447,21 @@ impl Visitor for Viewer<'_> {
         self.envelope.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_shown() {
+        for piece in ["я", "text ", "я".repeat(SHOWN_BYTES_MAX).as_str()] {
+            let mut outline = Outline::default();
+            (0..SHOWN_BYTES_MAX).for_each(|_| outline.text(piece));
+            let shown = outline.text.strip_suffix('\u{2026}').expect("it says that there is more");
+            assert!((SHOWN_BYTES_MAX - 1..=SHOWN_BYTES_MAX).contains(&shown.len()), "{}", shown.len());
+        }
+        let mut outline = Outline::default();
+        outline.text(&"x".repeat(SHOWN_BYTES_MAX));
+        assert_eq!(outline.text.len(), SHOWN_BYTES_MAX);
+    }
+}
