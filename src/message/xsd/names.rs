@@ -126,3 +126,28 @@ impl Names {
         self.entries.get(name as usize).map_or("", |(_, local)| local)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_in_one_octet_are_two() {
+        let mut names = Names::default();
+        let mut all = Vec::new();
+        for length in 1..60 {
+            for place in 0..length {
+                let mut text = vec![b'n'; length];
+                text[place] = b'm';
+                all.push(String::from_utf8(text).expect("ASCII"));
+            }
+        }
+        let numbers: Vec<Name> = all.iter().map(|local| names.intern("urn:a", local)).collect();
+        assert_eq!(numbers, (0..all.len() as u32).collect::<Vec<_>>());
+        for (local, number) in all.iter().zip(numbers) {
+            assert_eq!(names.find("urn:a", local), Some(number));
+            assert_eq!((names.find("urn:b", local), names.find("", local)), (None, None));
+            assert!(names.is(number, "urn:a", local) && names.local(number) == local);
+        }
+    }
+}
