@@ -13,8 +13,13 @@ use oncegate::base::limits::MESSAGE_BYTES_MAX;
 use oncegate::message::envelope::EnvelopeReader;
 use oncegate::message::schema::Schemas;
 use oncegate::message::sig;
+use oncegate::message::xml::{Profile, scan};
+use oncegate::message::xsd::compile;
+use oncegate::message::xsd::read::{Library, Source, load};
+use oncegate::message::xsd::run::Run;
 use rustix::time::{ClockId, clock_gettime};
 use std::alloc::System;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 #[global_allocator]
@@ -239,8 +244,64 @@ fn least(schemas: &Schemas, octets: &[u8], runs: usize) -> Cost {
     costs.min_by_key(|cost| cost.time).expect("one at least")
 }
 
+/// All allocations are counted together: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A set of one file.
+struct Nothing;
+
+impl Library for Nothing {
+    fn fetch(&mut self, _: &str, _: Option<&str>, _: &str) -> Option<Source> {
+        None
+    }
+}
+
+const LONG: &str = r"<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'>
+  <xs:element name='r'><xs:complexType mixed='true'><xs:choice minOccurs='0' maxOccurs='unbounded'>
+    <xs:element name='scan'><xs:complexType><xs:simpleContent><xs:extension base='Scan'><xs:attribute name='type'/>
+      </xs:extension></xs:simpleContent></xs:complexType></xs:element>
+    <xs:element name='hex' type='xs:hexBinary'/><xs:element name='text' type='xs:string'/><xs:element name='token' type='Token'/>
+    <xs:element name='code' type='Code'/><xs:any processContents='skip' namespace='##other'/>
+  </xs:choice></xs:complexType></xs:element>
+  <xs:simpleType name='Scan'><xs:restriction base='xs:base64Binary'><xs:maxLength value='1000000'/></xs:restriction></xs:simpleType>
+  <xs:simpleType name='Token'><xs:restriction base='xs:token'><xs:pattern value='(\w+ )*\w+'/></xs:restriction></xs:simpleType>
+  <xs:simpleType name='Code'><xs:restriction base='xs:token'><xs:enumeration value='A'/></xs:restriction></xs:simpleType>
+</xs:schema>";
+
+#[test]
+fn a_run_takes_little_memory_however_long_a_text_is() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let source = Source { name: "long.xsd".to_owned(), text: LONG.to_owned() };
+    let set = compile(&load(vec![source], &mut Nothing).expect("it is found")).expect("a good schema");
+    let room = MESSAGE_BYTES_MAX - 200;
+    for (name, unit, broken) in [
+        ("scan", "AbC/", 0),
+        ("scan", "AbC/\r\n", 0),
+        ("scan", "AbC/*\n", 1),
+        ("hex", "09aF", 0),
+        ("text", "\u{44f} &amp; &#xD;\r", 0),
+        ("token", "\u{44f}\n", 0),
+        ("token", " \r\n", 1),
+        ("code", " ", 1),
+        ("r", "text ", 0),
+        ("o:any xmlns:o=\"urn:o\"", "text ", 0),
+    ] {
+        let end = name.split(' ').next().unwrap_or(name);
+        let text = unit.repeat(room / unit.len());
+        let document = format!("<r><{name}>{text}</{end}></r>").replace("<r><r>", "<r>").replace("</r></r>", "</r>");
+        let before = ALLOCATOR.total_allocated();
+        let mut run = Run::new(&set, 1);
+        scan(document.as_bytes(), Profile::Message, &mut run).expect("well-formed");
+        let taken = ALLOCATOR.total_allocated() - before;
+        assert_eq!(run.violations().len(), broken, "{name} {unit:?}: {:?}", run.violations());
+        println!("{taken:>8} octets for {name} of {unit:?}");
+        assert!(taken < 256 << 10, "{taken} octets for {name} of {unit:?}");
+    }
+}
+
 #[test]
 fn no_message_costs_more_than_its_size_allows() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let schemas = Schemas::built_in();
     let is_release = !cfg!(debug_assertions);
     // A build that is not optimised is looked at with less: what grows with the square shows all the same.

@@ -34,8 +34,9 @@ pub const ATTACHMENTS_MAX: usize = 16;
 pub const CERTIFICATE_BYTES_MAX: usize = 4 << 10;
 /// Longest text of one envelope leaf (a `Note` of 2,000 characters of up to four bytes).
 pub const LEAF_TEXT_BYTES_MAX: usize = 8 << 10;
-/// Longest text of one payload leaf.
-pub const PAYLOAD_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Longest text of one payload leaf that is kept whole while it is checked; text and octets that nothing is compared with may be
+/// as long as the message, and are checked as they come.
+pub const KEPT_TEXT_BYTES_MAX: usize = 64 << 10;
 /// Most documents in one answer.
 pub const DOCUMENTS_MAX: usize = 16;
 /// Most paths in one `Select`.

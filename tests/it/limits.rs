@@ -256,7 +256,7 @@ const ROWS: &[(&str, Row)] = &[
         "LEAF_TEXT_BYTES_MAX",
         Here(limits::LEAF_TEXT_BYTES_MAX, |n| read(&Parts { purpose: " ".repeat(n - 1) + "p", ..Parts::default() }), STRUCTURE),
     ),
-    ("PAYLOAD_TEXT_BYTES_MAX", In("src/message/schema/tests.rs", "PAYLOAD_TEXT_BYTES_MAX + 1")),
+    ("KEPT_TEXT_BYTES_MAX", In("src/message/schema/tests.rs", "KEPT_TEXT_BYTES_MAX + 1")),
     (
         "DOCUMENTS_MAX",
         Here(
@@ -617,7 +617,7 @@ fn of_messages() -> [Said; 1] {
         format!("| qualified name | {} bytes |", limits::NAME_BYTES_MAX),
         format!("| attribute value, as written | {} |", kib(limits::VALUE_BYTES_MAX)),
         format!("| text of one element of the envelope | {} as XML;", kib(limits::LEAF_TEXT_BYTES_MAX)),
-        format!("| text of one element of a document | {} |", kib(limits::PAYLOAD_TEXT_BYTES_MAX)),
+        format!("| text of one element of a document | {} where its value is kept whole;", kib(limits::KEPT_TEXT_BYTES_MAX)),
         format!("| documents in one message | {DOCUMENTS_MAX} |"),
         format!("| identifiers of the subject | {IDENTIFIERS_MAX} |"),
         format!("| legal bases | {LEGAL_BASES_MAX} |"),
@@ -734,7 +734,8 @@ fn of_the_operators_files() -> [Said; 2] {
         format!("where the law orders that: 0; at most {} |", number(limits::WITHHELD_DAYS_MAX as usize)),
     ];
     let schemas = vec![
-        format!("A text is at most {}, whatever", kib(limits::PAYLOAD_TEXT_BYTES_MAX)),
+        format!("A value that must be kept whole is at most {}: of any", kib(limits::KEPT_TEXT_BYTES_MAX)),
+        format!("An attribute's value is at most {}.", kib(limits::VALUE_BYTES_MAX)),
         format!("A schema file is at most {},", mib(limits::SCHEMA_BYTES_MAX)),
         format!("has at most {} different paths,", number(limits::SCHEMA_PATHS_MAX)),
         format!("a content model at most {} particles.", number(limits::SCHEMA_PARTICLES_MAX)),
@@ -772,6 +773,7 @@ fn of_what_it_does_not_do() -> [Said; 1] {
     let said = vec![
         format!("| size of a message | {} |", mib(limits::MESSAGE_BYTES_MAX)),
         format!("attributes of one element | {}; {} |", limits::DEPTH_MAX, limits::ATTRIBUTES_MAX),
+        format!("nothing is compared with; else {} |", kib(limits::KEPT_TEXT_BYTES_MAX)),
         format!("| documents in one answer | {} |", limits::DOCUMENTS_MAX),
         format!("| identifiers of one person or organisation | {} |", limits::IDENTIFIERS_MAX),
         format!(

@@ -1,12 +1,14 @@
 //! Questions about organisations, and about things: what a gateway lets through, and what it holds answers against.
 
+use crate::folder::Folder;
 use crate::process::{Process, Scene, oncegate};
 use crate::suspicions::{Answering, client, clinic_at};
 use oncegate::base::ids::{Code, Identifier};
 use oncegate::faces::client::{Client, ClientError};
+use oncegate::host::schemas::sets::{Judging, Sets};
 use oncegate::host::transport::full;
 use oncegate::message::envelope::{Ask, Body, Context, Described, Kind, Message, Personal, ReplyTo, Subject, World};
-use oncegate::message::schema::{FieldPath, Schemas};
+use oncegate::message::schema::FieldPath;
 use oncegate::program::setup::{Installation, NewGrant};
 use oncegate::rules::registry::About;
 use std::fs;
@@ -51,21 +53,28 @@ class = "personal"
 title = "Permit to build"
 "#;
 
-fn set() -> (Vec<(String, String)>, String) {
-    let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-    let mut files: Vec<(String, String)> = Schemas::built_in_files().iter().map(own).collect();
-    files.push(("company-extract-1.xsd".to_owned(), EXTRACT.to_owned()));
-    (files, Schemas::built_in_documents().to_owned() + DOCUMENTS)
+/// Writes the set of the register of companies into a folder of sets.
+fn write_set(schemas: &Path) {
+    let folder = schemas.join("companies");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("company-extract-1.xsd"), EXTRACT).expect("writable");
+    fs::write(folder.join("documents.toml"), DOCUMENTS).expect("writable");
+}
+
+/// The gateway's documents and those of the set.
+fn sets(schemas: &Path) -> Sets {
+    let sets = Sets::load(Some(schemas), &Judging::of_this_program(), None).expect("a folder of sets");
+    assert!(sets.bad().is_empty(), "{:?}", sets.bad());
+    sets
 }
 
 /// Puts the schemas in place, and what the registry says of their documents.
 fn prepare(installation: &Installation) {
-    let (folder, (files, documents)) = (installation.folder().join("schemas"), set());
-    fs::create_dir(&folder).expect("a folder");
-    for (name, text) in files.iter().map(|(name, text)| (name.as_str(), text)).chain([("documents.toml", &documents)]) {
-        fs::write(folder.join(name), text).expect("writable");
-    }
-    edit(&installation.config(), |text| text.replacen("format = 1\n", "format = 1\nschemas = \"schemas\"\n", 1));
+    write_set(&installation.folder().join("schemas"));
+    let has_schemas = |text: &str| text.lines().any(|line| line.starts_with("schemas = "));
+    edit(&installation.config(), |text| {
+        if has_schemas(&text) { text } else { text.replacen("format = 1\n", "format = 1\nschemas = \"schemas\"\n", 1) }
+    });
     let holder = |what: &str| format!("\n[[holder]]\ndocument = \"{what}\"\nagency = \"{CLINIC}\"\n");
     edit(&installation.folder().join("registry.toml"), |text| text + &holder("company-extract") + &holder("building-permit"));
     installation.sign().expect("signed");
@@ -107,7 +116,7 @@ fn extract(identifiers: &[(&str, &str)], name: &str, more: &str) -> String {
 struct Offices {
     scene: Scene,
     document: Arc<Mutex<String>>,
-    schemas: Schemas,
+    sets: Sets,
     fund: Client,
     _gateway: Process,
 }
@@ -130,10 +139,9 @@ impl Offices {
         };
         let address = scene.world().provider_address(CLINIC).expect("a holder");
         clinic_at(&scene, address, Arc::new(manner));
-        let (files, documents) = set();
-        let schemas = Schemas::compile(&files, &documents).expect("good schemas");
+        let sets = sets(&scene.world().installation().folder().join("schemas"));
         let (gateway, fund) = (scene.start(), client(&scene, FUND));
-        Self { scene, document, schemas, fund, _gateway: gateway }
+        Self { scene, document, sets, fund, _gateway: gateway }
     }
 
     /// The code with which a question is refused that gets this document as its answer.
@@ -143,7 +151,7 @@ impl Offices {
         let ask = Ask { document_type: code(what), of: None, select, during: None };
         let context = Context::new(code(PURPOSE), BASIS, about.clone());
         let request = self.fund.request(ask, context, None, World::Live).expect("signed");
-        let exchanged = self.fund.exchange(&request, crate::process::LONG, &self.schemas);
+        let exchanged = self.fund.exchange(&request, crate::process::LONG, self.sets.schemas());
         match self.scene.block_on(exchanged) {
             Ok(checked) => {
                 assert!(matches!(&checked.message.body, Body::Documents(found) if found.iter().all(Result::is_ok)));
@@ -285,14 +293,15 @@ fn of_a_thing_no_subject_is_held_against_the_question() {
 #[test]
 fn a_grant_is_about_what_its_document_is_about() {
     use oncegate::rules::registry::Registry;
-    let (files, documents) = set();
-    let schemas = Schemas::compile(&files, &documents).expect("good schemas");
+    let folder = Folder::new();
+    write_set(folder.path());
+    let sets = sets(folder.path());
     let said = |what: &str, more: &str| {
         let text = format!(
             "format = 1\nversion = 1\n[[agency]]\nid = \"xx.a\"\nname = \"A\"\n[[grant]]\nid = \"g\"\nwho = \"xx.a\"\nwhat = \"{what}\"\n\
              purpose = \"p\"\nbasis = \"b\"\nuntil = \"2030-12-31\"\n{more}\n"
         );
-        Registry::check(&text, &schemas).err().map(|error| error.what)
+        Registry::check(&text, sets.schemas()).err().map(|error| error.what)
     };
     for (what, about, is_good) in [
         ("birth-certificate", "", true),

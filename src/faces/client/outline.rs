@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// Most rows that are shown of an answer.
 const ROWS_MAX: usize = 4096;
+/// How much of each value: nobody reads a scan.
+const SHOWN_BYTES_MAX: usize = 4096;
 /// Most octets of their paths and values: deep documents have long paths.
 const OCTETS_MAX: usize = 4 << 20;
 
@@ -60,7 +62,13 @@ impl Outline {
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        self.text.push_str(text);
+        let room = SHOWN_BYTES_MAX.saturating_sub(self.text.len());
+        if text.len() <= room {
+            self.text.push_str(text);
+        } else if !self.text.ends_with('\u{2026}') {
+            self.text.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or(""));
+            self.text.push('\u{2026}');
+        }
     }
 
     pub(super) fn end(&mut self) {
@@ -168,5 +176,18 @@ mod tests {
         let deep = rows(&format!("<Documents><D>{open}{}{close}</D></Documents>", "<e>1</e>".repeat(ROWS_MAX)));
         let octets: usize = deep.iter().map(|row| row.path.len() + row.place.len() + row.value.len()).sum();
         assert!(deep.len() < ROWS_MAX && octets < OCTETS_MAX + (64 << 10), "{} {octets}", deep.len());
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_shown() {
+        for piece in ["я", "text ", "я".repeat(SHOWN_BYTES_MAX).as_str()] {
+            let mut outline = Outline::default();
+            (0..SHOWN_BYTES_MAX).for_each(|_| outline.text(piece));
+            let shown = outline.text.strip_suffix('\u{2026}').expect("it says that there is more");
+            assert!((SHOWN_BYTES_MAX - 1..=SHOWN_BYTES_MAX).contains(&shown.len()), "{}", shown.len());
+        }
+        let mut outline = Outline::default();
+        outline.text(&"x".repeat(SHOWN_BYTES_MAX));
+        assert_eq!(outline.text.len(), SHOWN_BYTES_MAX);
     }
 }

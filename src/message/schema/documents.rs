@@ -7,6 +7,7 @@ use super::paths::{Path, Reach, TYPES, unfold};
 use super::rules::{Rule, RuleRow};
 use super::scopes::Scope;
 use super::subjects::{SubjectPath, SubjectRow, subjects};
+use super::tree::Tree;
 use super::watch::{HeadPart, Watch, Watching};
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -59,6 +60,8 @@ pub struct Version {
     /// Whether values of attributes are kept.
     pub(super) attributes: Attributes,
     pub(super) watches: Vec<Watch>,
+    /// The same as a tree.
+    pub(super) tree: Tree,
     pub(super) scopes: Vec<Scope>,
     pub(super) rules: Vec<Rule>,
 }
@@ -175,11 +178,6 @@ impl Version {
             attributes.any(|found| found.uri.is_empty() && found.local == *attribute && found.value.trim() == is)
         })
     }
-
-    /// The place of a path among those whose values are kept.
-    pub(super) fn watch_of(&self, path: &str) -> Option<u32> {
-        self.watches.iter().position(|watch| watch.path == path).map(|at| at as u32)
-    }
 }
 
 #[derive(Deserialize)]
@@ -295,6 +293,7 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
         reach: unfolded.reach,
         head,
         attributes,
+        tree: Tree::of(watches.iter().map(|watch| watch.path.as_str())),
         watches,
         scopes,
         rules,

@@ -19,6 +19,7 @@ mod scopes;
 mod subjects;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod watch;
 
 pub use crate::message::xsd::SchemaError;

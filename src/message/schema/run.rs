@@ -5,6 +5,7 @@ use super::documents::{Attributes, Head, Version};
 use super::facts::Facts;
 use super::people::People;
 use super::rules::{self, Watched};
+use super::tree::Tree;
 use super::watch::{HeadPart, Hold, Watch};
 use super::{Place, Schemas};
 use crate::base::fault::{Code, Fault};
@@ -14,6 +15,7 @@ use crate::message::xml::{Start, Visitor};
 use crate::message::xsd::model::Presence;
 use crate::message::xsd::run::{Run, XSI};
 use crate::message::xsd::set::TypeRef;
+use std::ops::Range;
 
 /// Validates one document after another as its tokens come; see [`Schemas`].
 ///
@@ -29,6 +31,8 @@ pub struct Validator<'s> {
     at: usize,
     /// Each path of the document once, in the order in which it was met.
     trail: Vec<Step>,
+    /// The last steps of all of them, one behind the other.
+    locals: String,
     /// The places of the open elements in it.
     open: Vec<u32>,
     /// The scheme that stands at the innermost open element.
@@ -41,13 +45,23 @@ pub struct Validator<'s> {
 
 /// A path of the document.
 struct Step {
-    local: Box<str>,
+    /// Of its last step the length and the end, by which most others are told apart.
+    key: u64,
+    /// The octets of its last step among all of them.
+    local: Range<u32>,
     parent: u32,
     first_child: u32,
     next: u32,
-    /// The place among the watches of the document type.
-    watch: Option<u32>,
     presence: Presence,
+    /// The place in the tree of watches.
+    place: u32,
+}
+
+/// What a step is to.
+#[derive(Clone, Copy)]
+enum To {
+    Element,
+    Attribute,
 }
 
 const NONE: u32 = u32::MAX;
@@ -82,7 +96,8 @@ impl<'s> Validator<'s> {
             run: Run::new(&schemas.start.set, 1),
             depth: 0,
             at: 0,
-            trail: Vec::new(),
+            trail: Vec::with_capacity(32),
+            locals: String::with_capacity(512),
             open: Vec::with_capacity(16),
             scheme: String::new(),
             gathered: Gathered::default(),
@@ -145,6 +160,7 @@ impl<'s> Validator<'s> {
         let (place, fault) = (self.document.take(), self.fault.take());
         let fields = place.filter(|_| fault.is_none()).map(|place| self.fields(place.version)).unwrap_or_default();
         self.trail.clear();
+        self.locals.clear();
         self.open.clear();
         self.run.reset();
         self.depth = 0;
@@ -191,13 +207,13 @@ impl<'s> Validator<'s> {
         let parent = self.open.last().copied().unwrap_or(NONE);
         if self.run.is_skipping() {
             // Nobody has looked at what is inside, so nothing inside can be granted on its own.
-            let step = self.step(parent, element.local())?;
-            let step = self.step(step, "**")?;
+            let step = self.step(parent, To::Element, element.local())?;
+            let step = self.step(step, To::Element, "**")?;
             self.lacks(step);
             return Ok(());
         }
         let presence = self.run.presence();
-        let step = if parent == NONE { self.first() } else { self.step(parent, element.local())? };
+        let step = if parent == NONE { self.first() } else { self.step(parent, To::Element, element.local())? };
         self.open.push(step);
         if presence == Presence::Optional {
             self.lacks(step);
@@ -223,15 +239,15 @@ impl<'s> Validator<'s> {
             return Err(self.wrong("more persons than a document may be about"));
         }
         let watched = self.document.map_or(Attributes::Unwatched, |place| place.version.attributes);
-        for attribute in element.attributes().filter(|attribute| attribute.uri != XSI) {
+        for (at, attribute) in element.attributes().enumerate().filter(|(_, attribute)| attribute.uri != XSI) {
             if is_identifier && attribute.uri.is_empty() && attribute.local == "scheme" {
                 self.scheme.extend(attribute.value.split_ascii_whitespace());
             }
-            let presence = self.run.attribute_presence(attribute.uri, attribute.local);
+            let presence = self.run.attribute_presence(at);
             if presence == Presence::Required && watched == Attributes::Unwatched {
                 continue;
             }
-            let own = self.step(step, &format!("@{}", attribute.local))?;
+            let own = self.step(step, To::Attribute, attribute.local)?;
             if presence == Presence::Optional {
                 self.lacks(own);
             }
@@ -349,29 +365,28 @@ impl<'s> Validator<'s> {
 
     /// Why the values of a path are kept, with the place among the others.
     fn watch(&self, step: u32) -> Option<(usize, &'s Watch)> {
-        let at = self.trail.get(step as usize)?.watch? as usize;
-        Some((at, self.document?.version.watches.get(at)?))
+        let (place, version) = (self.trail.get(step as usize)?.place, self.document?.version);
+        let at = version.tree.path(place)? as usize;
+        Some((at, version.watches.get(at)?))
     }
 
     /// The root's place.
     fn first(&mut self) -> u32 {
-        let watch = self.document.and_then(|place| place.version.watch_of(""));
-        self.trail.push(Step {
-            local: "".into(),
-            parent: NONE,
-            first_child: NONE,
-            next: NONE,
-            watch,
-            presence: Presence::Required,
-        });
+        let presence = Presence::Required;
+        self.trail.push(Step { key: 0, local: 0..0, parent: NONE, first_child: NONE, next: NONE, presence, place: Tree::ROOT });
         0
     }
 
     /// The place of a path, which is one step longer than another.
-    fn step(&mut self, parent: u32, local: &str) -> Result<u32, Fault> {
+    fn step(&mut self, parent: u32, to: To, local: &str) -> Result<u32, Fault> {
+        let sign = match to {
+            To::Element => "",
+            To::Attribute => "@",
+        };
+        let key = key(sign, local);
         let mut at = self.trail.get(parent as usize).map_or(NONE, |step| step.first_child);
         while let Some(step) = self.trail.get(at as usize) {
-            if *step.local == *local {
+            if step.key == key && self.local(step).strip_prefix(sign) == Some(local) {
                 return Ok(at);
             }
             at = step.next;
@@ -380,32 +395,45 @@ impl<'s> Validator<'s> {
             return Err(self.wrong("more different paths than a document may have"));
         }
         let new = self.trail.len() as u32;
+        let begin = self.locals.len() as u32;
+        self.locals.push_str(sign);
+        self.locals.push_str(local);
+        let before = self.trail.get(parent as usize).map_or(Tree::OUTSIDE, |step| step.place);
+        let after = self.locals.get(begin as usize..).unwrap_or("");
+        let place = self.document.map_or(Tree::OUTSIDE, |document| document.version.tree.child(before, after));
         let next = self.trail.get_mut(parent as usize).map_or(NONE, |step| std::mem::replace(&mut step.first_child, new));
-        let presence = Presence::Required;
-        self.trail.push(Step { local: local.into(), parent, first_child: NONE, next, watch: None, presence });
-        let path = self.path(new);
-        let watch = self.document.and_then(|place| place.version.watch_of(&path));
-        if let Some(step) = self.trail.last_mut() {
-            step.watch = watch;
-        }
+        let (local, presence) = (begin..self.locals.len() as u32, Presence::Required);
+        self.trail.push(Step { key, local, parent, first_child: NONE, next, presence, place });
         Ok(new)
     }
 
+    /// The last step of a path.
+    fn local(&self, step: &Step) -> &str {
+        self.locals.get(step.local.start as usize..step.local.end as usize).unwrap_or("")
+    }
+
     fn path(&self, step: u32) -> String {
-        let (mut names, mut at) = (Vec::new(), step);
-        while let Some(step) = self.trail.get(at as usize).filter(|step| step.parent != NONE) {
-            names.push(&*step.local);
-            at = step.parent;
+        let mut path = String::with_capacity(48);
+        self.write_path(step, &mut path);
+        path
+    }
+
+    /// Elements are not nested deeper than [`limits::DEPTH_MAX`], so neither is this.
+    fn write_path(&self, step: u32, path: &mut String) {
+        let Some(step) = self.trail.get(step as usize).filter(|step| step.parent != NONE) else { return };
+        self.write_path(step.parent, path);
+        if !path.is_empty() {
+            path.push('/');
         }
-        names.reverse();
-        names.join("/")
+        path.push_str(self.local(step));
     }
 
     /// What the document has and might lack: what is listed in the order of the schema, the rest behind it.
     fn fields(&self, version: &Version) -> Vec<String> {
-        let optional = (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
-        let paths = optional.map(|(at, _)| self.path(at));
-        let mut fields: Vec<String> = paths.filter(|path| !(version.head == Head::Ours && path.starts_with("Head/"))).collect();
+        let optional = || (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
+        let mut fields = Vec::with_capacity(optional().count());
+        let paths = optional().map(|(at, _)| self.path(at));
+        fields.extend(paths.filter(|path| !(version.head == Head::Ours && path.starts_with("Head/"))));
         let place = |field: &String| version.fields.iter().position(|known| known == field).unwrap_or(usize::MAX);
         if fields.len() > 1 {
             fields.sort_by_cached_key(place);
@@ -448,6 +476,15 @@ struct Gathered {
     document_id: Option<Uuid>,
     status: Option<String>,
     identifiers: Vec<(String, Identifier)>,
+}
+
+fn key(sign: &str, local: &str) -> u64 {
+    let octets = local.as_bytes();
+    let end = match octets.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    };
+    end.wrapping_add(octets.len().wrapping_add(sign.len() << 16) as u64)
 }
 
 /// Whether a value is an identifier of ours.

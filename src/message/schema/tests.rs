@@ -335,12 +335,21 @@ fn texts_in_pieces_are_one_value() {
 
 #[test]
 fn limits_hold_at_their_edge() {
+    let listed = "<xs:element name='R'><xs:simpleType><xs:restriction base='xs:token'><xs:enumeration value='x'/>\
+         </xs:restriction></xs:simpleType></xs:element>";
+    let kept = compile(listed, "").expect("a schema");
     let text = compile("<xs:element name='R' type='xs:string'/>", "").expect("a schema");
+    let person = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='a' type='xs:string'/>\
+         </xs:sequence></xs:complexType></xs:element>";
+    let asked = compile(person, "subject = [{ path = '', family = 'a' }]").expect("a schema");
     for (len, fault) in [
-        (crate::base::limits::PAYLOAD_TEXT_BYTES_MAX, None),
-        (crate::base::limits::PAYLOAD_TEXT_BYTES_MAX + 1, Some(FaultCode::DocSchema)),
+        (crate::base::limits::KEPT_TEXT_BYTES_MAX, None),
+        (crate::base::limits::KEPT_TEXT_BYTES_MAX + 1, Some(FaultCode::DocSchema)),
     ] {
-        assert_eq!(code(&text, &format!("<R xmlns='urn:t'>{}</R>", "x".repeat(len))), fault);
+        let value = " ".repeat(len - 1) + "x";
+        assert_eq!(code(&kept, &format!("<R xmlns='urn:t'>{value}</R>")), fault);
+        assert_eq!(code(&asked, &format!("<R xmlns='urn:t'><a>{value}</a></R>")), fault);
+        assert_eq!(code(&text, &format!("<R xmlns='urn:t'>{value}</R>")), None, "nobody asks for it");
     }
     let rule =
         "rule = [{ kind = 'once-per-role', paths = ['a'] }]\nsubject = [{ path = 'a', id = [{ path = '', scheme = 'XX-N1' }] }]";

@@ -83,11 +83,18 @@ pub fn scan<V: Visitor>(octets: &[u8], profile: Profile, visitor: &mut V) -> Res
     let mut reader = Reader::new(octets, profile).map_err(ScanError::Xml)?;
     let mut canonical = (profile == Profile::Message).then(|| Canonical::new(octets, Nowhere));
     loop {
-        let event = reader.next().map_err(ScanError::Xml)?;
-        canonical.as_mut().map_or(Ok(()), |canonical| canonical.event(&event)).map_err(ScanError::Xml)?;
+        // Events are looked at where they lie: to move one out of its result costs as much as to find it.
+        let next = reader.next();
+        let event = match &next {
+            Ok(event) => event,
+            Err(violation) => return Err(ScanError::Xml(violation.clone())),
+        };
+        if let Some(canonical) = &mut canonical {
+            canonical.event(event).map_err(ScanError::Xml)?;
+        }
         match event {
             Event::Start(start) => visitor.start(start).map_err(ScanError::Visitor)?,
-            Event::Text { text, at, .. } => visitor.text(text, at).map_err(ScanError::Visitor)?,
+            Event::Text { text, at, .. } => visitor.text(text, *at).map_err(ScanError::Visitor)?,
             Event::End { .. } => visitor.end().map_err(ScanError::Visitor)?,
             Event::Done => return Ok(()),
         }

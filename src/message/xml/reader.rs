@@ -18,6 +18,9 @@ const PATH_DEPTH: usize = 16;
 
 const XML_NAMESPACE_INDEX: u32 = 1;
 
+/// How much text is copied at a time.
+const PIECE_BYTES: usize = 4096;
+
 /// What a document may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -260,17 +263,21 @@ impl<'a> Reader<'a> {
 
     fn read_text(&mut self, at: usize) -> Result<Event<'_, 'a>, Violation> {
         let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        // Where there are carriage returns text is copied: a piece at a time, so that no copy grows with it.
+        let rest = if self.has_returns { self.piece(at) } else { rest };
         let found = find(rest, ends_text, |rest| memchr::memchr3(b'<', b'&', b'>', rest));
         let mut length = found.unwrap_or(rest.len());
         let has_bracket = rest.get(length) == Some(&b'>');
         if has_bracket {
             let after = rest.get(length..).unwrap_or_default();
             length = length.saturating_add(memchr::memchr2(b'<', b'&', after).unwrap_or(after.len()));
+            // The brackets may stand at the end of the piece before.
+            let whole = self.text.as_bytes().get(at.saturating_sub(2)..at.saturating_add(length)).unwrap_or_default();
+            if memchr::memmem::find(whole, b"]]>").is_some() {
+                return Err(malformed("]]> in text", at));
+            }
         }
         let raw = self.take(length);
-        if has_bracket && raw.contains("]]>") {
-            return Err(malformed("]]> in text", at));
-        }
         let has_return = self.has_returns && memchr::memchr(b'\r', raw.as_bytes()).is_some();
         if !has_return {
             return Ok(Event::Text { raw, text: raw, at, canonical: !has_bracket });
@@ -283,6 +290,16 @@ impl<'a> Reader<'a> {
             self.scratch.push_str(part);
         }
         Ok(Event::Text { raw, text: &self.scratch, at, canonical: false })
+    }
+
+    /// The next octets: whole characters, and no carriage return without what follows it.
+    fn piece(&self, at: usize) -> &'a [u8] {
+        let mut end = self.text.floor_char_boundary(at.saturating_add(PIECE_BYTES));
+        let octets = self.text.as_bytes();
+        if octets.get(end) == Some(&b'\n') && octets.get(..end).is_some_and(|before| before.ends_with(b"\r")) {
+            end = end.saturating_add(1);
+        }
+        octets.get(at..end).unwrap_or_default()
     }
 
     fn read_reference(&mut self, at: usize) -> Result<Event<'_, 'a>, Violation> {

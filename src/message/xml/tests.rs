@@ -423,3 +423,55 @@ fn the_writer_writes_what_it_is_told_in_canonical_form() {
     assert_eq!(written, expected);
     assert_eq!(canonical(written.as_bytes()).as_deref(), Ok(expected));
 }
+
+/// The pieces of text that a visitor is shown.
+struct Texts(Vec<String>);
+
+impl Visitor for Texts {
+    type Error = std::convert::Infallible;
+
+    fn start(&mut self, _: &Start<'_>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, _: usize) -> Result<(), Self::Error> {
+        self.0.push(text.to_owned());
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn text_with_carriage_returns_is_copied_piece_by_piece() {
+    for shift in 0..8 {
+        let line = "я".repeat(509) + "]\r\n\r";
+        let text = "x".repeat(shift) + &line.repeat(100);
+        let mut texts = Texts(Vec::new());
+        scan(format!("<a>{text}</a>").as_bytes(), Profile::Message, &mut texts).expect("well-formed");
+        assert_eq!(texts.0.concat(), text.replace("\r\n", "\n").replace('\r', "\n"));
+        assert!(texts.0.iter().all(|piece| piece.len() < 5_000));
+        let canonical = canonical(format!("<a>{text}</a>").as_bytes()).expect("well-formed");
+        assert_eq!(canonical, format!("<a>{}</a>", texts.0.concat()));
+    }
+}
+
+#[test]
+fn two_brackets_and_a_greater_sign_are_refused_wherever_a_piece_ends() {
+    for length in 4_080..4_110 {
+        let text = "\r".to_owned() + &"x".repeat(length) + "]]>";
+        let found = scan(format!("<a>{text}</a>").as_bytes(), Profile::Message, &mut Texts(Vec::new()));
+        assert_eq!(found, Err(ScanError::Xml(malformed("]]> in text", found_at(&found)))), "{length}");
+        let good = text.replace("]]>", "] ]>");
+        scan(format!("<a>{good}</a>").as_bytes(), Profile::Message, &mut Texts(Vec::new())).expect("well-formed");
+    }
+}
+
+fn found_at(found: &Result<(), ScanError<std::convert::Infallible>>) -> usize {
+    match found {
+        Err(ScanError::Xml(violation)) => violation.at,
+        _ => 0,
+    }
+}

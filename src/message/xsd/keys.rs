@@ -129,6 +129,15 @@ impl Keys {
         !self.candidates.is_empty()
     }
 
+    /// Whether the innermost open element is a field, so that its value counts.
+    pub(super) fn wants_value(&self, set: &Set) -> bool {
+        self.candidates.iter().any(|candidate| {
+            let constraint = self.scopes.get(candidate.scope).and_then(|scope| paths(set, scope.constraint));
+            let fields = constraint.map_or(&[][..], |constraint| &constraint.fields);
+            candidate.fields.iter().zip(fields).any(|(field, alternatives)| field.is_here(alternatives))
+        })
+    }
+
     /// Whether what is kept takes much memory.
     pub(super) fn is_large(&self) -> bool {
         self.count > limits::SCHEMA_KEYS_MAX / 4
@@ -247,11 +256,7 @@ impl Keys {
             let constraint = self.scopes.get(candidate.scope).and_then(|scope| paths(set, scope.constraint));
             let Some(constraint) = constraint else { continue };
             for (field, alternatives) in candidate.fields.iter_mut().zip(&constraint.fields) {
-                let is_here = field
-                    .walks
-                    .iter()
-                    .any(|walk| alternatives.get(walk.at).is_some_and(|path| path.attribute.is_none() && walk.is_here(path)));
-                if is_here {
+                if field.is_here(alternatives) {
                     let taken = field.value(with);
                     found = found.and(taken);
                 }
@@ -362,6 +367,12 @@ impl Keys {
 }
 
 impl Field {
+    /// Whether the innermost open element is it.
+    fn is_here(&self, alternatives: &[Path]) -> bool {
+        let leads = |walk: &Walk| alternatives.get(walk.at).is_some_and(|path| path.attribute.is_none() && walk.is_here(path));
+        self.walks.iter().any(leads)
+    }
+
     fn value(&mut self, with: &Ended) -> Result<(), Violation> {
         if self.mark.is_some() || self.is_nil {
             return wrong("cvc-identity-constraint.3", "a field that is there twice");

@@ -305,6 +305,21 @@ impl Model {
         self.depth.saturating_add(1)
     }
 
+    /// The name that most likely comes next: that of the particle behind the last one. It is only a guess.
+    #[inline]
+    pub fn likely(&self, cursor: Cursor, stack: &[u32], base: usize) -> Option<Name> {
+        let (group, place) = if cursor.paths == 0 {
+            (self.node(0)?, 0)
+        } else {
+            let last = self.node(stack.get(base).copied()?)?;
+            (self.node(last.parent)?, (last.place as usize).saturating_add(1))
+        };
+        match self.node(group.children.get(place).copied()?)?.kind {
+            Kind::Element { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Takes the next element. `stack` ends with the paths of `cursor`, which begin at `base`.
     #[inline]
     pub fn step(

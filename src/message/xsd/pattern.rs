@@ -18,7 +18,7 @@ use parse::{Node, Sets, UNBOUNDED};
 use plan::Plan;
 use std::fmt;
 
-pub use plan::Caches;
+pub use plan::{Caches, Steps};
 
 /// The patterns of one step of derivation, compiled; a value must match one of them.
 pub struct Pattern {
@@ -62,6 +62,11 @@ impl Pattern {
             return false;
         }
         self.plan.matches(value, caches)
+    }
+
+    /// The beginning of a value that comes in pieces, if the pattern can be matched so: without a cache.
+    pub fn steps(&self) -> Option<Steps<'_>> {
+        self.plan.steps()
     }
 
     /// What was read leniently, in words.

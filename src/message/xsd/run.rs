@@ -6,7 +6,7 @@ use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
-use super::simple::{Identity, NoScope, Reason, Room, Scope, Simple, Value};
+use super::simple::{Identity, NoScope, Pieces, Reason, Room, Scope, Simple, Value};
 use super::violation::Violation;
 use super::wildcard::Process;
 use crate::base::limits;
@@ -61,6 +61,8 @@ pub struct Run<'s> {
     /// The paths of all open models.
     stack: Vec<u32>,
     text: String,
+    /// Of a value that is too long to be kept: how far it has been checked.
+    pieces: Option<Pieces<'s>>,
     room: Room,
     /// How many open elements are not looked at.
     skipped: usize,
@@ -68,6 +70,8 @@ pub struct Run<'s> {
     violations: Vec<Violation>,
     most: usize,
     presence: Presence,
+    /// Of the attributes of the element that began last, by their places: those that its type demands.
+    demanded: u64,
     kept: Kept,
 }
 
@@ -92,15 +96,17 @@ impl<'s> Run<'s> {
     pub fn new(set: &'s Set, most: usize) -> Self {
         Self {
             set,
-            frames: Vec::with_capacity(16),
-            stack: Vec::new(),
-            text: String::new(),
+            frames: Vec::with_capacity(8),
+            stack: Vec::with_capacity(32),
+            text: String::with_capacity(64),
+            pieces: None,
             room: Room::default(),
             skipped: 0,
             keys: Keys::default(),
             violations: Vec::new(),
             most: most.max(1),
             presence: Presence::Required,
+            demanded: 0,
             kept: Kept::Nothing,
         }
     }
@@ -115,6 +121,7 @@ impl<'s> Run<'s> {
         self.frames.clear();
         self.stack.clear();
         self.text.clear();
+        self.pieces = None;
         self.skipped = 0;
         self.keys = Keys::default();
         self.violations.clear();
@@ -141,7 +148,7 @@ impl<'s> Run<'s> {
             self.skipped = self.skipped.saturating_add(1);
             return;
         }
-        let name = self.set.names().find(tag.uri(), tag.local());
+        let name = self.name(tag.uri(), tag.local());
         let within = self.frames.last().map_or(Presence::Required, |frame| frame.presence_inside);
         self.presence = Presence::Optional;
         if let Some((element, presence)) = self.declaration(name, tag) {
@@ -150,6 +157,17 @@ impl<'s> Run<'s> {
         } else {
             self.skipped = 1;
         }
+    }
+
+    /// The name of the next element. Where it is the one that the content model would have next, it need not be looked up.
+    #[inline]
+    fn name(&self, uri: &str, local: &str) -> Option<Name> {
+        let names = self.set.names();
+        let likely = self.frames.last().and_then(|frame| match frame.complex.map(|complex| &complex.content) {
+            Some(Content::Elements { model, .. }) => model.likely(frame.cursor, &self.stack, frame.base),
+            _ => None,
+        });
+        likely.filter(|likely| names.is(*likely, uri, local)).or_else(|| names.find(uri, local))
     }
 
     /// Whether content may lack the element that began last.
@@ -162,15 +180,11 @@ impl<'s> Run<'s> {
         self.skipped > 0
     }
 
-    /// Whether the type of the element that began last demands an attribute that it has.
-    pub fn attribute_presence(&self, uri: &str, local: &str) -> Presence {
-        let Some(frame) = self.frames.last().filter(|frame| frame.presence_inside == Presence::Required) else {
-            return Presence::Optional;
-        };
-        let name = self.set.names().find(uri, local);
-        let uses = frame.complex.map_or(&[][..], |complex| &complex.attributes.uses);
-        let is_required = uses.iter().any(|declared| declared.is_required && Some(declared.name) == name);
-        if is_required { Presence::Required } else { Presence::Optional }
+    /// Whether the type of the element that began last demands the attribute that it has at this place.
+    pub fn attribute_presence(&self, at: usize) -> Presence {
+        let is_promised = self.frames.last().is_some_and(|frame| frame.presence_inside == Presence::Required);
+        let is_demanded = at < u64::BITS as usize && self.demanded >> at & 1 == 1;
+        if is_promised && is_demanded { Presence::Required } else { Presence::Optional }
     }
 
     /// The type of the element that began last.
@@ -351,8 +365,10 @@ impl<'s> Run<'s> {
     }
 
     fn attributes(&mut self, complex: Option<&'s Complex>, tag: &impl Tag) {
-        let (mut at, mut required, mut wild_ids) = (0, 0_usize, 0_usize);
+        let (mut at, mut required, mut wild_ids) = (0_usize, 0_usize, 0_usize);
+        self.demanded = 0;
         while let Some((uri, local, value)) = tag.attribute(at) {
+            let place = u32::try_from(at).unwrap_or(u32::MAX);
             at = at.saturating_add(1);
             if uri == XSI && matches!(local, "type" | "nil" | "schemaLocation" | "noNamespaceSchemaLocation") {
                 continue;
@@ -361,14 +377,15 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-type.3.1.1", format!("the attribute {local} on an element of a simple type"));
                 continue;
             };
-            let name = self.set.names().find(uri, local);
-            let declared = complex.attributes.uses.iter().find(|declared| Some(declared.name) == name);
-            if let Some(declared) = declared {
+            if let Some(declared) = self.declared(complex, uri, local) {
+                let name = Some(declared.name);
                 required = required.saturating_add(usize::from(declared.is_required));
+                self.demanded |= u64::from(declared.is_required).checked_shl(place).unwrap_or(0);
                 self.attribute(declared, name, uri, value, tag);
                 continue;
             }
             let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
+            let name = self.set.names().find(uri, local);
             let global = name.and_then(|name| self.set.global_attribute(name));
             match (wildcard.map(|wildcard| wildcard.process), global) {
                 (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
@@ -392,6 +409,17 @@ impl<'s> Run<'s> {
             }
         }
         self.absent(complex, required, tag);
+    }
+
+    /// The attribute of a type by its name.
+    fn declared(&self, complex: &'s Complex, uri: &str, local: &str) -> Option<&'s Use> {
+        let (names, uses) = (self.set.names(), &complex.attributes.uses);
+        if uses.len() <= FEW {
+            // To compare with each is faster than to look a name up.
+            return uses.iter().find(|declared| names.is(declared.name, uri, local));
+        }
+        let name = names.find(uri, local)?;
+        uses.iter().find(|declared| declared.name == name)
     }
 
     /// Attributes that are not there: required ones, and those with a default, which count as if they were.
@@ -499,17 +527,40 @@ impl<'s> Run<'s> {
     }
 
     fn keep_text(&mut self, text: &str) {
-        if text.len() > limits::PAYLOAD_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
-            if let Some(frame) = self.frames.last_mut() {
-                frame.inside = Inside::Broken;
-            }
-            return self.wrong("cvc-datatype-valid", "longer than any text may be");
+        if let Some(pieces) = &mut self.pieces {
+            return pieces.take(text);
+        }
+        if text.len() > limits::KEPT_TEXT_BYTES_MAX.saturating_sub(self.text.len()) {
+            return self.begin_pieces(text);
         }
         self.text.push_str(text);
         if self.text.len() > LONG_TEXT_BYTES {
             // What a long text takes, the caches of patterns must not take besides.
             self.room.caches.clear();
         }
+    }
+
+    /// A value that is too long to be kept is checked as it comes, where nobody asks what it is.
+    fn begin_pieces(&mut self, text: &str) {
+        let Some(frame) = self.frames.last() else { return };
+        let is_fixed = frame.element.and_then(|number| self.set.element(number)).is_some_and(Element::is_fixed);
+        let is_asked = is_fixed || self.keys.wants_value(self.set);
+        match frame.simple.filter(|_| !is_asked).and_then(|simple| simple.pieces()) {
+            Some(mut pieces) => {
+                pieces.take(&self.text);
+                pieces.take(text);
+                self.pieces = Some(pieces);
+            }
+            None => self.too_long(),
+        }
+        self.text = String::new();
+    }
+
+    fn too_long(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.inside = Inside::Broken;
+        }
+        self.wrong("cvc-datatype-valid", too_long());
     }
 
     /// The innermost open element ends.
@@ -526,8 +577,11 @@ impl<'s> Run<'s> {
         }
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };
+        let pieces = self.pieces.take();
         let mut value = None;
-        if frame.inside != Inside::Broken && !frame.is_nil {
+        if let Some(pieces) = pieces.filter(|_| frame.inside != Inside::Broken) {
+            self.end_pieces(&frame, pieces);
+        } else if frame.inside != Inside::Broken && !frame.is_nil {
             value = self.content(&frame);
         }
         self.stack.truncate(frame.base);
@@ -575,6 +629,18 @@ impl<'s> Run<'s> {
         }
     }
 
+    fn end_pieces(&mut self, frame: &Frame<'s>, pieces: Pieces<'s>) {
+        let Some(simple) = frame.simple else { return };
+        if matches!(self.kept, Kept::Asked) {
+            return self.wrong("cvc-datatype-valid", too_long());
+        }
+        if let Err(reason) = pieces.end() {
+            let element = frame.element.and_then(|number| self.set.element(number));
+            let local = element.map_or("", |element| self.set.names().local(element.name));
+            self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
+        }
+    }
+
     fn value(&mut self, frame: &Frame<'s>, element: Option<&Element>, simple: &Arc<Simple>, text: &str) -> Option<Value> {
         let set = self.set;
         let local = || element.map_or("", |element| set.names().local(element.name));
@@ -585,7 +651,7 @@ impl<'s> Run<'s> {
             (None, None) => (text, &NoScope),
         };
         let is_fixed = preset.filter(|preset| preset.is_fixed);
-        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_fields();
+        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_value(set);
         if !wants_value {
             match simple.check(text, scope, &mut self.room) {
                 Ok(text) => self.kept.keep(text),
@@ -645,8 +711,20 @@ fn says<'t>(tag: &'t impl Tag) -> Says<'t> {
     says
 }
 
+/// As many attributes as most types have.
+const FEW: usize = 8;
+
 /// From where on a text is a long one.
 const LONG_TEXT_BYTES: usize = 16 << 10;
+
+/// What is said of a value that is too long to be kept and must be.
+fn too_long() -> String {
+    format!(
+        "longer than {} KiB, which only text and octets in base64 or hexadecimal may be that are compared with nothing: no \
+         enumeration, no fixed value, no key, no ID, nothing that documents.toml looks at",
+        limits::KEPT_TEXT_BYTES_MAX >> 10
+    )
+}
 
 /// Why a value is refused, and what was expected where the reason does not say it.
 fn explained(simple: &Simple, reason: &Reason) -> String {

@@ -92,6 +92,13 @@ pub struct Element {
     pub head: Option<u32>,
 }
 
+impl Element {
+    /// Whether it has a fixed value.
+    pub fn is_fixed(&self) -> bool {
+        self.preset.as_ref().is_some_and(|preset| preset.is_fixed)
+    }
+}
+
 /// An attribute as a type has it.
 #[derive(Clone, Debug)]
 pub struct Use {

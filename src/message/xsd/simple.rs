@@ -9,6 +9,7 @@ mod calendar;
 mod decimal;
 mod float;
 mod lexical;
+mod pieces;
 mod restrict;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+pub use pieces::Pieces;
 pub use value::Value;
 
 /// Finds what a prefix stands for where a value lies; the empty prefix is the default namespace.
@@ -498,12 +500,11 @@ impl Simple {
                 self.check_bounds(primitive, value)
             }
             Primitive::HexBinary => {
-                let octets =
-                    binary::hex_octets(value).ok_or_else(|| Fault::Plain(DATATYPE, "not pairs of hexadecimal digits"))?;
+                let octets = binary::hex_octets(value).ok_or(Fault::Plain(DATATYPE, NOT_HEX))?;
                 self.check_length(octets, "octets")
             }
             Primitive::Base64Binary => {
-                let octets = binary::base64_octets(value).ok_or_else(|| Fault::Plain(DATATYPE, "not base64"))?;
+                let octets = binary::base64_octets(value).ok_or(Fault::Plain(DATATYPE, NOT_BASE64))?;
                 self.check_length(octets, "octets")
             }
             Primitive::QName | Primitive::Notation => {
@@ -675,3 +676,5 @@ fn good<T>(found: Option<T>, what: &'static str) -> Result<(), Fault> {
 
 /// The rule that a value must be of the form of its type.
 const DATATYPE: &str = "cvc-datatype-valid";
+const NOT_HEX: &str = "not pairs of hexadecimal digits";
+const NOT_BASE64: &str = "not base64";

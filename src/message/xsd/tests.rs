@@ -6,6 +6,7 @@ use cases::{Case, OPEN, SETS, TYPES, VALUES, document, schema};
 
 mod cases;
 mod hostile;
+mod long;
 mod models;
 
 /// The files of a set, by name.

@@ -91,20 +91,66 @@ impl Plan {
 
     /// Whether the whole value matches.
     pub(super) fn matches(&self, value: &str, caches: &mut Caches) -> bool {
-        match self {
-            Self::Runs(runs, symbols) => match_runs(runs, symbols, value),
-            Self::Table(table, start, Some(symbols)) => {
-                match_table(table, *start, value.chars().map(|character| symbols.symbol(character)))
+        if let Self::Lazy(lazy, symbols) = self {
+            let Some(cache) = caches.of(lazy) else { return false };
+            let matched = match symbols {
+                Some(symbols) => match_lazy(&lazy.dfa, cache, value.chars().map(|character| symbols.symbol(character))),
+                None => match_lazy(&lazy.dfa, cache, value.bytes()),
+            };
+            return matched.unwrap_or(false);
+        }
+        self.steps().is_some_and(|mut steps| {
+            steps.take(value);
+            steps.is_match()
+        })
+    }
+
+    /// The beginning of a value that comes in pieces; none for a table that is made while it is needed, since a place in it means
+    /// nothing any more when its cache was given back.
+    pub(super) fn steps(&self) -> Option<Steps<'_>> {
+        Some(Steps(match self {
+            Self::Runs(runs, symbols) => Way::Runs { runs, symbols, count: 0, is_dead: false },
+            Self::Table(table, start, symbols) => Way::Table { table, state: *start, symbols: symbols.as_ref() },
+            Self::Lazy(..) => return None,
+        }))
+    }
+}
+
+/// How far a value has been matched.
+pub struct Steps<'p>(Way<'p>);
+
+enum Way<'p> {
+    /// The runs from the present one on, and how often that was met.
+    Runs { runs: &'p [Run], symbols: &'p Symbols, count: u32, is_dead: bool },
+    /// The state of a table.
+    Table { table: &'p dense::DFA<Vec<u32>>, state: StateID, symbols: Option<&'p Symbols> },
+}
+
+impl Steps<'_> {
+    /// Takes the next characters.
+    pub fn take(&mut self, text: &str) {
+        match &mut self.0 {
+            Way::Runs { runs, symbols, count, is_dead } => {
+                let (mut here, mut times) = (*runs, *count);
+                let goes = |character| step_runs(&mut here, &mut times, symbols.symbol(character)).is_some();
+                *is_dead |= !text.chars().all(goes);
+                (*runs, *count) = (here, times);
             }
-            Self::Table(table, start, None) => match_table(table, *start, value.bytes()),
-            Self::Lazy(lazy, symbols) => {
-                let Some(cache) = caches.of(lazy) else { return false };
-                let matched = match symbols {
-                    Some(symbols) => match_lazy(&lazy.dfa, cache, value.chars().map(|character| symbols.symbol(character))),
-                    None => match_lazy(&lazy.dfa, cache, value.bytes()),
-                };
-                matched.unwrap_or(false)
+            Way::Table { table, state, symbols: Some(symbols) } => {
+                *state = step_table(table, *state, text.chars().map(|character| symbols.symbol(character)));
             }
+            Way::Table { table, state, symbols: None } => *state = step_table(table, *state, text.bytes()),
+        }
+    }
+
+    /// Whether all that was taken is a value that matches.
+    pub fn is_match(&self) -> bool {
+        match &self.0 {
+            Way::Runs { runs, count, is_dead, .. } => {
+                let mut counts = std::iter::once(*count).chain(std::iter::repeat(0));
+                !is_dead && runs.iter().all(|run| counts.next().is_some_and(|count| count >= run.min))
+            }
+            Way::Table { table, state, .. } => table.is_match_state(table.next_eoi_state(*state)),
         }
     }
 }
@@ -129,15 +175,15 @@ impl Caches {
     }
 }
 
-fn match_table(table: &dense::DFA<Vec<u32>>, start: StateID, symbols: impl Iterator<Item = u8>) -> bool {
-    let mut state = start;
+fn step_table(table: &dense::DFA<Vec<u32>>, from: StateID, symbols: impl Iterator<Item = u8>) -> StateID {
+    let mut state = from;
     for symbol in symbols {
         state = table.next_state(state, symbol);
         if table.is_dead_state(state) {
-            return false;
+            break;
         }
     }
-    table.is_match_state(table.next_eoi_state(state))
+    state
 }
 
 fn match_lazy(lazy: &hybrid::dfa::DFA, cache: &mut hybrid::dfa::Cache, symbols: impl Iterator<Item = u8>) -> Option<bool> {
@@ -151,18 +197,20 @@ fn match_lazy(lazy: &hybrid::dfa::DFA, cache: &mut hybrid::dfa::Cache, symbols: 
     Some(lazy.next_eoi_state(cache, state).ok()?.is_match())
 }
 
-fn match_runs(runs: &[Run], symbols: &Symbols, value: &str) -> bool {
-    let mut rest = value.chars().map(|character| symbols.symbol(character)).peekable();
-    for run in runs {
-        let mut count = 0_u32;
-        while count < run.max && rest.next_if(|symbol| run.members.holds(*symbol)).is_some() {
-            count = count.saturating_add(1);
+/// Goes on to the run that the next symbol is of.
+#[inline]
+fn step_runs(runs: &mut &[Run], count: &mut u32, symbol: u8) -> Option<()> {
+    loop {
+        let (run, rest) = runs.split_first()?;
+        if *count < run.max && run.members.holds(symbol) {
+            *count = count.saturating_add(1);
+            return Some(());
         }
-        if count < run.min {
-            return false;
+        if *count < run.min {
+            return None;
         }
+        (*runs, *count) = (rest, 0);
     }
-    rest.peek().is_none()
 }
 
 /// The runs that a tree is a sequence of, if taking as many characters as possible for each is always right.

@@ -1,9 +1,85 @@
 //! Octets as `hexBinary` and `base64Binary` (part 2, sections 3.2.15 and 3.2.16).
 
+/// Hexadecimal digits, counted as they come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hex {
+    digits: usize,
+}
+
+impl Hex {
+    /// Takes the next characters.
+    pub(super) fn take(&mut self, text: &str) -> Option<()> {
+        self.digits = self.digits.saturating_add(text.len());
+        text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())
+    }
+
+    /// How many octets they stand for, if nothing comes any more.
+    pub(super) fn octets(self) -> Option<usize> {
+        self.digits.is_multiple_of(2).then_some(self.digits / 2)
+    }
+}
+
+/// Base64, counted as it comes; a space may follow any character.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Base64 {
+    digits: usize,
+    padding: usize,
+    last: u8,
+}
+
+impl Base64 {
+    /// Takes the next characters.
+    pub(super) fn take(&mut self, text: &str) -> Option<()> {
+        let (words, rest) = text.as_bytes().as_chunks::<32>();
+        for word in words {
+            // Without an early exit the compiler looks at all of them at once.
+            let is_plain = self.padding == 0 && word.iter().fold(true, |all, byte| all & is_digit(*byte));
+            if let (true, Some(last)) = (is_plain, word.last()) {
+                (self.digits, self.last) = (self.digits.saturating_add(word.len()), *last);
+            } else {
+                self.take_each(word)?;
+            }
+        }
+        self.take_each(rest)
+    }
+
+    fn take_each(&mut self, octets: &[u8]) -> Option<()> {
+        for byte in octets.iter().filter(|byte| **byte != b' ') {
+            match byte {
+                b'=' => self.padding = self.padding.saturating_add(1),
+                digit if self.padding == 0 && is_digit(*digit) => {
+                    (self.digits, self.last) = (self.digits.saturating_add(1), *digit);
+                }
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+
+    /// How many octets it stands for, if nothing comes any more.
+    pub(super) fn octets(self) -> Option<usize> {
+        // The bits that padding leaves over must be zero, so that one content has one text.
+        let rest_is_zero = match self.padding {
+            0 => true,
+            1 => b"AEIMQUYcgkosw048".contains(&self.last),
+            2 => b"AQgw".contains(&self.last),
+            _ => false,
+        };
+        let whole = self.digits.saturating_add(self.padding).is_multiple_of(4);
+        (whole && rest_is_zero).then(|| self.digits.saturating_mul(3) / 4)
+    }
+}
+
+#[inline]
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/')
+}
+
 /// How many octets a text in hexadecimal stands for.
 pub(super) fn hex_octets(value: &str) -> Option<usize> {
-    let whole = value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    whole.then_some(value.len() / 2)
+    let mut hex = Hex::default();
+    hex.take(value)?;
+    hex.octets()
 }
 
 /// The octets of a text in hexadecimal.
@@ -12,28 +88,11 @@ pub(super) fn hex(value: &str) -> Option<Vec<u8>> {
     value.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-/// How many octets a base64 text stands for; a space may follow any character.
+/// How many octets a base64 text stands for.
 pub(super) fn base64_octets(value: &str) -> Option<usize> {
-    let (mut digits, mut padding, mut last) = (0_usize, 0_usize, 0_u8);
-    for byte in value.bytes().filter(|byte| *byte != b' ') {
-        match byte {
-            b'=' => padding = padding.saturating_add(1),
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' if padding == 0 => {
-                digits = digits.saturating_add(1);
-                last = byte;
-            }
-            _ => return None,
-        }
-    }
-    // The bits that padding leaves over must be zero, so that one content has one text.
-    let rest_is_zero = match padding {
-        0 => true,
-        1 => b"AEIMQUYcgkosw048".contains(&last),
-        2 => b"AQgw".contains(&last),
-        _ => false,
-    };
-    let whole = digits.saturating_add(padding).is_multiple_of(4);
-    (whole && rest_is_zero).then(|| digits.saturating_mul(3) / 4)
+    let mut base64 = Base64::default();
+    base64.take(value)?;
+    base64.octets()
 }
 
 /// The octets of a base64 text.

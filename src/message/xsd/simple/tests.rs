@@ -1,5 +1,6 @@
 use super::calendar::Moment;
 use super::*;
+use proptest::prelude::*;
 
 fn built_in(name: &str) -> Arc<Simple> {
     Simple::built_in(name).expect("a built-in type")
@@ -415,5 +416,54 @@ fn what_is_expected_is_said_in_words() {
     }
     for name in built_in::ALL.keys() {
         assert!(!built_in(name).expects().is_empty() && built_in(name).sample(true).is_some(), "{name}");
+    }
+}
+
+/// Types whose values may come in pieces.
+fn in_pieces() -> Vec<Arc<Simple>> {
+    let restrictions: &[(&str, &[(&str, &str)])] = &[
+        ("string", &[("minLength", "3"), ("maxLength", "9")]),
+        ("string", &[("whiteSpace", "replace"), ("pattern", " *[a-f]{2,4} ?.*")]),
+        ("normalizedString", &[("length", "6")]),
+        ("token", &[("maxLength", "7"), ("pattern", "\\w+( \\w+)*")]),
+        ("token", &[("pattern", "(a|ab)*я?.{0,3}")]),
+        ("hexBinary", &[("minLength", "2")]),
+        ("base64Binary", &[("length", "3")]),
+        ("base64Binary", &[("pattern", "[A-F ]*={0,2}")]),
+    ];
+    let plain = ["string", "normalizedString", "token", "hexBinary", "base64Binary", "anySimpleType"].map(built_in);
+    plain.into_iter().chain(restrictions.iter().map(|(base, facets)| restricted(&built_in(base), facets))).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_value_in_pieces_is_judged_as_the_whole_value_is(
+        value in "[aA]{0,70}([a-fABFQ01+/яȺ𝄞]{0,4}[ \t\n\r=]{0,3}){0,5}",
+        cuts in prop::collection::vec(0_usize..90, 0..6),
+    ) {
+        for simple in in_pieces() {
+            let mut pieces = simple.pieces().expect("it may come so");
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| value.floor_char_boundary(*cut)).collect();
+            cuts.sort_unstable();
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([value.len()]) {
+                pieces.take(&value[from..cut]);
+                from = cut;
+            }
+            let whole = simple.check(&value, &NoScope, &mut Room::default()).map(|_| ());
+            prop_assert_eq!(pieces.end(), whole, "{:?}: {:?}", simple.expects(), value);
+        }
+    }
+}
+
+#[test]
+fn what_must_be_there_whole_does_not_come_in_pieces() {
+    let token = built_in("token");
+    let listed = restricted(&token, &[("enumeration", "a")]);
+    // More states than a table may have.
+    let large = restricted(&token, &[("pattern", "\\S(.{0,1998}\\S)?")]);
+    let union = Simple::union(&[built_in("int"), Arc::clone(&token)]);
+    for simple in [listed, large, union, Simple::list(&token), built_in("ID"), built_in("decimal"), built_in("QName")] {
+        assert!(simple.pieces().is_none(), "{}", simple.expects());
     }
 }
