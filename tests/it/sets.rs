@@ -122,7 +122,7 @@ fn each_bad_set_is_refused_with_its_place_and_the_others_are_in_force() {
         (
             &good("").replace("</xs:sequence>", "</xs:sequence><xs:attribute name=\"v\" type=\"xs:token\"/>"),
             &[1, 2].map(|version| documents.replace("root =", &format!("version = \"{version}\"\nroot ="))).concat(),
-            "bad/documents.toml:8:",
+            "bad/documents.toml:9:",
             "cannot be told from another",
         ),
         (&"<xs:schema".to_owned(), &documents, "bad/r.xsd:1:", "not well-formed"),
