@@ -119,9 +119,11 @@ impl Place {
             std::future::pending().await
         };
         tokio::select! {
-            end = serve(connection.stream, connection.protocol, service, stop) => end,
+            // What comes after the certificate was revoked is not read.
+            biased;
             () = revoked => End::Revoked,
             () = shown.expired() => End::Revoked,
+            end = serve(connection.stream, connection.protocol, service, stop) => end,
         }
     }
 }
