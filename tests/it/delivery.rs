@@ -7,6 +7,7 @@ use oncegate::faces::client::{Client, Signed, problem_of};
 use oncegate::host::transport::full;
 use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, World};
 use oncegate::program::setup::Suspension;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -165,4 +166,51 @@ fn what_has_ended_while_a_question_waits_ends_the_question() {
         assert_eq!((state(&client, &long).await.as_str(), state(&client, &short).await.as_str()), ("refused", "expired"));
     });
     gateway.stop();
+}
+
+/// What was accepted is answered, whenever the gateway is killed, and its consumer is told one answer.
+#[test]
+fn nothing_that_was_accepted_is_lost_at_any_kill() {
+    const ROUNDS: usize = 12;
+    let scene = Scene::without_clinic(SILENT);
+    let client = scene.client();
+    let asked = no_record(&scene);
+    let mut waiting = Vec::new();
+    let mut answers = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let gateway = scene.start();
+        scene.block_on(async {
+            for number in 0..6 {
+                let request = scene.request(&client, round * 6 + number);
+                let received = client.post(request.octets.clone(), ASYNC, LONG).await.expect("the gateway is there");
+                assert_eq!(received.status.as_u16(), 202, "{:?}", problem_of(&received));
+                waiting.push(request);
+            }
+            // Some are answered, some are on their way, some have not set out.
+            tokio::time::sleep(Duration::from_millis(3 * round as u64)).await;
+            for request in &waiting {
+                let answer = client.get(&format!("/v1/messages/{}/answer", request.id)).await.expect("the gateway is there");
+                if answer.status.as_u16() == 200 {
+                    let first = answers.entry(request.id).or_insert_with(|| answer.body.clone());
+                    assert_eq!(*first, answer.body, "an answer that was told is told again");
+                }
+            }
+        });
+        gateway.kill();
+    }
+    let gateway = scene.start();
+    scene.block_on(async {
+        for request in &waiting {
+            becomes(&client, request, "answered").await;
+            let answer = client.get(&format!("/v1/messages/{}/answer", request.id)).await.expect("the gateway is there");
+            assert!(answers.get(&request.id).is_none_or(|first| *first == answer.body));
+        }
+    });
+    gateway.stop();
+    let deliveries = asked.load(Ordering::Relaxed);
+    crate::figures::tell(
+        "kept requests over kill -9",
+        format!("{} in {ROUNDS} rounds, 0 lost, {deliveries} deliveries", waiting.len()),
+    );
+    assert!(deliveries >= waiting.len());
 }

@@ -211,6 +211,13 @@ pub enum Wait {
     Not,
 }
 
+impl Wait {
+    /// Whether nobody waits.
+    pub fn is_none(self) -> bool {
+        matches!(self, Self::Not | Self::UpTo(Duration::ZERO))
+    }
+}
+
 /// What a message led to.
 pub enum Reply {
     /// The signed answer.

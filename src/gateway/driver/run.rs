@@ -75,7 +75,7 @@ impl Gateway {
             },
             Ok(Taken::Kept(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
             Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
-            Ok(Taken::Question(question)) if wait == Wait::Not => self.accept(visit, question).await,
+            Ok(Taken::Question(question)) if wait.is_none() => self.accept(visit, question).await,
             Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
         }
     }
