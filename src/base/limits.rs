@@ -363,3 +363,11 @@ pub const RELOAD_MS: u64 = 600_000;
 pub const CONTROL_LINE_MS: u64 = 2_000;
 /// Most holders of which such a command is told when they answered last.
 pub const HOLDERS_TOLD_MAX: usize = 500;
+/// How many kept questions are on their way to one holder at once.
+pub const DELIVERIES_PER_HOLDER: usize = 16;
+/// How long a holder that could not be reached is left alone at first, in milliseconds; then twice as long each time.
+pub const DELIVERY_PAUSE_MS: u64 = 1_000;
+/// How long at most.
+pub const DELIVERY_PAUSE_MS_MAX: u64 = 300_000;
+/// How many kept questions are on their way at once.
+pub const DELIVERIES_MAX: usize = 256;

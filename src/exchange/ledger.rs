@@ -106,6 +106,14 @@ impl Ledger {
         self.entries.entry(key).or_insert(Entry { digest, state: State::Refused(Code::HttpBusy) });
     }
 
+    /// Such a message is kept, and gone on with.
+    pub fn go_on(&mut self, sender: &AgencyId, id: MessageId) {
+        let key = (id, self.number(sender));
+        if let Some(Entry { state: state @ State::Refused(_), .. }) = self.entries.get_mut(&key) {
+            *state = State::Open(None);
+        }
+    }
+
     /// Remembers how such a message failed.
     pub fn remember_failure(&mut self, sender: &AgencyId, id: MessageId, code: Code) {
         let key = (id, self.number(sender));

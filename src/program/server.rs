@@ -253,6 +253,10 @@ impl Server {
         let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
         let upkeep = upkeep(Arc::clone(&self.gateway), Arc::clone(&self.config));
         let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), &self.entrance, self.hangup, self.control);
+        let deliveries = async {
+            Arc::clone(&self.gateway).deliver_kept().await;
+            std::future::pending().await
+        };
         let stop = async {
             stop.await;
             self.gateway.stop();
@@ -278,6 +282,7 @@ impl Server {
                 result = Err(failed(Code::LogForked)(&told));
             }
             () = stamping => {}
+            () = deliveries => {}
         }
         // Answers that are on their way out get out: a connection ends with the response that it is at.
         let _ = stopping.send(true);

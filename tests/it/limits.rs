@@ -360,6 +360,16 @@ const ROWS: &[(&str, Row)] = &[
     ("BODY_BYTES_MAX", In("src/evidence/journal.rs", "(0, 0, BODY + 1)")),
     ("POOL_IDLE_MAX", Own),
     ("POOL_IDLE_MS", In("src/host/transport/upstream.rs", "a_connection_waits_for_a_request_for_so_long_and_no_longer")),
+    ("DELIVERIES_PER_HOLDER", In("src/exchange/work.rs", "a_holder_has_so_many_under_way_and_no_more")),
+    ("DELIVERIES_MAX", Own),
+    (
+        "DELIVERY_PAUSE_MS",
+        In("src/exchange/work.rs", "a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not"),
+    ),
+    (
+        "DELIVERY_PAUSE_MS_MAX",
+        In("src/exchange/work.rs", "a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not"),
+    ),
     ("AGAIN_MS", In("tests/it/holders.rs", "connections_that_died_silently_cost_a_few_seconds")),
     ("KEEPALIVE_MS", Own),
     ("UNACKNOWLEDGED_MS", Own),

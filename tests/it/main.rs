@@ -27,6 +27,8 @@ mod crowd;
 #[cfg(feature = "server")]
 mod damage;
 #[cfg(feature = "server")]
+mod delivery;
+#[cfg(feature = "server")]
 mod doctor;
 #[cfg(feature = "server")]
 mod durable;

@@ -27,7 +27,7 @@ use crate::message::envelope::{Ask, Body, Claimed, Context, EnvelopeReader, Kind
 use crate::message::schema::{Facts, Schemas};
 use crate::message::sig;
 use crate::rules::policy::{self, Grounds};
-use crate::rules::registry::{Action, Agency, AgencyIndex, NoHolder, NoKey, Registry};
+use crate::rules::registry::{Action, Agency, AgencyIndex, NoHolder, NoKey, Registry, Status};
 
 /// One state of the world for one message, so that no exchange mixes clocks or versions.
 #[derive(Clone, Copy)]
@@ -278,11 +278,35 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
     let refuse = |fault| Refusal::of(fault, &authenticated.message, authenticated.digest);
     authenticated.message.fits().map_err(&refuse)?;
     check_times(&authenticated.message, snapshot.now).map_err(&refuse)?;
+    permitted(snapshot, authenticated)
+}
+
+fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Permitted, Refusal> {
+    let refuse = |fault| Refusal::of(fault, &authenticated.message, authenticated.digest);
     let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
     let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
     let length = octets.len() as u64;
     Ok(Permitted { octets, length, message, digest, consumer, holder, what, grounds })
+}
+
+/// Looks again at a question that was permitted and kept, before it is delivered: its keys, its grant and its holder may have
+/// ended meanwhile. When it was made was looked at when it came.
+pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted, Refusal> {
+    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
+        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(read.fault) })?;
+    let (claimed, digest) = (unverified.claimed(), unverified.digest());
+    let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
+    let sender = claimed.from.as_ref().and_then(|from| snapshot.registry.find(from));
+    let sender = sender.ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
+    let agency = snapshot.registry.agency(sender).filter(|agency| agency.status == Status::Active);
+    let agency = agency.ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
+    let price = unverified.algorithm().price();
+    let message = verify(snapshot, agency, unverified).map_err(&refuse)?;
+    if message.header.expires_at <= snapshot.now {
+        return Err(Refusal::of(Fault::new(Code::RteDeadline), &message, digest));
+    }
+    permitted(snapshot, Authenticated { message, digest, sender, octets, price })
 }
 
 /// Whether a message is of now, by `message.md` section 4.
@@ -357,7 +381,7 @@ fn find_holder(registry: &Registry, authenticated: &Authenticated, what: &Word) 
     let holder = registry.find(to).filter(|holder| registry.is_holder(*holder, what));
     let holder = holder.ok_or_else(|| none(format!("{to} does not hold {what}")))?;
     let agency = registry.agency(holder).ok_or_else(|| none(format!("{to} is not registered")))?;
-    if agency.status != crate::rules::registry::Status::Active {
+    if agency.status != Status::Active {
         return Err(none(format!("{to} is suspended")));
     }
     if agency.world == header.world { Ok(holder) } else { Err(Fault::new(Code::MsgTest)) }

@@ -9,6 +9,7 @@ use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::exchange::admission::{Peer, Refusal};
 use crate::exchange::ledger::{Known, Release};
+use crate::exchange::work::Stage;
 use crate::gateway::driver::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::host::transport::{Body, Held, Inbound, forget, full, read_body, read_body_as};
 use crate::rules::quota::{MESSAGES, READS, Standing};
@@ -210,8 +211,10 @@ impl ExchangeApi {
     async fn state(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         let (id, known) = self.known(agency, id, headers).await?;
         let (state, code) = match known {
+            Known::Open if self.gateway.stage(agency, id) == Some(Stage::Delivered) => ("delivered", None),
             Known::Open => ("accepted", None),
             Known::Settled(_) => ("answered", None),
+            Known::Refused(code @ Code::RteDeadline) => ("expired", Some(code.as_str())),
             Known::Refused(code) => ("refused", Some(code.as_str())),
         };
         let body = serde_json::json!({ "messageId": id.to_string(), "state": state, "code": code });
@@ -373,7 +376,7 @@ fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
 fn write_reply(reply: Reply) -> Response<Body> {
     match reply {
         Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
-        Reply::Accepted { id, logged: Some(logged) } => accepted(id, Some(logged.index())),
+        Reply::Accepted { id, logged: Some(index) } => accepted(id, Some(index)),
         // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
         Reply::Accepted { id, logged: None } => taken(id),
     }

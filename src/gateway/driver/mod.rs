@@ -6,6 +6,7 @@
 mod answers;
 pub mod audit;
 mod bodies;
+mod delivery;
 mod evidence;
 mod health;
 mod refusals;
@@ -24,6 +25,7 @@ use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record};
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
+use crate::exchange::work::Work;
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
@@ -37,7 +39,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 /// A running gateway.
 pub struct Gateway {
@@ -50,6 +52,10 @@ pub struct Gateway {
     last_health: Mutex<Health>,
     upstream: Upstream,
     answers: answers::Awaited,
+    work: Mutex<Work>,
+    /// Told when there may be something to deliver.
+    work_changed: Notify,
+    deliveries: Arc<Semaphore>,
     persons: Mutex<Persons>,
     clock: EngineClock,
     started: Instant,
@@ -205,6 +211,13 @@ pub enum Wait {
     Not,
 }
 
+impl Wait {
+    /// Whether nobody waits.
+    pub fn is_none(self) -> bool {
+        matches!(self, Self::Not | Self::UpTo(Duration::ZERO))
+    }
+}
+
 /// What a message led to.
 pub enum Reply {
     /// The signed answer.
@@ -220,8 +233,8 @@ pub enum Reply {
     Accepted {
         /// The message.
         id: MessageId,
-        /// The record of it.
-        logged: Option<Logged>,
+        /// The index of its record.
+        logged: Option<u64>,
     },
 }
 
@@ -252,6 +265,11 @@ impl Gateway {
         let clock = EngineClock::default();
         let mut ledger = recovered.ledger;
         ledger.evict(now());
+        let mut work = Work::default();
+        for kept in recovered.unfinished.into_values() {
+            ledger.go_on(&kept.sender, kept.id);
+            work.accept(kept);
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
             world: RwLock::new(Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock))),
@@ -262,6 +280,9 @@ impl Gateway {
             last_health: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
+            work: Mutex::new(work),
+            work_changed: Notify::new(),
+            deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
             clock,
             started: Instant::now(),
@@ -479,6 +500,10 @@ impl Gateway {
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> std::sync::MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn persons(&self) -> std::sync::MutexGuard<'_, Persons> {

@@ -1,9 +1,9 @@
 //! One exchange from its octets to its reply.
 
-use super::answers::Late;
-use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, log_unavailable, now};
+use super::answers::{Late, Place};
+use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, MessageId};
+use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
@@ -15,7 +15,7 @@ use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Counts an exchange as open for as long as it lives.
@@ -41,11 +41,16 @@ enum Progress {
 }
 
 /// An exchange whose question is permitted.
-struct Running {
-    visit: Visit,
-    question: Permitted,
-    consumer: AgencyId,
-    provider: AgencyId,
+pub(super) struct Running {
+    pub(super) world: Arc<World>,
+    /// The client certificate that the question came with.
+    pub(super) system: Option<Digest>,
+    arrived: Instant,
+    /// Its place in the quota and its room are taken for as long as it is open, unless it is kept.
+    visit: Option<Visit>,
+    pub(super) question: Permitted,
+    pub(super) consumer: AgencyId,
+    pub(super) provider: AgencyId,
     _open: Open,
 }
 
@@ -68,7 +73,9 @@ impl Gateway {
                 Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::Yes }),
                 Err(fault) => Err(self.refuse(&system, length, Refusal::new(fault)).await),
             },
+            Ok(Taken::Kept(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
             Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
+            Ok(Taken::Question(question)) if wait.is_none() => self.accept(visit, question).await,
             Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
         }
     }
@@ -88,9 +95,15 @@ impl Gateway {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
         }
-        let begun = self.ledger().begin(snapshot.now, &sender, id, digest).map_err(refuse)?;
-        if let Begin::Replay(place) = begun {
-            return Ok(Taken::Replay(id, place));
+        let begun = self.ledger().begin(snapshot.now, &sender, id, digest);
+        match begun {
+            Ok(Begin::Replay(place)) => return Ok(Taken::Replay(id, place)),
+            Ok(Begin::Fresh) => {}
+            Err(fault) => {
+                // What is kept was accepted, and is so again.
+                let kept = self.work().stage(&digest).filter(|_| fault.code == Code::MsgInProgress);
+                return kept.map(|(_, record)| Taken::Kept(id, record)).ok_or_else(|| refuse(fault));
+            }
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {
             let may_ask = visit.world.quotas.use_grant(question.grounds().grant);
@@ -118,13 +131,8 @@ impl Gateway {
     }
 
     async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
-        let registry = &visit.world.registry;
-        let name = |index| registry.agency(index).map(|agency| agency.id.clone());
-        let (Some(consumer), Some(provider)) = (name(question.consumer()), name(question.holder())) else {
-            return Err(Refused { fault: Fault::new(Code::RteNoHolder), id: None, logged: None });
-        };
         let id = question.message().header.id;
-        let mut running = Running { visit, question, consumer, provider, _open: Open::new(&self.open) };
+        let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let (recorded, mut is_recorded) = oneshot::channel();
         let (ended, mut is_ended) = oneshot::channel();
         let gateway = Arc::clone(self);
@@ -154,9 +162,20 @@ impl Gateway {
             },
         };
         match progress {
-            Progress::Recorded(logged) => Ok(Reply::Accepted { id, logged: Some(logged) }),
+            Progress::Recorded(logged) => Ok(Reply::Accepted { id, logged: Some(logged.index()) }),
             Progress::Ended(result) => result.map(|release| Reply::Answered { id, release, replayed: Replayed::No }),
         }
+    }
+
+    /// An exchange about to run.
+    pub(super) fn running(&self, world: Arc<World>, question: Permitted, visit: Option<Visit>) -> Result<Running, Refused> {
+        let name = |index| world.registry.agency(index).map(|agency| agency.id.clone());
+        let (Some(consumer), Some(provider)) = (name(question.consumer()), name(question.holder())) else {
+            return Err(Refused { fault: Fault::new(Code::RteNoHolder), id: None, logged: None });
+        };
+        let system = visit.as_ref().map(|visit| visit.peer.system());
+        let arrived = visit.as_ref().map_or_else(Instant::now, |visit| visit.arrived);
+        Ok(Running { world, system, arrived, visit, question, consumer, provider, _open: Open::new(&self.open) })
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand.
@@ -168,22 +187,34 @@ impl Gateway {
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
         let forward = Forward::new(&mut running.question, &committed.logged);
-        let (octets, verdict) = match self.forward(forward, running).await {
-            Ok(Arrived::At(octets)) => (octets, None),
-            Ok(Arrived::Late(late)) => (late.octets, Some(late.verdict)),
-            Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
+        match self.forward(forward, running).await {
+            Ok(arrived) => self.conclude(running, arrived).await,
+            Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+        }
+    }
+
+    /// Checks an answer, records and releases it, and tells whoever waits for word of it.
+    pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Release, Refused> {
+        let (octets, verdict) = match arrived {
+            Arrived::At(octets) => (octets, None),
+            Arrived::Late(late) => (late.octets, Some(late.verdict)),
         };
-        let (world, agency) = (&running.visit.world, running.visit.peer.agency());
-        let size = octets.len();
-        let check = || admit_answer(self.snapshot(world), &running.question, octets);
-        let result = match self.check(world, agency, size, check).await {
-            Ok(answer) => self.release(running, answer).await,
-            Err(refusal) => Err(self.fail(running, refusal).await),
-        };
+        let result = self.admit(running, octets).await;
         if let Some(verdict) = verdict {
             let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
         }
         result
+    }
+
+    /// Checks an answer, and releases it.
+    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Release, Refused> {
+        let (world, agency) = (&running.world, running.question.consumer());
+        let size = octets.len();
+        let check = || admit_answer(self.snapshot(world), &running.question, octets);
+        match self.check(world, agency, size, check).await {
+            Ok(answer) => self.release(running, answer).await,
+            Err(refusal) => Err(self.fail(running, refusal).await),
+        }
     }
 
     async fn release(&self, running: &Running, answer: Answer) -> Result<Release, Refused> {
@@ -209,15 +240,28 @@ impl Gateway {
 
     /// Delivers the question; the holder answers at once, or later by a message of its own.
     async fn forward(self: &Arc<Self>, forward: Forward, running: &mut Running) -> Result<Arrived, Fault> {
-        let holder = running.visit.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
+        match self.post(forward, running, Tries::First).await? {
+            Posted::Arrived(arrived) => Ok(arrived),
+            Posted::Taken(mut waiting) => match tokio::time::timeout(running.left(), waiting.arrived()).await {
+                Ok(Ok(late)) => Ok(Arrived::Late(late)),
+                _ => Err(Fault::new(Code::RteDeadline)),
+            },
+            Posted::Failed(error) => Err(fault_of(error)),
+        }
+    }
+
+    /// Takes the question to the holder once.
+    pub(super) async fn post(self: &Arc<Self>, forward: Forward, running: &mut Running, tries: Tries) -> Result<Posted, Fault> {
+        let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
-        let header = &running.question.message().header;
-        let left = Duration::from_millis(header.expires_at.as_ms().saturating_sub(now().as_ms()));
-        let deadline = left.min(Duration::from_millis(self.limits.answer_ms));
+        let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
         let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
-        let headers = [("oncegate-message-id", header.id.to_string())];
+        let mut headers = vec![("oncegate-message-id", running.question.message().header.id.to_string())];
+        if tries == Tries::Further {
+            headers.push(("oncegate-redelivered", "true".to_owned()));
+        }
         // What was sent is gone: an answer may take days, and meanwhile there is room for others.
-        let (gateway, room) = (Arc::clone(self), running.visit.take_room());
+        let (gateway, room) = (Arc::clone(self), running.visit.as_mut().and_then(Visit::take_room));
         let mut posting = Box::pin(async move {
             let posted = gateway.upstream.post(&url, forward.into_octets(), &headers, deadline).await;
             drop(room);
@@ -229,22 +273,19 @@ impl Gateway {
             Ok(late) = waiting.arrived() => {
                 // The holder waits for our word before it answers the request by which it got the question.
                 tokio::spawn(posting);
-                return Ok(Arrived::Late(late));
+                return Ok(Posted::Arrived(Arrived::Late(late)));
             }
         };
-        match posted {
-            Err(UpstreamError::Status(202, _)) => match tokio::time::timeout(left, waiting.arrived()).await {
-                Ok(Ok(late)) => Ok(Arrived::Late(late)),
-                _ => Err(Fault::new(Code::RteDeadline)),
-            },
+        Ok(match posted {
+            Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
             // It may have answered by a message of its own just before this broke.
-            Err(error) => waiting.already().map(Arrived::Late).ok_or_else(|| fault_of(error)),
-            Ok(octets) => Ok(Arrived::At(octets)),
-        }
+            Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
+            Ok(octets) => Posted::Arrived(Arrived::At(octets)),
+        })
     }
 
     /// Records a failure of the exchange.
-    async fn fail(&self, running: &Running, refusal: Refusal) -> Refused {
+    pub(super) async fn fail(&self, running: &Running, refusal: Refusal) -> Refused {
         let mut record = running.record(RecordKind::Refusal);
         (record.counterpart, record.raw) = (refusal.digest, refusal.raw);
         let public = Some(refusal.fault.detail.as_ref()).filter(|detail| !detail.is_empty());
@@ -259,6 +300,10 @@ impl Gateway {
         let id = answer.id();
         let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
         let (digest, claimed) = (answer.digest(), Claimed { id: Some(id), from: None });
+        let kept = question.and_then(|question| self.work().answered(&question.digest, &from));
+        if let Some(kept) = kept {
+            return self.take_answer(kept, id, answer.into_octets()).await;
+        }
         let said = question.and_then(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
         // Whoever expected it may have got another meanwhile, or waited for too long.
         if let Some(said) = said
@@ -271,8 +316,27 @@ impl Gateway {
     }
 }
 
+/// What came of taking a question to its holder.
+pub(super) enum Posted {
+    /// An answer.
+    Arrived(Arrived),
+    /// The holder has it, and will answer by a message of its own.
+    Taken(Place),
+    /// Nothing that is an answer.
+    Failed(UpstreamError),
+}
+
+/// Whether a holder may have had a question before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tries {
+    /// It has not.
+    First,
+    /// It may.
+    Further,
+}
+
 /// How an answer came.
-enum Arrived {
+pub(super) enum Arrived {
     /// By the request that brought the question.
     At(Vec<u8>),
     /// By a message of its own.
@@ -282,11 +346,18 @@ enum Arrived {
 enum Taken {
     Question(Permitted),
     Replay(MessageId, crate::exchange::ledger::OutcomePlace),
+    /// It is kept already, with this record.
+    Kept(MessageId, u64),
     Late(Authenticated),
 }
 
 impl Running {
-    fn record(&self, kind: RecordKind) -> Record {
+    /// How long it may still take.
+    pub(super) fn left(&self) -> Duration {
+        Duration::from_millis(self.question.message().header.expires_at.as_ms().saturating_sub(now().as_ms()))
+    }
+
+    pub(super) fn record(&self, kind: RecordKind) -> Record {
         let (message, context) = (self.question.message(), self.question.context());
         let mut record = Record::new(kind, now());
         (record.message, record.digest) = (Some(message.header.id), Some(self.question.digest()));
@@ -296,23 +367,23 @@ impl Running {
         record.case = context.and_then(|context| context.case);
         record.basis = Some(self.question.grounds().basis.clone());
         record.grant = Some(self.question.grounds().grant_id.clone());
-        let withheld = self.visit.world.registry.grant(self.question.grounds().grant).map_or(0, |grant| grant.withheld_days);
+        let withheld = self.world.registry.grant(self.question.grounds().grant).map_or(0, |grant| grant.withheld_days);
         record.withheld_until = (withheld > 0).then(|| record.time.plus_ms(u64::from(withheld) * DAY_MS));
-        record.registry_version = self.visit.world.registry.version();
+        record.registry_version = self.world.registry.version();
         record.octets = self.question.length();
-        record.system = Some(self.visit.peer.system());
+        record.system = self.system;
         record.world = message.header.world;
-        record.elapsed_us = self.visit.arrived.elapsed().as_micros() as u64;
+        record.elapsed_us = self.arrived.elapsed().as_micros() as u64;
         record
     }
 
     /// Who it is about, who asked, and for which fields.
-    fn private(&self) -> Private {
+    pub(super) fn private(&self) -> Private {
         personal(self.question.message())
     }
 
     /// Nothing was released, and there is no record to point to.
-    fn unrecorded(&self, cause: &crate::host::store::StoreError) -> Refused {
+    pub(super) fn unrecorded(&self, cause: &crate::host::store::StoreError) -> Refused {
         Refused { fault: log_unavailable(cause), id: Some(self.question.message().header.id), logged: None }
     }
 }
@@ -321,7 +392,7 @@ fn interrupted(id: MessageId) -> Refused {
     Refused { fault: Fault::new(Code::HttpBusy).with_retry_after(1), id: Some(id), logged: None }
 }
 
-fn fault_of(error: UpstreamError) -> Fault {
+pub(super) fn fault_of(error: UpstreamError) -> Fault {
     match error {
         UpstreamError::Unreachable(cause) | UpstreamError::Broken(cause) => {
             Fault::new(Code::RteUnreachable).with_private(cause).with_retry_after(5)
