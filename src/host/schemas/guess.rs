@@ -36,6 +36,32 @@ impl Person {
     }
 }
 
+impl Person {
+    /// The same with the innermost element that has all of its parts: around it are others, such as an office with a number of its own.
+    fn narrowed(mut self) -> Self {
+        loop {
+            let parts = || self.parts();
+            let Some((step, _)) = parts().next().and_then(|first| first.split_once('/')) else { return self };
+            if !parts().all(|part| part.split_once('/').is_some_and(|(other, _)| other == step)) {
+                return self;
+            }
+            let step = step.to_owned();
+            self.parts_mut().for_each(|part| drop(part.drain(..=step.len())));
+            self.path = if self.path.is_empty() { step } else { format!("{}/{step}", self.path) };
+        }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &String> {
+        let names = self.family.iter().chain(&self.given).chain(self.birth.iter().map(|(path, _)| path));
+        self.ids.iter().map(|(path, _)| path).chain(names)
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let names = self.family.iter_mut().chain(&mut self.given).chain(self.birth.iter_mut().map(|(path, _)| path));
+        self.ids.iter_mut().map(|(path, _)| path).chain(names)
+    }
+}
+
 /// The scheme of an identifier whose name does not tell it.
 pub const UNKNOWN_SCHEME: &str = "XX-ID";
 
@@ -193,10 +219,22 @@ fn folded(text: &str) -> String {
 
 /// The words of a name: `birthDate`, `birth-date` and `BIRTH_DATE` have two.
 fn words(name: &str) -> Vec<String> {
+    words_of(name, Digits::Apart)
+}
+
+/// Whether digits are a word of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digits {
+    Apart,
+    Inside,
+}
+
+fn words_of(name: &str, digits: Digits) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
     for c in name.chars() {
-        let begins = c.is_uppercase() && before.is_lowercase() || c.is_numeric() != before.is_numeric();
+        let begins =
+            c.is_uppercase() && before.is_lowercase() || digits == Digits::Apart && c.is_numeric() != before.is_numeric();
         if begins || !c.is_alphanumeric() {
             words.push(String::new());
         }
@@ -261,33 +299,47 @@ fn leaves(set: &Set, root: u32) -> Vec<Leaf> {
     found
 }
 
-/// Whom a document could be about: the element around an identifier that has most of a person's names near it.
+/// Whom a document could be about: an element with an identifier, or with a family name and a date of birth, near it. Of several the one
+/// near the root, which a document is about rather than a relative or an official in it; a level counts for two parts of a person.
 pub fn person(set: &Set, root: u32) -> Option<Person> {
     let leaves = leaves(set, root);
-    let ids = leaves.iter().filter(|leaf| matches!(leaf.meaning, Meaning::Id(_)));
-    let around = ids.flat_map(|leaf| ancestors(&leaf.path).take(LEVELS_UP));
-    let mut best: Option<((usize, usize), Person)> = None;
-    for path in around {
-        let person = gather(&leaves, path);
-        let has = [person.family.is_some(), person.given.is_some(), person.birth.is_some()];
-        // Of elements that have as much the innermost: around it are others, such as an office with a number of its own.
-        let weight = (has.into_iter().filter(|has| *has).count(), path.split('/').filter(|step| !step.is_empty()).count());
-        if best.as_ref().is_none_or(|(known, _)| weight > *known) {
-            best = Some((weight, person));
+    let around = |leaf: &Leaf| around_of(&leaf.path).nth(1).unwrap_or("").to_owned();
+    let bearers: BTreeSet<String> = leaves.iter().filter(|leaf| matches!(leaf.meaning, Meaning::Id(_))).map(around).collect();
+    let seeds: BTreeSet<String> = leaves.iter().filter(|leaf| leaf.meaning != Meaning::Given).map(around).collect();
+    let mut best: Option<(usize, Person)> = None;
+    // Whoever has a number of its own is somebody else.
+    let is_free = |seed: &str, path: &str| path == seed || !bearers.contains(path);
+    let places = |seed| around_of(seed).take(LEVELS_UP).take_while(move |path| is_free(seed, path)).map(move |path| (seed, path));
+    for (seed, path) in seeds.iter().map(String::as_str).flat_map(places) {
+        let is_others = |bearer: &String| is_in(bearer, path) && !is_in(seed, bearer) && seed != bearer;
+        let others: Vec<&String> = bearers.iter().filter(|bearer| is_others(bearer)).collect();
+        let own = leaves.iter().filter(|leaf| !others.iter().any(|other| is_in(&leaf.path, other)));
+        let person = gather(own, path);
+        let has = [!person.ids.is_empty(), person.family.is_some(), person.given.is_some(), person.birth.is_some()];
+        if !(has[0] || has[1] && has[3]) {
+            continue;
+        }
+        let missing = has.into_iter().filter(|has| !has).count();
+        let cost = person.path.split('/').filter(|step| !step.is_empty()).count() * 2 + missing;
+        if best.as_ref().is_none_or(|(known, _)| cost < *known) {
+            best = Some((cost, person));
         }
     }
     best.map(|(_, person)| person)
 }
 
-/// The paths of the elements around a value, from the nearest to the root's.
-fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    let parent = |path: &str| path.rfind('/').unwrap_or(0);
-    let first = path.get(..parent(path)).unwrap_or("");
-    std::iter::successors(Some(first), move |path| (!path.is_empty()).then(|| path.get(..parent(path)).unwrap_or("")))
+/// An element and those around it.
+fn around_of(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| (!path.is_empty()).then(|| path.get(..path.rfind('/').unwrap_or(0)).unwrap_or("")))
+}
+
+/// Whether a path lies below an element.
+fn is_in(path: &str, element: &str) -> bool {
+    if element.is_empty() { !path.is_empty() } else { path.strip_prefix(element).is_some_and(|rest| rest.starts_with('/')) }
 }
 
 /// What is below an element, of each kind the nearest.
-fn gather(leaves: &[Leaf], path: &str) -> Person {
+fn gather<'l>(leaves: impl Iterator<Item = &'l Leaf>, path: &str) -> Person {
     let below = |leaf: &'_ Leaf| -> Option<String> {
         let rest = if path.is_empty() { leaf.path.as_str() } else { leaf.path.strip_prefix(path)?.strip_prefix('/')? };
         (rest.split('/').count() <= LEVELS_UP).then(|| rest.to_owned())
@@ -303,7 +355,7 @@ fn gather(leaves: &[Leaf], path: &str) -> Person {
             Meaning::Id(_) => {}
         }
     }
-    person
+    person.narrowed()
 }
 
 /// How a date is written, by what its type lets through.
@@ -319,8 +371,15 @@ fn form(simple: &Simple) -> &'static str {
 
 /// What a document could be called: the name of its set and of its root, in letters of ASCII.
 pub fn name(set: &str, root: &str) -> String {
-    let plain =
-        |text: &str| words(text).iter().map(|word| latin(word)).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+    // Digits stay with their word: de4a.
+    let plain = |text: &str| {
+        words_of(text, Digits::Inside)
+            .iter()
+            .map(|word| latin(word))
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join("-")
+    };
     let (set, root) = (plain(set), plain(root));
     let name = if root.is_empty() || root.starts_with(&set) || set.is_empty() {
         format!("{root}{}", if root.is_empty() { &*set } else { "" })
@@ -463,6 +522,17 @@ mod tests {
         let flat = guessed(&element("R", &texts(&["pesel", "nazwisko", "imie"]))).expect("a person");
         assert_eq!((flat.path.as_str(), flat.family.as_deref()), ("", Some("nazwisko")));
         assert_eq!(guessed(&element("R", &texts(&["total", "currency"]))), None);
+        // Without a number the name and the date of birth tell.
+        let child = element("Child", &texts(&["DateOfBirth", "GivenName", "FamilyName"]));
+        assert_eq!(
+            guessed(&element("Evidence", &element("Birth", &child))).map(|guess| guess.path),
+            Some("Birth/Child".to_owned())
+        );
+        // An organisation, and not the persons deep in it.
+        let founders = element("Founders", &element("Founder", &texts(&["ИНН", "Фамилия", "Имя"])));
+        let company = element("Company", &format!("{}{founders}", texts(&["ОГРН", "ИНН"])));
+        let guess = guessed(&element("Extract", &company)).expect("an organisation");
+        assert_eq!((guess.path.as_str(), guess.ids.len(), guess.is_organisation()), ("Company", 2, true));
     }
 
     #[test]
@@ -473,6 +543,7 @@ mod tests {
             ("fns", "Файл", "fns-fail"),
             ("ЕГРЮЛ", "СведенияОЮЛ", "egriul-svedeniia-oiul"),
             ("x", "表", "x"),
+            ("de4a", "BirthEvidence", "de4a-birth-evidence"),
         ] {
             assert_eq!(name(set, root), expected);
             assert!(crate::base::ids::Code::parse(expected).is_some());

@@ -132,7 +132,8 @@ impl Add {
                 "guessed": placed.rows == Rows::Guessed, "documents": documents, "configurationChanged": edited.is_some(),
             }));
         }
-        out.print(format_args!("copied {} files to {}", placed.files, placed.target.display()))?;
+        let files = if placed.files == 1 { "file" } else { "files" };
+        out.print(format_args!("copied {} {files} to {}", placed.files, placed.target.display()))?;
         if placed.rows == Rows::Brought {
             out.print(format_args!("the set brought its {DOCUMENTS}, which counts as it is"))?;
         } else {
@@ -174,7 +175,8 @@ fn tell_verdicts(chosen: &Chosen, verdicts: &[Verdict], out: &Out) {
     for verdict in verdicts {
         let word = if verdict.faults.is_empty() { "ok  " } else { "bad " };
         let (root, files, types) = (chosen.shown(&verdict.root), verdict.files.len(), verdict.types);
-        out.say(format_args!("{word}{root}  {files} files, {types} types, {} ms", verdict.ms));
+        let of = if files == 1 { "file" } else { "files" };
+        out.say(format_args!("{word}{root}  {files} {of}, {types} types, {} ms", verdict.ms));
         for fault in &verdict.faults {
             out.say(format_args!("{}:{}:{}: {}", chosen.shown(&fault.file), fault.line, fault.column, fault.what));
         }
