@@ -135,6 +135,50 @@ fn a_set_and_its_documents_are_read_in_the_encodings_that_are_met() {
     assert!(said.contains("ok  d.xml by s/b.XSD") && said.contains("no message may carry it so: it is not UTF-8"), "{said}");
 }
 
+/// A maker publishes a set under one address, and packs it in other folders.
+#[test]
+fn a_location_finds_the_file_of_the_set_that_is_called_alike() {
+    let user =
+        |location: &str| schema(&format!("<xs:include schemaLocation=\"{location}\"/><xs:element name=\"R\" type=\"T\"/>"));
+    let named = |of: &str| schema(&format!("<xs:simpleType name=\"T\"><xs:restriction base=\"xs:{of}\"/></xs:simpleType>"));
+    let (text, number, strange) = (named("string"), named("int"), named("date").replace("urn:t", "urn:o"));
+    let files = |location: &str, places: &[(&str, &str)]| {
+        let main = user(location);
+        with(&[&[("s/a/main.xsd", main.as_str())], places].concat())
+    };
+    for (location, places) in [
+        // Longer alike before nearer, nearer before farther, and of no other namespace.
+        ("http://example.org/v2/types.xsd", &[("s/b/v2/types.xsd", text.as_str()), ("s/a/types.xsd", number.as_str())][..]),
+        ("http://example.org/v2/types.xsd", &[("s/a/b/types.xsd", text.as_str()), ("s/c/types.xsd", number.as_str())]),
+        ("https://example.org/types.xsd", &[("s/c/types.xsd", text.as_str()), ("s/a/types.xsd", strange.as_str())]),
+        ("../../../common/types.xsd", &[("s/types.xsd", text.as_str())]),
+        ("file:///C:/work/types.xsd", &[("s/types.xsd", text.as_str())]),
+        ("C:\\work\\types.xsd", &[("s/types.xsd", text.as_str())]),
+    ] {
+        let folder = files(location, places);
+        let main = ["schema", "check", "--in", "s", "s/a/main.xsd"];
+        ends(0, folder.path(), &main);
+        fs::write(folder.path().join("r.xml"), "<R xmlns=\"urn:t\">words</R>").expect("writable");
+        ends(0, folder.path(), &["validate", "--schema", "s", "r.xml"]);
+    }
+    // Two that are as near as each other are none.
+    let folder = files("http://example.org/types.xsd", &[("s/b/types.xsd", &text), ("s/c/types.xsd", &number)]);
+    let said = ends(2, folder.path(), &["schema", "check", "--in", "s", "s/a/main.xsd"]);
+    assert!(said.contains("src-include: http://example.org/types.xsd is not in the set"), "{said}");
+}
+
+#[test]
+fn an_example_has_different_values_where_they_must_be_unique() {
+    let text = "<xs:element name=\"R\"><xs:complexType><xs:sequence><xs:element name=\"E\" minOccurs=\"2\" maxOccurs=\"2\">\
+                <xs:complexType><xs:attribute name=\"a\" use=\"required\"><xs:simpleType><xs:restriction base=\"xs:string\">\
+                <xs:enumeration value=\"one\"/><xs:enumeration value=\"two\"/></xs:restriction></xs:simpleType></xs:attribute>\
+                </xs:complexType></xs:element></xs:sequence></xs:complexType>\
+                <xs:unique name=\"u\"><xs:selector xpath=\"*\"/><xs:field xpath=\"@a\"/></xs:unique></xs:element>";
+    let folder = with(&[("a.xsd", &schema(text))]);
+    let said = ends(0, folder.path(), &["schema", "example", "a.xsd", "--root", "R"]);
+    assert!(said.contains("a=\"one\"") && said.contains("a=\"two\""), "{said}");
+}
+
 #[test]
 fn what_may_not_be_read_is_refused_each_with_its_own_words() {
     let many = |count: usize| (0..count).map(|number| format!("m/{number}.xsd")).collect::<Vec<_>>();

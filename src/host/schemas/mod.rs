@@ -382,23 +382,54 @@ impl Folder {
         self.resolve(from, Some(location), "")
     }
 
-    /// The path inside the set of what a document names.
+    /// The path inside the set of what a document names: what lies where it says, else what the catalogue has for it, else the file
+    /// that is called alike, else the only one of the namespace.
     fn resolve(&self, from: &str, location: Option<&str>, namespace: &str) -> Result<Option<String>, SetError> {
-        let by_namespace =
-            || self.catalogue.find(namespace).filter(|_| !namespace.is_empty()).or_else(|| self.only_one_of(from, namespace));
-        let Some(location) = location else { return Ok(by_namespace()) };
-        let location = location.trim();
-        if location.starts_with("file:") || location.starts_with('/') {
-            return Err(SetError::Outside);
+        let listed = || self.catalogue.find(namespace).filter(|_| !namespace.is_empty());
+        let Some(location) = location.map(str::trim) else {
+            return Ok(listed().or_else(|| self.only_one_of(from, namespace)));
+        };
+        let elsewhere = || {
+            let named = self.catalogue.find(location).or_else(listed).or_else(|| self.called_alike(from, location, namespace));
+            named.or_else(|| self.only_one_of(from, namespace))
+        };
+        if location.contains("://") && !location.starts_with("file:") || location.starts_with("urn:") {
+            return Ok(elsewhere());
         }
-        if location.contains("://") || location.starts_with("urn:") {
-            return Ok(self.catalogue.find(location).or_else(by_namespace));
-        }
-        let path = relative(from, location).ok_or(SetError::Outside)?;
+        let is_absolute = location.starts_with("file:") || location.starts_with('/');
+        let Some(path) = relative(from, location).filter(|_| !is_absolute) else {
+            return self.called_alike(from, location, namespace).map(Some).ok_or(SetError::Outside);
+        };
         if self.files.contains_key(&path) || self.place.has(&path) {
             return Ok(Some(path));
         }
-        Ok(self.catalogue.find(location).or_else(by_namespace))
+        Ok(elsewhere())
+    }
+
+    /// The file of the set whose path ends as a location does, in as many of its last parts as may be: makers publish a set under
+    /// one address and pack it in other folders. It must be of the namespace that is named. Of several the nearest to the document
+    /// that names it counts; of several that are as near, none.
+    fn called_alike(&self, from: &str, location: &str, namespace: &str) -> Option<String> {
+        let location = location.split(['#', '?']).next().unwrap_or("").replace('\\', "/").replace("%20", " ");
+        let own = self.files.get(from).map_or("", |outline| outline.target.as_str());
+        let may_be = |target: &str| if namespace.is_empty() { target.is_empty() || target == own } else { target == namespace };
+        let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let home = folder(from);
+        let near = |path: &str| folder(path).split('/').zip(home.split('/')).take_while(|(one, other)| one == other).count();
+        let fitting = self.files.iter().filter(|(name, outline)| *name != from && may_be(&outline.target));
+        let mut ranked: Vec<((usize, usize), &String)> = fitting
+            .map(|(name, _)| {
+                let alike = name.rsplit('/').zip(location.rsplit('/')).take_while(|(one, other)| one == other).count();
+                ((alike, near(name)), name)
+            })
+            .filter(|((alike, _), _)| *alike > 0)
+            .collect();
+        ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        match ranked.as_slice() {
+            [(first, _), (second, _), ..] if first == second => None,
+            [(_, name), ..] => Some((*name).clone()),
+            [] => None,
+        }
     }
 
     fn only_one_of(&self, but: &str, namespace: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use super::model::{Of, Part};
 use super::read::XML;
 use super::run::XSI;
 use super::set::{Complex, Content, Element, Preset, Set, TypeRef, Use};
-use super::simple::{Identity, NoScope, Room, Simple};
+use super::simple::{Identity, Kind, NoScope, Room, Simple};
 use super::wildcard::{Process, Spaces, Wildcard};
 use crate::base::limits;
 use std::collections::BTreeMap;
@@ -44,6 +44,7 @@ pub fn make(set: &Set, root: u32, fullness: Fullness, values: Values) -> Result<
         open: Vec::new(),
         elements: 0,
         ids: 0,
+        turns: BTreeMap::new(),
     };
     maker.weigh();
     maker.element(root)?;
@@ -76,6 +77,8 @@ struct Maker<'s> {
     open: Vec<TypeRef>,
     elements: usize,
     ids: usize,
+    /// How many values of a type there are, where they are to be different.
+    turns: BTreeMap<usize, usize>,
 }
 
 impl<'s> Maker<'s> {
@@ -234,8 +237,14 @@ impl<'s> Maker<'s> {
         made
     }
 
+    /// The value that a schema gives; where values are to be different only one that must be.
+    fn preset(&self, preset: Option<&Preset>) -> Option<String> {
+        let counts = preset.filter(|preset| preset.is_fixed || self.values == Values::Alike);
+        counts.map(|preset| preset.text.to_string())
+    }
+
     fn text(&mut self, simple: &Arc<Simple>, preset: Option<&Preset>) -> Result<(), String> {
-        let made = preset.map(|preset| preset.text.to_string()).or_else(|| self.value(simple));
+        let made = self.preset(preset).or_else(|| self.value(simple));
         let text = made.ok_or_else(|| format!("no value can be made that is {}", simple.expects()))?;
         self.out.push(Item::Text(text));
         Ok(())
@@ -246,7 +255,7 @@ impl<'s> Maker<'s> {
         if !declared.is_required && (self.fullness == Fullness::Minimal || refers && self.ids == 0) {
             return Ok(None);
         }
-        let preset = declared.preset.as_ref().map(|preset| preset.text.to_string());
+        let preset = self.preset(declared.preset.as_deref());
         let made = match &declared.of {
             Some(of) => preset.or_else(|| self.value(of)),
             None => None,
@@ -261,6 +270,10 @@ impl<'s> Maker<'s> {
 
     fn value(&mut self, simple: &Arc<Simple>) -> Option<String> {
         let sample = self.sample(simple)?;
+        if matches!(simple.kind(), Kind::Entity | Kind::Entities) {
+            // It would name an entity of a DTD, which no document here has.
+            return None;
+        }
         match simple.identity() {
             Identity::Id => self.ids = self.ids.saturating_add(1),
             Identity::Idref | Identity::Idrefs => return Some(fitting(simple, [FIRST_ID.to_owned()]).unwrap_or(sample)),
@@ -270,11 +283,16 @@ impl<'s> Maker<'s> {
         if simple.identity() == Identity::Id {
             return fitting(simple, [format!("id{}", self.ids), format!("{sample}{}", self.ids)]).or(Some(sample));
         }
+        let turn = self.turns.entry(Arc::as_ptr(simple) as usize).or_default();
+        let before = std::mem::replace(turn, turn.saturating_add(1));
+        if let Some(allowed) = simple.one_of_all(before) {
+            return Some(allowed);
+        }
         let number = self.out.len();
         let cut = |by: usize| sample.chars().take(sample.chars().count().saturating_sub(by)).collect::<String>();
         let digits = number.to_string();
         let day = sample.replacen("-17", &format!("-{:02}", number.checked_rem(28).unwrap_or(0).saturating_add(1)), 1);
-        let made = [format!("{sample}{number}"), format!("{}{number}", cut(digits.len())), digits, day];
+        let made = [format!("{sample}{number}"), format!("{}{number}", cut(digits.len())), digits, day, before.to_string()];
         fitting(simple, made).or(Some(sample))
     }
 

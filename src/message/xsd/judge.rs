@@ -4,11 +4,17 @@
 //! Patterns are not among it: ours are compiled by [`super::pattern`], which says what is wrong with them, and the judge sees one
 //! that lets everything through in their place.
 //!
+//! What the crate takes too strictly is told to it in other words, see [`View`].
+//!
 //! The rest is the crate `xsd-schema`'s to say. It never sees a message: it judges what an operator puts in place, after our own
 //! reading has bounded it, and what it refuses is refused. What runs in the pass of a message is our compiled form alone.
 
+mod plain;
+mod relations;
+
 use super::SchemaError;
 use super::read::{Loaded, Source, XS, parse};
+use relations::Relations;
 use std::collections::BTreeMap;
 use xsd_schema::parser::resolver::SchemaLoader;
 use xsd_schema::{SchemaResult, SchemaSetBuilder};
@@ -35,12 +41,34 @@ impl SchemaLoader for Documents {
     }
 }
 
+/// What the judge sees of a set.
+enum View<'r, 'd> {
+    /// All but the patterns.
+    AsWritten,
+    /// Besides, what the crate has wrong by the specification, put so that it has it right: see [`Relations`].
+    InOtherWords(&'r Relations<'d>),
+}
+
 /// Judges what was loaded.
 pub fn judge(loaded: &Loaded) -> Result<(), SchemaError> {
+    let Err(refusal) = judge_as(loaded, &View::AsWritten) else { return Ok(()) };
+    if !DOUBTED.iter().any(|words| refusal.what.contains(words)) {
+        return Err(refusal);
+    }
+    let documents = loaded.sources.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let relations = Relations::of(&documents, loaded.absent_namespaces());
+    // Where that does not help, the words about what is written are the ones to tell.
+    judge_as(loaded, &View::InOtherWords(&relations)).map_err(|_| refusal)
+}
+
+/// The constraints of which the crate refuses what keeps them.
+const DOUBTED: [&str; 2] = ["derivation-ok-restriction", "cos-applicable-facets"];
+
+fn judge_as(loaded: &Loaded, view: &View<'_, '_>) -> Result<(), SchemaError> {
     let mut texts = BTreeMap::new();
     let absent = loaded.absent_namespaces();
     for (number, source) in loaded.sources.iter().enumerate() {
-        texts.insert(place_of(number), prepared(loaded, (number, source), &absent)?);
+        texts.insert(place_of(number), prepared(loaded, (number, source), &absent, view)?);
     }
     for (number, (namespace, wanted)) in wanted_of(loaded, &absent)?.into_iter().enumerate() {
         texts.insert(stand_in(number), stand_in_text(namespace, &wanted));
@@ -60,10 +88,29 @@ fn place_of(number: usize) -> String {
 
 /// The text of a schema for the judge: a pattern for everything in the place of each pattern, and in the place of each location
 /// that of the document which was found for it.
-fn prepared(loaded: &Loaded, (number, source): (usize, &Source), absent: &[String]) -> Result<String, SchemaError> {
+fn prepared(
+    loaded: &Loaded,
+    (number, source): (usize, &Source),
+    absent: &[String],
+    view: &View<'_, '_>,
+) -> Result<String, SchemaError> {
+    // The judge's reader knows no entities but XML's own.
+    if let Some(text) = plain::without_entities(source)? {
+        let source = Source { name: source.name.clone(), text };
+        return changed(loaded, (number, &source), absent, view);
+    }
+    changed(loaded, (number, source), absent, view)
+}
+
+fn changed(
+    loaded: &Loaded,
+    (number, source): (usize, &Source),
+    absent: &[String],
+    view: &View<'_, '_>,
+) -> Result<String, SchemaError> {
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let document = parse(source)?;
-    let mut changes: Vec<(std::ops::Range<usize>, String)> = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
     for node in document.descendants().filter(|node| node.is_element() && node.tag_name().namespace() == Some(XS)) {
         match node.tag_name().name() {
             "pattern" => {
@@ -86,18 +133,28 @@ fn prepared(loaded: &Loaded, (number, source): (usize, &Source), absent: &[Strin
             }
             _ => {}
         }
+        if let View::InOtherWords(relations) = view {
+            changes.extend(relations.in_other_words(&node));
+        }
     }
+    Ok(with_changes(text, changes))
+}
+
+/// A place in a text, and what is to stand there.
+type Change = (std::ops::Range<usize>, String);
+
+fn with_changes(text: &str, mut changes: Vec<Change>) -> String {
     changes.sort_by_key(|(range, _)| range.start);
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
     for (range, new) in changes {
-        // What an entity brings lies elsewhere.
+        // What lies in a part that was taken out goes with it.
         let (Some(before), true) = (text.get(at..range.start), range.end <= text.len()) else { continue };
         out.push_str(before);
         out.push_str(&new);
         at = range.end;
     }
     out.push_str(text.get(at..).unwrap_or(""));
-    Ok(out)
+    out
 }
 
 /// What is named of namespaces that were imported and are not to be had: each name with whether it must be a complex type, an

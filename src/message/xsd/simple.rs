@@ -375,6 +375,13 @@ impl Simple {
         only.literals.first().map(|literal| literal.to_string())
     }
 
+    /// One of the values of an enumeration, another one for the next number until all were given.
+    pub fn one_of_all(&self, number: usize) -> Option<String> {
+        let allowed = self.enumeration.as_ref().filter(|allowed| allowed.is_plain)?;
+        let at = number.checked_rem(allowed.literals.len())?;
+        allowed.literals.get(at).map(|literal| literal.to_string())
+    }
+
     /// What a value should be, for people.
     pub fn expects(&self) -> String {
         words::expects(self)
