@@ -13,12 +13,14 @@ mod field;
 mod own;
 mod paths;
 mod people;
+mod plan;
 mod rules;
 mod run;
 mod scopes;
 mod subjects;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod tree;
 mod watch;
 

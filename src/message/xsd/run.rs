@@ -5,6 +5,7 @@
 use super::keys::{Ended, Keys};
 use super::model::{Cursor, Matched, Presence, Refused};
 use super::names::Name;
+use super::row::Listed;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
 use super::simple::{Identity, NoScope, Pieces, Reason, Room, Scope, Simple, Value};
 use super::violation::Violation;
@@ -54,6 +55,25 @@ pub(super) struct Frame<'s> {
     presence_inside: Presence,
 }
 
+/// What the next element is to the content around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// One that the declared type of the element around it lists.
+    Listed(Listed),
+    /// One that was not promised: the first one, one that a wildcard lets through, or one inside a type that `xsi:type` names. With
+    /// its declaration, if it has one.
+    Other(Option<u32>),
+}
+
+impl Next {
+    fn declared(self) -> Option<u32> {
+        match self {
+            Self::Listed(listed) => Some(listed.element),
+            Self::Other(element) => element,
+        }
+    }
+}
+
 /// A run over one document.
 pub struct Run<'s> {
     pub(super) set: &'s Set,
@@ -69,7 +89,7 @@ pub struct Run<'s> {
     keys: Keys,
     violations: Vec<Violation>,
     most: usize,
-    presence: Presence,
+    next: Next,
     /// Of the attributes of the element that began last, by their places: those that its type demands.
     demanded: u64,
     kept: Kept,
@@ -105,7 +125,7 @@ impl<'s> Run<'s> {
             keys: Keys::default(),
             violations: Vec::new(),
             most: most.max(1),
-            presence: Presence::Required,
+            next: Next::Other(None),
             demanded: 0,
             kept: Kept::Nothing,
         }
@@ -148,31 +168,18 @@ impl<'s> Run<'s> {
             self.skipped = self.skipped.saturating_add(1);
             return;
         }
-        let name = self.name(tag.uri(), tag.local());
-        let within = self.frames.last().map_or(Presence::Required, |frame| frame.presence_inside);
-        self.presence = Presence::Optional;
-        if let Some((element, presence)) = self.declaration(name, tag) {
-            self.presence = if within == Presence::Optional { within } else { presence };
-            self.begin(element, name, tag);
-        } else {
-            self.skipped = 1;
+        match self.declaration(tag) {
+            Some(next) => {
+                self.next = next;
+                self.begin(next.declared(), tag);
+            }
+            None => self.skipped = 1,
         }
     }
 
-    /// The name of the next element. Where it is the one that the content model would have next, it need not be looked up.
-    #[inline]
-    fn name(&self, uri: &str, local: &str) -> Option<Name> {
-        let names = self.set.names();
-        let likely = self.frames.last().and_then(|frame| match frame.complex.map(|complex| &complex.content) {
-            Some(Content::Elements { model, .. }) => model.likely(frame.cursor, &self.stack, frame.base),
-            _ => None,
-        });
-        likely.filter(|likely| names.is(*likely, uri, local)).or_else(|| names.find(uri, local))
-    }
-
-    /// Whether content may lack the element that began last.
-    pub fn presence(&self) -> Presence {
-        self.presence
+    /// What the element that began last is to the content around it.
+    pub fn next(&self) -> Next {
+        self.next
     }
 
     /// Whether the element that began last is one that is not looked at.
@@ -202,10 +209,10 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
-    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, Presence)> {
+    /// What the next element is, unless it is not to be looked at.
+    fn declaration(&mut self, tag: &impl Tag) -> Option<Next> {
         let set = self.set;
-        let global = || name.and_then(|name| set.global_element(name));
+        let global = || set.names().find(tag.uri(), tag.local()).and_then(|name| set.global_element(name));
         let Some(frame) = self.frames.last_mut() else {
             let global = global();
             let is_typed = says(tag).of.is_some();
@@ -213,7 +220,7 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
                 return None;
             }
-            return Some((global, Presence::Required));
+            return Some(Next::Other(global));
         };
         if frame.inside == Inside::Broken {
             return None;
@@ -231,20 +238,18 @@ impl<'s> Run<'s> {
                 Some(Content::Empty) => "cvc-complex-type.2.1",
                 Some(_) => "cvc-complex-type.2.2",
             };
-            self.wrong(rule, format!("{} where there may be none", shown(name, tag)));
+            self.wrong(rule, format!("{} where there may be none", self.shown(tag)));
             return None;
         };
-        let base = frame.base;
-        let before = frame.cursor;
-        match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
-            Ok(Matched::Element(element, presence)) => Some((Some(element), presence)),
+        let (base, before) = (frame.base, frame.cursor);
+        match model.step(&mut frame.cursor, &mut self.stack, base, (set.names(), tag.uri(), tag.local())) {
+            Ok(Matched::Element(listed)) if frame.presence_inside == Presence::Required => Some(Next::Listed(listed)),
+            Ok(Matched::Element(listed)) => Some(Next::Other(Some(listed.element))),
             Ok(Matched::Any(Process::Skip)) => None,
-            Ok(Matched::Any(Process::Lax)) => Some((global(), Presence::Optional)),
-            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => {
-                Some((global(), Presence::Optional))
-            }
+            Ok(Matched::Any(Process::Lax)) => Some(Next::Other(global())),
+            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => Some(Next::Other(global())),
             Ok(Matched::Any(Process::Strict)) => {
-                self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", shown(name, tag)));
+                self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", self.shown(tag)));
                 None
             }
             Err(Refused::TooManyWays) => {
@@ -254,14 +259,22 @@ impl<'s> Run<'s> {
             Err(Refused::Unexpected) => {
                 frame.inside = Inside::Broken;
                 let expected = model.expected(before, &self.stack, base, self.set.names());
-                let what = format!("{} where {}", shown(name, tag), in_words(&expected));
+                let what = format!("{} where {}", self.shown(tag), in_words(&expected));
                 self.wrong("cvc-complex-type.2.4", what);
                 None
             }
         }
     }
 
-    fn begin(&mut self, number: Option<u32>, name: Option<Name>, tag: &impl Tag) {
+    /// An element in words: a name that no schema has is the document's own, and not told.
+    fn shown(&self, tag: &impl Tag) -> String {
+        match self.set.names().find(tag.uri(), tag.local()) {
+            Some(_) => format!("the element {}", tag.local()),
+            None => "an element that no schema of the set has".to_owned(),
+        }
+    }
+
+    fn begin(&mut self, number: Option<u32>, tag: &impl Tag) {
         let set = self.set;
         let element = number.and_then(|number| set.element(number));
         if element.is_some_and(|element| element.is_abstract) {
@@ -301,8 +314,12 @@ impl<'s> Run<'s> {
             self.wrong("cvc-elt", "elements are nested too deep");
         }
         let depth = self.frames.len();
-        let found = self.keys.start(set, depth, element.map_or(&[], |element| &element.constraints), name, tag.uri());
-        self.told(found);
+        let constraints: &[u32] = element.map_or(&[], |element| &element.constraints);
+        if self.keys.are_open() || !constraints.is_empty() {
+            let name = element.map(|element| element.name).or_else(|| set.names().find(tag.uri(), tag.local()));
+            let found = self.keys.start(set, depth, constraints, name, tag.uri());
+            self.told(found);
+        }
         self.attributes(complex, tag);
     }
 
@@ -691,11 +708,6 @@ impl Kept {
             *self = Self::Text(text.to_owned());
         }
     }
-}
-
-/// An element in words: a name that no schema has is the document's own, and not told.
-fn shown(name: Option<Name>, tag: &impl Tag) -> String {
-    if name.is_some() { format!("the element {}", tag.local()) } else { "an element that no schema of the set has".to_owned() }
 }
 
 fn says<'t>(tag: &'t impl Tag) -> Says<'t> {

@@ -228,11 +228,11 @@ fn walk(model: &Model, particle: &Particle, word: &mut Vec<usize>, state: Option
     if word.len() == LONGEST {
         return found;
     }
-    for (letter, (uri, _)) in LETTERS.iter().enumerate() {
+    for (letter, (uri, local)) in LETTERS.iter().enumerate() {
         let next = state.clone().and_then(|(mut cursor, mut stack)| {
-            let name = (letter < 4).then_some(letter as Name);
-            let expected = model.expected(cursor, &stack, 0, &names()).len();
-            let step = model.step(&mut cursor, &mut stack, 0, (name, uri)).ok();
+            let names = names();
+            let expected = model.expected(cursor, &stack, 0, &names).len();
+            let step = model.step(&mut cursor, &mut stack, 0, (&names, uri, local)).ok();
             assert!(step.is_none() || expected > 0, "what is taken was expected");
             step.map(|_| (cursor, stack))
         });
@@ -245,7 +245,7 @@ fn walk(model: &Model, particle: &Particle, word: &mut Vec<usize>, state: Option
 
 fn names() -> Names {
     let mut names = Names::default();
-    for (uri, local) in LETTERS {
+    for (uri, local) in &LETTERS[..4] {
         names.intern(uri, local);
     }
     names
