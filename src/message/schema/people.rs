@@ -79,10 +79,14 @@ impl People {
 
     /// A subject has ended: it stands for its rows, those that wait for a word on its role once that is known.
     fn complete(&mut self, version: &Version, form: &Form, open: Open) {
-        let subject = open.subject(form);
-        for row in &form.rows {
-            let Some(path) = version.subjects.get(*row) else { continue };
-            let subject = Subject { role: path.role.clone(), ..subject.clone() };
+        let mut whole = Some(open.subject(form));
+        for (at, row) in form.rows.iter().enumerate() {
+            let is_last = at.saturating_add(1) == form.rows.len();
+            let (Some(path), Some(subject)) = (version.subjects.get(*row), if is_last { whole.take() } else { whole.clone() })
+            else {
+                continue;
+            };
+            let subject = Subject { role: path.role.clone(), ..subject };
             match path.meets {
                 None => self.subjects.push(subject),
                 Some(scope) => {
@@ -121,11 +125,15 @@ impl Open {
 
     fn subject(self, form: &Form) -> Subject {
         let text = |pieces: &[Piece]| {
-            let words = pieces.iter().flat_map(|piece| {
-                let values = self.values.iter().filter(|(slot, _)| *slot == piece.slot);
-                values.flat_map(|(_, value)| piece.words.of(value))
-            });
-            let text = words.collect::<Vec<_>>().join(" ");
+            let mut text = String::new();
+            for piece in pieces {
+                for (_, value) in self.values.iter().filter(|(slot, _)| *slot == piece.slot) {
+                    for word in piece.words.of(value) {
+                        text.push_str(if text.is_empty() { "" } else { " " });
+                        text.push_str(word);
+                    }
+                }
+            }
             Some(text).filter(|text| !text.is_empty())
         };
         let (family, given, name) = (text(&form.family), text(&form.given), text(&form.name));

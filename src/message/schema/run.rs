@@ -37,6 +37,8 @@ pub struct Validator<'s> {
     open: Vec<At>,
     /// The scheme that stands at the innermost open element.
     scheme: String,
+    /// For values.
+    room: String,
     gathered: Gathered,
     people: People,
     watched: Vec<Watched>,
@@ -78,6 +80,7 @@ impl<'s> Validator<'s> {
             trail: Trail::default(),
             open: Vec::with_capacity(16),
             scheme: String::new(),
+            room: String::new(),
             gathered: Gathered::default(),
             people: People::default(),
             watched: Vec::new(),
@@ -305,7 +308,7 @@ impl<'s> Validator<'s> {
         let identifies = if self.is_identifier() { Identifies::Yes } else { Identifies::No };
         let is_kept = identifies == Identifies::Yes || self.watch(step).is_some();
         let value = if is_kept {
-            self.run.end_with_value()
+            self.run.end_with_value(std::mem::take(&mut self.room))
         } else {
             self.run.end();
             None
@@ -313,6 +316,7 @@ impl<'s> Validator<'s> {
         self.violated()?;
         if let Some(value) = value {
             self.value(step, &value, identifies)?;
+            self.room = value;
         }
         self.end_scopes(step)?;
         self.open.pop();

@@ -66,6 +66,8 @@ impl Particle {
 pub trait Declared {
     /// The names of an element.
     fn names(&self, element: u32) -> Vec<(Name, u32)>;
+    /// What the names are.
+    fn table(&self) -> &Names;
 }
 
 #[derive(Debug)]
@@ -176,7 +178,7 @@ impl Model {
         model.depth =
             model.nodes.iter().map(|node| node.depth as usize).max().unwrap_or(0).saturating_add(1).saturating_add(model.words);
         model.is_ambiguous = model.find_ambiguous();
-        model.row = model.slots().and_then(|slots| Row::of(&slots));
+        model.row = model.slots().and_then(|slots| Row::of(&slots, declared.table()));
         Ok(model)
     }
 

@@ -2,7 +2,7 @@
 //! types are such. Where a document stands is then a slot and a count, and what may come next stands just behind it: names are
 //! compared with it before any is looked up.
 
-use super::names::{Name, Names};
+use super::names::{Name, Names, last_word};
 
 /// Whether content may lack a particle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ struct Place {
 
 #[derive(Debug)]
 struct Entry {
+    /// What tells its name from most others at a glance.
+    sign: u64,
     name: Name,
     place: u32,
     listed: Listed,
@@ -85,12 +87,14 @@ impl Mark {
 
 impl Row {
     /// A row of these slots; none if a name stands in two of them, so that it does not tell its place.
-    pub(super) fn of(slots: &[Slot]) -> Option<Self> {
+    pub(super) fn of(slots: &[Slot], names: &Names) -> Option<Self> {
         let mut places = vec![Place { min: 0, max: 0, node: 0, own: 0, behind: 0, reach: 0 }];
         let mut entries = Vec::new();
         for (place, slot) in (1..).zip(slots) {
             let own = entries.len() as u32;
-            entries.extend(slot.names.iter().map(|(name, listed)| Entry { name: *name, place, listed: *listed }));
+            let entry =
+                |(name, listed): &(Name, Listed)| Entry { sign: sign(names.local(*name)), name: *name, place, listed: *listed };
+            entries.extend(slot.names.iter().map(entry));
             places.push(Place { min: slot.min, max: slot.max, node: slot.node, own, behind: entries.len() as u32, reach: 0 });
         }
         let mut reach = places.len() as u32;
@@ -109,8 +113,9 @@ impl Row {
     pub(super) fn step(&self, mark: &mut Mark, names: &Names, (uri, local): (&str, &str)) -> Option<Listed> {
         let here = self.places.get(mark.place as usize)?;
         let from = if mark.count < here.max { here.own } else { here.behind };
+        let sign = sign(local);
         let mut near = self.entries.get(from as usize..)?.iter().take(NEAR);
-        let entry = match near.find(|entry| names.is(entry.name, uri, local)) {
+        let entry = match near.find(|entry| entry.sign == sign && names.is(entry.name, uri, local)) {
             Some(entry) => entry,
             None => self.find(names.find(uri, local)?)?,
         };
@@ -146,5 +151,11 @@ impl Row {
     }
 }
 
+/// The end of a name with its length.
+#[inline]
+fn sign(local: &str) -> u64 {
+    last_word(local.as_bytes()) ^ (local.len() as u64).rotate_right(8)
+}
+
 /// How many names are compared before the next one is looked up.
-const NEAR: usize = 4;
+const NEAR: usize = 6;

@@ -3,7 +3,7 @@
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
 use super::keys::{Ended, Keys};
-use super::model::{Cursor, Matched, Presence, Refused};
+use super::model::{Cursor, Matched, Model, Presence, Refused};
 use super::names::Name;
 use super::row::Listed;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
@@ -11,7 +11,6 @@ use super::simple::{Identity, NoScope, Pieces, Reason, Room, Scope, Simple, Valu
 use super::violation::Violation;
 use super::wildcard::Process;
 use crate::base::limits;
-use std::sync::Arc;
 
 /// The namespace of `xsi:type` and `xsi:nil`.
 pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -39,18 +38,24 @@ enum Inside {
     Broken,
 }
 
-/// An open element.
-#[derive(Debug)]
-pub(super) struct Frame<'s> {
-    pub(super) element: Option<u32>,
+/// What an element may hold.
+#[derive(Clone, Copy, Debug)]
+enum Holds<'s> {
+    Nothing,
+    Value(&'s Simple),
+    Elements { model: &'s Model, is_mixed: bool },
+}
+
+/// An open element. It is small and plain, so that one is written where it will lie.
+#[derive(Clone, Copy, Debug)]
+struct Frame<'s> {
+    element: Option<&'s Element>,
     of: TypeRef,
-    complex: Option<&'s Complex>,
-    pub(super) simple: Option<&'s Arc<Simple>>,
+    holds: Holds<'s>,
     cursor: Cursor,
-    base: usize,
-    pub(super) is_nil: bool,
+    base: u32,
+    is_nil: bool,
     inside: Inside,
-    bindings: Option<Bindings>,
     /// Of a type that `xsi:type` names what is inside was not promised by the declared one.
     presence_inside: Presence,
 }
@@ -81,6 +86,8 @@ pub struct Run<'s> {
     /// The paths of all open models.
     stack: Vec<u32>,
     text: String,
+    /// What prefixes stand for at the innermost open element, where its value may be a qualified name.
+    bindings: Option<Bindings>,
     /// Of a value that is too long to be kept: how far it has been checked.
     pieces: Option<Pieces<'s>>,
     room: Room,
@@ -95,12 +102,12 @@ pub struct Run<'s> {
     kept: Kept,
 }
 
-/// Whether somebody asked for the value of the element that ends.
+/// Whether somebody asked for the value of the element that ends, with room for it.
 #[derive(Default)]
 enum Kept {
     #[default]
     Nothing,
-    Asked,
+    Asked(String),
     Text(String),
 }
 
@@ -116,9 +123,10 @@ impl<'s> Run<'s> {
     pub fn new(set: &'s Set, most: usize) -> Self {
         Self {
             set,
-            frames: Vec::with_capacity(8),
-            stack: Vec::with_capacity(32),
-            text: String::with_capacity(64),
+            frames: Vec::new(),
+            stack: Vec::new(),
+            text: String::new(),
+            bindings: None,
             pieces: None,
             room: Room::default(),
             skipped: 0,
@@ -199,13 +207,14 @@ impl<'s> Run<'s> {
         self.frames.last().map(|frame| frame.of)
     }
 
-    /// Ends the innermost open element, and gives its value with its white space as its type has it, if it is good.
-    pub fn end_with_value(&mut self) -> Option<String> {
-        self.kept = Kept::Asked;
+    /// Ends the innermost open element, and gives its value with its white space as its type has it, if it is good; in `room`,
+    /// which may be used again and again.
+    pub fn end_with_value(&mut self, room: String) -> Option<String> {
+        self.kept = Kept::Asked(room);
         self.end();
         match std::mem::take(&mut self.kept) {
             Kept::Text(text) => Some(text),
-            Kept::Nothing | Kept::Asked => None,
+            Kept::Nothing | Kept::Asked(_) => None,
         }
     }
 
@@ -231,17 +240,17 @@ impl<'s> Run<'s> {
             self.wrong("cvc-elt.3.2.1", "an element inside one that is nil");
             return None;
         }
-        let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
+        let Holds::Elements { model, .. } = frame.holds else {
             frame.inside = Inside::Broken;
-            let rule = match frame.complex.map(|complex| &complex.content) {
-                None => "cvc-type.3.1.2",
-                Some(Content::Empty) => "cvc-complex-type.2.1",
-                Some(_) => "cvc-complex-type.2.2",
+            let rule = match (frame.of, frame.holds) {
+                (TypeRef::Complex(_), Holds::Value(_)) => "cvc-complex-type.2.2",
+                (TypeRef::Complex(_), _) => "cvc-complex-type.2.1",
+                _ => "cvc-type.3.1.2",
             };
             self.wrong(rule, format!("{} where there may be none", self.shown(tag)));
             return None;
         };
-        let (base, before) = (frame.base, frame.cursor);
+        let (base, before) = (frame.base as usize, frame.cursor);
         match model.step(&mut frame.cursor, &mut self.stack, base, (set.names(), tag.uri(), tag.local())) {
             Ok(Matched::Element(listed)) if frame.presence_inside == Presence::Required => Some(Next::Listed(listed)),
             Ok(Matched::Element(listed)) => Some(Next::Other(Some(listed.element))),
@@ -294,20 +303,24 @@ impl<'s> Run<'s> {
             self.wrong("cvc-type.2", format!("the type of {} is abstract: xsi:type must name another", tag.local()));
         }
         let is_nil = self.nil(element, &says);
-        let simple = set.simple_of(of);
-        let needs_bindings = simple.is_some_and(|simple| !simple.is_plain());
+        let holds = match (complex.map(|complex| &complex.content), of) {
+            (Some(Content::Simple(simple)), _) => Holds::Value(simple),
+            (Some(Content::Elements { model, is_mixed }), _) => Holds::Elements { model, is_mixed: *is_mixed },
+            (None, TypeRef::Simple(_)) => set.simple_of(of).map_or(Holds::Nothing, |simple| Holds::Value(simple)),
+            _ => Holds::Nothing,
+        };
         self.text.clear();
-        let base = self.stack.len();
+        if self.bindings.is_some() || matches!(holds, Holds::Value(simple) if !simple.is_plain()) {
+            self.bindings = matches!(holds, Holds::Value(_)).then(|| tag.bindings());
+        }
         self.frames.push(Frame {
-            element: number,
+            element,
             of,
-            complex,
-            simple,
+            holds,
             cursor: Cursor::default(),
-            base,
+            base: self.stack.len() as u32,
             is_nil,
             inside: if of == TypeRef::Missing { Inside::Broken } else { Inside::NoElement },
-            bindings: needs_bindings.then(|| tag.bindings()),
             presence_inside: if of == declared && element.is_some() { Presence::Required } else { Presence::Optional },
         });
         if self.frames.len() > limits::DEPTH_MAX {
@@ -520,23 +533,19 @@ impl<'s> Run<'s> {
             frame.inside = Inside::Broken;
             return self.wrong("cvc-elt.3.2.1", "text inside an element that is nil");
         }
-        if frame.simple.is_some() {
-            return self.keep_text(text);
-        }
-        match frame.complex.map(|complex| &complex.content) {
-            Some(Content::Elements { is_mixed: true, .. }) => {
-                let has_preset =
-                    frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
-                if has_preset {
+        match frame.holds {
+            Holds::Value(_) => self.keep_text(text),
+            Holds::Elements { is_mixed: true, .. } => {
+                if frame.element.is_some_and(|element| element.preset.is_some()) {
                     self.keep_text(text);
                 }
             }
-            Some(Content::Elements { .. }) if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
-            Some(Content::Elements { .. }) => {
+            Holds::Elements { .. } if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
+            Holds::Elements { .. } => {
                 frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.3", "text between the elements");
             }
-            _ => {
+            Holds::Nothing => {
                 frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.1", "text where there may be none");
             }
@@ -560,9 +569,13 @@ impl<'s> Run<'s> {
     /// A value that is too long to be kept is checked as it comes, where nobody asks what it is.
     fn begin_pieces(&mut self, text: &str) {
         let Some(frame) = self.frames.last() else { return };
-        let is_fixed = frame.element.and_then(|number| self.set.element(number)).is_some_and(Element::is_fixed);
+        let is_fixed = frame.element.is_some_and(Element::is_fixed);
         let is_asked = is_fixed || self.keys.wants_value(self.set);
-        match frame.simple.filter(|_| !is_asked).and_then(|simple| simple.pieces()) {
+        let pieces = match frame.holds {
+            Holds::Value(simple) if !is_asked => simple.pieces(),
+            _ => None,
+        };
+        match pieces {
             Some(mut pieces) => {
                 pieces.take(&self.text);
                 pieces.take(text);
@@ -601,17 +614,17 @@ impl<'s> Run<'s> {
         } else if frame.inside != Inside::Broken && !frame.is_nil {
             value = self.content(&frame);
         }
-        self.stack.truncate(frame.base);
-        let with = match (frame.is_nil, frame.simple) {
-            (true, _) => Ended::Nil,
-            (false, Some(_)) => Ended::Value(value.as_ref().map(Value::digest)),
-            (false, None) => Ended::Elements,
-        };
-        let found = self.keys.end(self.set, depth, &with);
-        self.told(found);
-        if let Some(parent) = self.frames.last() {
-            debug_assert!(parent.base <= self.stack.len(), "a model's paths lie above its parent's");
-        } else if !self.is_over() {
+        self.stack.truncate(frame.base as usize);
+        if self.keys.are_open() {
+            let with = match (frame.is_nil, frame.holds) {
+                (true, _) => Ended::Nil,
+                (false, Holds::Value(_)) => Ended::Value(value.as_ref().map(Value::digest)),
+                (false, _) => Ended::Elements,
+            };
+            let found = self.keys.end(self.set, depth, &with);
+            self.told(found);
+        }
+        if self.frames.is_empty() && !self.is_over() {
             let found = self.keys.finish();
             self.told(found);
         }
@@ -619,50 +632,49 @@ impl<'s> Run<'s> {
 
     /// Whether the content of an element is whole; gives its value if it has one.
     fn content(&mut self, frame: &Frame<'s>) -> Option<Value> {
-        let element = frame.element.and_then(|number| self.set.element(number));
-        let local = || element.map_or("", |element| self.set.names().local(element.name));
-        if let Some(simple) = frame.simple {
-            let text = std::mem::take(&mut self.text);
-            let value = self.value(frame, element, simple, &text);
-            self.text = text;
-            return value;
-        }
-        let preset = element.and_then(|element| element.preset.as_ref());
-        match frame.complex.map(|complex| &complex.content) {
-            Some(Content::Elements { model, is_mixed }) => {
-                if let Some(preset) = preset.filter(|preset| *is_mixed && preset.is_fixed)
+        let local = || frame.element.map_or("", |element| self.set.names().local(element.name));
+        match frame.holds {
+            Holds::Nothing => None,
+            Holds::Value(simple) => {
+                let text = std::mem::take(&mut self.text);
+                let value = self.value(frame.element, simple, &text);
+                self.text = text;
+                value
+            }
+            Holds::Elements { model, is_mixed } => {
+                let preset = frame.element.and_then(|element| element.preset.as_ref());
+                if let Some(preset) = preset.filter(|preset| is_mixed && preset.is_fixed)
                     && (frame.inside == Inside::Elements || !self.text.is_empty() && *self.text != *preset.text)
                 {
                     self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
                     return None;
                 }
-                if !model.may_end(frame.cursor, &self.stack, frame.base) {
-                    let expected = model.expected(frame.cursor, &self.stack, frame.base, self.set.names());
+                if !model.may_end(frame.cursor, &self.stack, frame.base as usize) {
+                    let expected = model.expected(frame.cursor, &self.stack, frame.base as usize, self.set.names());
                     self.wrong("cvc-complex-type.2.4", format!("the end of {} where {}", local(), in_words(&expected)));
                 }
                 None
             }
-            _ => None,
         }
     }
 
     fn end_pieces(&mut self, frame: &Frame<'s>, pieces: Pieces<'s>) {
-        let Some(simple) = frame.simple else { return };
-        if matches!(self.kept, Kept::Asked) {
+        let Holds::Value(simple) = frame.holds else { return };
+        if matches!(self.kept, Kept::Asked(_)) {
             return self.wrong("cvc-datatype-valid", too_long());
         }
         if let Err(reason) = pieces.end() {
-            let element = frame.element.and_then(|number| self.set.element(number));
-            let local = element.map_or("", |element| self.set.names().local(element.name));
+            let local = frame.element.map_or("", |element| self.set.names().local(element.name));
             self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
         }
     }
 
-    fn value(&mut self, frame: &Frame<'s>, element: Option<&Element>, simple: &Arc<Simple>, text: &str) -> Option<Value> {
+    fn value(&mut self, element: Option<&Element>, simple: &Simple, text: &str) -> Option<Value> {
         let set = self.set;
         let local = || element.map_or("", |element| set.names().local(element.name));
         let preset = element.and_then(|element| element.preset.as_ref());
-        let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &frame.bindings) {
+        let bindings = self.bindings.take();
+        let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &bindings) {
             (Some(preset), _) => (&*preset.text, &preset.bindings),
             (None, Some(bindings)) => (text, bindings),
             (None, None) => (text, &NoScope),
@@ -691,7 +703,7 @@ impl<'s> Run<'s> {
                     }
                 }
                 self.identified(simple, &value);
-                if matches!(self.kept, Kept::Asked)
+                if matches!(self.kept, Kept::Asked(_))
                     && let Ok(text) = simple.check(text, scope, &mut self.room)
                 {
                     self.kept.keep(text);
@@ -704,8 +716,11 @@ impl<'s> Run<'s> {
 
 impl Kept {
     fn keep(&mut self, text: &str) {
-        if matches!(self, Self::Asked) {
-            *self = Self::Text(text.to_owned());
+        if let Self::Asked(room) = self {
+            let mut room = std::mem::take(room);
+            room.clear();
+            room.push_str(text);
+            *self = Self::Text(room);
         }
     }
 }

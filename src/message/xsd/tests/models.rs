@@ -9,11 +9,17 @@ use proptest::prelude::*;
 const LETTERS: [(&str, &str); 5] = [("", "a"), ("", "b"), ("", "c"), ("", "d"), ("urn:o", "x")];
 const LONGEST: usize = 5;
 
-struct Elements;
+struct Elements {
+    names: Names,
+}
 
 impl Declared for Elements {
     fn names(&self, element: u32) -> Vec<(Name, u32)> {
         if element == 2 { vec![(2, 2), (3, 3)] } else { vec![(element, element)] }
+    }
+
+    fn table(&self) -> &Names {
+        &self.names
     }
 }
 
@@ -252,7 +258,7 @@ fn names() -> Names {
 }
 
 fn hold(particle: &Particle) -> usize {
-    let model = Model::compile(particle, &Elements, &mut 10_000).expect("small enough");
+    let model = Model::compile(particle, &Elements { names: names() }, &mut 10_000).expect("small enough");
     walk(&model, particle, &mut Vec::new(), Some((Cursor::default(), Vec::new())))
 }
 
