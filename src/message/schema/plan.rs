@@ -9,21 +9,20 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     nodes: Vec<Node>,
+    /// The last step of each path: the name, behind an `@` if it is one of an attribute.
+    steps: Vec<Box<str>>,
 }
 
-/// A listed path; what can be there in two ways is there twice.
+/// A listed path; what can be there in two ways is there twice. It is small, since documents walk from one to the next.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// The last step of its path: the name, behind an `@` if it is one of an attribute.
-    pub(super) step: Box<str>,
     pub(super) parent: u32,
     /// The first that has the same path.
     pub(super) first: u32,
-    /// Which field it is, if a document may lack it.
-    pub(super) field: Option<u32>,
+    field: u32,
     /// The place in the tree of watches, and the watch there.
     pub(super) place: u32,
-    pub(super) watch: Option<u32>,
+    watch: u32,
     /// Where its attributes begin, and where the elements in it, if they are listed.
     attributes: u32,
     elements: u32,
@@ -38,6 +37,7 @@ impl Plan {
         let fields: BTreeMap<&str, u32> = fields.iter().map(String::as_str).zip(0..).collect();
         let mut firsts = BTreeMap::new();
         let mut nodes = Vec::<Node>::with_capacity(unfolded.all.len());
+        let mut steps = Vec::with_capacity(unfolded.all.len());
         for (at, path) in (0..).zip(&unfolded.all) {
             let Path { path: whole, parent, inside, .. } = path;
             let step = whole.rsplit('/').next().unwrap_or_default();
@@ -45,18 +45,18 @@ impl Plan {
             let place = if at == Self::ROOT { Tree::ROOT } else { tree.child(above, step) };
             let (attributes, elements) =
                 inside.map_or((NONE, NONE), |(attributes, elements)| (attributes as u32, elements as u32));
+            steps.push(step.into());
             nodes.push(Node {
-                step: step.into(),
                 parent: *parent as u32,
                 first: *firsts.entry(whole.as_str()).or_insert(at),
-                field: fields.get(whole.as_str()).copied().filter(|_| path.is_optional()),
+                field: fields.get(whole.as_str()).copied().filter(|_| path.is_optional()).unwrap_or(NONE),
                 place,
-                watch: tree.path(place),
+                watch: tree.path(place).unwrap_or(NONE),
                 attributes,
                 elements,
             });
         }
-        Self { nodes }
+        Self { nodes, steps }
     }
 
     /// How many nodes there are.
@@ -68,18 +68,38 @@ impl Plan {
         self.nodes.get(at as usize)
     }
 
-    /// An element in an element, by its place in the content model.
+    /// The last step of a path.
+    pub(super) fn step(&self, at: u32) -> &str {
+        self.steps.get(at as usize).map_or("", |step| step)
+    }
+
+    /// An element in an element, by its place in the content model. They lie one behind the other; the last may not be listed.
+    #[inline]
     pub(super) fn element(&self, parent: u32, place: u32) -> Option<u32> {
         let at = self.node(parent)?.elements.checked_add(place)?;
-        self.node(at).filter(|node| node.parent == parent).map(|_| at)
+        ((at as usize) < self.nodes.len()).then_some(at)
     }
 
     /// An attribute of an element.
     pub(super) fn attribute(&self, parent: u32, local: &str) -> Option<u32> {
         let node = self.node(parent).filter(|node| node.attributes != NONE)?;
-        let own = self.nodes.get(node.attributes as usize..node.elements as usize)?;
-        let found = own.iter().position(|attribute| attribute.step.strip_prefix('@') == Some(local))?;
+        let own = self.steps.get(node.attributes as usize..node.elements as usize)?;
+        let found = own.iter().position(|attribute| attribute.strip_prefix('@') == Some(local))?;
         Some(node.attributes.saturating_add(found as u32))
+    }
+}
+
+impl Node {
+    /// Which field it is, if a document may lack it.
+    #[inline]
+    pub(super) fn field(&self) -> Option<u32> {
+        Some(self.field).filter(|field| *field != NONE)
+    }
+
+    /// The watch of its path.
+    #[inline]
+    pub(super) fn watch(&self) -> Option<u32> {
+        Some(self.watch).filter(|watch| *watch != NONE)
     }
 }
 

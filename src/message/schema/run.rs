@@ -4,7 +4,7 @@
 use super::documents::{Attributes, Head, Version};
 use super::facts::Facts;
 use super::people::People;
-use super::plan::Plan;
+use super::plan::{Node, Plan};
 use super::rules::{self, Watched};
 use super::trail::{At, To, Trail};
 use super::watch::{HeadPart, Hold, Watch};
@@ -283,8 +283,9 @@ impl<'s> Validator<'s> {
             At::Met(_) => None,
         };
         // Of a type that `xsi:type` names what the declared one demands may be lacking.
-        let is_known =
-            |(at, plan): &(u32, &Plan)| presence == Presence::Required || plan.node(*at).is_some_and(|node| node.field.is_some());
+        let is_known = |(at, plan): &(u32, &Plan)| {
+            presence == Presence::Required || plan.node(*at).is_some_and(|node| node.field().is_some())
+        };
         match node.filter(is_known) {
             Some((node, _)) => self.listed(node),
             None => self.outside(of, To::Attribute(local), presence),
@@ -349,15 +350,13 @@ impl<'s> Validator<'s> {
 
     /// Keeps a value, where there is a reason to.
     fn value(&mut self, step: At, value: &str, identifies: Identifies) -> Result<(), Fault> {
-        let mut own = None;
         if identifies == Identifies::Yes {
             let identifier = Identifier::parse(&self.scheme, value).map_err(|error| self.no_identifier(&error))?;
-            own = Some(identifier.clone());
             self.identified(step, identifier)?;
         }
         let Some((node, watch)) = self.watch(step) else { return Ok(()) };
         for hold in &watch.holds {
-            self.hold(step, value, hold, own.as_ref())?;
+            self.hold(step, value, hold, identifies)?;
         }
         if watch.is_compared {
             if self.watched.len() >= limits::DOCUMENT_WATCHED_MAX {
@@ -374,7 +373,7 @@ impl<'s> Validator<'s> {
     }
 
     /// Keeps a value of somebody that the document is about.
-    fn hold(&mut self, step: At, value: &str, hold: &Hold, own: Option<&Identifier>) -> Result<(), Fault> {
+    fn hold(&mut self, step: At, value: &str, hold: &Hold, identifies: Identifies) -> Result<(), Fault> {
         match hold {
             Hold::Slot { scope, slot } => {
                 if !self.people.keep(*scope, *slot, value) {
@@ -389,7 +388,8 @@ impl<'s> Validator<'s> {
                 self.identified(step, identifier)?;
             }
             Hold::OwnId(scope) => {
-                if let Some(own) = own {
+                // It was kept just now.
+                if let Some((_, own)) = self.gathered.identifiers.last().filter(|_| identifies == Identifies::Yes) {
                     self.people.identify(*scope, own.clone());
                 }
             }
@@ -402,7 +402,7 @@ impl<'s> Validator<'s> {
     fn watch(&self, at: At) -> Option<(usize, &'s Watch)> {
         let version = self.document?.version;
         let watch = match at {
-            At::Listed(node) => version.plan.node(node)?.watch?,
+            At::Listed(node) => version.plan.node(node)?.watch()?,
             At::Met(step) => version.tree.path(self.trail.place(step))?,
         };
         Some((watch as usize, version.watches.get(watch as usize)?))
@@ -423,7 +423,7 @@ impl<'s> Validator<'s> {
             let mut word = *word;
             while word != 0 {
                 let node = at.saturating_mul(u64::BITS).saturating_add(word.trailing_zeros());
-                listed.extend(version.plan.node(node).and_then(|node| node.field));
+                listed.extend(version.plan.node(node).and_then(Node::field));
                 word &= word.wrapping_sub(1);
             }
         }

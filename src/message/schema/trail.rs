@@ -128,7 +128,7 @@ impl Trail {
         let (parent, step) = match at {
             At::Listed(Plan::ROOT) => return,
             At::Listed(node) => match plan.node(node) {
-                Some(node) => (At::Listed(node.parent), &*node.step),
+                Some(found) => (At::Listed(found.parent), plan.step(node)),
                 None => return,
             },
             At::Met(step) => match self.steps.get(step as usize) {

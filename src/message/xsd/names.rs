@@ -101,7 +101,8 @@ impl Names {
     /// Whether a name is this one.
     #[inline]
     pub fn is(&self, name: Name, uri: &str, local: &str) -> bool {
-        self.entries.get(name as usize).is_some_and(|(space, known)| same(known, local) && same(self.space(*space), uri))
+        let Some((space, known)) = self.entries.get(name as usize) else { return false };
+        same(known, local) && same(self.space(*space), uri)
     }
 
     fn place(&mut self, entry: usize) {

@@ -2,7 +2,7 @@
 //!
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
-use super::keys::{Ended, Keys};
+use super::keys::{Ended, Keys, Mark};
 use super::model::{Cursor, Matched, Model, Presence, Refused};
 use super::names::Name;
 use super::row::Listed;
@@ -123,9 +123,9 @@ impl<'s> Run<'s> {
     pub fn new(set: &'s Set, most: usize) -> Self {
         Self {
             set,
-            frames: Vec::new(),
+            frames: Vec::with_capacity(8),
             stack: Vec::new(),
-            text: String::new(),
+            text: String::with_capacity(64),
             bindings: None,
             pieces: None,
             room: Room::default(),
@@ -607,18 +607,17 @@ impl<'s> Run<'s> {
         }
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };
-        let pieces = self.pieces.take();
-        let mut value = None;
-        if let Some(pieces) = pieces.filter(|_| frame.inside != Inside::Broken) {
-            self.end_pieces(&frame, pieces);
+        let mut mark = None;
+        if self.pieces.is_some() {
+            self.end_pieces(&frame);
         } else if frame.inside != Inside::Broken && !frame.is_nil {
-            value = self.content(&frame);
+            mark = self.content(&frame);
         }
         self.stack.truncate(frame.base as usize);
         if self.keys.are_open() {
             let with = match (frame.is_nil, frame.holds) {
                 (true, _) => Ended::Nil,
-                (false, Holds::Value(_)) => Ended::Value(value.as_ref().map(Value::digest)),
+                (false, Holds::Value(_)) => Ended::Value(mark),
                 (false, _) => Ended::Elements,
             };
             let found = self.keys.end(self.set, depth, &with);
@@ -630,16 +629,16 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// Whether the content of an element is whole; gives its value if it has one.
-    fn content(&mut self, frame: &Frame<'s>) -> Option<Value> {
+    /// Whether the content of an element is whole; gives the mark of its value if it has one and keys are kept.
+    fn content(&mut self, frame: &Frame<'s>) -> Option<Mark> {
         let local = || frame.element.map_or("", |element| self.set.names().local(element.name));
         match frame.holds {
             Holds::Nothing => None,
             Holds::Value(simple) => {
                 let text = std::mem::take(&mut self.text);
-                let value = self.value(frame.element, simple, &text);
+                let mark = self.value(frame.element, simple, &text);
                 self.text = text;
-                value
+                mark
             }
             Holds::Elements { model, is_mixed } => {
                 let preset = frame.element.and_then(|element| element.preset.as_ref());
@@ -658,8 +657,12 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn end_pieces(&mut self, frame: &Frame<'s>, pieces: Pieces<'s>) {
-        let Holds::Value(simple) = frame.holds else { return };
+    #[cold]
+    fn end_pieces(&mut self, frame: &Frame<'s>) {
+        let (Some(pieces), Holds::Value(simple)) = (self.pieces.take(), frame.holds) else { return };
+        if frame.inside == Inside::Broken {
+            return;
+        }
         if matches!(self.kept, Kept::Asked(_)) {
             return self.wrong("cvc-datatype-valid", too_long());
         }
@@ -669,9 +672,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn value(&mut self, element: Option<&Element>, simple: &Simple, text: &str) -> Option<Value> {
-        let set = self.set;
-        let local = || element.map_or("", |element| set.names().local(element.name));
+    fn value(&mut self, element: Option<&Element>, simple: &Simple, text: &str) -> Option<Mark> {
         let preset = element.and_then(|element| element.preset.as_ref());
         let bindings = self.bindings.take();
         let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &bindings) {
@@ -680,37 +681,37 @@ impl<'s> Run<'s> {
             (None, None) => (text, &NoScope),
         };
         let is_fixed = preset.filter(|preset| preset.is_fixed);
-        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_value(set);
-        if !wants_value {
+        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_value(self.set);
+        let mark = if wants_value { self.compared(element, simple, (text, scope)) } else { None };
+        if !wants_value || matches!(self.kept, Kept::Asked(_)) {
             match simple.check(text, scope, &mut self.room) {
                 Ok(text) => self.kept.keep(text),
-                Err(reason) => {
-                    self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
-                }
-            }
-            return None;
-        }
-        match simple.value(text, scope, &mut self.room) {
-            Err(reason) => {
-                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
-                None
-            }
-            Ok(value) => {
-                if let Some(fixed) = is_fixed {
-                    let fixed = simple.value(&fixed.text, &fixed.bindings, &mut self.room);
-                    if fixed.as_ref().ok() != Some(&value) {
-                        self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
-                    }
-                }
-                self.identified(simple, &value);
-                if matches!(self.kept, Kept::Asked(_))
-                    && let Ok(text) = simple.check(text, scope, &mut self.room)
-                {
-                    self.kept.keep(text);
-                }
-                Some(value)
+                Err(reason) if !wants_value => self.no_value(element, simple, &reason),
+                Err(_) => {}
             }
         }
+        mark
+    }
+
+    /// A value that is compared with others.
+    #[cold]
+    fn compared(&mut self, element: Option<&Element>, simple: &Simple, (text, scope): (&str, &dyn Scope)) -> Option<Mark> {
+        let value = simple.value(text, scope, &mut self.room).map_err(|reason| self.no_value(element, simple, &reason)).ok()?;
+        let fixed = element.and_then(|element| element.preset.as_ref()).filter(|preset| preset.is_fixed);
+        if let Some(fixed) = fixed.map(|fixed| simple.value(&fixed.text, &fixed.bindings, &mut self.room))
+            && fixed.as_ref().ok() != Some(&value)
+        {
+            let local = element.map_or("", |element| self.set.names().local(element.name));
+            self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+        }
+        self.identified(simple, &value);
+        self.keys.are_open().then(|| value.digest())
+    }
+
+    #[cold]
+    fn no_value(&mut self, element: Option<&Element>, simple: &Simple, reason: &Reason) {
+        let local = element.map_or("", |element| self.set.names().local(element.name));
+        self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, reason)));
     }
 }
 
