@@ -158,4 +158,4 @@ fn sign(local: &str) -> u64 {
 }
 
 /// How many names are compared before the next one is looked up.
-const NEAR: usize = 6;
+const NEAR: usize = 10;

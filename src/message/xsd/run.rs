@@ -164,7 +164,8 @@ impl<'s> Run<'s> {
         self.violations.len() >= self.most
     }
 
-    pub(super) fn wrong(&mut self, rule: &'static str, what: impl Into<String>) {
+    #[cold]
+    fn wrong(&mut self, rule: &'static str, what: impl Into<String>) {
         if !self.is_over() {
             self.violations.push(Violation { rule, what: what.into() });
         }
@@ -302,7 +303,7 @@ impl<'s> Run<'s> {
         if complex.is_some_and(|complex| complex.is_abstract) {
             self.wrong("cvc-type.2", format!("the type of {} is abstract: xsi:type must name another", tag.local()));
         }
-        let is_nil = self.nil(element, &says);
+        let is_nil = says.nil.is_some_and(|text| self.nil(element, text));
         let holds = match (complex.map(|complex| &complex.content), of) {
             (Some(Content::Simple(simple)), _) => Holds::Value(simple),
             (Some(Content::Elements { model, is_mixed }), _) => Holds::Elements { model, is_mixed: *is_mixed },
@@ -336,6 +337,7 @@ impl<'s> Run<'s> {
         self.attributes(complex, tag);
     }
 
+    #[inline]
     fn told(&mut self, found: Result<(), Violation>) {
         if let Err(violation) = found {
             self.wrong(violation.rule, violation.what);
@@ -348,7 +350,14 @@ impl<'s> Run<'s> {
             self.wrong("cvc-elt.1", format!("the type of {} is not declared", tag.local()));
             return declared;
         }
-        let Some(text) = says.of else { return declared };
+        match says.of {
+            None => declared,
+            Some(text) => self.named_type(text, element, declared, tag),
+        }
+    }
+
+    #[cold]
+    fn named_type(&mut self, text: &str, element: Option<&Element>, declared: TypeRef, tag: &impl Tag) -> TypeRef {
         let text = text.trim_matches([' ', '\t', '\n', '\r']);
         let (prefix, local) = text.split_once(':').unwrap_or(("", text));
         let uri = if prefix == "xml" { Some("http://www.w3.org/XML/1998/namespace") } else { tag.namespace(prefix) };
@@ -376,8 +385,9 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn nil(&mut self, element: Option<&Element>, says: &Says<'_>) -> bool {
-        let Some(text) = says.nil.map(|text| text.trim_matches([' ', '\t', '\n', '\r'])) else { return false };
+    #[cold]
+    fn nil(&mut self, element: Option<&Element>, text: &str) -> bool {
+        let text = text.trim_matches([' ', '\t', '\n', '\r']);
         if !matches!(text, "true" | "false" | "0" | "1") {
             self.wrong("cvc-datatype-valid.1.2.1", "xsi:nil is neither true nor false");
             return false;
@@ -567,6 +577,7 @@ impl<'s> Run<'s> {
     }
 
     /// A value that is too long to be kept is checked as it comes, where nobody asks what it is.
+    #[cold]
     fn begin_pieces(&mut self, text: &str) {
         let Some(frame) = self.frames.last() else { return };
         let is_fixed = frame.element.is_some_and(Element::is_fixed);
