@@ -161,6 +161,7 @@ impl<'s> Validator<'s> {
         })
     }
 
+    #[inline(never)]
     fn root(&mut self, element: &Start<'_>) -> Result<(), Fault> {
         if !self.open.is_empty() {
             return Err(Fault::at(Code::DocUnknown, format!("byte {}", element.at())));
@@ -226,6 +227,7 @@ impl<'s> Validator<'s> {
     }
 
     /// Notes that a path is there that the plan does not have.
+    #[inline(never)]
     fn outside(&mut self, parent: At, to: To<'_>, presence: Presence) -> Result<At, Fault> {
         let Some(Place { version, .. }) = self.document else { return Ok(parent) };
         let before = self.trail.len();
@@ -239,6 +241,7 @@ impl<'s> Validator<'s> {
         Ok(At::Met(step))
     }
 
+    #[inline]
     fn one_more(&mut self) -> Result<(), Fault> {
         self.paths = self.paths.saturating_add(1);
         if self.paths <= limits::SCHEMA_PATHS_MAX {
@@ -249,18 +252,23 @@ impl<'s> Validator<'s> {
     }
 
     fn begin(&mut self, step: At, element: &Start<'_>) -> Result<(), Fault> {
-        let is_identifier = self.is_identifier();
-        if is_identifier {
+        let identifies = self.identifies();
+        if identifies == Identifies::Yes {
             // An identifier whose type lost its scheme must not be taken for one of the scheme before.
             self.scheme.clear();
         }
         let opens = self.watch(step).map_or(&[][..], |(_, watch)| &watch.opens);
-        if !self.people.begin(opens) {
+        if !opens.is_empty() && !self.people.begin(opens) {
             return Err(self.wrong("more persons than a document may be about"));
         }
+        if element.attributes().len() > 0 { self.attributes(step, identifies, element) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn attributes(&mut self, step: At, identifies: Identifies, element: &Start<'_>) -> Result<(), Fault> {
         let watched = self.document.map_or(Attributes::Unwatched, |place| place.version.attributes);
         for (at, attribute) in element.attributes().enumerate().filter(|(_, attribute)| attribute.uri != XSI) {
-            if is_identifier && attribute.uri.is_empty() && attribute.local == "scheme" {
+            if identifies == Identifies::Yes && attribute.uri.is_empty() && attribute.local == "scheme" {
                 self.scheme.extend(attribute.value.split_ascii_whitespace());
             }
             let presence = self.run.attribute_presence(at);
@@ -293,10 +301,12 @@ impl<'s> Validator<'s> {
     }
 
     /// Whether the innermost open element is an identifier of ours, whose scheme and check digits are looked at.
-    fn is_identifier(&self) -> bool {
+    fn identifies(&self) -> Identifies {
         match self.run.current_type() {
-            Some(TypeRef::Complex(number)) => self.document.is_some_and(|place| place.schema.is_identifier(number)),
-            _ => false,
+            Some(TypeRef::Complex(number)) if self.document.is_some_and(|place| place.schema.is_identifier(number)) => {
+                Identifies::Yes
+            }
+            _ => Identifies::No,
         }
     }
 
@@ -306,9 +316,8 @@ impl<'s> Validator<'s> {
             return Ok(());
         }
         let step = self.open.last().copied().unwrap_or(ROOT);
-        let identifies = if self.is_identifier() { Identifies::Yes } else { Identifies::No };
-        let is_kept = identifies == Identifies::Yes || self.watch(step).is_some();
-        let value = if is_kept {
+        let (identifies, watch) = (self.identifies(), self.watch(step));
+        let value = if identifies == Identifies::Yes || watch.is_some() {
             self.run.end_with_value(std::mem::take(&mut self.room))
         } else {
             self.run.end();
@@ -319,15 +328,17 @@ impl<'s> Validator<'s> {
             self.value(step, &value, identifies)?;
             self.room = value;
         }
-        self.end_scopes(step)?;
+        if let Some((_, watch)) = watch.filter(|(_, watch)| !watch.opens.is_empty()) {
+            self.end_scopes(step, watch.opens.len())?;
+        }
         self.open.pop();
         Ok(())
     }
 
     /// Ends what began with this element.
-    fn end_scopes(&mut self, step: At) -> Result<(), Fault> {
-        let count = self.watch(step).map_or(0, |(_, watch)| watch.opens.len());
-        let Some(place) = self.document.filter(|_| count > 0) else { return Ok(()) };
+    #[inline(never)]
+    fn end_scopes(&mut self, step: At, count: usize) -> Result<(), Fault> {
+        let Some(place) = self.document else { return Ok(()) };
         for identifier in self.people.end(place.version, count) {
             let identifier = identifier.map_err(|error| self.no_identifier(&error))?;
             self.identified(step, identifier)?;
@@ -349,6 +360,7 @@ impl<'s> Validator<'s> {
     }
 
     /// Keeps a value, where there is a reason to.
+    #[inline(never)]
     fn value(&mut self, step: At, value: &str, identifies: Identifies) -> Result<(), Fault> {
         if identifies == Identifies::Yes {
             let identifier = Identifier::parse(&self.scheme, value).map_err(|error| self.no_identifier(&error))?;
@@ -448,6 +460,7 @@ impl<'s> Validator<'s> {
     }
 
     /// The first violation, as a fault.
+    #[inline]
     fn violated(&self) -> Result<(), Fault> {
         match self.run.violations().first() {
             None => Ok(()),

@@ -361,6 +361,7 @@ impl Model {
         }
     }
 
+    #[inline(never)]
     fn step_tree(&self, cursor: &mut Cursor, stack: &mut Vec<u32>, base: usize, next: &Next<'_>) -> Result<Matched, Refused> {
         if self.is_ambiguous {
             return self.step_all(cursor, stack, base, next);

@@ -424,20 +424,8 @@ impl<'s> Run<'s> {
                 self.attribute(declared, name, uri, value, tag);
                 continue;
             }
-            let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
-            let name = self.set.names().find(uri, local);
-            let global = name.and_then(|name| self.set.global_attribute(name));
-            match (wildcard.map(|wildcard| wildcard.process), global) {
-                (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
-                (Some(Process::Skip), _) | (Some(Process::Lax), None) => {}
-                (Some(Process::Strict), None) => {
-                    self.wrong("cvc-assess-attr.1", format!("the attribute {local} is not declared"));
-                }
-                (Some(_), Some(declared)) => {
-                    let is_id = declared.of.as_ref().is_some_and(|of| of.identity() == Identity::Id);
-                    wild_ids = wild_ids.saturating_add(usize::from(is_id));
-                    self.attribute(declared, name, uri, value, tag);
-                }
+            if self.wild(complex, (uri, local, value), tag) == Identity::Id {
+                wild_ids = wild_ids.saturating_add(1);
             }
         }
         let Some(complex) = complex else { return };
@@ -448,7 +436,29 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-complex-type.5", "two attributes that are IDs");
             }
         }
-        self.absent(complex, required, tag);
+        if complex.required > required || complex.has_identities || self.keys.wants_fields() {
+            self.absent(complex, required, tag);
+        }
+    }
+
+    /// An attribute that its type does not name; says whether it is an ID.
+    #[cold]
+    fn wild(&mut self, complex: &Complex, (uri, local, value): (&str, &str, &str), tag: &impl Tag) -> Identity {
+        let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
+        let name = self.set.names().find(uri, local);
+        let global = name.and_then(|name| self.set.global_attribute(name));
+        match (wildcard.map(|wildcard| wildcard.process), global) {
+            (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
+            (Some(Process::Skip), _) | (Some(Process::Lax), None) => {}
+            (Some(Process::Strict), None) => {
+                self.wrong("cvc-assess-attr.1", format!("the attribute {local} is not declared"));
+            }
+            (Some(_), Some(declared)) => {
+                self.attribute(declared, name, uri, value, tag);
+                return declared.of.as_ref().map_or(Identity::None, |of| of.identity());
+            }
+        }
+        Identity::None
     }
 
     /// The attribute of a type by its name.
@@ -463,6 +473,7 @@ impl<'s> Run<'s> {
     }
 
     /// Attributes that are not there: required ones, and those with a default, which count as if they were.
+    #[cold]
     fn absent(&mut self, complex: &'s Complex, required: usize, tag: &impl Tag) {
         let uses = &complex.attributes.uses;
         let is_there = |name: Name| {
