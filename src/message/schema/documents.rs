@@ -4,6 +4,7 @@ use super::SchemaError;
 use super::facts::SubjectKind;
 use super::field::FieldPath;
 use super::paths::{Path, Reach, TYPES, unfold};
+use super::plan::Plan;
 use super::rules::{Rule, RuleRow};
 use super::scopes::Scope;
 use super::subjects::{SubjectPath, SubjectRow, subjects};
@@ -62,6 +63,7 @@ pub struct Version {
     pub(super) watches: Vec<Watch>,
     /// The same as a tree.
     pub(super) tree: Tree,
+    pub(super) plan: Plan,
     pub(super) scopes: Vec<Scope>,
     pub(super) rules: Vec<Rule>,
 }
@@ -261,8 +263,8 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
         }
     };
     let unfolded = unfold(set, element);
-    let head = if is_headed(set, &unfolded.paths) { Head::Ours } else { Head::None };
-    let mut watching = Watching::new(set, element, &unfolded.paths);
+    let head = if is_headed(set, unfolded.paths()) { Head::Ours } else { Head::None };
+    let mut watching = Watching::new(set, element, unfolded.paths());
     if let Some(when) = &row.when {
         watching.find(&format!("@{}", when.attribute)).map_err(|what| here(format!("when has {what}")))?;
     }
@@ -279,6 +281,8 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
     }
     let (watches, scopes) = watching.finish();
     let has_attribute = watches.iter().any(|watch| watch.path.contains('@'));
+    let tree = Tree::of(watches.iter().map(|watch| watch.path.as_str()));
+    let fields = fields(unfolded.paths(), head);
     let attributes = if has_attribute { Attributes::Watched } else { Attributes::Unwatched };
     Ok(Version {
         version: row.version.clone(),
@@ -289,11 +293,12 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
         file: row.file.clone(),
         subjects,
         schema,
-        fields: fields(&unfolded.paths, head),
+        plan: Plan::of(&unfolded, &fields, &tree),
+        fields,
         reach: unfolded.reach,
         head,
         attributes,
-        tree: Tree::of(watches.iter().map(|watch| watch.path.as_str())),
+        tree,
         watches,
         scopes,
         rules,

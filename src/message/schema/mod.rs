@@ -13,12 +13,14 @@ mod field;
 mod own;
 mod paths;
 mod people;
+mod plan;
 mod rules;
 mod run;
 mod scopes;
 mod subjects;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod tree;
 mod watch;
 
@@ -159,17 +161,23 @@ impl Schemas {
     fn choose(&self, root: &Start<'_>, expected: Option<&Code>) -> Result<Place<'_>, Fault> {
         let unknown = |what: &str| Fault::at(FaultCode::DocUnknown, format!("byte {}{what}", root.at()));
         let named = |version: &&Version| *version.root == *root.local() && *version.namespace == *root.uri();
-        let versions = self.sets().flat_map(|set| {
-            let of_set = set.document_types().iter();
-            of_set.flat_map(move |document| {
-                let places = document.versions().iter().filter(named);
-                places.filter_map(move |version| Some(Place { document, version, schema: set.compiled(version)? }))
+        let versions = || {
+            self.sets().flat_map(|set| {
+                let of_set = set.document_types().iter();
+                of_set.flat_map(move |document| {
+                    let places = document.versions().iter().filter(named);
+                    places.filter_map(move |version| Some(Place { document, version, schema: set.compiled(version)? }))
+                })
             })
-        });
-        let (found, strange): (Vec<Place<'_>>, Vec<Place<'_>>) = versions.partition(|place| place.version.is_told_by(root));
+        };
+        let told = |place: &Place<'_>| place.version.is_told_by(root);
+        let mut found = versions().filter(told);
+        if let (Some(only), None) = (found.next(), found.next()) {
+            return Ok(only);
+        }
+        let (found, strange): (Vec<Place<'_>>, Vec<Place<'_>>) = versions().partition(told);
         let asked = |place: &&Place<'_>| expected.is_some_and(|expected| *expected == place.document.name);
         match (found.as_slice(), strange.as_slice()) {
-            ([only], _) => Ok(*only),
             ([], []) => Err(unknown("")),
             ([], [one, ..]) => Err(unknown(&format!(": a version of {} that is not known", one.document.name))),
             (several, _) => match several.iter().filter(asked).collect::<Vec<_>>().as_slice() {

@@ -16,7 +16,10 @@ pub(super) struct Path {
     pub(super) occurs: Occurs,
     pub(super) of: Option<TypeRef>,
     /// The place of the parent in the list.
-    parent: usize,
+    pub(super) parent: usize,
+    /// Where in the list its attributes begin, and the elements in it behind them, in the order of its content model. As many as
+    /// there is room for are there.
+    pub(super) inside: Option<(usize, usize)>,
 }
 
 impl Path {
@@ -47,14 +50,22 @@ pub(super) enum Occurs {
 
 /// All paths, or as many as are listed.
 pub(super) struct Unfolded {
-    pub(super) paths: Vec<Path>,
+    /// The root's own comes first; it is empty.
+    pub(super) all: Vec<Path>,
     pub(super) reach: Reach,
+}
+
+impl Unfolded {
+    /// Those below the root.
+    pub(super) fn paths(&self) -> &[Path] {
+        self.all.get(1..).unwrap_or_default()
+    }
 }
 
 /// Unfolds an element, breadth first. Where a type contains itself, and after so many paths, it ends.
 pub(super) fn unfold(set: &Set, root: u32) -> Unfolded {
     let of = set.element(root).map(|element| element.of);
-    let start = Path { path: String::new(), presence: Presence::Required, occurs: Occurs::Once, of, parent: 0 };
+    let start = Path { path: String::new(), presence: Presence::Required, occurs: Occurs::Once, of, parent: 0, inside: None };
     let (mut paths, mut reach, mut at) = (vec![start], Reach::Listed, 0);
     while let Some(parent) = paths.get(at).cloned() {
         if let Some(TypeRef::Complex(number)) = parent.of {
@@ -65,8 +76,7 @@ pub(super) fn unfold(set: &Set, root: u32) -> Unfolded {
         }
         at = at.saturating_add(1);
     }
-    paths.remove(0);
-    Unfolded { paths, reach }
+    Unfolded { all: paths, reach }
 }
 
 fn contains_itself(paths: &[Path], at: usize) -> bool {
@@ -90,18 +100,24 @@ fn children(set: &Set, paths: &mut Vec<Path>, (at, parent): (usize, &Path), comp
         (Occurs::Once, Times::Once) => Occurs::Once,
         (_, Times::Once) => Occurs::OnceInParent,
     };
+    let attributes = paths.len();
     for attribute in &complex.attributes.uses {
         let presence = if attribute.is_required { Presence::Required } else { Presence::Optional };
         let path = below(&format!("@{}", set.names().local(attribute.name)));
-        paths.push(Path { path, presence, occurs: within(Times::Once), of: None, parent: at });
+        paths.push(Path { path, presence, occurs: within(Times::Once), of: None, parent: at, inside: None });
+    }
+    let elements = paths.len();
+    if let Some(path) = paths.get_mut(at) {
+        path.inside = Some((attributes, elements));
     }
     let mut is_whole = complex.attributes.wildcard.is_none();
     if let Content::Elements { model, .. } = &complex.content {
         is_whole &= !model.is_open();
         for found in model.elements() {
-            let Some(element) = set.element(found.element) else { continue };
-            let path = below(set.names().local(element.name));
-            paths.push(Path { path, presence: found.presence, occurs: within(found.times), of: Some(element.of), parent: at });
+            let element = set.element(found.element);
+            let path = below(element.map_or("", |element| set.names().local(element.name)));
+            let (occurs, of) = (within(found.times), element.map(|element| element.of));
+            paths.push(Path { path, presence: found.presence, occurs, of, parent: at, inside: None });
         }
     }
     if paths.len() > limits::SCHEMA_PATHS_MAX {

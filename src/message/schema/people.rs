@@ -3,6 +3,7 @@
 use super::documents::Version;
 use super::facts::Subject;
 use super::scopes::{Birth, CODE, Form, IdForm, Piece, Scope, VALUE, joined};
+use super::subjects::SubjectPath;
 use crate::base::ids::{CheckDigitError, Identifier};
 use crate::base::limits;
 
@@ -19,7 +20,7 @@ struct Open {
     scope: usize,
     values: Vec<(u16, Box<str>)>,
     identifiers: Vec<Identifier>,
-    /// Subjects that are whole but for their role, each with its row.
+    /// Subjects that are whole but for their role, each with its scope.
     waiting: Vec<(usize, Subject)>,
 }
 
@@ -79,15 +80,23 @@ impl People {
 
     /// A subject has ended: it stands for its rows, those that wait for a word on its role once that is known.
     fn complete(&mut self, version: &Version, form: &Form, open: Open) {
-        let subject = open.subject(form);
-        for row in &form.rows {
-            let Some(path) = version.subjects.get(*row) else { continue };
-            let subject = Subject { role: path.role.clone(), ..subject.clone() };
-            match path.meets {
-                None => self.subjects.push(subject),
-                Some(scope) => {
+        let of = open.scope;
+        let whole = open.subject(form);
+        let rows = || form.rows.iter().filter_map(|row| version.subjects.get(*row));
+        let mut waits: Vec<usize> = Vec::new();
+        for scope in rows().filter_map(|row| row.meets) {
+            if !waits.contains(&scope) {
+                waits.push(scope);
+            }
+        }
+        let known = rows().filter(|row| row.meets.is_none());
+        let takers = known.map(Taker::Row).chain(waits.into_iter().map(Taker::Scope));
+        for (taker, subject) in shared(takers, whole) {
+            match taker {
+                Taker::Row(row) => self.subjects.push(Subject { role: row.role.clone(), ..subject }),
+                Taker::Scope(scope) => {
                     if let Some(open) = self.innermost(scope) {
-                        open.waiting.push((*row, subject));
+                        open.waiting.push((of, subject));
                     }
                 }
             }
@@ -95,14 +104,37 @@ impl People {
     }
 
     fn meet(&mut self, version: &Version, open: Open) {
-        for (row, subject) in open.waiting {
-            let is = version.subjects.get(row).and_then(|path| path.only_if.as_ref()).map(|(_, is)| is.as_str());
-            let mut said = open.values.iter().filter(|(slot, _)| usize::from(*slot) == row).map(|(_, value)| &**value);
-            if said.next() == is && is.is_some() {
-                self.subjects.push(subject);
+        for (of, subject) in open.waiting {
+            let Some(Scope::Subject(form)) = version.scopes.get(of) else { continue };
+            let rows = form.rows.iter().filter_map(|row| Some((*row, version.subjects.get(*row)?)));
+            let fits = |(row, path): &(usize, &SubjectPath)| {
+                let is = path.only_if.as_ref().map(|(_, is)| is.as_str());
+                let mut said = open.values.iter().filter(|(slot, _)| usize::from(*slot) == *row).map(|(_, value)| &**value);
+                path.meets == Some(open.scope) && said.next() == is && is.is_some()
+            };
+            for ((_, path), subject) in shared(rows.filter(fits), subject) {
+                self.subjects.push(Subject { role: path.role.clone(), ..subject });
             }
         }
     }
+}
+
+/// Who takes a subject that is whole.
+enum Taker<'v> {
+    /// A row, whose role it has.
+    Row(&'v SubjectPath),
+    /// The scope in which its role will be known.
+    Scope(usize),
+}
+
+/// Gives a subject to each; the last one takes it as it is.
+fn shared<T>(takers: impl Iterator<Item = T>, subject: Subject) -> impl Iterator<Item = (T, Subject)> {
+    let (mut takers, mut left) = (takers.peekable(), Some(subject));
+    std::iter::from_fn(move || {
+        let taker = takers.next()?;
+        let own = if takers.peek().is_some() { left.clone() } else { left.take() };
+        own.map(|own| (taker, own))
+    })
 }
 
 impl Open {
@@ -121,11 +153,15 @@ impl Open {
 
     fn subject(self, form: &Form) -> Subject {
         let text = |pieces: &[Piece]| {
-            let words = pieces.iter().flat_map(|piece| {
-                let values = self.values.iter().filter(|(slot, _)| *slot == piece.slot);
-                values.flat_map(|(_, value)| piece.words.of(value))
-            });
-            let text = words.collect::<Vec<_>>().join(" ");
+            let mut text = String::new();
+            for piece in pieces {
+                for (_, value) in self.values.iter().filter(|(slot, _)| *slot == piece.slot) {
+                    for word in piece.words.of(value) {
+                        text.push_str(if text.is_empty() { "" } else { " " });
+                        text.push_str(word);
+                    }
+                }
+            }
             Some(text).filter(|text| !text.is_empty())
         };
         let (family, given, name) = (text(&form.family), text(&form.given), text(&form.name));

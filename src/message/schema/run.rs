@@ -4,18 +4,18 @@
 use super::documents::{Attributes, Head, Version};
 use super::facts::Facts;
 use super::people::People;
+use super::plan::{Node, Plan};
 use super::rules::{self, Watched};
-use super::tree::Tree;
+use super::trail::{At, To, Trail};
 use super::watch::{HeadPart, Hold, Watch};
 use super::{Place, Schemas};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{CheckDigitError, Code as Word, Identifier, Uuid};
 use crate::base::limits;
 use crate::message::xml::{Start, Visitor};
-use crate::message::xsd::model::Presence;
-use crate::message::xsd::run::{Run, XSI};
+use crate::message::xsd::row::Presence;
+use crate::message::xsd::run::{Next, Run, XSI};
 use crate::message::xsd::set::TypeRef;
-use std::ops::Range;
 
 /// Validates one document after another as its tokens come; see [`Schemas`].
 ///
@@ -29,42 +29,21 @@ pub struct Validator<'s> {
     run: Run<'s>,
     depth: usize,
     at: usize,
-    /// Each path of the document once, in the order in which it was met.
-    trail: Vec<Step>,
-    /// The last steps of all of them, one behind the other.
-    locals: String,
-    /// The places of the open elements in it.
-    open: Vec<u32>,
+    /// A bit for each path of the plan that the document has, and how many there are.
+    seen: Vec<u64>,
+    paths: usize,
+    trail: Trail,
+    /// Where the open elements are.
+    open: Vec<At>,
     /// The scheme that stands at the innermost open element.
     scheme: String,
+    /// For values.
+    room: String,
     gathered: Gathered,
     people: People,
     watched: Vec<Watched>,
     fault: Option<Fault>,
 }
-
-/// A path of the document.
-struct Step {
-    /// Of its last step the length and the end, by which most others are told apart.
-    key: u64,
-    /// The octets of its last step among all of them.
-    local: Range<u32>,
-    parent: u32,
-    first_child: u32,
-    next: u32,
-    presence: Presence,
-    /// The place in the tree of watches.
-    place: u32,
-}
-
-/// What a step is to.
-#[derive(Clone, Copy)]
-enum To {
-    Element,
-    Attribute,
-}
-
-const NONE: u32 = u32::MAX;
 
 /// For a document on its own.
 impl Visitor for Validator<'_> {
@@ -96,10 +75,12 @@ impl<'s> Validator<'s> {
             run: Run::new(&schemas.start.set, 1),
             depth: 0,
             at: 0,
-            trail: Vec::with_capacity(32),
-            locals: String::with_capacity(512),
+            seen: Vec::new(),
+            paths: 0,
+            trail: Trail::default(),
             open: Vec::with_capacity(16),
             scheme: String::new(),
+            room: String::new(),
             gathered: Gathered::default(),
             people: People::default(),
             watched: Vec::new(),
@@ -160,7 +141,6 @@ impl<'s> Validator<'s> {
         let (place, fault) = (self.document.take(), self.fault.take());
         let fields = place.filter(|_| fault.is_none()).map(|place| self.fields(place.version)).unwrap_or_default();
         self.trail.clear();
-        self.locals.clear();
         self.open.clear();
         self.run.reset();
         self.depth = 0;
@@ -181,6 +161,7 @@ impl<'s> Validator<'s> {
         })
     }
 
+    #[inline(never)]
     fn root(&mut self, element: &Start<'_>) -> Result<(), Fault> {
         if !self.open.is_empty() {
             return Err(Fault::at(Code::DocUnknown, format!("byte {}", element.at())));
@@ -190,6 +171,9 @@ impl<'s> Validator<'s> {
             self.run = Run::new(&place.schema.set, 1);
         }
         self.document = Some(place);
+        self.seen.clear();
+        self.seen.resize(place.version.plan.len().div_ceil(u64::BITS as usize), 0);
+        self.paths = 0;
         Ok(())
     }
 
@@ -204,53 +188,94 @@ impl<'s> Validator<'s> {
         }
         // The path of what is wrong is that of the element around it.
         self.violated()?;
-        let parent = self.open.last().copied().unwrap_or(NONE);
         if self.run.is_skipping() {
             // Nobody has looked at what is inside, so nothing inside can be granted on its own.
-            let step = self.step(parent, To::Element, element.local())?;
-            let step = self.step(step, To::Element, "**")?;
-            self.lacks(step);
+            let parent = self.open.last().copied().unwrap_or(ROOT);
+            let step = self.outside(parent, To::Element(element.local()), Presence::Required)?;
+            self.outside(step, To::Element("**"), Presence::Optional)?;
             return Ok(());
         }
-        let presence = self.run.presence();
-        let step = if parent == NONE { self.first() } else { self.step(parent, To::Element, element.local())? };
-        self.open.push(step);
+        let at = match (self.open.last().copied(), self.run.next()) {
+            (None, _) => self.listed(Plan::ROOT)?,
+            (Some(parent), Next::Listed(listed)) => match self.node_in(parent, listed.place) {
+                Some(node) => self.listed(node)?,
+                None => self.outside(parent, To::Element(element.local()), listed.presence)?,
+            },
+            (Some(parent), Next::Other(_)) => self.outside(parent, To::Element(element.local()), Presence::Optional)?,
+        };
+        self.open.push(at);
+        self.begin(at, element)
+    }
+
+    /// The place in the plan of an element, by its place in the content model around it.
+    fn node_in(&self, parent: At, place: u32) -> Option<u32> {
+        match parent {
+            At::Listed(node) => self.document?.version.plan.element(node, place),
+            At::Met(_) => None,
+        }
+    }
+
+    /// Notes that a path of the plan is there.
+    #[inline]
+    fn listed(&mut self, node: u32) -> Result<At, Fault> {
+        let (word, bit) = (node / u64::BITS, 1 << (node % u64::BITS));
+        if let Some(word) = self.seen.get_mut(word as usize).filter(|word| **word & bit == 0) {
+            *word |= bit;
+            self.one_more()?;
+        }
+        Ok(At::Listed(node))
+    }
+
+    /// Notes that a path is there that the plan does not have.
+    #[inline(never)]
+    fn outside(&mut self, parent: At, to: To<'_>, presence: Presence) -> Result<At, Fault> {
+        let Some(Place { version, .. }) = self.document else { return Ok(parent) };
+        let before = self.trail.len();
+        let step = self.trail.step(&version.plan, parent, to, &version.tree);
+        if self.trail.len() > before {
+            self.one_more()?;
+        }
         if presence == Presence::Optional {
-            self.lacks(step);
+            self.trail.lacks(step);
         }
-        self.begin(step, element)
+        Ok(At::Met(step))
     }
 
-    /// Notes an element that a document may lack.
-    fn lacks(&mut self, step: u32) {
-        if let Some(step) = self.trail.get_mut(step as usize) {
-            step.presence = Presence::Optional;
+    #[inline]
+    fn one_more(&mut self) -> Result<(), Fault> {
+        self.paths = self.paths.saturating_add(1);
+        if self.paths <= limits::SCHEMA_PATHS_MAX {
+            Ok(())
+        } else {
+            Err(self.wrong("more different paths than a document may have"))
         }
     }
 
-    fn begin(&mut self, step: u32, element: &Start<'_>) -> Result<(), Fault> {
-        let is_identifier = self.is_identifier();
-        if is_identifier {
+    fn begin(&mut self, step: At, element: &Start<'_>) -> Result<(), Fault> {
+        let identifies = self.identifies();
+        if identifies == Identifies::Yes {
             // An identifier whose type lost its scheme must not be taken for one of the scheme before.
             self.scheme.clear();
         }
         let opens = self.watch(step).map_or(&[][..], |(_, watch)| &watch.opens);
-        if !self.people.begin(opens) {
+        if !opens.is_empty() && !self.people.begin(opens) {
             return Err(self.wrong("more persons than a document may be about"));
         }
+        if element.attributes().len() > 0 { self.attributes(step, identifies, element) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn attributes(&mut self, step: At, identifies: Identifies, element: &Start<'_>) -> Result<(), Fault> {
         let watched = self.document.map_or(Attributes::Unwatched, |place| place.version.attributes);
         for (at, attribute) in element.attributes().enumerate().filter(|(_, attribute)| attribute.uri != XSI) {
-            if is_identifier && attribute.uri.is_empty() && attribute.local == "scheme" {
+            if identifies == Identifies::Yes && attribute.uri.is_empty() && attribute.local == "scheme" {
                 self.scheme.extend(attribute.value.split_ascii_whitespace());
             }
             let presence = self.run.attribute_presence(at);
             if presence == Presence::Required && watched == Attributes::Unwatched {
                 continue;
             }
-            let own = self.step(step, To::Attribute, attribute.local)?;
-            if presence == Presence::Optional {
-                self.lacks(own);
-            }
+            let own = self.attribute(step, attribute.local, presence)?;
             if self.watch(own).is_some() {
                 self.value(own, attribute.value.trim_matches([' ', '\t', '\n', '\r']), Identifies::No)?;
             }
@@ -258,11 +283,30 @@ impl<'s> Validator<'s> {
         Ok(())
     }
 
+    /// Notes that an attribute is there.
+    fn attribute(&mut self, of: At, local: &str, presence: Presence) -> Result<At, Fault> {
+        let plan = self.document.map(|place| &place.version.plan);
+        let node = match of {
+            At::Listed(node) => plan.and_then(|plan| Some((plan.attribute(node, local)?, plan))),
+            At::Met(_) => None,
+        };
+        // Of a type that `xsi:type` names what the declared one demands may be lacking.
+        let is_known = |(at, plan): &(u32, &Plan)| {
+            presence == Presence::Required || plan.node(*at).is_some_and(|node| node.field().is_some())
+        };
+        match node.filter(is_known) {
+            Some((node, _)) => self.listed(node),
+            None => self.outside(of, To::Attribute(local), presence),
+        }
+    }
+
     /// Whether the innermost open element is an identifier of ours, whose scheme and check digits are looked at.
-    fn is_identifier(&self) -> bool {
+    fn identifies(&self) -> Identifies {
         match self.run.current_type() {
-            Some(TypeRef::Complex(number)) => self.document.is_some_and(|place| place.schema.is_identifier(number)),
-            _ => false,
+            Some(TypeRef::Complex(number)) if self.document.is_some_and(|place| place.schema.is_identifier(number)) => {
+                Identifies::Yes
+            }
+            _ => Identifies::No,
         }
     }
 
@@ -271,11 +315,10 @@ impl<'s> Validator<'s> {
             self.run.end();
             return Ok(());
         }
-        let step = self.open.last().copied().unwrap_or(NONE);
-        let identifies = if self.is_identifier() { Identifies::Yes } else { Identifies::No };
-        let is_kept = identifies == Identifies::Yes || self.watch(step).is_some();
-        let value = if is_kept {
-            self.run.end_with_value()
+        let step = self.open.last().copied().unwrap_or(ROOT);
+        let (identifies, watch) = (self.identifies(), self.watch(step));
+        let value = if identifies == Identifies::Yes || watch.is_some() {
+            self.run.end_with_value(std::mem::take(&mut self.room))
         } else {
             self.run.end();
             None
@@ -283,16 +326,19 @@ impl<'s> Validator<'s> {
         self.violated()?;
         if let Some(value) = value {
             self.value(step, &value, identifies)?;
+            self.room = value;
         }
-        self.end_scopes(step)?;
+        if let Some((_, watch)) = watch.filter(|(_, watch)| !watch.opens.is_empty()) {
+            self.end_scopes(step, watch.opens.len())?;
+        }
         self.open.pop();
         Ok(())
     }
 
     /// Ends what began with this element.
-    fn end_scopes(&mut self, step: u32) -> Result<(), Fault> {
-        let count = self.watch(step).map_or(0, |(_, watch)| watch.opens.len());
-        let Some(place) = self.document.filter(|_| count > 0) else { return Ok(()) };
+    #[inline(never)]
+    fn end_scopes(&mut self, step: At, count: usize) -> Result<(), Fault> {
+        let Some(place) = self.document else { return Ok(()) };
         for identifier in self.people.end(place.version, count) {
             let identifier = identifier.map_err(|error| self.no_identifier(&error))?;
             self.identified(step, identifier)?;
@@ -304,7 +350,7 @@ impl<'s> Validator<'s> {
         Fault::at(Code::DocCheckDigit, self.place_of(&error.detail_public()))
     }
 
-    fn identified(&mut self, step: u32, identifier: Identifier) -> Result<(), Fault> {
+    fn identified(&mut self, step: At, identifier: Identifier) -> Result<(), Fault> {
         let path = self.path(step);
         self.gathered.identifiers.push((path, identifier));
         if self.gathered.identifiers.len() > limits::DOCUMENT_IDENTIFIERS_MAX {
@@ -314,16 +360,15 @@ impl<'s> Validator<'s> {
     }
 
     /// Keeps a value, where there is a reason to.
-    fn value(&mut self, step: u32, value: &str, identifies: Identifies) -> Result<(), Fault> {
-        let mut own = None;
+    #[inline(never)]
+    fn value(&mut self, step: At, value: &str, identifies: Identifies) -> Result<(), Fault> {
         if identifies == Identifies::Yes {
             let identifier = Identifier::parse(&self.scheme, value).map_err(|error| self.no_identifier(&error))?;
-            own = Some(identifier.clone());
             self.identified(step, identifier)?;
         }
         let Some((node, watch)) = self.watch(step) else { return Ok(()) };
         for hold in &watch.holds {
-            self.hold(step, value, hold, own.as_ref())?;
+            self.hold(step, value, hold, identifies)?;
         }
         if watch.is_compared {
             if self.watched.len() >= limits::DOCUMENT_WATCHED_MAX {
@@ -340,7 +385,7 @@ impl<'s> Validator<'s> {
     }
 
     /// Keeps a value of somebody that the document is about.
-    fn hold(&mut self, step: u32, value: &str, hold: &Hold, own: Option<&Identifier>) -> Result<(), Fault> {
+    fn hold(&mut self, step: At, value: &str, hold: &Hold, identifies: Identifies) -> Result<(), Fault> {
         match hold {
             Hold::Slot { scope, slot } => {
                 if !self.people.keep(*scope, *slot, value) {
@@ -355,7 +400,8 @@ impl<'s> Validator<'s> {
                 self.identified(step, identifier)?;
             }
             Hold::OwnId(scope) => {
-                if let Some(own) = own {
+                // It was kept just now.
+                if let Some((_, own)) = self.gathered.identifiers.last().filter(|_| identifies == Identifies::Yes) {
                     self.people.identify(*scope, own.clone());
                 }
             }
@@ -364,84 +410,57 @@ impl<'s> Validator<'s> {
     }
 
     /// Why the values of a path are kept, with the place among the others.
-    fn watch(&self, step: u32) -> Option<(usize, &'s Watch)> {
-        let (place, version) = (self.trail.get(step as usize)?.place, self.document?.version);
-        let at = version.tree.path(place)? as usize;
-        Some((at, version.watches.get(at)?))
-    }
-
-    /// The root's place.
-    fn first(&mut self) -> u32 {
-        let presence = Presence::Required;
-        self.trail.push(Step { key: 0, local: 0..0, parent: NONE, first_child: NONE, next: NONE, presence, place: Tree::ROOT });
-        0
-    }
-
-    /// The place of a path, which is one step longer than another.
-    fn step(&mut self, parent: u32, to: To, local: &str) -> Result<u32, Fault> {
-        let sign = match to {
-            To::Element => "",
-            To::Attribute => "@",
+    #[inline]
+    fn watch(&self, at: At) -> Option<(usize, &'s Watch)> {
+        let version = self.document?.version;
+        let watch = match at {
+            At::Listed(node) => version.plan.node(node)?.watch()?,
+            At::Met(step) => version.tree.path(self.trail.place(step))?,
         };
-        let key = key(sign, local);
-        let mut at = self.trail.get(parent as usize).map_or(NONE, |step| step.first_child);
-        while let Some(step) = self.trail.get(at as usize) {
-            if step.key == key && self.local(step).strip_prefix(sign) == Some(local) {
-                return Ok(at);
-            }
-            at = step.next;
-        }
-        if self.trail.len() >= limits::SCHEMA_PATHS_MAX {
-            return Err(self.wrong("more different paths than a document may have"));
-        }
-        let new = self.trail.len() as u32;
-        let begin = self.locals.len() as u32;
-        self.locals.push_str(sign);
-        self.locals.push_str(local);
-        let before = self.trail.get(parent as usize).map_or(Tree::OUTSIDE, |step| step.place);
-        let after = self.locals.get(begin as usize..).unwrap_or("");
-        let place = self.document.map_or(Tree::OUTSIDE, |document| document.version.tree.child(before, after));
-        let next = self.trail.get_mut(parent as usize).map_or(NONE, |step| std::mem::replace(&mut step.first_child, new));
-        let (local, presence) = (begin..self.locals.len() as u32, Presence::Required);
-        self.trail.push(Step { key, local, parent, first_child: NONE, next, presence, place });
-        Ok(new)
+        Some((watch as usize, version.watches.get(watch as usize)?))
     }
 
-    /// The last step of a path.
-    fn local(&self, step: &Step) -> &str {
-        self.locals.get(step.local.start as usize..step.local.end as usize).unwrap_or("")
-    }
-
-    fn path(&self, step: u32) -> String {
+    fn path(&self, at: At) -> String {
         let mut path = String::with_capacity(48);
-        self.write_path(step, &mut path);
-        path
-    }
-
-    /// Elements are not nested deeper than [`limits::DEPTH_MAX`], so neither is this.
-    fn write_path(&self, step: u32, path: &mut String) {
-        let Some(step) = self.trail.get(step as usize).filter(|step| step.parent != NONE) else { return };
-        self.write_path(step.parent, path);
-        if !path.is_empty() {
-            path.push('/');
+        if let Some(Place { version, .. }) = self.document {
+            self.trail.write_path(&version.plan, at, &mut path);
         }
-        path.push_str(self.local(step));
+        path
     }
 
     /// What the document has and might lack: what is listed in the order of the schema, the rest behind it.
     fn fields(&self, version: &Version) -> Vec<String> {
-        let optional = || (0..).zip(&self.trail).filter(|(_, step)| step.presence == Presence::Optional);
-        let mut fields = Vec::with_capacity(optional().count());
-        let paths = optional().map(|(at, _)| self.path(at));
-        fields.extend(paths.filter(|path| !(version.head == Head::Ours && path.starts_with("Head/"))));
-        let place = |field: &String| version.fields.iter().position(|known| known == field).unwrap_or(usize::MAX);
-        if fields.len() > 1 {
-            fields.sort_by_cached_key(place);
+        let mut listed: Vec<u32> = Vec::with_capacity(32);
+        for (at, word) in (0_u32..).zip(&self.seen) {
+            let mut word = *word;
+            while word != 0 {
+                let node = at.saturating_mul(u64::BITS).saturating_add(word.trailing_zeros());
+                listed.extend(version.plan.node(node).and_then(Node::field));
+                word &= word.wrapping_sub(1);
+            }
         }
+        let mut others = Vec::new();
+        for at in self.trail.optional() {
+            let mut path = String::with_capacity(48);
+            self.trail.write_path(&version.plan, at, &mut path);
+            match version.fields.iter().position(|known| *known == path) {
+                Some(known) => listed.push(known as u32),
+                None if version.head == Head::Ours && path.starts_with("Head/") => {}
+                None => others.push(path),
+            }
+        }
+        if !listed.is_sorted_by(|one, next| one < next) {
+            listed.sort_unstable();
+            listed.dedup();
+        }
+        let mut fields = Vec::with_capacity(listed.len().saturating_add(others.len()));
+        fields.extend(listed.iter().filter_map(|at| version.fields.get(*at as usize).cloned()));
+        fields.extend(others);
         fields
     }
 
     /// The first violation, as a fault.
+    #[inline]
     fn violated(&self) -> Result<(), Fault> {
         match self.run.violations().first() {
             None => Ok(()),
@@ -470,21 +489,14 @@ impl<'s> Validator<'s> {
     }
 }
 
+const ROOT: At = At::Listed(Plan::ROOT);
+
 /// What has been kept so far of a document on the whole.
 #[derive(Default)]
 struct Gathered {
     document_id: Option<Uuid>,
     status: Option<String>,
     identifiers: Vec<(String, Identifier)>,
-}
-
-fn key(sign: &str, local: &str) -> u64 {
-    let octets = local.as_bytes();
-    let end = match octets.last_chunk::<8>() {
-        Some(last) => u64::from_le_bytes(*last),
-        None => octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
-    };
-    end.wrapping_add(octets.len().wrapping_add(sign.len() << 16) as u64)
 }
 
 /// Whether a value is an identifier of ours.

@@ -186,20 +186,28 @@ fn wrong_form(text: &str) -> String {
 
 /// A date of its parts; a month or day that is not known is absent, or zero.
 pub(super) fn joined(year: &str, month: Option<&str>, day: Option<&str>) -> Option<String> {
-    let number = |text: &str, least: usize| {
-        let good = (1..=4).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
-        good.then(|| format!("{text:0>least$}"))
+    let good = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
+    // Nothing but zeros is a part that is not known.
+    let known = |part: Option<&str>| match part {
+        None | Some("") => Some(false),
+        Some(text) => good(text).then(|| text.len() > 2 || text.bytes().any(|octet| octet != b'0')),
     };
-    let known = |part: Option<&str>| -> Option<Option<String>> {
-        match part {
-            None | Some("") => Some(None),
-            Some(text) => number(text, 2).map(|text| Some(text).filter(|text| text != "00")),
-        }
-    };
-    let year = number(year, 4).filter(|year| year != "0000")?;
-    match (known(month)?, known(day)?) {
-        (Some(month), Some(day)) => Some(format!("{year}-{month}-{day}")),
-        (Some(month), None) => Some(format!("{year}-{month}")),
-        (None, _) => Some(year),
+    let (has_month, has_day) = (known(month)?, known(day)?);
+    if !good(year) || year.bytes().all(|octet| octet == b'0') {
+        return None;
     }
+    let mut date = String::with_capacity(10);
+    let mut write = |text: &str, least: usize| {
+        date.push_str(if date.is_empty() { "" } else { "-" });
+        (text.len()..least).for_each(|_| date.push('0'));
+        date.push_str(text);
+    };
+    write(year, 4);
+    if has_month {
+        write(month.unwrap_or_default(), 2);
+        if has_day {
+            write(day.unwrap_or_default(), 2);
+        }
+    }
+    Some(date)
 }

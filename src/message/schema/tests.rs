@@ -148,6 +148,22 @@ fn whatever_may_be_absent_is_a_field() {
     assert_eq!(fields(&format!("{open}><b><x/></b><h/><o:n><o:m/></o:n></R>")), ["n/**"]);
 }
 
+/// One name in two places of a content model is one path, and so is what nobody looked at in both.
+#[test]
+fn a_path_that_can_be_there_in_two_ways_is_one_field() {
+    let declarations = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='b' type='u:C' minOccurs='0'/>\
+         <xs:element name='c' type='xs:string'/><xs:element name='b' type='u:C' minOccurs='0'/></xs:sequence></xs:complexType></xs:element>\
+         <xs:complexType name='C'><xs:sequence><xs:any processContents='skip' namespace='##other' minOccurs='0'/></xs:sequence>\
+         <xs:attribute name='k'/></xs:complexType>";
+    let schemas = compile(declarations, "").expect("a schema");
+    let fields = |inside: &str| {
+        let document = format!("<R xmlns='urn:t' xmlns:o='urn:o'>{inside}</R>");
+        validate(&schemas, &document).expect("valid").optional_paths
+    };
+    assert_eq!(fields("<b k='1'><o:x/></b><c/><b k='2'><o:x/></b>"), ["b", "b/@k", "b/x/**"]);
+    assert_eq!(fields("<c/><b k='2'/>"), fields("<b k='2'/><c/>"));
+}
+
 /// A foreign document says by paths where the person is.
 #[test]
 fn the_subject_of_a_foreign_document_is_where_its_paths_say() {

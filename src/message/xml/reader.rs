@@ -382,7 +382,8 @@ fn check_binding(prefix: &str, uri: &str, at: usize) -> Result<(), Violation> {
     if uri.is_empty() {
         return if prefix.is_empty() { Ok(()) } else { wrong("a prefix undeclared") };
     }
-    let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme).as_bytes();
+    let colon = uri.bytes().position(|byte| byte == b':').unwrap_or(0);
+    let scheme = uri.as_bytes().get(..colon).unwrap_or_default();
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
     if !is_scheme {
@@ -395,7 +396,33 @@ fn check_binding(prefix: &str, uri: &str, at: usize) -> Result<(), Violation> {
 /// libxml2 writes unescaped into the canonical form and others do not, and without IP literals. What is no URI libxml2
 /// refuses, so that half of our peers could neither sign nor verify the message.
 fn is_plain_uri(uri: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?@!$'()*+,;=".contains(&byte);
+    let good = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b':'
+                    | b'/'
+                    | b'?'
+                    | b'@'
+                    | b'!'
+                    | b'$'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+            )
+    };
+    // Names without a host, such as those of URNs, need no closer look.
+    if uri.bytes().all(|byte| byte != b'/' && good(byte)) {
+        return true;
+    }
     let escaped = |part: &str| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     let (rest, fragment) = uri.split_once('#').unwrap_or((uri, ""));
     let characters = [rest, fragment]

@@ -3,7 +3,7 @@
 use super::SchemaError;
 use super::identity::{Constraint, Kind, PathOf, read_paths};
 use super::model::{Declared, Model, Particle, Term, UNBOUNDED};
-use super::names::Name;
+use super::names::{Name, Names};
 use super::read::{
     Context, Decl, Declarations, Form, Level, Loaded, Place, Space, XS, attribute, bindings, child, children, parse,
 };
@@ -207,7 +207,7 @@ impl<'d> Builder<'d> {
             element.substitutes.clone_from(found);
         }
         let mut complex = Vec::with_capacity(drafts.len());
-        let names = NamesOf { elements: &self.elements };
+        let names = NamesOf { elements: &self.elements, table: &self.declarations.names };
         let mut particles = 0_usize;
         for (number, draft) in drafts.into_iter().enumerate() {
             let content = match draft.content {
@@ -622,11 +622,16 @@ struct Globals {
 /// What a model is told of elements.
 struct NamesOf<'b> {
     elements: &'b [Element],
+    table: &'b Names,
 }
 
 impl Declared for NamesOf<'_> {
     fn names(&self, number: u32) -> Vec<(Name, u32)> {
         let Some(element) = self.elements.get(number as usize) else { return Vec::new() };
         std::iter::once((element.name, number)).chain(element.substitutes.iter().copied()).collect()
+    }
+
+    fn table(&self) -> &Names {
+        self.table
     }
 }

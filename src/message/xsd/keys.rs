@@ -129,6 +129,11 @@ impl Keys {
         !self.candidates.is_empty()
     }
 
+    /// Whether some constraint's element is open.
+    pub(super) fn are_open(&self) -> bool {
+        !self.scopes.is_empty()
+    }
+
     /// Whether the innermost open element is a field, so that its value counts.
     pub(super) fn wants_value(&self, set: &Set) -> bool {
         self.candidates.iter().any(|candidate| {
@@ -145,9 +150,6 @@ impl Keys {
 
     /// An element begins at this depth (the root's is 1).
     pub(super) fn start(&mut self, set: &Set, depth: usize, own: &[u32], name: Option<Name>, uri: &str) -> Result<(), Violation> {
-        if self.scopes.is_empty() && own.is_empty() {
-            return Ok(());
-        }
         for candidate in &mut self.candidates {
             let Some(scope) = self.scopes.get(candidate.scope) else { continue };
             let Some(constraint) = paths(set, scope.constraint) else { continue };

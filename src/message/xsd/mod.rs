@@ -13,6 +13,7 @@ pub mod model;
 pub mod names;
 pub mod pattern;
 pub mod read;
+pub mod row;
 pub mod run;
 pub mod set;
 pub mod simple;

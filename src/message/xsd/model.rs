@@ -6,8 +6,11 @@
 //! counted group can it be open how often which of the two was repeated; then all counts that are possible are kept.
 
 use super::names::{Name, Names};
+use super::row::{Listed, Mark, Row, Slot};
 use super::wildcard::{Process, Wildcard};
 use crate::base::limits;
+
+pub use super::row::Presence;
 
 /// What has no upper bound.
 pub const UNBOUNDED: u32 = u32::MAX;
@@ -63,11 +66,19 @@ impl Particle {
 pub trait Declared {
     /// The names of an element.
     fn names(&self, element: u32) -> Vec<(Name, u32)>;
+    /// What the names are.
+    fn table(&self) -> &Names;
 }
 
 #[derive(Debug)]
 enum Kind {
-    Element { name: Name, element: u32, others: Box<[(Name, u32)]> },
+    /// The names by which it is met, its own first. `place` is that of the first among all of the model.
+    Element {
+        name: Name,
+        element: u32,
+        place: u32,
+        others: Box<[(Name, u32)]>,
+    },
     Any(Wildcard),
     Sequence,
     Choice,
@@ -102,6 +113,10 @@ pub struct Model {
     is_ambiguous: bool,
     /// How many words say which members of an `all` were seen.
     words: usize,
+    /// How many names of elements there are, those of a substitution group one by one.
+    places: u32,
+    /// The same as a row, if it is one.
+    row: Option<Row>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -110,18 +125,9 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matched {
     /// One with this declaration.
-    Element(u32, Presence),
+    Element(Listed),
     /// One that a wildcard let through.
     Any(Process),
-}
-
-/// Whether content may lack a particle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// Each content has it.
-    Required,
-    /// It, or a group around it, may occur zero times, or it is one of a choice.
-    Optional,
 }
 
 /// How often content may have an element.
@@ -153,17 +159,18 @@ pub enum Refused {
     TooManyWays,
 }
 
-/// How far a model has been read: the number of paths that are kept. The paths themselves lie at the end of a stack that all
-/// open elements share.
+/// How far a model has been read: in a row the place, else the number of paths that are kept. The paths themselves lie at the
+/// end of a stack that all open elements share.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor {
+    mark: Mark,
     paths: u32,
 }
 
 impl Model {
     /// Compiles a particle. What is wrong is said in words. `room` is how many names its tables may have, and those of others.
     pub fn compile(particle: &Particle, declared: &dyn Declared, room: &mut usize) -> Result<Self, &'static str> {
-        let mut model = Self { nodes: Vec::new(), depth: 0, is_ambiguous: false, words: 0 };
+        let mut model = Self { nodes: Vec::new(), depth: 0, is_ambiguous: false, words: 0, places: 0, row: None };
         let root = simplified(particle.clone());
         model.add(&root, (NONE, 0, 0), declared, room)?;
         model.words =
@@ -171,7 +178,39 @@ impl Model {
         model.depth =
             model.nodes.iter().map(|node| node.depth as usize).max().unwrap_or(0).saturating_add(1).saturating_add(model.words);
         model.is_ambiguous = model.find_ambiguous();
+        model.row = model.slots().and_then(|slots| Row::of(&slots, declared.table()));
         Ok(model)
+    }
+
+    /// The slots of a row, if the model is one: a sequence that occurs once, of elements and choices of elements, or one of those
+    /// alone.
+    fn slots(&self) -> Option<Vec<Slot>> {
+        let root = self.node(0)?;
+        match root.kind {
+            Kind::Sequence if root.max == 1 => root.children.iter().map(|child| self.slot(*child)).collect(),
+            _ => Some(vec![self.slot(0)?]),
+        }
+    }
+
+    fn slot(&self, at: u32) -> Option<Slot> {
+        let node = self.node(at)?;
+        let alone = |child: &u32| self.node(*child).filter(|child| (child.min, child.max) == (1, 1));
+        let leaves: Vec<&Node> = match node.kind {
+            Kind::Element { .. } => vec![node],
+            Kind::Choice => node.children.iter().map(alone).collect::<Option<_>>()?,
+            _ => return None,
+        };
+        let mut names = Vec::new();
+        for leaf in leaves {
+            let Kind::Element { name, element, place, others } = &leaf.kind else { return None };
+            names.push((*name, Listed { element: *element, presence: leaf.presence, place: *place }));
+            // Where one may stand for another, neither must be there.
+            let others = (place.saturating_add(1)..).zip(others);
+            names.extend(
+                others.map(|(place, (name, element))| (*name, Listed { element: *element, presence: Presence::Optional, place })),
+            );
+        }
+        Some(Slot { min: node.min, max: node.max, node: at, names })
     }
 
     fn add(
@@ -194,7 +233,9 @@ impl Model {
                 take(room, names.len())?;
                 let mut names = names.into_iter();
                 let (name, element) = names.next().unwrap_or((NONE, *element));
-                (Kind::Element { name, element, others: names.collect() }, &[])
+                let (place, others) = (self.places, names.collect::<Box<[_]>>());
+                self.places = place.saturating_add(1).saturating_add(others.len() as u32);
+                (Kind::Element { name, element, place, others }, &[])
             }
             Term::Any(wildcard) => (Kind::Any(wildcard.clone()), &[]),
             Term::Sequence(items) => (Kind::Sequence, items),
@@ -305,21 +346,6 @@ impl Model {
         self.depth.saturating_add(1)
     }
 
-    /// The name that most likely comes next: that of the particle behind the last one. It is only a guess.
-    #[inline]
-    pub fn likely(&self, cursor: Cursor, stack: &[u32], base: usize) -> Option<Name> {
-        let (group, place) = if cursor.paths == 0 {
-            (self.node(0)?, 0)
-        } else {
-            let last = self.node(stack.get(base).copied()?)?;
-            (self.node(last.parent)?, (last.place as usize).saturating_add(1))
-        };
-        match self.node(group.children.get(place).copied()?)?.kind {
-            Kind::Element { name, .. } => Some(name),
-            _ => None,
-        }
-    }
-
     /// Takes the next element. `stack` ends with the paths of `cursor`, which begin at `base`.
     #[inline]
     pub fn step(
@@ -327,11 +353,18 @@ impl Model {
         cursor: &mut Cursor,
         stack: &mut Vec<u32>,
         base: usize,
-        (name, uri): (Option<Name>, &str),
+        (names, uri, local): (&Names, &str, &str),
     ) -> Result<Matched, Refused> {
-        let next = Next { name, uri };
+        match &self.row {
+            Some(row) => row.step(&mut cursor.mark, names, (uri, local)).map(Matched::Element).ok_or(Refused::Unexpected),
+            None => self.step_tree(cursor, stack, base, &Next { name: names.find(uri, local), uri }),
+        }
+    }
+
+    #[inline(never)]
+    fn step_tree(&self, cursor: &mut Cursor, stack: &mut Vec<u32>, base: usize, next: &Next<'_>) -> Result<Matched, Refused> {
         if self.is_ambiguous {
-            return self.step_all(cursor, stack, base, &next);
+            return self.step_all(cursor, stack, base, next);
         }
         let stride = self.stride();
         if cursor.paths == 0 {
@@ -341,13 +374,13 @@ impl Model {
             stack.resize(base.saturating_add(stride), 0);
             let path = stack.get_mut(base..).ok_or(Refused::Unexpected)?;
             let root = self.node(0).ok_or(Refused::Unexpected)?;
-            let leaf = self.enter(root, 0, path, &next).ok_or(Refused::Unexpected)?;
+            let leaf = self.enter(root, 0, path, next).ok_or(Refused::Unexpected)?;
             cursor.paths = 1;
-            return self.matched(leaf, &next);
+            return self.matched(leaf, next);
         }
         let path = stack.get_mut(base..).ok_or(Refused::Unexpected)?;
-        let leaf = self.go(path, &next, &mut |_| true).ok_or(Refused::Unexpected)?;
-        self.matched(leaf, &next)
+        let leaf = self.go(path, next, &mut |_| true).ok_or(Refused::Unexpected)?;
+        self.matched(leaf, next)
     }
 
     /// Keeps all ways.
@@ -390,14 +423,20 @@ impl Model {
 
     fn matched(&self, leaf: u32, next: &Next<'_>) -> Result<Matched, Refused> {
         match self.node(leaf).map(|node| &node.kind) {
-            Some(Kind::Element { name, element, others }) => {
+            Some(Kind::Element { name, element, place, others }) => {
                 if Some(*name) == next.name {
                     let presence = self.node(leaf).map_or(Presence::Optional, |node| node.presence);
-                    return Ok(Matched::Element(*element, presence));
+                    return Ok(Matched::Element(Listed { element: *element, presence, place: *place }));
                 }
                 // Where one may stand for another, neither must be there.
-                let other = others.iter().find(|(name, _)| Some(*name) == next.name);
-                other.map(|(_, element)| Matched::Element(*element, Presence::Optional)).ok_or(Refused::Unexpected)
+                let mut others = (place.saturating_add(1)..).zip(others);
+                let other = others.find(|(_, (name, _))| Some(*name) == next.name);
+                let listed = |(place, (_, element)): (u32, &(Name, u32))| Listed {
+                    element: *element,
+                    presence: Presence::Optional,
+                    place,
+                };
+                other.map(|other| Matched::Element(listed(other))).ok_or(Refused::Unexpected)
             }
             Some(Kind::Any(wildcard)) => Ok(Matched::Any(wildcard.process)),
             _ => Err(Refused::Unexpected),
@@ -519,6 +558,9 @@ impl Model {
     /// Whether the content may end here.
     #[inline]
     pub fn may_end(&self, cursor: Cursor, stack: &[u32], base: usize) -> bool {
+        if let Some(row) = self.row.as_ref().filter(|_| !cursor.mark.is_first()) {
+            return row.may_end(cursor.mark);
+        }
         if cursor.paths == 0 {
             return self.nodes.first().is_none_or(|root| root.nullable);
         }
@@ -554,7 +596,9 @@ impl Model {
     /// What may come next, for people: local names, and `*` for what a wildcard lets through.
     pub fn expected<'n>(&self, cursor: Cursor, stack: &[u32], base: usize, names: &'n Names) -> Vec<&'n str> {
         let mut found = Vec::new();
-        if cursor.paths == 0 {
+        if let Some(row) = self.row.as_ref().filter(|_| !cursor.mark.is_first()) {
+            self.expected_at(&self.path_of(row, cursor.mark), names, &mut found);
+        } else if cursor.paths == 0 {
             self.beginnings(0, names, &mut found);
         }
         for path in stack.get(base..).filter(|_| cursor.paths > 0).unwrap_or_default().chunks(self.stride()) {
@@ -568,6 +612,21 @@ impl Model {
             }
         });
         found
+    }
+
+    /// The path to a place of a row.
+    fn path_of(&self, row: &Row, mark: Mark) -> Vec<u32> {
+        let at = row.node(mark);
+        let mut path = vec![1; self.stride()];
+        let (depth, leaf) =
+            self.node(at).map_or((0, at), |node| (node.depth as usize, node.children.first().copied().unwrap_or(at)));
+        if let Some(count) = path.get_mut(depth.saturating_add(1)) {
+            *count = mark.count();
+        }
+        if let Some(first) = path.first_mut() {
+            *first = leaf;
+        }
+        path
     }
 
     fn expected_at<'n>(&self, path: &[u32], names: &'n Names, found: &mut Vec<&'n str>) {

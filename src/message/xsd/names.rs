@@ -28,7 +28,7 @@ fn hash(uri: &str, local: &str) -> u64 {
 
 /// The last eight octets, or all.
 #[inline]
-fn last_word(octets: &[u8]) -> u64 {
+pub(super) fn last_word(octets: &[u8]) -> u64 {
     match (octets.last_chunk::<8>(), octets.last_chunk::<4>(), octets.first_chunk::<4>()) {
         (Some(last), ..) => u64::from_le_bytes(*last),
         (None, Some(last), Some(first)) => u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)),
@@ -101,7 +101,8 @@ impl Names {
     /// Whether a name is this one.
     #[inline]
     pub fn is(&self, name: Name, uri: &str, local: &str) -> bool {
-        self.entries.get(name as usize).is_some_and(|(space, known)| same(known, local) && same(self.space(*space), uri))
+        let Some((space, known)) = self.entries.get(name as usize) else { return false };
+        same(known, local) && same(self.space(*space), uri)
     }
 
     fn place(&mut self, entry: usize) {

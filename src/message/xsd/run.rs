@@ -2,15 +2,15 @@
 //!
 //! Rules are named as the specification names them (part 1, appendix C.1: `cvc-…`).
 
-use super::keys::{Ended, Keys};
-use super::model::{Cursor, Matched, Presence, Refused};
+use super::keys::{Ended, Keys, Mark};
+use super::model::{Cursor, Matched, Model, Presence, Refused};
 use super::names::Name;
+use super::row::Listed;
 use super::set::{ANY_TYPE, Bindings, Complex, Content, Element, Methods, Set, TypeRef, Use};
 use super::simple::{Identity, NoScope, Pieces, Reason, Room, Scope, Simple, Value};
 use super::violation::Violation;
 use super::wildcard::Process;
 use crate::base::limits;
-use std::sync::Arc;
 
 /// The namespace of `xsi:type` and `xsi:nil`.
 pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -38,20 +38,45 @@ enum Inside {
     Broken,
 }
 
-/// An open element.
-#[derive(Debug)]
-pub(super) struct Frame<'s> {
-    pub(super) element: Option<u32>,
+/// What an element may hold.
+#[derive(Clone, Copy, Debug)]
+enum Holds<'s> {
+    Nothing,
+    Value(&'s Simple),
+    Elements { model: &'s Model, is_mixed: bool },
+}
+
+/// An open element. It is small and plain, so that one is written where it will lie.
+#[derive(Clone, Copy, Debug)]
+struct Frame<'s> {
+    element: Option<&'s Element>,
     of: TypeRef,
-    complex: Option<&'s Complex>,
-    pub(super) simple: Option<&'s Arc<Simple>>,
+    holds: Holds<'s>,
     cursor: Cursor,
-    base: usize,
-    pub(super) is_nil: bool,
+    base: u32,
+    is_nil: bool,
     inside: Inside,
-    bindings: Option<Bindings>,
     /// Of a type that `xsi:type` names what is inside was not promised by the declared one.
     presence_inside: Presence,
+}
+
+/// What the next element is to the content around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// One that the declared type of the element around it lists.
+    Listed(Listed),
+    /// One that was not promised: the first one, one that a wildcard lets through, or one inside a type that `xsi:type` names. With
+    /// its declaration, if it has one.
+    Other(Option<u32>),
+}
+
+impl Next {
+    fn declared(self) -> Option<u32> {
+        match self {
+            Self::Listed(listed) => Some(listed.element),
+            Self::Other(element) => element,
+        }
+    }
 }
 
 /// A run over one document.
@@ -61,6 +86,8 @@ pub struct Run<'s> {
     /// The paths of all open models.
     stack: Vec<u32>,
     text: String,
+    /// What prefixes stand for at the innermost open element, where its value may be a qualified name.
+    bindings: Option<Bindings>,
     /// Of a value that is too long to be kept: how far it has been checked.
     pieces: Option<Pieces<'s>>,
     room: Room,
@@ -69,18 +96,18 @@ pub struct Run<'s> {
     keys: Keys,
     violations: Vec<Violation>,
     most: usize,
-    presence: Presence,
+    next: Next,
     /// Of the attributes of the element that began last, by their places: those that its type demands.
     demanded: u64,
     kept: Kept,
 }
 
-/// Whether somebody asked for the value of the element that ends.
+/// Whether somebody asked for the value of the element that ends, with room for it.
 #[derive(Default)]
 enum Kept {
     #[default]
     Nothing,
-    Asked,
+    Asked(String),
     Text(String),
 }
 
@@ -97,15 +124,16 @@ impl<'s> Run<'s> {
         Self {
             set,
             frames: Vec::with_capacity(8),
-            stack: Vec::with_capacity(32),
+            stack: Vec::new(),
             text: String::with_capacity(64),
+            bindings: None,
             pieces: None,
             room: Room::default(),
             skipped: 0,
             keys: Keys::default(),
             violations: Vec::new(),
             most: most.max(1),
-            presence: Presence::Required,
+            next: Next::Other(None),
             demanded: 0,
             kept: Kept::Nothing,
         }
@@ -136,7 +164,8 @@ impl<'s> Run<'s> {
         self.violations.len() >= self.most
     }
 
-    pub(super) fn wrong(&mut self, rule: &'static str, what: impl Into<String>) {
+    #[cold]
+    fn wrong(&mut self, rule: &'static str, what: impl Into<String>) {
         if !self.is_over() {
             self.violations.push(Violation { rule, what: what.into() });
         }
@@ -148,31 +177,18 @@ impl<'s> Run<'s> {
             self.skipped = self.skipped.saturating_add(1);
             return;
         }
-        let name = self.name(tag.uri(), tag.local());
-        let within = self.frames.last().map_or(Presence::Required, |frame| frame.presence_inside);
-        self.presence = Presence::Optional;
-        if let Some((element, presence)) = self.declaration(name, tag) {
-            self.presence = if within == Presence::Optional { within } else { presence };
-            self.begin(element, name, tag);
-        } else {
-            self.skipped = 1;
+        match self.declaration(tag) {
+            Some(next) => {
+                self.next = next;
+                self.begin(next.declared(), tag);
+            }
+            None => self.skipped = 1,
         }
     }
 
-    /// The name of the next element. Where it is the one that the content model would have next, it need not be looked up.
-    #[inline]
-    fn name(&self, uri: &str, local: &str) -> Option<Name> {
-        let names = self.set.names();
-        let likely = self.frames.last().and_then(|frame| match frame.complex.map(|complex| &complex.content) {
-            Some(Content::Elements { model, .. }) => model.likely(frame.cursor, &self.stack, frame.base),
-            _ => None,
-        });
-        likely.filter(|likely| names.is(*likely, uri, local)).or_else(|| names.find(uri, local))
-    }
-
-    /// Whether content may lack the element that began last.
-    pub fn presence(&self) -> Presence {
-        self.presence
+    /// What the element that began last is to the content around it.
+    pub fn next(&self) -> Next {
+        self.next
     }
 
     /// Whether the element that began last is one that is not looked at.
@@ -192,20 +208,21 @@ impl<'s> Run<'s> {
         self.frames.last().map(|frame| frame.of)
     }
 
-    /// Ends the innermost open element, and gives its value with its white space as its type has it, if it is good.
-    pub fn end_with_value(&mut self) -> Option<String> {
-        self.kept = Kept::Asked;
+    /// Ends the innermost open element, and gives its value with its white space as its type has it, if it is good; in `room`,
+    /// which may be used again and again.
+    pub fn end_with_value(&mut self, room: String) -> Option<String> {
+        self.kept = Kept::Asked(room);
         self.end();
         match std::mem::take(&mut self.kept) {
             Kept::Text(text) => Some(text),
-            Kept::Nothing | Kept::Asked => None,
+            Kept::Nothing | Kept::Asked(_) => None,
         }
     }
 
-    /// The declaration of the next element, if it has one; nothing if it is not to be looked at.
-    fn declaration(&mut self, name: Option<Name>, tag: &impl Tag) -> Option<(Option<u32>, Presence)> {
+    /// What the next element is, unless it is not to be looked at.
+    fn declaration(&mut self, tag: &impl Tag) -> Option<Next> {
         let set = self.set;
-        let global = || name.and_then(|name| set.global_element(name));
+        let global = || set.names().find(tag.uri(), tag.local()).and_then(|name| set.global_element(name));
         let Some(frame) = self.frames.last_mut() else {
             let global = global();
             let is_typed = says(tag).of.is_some();
@@ -213,7 +230,7 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-elt.1", format!("no global element is called {}", tag.local()));
                 return None;
             }
-            return Some((global, Presence::Required));
+            return Some(Next::Other(global));
         };
         if frame.inside == Inside::Broken {
             return None;
@@ -224,27 +241,25 @@ impl<'s> Run<'s> {
             self.wrong("cvc-elt.3.2.1", "an element inside one that is nil");
             return None;
         }
-        let Some(Complex { content: Content::Elements { model, .. }, .. }) = frame.complex else {
+        let Holds::Elements { model, .. } = frame.holds else {
             frame.inside = Inside::Broken;
-            let rule = match frame.complex.map(|complex| &complex.content) {
-                None => "cvc-type.3.1.2",
-                Some(Content::Empty) => "cvc-complex-type.2.1",
-                Some(_) => "cvc-complex-type.2.2",
+            let rule = match (frame.of, frame.holds) {
+                (TypeRef::Complex(_), Holds::Value(_)) => "cvc-complex-type.2.2",
+                (TypeRef::Complex(_), _) => "cvc-complex-type.2.1",
+                _ => "cvc-type.3.1.2",
             };
-            self.wrong(rule, format!("{} where there may be none", shown(name, tag)));
+            self.wrong(rule, format!("{} where there may be none", self.shown(tag)));
             return None;
         };
-        let base = frame.base;
-        let before = frame.cursor;
-        match model.step(&mut frame.cursor, &mut self.stack, base, (name, tag.uri())) {
-            Ok(Matched::Element(element, presence)) => Some((Some(element), presence)),
+        let (base, before) = (frame.base as usize, frame.cursor);
+        match model.step(&mut frame.cursor, &mut self.stack, base, (set.names(), tag.uri(), tag.local())) {
+            Ok(Matched::Element(listed)) if frame.presence_inside == Presence::Required => Some(Next::Listed(listed)),
+            Ok(Matched::Element(listed)) => Some(Next::Other(Some(listed.element))),
             Ok(Matched::Any(Process::Skip)) => None,
-            Ok(Matched::Any(Process::Lax)) => Some((global(), Presence::Optional)),
-            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => {
-                Some((global(), Presence::Optional))
-            }
+            Ok(Matched::Any(Process::Lax)) => Some(Next::Other(global())),
+            Ok(Matched::Any(Process::Strict)) if global().is_some() || says(tag).of.is_some() => Some(Next::Other(global())),
             Ok(Matched::Any(Process::Strict)) => {
-                self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", shown(name, tag)));
+                self.wrong("cvc-assess-elt.1.1", format!("{} is not declared", self.shown(tag)));
                 None
             }
             Err(Refused::TooManyWays) => {
@@ -254,14 +269,22 @@ impl<'s> Run<'s> {
             Err(Refused::Unexpected) => {
                 frame.inside = Inside::Broken;
                 let expected = model.expected(before, &self.stack, base, self.set.names());
-                let what = format!("{} where {}", shown(name, tag), in_words(&expected));
+                let what = format!("{} where {}", self.shown(tag), in_words(&expected));
                 self.wrong("cvc-complex-type.2.4", what);
                 None
             }
         }
     }
 
-    fn begin(&mut self, number: Option<u32>, name: Option<Name>, tag: &impl Tag) {
+    /// An element in words: a name that no schema has is the document's own, and not told.
+    fn shown(&self, tag: &impl Tag) -> String {
+        match self.set.names().find(tag.uri(), tag.local()) {
+            Some(_) => format!("the element {}", tag.local()),
+            None => "an element that no schema of the set has".to_owned(),
+        }
+    }
+
+    fn begin(&mut self, number: Option<u32>, tag: &impl Tag) {
         let set = self.set;
         let element = number.and_then(|number| set.element(number));
         if element.is_some_and(|element| element.is_abstract) {
@@ -280,32 +303,41 @@ impl<'s> Run<'s> {
         if complex.is_some_and(|complex| complex.is_abstract) {
             self.wrong("cvc-type.2", format!("the type of {} is abstract: xsi:type must name another", tag.local()));
         }
-        let is_nil = self.nil(element, &says);
-        let simple = set.simple_of(of);
-        let needs_bindings = simple.is_some_and(|simple| !simple.is_plain());
+        let is_nil = says.nil.is_some_and(|text| self.nil(element, text));
+        let holds = match (complex.map(|complex| &complex.content), of) {
+            (Some(Content::Simple(simple)), _) => Holds::Value(simple),
+            (Some(Content::Elements { model, is_mixed }), _) => Holds::Elements { model, is_mixed: *is_mixed },
+            (None, TypeRef::Simple(_)) => set.simple_of(of).map_or(Holds::Nothing, |simple| Holds::Value(simple)),
+            _ => Holds::Nothing,
+        };
         self.text.clear();
-        let base = self.stack.len();
+        if self.bindings.is_some() || matches!(holds, Holds::Value(simple) if !simple.is_plain()) {
+            self.bindings = matches!(holds, Holds::Value(_)).then(|| tag.bindings());
+        }
         self.frames.push(Frame {
-            element: number,
+            element,
             of,
-            complex,
-            simple,
+            holds,
             cursor: Cursor::default(),
-            base,
+            base: self.stack.len() as u32,
             is_nil,
             inside: if of == TypeRef::Missing { Inside::Broken } else { Inside::NoElement },
-            bindings: needs_bindings.then(|| tag.bindings()),
             presence_inside: if of == declared && element.is_some() { Presence::Required } else { Presence::Optional },
         });
         if self.frames.len() > limits::DEPTH_MAX {
             self.wrong("cvc-elt", "elements are nested too deep");
         }
         let depth = self.frames.len();
-        let found = self.keys.start(set, depth, element.map_or(&[], |element| &element.constraints), name, tag.uri());
-        self.told(found);
+        let constraints: &[u32] = element.map_or(&[], |element| &element.constraints);
+        if self.keys.are_open() || !constraints.is_empty() {
+            let name = element.map(|element| element.name).or_else(|| set.names().find(tag.uri(), tag.local()));
+            let found = self.keys.start(set, depth, constraints, name, tag.uri());
+            self.told(found);
+        }
         self.attributes(complex, tag);
     }
 
+    #[inline]
     fn told(&mut self, found: Result<(), Violation>) {
         if let Err(violation) = found {
             self.wrong(violation.rule, violation.what);
@@ -318,7 +350,14 @@ impl<'s> Run<'s> {
             self.wrong("cvc-elt.1", format!("the type of {} is not declared", tag.local()));
             return declared;
         }
-        let Some(text) = says.of else { return declared };
+        match says.of {
+            None => declared,
+            Some(text) => self.named_type(text, element, declared, tag),
+        }
+    }
+
+    #[cold]
+    fn named_type(&mut self, text: &str, element: Option<&Element>, declared: TypeRef, tag: &impl Tag) -> TypeRef {
         let text = text.trim_matches([' ', '\t', '\n', '\r']);
         let (prefix, local) = text.split_once(':').unwrap_or(("", text));
         let uri = if prefix == "xml" { Some("http://www.w3.org/XML/1998/namespace") } else { tag.namespace(prefix) };
@@ -346,8 +385,9 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn nil(&mut self, element: Option<&Element>, says: &Says<'_>) -> bool {
-        let Some(text) = says.nil.map(|text| text.trim_matches([' ', '\t', '\n', '\r'])) else { return false };
+    #[cold]
+    fn nil(&mut self, element: Option<&Element>, text: &str) -> bool {
+        let text = text.trim_matches([' ', '\t', '\n', '\r']);
         if !matches!(text, "true" | "false" | "0" | "1") {
             self.wrong("cvc-datatype-valid.1.2.1", "xsi:nil is neither true nor false");
             return false;
@@ -384,20 +424,8 @@ impl<'s> Run<'s> {
                 self.attribute(declared, name, uri, value, tag);
                 continue;
             }
-            let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
-            let name = self.set.names().find(uri, local);
-            let global = name.and_then(|name| self.set.global_attribute(name));
-            match (wildcard.map(|wildcard| wildcard.process), global) {
-                (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
-                (Some(Process::Skip), _) | (Some(Process::Lax), None) => {}
-                (Some(Process::Strict), None) => {
-                    self.wrong("cvc-assess-attr.1", format!("the attribute {local} is not declared"));
-                }
-                (Some(_), Some(declared)) => {
-                    let is_id = declared.of.as_ref().is_some_and(|of| of.identity() == Identity::Id);
-                    wild_ids = wild_ids.saturating_add(usize::from(is_id));
-                    self.attribute(declared, name, uri, value, tag);
-                }
+            if self.wild(complex, (uri, local, value), tag) == Identity::Id {
+                wild_ids = wild_ids.saturating_add(1);
             }
         }
         let Some(complex) = complex else { return };
@@ -408,7 +436,29 @@ impl<'s> Run<'s> {
                 self.wrong("cvc-complex-type.5", "two attributes that are IDs");
             }
         }
-        self.absent(complex, required, tag);
+        if complex.required > required || complex.has_identities || self.keys.wants_fields() {
+            self.absent(complex, required, tag);
+        }
+    }
+
+    /// An attribute that its type does not name; says whether it is an ID.
+    #[cold]
+    fn wild(&mut self, complex: &Complex, (uri, local, value): (&str, &str, &str), tag: &impl Tag) -> Identity {
+        let wildcard = complex.attributes.wildcard.as_ref().filter(|wildcard| wildcard.spaces.allow(uri));
+        let name = self.set.names().find(uri, local);
+        let global = name.and_then(|name| self.set.global_attribute(name));
+        match (wildcard.map(|wildcard| wildcard.process), global) {
+            (None, _) => self.wrong("cvc-complex-type.3.2.2", format!("the attribute {local}, which the type does not have")),
+            (Some(Process::Skip), _) | (Some(Process::Lax), None) => {}
+            (Some(Process::Strict), None) => {
+                self.wrong("cvc-assess-attr.1", format!("the attribute {local} is not declared"));
+            }
+            (Some(_), Some(declared)) => {
+                self.attribute(declared, name, uri, value, tag);
+                return declared.of.as_ref().map_or(Identity::None, |of| of.identity());
+            }
+        }
+        Identity::None
     }
 
     /// The attribute of a type by its name.
@@ -423,6 +473,7 @@ impl<'s> Run<'s> {
     }
 
     /// Attributes that are not there: required ones, and those with a default, which count as if they were.
+    #[cold]
     fn absent(&mut self, complex: &'s Complex, required: usize, tag: &impl Tag) {
         let uses = &complex.attributes.uses;
         let is_there = |name: Name| {
@@ -503,23 +554,19 @@ impl<'s> Run<'s> {
             frame.inside = Inside::Broken;
             return self.wrong("cvc-elt.3.2.1", "text inside an element that is nil");
         }
-        if frame.simple.is_some() {
-            return self.keep_text(text);
-        }
-        match frame.complex.map(|complex| &complex.content) {
-            Some(Content::Elements { is_mixed: true, .. }) => {
-                let has_preset =
-                    frame.element.and_then(|number| self.set.element(number)).is_some_and(|element| element.preset.is_some());
-                if has_preset {
+        match frame.holds {
+            Holds::Value(_) => self.keep_text(text),
+            Holds::Elements { is_mixed: true, .. } => {
+                if frame.element.is_some_and(|element| element.preset.is_some()) {
                     self.keep_text(text);
                 }
             }
-            Some(Content::Elements { .. }) if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
-            Some(Content::Elements { .. }) => {
+            Holds::Elements { .. } if text.bytes().all(|octet| matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) => {}
+            Holds::Elements { .. } => {
                 frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.3", "text between the elements");
             }
-            _ => {
+            Holds::Nothing => {
                 frame.inside = Inside::Broken;
                 self.wrong("cvc-complex-type.2.1", "text where there may be none");
             }
@@ -541,11 +588,16 @@ impl<'s> Run<'s> {
     }
 
     /// A value that is too long to be kept is checked as it comes, where nobody asks what it is.
+    #[cold]
     fn begin_pieces(&mut self, text: &str) {
         let Some(frame) = self.frames.last() else { return };
-        let is_fixed = frame.element.and_then(|number| self.set.element(number)).is_some_and(Element::is_fixed);
+        let is_fixed = frame.element.is_some_and(Element::is_fixed);
         let is_asked = is_fixed || self.keys.wants_value(self.set);
-        match frame.simple.filter(|_| !is_asked).and_then(|simple| simple.pieces()) {
+        let pieces = match frame.holds {
+            Holds::Value(simple) if !is_asked => simple.pieces(),
+            _ => None,
+        };
+        match pieces {
             Some(mut pieces) => {
                 pieces.take(&self.text);
                 pieces.take(text);
@@ -577,125 +629,123 @@ impl<'s> Run<'s> {
         }
         let depth = self.frames.len();
         let Some(frame) = self.frames.pop() else { return };
-        let pieces = self.pieces.take();
-        let mut value = None;
-        if let Some(pieces) = pieces.filter(|_| frame.inside != Inside::Broken) {
-            self.end_pieces(&frame, pieces);
+        let mut mark = None;
+        if self.pieces.is_some() {
+            self.end_pieces(&frame);
         } else if frame.inside != Inside::Broken && !frame.is_nil {
-            value = self.content(&frame);
+            mark = self.content(&frame);
         }
-        self.stack.truncate(frame.base);
-        let with = match (frame.is_nil, frame.simple) {
-            (true, _) => Ended::Nil,
-            (false, Some(_)) => Ended::Value(value.as_ref().map(Value::digest)),
-            (false, None) => Ended::Elements,
-        };
-        let found = self.keys.end(self.set, depth, &with);
-        self.told(found);
-        if let Some(parent) = self.frames.last() {
-            debug_assert!(parent.base <= self.stack.len(), "a model's paths lie above its parent's");
-        } else if !self.is_over() {
+        self.stack.truncate(frame.base as usize);
+        if self.keys.are_open() {
+            let with = match (frame.is_nil, frame.holds) {
+                (true, _) => Ended::Nil,
+                (false, Holds::Value(_)) => Ended::Value(mark),
+                (false, _) => Ended::Elements,
+            };
+            let found = self.keys.end(self.set, depth, &with);
+            self.told(found);
+        }
+        if self.frames.is_empty() && !self.is_over() {
             let found = self.keys.finish();
             self.told(found);
         }
     }
 
-    /// Whether the content of an element is whole; gives its value if it has one.
-    fn content(&mut self, frame: &Frame<'s>) -> Option<Value> {
-        let element = frame.element.and_then(|number| self.set.element(number));
-        let local = || element.map_or("", |element| self.set.names().local(element.name));
-        if let Some(simple) = frame.simple {
-            let text = std::mem::take(&mut self.text);
-            let value = self.value(frame, element, simple, &text);
-            self.text = text;
-            return value;
-        }
-        let preset = element.and_then(|element| element.preset.as_ref());
-        match frame.complex.map(|complex| &complex.content) {
-            Some(Content::Elements { model, is_mixed }) => {
-                if let Some(preset) = preset.filter(|preset| *is_mixed && preset.is_fixed)
+    /// Whether the content of an element is whole; gives the mark of its value if it has one and keys are kept.
+    fn content(&mut self, frame: &Frame<'s>) -> Option<Mark> {
+        let local = || frame.element.map_or("", |element| self.set.names().local(element.name));
+        match frame.holds {
+            Holds::Nothing => None,
+            Holds::Value(simple) => {
+                let text = std::mem::take(&mut self.text);
+                let mark = self.value(frame.element, simple, &text);
+                self.text = text;
+                mark
+            }
+            Holds::Elements { model, is_mixed } => {
+                let preset = frame.element.and_then(|element| element.preset.as_ref());
+                if let Some(preset) = preset.filter(|preset| is_mixed && preset.is_fixed)
                     && (frame.inside == Inside::Elements || !self.text.is_empty() && *self.text != *preset.text)
                 {
                     self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
                     return None;
                 }
-                if !model.may_end(frame.cursor, &self.stack, frame.base) {
-                    let expected = model.expected(frame.cursor, &self.stack, frame.base, self.set.names());
+                if !model.may_end(frame.cursor, &self.stack, frame.base as usize) {
+                    let expected = model.expected(frame.cursor, &self.stack, frame.base as usize, self.set.names());
                     self.wrong("cvc-complex-type.2.4", format!("the end of {} where {}", local(), in_words(&expected)));
                 }
                 None
             }
-            _ => None,
         }
     }
 
-    fn end_pieces(&mut self, frame: &Frame<'s>, pieces: Pieces<'s>) {
-        let Some(simple) = frame.simple else { return };
-        if matches!(self.kept, Kept::Asked) {
+    #[cold]
+    fn end_pieces(&mut self, frame: &Frame<'s>) {
+        let (Some(pieces), Holds::Value(simple)) = (self.pieces.take(), frame.holds) else { return };
+        if frame.inside == Inside::Broken {
+            return;
+        }
+        if matches!(self.kept, Kept::Asked(_)) {
             return self.wrong("cvc-datatype-valid", too_long());
         }
         if let Err(reason) = pieces.end() {
-            let element = frame.element.and_then(|number| self.set.element(number));
-            let local = element.map_or("", |element| self.set.names().local(element.name));
+            let local = frame.element.map_or("", |element| self.set.names().local(element.name));
             self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, &reason)));
         }
     }
 
-    fn value(&mut self, frame: &Frame<'s>, element: Option<&Element>, simple: &Arc<Simple>, text: &str) -> Option<Value> {
-        let set = self.set;
-        let local = || element.map_or("", |element| set.names().local(element.name));
+    fn value(&mut self, element: Option<&Element>, simple: &Simple, text: &str) -> Option<Mark> {
         let preset = element.and_then(|element| element.preset.as_ref());
-        let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &frame.bindings) {
+        let bindings = self.bindings.take();
+        let (text, scope): (&str, &dyn Scope) = match (preset.filter(|_| text.is_empty()), &bindings) {
             (Some(preset), _) => (&*preset.text, &preset.bindings),
             (None, Some(bindings)) => (text, bindings),
             (None, None) => (text, &NoScope),
         };
         let is_fixed = preset.filter(|preset| preset.is_fixed);
-        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_value(set);
-        if !wants_value {
+        let wants_value = is_fixed.is_some() || simple.identity() != Identity::None || self.keys.wants_value(self.set);
+        let mark = if wants_value { self.compared(element, simple, (text, scope)) } else { None };
+        if !wants_value || matches!(self.kept, Kept::Asked(_)) {
             match simple.check(text, scope, &mut self.room) {
                 Ok(text) => self.kept.keep(text),
-                Err(reason) => {
-                    self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
-                }
-            }
-            return None;
-        }
-        match simple.value(text, scope, &mut self.room) {
-            Err(reason) => {
-                self.wrong(reason.rule, format!("the value of {} is {}", local(), explained(simple, &reason)));
-                None
-            }
-            Ok(value) => {
-                if let Some(fixed) = is_fixed {
-                    let fixed = simple.value(&fixed.text, &fixed.bindings, &mut self.room);
-                    if fixed.as_ref().ok() != Some(&value) {
-                        self.wrong("cvc-elt.5.2.2", format!("the element {} is not the fixed value", local()));
-                    }
-                }
-                self.identified(simple, &value);
-                if matches!(self.kept, Kept::Asked)
-                    && let Ok(text) = simple.check(text, scope, &mut self.room)
-                {
-                    self.kept.keep(text);
-                }
-                Some(value)
+                Err(reason) if !wants_value => self.no_value(element, simple, &reason),
+                Err(_) => {}
             }
         }
+        mark
+    }
+
+    /// A value that is compared with others.
+    #[cold]
+    fn compared(&mut self, element: Option<&Element>, simple: &Simple, (text, scope): (&str, &dyn Scope)) -> Option<Mark> {
+        let value = simple.value(text, scope, &mut self.room).map_err(|reason| self.no_value(element, simple, &reason)).ok()?;
+        let fixed = element.and_then(|element| element.preset.as_ref()).filter(|preset| preset.is_fixed);
+        if let Some(fixed) = fixed.map(|fixed| simple.value(&fixed.text, &fixed.bindings, &mut self.room))
+            && fixed.as_ref().ok() != Some(&value)
+        {
+            let local = element.map_or("", |element| self.set.names().local(element.name));
+            self.wrong("cvc-elt.5.2.2", format!("the element {local} is not the fixed value"));
+        }
+        self.identified(simple, &value);
+        self.keys.are_open().then(|| value.digest())
+    }
+
+    #[cold]
+    fn no_value(&mut self, element: Option<&Element>, simple: &Simple, reason: &Reason) {
+        let local = element.map_or("", |element| self.set.names().local(element.name));
+        self.wrong(reason.rule, format!("the value of {local} is {}", explained(simple, reason)));
     }
 }
 
 impl Kept {
     fn keep(&mut self, text: &str) {
-        if matches!(self, Self::Asked) {
-            *self = Self::Text(text.to_owned());
+        if let Self::Asked(room) = self {
+            let mut room = std::mem::take(room);
+            room.clear();
+            room.push_str(text);
+            *self = Self::Text(room);
         }
     }
-}
-
-/// An element in words: a name that no schema has is the document's own, and not told.
-fn shown(name: Option<Name>, tag: &impl Tag) -> String {
-    if name.is_some() { format!("the element {}", tag.local()) } else { "an element that no schema of the set has".to_owned() }
 }
 
 fn says<'t>(tag: &'t impl Tag) -> Says<'t> {

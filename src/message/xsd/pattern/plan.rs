@@ -35,6 +35,8 @@ pub(super) struct Lazy {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     members: Members,
+    /// The same for the characters of ASCII, bit by bit.
+    ascii: [u64; 2],
     min: u32,
     max: u32,
 }
@@ -91,6 +93,11 @@ impl Plan {
 
     /// Whether the whole value matches.
     pub(super) fn matches(&self, value: &str, caches: &mut Caches) -> bool {
+        if let Self::Runs(runs, _) = self
+            && let Some(matched) = match_ascii(runs, value.as_bytes())
+        {
+            return matched;
+        }
         if let Self::Lazy(lazy, symbols) = self {
             let Some(cache) = caches.of(lazy) else { return false };
             let matched = match symbols {
@@ -197,6 +204,29 @@ fn match_lazy(lazy: &hybrid::dfa::DFA, cache: &mut hybrid::dfa::Cache, symbols: 
     Some(lazy.next_eoi_state(cache, state).ok()?.is_match())
 }
 
+/// Whether runs match a value of ASCII alone; nothing is said of one that holds more.
+fn match_ascii(runs: &[Run], value: &[u8]) -> Option<bool> {
+    let mut rest = value.iter();
+    let mut next = rest.next();
+    for run in runs {
+        let mut count = 0_u32;
+        while count < run.max
+            && let Some(octet) = next
+        {
+            let word = run.ascii.get(usize::from(octet >> 6))?;
+            if word >> (octet & 63) & 1 == 0 {
+                break;
+            }
+            count = count.saturating_add(1);
+            next = rest.next();
+        }
+        if count < run.min {
+            return next.is_none_or(u8::is_ascii).then_some(false);
+        }
+    }
+    next.is_none_or(u8::is_ascii).then_some(next.is_none())
+}
+
 /// Goes on to the run that the next symbol is of.
 #[inline]
 fn step_runs(runs: &mut &[Run], count: &mut u32, symbol: u8) -> Option<()> {
@@ -237,7 +267,7 @@ fn runs(node: &Node, symbols: &Symbols) -> Option<Vec<Run>> {
                 last.min = last.min.saturating_add(min);
                 last.max = last.max.saturating_add(max);
             }
-            None => runs.push(Run { members, min, max }),
+            None => runs.push(Run { members, ascii: symbols.ascii_of(&members), min, max }),
         }
     }
     let decided = |at: usize, run: &Run| {

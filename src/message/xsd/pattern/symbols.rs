@@ -97,6 +97,17 @@ impl Symbols {
         self.members.get(set).copied().unwrap_or_default()
     }
 
+    /// Which characters of ASCII are of these symbols, bit by bit.
+    pub(super) fn ascii_of(&self, members: &Members) -> [u64; 2] {
+        let mut bits = [0; 2];
+        for (code, _) in self.ascii.iter().enumerate().filter(|(_, symbol)| members.holds(**symbol)) {
+            if let Some(word) = bits.get_mut(code / 64) {
+                *word |= 1 << (code % 64);
+            }
+        }
+        bits
+    }
+
     /// The symbol of a character.
     #[inline]
     pub(super) fn symbol(&self, character: char) -> u8 {
