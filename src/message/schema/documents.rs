@@ -2,19 +2,21 @@
 
 use super::SchemaError;
 use super::facts::SubjectKind;
-use super::field::FieldPath;
+use super::field::{FieldPath, lies_in};
 use super::paths::{Path, Reach, TYPES, unfold};
 use super::rules::{Rule, RuleRow};
 use super::scopes::Scope;
 use super::subjects::{SubjectPath, SubjectRow, subjects};
 use super::tree::Tree;
 use super::watch::{HeadPart, Watch, Watching};
+use crate::base::fault;
 use crate::base::ids::Code;
 use crate::base::limits;
 use crate::base::time::Day;
 use crate::message::xml::Start;
 use crate::message::xsd::Set;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use toml::Spanned;
 
 /// A document type.
@@ -28,8 +30,12 @@ pub struct DocumentType {
     pub title: String,
     /// The paths of the elements and attributes that a document may lack: what a grant may name. Those of all versions.
     pub fields: Vec<String>,
+    /// The other paths: each is there wherever what it lies in is.
+    required: Vec<String>,
     /// Whether it has more paths than are listed: it contains itself, or lets other elements through.
     pub reach: Reach,
+    /// The paths of elements that may have more in them than is listed; empty for the root.
+    open: Vec<String>,
     versions: Vec<Version>,
 }
 
@@ -54,7 +60,9 @@ pub struct Version {
     pub(super) schema: usize,
     /// The paths that a document may lack.
     pub(super) fields: Vec<String>,
+    required: Vec<String>,
     reach: Reach,
+    open: Vec<String>,
     /// Whether its first element is a head of ours, which is not the holder's to withhold.
     pub(super) head: Head,
     /// Whether values of attributes are kept.
@@ -109,11 +117,38 @@ impl DocumentType {
         kinds
     }
 
-    /// Whether a grant may name this path: something that a document may lack is there or below.
+    /// The roles in which it is about somebody; an empty one is that of a question without `Of`.
+    pub fn roles(&self) -> BTreeSet<&str> {
+        self.versions.iter().flat_map(|version| &version.subjects).map(|row| row.role.as_str()).collect()
+    }
+
+    /// All paths that are listed: those that a document may lack, and the others.
+    pub fn paths(&self) -> [&[String]; 2] {
+        [&self.fields, &self.required]
+    }
+
+    /// Whether a grant may name this path: something that a document may lack is there or below, or it lies in such a thing.
     pub fn has_field(&self, field: &FieldPath) -> bool {
-        // Of what cannot be listed, whatever begins like a path that is listed may be.
-        let continues = || field.is_everything() || self.fields.iter().any(|path| field.is_within(path));
-        self.fields.iter().any(|path| field.covers(path)) || self.reach == Reach::Open && continues()
+        let is_inside = |path: &String| self.fields.iter().any(|field| lies_in(path, field));
+        let named = |path: &&String| field.covers(path);
+        self.fields.iter().any(|path| field.covers(path))
+            || self.required.iter().filter(named).any(is_inside)
+            || self.is_open_for(field)
+    }
+
+    /// Whether a document may have what this path names.
+    pub fn has_path(&self, path: &FieldPath) -> bool {
+        self.paths().into_iter().flatten().any(|known| path.covers(known)) || self.is_open_for(path)
+    }
+
+    /// The path that is listed and most like this one.
+    pub fn nearest(&self, path: &FieldPath) -> Option<&str> {
+        fault::nearest(path.as_str(), self.paths().into_iter().flatten().map(String::as_str))
+    }
+
+    /// Whether it names something in an element of which not all is listed.
+    fn is_open_for(&self, path: &FieldPath) -> bool {
+        self.open.iter().any(|open| open.is_empty() || path.is_within(open))
     }
 
     /// Whether it is about somebody of this kind, in any role of any version.
@@ -125,8 +160,9 @@ impl DocumentType {
     pub(super) fn new(row: &Row, version: Version) -> Result<Self, String> {
         let code = |text: &str| Code::parse(text).ok_or_else(|| format!("{text}, which is not a code"));
         let (name, class) = (code(&row.name)?, code(&row.class)?);
-        let (fields, reach) = (version.fields.clone(), version.reach);
-        Ok(Self { name, class, title: row.title.clone(), fields, reach, versions: vec![version] })
+        let (fields, required) = (version.fields.clone(), version.required.clone());
+        let (reach, open) = (version.reach, version.open.clone());
+        Ok(Self { name, class, title: row.title.clone(), fields, required, reach, open, versions: vec![version] })
     }
 
     /// Takes one more version of it.
@@ -144,17 +180,23 @@ impl DocumentType {
                 "a version of {name} that cannot be told from another; say when = {{ attribute, is }} of both, an attribute of the root"
             ));
         }
-        for field in &version.fields {
-            if !self.fields.contains(field) {
-                self.fields.push(field.clone());
-            }
-        }
+        join(&mut self.fields, &version.fields);
+        join(&mut self.required, &version.required);
+        self.required.retain(|path| !self.fields.contains(path));
+        join(&mut self.open, &version.open);
         if version.reach == Reach::Open {
             self.reach = Reach::Open;
         }
         self.versions.push(version);
         Ok(())
     }
+}
+
+/// Puts those behind a list that it does not have.
+fn join(list: &mut Vec<String>, more: &[String]) {
+    let known: BTreeSet<&String> = list.iter().collect();
+    let new: Vec<String> = more.iter().filter(|path| !known.contains(path)).cloned().collect();
+    list.extend(new);
 }
 
 impl Version {
@@ -280,6 +322,7 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
     let (watches, scopes) = watching.finish();
     let has_attribute = watches.iter().any(|watch| watch.path.contains('@'));
     let attributes = if has_attribute { Attributes::Watched } else { Attributes::Unwatched };
+    let (fields, required) = fields(&unfolded.paths, head);
     Ok(Version {
         version: row.version.clone(),
         until,
@@ -289,8 +332,10 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
         file: row.file.clone(),
         subjects,
         schema,
-        fields: fields(&unfolded.paths, head),
+        fields,
+        required,
         reach: unfolded.reach,
+        open: unfolded.open,
         head,
         attributes,
         tree: Tree::of(watches.iter().map(|watch| watch.path.as_str())),
@@ -300,16 +345,16 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
     })
 }
 
-/// The paths that a document may lack. One name in two branches of a choice is one field.
-fn fields(paths: &[Path], head: Head) -> Vec<String> {
-    let mut fields: Vec<String> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for path in paths.iter().filter(|path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/"))) {
-        if seen.insert(&path.path) {
-            fields.push(path.path.clone());
-        }
-    }
-    fields
+/// The paths that a document may lack, and the others. One name in two branches of a choice is one field.
+fn fields(paths: &[Path], head: Head) -> (Vec<String>, Vec<String>) {
+    let is_field = |path: &&Path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/"));
+    let (optional, others): (Vec<&Path>, Vec<&Path>) = paths.iter().partition(is_field);
+    let mut seen = BTreeSet::new();
+    let mut each_once = |paths: Vec<&Path>| -> Vec<String> {
+        paths.into_iter().filter(|path| seen.insert(path.path.clone())).map(|path| path.path.clone()).collect()
+    };
+    let fields = each_once(optional);
+    (fields, each_once(others))
 }
 
 fn is_headed(set: &Set, paths: &[Path]) -> bool {

@@ -46,11 +46,11 @@ impl Fields {
         let subject = document.described(&self.role);
         let (title, count) = (&document.title, document.fields.len());
         out.say(format_args!("{} ({title}): {count} fields that a document may lack, and who is given each", document.name));
-        let known = Known::of(grants.iter().flat_map(|grant| grant.fields.iter()), &[&document.fields]);
+        let known = Known::of(grants.iter().flat_map(|grant| grant.fields.iter()), &document.paths());
         for field in &document.fields {
             Row::of(field, &known, &grants, &subject).show(out)?;
         }
-        out.say("What is not listed is required, and in every answer; in brackets: only as the element around what is granted.");
+        out.say("What is not listed is in every answer that has what it lies in; in brackets: only as the element around what is granted.");
         if document.reach == Reach::Open {
             out.say("There are more than are listed: the type contains itself, or lets other elements through.");
         }
