@@ -7,7 +7,7 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
-use crate::message::schema::{DocumentType, FieldPath, Known, Reach, SubjectKind, lies_in};
+use crate::message::schema::{Describing, DocumentType, FieldPath, Known, Reach, SubjectKind};
 use crate::rules::registry::{About, Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
@@ -163,9 +163,14 @@ fn first_refused<'q>(granted: &[FieldPath], question: &Question<'q>) -> Option<&
 
 /// Whether a path may be selected: all that would be released for it is granted, or describes the subject. What the schema
 /// requires is in every answer and needs no grant of its own.
-fn is_covered(path: &FieldPath, granted: (&[FieldPath], &Known<'_>), document: &DocumentType, subject: &[&str]) -> bool {
+fn is_covered(
+    path: &FieldPath,
+    granted: (&[FieldPath], &Known<'_>),
+    document: &DocumentType,
+    subject: &[Describing<'_>],
+) -> bool {
     let (granted, known) = granted;
-    if subject.iter().any(|subject| path.lies_in(subject)) || granted.iter().any(|field| field.includes(path)) {
+    if subject.iter().any(|part| part.has(path)) || granted.iter().any(|field| field.includes(path)) {
         return true;
     }
     // What may be optional in it is not all known.
@@ -186,15 +191,15 @@ fn is_released(path: &str, fields: &[FieldPath], known: &Known<'_>) -> bool {
 }
 
 /// Whether what stands at a path describes the subject, whom the consumer knows.
-pub fn describes(path: &str, subject: &[&str]) -> bool {
-    subject.iter().any(|subject| lies_in(path, subject))
+pub fn describes(path: &str, subject: &[Describing<'_>]) -> bool {
+    subject.iter().any(|part| part.covers(path))
 }
 
 impl Grounds {
     /// The first optional path of a document that these grounds do not release. A path is released when it is granted, and
     /// selected if anything is, or when it describes the subject, whom the consumer knows. `listed` has the paths of the document
     /// type, among which patterns find the elements around what they name.
-    pub fn withheld<'p>(&self, found: &'p [String], listed: &[&[String]], subject: &[&str]) -> Option<&'p str> {
+    pub fn withheld<'p>(&self, found: &'p [String], listed: &[&[String]], subject: &[Describing<'_>]) -> Option<&'p str> {
         let fields = self.granted.iter().chain(self.selected.iter().flat_map(|fields| fields.iter()));
         let known = Known::of(fields, &[listed, &[found]].concat());
         let is_selected = |path: &str| self.selected.as_ref().is_none_or(|fields| is_released(path, fields, &known));
@@ -257,8 +262,9 @@ mod tests {
             (&[], &[], &[], None),
         ] {
             let grounds = grounds(granted, &[]);
-            let found = paths(found);
-            assert_eq!(grounds.withheld(&found, &[&paths(&["School", "School/Id"])], subject), withheld, "{granted:?} {found:?}");
+            let (found, listed) = (paths(found), paths(&["School", "School/Id"]));
+            let subject: Vec<Describing<'_>> = subject.iter().map(|element| Describing::whole(element)).collect();
+            assert_eq!(grounds.withheld(&found, &[&listed], &subject), withheld, "{granted:?} {found:?}");
         }
     }
 
@@ -285,6 +291,10 @@ mod tests {
 
     const LOOSE_DOCUMENT: &str = r#"<R xmlns="urn:t" xmlns:o="urn:o" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" k="1" o:m="1"><a xsi:type="B" l="1"><v></v><w></w></a><i>x</i><b><o:x><o:y></o:y></o:x></b><o:z></o:z></R>"#;
 
+    fn lies_in(path: &str, element: &str) -> bool {
+        Describing::whole(element).covers(path)
+    }
+
     fn paths_of(schemas: &Schemas, document: &str) -> Vec<String> {
         let mut validator = crate::message::schema::Validator::new(schemas);
         let scanned = crate::message::xml::scan(document.as_bytes(), crate::message::xml::Profile::Message, &mut validator);
@@ -309,7 +319,7 @@ mod tests {
         for (found, document) in walked {
             let listed = document.map_or([&[][..]; 2], DocumentType::paths);
             for path in &found {
-                let is_apart = |other: &&String| !describes(path, &[other.as_str()]) && !describes(other, &[path.as_str()]);
+                let is_apart = |other: &&String| !lies_in(path, other) && !lies_in(other, path);
                 let beside: Vec<&str> = found.iter().filter(is_apart).map(String::as_str).collect();
                 // As they are, and each element's attributes and children by a pattern that does not name this one.
                 let is_element = |other: &&&str| !other.ends_with("/**") && !other.contains('@');
@@ -317,7 +327,7 @@ mod tests {
                 let granted: Vec<&str> = beside.iter().copied().chain(patterns.iter().map(String::as_str)).collect();
                 let withheld = grounds(&granted, &[]).withheld(&found, &listed, &[]);
                 assert!(
-                    withheld.is_some_and(|withheld| describes(withheld, &[path]) || describes(path, &[withheld])),
+                    withheld.is_some_and(|withheld| lies_in(withheld, path) || lies_in(path, withheld)),
                     "{path}: {withheld:?}"
                 );
                 let whole = path.strip_suffix("/**").unwrap_or(path);

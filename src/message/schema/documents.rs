@@ -88,6 +88,33 @@ pub(super) enum Head {
     None,
 }
 
+/// A part of a document that tells its subject from others: the consumer knows it, and the holder must not leave it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Describing<'d> {
+    /// The path of the subject's element; empty for the root.
+    element: &'d str,
+    /// The path of the part: the element itself, or something in it.
+    part: &'d str,
+}
+
+impl<'d> Describing<'d> {
+    /// An element that is such a part with all that is in it.
+    pub fn whole(element: &'d str) -> Self {
+        Self { element, part: element }
+    }
+
+    /// Whether what stands at a path lies in the part, or is an element around it in that of the subject.
+    pub fn covers(&self, path: &str) -> bool {
+        let is_inside = self.element.is_empty() || lies_in(path, self.element);
+        lies_in(path, self.part) || is_inside && lies_in(self.part, path)
+    }
+
+    /// Whether all that a field names lies in the part.
+    pub fn has(&self, field: &FieldPath) -> bool {
+        field.lies_in(self.part)
+    }
+}
+
 impl DocumentType {
     /// Its versions, in the order of `documents.toml`.
     pub fn versions(&self) -> &[Version] {
@@ -99,12 +126,12 @@ impl DocumentType {
         self.versions.last()
     }
 
-    /// The paths of whoever has this role in it, where nobody else may stand in any version; the role of a request without `Of`
-    /// is empty.
-    pub fn described(&self, role: &str) -> Vec<&str> {
-        let (first, others) = self.versions.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
-        let mut found: Vec<&str> = first.map(|version| version.described(role).collect()).unwrap_or_default();
-        found.retain(|path| others.iter().all(|version| version.described(role).any(|known| known == *path)));
+    /// What tells whoever has this role in it from others, where nobody else may stand in any version; the role of a request
+    /// without `Of` is empty.
+    pub fn described(&self, role: &str) -> Vec<Describing<'_>> {
+        let Some((first, others)) = self.versions.split_first() else { return Vec::new() };
+        let mut found: Vec<Describing<'_>> = first.described(role).collect();
+        found.retain(|part| others.iter().all(|version| version.described(role).any(|known| known == *part)));
         found
     }
 
@@ -200,8 +227,9 @@ fn join(list: &mut Vec<String>, more: &[String]) {
 }
 
 impl Version {
-    fn described(&self, role: &str) -> impl Iterator<Item = &str> {
-        self.subjects.iter().filter(move |row| row.role == role && row.is_alone).map(|row| row.path.as_str())
+    fn described(&self, role: &str) -> impl Iterator<Item = Describing<'_>> {
+        let alone = self.subjects.iter().filter(move |row| row.role == role && row.is_alone);
+        alone.flat_map(|row| row.parts.iter().map(|part| Describing { element: &row.path, part }))
     }
 
     /// Whether the start tag of a document says which of both it is of.

@@ -3,7 +3,7 @@
 use crate::base::fault::nearest;
 use crate::base::ids::Code;
 use crate::host::config::Config;
-use crate::message::schema::{DocumentType, Known, Reach, Schemas};
+use crate::message::schema::{Describing, DocumentType, Known, Reach, Schemas};
 use crate::program::cli::{Failure, Out, Outcome};
 use crate::program::server::check;
 use crate::rules::policy::describes;
@@ -81,7 +81,7 @@ struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
-    fn of(field: &'r str, known: &Known<'_>, grants: &[&'r Grant], subject: &[&str]) -> Self {
+    fn of(field: &'r str, known: &Known<'_>, grants: &[&'r Grant], subject: &[Describing<'_>]) -> Self {
         let mut row = Self { field, describes: describes(field, subject), released: Vec::new(), around: Vec::new() };
         for grant in grants {
             if grant.fields.iter().any(|granted| granted.covers(field)) {
