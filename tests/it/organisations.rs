@@ -3,13 +3,14 @@
 use crate::folder::Folder;
 use crate::process::{Process, Scene, oncegate};
 use crate::suspicions::{Answering, client, clinic_at};
-use oncegate::base::ids::{Code, Identifier};
+use oncegate::base::ids::{AgencyId, Code, Identifier};
 use oncegate::faces::client::{Client, ClientError};
+use oncegate::host::config::Config;
 use oncegate::host::schemas::sets::{Judging, Sets};
 use oncegate::host::transport::full;
 use oncegate::message::envelope::{Ask, Body, Context, Described, Kind, Message, Personal, ReplyTo, Subject, World};
 use oncegate::message::schema::FieldPath;
-use oncegate::program::setup::{Installation, NewGrant};
+use oncegate::program::setup::{Installation, NewAgency, NewGrant};
 use oncegate::rules::registry::About;
 use std::fs;
 use std::path::Path;
@@ -20,6 +21,7 @@ const SILENT: &str = "records = \"off\"\n";
 const CLINIC: &str = "xx.demo.clinic-3";
 const FUND: &str = "xx.demo.social-fund";
 const COURT: &str = "xx.demo.auditor";
+const PORTAL: &str = "xx.demo.portal";
 const PURPOSE: &str = "tender";
 const BASIS: &str = "XX:TENDER:1";
 
@@ -78,6 +80,10 @@ fn prepare(installation: &Installation) {
     let holder = |what: &str| format!("\n[[holder]]\ndocument = \"{what}\"\nagency = \"{CLINIC}\"\n");
     edit(&installation.folder().join("registry.toml"), |text| text + &holder("company-extract") + &holder("building-permit"));
     installation.sign().expect("signed");
+    let gateway = format!("https://{}", Config::load(&installation.config()).expect("a configuration").exchange.listen);
+    let id = AgencyId::parse(PORTAL).expect("a name");
+    let portal = NewAgency { id: &id, name: "A portal", url: None, holds: &[], more: "roles = [\"portal\"]\n" };
+    installation.add_agency(&portal, &gateway).expect("added");
     for (id, what, about, fields) in [
         ("fund-reads-companies", "company-extract", About::Organisation, &["*/@since"][..]),
         ("fund-reads-permits", "building-permit", About::Thing, &[]),
@@ -252,6 +258,13 @@ fn the_commands_ask_about_an_organisation_and_say_who_is_given_what() {
     let fields = serde_json::from_str::<serde_json::Value>(&said).expect("JSON")["fields"].clone();
     let last = serde_json::json!({ "path": "Office/Town", "place": "Office[2]/Town", "value": "Y" });
     assert_eq!((status, fields.as_array().and_then(|fields| fields.last())), (Some(0), Some(&last)));
+    // Whoever it is about finds who asked, by its identifier.
+    let portal = offices.scene.world().agency_folder(PORTAL);
+    let trail = ["log", "trail", "--of", "RU-OGRN:1027700132195", "--as", portal.to_str().expect("UTF-8")];
+    let (status, said, told) = run(&trail);
+    assert!(status == Some(0) && said.contains("company-extract") && said.contains(PURPOSE), "{said}{told}");
+    let (status, said, _) = run(&[&trail[..3], &["RU-OGRN:1037739010891"], &trail[4..]].concat());
+    assert!(status == Some(0) && !said.contains("company-extract"), "{said}");
     // Without it the question is about a person, and the grant is not.
     let (status, _, told) = run(&ask);
     assert!(status == Some(3) && told.contains("OG-POL-001"), "{told}");
