@@ -391,6 +391,7 @@ fn a_running_gateway_keeps_what_was_in_force_of_a_set_and_starts_without_a_bad_o
     let (status, checked) = ended(home, &["check", "-c", "office/oncegate.toml"]);
     assert!(status == Some(2) && checked.contains("OG-CFG-004") && checked.contains("tax/parts/r.xsd:2:"), "{checked}");
     // What nobody can check is said.
+    write(&sets, &[("tax/parts/r.xsd", "no schema")]);
     let blind = ["agency", "grant", "blind", "--in", "office", "--who", "xx.town.school-1", "--what", "tax"];
     let blind = [&blind[..], &["--purpose", "q", "--basis", "b", "--until", "2099-12-31"]].concat();
     let (status, told) = ended(home, &blind);

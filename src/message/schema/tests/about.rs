@@ -303,12 +303,13 @@ fn the_subject_is_described_by_its_parts_and_by_nothing_beside_them() {
     );
     for (base, path, around) in [("w/p", "", false), ("", "w/p/", true)] {
         let subject = format!(
-            "subject = [{{ path = '{base}', id = [{{ path = '{path}@id', scheme = 'XX-N' }}], family = '{path}name/@last' }}]"
+            "subject = [{{ path = '{base}', id = [{{ path = '{path}@id', scheme = 'XX-OGTEST' }}], family = '{path}name/@last' }}]"
         );
         let set = set("own", &[("t.xsd", &schema)], &row("test", "t.xsd", &subject));
         let schemas = Schemas::with(vec![Arc::new(set.unwrap_or_else(|faults| panic!("{}", said(&faults))))], Vec::new());
         let schemas = schemas.expect("no name twice");
-        let described = schemas.document_types().next().expect("one").described("");
+        let document = schemas.document_type(&Code::parse("test").expect("a code")).expect("it is there");
+        let described = document.described("");
         for (path, expected) in [
             ("w", around),
             ("w/p", true),
