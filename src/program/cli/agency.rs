@@ -171,11 +171,10 @@ impl Agency {
                 let known = About::ALL.into_iter().find(|known| known.as_str() == about);
                 let wrong = || Failure::new(2, format!("--about {about}: it is person, organisation or thing"));
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-                let action = if apply { "apply" } else { "read" };
                 let grant = NewGrant {
                     id: &id,
                     who: &who,
-                    action,
+                    action: if apply { "apply" } else { "read" },
                     what: &what,
                     about: known.ok_or_else(wrong)?,
                     fields: &fields,
