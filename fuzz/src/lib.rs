@@ -19,6 +19,7 @@ mod sealed;
 mod seeds;
 #[cfg(feature = "server")]
 mod served;
+mod sets;
 mod targets;
 mod xml;
 mod xsd;
@@ -52,6 +53,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "xsd_compile", dictionary: XML, run: xsd::xsd_compile },
     Target { name: "xsd_validate", dictionary: NONE, run: xsd::xsd_validate },
     Target { name: "pattern", dictionary: NONE, run: xsd::pattern },
+    Target { name: "documents", dictionary: TEXT, run: sets::documents },
+    Target { name: "field_path", dictionary: NONE, run: sets::field_path },
     Target { name: "x509", dictionary: NONE, run: targets::x509 },
     Target { name: "registry", dictionary: TEXT, run: targets::registry },
     Target { name: "note", dictionary: TEXT, run: targets::note },
@@ -78,6 +81,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "request", dictionary: NONE, run: requests::request },
     #[cfg(feature = "server")]
     Target { name: "answer", dictionary: XML, run: answers::answer },
+    #[cfg(feature = "server")]
+    Target { name: "archive", dictionary: NONE, run: sets::archive },
 ];
 
 impl Target {

@@ -32,6 +32,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             .collect(),
         "xsd_compile" => crate::xsd::schemas(),
         "xsd_validate" | "pattern" => crate::xsd::choices(),
+        "documents" => crate::sets::texts(),
+        "field_path" => crate::sets::paths(),
         "x509" => vec![CERTIFICATE.to_vec(), oncegate::message::pki::to_pem("CERTIFICATE", CERTIFICATE).into_bytes()],
         "registry" => vec![registry_text().into_bytes()],
         "note" => (1..=LEAVES)
@@ -69,6 +71,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "request" => crate::requests::requests(),
         #[cfg(feature = "server")]
         "answer" => crate::answers::answers(),
+        #[cfg(feature = "server")]
+        "archive" => crate::sets::archives(),
         _ => Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;
 use crate::message::envelope::Context;
-use crate::message::schema::{DocumentType, FieldPath, Known, Reach, SubjectKind};
+use crate::message::schema::{Describing, DocumentType, FieldPath, Known, Reach, SubjectKind};
 use crate::rules::registry::{About, Action, AgencyIndex, Grant, GrantIndex, Registry};
 use std::sync::Arc;
 
@@ -88,9 +88,12 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
     }
     let kind = question.context.subject.kind();
     if !grant.about.fits(kind) {
-        let (about, kind) = (grant.about.as_str(), if kind == SubjectKind::Person { "a person" } else { "an organisation" });
+        let (about, kind) = (grant.about.as_str(), a_kind(kind));
         let what = format!("the grant {} is for questions about a {about}, and this one is about {kind}", grant.id);
         return failed(1, FaultCode::PolNoGrant, what);
+    }
+    if let Some(why) = about_nobody(question) {
+        return failed(1, FaultCode::PolNoGrant, why);
     }
     if grant.purpose != question.context.purpose {
         return failed(2, FaultCode::PolPurpose, format!("the purpose {} is not granted", question.context.purpose));
@@ -101,10 +104,51 @@ fn weigh(grant: &Grant, question: &Question<'_>, now: UnixTime) -> Result<(), (u
     if grant.until < now.day() {
         return failed(4, FaultCode::PolExpired, format!("the grant {} ended on {}", grant.id, grant.until));
     }
+    if let Some(path) = question.select.iter().find(|path| !question.document.has_path(path)) {
+        return failed(5, FaultCode::PolField, names_nothing(question.document, path));
+    }
     match first_refused(&grant.fields, question) {
         Some(path) => failed(5, FaultCode::PolField, format!("the grant {} does not give {path}", grant.id)),
         None => Ok(()),
     }
+}
+
+/// Why no answer could be about the subject of a question, if none could.
+fn about_nobody(question: &Question<'_>) -> Option<String> {
+    let (what, role, roles) = (&question.document.name, question.role, question.document.roles());
+    let kind = question.context.subject.kind();
+    // Of a thing nobody is described; an application brings its documents along.
+    if question.action != Action::Read || roles.is_empty() && role.is_empty() {
+        return None;
+    }
+    let kinds = question.document.kinds(role);
+    if kinds.contains(&kind) {
+        return None;
+    }
+    let place = if role.is_empty() { "without a role in Of".to_owned() } else { format!("in the role {role}") };
+    if let Some(other) = kinds.first() {
+        return Some(format!("{what} is about {} {place}, and this question is about {}", a_kind(*other), a_kind(kind)));
+    }
+    let named: Vec<&str> = roles.iter().copied().filter(|role| !role.is_empty()).collect();
+    let next = match (named.is_empty(), roles.contains("")) {
+        (true, _) => "leave Of out".to_owned(),
+        (false, true) => format!("leave Of out, or write {}", named.join(", ")),
+        (false, false) => format!("write in Of one of {}", named.join(", ")),
+    };
+    Some(format!("{what} is about nobody {place}; {next}"))
+}
+
+fn a_kind(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Person => "a person",
+        SubjectKind::Organisation => "an organisation",
+    }
+}
+
+/// What is selected is refused before the holder is asked, who would be blamed for an answer without it.
+fn names_nothing(document: &DocumentType, path: &FieldPath) -> String {
+    let nearest = document.nearest(path).map_or(String::new(), |near| format!("; did you mean {near}?"));
+    format!("{} has nothing at {path}{nearest}", document.name)
 }
 
 /// The first path that may not be selected.
@@ -113,15 +157,20 @@ fn first_refused<'q>(granted: &[FieldPath], question: &Question<'q>) -> Option<&
         return None;
     }
     let subject = question.document.described(question.role);
-    let known = Known::of(granted, &[&question.document.fields]);
+    let known = Known::of(granted, &question.document.paths());
     question.select.iter().find(|path| !is_covered(path, (granted, &known), question.document, &subject))
 }
 
 /// Whether a path may be selected: all that would be released for it is granted, or describes the subject. What the schema
 /// requires is in every answer and needs no grant of its own.
-fn is_covered(path: &FieldPath, granted: (&[FieldPath], &Known<'_>), document: &DocumentType, subject: &[&str]) -> bool {
+fn is_covered(
+    path: &FieldPath,
+    granted: (&[FieldPath], &Known<'_>),
+    document: &DocumentType,
+    subject: &[Describing<'_>],
+) -> bool {
     let (granted, known) = granted;
-    if subject.iter().any(|subject| path.lies_in(subject)) || granted.iter().any(|field| field.includes(path)) {
+    if subject.iter().any(|part| part.has(path)) || granted.iter().any(|field| field.includes(path)) {
         return true;
     }
     // What may be optional in it is not all known.
@@ -142,17 +191,17 @@ fn is_released(path: &str, fields: &[FieldPath], known: &Known<'_>) -> bool {
 }
 
 /// Whether what stands at a path describes the subject, whom the consumer knows.
-pub fn describes(path: &str, subject: &[&str]) -> bool {
-    let lies_in = |subject: &&str| path.strip_prefix(*subject).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    subject.iter().any(lies_in)
+pub fn describes(path: &str, subject: &[Describing<'_>]) -> bool {
+    subject.iter().any(|part| part.covers(path))
 }
 
 impl Grounds {
     /// The first optional path of a document that these grounds do not release. A path is released when it is granted, and
     /// selected if anything is, or when it describes the subject, whom the consumer knows. `listed` has the paths of the document
     /// type, among which patterns find the elements around what they name.
-    pub fn withheld<'p>(&self, found: &'p [String], listed: &[String], subject: &[&str]) -> Option<&'p str> {
-        let known = Known::of(self.granted.iter().chain(self.selected.iter().flat_map(|fields| fields.iter())), &[listed, found]);
+    pub fn withheld<'p>(&self, found: &'p [String], listed: &[&[String]], subject: &[Describing<'_>]) -> Option<&'p str> {
+        let fields = self.granted.iter().chain(self.selected.iter().flat_map(|fields| fields.iter()));
+        let known = Known::of(fields, &[listed, &[found]].concat());
         let is_selected = |path: &str| self.selected.as_ref().is_none_or(|fields| is_released(path, fields, &known));
         let released = |path: &str| is_released(path, &self.granted, &known) && is_selected(path) || describes(path, subject);
         found.iter().map(String::as_str).find(|path| !released(path))
@@ -213,8 +262,9 @@ mod tests {
             (&[], &[], &[], None),
         ] {
             let grounds = grounds(granted, &[]);
-            let found = paths(found);
-            assert_eq!(grounds.withheld(&found, &paths(&["School", "School/Id"]), subject), withheld, "{granted:?} {found:?}");
+            let (found, listed) = (paths(found), paths(&["School", "School/Id"]));
+            let subject: Vec<Describing<'_>> = subject.iter().map(|element| Describing::whole(element)).collect();
+            assert_eq!(grounds.withheld(&found, &[&listed], &subject), withheld, "{granted:?} {found:?}");
         }
     }
 
@@ -241,6 +291,10 @@ mod tests {
 
     const LOOSE_DOCUMENT: &str = r#"<R xmlns="urn:t" xmlns:o="urn:o" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" k="1" o:m="1"><a xsi:type="B" l="1"><v></v><w></w></a><i>x</i><b><o:x><o:y></o:y></o:x></b><o:z></o:z></R>"#;
 
+    fn lies_in(path: &str, element: &str) -> bool {
+        Describing::whole(element).covers(path)
+    }
+
     fn paths_of(schemas: &Schemas, document: &str) -> Vec<String> {
         let mut validator = crate::message::schema::Validator::new(schemas);
         let scanned = crate::message::xml::scan(document.as_bytes(), crate::message::xml::Profile::Message, &mut validator);
@@ -263,22 +317,22 @@ mod tests {
             walked.push((paths_of(&built_in, text.split_once("?>").map_or(text, |(_, rest)| rest)), document));
         }
         for (found, document) in walked {
-            let listed = document.map_or(&[][..], |document| document.fields.as_slice());
+            let listed = document.map_or([&[][..]; 2], DocumentType::paths);
             for path in &found {
-                let is_apart = |other: &&String| !describes(path, &[other.as_str()]) && !describes(other, &[path.as_str()]);
+                let is_apart = |other: &&String| !lies_in(path, other) && !lies_in(other, path);
                 let beside: Vec<&str> = found.iter().filter(is_apart).map(String::as_str).collect();
                 // As they are, and each element's attributes and children by a pattern that does not name this one.
                 let is_element = |other: &&&str| !other.ends_with("/**") && !other.contains('@');
                 let patterns: Vec<String> = beside.iter().filter(is_element).map(|other| format!("{other}/*")).collect();
                 let granted: Vec<&str> = beside.iter().copied().chain(patterns.iter().map(String::as_str)).collect();
-                let withheld = grounds(&granted, &[]).withheld(&found, listed, &[]);
+                let withheld = grounds(&granted, &[]).withheld(&found, &listed, &[]);
                 assert!(
-                    withheld.is_some_and(|withheld| describes(withheld, &[path]) || describes(path, &[withheld])),
+                    withheld.is_some_and(|withheld| lies_in(withheld, path) || lies_in(path, withheld)),
                     "{path}: {withheld:?}"
                 );
                 let whole = path.strip_suffix("/**").unwrap_or(path);
                 assert!(
-                    grounds(&[&granted[..], &[whole]].concat(), &[]).withheld(std::slice::from_ref(path), listed, &[]).is_none()
+                    grounds(&[&granted[..], &[whole]].concat(), &[]).withheld(std::slice::from_ref(path), &listed, &[]).is_none()
                 );
             }
         }
@@ -368,7 +422,11 @@ mod tests {
             ("another child of that parent", Asked { select: &["Doctor/Id"], ..USUAL }, Some(FaultCode::PolField)),
             ("what holds a field not granted", Asked { select: &["Absence"], ..USUAL }, Some(FaultCode::PolField)),
             ("all that is in a field granted", Asked { select: &["Doctor/Name/**"], ..USUAL }, None),
-            ("any part of a field granted", Asked { select: &["Doctor/Name/*", "Diagnosis/@*"], ..USUAL }, None),
+            ("any part of a field granted", Asked { select: &["Doctor/Name/*"], ..USUAL }, None),
+            ("what the document does not have", Asked { select: &["Diagnoses"], ..USUAL }, Some(FaultCode::PolField)),
+            ("an attribute that it does not have", Asked { select: &["@x"], ..USUAL }, Some(FaultCode::PolField)),
+            ("what the subject does not have", Asked { select: &["Patient/Height"], ..USUAL }, Some(FaultCode::PolField)),
+            ("a pattern of nothing", Asked { select: &["Absence/*/*/*"], ..USUAL }, Some(FaultCode::PolField)),
             ("any field", Asked { select: &["*"], ..USUAL }, Some(FaultCode::PolField)),
             ("everything", Asked { select: &["**"], ..USUAL }, Some(FaultCode::PolField)),
             ("a name wherever it is granted", Asked { select: &["*/Name"], ..USUAL }, None),
@@ -380,6 +438,37 @@ mod tests {
             let decided = decided(&registry, &asked);
             assert_eq!(decided.as_ref().err().map(|fault| fault.code), code, "{name}: {decided:?}");
         }
+    }
+
+    #[test]
+    fn a_question_about_nobody_in_the_document_is_refused_with_what_it_may_say() {
+        let registry = registry(&[grant("g", "birth-certificate", "read", "p", "b", "2030-01-01", "")]);
+        let schemas = Schemas::built_in();
+        let document = schemas.document_type(&Code::parse("birth-certificate").expect("a code")).expect("built in");
+        let consumer = registry.find(&AgencyId::parse("xx.school").expect("a name")).expect("an agency");
+        let context = Context::new(Code::parse("p").expect("a code"), "b", crate::message::envelope::Subject::default());
+        for (role, expected) in [
+            ("", None),
+            ("mother", None),
+            (
+                "witness",
+                Some(
+                    "birth-certificate is about nobody in the role witness; leave Of out, or write child, father, mother, parent",
+                ),
+            ),
+        ] {
+            let question = Question { consumer, action: Action::Read, document, context: &context, select: &[], role };
+            let decided = decide(&registry, &question, UnixTime::parse(USUAL.now).expect("an instant"));
+            let refused = decided.err().map(|fault| (fault.code, fault.detail.to_string()));
+            assert_eq!(refused, expected.map(|what| (FaultCode::PolNoGrant, what.to_owned())), "{role}");
+        }
+    }
+
+    #[test]
+    fn what_a_document_does_not_have_is_told_with_what_is_like_it() {
+        let registry = registry(&[grant("g", NOTE, "read", "school-attendance", "a law", "2030-01-01", "\"**\"")]);
+        let fault = decided(&registry, &Asked { select: &["Doctor/Nam"], ..USUAL }).expect_err("nothing is there");
+        assert_eq!(&*fault.detail, "medical-absence-note has nothing at Doctor/Nam; did you mean Doctor/Name?");
     }
 
     #[test]

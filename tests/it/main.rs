@@ -73,6 +73,8 @@ mod others;
 #[cfg(feature = "server")]
 mod pages;
 #[cfg(feature = "server")]
+mod papers;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod pki;

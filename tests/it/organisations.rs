@@ -3,13 +3,14 @@
 use crate::folder::Folder;
 use crate::process::{Process, Scene, oncegate};
 use crate::suspicions::{Answering, client, clinic_at};
-use oncegate::base::ids::{Code, Identifier};
+use oncegate::base::ids::{AgencyId, Code, Identifier};
 use oncegate::faces::client::{Client, ClientError};
+use oncegate::host::config::Config;
 use oncegate::host::schemas::sets::{Judging, Sets};
 use oncegate::host::transport::full;
 use oncegate::message::envelope::{Ask, Body, Context, Described, Kind, Message, Personal, ReplyTo, Subject, World};
 use oncegate::message::schema::FieldPath;
-use oncegate::program::setup::{Installation, NewGrant};
+use oncegate::program::setup::{Installation, NewAgency, NewGrant};
 use oncegate::rules::registry::About;
 use std::fs;
 use std::path::Path;
@@ -20,6 +21,7 @@ const SILENT: &str = "records = \"off\"\n";
 const CLINIC: &str = "xx.demo.clinic-3";
 const FUND: &str = "xx.demo.social-fund";
 const COURT: &str = "xx.demo.auditor";
+const PORTAL: &str = "xx.demo.portal";
 const PURPOSE: &str = "tender";
 const BASIS: &str = "XX:TENDER:1";
 
@@ -78,6 +80,10 @@ fn prepare(installation: &Installation) {
     let holder = |what: &str| format!("\n[[holder]]\ndocument = \"{what}\"\nagency = \"{CLINIC}\"\n");
     edit(&installation.folder().join("registry.toml"), |text| text + &holder("company-extract") + &holder("building-permit"));
     installation.sign().expect("signed");
+    let gateway = format!("https://{}", Config::load(&installation.config()).expect("a configuration").exchange.listen);
+    let id = AgencyId::parse(PORTAL).expect("a name");
+    let portal = NewAgency { id: &id, name: "A portal", url: None, holds: &[], more: "roles = [\"portal\"]\n" };
+    installation.add_agency(&portal, &gateway).expect("added");
     for (id, what, about, fields) in [
         ("fund-reads-companies", "company-extract", About::Organisation, &["*/@since"][..]),
         ("fund-reads-permits", "building-permit", About::Thing, &[]),
@@ -214,6 +220,10 @@ fn what_a_grant_gives_by_a_pattern_is_released_and_nothing_beside_it() {
         (&["Office/*"], "", Some("OG-POL-011")),
         (&["Capital"], "", Some("OG-POL-011")),
         (&["**"], "", Some("OG-POL-011")),
+        // What is required there comes with what is granted, and what is nowhere is refused before anybody is asked.
+        (&["Office/Town"], town, None),
+        (&["Office/Town"], since, withheld),
+        (&["Office/Street"], town, Some("OG-POL-011")),
     ] {
         let said = offices.asked("company-extract", &asked, select, &extract(&[OGRN], "", more));
         assert_eq!(said.as_deref(), expected, "{select:?} {more}");
@@ -248,6 +258,13 @@ fn the_commands_ask_about_an_organisation_and_say_who_is_given_what() {
     let fields = serde_json::from_str::<serde_json::Value>(&said).expect("JSON")["fields"].clone();
     let last = serde_json::json!({ "path": "Office/Town", "place": "Office[2]/Town", "value": "Y" });
     assert_eq!((status, fields.as_array().and_then(|fields| fields.last())), (Some(0), Some(&last)));
+    // Whoever it is about finds who asked, by its identifier.
+    let portal = offices.scene.world().agency_folder(PORTAL);
+    let trail = ["log", "trail", "--of", "RU-OGRN:1027700132195", "--as", portal.to_str().expect("UTF-8")];
+    let (status, said, told) = run(&trail);
+    assert!(status == Some(0) && said.contains("company-extract") && said.contains(PURPOSE), "{said}{told}");
+    let (status, said, _) = run(&[&trail[..3], &["RU-OGRN:1037739010891"], &trail[4..]].concat());
+    assert!(status == Some(0) && !said.contains("company-extract"), "{said}");
     // Without it the question is about a person, and the grant is not.
     let (status, _, told) = run(&ask);
     assert!(status == Some(3) && told.contains("OG-POL-001"), "{told}");
@@ -332,7 +349,8 @@ fn a_grant_is_about_what_its_document_is_about() {
         ("**", None),
         ("Office/*", None),
         ("Capitol", Some("did you mean \"Capital\"?")),
-        ("Office/Town", Some("company-extract has no optional field \"Office/Town\"")),
+        ("Office/Town", None),
+        ("*/Town", None),
         ("Company/@*", Some("nothing optional of company-extract is at \"Company/@*\"; oncegate schema fields company-extract")),
         ("Office/", Some("is not the path of a field: names of elements")),
     ] {

@@ -511,7 +511,7 @@ fn a_run_keeps_so_much_and_no_more() {
 }
 
 /// An archive that lies beside the package, unpacked; nothing where it is not there.
-fn given(name: &str) -> Option<Folder> {
+pub fn given(name: &str) -> Option<Folder> {
     let places = ["../shared/vectors", "../../shared/vectors"].map(|place| root().join(place).join(name));
     let Some(archive) = places.iter().find(|place| place.exists()) else {
         println!("not tested: {name} is not beside the package");

@@ -41,7 +41,7 @@ impl Scene {
 }
 
 /// Posts a signed message with curl; gives the status and writes the answer.
-fn post(url: &str, agency: &Path, message: &Path, answer: &Path) -> String {
+pub fn post(url: &str, agency: &Path, message: &Path, answer: &Path) -> String {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--header", "Content-Type: application/xml", "--write-out", "%{http_code}"]);
     curl.arg("--cacert")

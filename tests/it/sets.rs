@@ -390,6 +390,12 @@ fn a_running_gateway_keeps_what_was_in_force_of_a_set_and_starts_without_a_bad_o
     assert!(status == Some(0) && told.contains("took it") && told.contains("its state before stays in force"), "{told}");
     let (status, checked) = ended(home, &["check", "-c", "office/oncegate.toml"]);
     assert!(status == Some(2) && checked.contains("OG-CFG-004") && checked.contains("tax/parts/r.xsd:2:"), "{checked}");
+    // What nobody can check is said.
+    write(&sets, &[("tax/parts/r.xsd", "no schema")]);
+    let blind = ["agency", "grant", "blind", "--in", "office", "--who", "xx.town.school-1", "--what", "tax"];
+    let blind = [&blind[..], &["--purpose", "q", "--basis", "b", "--until", "2099-12-31"]].concat();
+    let (status, told) = ended(home, &blind);
+    assert!(status == Some(0) && told.contains("warning: the schemas of tax are refused at present"), "{told}");
     drop(running);
 
     // At a start there is no state before: the rest is in force, and whoever asks is told.

@@ -132,7 +132,7 @@ fn check_document(snapshot: Snapshot<'_>, question: &Permitted, asked: Option<&S
     facts.in_force(snapshot.now.day()).map_err(|fault| bad(&fault))?;
     let document = snapshot.schemas.document_type(&question.what).ok_or_else(|| Fault::new(Code::DocUnknown))?;
     let (role, grounds) = (ask.role(), &question.grounds);
-    if let Some(path) = grounds.withheld(&facts.optional_paths, &document.fields, &document.described(role)) {
+    if let Some(path) = grounds.withheld(&facts.optional_paths, &document.paths(), &document.described(role)) {
         // That there is such a field is for the operator and the holder to know.
         return Err(Fault::new(Code::PolWithheldField)
             .with_private(format!("the field {path}"))

@@ -21,7 +21,8 @@ pub(super) fn read(path: &Path) -> Result<Files, SetError> {
     unpack(&octets)
 }
 
-fn unpack(octets: &[u8]) -> Result<Files, SetError> {
+/// What the octets of an archive have of a set.
+pub fn unpack(octets: &[u8]) -> Result<Files, SetError> {
     // The directory of the archive is read into memory at once, so what it says of its length comes first.
     if entries(octets).ok_or_else(|| SetError::Archive("it has no directory at its end".to_owned()))?
         > limits::SCHEMA_ARCHIVE_FILES_MAX

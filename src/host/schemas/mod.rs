@@ -5,7 +5,7 @@
 //! The types of Oncegate are there for every set that has none of that namespace. Symbolic links, paths that leave the set, and
 //! files above the limits are refused.
 
-mod archive;
+pub mod archive;
 pub mod catalogue;
 pub mod decode;
 pub mod example;

@@ -2,7 +2,7 @@
 
 use super::SchemaError;
 use super::facts::SubjectKind;
-use super::field::FieldPath;
+use super::field::{FieldPath, lies_in};
 use super::paths::{Path, Reach, TYPES, unfold};
 use super::plan::Plan;
 use super::rules::{Rule, RuleRow};
@@ -10,12 +10,14 @@ use super::scopes::Scope;
 use super::subjects::{SubjectPath, SubjectRow, subjects};
 use super::tree::Tree;
 use super::watch::{HeadPart, Watch, Watching};
+use crate::base::fault;
 use crate::base::ids::Code;
 use crate::base::limits;
 use crate::base::time::Day;
 use crate::message::xml::Start;
 use crate::message::xsd::Set;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use toml::Spanned;
 
 /// A document type.
@@ -29,8 +31,12 @@ pub struct DocumentType {
     pub title: String,
     /// The paths of the elements and attributes that a document may lack: what a grant may name. Those of all versions.
     pub fields: Vec<String>,
+    /// The other paths: each is there wherever what it lies in is.
+    required: Vec<String>,
     /// Whether it has more paths than are listed: it contains itself, or lets other elements through.
     pub reach: Reach,
+    /// The paths of elements that may have more in them than is listed; empty for the root.
+    open: Vec<String>,
     versions: Vec<Version>,
 }
 
@@ -55,7 +61,9 @@ pub struct Version {
     pub(super) schema: usize,
     /// The paths that a document may lack.
     pub(super) fields: Vec<String>,
+    required: Vec<String>,
     reach: Reach,
+    open: Vec<String>,
     /// Whether its first element is a head of ours, which is not the holder's to withhold.
     pub(super) head: Head,
     /// Whether values of attributes are kept.
@@ -82,6 +90,33 @@ pub(super) enum Head {
     None,
 }
 
+/// A part of a document that tells its subject from others: the consumer knows it, and the holder must not leave it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Describing<'d> {
+    /// The path of the subject's element; empty for the root.
+    element: &'d str,
+    /// The path of the part: the element itself, or something in it.
+    part: &'d str,
+}
+
+impl<'d> Describing<'d> {
+    /// An element that is such a part with all that is in it.
+    pub fn whole(element: &'d str) -> Self {
+        Self { element, part: element }
+    }
+
+    /// Whether what stands at a path lies in the part, or is an element around it in that of the subject.
+    pub fn covers(&self, path: &str) -> bool {
+        let is_inside = self.element.is_empty() || lies_in(path, self.element);
+        lies_in(path, self.part) || is_inside && lies_in(self.part, path)
+    }
+
+    /// Whether all that a field names lies in the part.
+    pub fn has(&self, field: &FieldPath) -> bool {
+        field.lies_in(self.part)
+    }
+}
+
 impl DocumentType {
     /// Its versions, in the order of `documents.toml`.
     pub fn versions(&self) -> &[Version] {
@@ -93,12 +128,12 @@ impl DocumentType {
         self.versions.last()
     }
 
-    /// The paths of whoever has this role in it, where nobody else may stand in any version; the role of a request without `Of`
-    /// is empty.
-    pub fn described(&self, role: &str) -> Vec<&str> {
-        let (first, others) = self.versions.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
-        let mut found: Vec<&str> = first.map(|version| version.described(role).collect()).unwrap_or_default();
-        found.retain(|path| others.iter().all(|version| version.described(role).any(|known| known == *path)));
+    /// What tells whoever has this role in it from others, where nobody else may stand in any version; the role of a request
+    /// without `Of` is empty.
+    pub fn described(&self, role: &str) -> Vec<Describing<'_>> {
+        let Some((first, others)) = self.versions.split_first() else { return Vec::new() };
+        let mut found: Vec<Describing<'_>> = first.described(role).collect();
+        found.retain(|part| others.iter().all(|version| version.described(role).any(|known| known == *part)));
         found
     }
 
@@ -111,11 +146,38 @@ impl DocumentType {
         kinds
     }
 
-    /// Whether a grant may name this path: something that a document may lack is there or below.
+    /// The roles in which it is about somebody; an empty one is that of a question without `Of`.
+    pub fn roles(&self) -> BTreeSet<&str> {
+        self.versions.iter().flat_map(|version| &version.subjects).map(|row| row.role.as_str()).collect()
+    }
+
+    /// All paths that are listed: those that a document may lack, and the others.
+    pub fn paths(&self) -> [&[String]; 2] {
+        [&self.fields, &self.required]
+    }
+
+    /// Whether a grant may name this path: something that a document may lack is there or below, or it lies in such a thing.
     pub fn has_field(&self, field: &FieldPath) -> bool {
-        // Of what cannot be listed, whatever begins like a path that is listed may be.
-        let continues = || field.is_everything() || self.fields.iter().any(|path| field.is_within(path));
-        self.fields.iter().any(|path| field.covers(path)) || self.reach == Reach::Open && continues()
+        let is_inside = |path: &String| self.fields.iter().any(|field| lies_in(path, field));
+        let named = |path: &&String| field.covers(path);
+        self.fields.iter().any(|path| field.covers(path))
+            || self.required.iter().filter(named).any(is_inside)
+            || self.is_open_for(field)
+    }
+
+    /// Whether a document may have what this path names.
+    pub fn has_path(&self, path: &FieldPath) -> bool {
+        self.paths().into_iter().flatten().any(|known| path.covers(known)) || self.is_open_for(path)
+    }
+
+    /// The path that is listed and most like this one.
+    pub fn nearest(&self, path: &FieldPath) -> Option<&str> {
+        fault::nearest(path.as_str(), self.paths().into_iter().flatten().map(String::as_str))
+    }
+
+    /// Whether it names something in an element of which not all is listed.
+    fn is_open_for(&self, path: &FieldPath) -> bool {
+        self.open.iter().any(|open| open.is_empty() || path.is_within(open))
     }
 
     /// Whether it is about somebody of this kind, in any role of any version.
@@ -127,8 +189,9 @@ impl DocumentType {
     pub(super) fn new(row: &Row, version: Version) -> Result<Self, String> {
         let code = |text: &str| Code::parse(text).ok_or_else(|| format!("{text}, which is not a code"));
         let (name, class) = (code(&row.name)?, code(&row.class)?);
-        let (fields, reach) = (version.fields.clone(), version.reach);
-        Ok(Self { name, class, title: row.title.clone(), fields, reach, versions: vec![version] })
+        let (fields, required) = (version.fields.clone(), version.required.clone());
+        let (reach, open) = (version.reach, version.open.clone());
+        Ok(Self { name, class, title: row.title.clone(), fields, required, reach, open, versions: vec![version] })
     }
 
     /// Takes one more version of it.
@@ -146,11 +209,10 @@ impl DocumentType {
                 "a version of {name} that cannot be told from another; say when = {{ attribute, is }} of both, an attribute of the root"
             ));
         }
-        for field in &version.fields {
-            if !self.fields.contains(field) {
-                self.fields.push(field.clone());
-            }
-        }
+        join(&mut self.fields, &version.fields);
+        join(&mut self.required, &version.required);
+        self.required.retain(|path| !self.fields.contains(path));
+        join(&mut self.open, &version.open);
         if version.reach == Reach::Open {
             self.reach = Reach::Open;
         }
@@ -159,9 +221,17 @@ impl DocumentType {
     }
 }
 
+/// Puts those behind a list that it does not have.
+fn join(list: &mut Vec<String>, more: &[String]) {
+    let known: BTreeSet<&String> = list.iter().collect();
+    let new: Vec<String> = more.iter().filter(|path| !known.contains(path)).cloned().collect();
+    list.extend(new);
+}
+
 impl Version {
-    fn described(&self, role: &str) -> impl Iterator<Item = &str> {
-        self.subjects.iter().filter(move |row| row.role == role && row.is_alone).map(|row| row.path.as_str())
+    fn described(&self, role: &str) -> impl Iterator<Item = Describing<'_>> {
+        let alone = self.subjects.iter().filter(move |row| row.role == role && row.is_alone);
+        alone.flat_map(|row| row.parts.iter().map(|part| Describing { element: &row.path, part }))
     }
 
     /// Whether the start tag of a document says which of both it is of.
@@ -282,8 +352,8 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
     let (watches, scopes) = watching.finish();
     let has_attribute = watches.iter().any(|watch| watch.path.contains('@'));
     let tree = Tree::of(watches.iter().map(|watch| watch.path.as_str()));
-    let fields = fields(unfolded.paths(), head);
     let attributes = if has_attribute { Attributes::Watched } else { Attributes::Unwatched };
+    let (fields, required) = fields(unfolded.paths(), head);
     Ok(Version {
         version: row.version.clone(),
         until,
@@ -295,7 +365,9 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
         schema,
         plan: Plan::of(&unfolded, &fields, &tree),
         fields,
+        required,
         reach: unfolded.reach,
+        open: unfolded.open,
         head,
         attributes,
         tree,
@@ -305,16 +377,16 @@ pub(super) fn version((at, row): (usize, &Row), target: &str, (schema, set): (us
     })
 }
 
-/// The paths that a document may lack. One name in two branches of a choice is one field.
-fn fields(paths: &[Path], head: Head) -> Vec<String> {
-    let mut fields: Vec<String> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for path in paths.iter().filter(|path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/"))) {
-        if seen.insert(&path.path) {
-            fields.push(path.path.clone());
-        }
-    }
-    fields
+/// The paths that a document may lack, and the others. One name in two branches of a choice is one field.
+fn fields(paths: &[Path], head: Head) -> (Vec<String>, Vec<String>) {
+    let is_field = |path: &&Path| path.is_optional() && !(head == Head::Ours && path.path.starts_with("Head/"));
+    let (optional, others): (Vec<&Path>, Vec<&Path>) = paths.iter().partition(is_field);
+    let mut seen = BTreeSet::new();
+    let mut each_once = |paths: Vec<&Path>| -> Vec<String> {
+        paths.into_iter().filter(|path| seen.insert(path.path.clone())).map(|path| path.path.clone()).collect()
+    };
+    let fields = each_once(optional);
+    (fields, each_once(others))
 }
 
 fn is_headed(set: &Set, paths: &[Path]) -> bool {

@@ -148,7 +148,7 @@ impl fmt::Debug for FieldPath {
 }
 
 /// Whether `path` is `field` or below it.
-fn lies_in(path: &str, field: &str) -> bool {
+pub(super) fn lies_in(path: &str, field: &str) -> bool {
     path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

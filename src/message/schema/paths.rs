@@ -4,6 +4,7 @@ use crate::base::limits;
 use crate::message::xsd::Set;
 use crate::message::xsd::model::{Occurrence, Presence, Times};
 use crate::message::xsd::set::{Content, TypeRef};
+use std::collections::BTreeSet;
 
 /// The namespace of the types that come with the gateway.
 pub(super) const TYPES: &str = "urn:oncegate:types:1";
@@ -53,6 +54,8 @@ pub(super) struct Unfolded {
     /// The root's own comes first; it is empty.
     pub(super) all: Vec<Path>,
     pub(super) reach: Reach,
+    /// The paths of elements in which a document may have more than is listed; empty for the root.
+    pub(super) open: Vec<String>,
 }
 
 impl Unfolded {
@@ -66,17 +69,28 @@ impl Unfolded {
 pub(super) fn unfold(set: &Set, root: u32) -> Unfolded {
     let of = set.element(root).map(|element| element.of);
     let start = Path { path: String::new(), presence: Presence::Required, occurs: Occurs::Once, of, parent: 0, inside: None };
-    let (mut paths, mut reach, mut at) = (vec![start], Reach::Listed, 0);
+    let (mut paths, mut reach, mut open, mut at) = (vec![start], Reach::Listed, Vec::new(), 0);
+    let extended = extended(set);
     while let Some(parent) = paths.get(at).cloned() {
-        if let Some(TypeRef::Complex(number)) = parent.of {
-            let is_whole = !contains_itself(&paths, at) && children(set, &mut paths, (at, &parent), number);
-            if !is_whole {
-                reach = Reach::Open;
-            }
+        let is_whole = match parent.of {
+            Some(TypeRef::Complex(number)) => !contains_itself(&paths, at) && children(set, &mut paths, (at, &parent), number),
+            _ => true,
+        };
+        if !is_whole {
+            reach = Reach::Open;
+        }
+        if !is_whole || parent.of.is_some_and(|of| extended.contains(&of)) {
+            open.push(parent.path);
         }
         at = at.saturating_add(1);
     }
-    Unfolded { all: paths, reach }
+    Unfolded { all: paths, reach, open }
+}
+
+/// The types in whose place a document may name one with more in it (`xsi:type`): nobody lists what that has.
+fn extended(set: &Set) -> BTreeSet<TypeRef> {
+    let all = (0..set.complex_count()).filter_map(|number| u32::try_from(number).ok());
+    all.filter_map(|number| set.complex(number)).map(|complex| complex.base).collect()
 }
 
 fn contains_itself(paths: &[Path], at: usize) -> bool {

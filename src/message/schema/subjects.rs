@@ -24,6 +24,8 @@ pub struct SubjectPath {
     pub path: String,
     /// The element or attribute that must hold a value for the subject to have the role: `Parent/Role` and `mother`.
     pub only_if: Option<(String, String)>,
+    /// The paths of what tells it from others, below that element: all of it where it is of a type of ours.
+    pub(super) parts: Vec<String>,
     /// Whether nobody else may stand there.
     pub(super) is_alone: bool,
     /// The scope in which the value of `only_if` and the subject meet.
@@ -116,6 +118,34 @@ fn iso() -> String {
     "yyyy-mm-dd".to_owned()
 }
 
+impl TextRow {
+    fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::One(path) => vec![path],
+            Self::Parts(pieces) => pieces.iter().map(PieceRow::path).collect(),
+        }
+    }
+}
+
+impl PieceRow {
+    fn path(&self) -> &str {
+        match self {
+            Self::Path(path) | Self::Words(WordsRow { path, .. }) => path,
+        }
+    }
+}
+
+impl DateRow {
+    fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Path(path) | Self::Written(WrittenRow { path, .. }) => vec![path],
+            Self::Parts(parts) => {
+                [Some(&parts.year), parts.month.as_ref(), parts.day.as_ref()].into_iter().flatten().map(String::as_str).collect()
+            }
+        }
+    }
+}
+
 /// Looks the rows up in the schema, and makes scopes of them. The error has the place of its row among them.
 pub(super) fn subjects(
     rows: &[&SubjectRow],
@@ -165,13 +195,25 @@ fn subject(
     };
     let meets = row.only_if.as_ref().map(|only_if| meeting(only_if, &row.path, at, watching)).transpose()?;
     let only_if = row.only_if.as_ref().map(|only_if| (only_if.path.clone(), only_if.is.clone()));
-    Ok((SubjectPath { role: row.role.clone(), kind, path: row.path.clone(), only_if, is_alone, meets }, scope))
+    let parts = row.parts();
+    Ok((SubjectPath { role: row.role.clone(), kind, path: row.path.clone(), only_if, parts, is_alone, meets }, scope))
 }
 
 impl SubjectRow {
     fn is_foreign(&self) -> bool {
         let has_name = self.family.is_some() || self.given.is_some() || self.name.is_some();
         !self.id.is_empty() || has_name || self.birth_date.is_some()
+    }
+
+    /// The paths of its parts, from the root; of a type of ours the element is one.
+    fn parts(&self) -> Vec<String> {
+        if !self.is_foreign() {
+            return vec![self.path.clone()];
+        }
+        let ids = self.id.iter().flat_map(|id| [Some(id.path.as_str()), id.scheme_at.as_deref()]).flatten();
+        let names = [&self.family, &self.given, &self.name].into_iter().flatten().flat_map(TextRow::paths);
+        let birth = self.birth_date.iter().flat_map(DateRow::paths);
+        ids.chain(names).chain(birth).map(|part| below(&self.path, part)).collect()
     }
 
     fn reads_like(&self, other: &Self) -> bool {
@@ -201,11 +243,8 @@ fn foreign(row: &SubjectRow, scope: usize, watching: &mut Watching<'_>) -> Resul
         Some(TextRow::Parts(pieces)) => pieces
             .iter()
             .map(|piece| {
-                let (path, words) = match piece {
-                    PieceRow::Path(path) => (path, Words::All),
-                    PieceRow::Words(WordsRow { path, words }) => (path, *words),
-                };
-                Ok::<_, String>(Piece { slot: form.keep(path, &row.path, scope, watching)?, words })
+                let words = if let PieceRow::Words(row) = piece { row.words } else { Words::All };
+                Ok::<_, String>(Piece { slot: form.keep(piece.path(), &row.path, scope, watching)?, words })
             })
             .collect(),
     };

@@ -123,6 +123,41 @@ fn a_document_that_contains_itself_has_fields() {
     assert_eq!(found, ["@k", "c", "c/c", "c/c/v"]);
 }
 
+/// What is required in something that a document may lack can be given alone; what nobody listed is not held against anybody.
+#[test]
+fn a_path_is_known_that_a_document_may_have() {
+    let declarations = "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='must' type='xs:string'/>\
+         <xs:element name='office' minOccurs='0'><xs:complexType><xs:sequence><xs:element name='town' type='xs:string'/></xs:sequence>\
+         <xs:attribute name='since' use='required'/></xs:complexType></xs:element>\
+         <xs:element name='b' type='u:B' minOccurs='0'/><xs:element name='w' minOccurs='0'><xs:complexType><xs:sequence>\
+         <xs:any processContents='skip' namespace='##other'/></xs:sequence></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>\
+         <xs:complexType name='B'><xs:sequence/></xs:complexType>\
+         <xs:complexType name='D'><xs:complexContent><xs:extension base='u:B'><xs:sequence>\
+         <xs:element name='y' type='xs:string'/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>";
+    let schemas = compile(declarations, "").expect("a schema");
+    let kind = schemas.document_types().next().expect("one");
+    for (path, is_there, is_field) in [
+        ("must", true, false),
+        ("office", true, true),
+        ("office/town", true, true),
+        ("office/@since", true, true),
+        ("*/town", true, true),
+        ("*/@*", true, true),
+        ("**", true, true),
+        ("*", true, true),
+        ("must/x", false, false),
+        ("office/street", false, false),
+        ("office/@until", false, false),
+        ("@x", false, false),
+        // By xsi:type, and by a wildcard.
+        ("b/y", true, true),
+        ("w/anything/@at-all", true, true),
+    ] {
+        let field = super::FieldPath::parse(path).expect("a path");
+        assert_eq!((kind.has_path(&field), kind.has_field(&field)), (is_there, is_field), "{path}");
+    }
+}
+
 /// What a derived type adds, what stands in another's place, and what nobody looks at is released by no accident.
 #[test]
 fn whatever_may_be_absent_is_a_field() {

@@ -7,7 +7,7 @@ use crate::base::fault::Code;
 use crate::base::ids::{AgencyId, Code as Word, MessageId};
 use crate::base::time::UnixTime;
 use crate::faces::client::{Client, ClientError, Problem};
-use crate::message::envelope::{Ask, Body, Context, Kind, Message, World as MessageWorld, write};
+use crate::message::envelope::{Ask, Body, Context, Described, Kind, Message, World as MessageWorld, write};
 use crate::message::schema::FieldPath;
 use rustls::pki_types::ServerName;
 use std::time::Duration;
@@ -595,6 +595,9 @@ pub const CASES: &[Case] = &[
         Edit(|m| select(m, &["Absence", "Diagnosis"])),
         Edit(|m| select(m, &["Absence", "PeExemption"])),
     ),
+    case("an attribute that no document has", Code::PolField, Edit(|m| select(m, &["Absence", "@id"])), GOOD),
+    case("a role that no document has", Code::PolNoGrant, Edit(|m| in_role(m, "witness")), GOOD),
+    case("an organisation where persons are", Code::PolNoGrant, Edit(about_organisation), GOOD),
     case("a document type that nobody knows", Code::DocUnknown, Edit(|m| ask_for(m, "horoscope")), GOOD),
     case(
         "a holder that does not hold it",
@@ -667,6 +670,18 @@ fn ask_for(message: &mut Message, document_type: &str) {
 fn select(message: &mut Message, fields: &[&str]) {
     if let Body::Ask(ask) = &mut message.body {
         ask.select = fields.iter().filter_map(|field| FieldPath::parse(field)).collect();
+    }
+}
+
+fn in_role(message: &mut Message, role: &str) {
+    if let Body::Ask(ask) = &mut message.body {
+        ask.of = Some(word(role));
+    }
+}
+
+fn about_organisation(message: &mut Message) {
+    if let Some(context) = &mut message.context {
+        context.subject.described = Described::Organisation(None);
     }
 }
 

@@ -134,6 +134,7 @@ pub fn forms(bench: &Bench<'_>) -> Vec<Attack> {
         "*",
         "**",
         "*/**",
+        "@x",
         "@x/y",
         "@",
         "a:b",

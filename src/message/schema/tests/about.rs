@@ -291,3 +291,35 @@ fn a_document_is_about_so_many_and_no_more() {
     assert_eq!(found(MAX).map(|facts| facts.subjects.len()), Ok(MAX));
     assert_eq!(found(MAX + 1).map_err(|fault| fault.code), Err(FaultCode::DocSchema));
 }
+
+/// Whoever asks about somebody knows the name and the number, and not all else that stands beside them.
+#[test]
+fn the_subject_is_described_by_its_parts_and_by_nothing_beside_them() {
+    let schema = plain(
+        "<xs:element name='R'><xs:complexType><xs:sequence><xs:element name='w' minOccurs='0'><xs:complexType><xs:sequence>\
+         <xs:element name='p'><xs:complexType><xs:sequence><xs:element name='name' minOccurs='0'><xs:complexType><xs:attribute name='last'/>\
+         <xs:attribute name='title'/></xs:complexType></xs:element><xs:element name='ill' type='xs:string' minOccurs='0'/></xs:sequence>\
+         <xs:attribute name='id'/></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>",
+    );
+    for (base, path, around) in [("w/p", "", false), ("", "w/p/", true)] {
+        let subject = format!(
+            "subject = [{{ path = '{base}', id = [{{ path = '{path}@id', scheme = 'XX-OGTEST' }}], family = '{path}name/@last' }}]"
+        );
+        let set = set("own", &[("t.xsd", &schema)], &row("test", "t.xsd", &subject));
+        let schemas = Schemas::with(vec![Arc::new(set.unwrap_or_else(|faults| panic!("{}", said(&faults))))], Vec::new());
+        let schemas = schemas.expect("no name twice");
+        let document = schemas.document_type(&Code::parse("test").expect("a code")).expect("it is there");
+        let described = document.described("");
+        for (path, expected) in [
+            ("w", around),
+            ("w/p", true),
+            ("w/p/@id", true),
+            ("w/p/name", true),
+            ("w/p/name/@last", true),
+            ("w/p/name/@title", false),
+            ("w/p/ill", false),
+        ] {
+            assert_eq!(described.iter().any(|part| part.covers(path)), expected, "{base} {path}");
+        }
+    }
+}

@@ -132,8 +132,8 @@ impl Add {
                 "guessed": placed.rows == Rows::Guessed, "documents": documents, "configurationChanged": edited.is_some(),
             }));
         }
-        let files = if placed.files == 1 { "file" } else { "files" };
-        out.print(format_args!("copied {} {files} to {}", placed.files, placed.target.display()))?;
+        let files = if placed.files == 1 { "1 file".to_owned() } else { format!("{} files", placed.files) };
+        out.print(format_args!("copied {files} to {}", placed.target.display()))?;
         if placed.rows == Rows::Brought {
             out.print(format_args!("the set brought its {DOCUMENTS}, which counts as it is"))?;
         } else {

@@ -3,7 +3,7 @@
 use crate::base::fault::nearest;
 use crate::base::ids::Code;
 use crate::host::config::Config;
-use crate::message::schema::{DocumentType, Known, Reach, Schemas};
+use crate::message::schema::{Describing, DocumentType, Known, Reach, Schemas};
 use crate::program::cli::{Failure, Out, Outcome};
 use crate::program::server::check;
 use crate::rules::policy::describes;
@@ -46,11 +46,11 @@ impl Fields {
         let subject = document.described(&self.role);
         let (title, count) = (&document.title, document.fields.len());
         out.say(format_args!("{} ({title}): {count} fields that a document may lack, and who is given each", document.name));
-        let known = Known::of(grants.iter().flat_map(|grant| grant.fields.iter()), &[&document.fields]);
+        let known = Known::of(grants.iter().flat_map(|grant| grant.fields.iter()), &document.paths());
         for field in &document.fields {
             Row::of(field, &known, &grants, &subject).show(out)?;
         }
-        out.say("What is not listed is required, and in every answer; in brackets: only as the element around what is granted.");
+        out.say("What is not listed is in every answer that has what it lies in; in brackets: only as the element around what is granted.");
         if document.reach == Reach::Open {
             out.say("There are more than are listed: the type contains itself, or lets other elements through.");
         }
@@ -81,7 +81,7 @@ struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
-    fn of(field: &'r str, known: &Known<'_>, grants: &[&'r Grant], subject: &[&str]) -> Self {
+    fn of(field: &'r str, known: &Known<'_>, grants: &[&'r Grant], subject: &[Describing<'_>]) -> Self {
         let mut row = Self { field, describes: describes(field, subject), released: Vec::new(), around: Vec::new() };
         for grant in grants {
             if grant.fields.iter().any(|granted| granted.covers(field)) {
