@@ -744,7 +744,6 @@ fn a_document_is_about_whoever_it_names_in_the_role_that_was_asked_for() {
         (Some("parent"), mother, "child-too", None),
         (Some("parent"), father, "child-too", None),
         (Some("parent"), child, "child-too", another),
-        (Some("witness"), mother, "child-too", another),
     ] {
         let question = asked(|m| {
             birth(m, Some("RU-IVA"), None);
@@ -755,6 +754,17 @@ fn a_document_is_about_whoever_it_names_in_the_role_that_was_asked_for() {
         let outcome = answered(&question, |_| {}, example(BIRTH));
         assert_eq!(says(&outcome), expected, "{who} as {of:?}: {outcome:?}");
     }
+    // A role that the document does not have is refused before anybody is asked.
+    let witness = permitted(
+        |m| {
+            birth(m, Some("RU-IVA"), None);
+            ask(m).of = Some(word("witness"));
+            context(m).purpose = word("child-too");
+            context(m).subject = person(&[("XX-OGTEST", mother)], "", "", "");
+        },
+        "",
+    );
+    assert_eq!(witness.map(|_| ()).map_err(|refusal| refusal.fault.code), Err(Code::PolNoGrant));
 }
 
 /// Whatever is wrong with an answer, its words do not reach the consumer as the reason for which it gets nothing.

@@ -227,12 +227,17 @@ impl Permitted {
     }
 }
 
+/// Reads a message, of which nothing is believed yet.
+fn read<'s>(snapshot: Snapshot<'s>, octets: &[u8]) -> Result<sig::Unverified<EnvelopeReader<'s>>, Refusal> {
+    sig::read(octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| {
+        let claimed = sig::Claim::claimed(&read.value);
+        Refusal { claimed, raw: Some(sha256(octets)), ..Refusal::new(read.fault) }
+    })
+}
+
 /// Reads and verifies a message from a peer.
 pub fn authenticate(snapshot: Snapshot<'_>, peer: &Peer, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
-    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas)).map_err(|read| {
-        let claimed = sig::Claim::claimed(&read.value);
-        Refusal { claimed, raw: Some(sha256(&octets)), ..Refusal::new(read.fault) }
-    })?;
+    let unverified = read(snapshot, &octets)?;
     let (claimed, digest) = (unverified.claimed(), unverified.digest());
     let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
     let sender = sender(snapshot.registry, peer, &claimed).map_err(&refuse)?;
@@ -293,8 +298,7 @@ fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Per
 /// Looks again at a question that was permitted and kept, before it is delivered: its keys, its grant and its holder may have
 /// ended meanwhile. When it was made was looked at when it came.
 pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted, Refusal> {
-    let unverified = sig::read(&octets, EnvelopeReader::new(snapshot.schemas))
-        .map_err(|read| Refusal { raw: Some(sha256(&octets)), ..Refusal::new(read.fault) })?;
+    let unverified = read(snapshot, &octets)?;
     let (claimed, digest) = (unverified.claimed(), unverified.digest());
     let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
     let sender = claimed.from.as_ref().and_then(|from| snapshot.registry.find(from));
