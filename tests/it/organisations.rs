@@ -35,6 +35,7 @@ const EXTRACT: &str = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" 
    <xs:element name="Town" type="xs:string"/><xs:element name="Phone" type="xs:string" minOccurs="0"/>
   </xs:sequence><xs:attribute name="since" type="xs:date"/></xs:complexType></xs:element>
  </xs:sequence></xs:complexType></xs:element>
+ <xs:element name="Roll"><xs:complexType><xs:sequence><xs:element name="Member" type="t:Organisation" maxOccurs="9"/></xs:sequence></xs:complexType></xs:element>
  <xs:element name="Permit"><xs:complexType><xs:sequence><xs:element name="Number" type="xs:string"/></xs:sequence></xs:complexType></xs:element>
 </xs:schema>"#;
 
@@ -53,6 +54,14 @@ file = "company-extract-1.xsd"
 root = "Permit"
 class = "personal"
 title = "Permit to build"
+
+[[document]]
+name = "roll"
+file = "company-extract-1.xsd"
+root = "Roll"
+class = "personal"
+title = "Roll of members"
+subject = [{ path = "Member" }, { role = "member", path = "Member", several = true }]
 "#;
 
 /// Writes the set of the register of companies into a folder of sets.
@@ -78,7 +87,9 @@ fn prepare(installation: &Installation) {
         if has_schemas(&text) { text } else { text.replacen("format = 1\n", "format = 1\nschemas = \"schemas\"\n", 1) }
     });
     let holder = |what: &str| format!("\n[[holder]]\ndocument = \"{what}\"\nagency = \"{CLINIC}\"\n");
-    edit(&installation.folder().join("registry.toml"), |text| text + &holder("company-extract") + &holder("building-permit"));
+    edit(&installation.folder().join("registry.toml"), |text| {
+        text + &holder("company-extract") + &holder("building-permit") + &holder("roll")
+    });
     installation.sign().expect("signed");
     let gateway = format!("https://{}", Config::load(&installation.config()).expect("a configuration").exchange.listen);
     let id = AgencyId::parse(PORTAL).expect("a name");
@@ -87,6 +98,7 @@ fn prepare(installation: &Installation) {
     for (id, what, about, fields) in [
         ("fund-reads-companies", "company-extract", About::Organisation, &["*/@since"][..]),
         ("fund-reads-permits", "building-permit", About::Thing, &[]),
+        ("fund-reads-rolls", "roll", About::Organisation, &[]),
     ] {
         let grant =
             NewGrant { id, who: FUND, action: "read", what, about, fields, purpose: PURPOSE, basis: BASIS, until: "2099-12-31" };
@@ -152,9 +164,13 @@ impl Offices {
 
     /// The code with which a question is refused that gets this document as its answer.
     fn asked(&self, what: &str, about: &Subject, select: &[&str], document: &str) -> Option<String> {
+        self.asked_of(None, what, about, select, document)
+    }
+
+    fn asked_of(&self, of: Option<&str>, what: &str, about: &Subject, select: &[&str], document: &str) -> Option<String> {
         document.clone_into(&mut self.document.lock().expect("nobody panics"));
         let select = select.iter().map(|path| FieldPath::parse(path).expect("a path")).collect();
-        let ask = Ask { document_type: code(what), of: None, select, during: None };
+        let ask = Ask { document_type: code(what), of: of.map(code), select, during: None };
         let context = Context::new(code(PURPOSE), BASIS, about.clone());
         let request = self.fund.request(ask, context, None, World::Live).expect("signed");
         let exchanged = self.fund.exchange(&request, crate::process::LONG, self.sets.schemas());
@@ -305,6 +321,29 @@ fn of_a_thing_no_subject_is_held_against_the_question() {
         offices.asked("building-permit", &office(&[OGRN], None), &[], &extract(&[OGRN], "", "")).as_deref(),
         Some("OG-RTE-003")
     );
+}
+
+/// Whoever is asked about is not the pretext for others: a list of many is about each of them only where its type says so.
+#[test]
+fn a_document_about_others_besides_is_about_somebody_else() {
+    let offices = Offices::open();
+    let roll = |members: &[(&str, &str)]| {
+        let member = |(scheme, value): &(&str, &str)| {
+            format!("<Member><t:Id xmlns:t=\"urn:oncegate:types:1\" scheme=\"{scheme}\">{value}</t:Id></Member>")
+        };
+        format!("<Roll xmlns=\"urn:x:company\">{}</Roll>", members.iter().map(member).collect::<String>())
+    };
+    let (who, wrong) = (office(&[OGRN], None), Some("OG-RTE-004"));
+    for (of, members, expected) in [
+        (None, &[OGRN][..], None),
+        (None, &[OGRN, OGRN], None),
+        (None, &[OGRN, OTHER_OGRN], wrong),
+        (None, &[OTHER_OGRN], wrong),
+        (Some("member"), &[OGRN, OTHER_OGRN], None),
+        (Some("member"), &[OTHER_OGRN], wrong),
+    ] {
+        assert_eq!(offices.asked_of(of, "roll", &who, &[], &roll(members)).as_deref(), expected, "{of:?} {members:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::base::ids::{Code as Word, Digest, Identifier};
 use crate::base::limits;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{self, Body, EnvelopeReader, Kind, Message, Person, Personal, Subject};
-use crate::message::schema::{Facts, Subject as Described, SubjectKind};
+use crate::message::schema::{DocumentType, Facts, Subject as Described, SubjectKind};
 use crate::message::sig;
 use crate::rules::registry::About;
 use unicode_normalization::UnicodeNormalization;
@@ -139,7 +139,7 @@ fn check_document(snapshot: Snapshot<'_>, question: &Permitted, asked: Option<&S
             .with_sealed(format!("the field {path}")));
     }
     // Of a thing nobody is described who could be another than the one asked about.
-    let is_about = grounds.about == About::Thing || asked.is_none_or(|asked| document_is_about(facts, role, asked));
+    let is_about = grounds.about == About::Thing || asked.is_none_or(|asked| document_is_about((facts, document), role, asked));
     if is_about {
         Ok(())
     } else {
@@ -183,10 +183,14 @@ fn same_name(left: Option<&Personal>, right: Option<&Personal>) -> bool {
     }
 }
 
-/// A document is about whoever it describes in the role that was asked for. One of several will do: a certificate names
-/// two parents, and either may be the subject.
-fn document_is_about(facts: &Facts, role: &str, asked: &Subject) -> bool {
-    facts.subjects_as(role).any(|described| same_subject(asked, &as_asked(described)))
+/// A document is about whoever it describes in the role that was asked for, and about nobody else in that role, unless the document
+/// type says that several may have it: a certificate names two parents, and either may be the subject.
+fn document_is_about((facts, document): (&Facts, &DocumentType), role: &str, asked: &Subject) -> bool {
+    let mut described = facts.subjects_as(role).map(|described| same_subject(asked, &as_asked(described))).peekable();
+    if document.lets_several(role) {
+        return described.any(|is_asked| is_asked);
+    }
+    described.peek().is_some() && described.all(|is_asked| is_asked)
 }
 
 /// A subject of a document in the words of a question.

@@ -146,6 +146,12 @@ impl DocumentType {
         kinds
     }
 
+    /// Whether others may have this role beside whoever is asked about.
+    pub fn lets_several(&self, role: &str) -> bool {
+        let mut of_role = self.versions.iter().flat_map(|version| &version.subjects).filter(|row| row.role == role);
+        of_role.any(|row| row.several)
+    }
+
     /// The roles in which it is about somebody; an empty one is that of a question without `Of`.
     pub fn roles(&self) -> BTreeSet<&str> {
         self.versions.iter().flat_map(|version| &version.subjects).map(|row| row.role.as_str()).collect()

@@ -20,6 +20,8 @@ pub struct SubjectPath {
     pub role: String,
     /// What stands there.
     pub kind: SubjectKind,
+    /// Whether others may have the role beside whoever is asked about: a certificate names two parents.
+    pub several: bool,
     /// The path of the element from the root; empty for the root itself.
     pub path: String,
     /// The element or attribute that must hold a value for the subject to have the role: `Parent/Role` and `mother`.
@@ -39,6 +41,8 @@ pub(super) struct SubjectRow {
     role: String,
     path: String,
     kind: Option<SubjectKind>,
+    #[serde(default)]
+    several: bool,
     only_if: Option<OnlyIf>,
     #[serde(default)]
     id: Vec<IdRow>,
@@ -196,7 +200,8 @@ fn subject(
     let meets = row.only_if.as_ref().map(|only_if| meeting(only_if, &row.path, at, watching)).transpose()?;
     let only_if = row.only_if.as_ref().map(|only_if| (only_if.path.clone(), only_if.is.clone()));
     let parts = row.parts();
-    Ok((SubjectPath { role: row.role.clone(), kind, path: row.path.clone(), only_if, parts, is_alone, meets }, scope))
+    let several = row.several;
+    Ok((SubjectPath { role: row.role.clone(), kind, several, path: row.path.clone(), only_if, parts, is_alone, meets }, scope))
 }
 
 impl SubjectRow {
