@@ -151,6 +151,11 @@ impl Gateway {
         let question = permit_again(self.snapshot(&world), octets).map_err(|refusal| Unready::Refused(Box::new(refusal)))?;
         let running = self.running(world, question, None);
         let mut running = running.map_err(|refused| Unready::Refused(Box::new(Refusal::new(refused.fault))))?;
+        if running.provider != kept.holder {
+            // The record says who is asked: another holder is asked by another question.
+            let moved = Fault::at(Code::RteNoHolder, format!("{} does not hold it any more", kept.holder));
+            return Err(Unready::Refused(Box::new(Refusal::new(moved))));
+        }
         running.system = kept.system;
         Ok((running, logged))
     }
