@@ -168,6 +168,27 @@ fn what_has_ended_while_a_question_waits_ends_the_question() {
     gateway.stop();
 }
 
+/// The record says who is asked: a question does not go to another holder by itself.
+#[test]
+fn a_kept_question_goes_to_the_holder_on_record_and_to_no_other() {
+    let scene = Scene::without_clinic(SILENT);
+    let client = scene.client();
+    let gateway = scene.start();
+    let request = scene.request(&client, 1);
+    scene.block_on(accepted(&client, &request));
+    gateway.kill();
+    let installation = scene.world().installation();
+    let file = installation.folder().join("registry.toml");
+    let registry = std::fs::read_to_string(&file).expect("readable");
+    let held = |agency: &str| format!("document = \"medical-absence-note\"\nagency = \"{agency}\"");
+    assert!(registry.contains(&held(CLINIC)));
+    std::fs::write(&file, registry.replace(&held(CLINIC), &held("xx.demo.maternity"))).expect("writable");
+    installation.sign().expect("signed");
+    let gateway = scene.start();
+    scene.block_on(becomes(&client, &request, "refused"));
+    gateway.stop();
+}
+
 /// What was accepted is answered, whenever the gateway is killed, and its consumer is told one answer.
 #[test]
 fn nothing_that_was_accepted_is_lost_at_any_kill() {
