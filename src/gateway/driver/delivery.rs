@@ -173,7 +173,7 @@ impl Gateway {
     fn end(&self, kept: &Kept, deadline: UnixTime, refused: Option<&Refused>) {
         match refused {
             Some(Refused { logged: None, .. }) => return self.again(kept.place.index, deadline),
-            Some(Refused { fault, .. }) => self.ledger().fail(&kept.sender, kept.id, fault.code),
+            Some(Refused { fault, .. }) => self.has_failed(&kept.sender, kept.id, fault.code),
             None => {}
         }
         self.work().ended(kept.place.index);

@@ -24,7 +24,7 @@ use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record};
 use crate::exchange::admission::{Peer, Snapshot};
-use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
+use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Release, Seen};
 use crate::exchange::work::Work;
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
@@ -263,11 +263,10 @@ impl Gateway {
     pub fn new(parts: Parts) -> Arc<Self> {
         let (store, recovered) = parts.store;
         let clock = EngineClock::default();
-        let mut ledger = recovered.ledger;
-        ledger.evict(now());
+        let mut ledger = Ledger::new();
         let mut work = Work::default();
         for kept in recovered.unfinished.into_values() {
-            ledger.go_on(&kept.sender, kept.id);
+            ledger.go_on(&kept.sender, kept.id, kept.digest);
             work.accept(kept);
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -373,7 +372,7 @@ impl Gateway {
     /// count the calls.
     pub fn tidy_up(&self, turn: u64) {
         let now = now();
-        self.ledger().evict(now);
+        self.ledger().forget(self.store.index().watermark());
         self.persons().evict(now);
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
@@ -432,16 +431,48 @@ impl Gateway {
         Ok((world, peer))
     }
 
+    /// Opens an exchange, or says what became of the same message before: what the ledger does not know is looked for in the log.
+    fn begin(&self, now: UnixTime, sender: &AgencyId, id: MessageId, digest: Digest) -> Result<Begin, Fault> {
+        let indexed = self.store.index().watermark();
+        let seen = {
+            let mut ledger = self.ledger();
+            ledger.forget(indexed);
+            ledger.begin(now, sender, id, digest)?
+        };
+        let inquiry = match seen {
+            Seen::Here(begun) => return Ok(begun),
+            Seen::Nowhere(inquiry) => inquiry,
+        };
+        match self.store.past(sender, id) {
+            Ok(past) => self.ledger().found(inquiry, past),
+            Err(cause) => {
+                self.ledger().not_found_out(inquiry);
+                Err(log_unavailable(&cause))
+            }
+        }
+    }
+
+    /// An exchange has failed: its state can be asked for.
+    fn has_failed(&self, sender: &AgencyId, id: MessageId, code: Code) {
+        self.ledger().fail(sender, id, code, self.store.size());
+    }
+
     /// What is known of an own message.
-    pub fn known(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
-        self.ledger().look_up(sender, id)
+    pub fn known(&self, sender: &AgencyId, id: MessageId) -> Result<Option<Known>, Fault> {
+        let known = self.ledger().look_up(sender, id);
+        let is_past = id.time().plus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS) < now();
+        if known.is_some() || is_past {
+            return Ok(known);
+        }
+        let past = self.store.past(sender, id).map_err(|cause| log_unreadable(&cause))?;
+        Ok(past.map(|past| past.outcome))
     }
 
     /// Waits until an own message is not open any more, at most for `wait`.
-    pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
+    pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Result<Option<Known>, Fault> {
         let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
-            while self.known(sender, id) == Some(Known::Open) && settled.changed().await.is_ok() {}
+            while self.known(sender, id) == Ok(Some(Known::Open)) && settled.changed().await.is_ok() {}
         })
         .await;
         self.known(sender, id)

@@ -95,7 +95,7 @@ impl Gateway {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
         }
-        let begun = self.ledger().begin(snapshot.now, &sender, id, digest);
+        let begun = self.begin(snapshot.now, &sender, id, digest);
         match begun {
             Ok(Begin::Replay(place)) => return Ok(Taken::Replay(id, place)),
             Ok(Begin::Fresh) => {}
@@ -140,7 +140,7 @@ impl Gateway {
         tokio::spawn(async move {
             let result = gateway.run(&mut running, recorded).await;
             if let Err(refused) = &result {
-                gateway.ledger().fail(&running.consumer, id, refused.fault.code);
+                gateway.has_failed(&running.consumer, id, refused.fault.code);
             }
             gateway.settled.tell(&running.consumer);
             drop(running);

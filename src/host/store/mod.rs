@@ -12,6 +12,7 @@ mod hashes;
 mod index;
 mod kept;
 mod keys;
+mod past;
 mod recovery;
 mod report;
 mod restore;
@@ -29,7 +30,6 @@ use end::End;
 pub use index::Index;
 pub use kept::{BackupError, Position};
 pub use keys::{Beside, Keys, PrivateHead};
-use recovery::Oldest;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
 pub use restore::Restoring;
@@ -149,10 +149,7 @@ impl Store {
         let mut keys = Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let outcome = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
-        let oldest = Oldest { outcome, question: now - now % DAY_MS };
-        let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
+        let (mut recovered, opening) = recovery::recover(&folder, &tree)?;
         if let Some(end) = End::read(&folder) {
             end.hold(&folder, recovered.size)?;
         }
@@ -190,6 +187,10 @@ impl Store {
             _lock: lock,
         };
         store.end_erasure()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        recovered.asked = store.asked_since(UnixTime::from_ms(now - now % DAY_MS))?;
+        let oldest = UnixTime::from_ms(now).minus_ms(limits::EVENT_LIFE_MS + 2 * limits::CLOCK_SKEW_MS);
+        store.unfinished(oldest, |kept| drop(recovered.unfinished.insert((kept.sender.clone(), kept.id), kept)))?;
         Ok((store, recovered))
     }
 

@@ -2,14 +2,19 @@
 //! anew when in doubt. A thread of its own follows the writer; acknowledging never waits for it.
 
 mod blocks;
+mod exchanges;
 mod live;
 mod names;
+mod open;
+mod recent;
 mod row;
+mod rows;
 mod scan;
 mod search;
 mod volume;
 
-pub(crate) use row::{By, Row};
+pub(super) use exchanges::Enough;
+pub(crate) use row::{Body, By, Row};
 pub(crate) use search::{Conditions, Hits, View};
 
 use super::StoreError;
@@ -33,6 +38,8 @@ pub(crate) struct Entered {
     pub head: PrivateHead,
     pub segment: u32,
     pub offset: u32,
+    /// Whether a message is kept with it.
+    pub body: Body,
 }
 
 impl Entered {
@@ -76,6 +83,8 @@ struct Shared {
     /// It could not be written: nothing is kept for it until it has caught up from the journal. Changes under `queue`.
     has_failed: AtomicBool,
     trouble: Mutex<Option<StoreError>>,
+    /// Held while a complete volume is made anew.
+    forgetting: Mutex<()>,
     sealed: RwLock<Vec<Arc<Volume>>>,
     live: RwLock<Live>,
     names: RwLock<Names>,
@@ -107,7 +116,7 @@ struct Waiting {
 
 impl Waiting {
     fn enter(&mut self, entered: &Entered, place: u32, names: &mut Names) {
-        let row = Row::of(&entered.leaf, &entered.head, (entered.segment, entered.offset), names);
+        let row = Row::of(&entered.leaf, &entered.head, entered.body, (entered.segment, entered.offset), names);
         self.rows.push(row);
         self.more.extend(entered.head.persons.iter().skip(1).map(|key| (*key, place)));
     }
@@ -159,16 +168,11 @@ impl Opening {
         self.live.number
     }
 
-    /// The latest time in a complete volume, in milliseconds.
-    pub(crate) fn latest(&self, number: u32) -> u64 {
-        let volume = self.sealed.get(number as usize);
-        volume.and_then(|volume| volume.meta.times.iter().map(|(_, latest)| *latest).max()).unwrap_or(0)
-    }
-
     /// The journal goes on in the next volume.
     pub(crate) fn next_volume(&mut self, number: u32, first: u64) -> Result<(), StoreError> {
         self.put()?;
-        let (volume, live) = seal(&self.log, &self.live, &mut self.names, number, first)?;
+        let before = self.sealed.last().map(Arc::as_ref);
+        let (volume, live) = seal(&self.log, &self.live, before, &mut self.names, (number, first))?;
         let old = std::mem::replace(&mut self.live, live);
         self.sealed.push(volume);
         discard(old);
@@ -187,6 +191,7 @@ impl Opening {
             told: Condvar::new(),
             has_failed: AtomicBool::new(false),
             trouble: Mutex::default(),
+            forgetting: Mutex::default(),
             sealed: RwLock::new(self.sealed),
             live: RwLock::new(self.live),
             names: RwLock::new(self.names),
@@ -258,11 +263,11 @@ impl Reader {
         }
         if place < self.start || place >= self.start + self.rows.len() as u64 || place == 0 {
             self.start = place;
-            volume.rows(place, (place + volume::SPAN).min(volume.meta.count), &mut self.rows)?;
+            volume.rows(place, (place + rows::SPAN).min(volume.meta.count), &mut self.rows)?;
         }
         let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
         let leaf = if frame.kind == FrameKind::Record { frame.leaf } else { &[] };
-        let expected = Row::of(leaf, &head, (segment, offset), names);
+        let expected = Row::of(leaf, &head, Body::of(frame.body), (segment, offset), names);
         let found = self.rows.get((place - self.start) as usize);
         // What was erased since is still in the row.
         let is_erased = head == PrivateHead::default();
@@ -321,9 +326,15 @@ fn put_missing(live: &Live) -> Result<(), StoreError> {
 }
 
 /// Makes a complete volume of the live one, and begins the next.
-fn seal(log: &Path, live: &Live, names: &mut Names, number: u32, first: u64) -> Result<(Arc<Volume>, Live), StoreError> {
+fn seal(
+    log: &Path,
+    live: &Live,
+    before: Option<&Volume>,
+    names: &mut Names,
+    (number, first): (u32, u64),
+) -> Result<(Arc<Volume>, Live), StoreError> {
     names.sync()?;
-    Volume::seal(log, &live.source(names.known()))?;
+    Volume::seal(log, &live.source(names.known(), before.map(Volume::open_questions)))?;
     let volume = Arc::new(Volume::open(log, live.number)?);
     let (next, _) = Live::open(log, number, first)?;
     Ok((volume, next))
@@ -519,8 +530,9 @@ impl Shared {
     }
 
     fn next_volume(&self, number: u32, first: u64) -> Result<(), StoreError> {
+        let before = self.sealed.read().unwrap_or_else(PoisonError::into_inner).last().map(Arc::clone);
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        let (volume, next) = seal(&self.log, &self.live(), &mut names, number, first)?;
+        let (volume, next) = seal(&self.log, &self.live(), before.as_deref(), &mut names, (number, first))?;
         drop(names);
         let old = {
             let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
@@ -658,10 +670,14 @@ impl Index {
 
     /// Makes a complete volume anew that knows less of a record, and none of its persons.
     pub(super) fn forget(&self, index: u64, less: fn(&Row) -> Row) -> Result<(), StoreError> {
+        // One at a time; who looks for something else goes on meanwhile.
+        let _forgetting = self.shared.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |volume: &&Arc<Volume>| (volume.meta.first..volume.meta.first + volume.meta.count).contains(&index);
+        let volume = self.sealed().iter().find(of).map(Arc::clone).ok_or(StoreError::Forgotten)?;
+        let made = Arc::new(volume.without(&self.shared.log, index - volume.meta.first, less)?);
         let mut sealed = self.shared.sealed.write().unwrap_or_else(PoisonError::into_inner);
-        let of = |volume: &&mut Arc<Volume>| (volume.meta.first..volume.meta.first + volume.meta.count).contains(&index);
-        let volume = sealed.iter_mut().find(of).ok_or(StoreError::Forgotten)?;
-        *volume = Arc::new(volume.without(&self.shared.log, index - volume.meta.first, less)?);
+        let place = sealed.iter_mut().find(|other| other.meta.first == made.meta.first).ok_or(StoreError::Forgotten)?;
+        *place = made;
         Ok(())
     }
 

@@ -1,9 +1,10 @@
 //! What the index keeps of a record: a row of fixed width, from which pages are answered and postings are made.
 
 use super::names::Names;
-use crate::base::ids::{MessageId, Uuid};
+use crate::base::ids::{AgencyId, MessageId, Uuid};
 use crate::evidence::tlog::RecordKind;
 use crate::host::store::keys::PrivateHead;
+use crate::message::crypto;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -61,6 +62,57 @@ pub(crate) struct Row {
     pub offset: u32,
     /// The place of its kind among all, from 1.
     pub kind: u8,
+    /// What it is to the exchange that it belongs to.
+    pub role: Role,
+    /// The key of that exchange, of 48 bits; see [`exchange_key`].
+    pub exchange: u64,
+}
+
+/// What a record is to an exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// None of it: a refusal at the door, a reading of the log, a record that was shredded.
+    #[default]
+    None,
+    /// Its question.
+    Question,
+    /// Its question, kept with the record.
+    KeptQuestion,
+    /// The answer, or how it failed.
+    End,
+}
+
+impl Role {
+    const ALL: [Self; 4] = [Self::None, Self::Question, Self::KeptQuestion, Self::End];
+
+    /// Whether it asks.
+    pub(crate) fn is_question(self) -> bool {
+        matches!(self, Self::Question | Self::KeptQuestion)
+    }
+
+    fn of(leaf: &Leaf<'_>, body: Body) -> Self {
+        match leaf.k {
+            "req" if body == Body::Kept => Self::KeptQuestion,
+            "req" => Self::Question,
+            "rsp" => Self::End,
+            // A refusal at the door has no grant, and ends nothing.
+            "err" if leaf.g.is_some() || leaf.z.is_some() => Self::End,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Whether a message is kept with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    Kept,
+    None,
+}
+
+impl Body {
+    pub(crate) fn of(octets: &[u8]) -> Self {
+        if octets.is_empty() { Self::None } else { Self::Kept }
+    }
 }
 
 /// A leaf as the index reads it.
@@ -71,6 +123,7 @@ struct Leaf<'l> {
     case: Option<&'l str>,
     d: Option<&'l str>,
     e: Option<&'l str>,
+    g: Option<&'l str>,
     k: &'l str,
     l: Option<u64>,
     m: Option<&'l str>,
@@ -79,6 +132,7 @@ struct Leaf<'l> {
     s: Option<&'l str>,
     t: u64,
     u: Option<&'l str>,
+    z: Option<u64>,
 }
 
 /// The octet that stands for a kind in rows.
@@ -89,11 +143,14 @@ pub(crate) fn kind_octet(word: &str) -> u8 {
 impl Row {
     /// The row of a record, from its leaf and the head of its private part; names that are new get numbers. A record that
     /// was shredded has an empty row.
-    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, place: (u32, u32), names: &mut Names) -> Self {
+    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, body: Body, place: (u32, u32), names: &mut Names) -> Self {
         let (segment, offset) = place;
         let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else { return Self { segment, offset, ..Self::default() } };
         let mut name = |text: Option<&str>| text.map_or(0, |text| names.number_or_new(text));
-        let message = leaf.m.and_then(MessageId::parse).map_or(0, |id| message_key(&id));
+        let id = leaf.m.and_then(MessageId::parse);
+        let message = id.map_or(0, |id| message_key(&id));
+        let exchange = leaf.u.and_then(AgencyId::parse).zip(id).map(|(sender, id)| exchange_key(&sender, &id));
+        let role = if exchange.is_some() { Role::of(&leaf, body) } else { Role::None };
         let case = leaf.case.and_then(Uuid::parse).map_or(0, |case| case_key(&case));
         let keys = [
             name(leaf.u),
@@ -115,6 +172,8 @@ impl Row {
             segment,
             offset,
             kind: kind_octet(leaf.k),
+            role,
+            exchange: exchange.filter(|_| role != Role::None).unwrap_or(0),
         }
     }
 
@@ -153,8 +212,9 @@ impl Row {
         for number in [self.latency_us, self.octets, self.segment, self.offset] {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        out.push(self.kind);
-        out.resize(start + ROW, 0);
+        out.extend_from_slice(&[self.kind, self.role as u8]);
+        out.extend_from_slice(self.exchange.to_be_bytes().get(2..).unwrap_or_default());
+        debug_assert_eq!(out.len() - start, ROW);
     }
 
     pub(crate) fn read(octets: &[u8]) -> Option<Self> {
@@ -171,6 +231,8 @@ impl Row {
         let mut number = || next(4).map(|number| number as u32);
         (row.latency_us, row.octets, row.segment, row.offset) = (number()?, number()?, number()?, number()?);
         row.kind = next(1)? as u8;
+        row.role = Role::ALL.get(next(1)? as usize).copied()?;
+        row.exchange = next(6)?;
         Some(row)
     }
 }
@@ -178,6 +240,13 @@ impl Row {
 /// The random half of a message id.
 pub(crate) fn message_key(id: &MessageId) -> u64 {
     id.octets().last_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+}
+
+/// What the records of an exchange are found by: of the hash of its sender and its message id, so that nobody can choose ids with
+/// which many exchanges have one key.
+pub(crate) fn exchange_key(sender: &AgencyId, id: &MessageId) -> u64 {
+    let hash = crypto::sha256(&[id.octets().as_slice(), sender.as_str().as_bytes()].concat());
+    hash.octets().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets) >> 16)
 }
 
 /// The second half of a case's id.
@@ -191,7 +260,17 @@ mod tests {
 
     #[test]
     fn a_row_is_read_as_written() {
-        let mut row = Row { time: u64::MAX, latency_us: 1, octets: 2, segment: 3, offset: 4, kind: b'r', ..Row::default() };
+        let mut row = Row {
+            time: u64::MAX,
+            latency_us: 1,
+            octets: 2,
+            segment: 3,
+            offset: 4,
+            kind: b'r',
+            role: Role::End,
+            ..Row::default()
+        };
+        row.exchange = (1 << 48) - 2;
         for (number, key) in (1..).zip(&mut row.keys) {
             *key = number;
         }

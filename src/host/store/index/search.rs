@@ -3,7 +3,8 @@
 use super::live::Live;
 use super::names::Names;
 use super::row::{By, Row, case_key, kind_octet, message_key};
-use super::volume::{SPAN, Volume};
+use super::rows::SPAN;
+use super::volume::Volume;
 use crate::base::limits;
 use crate::evidence::audit::Filter;
 use crate::host::store::StoreError;

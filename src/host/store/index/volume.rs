@@ -3,7 +3,9 @@
 
 use super::blocks::{BLOCK, Blocks};
 use super::names::Known;
-use super::row::{By, ROW, Row};
+use super::open::Opens;
+use super::row::{By, ROW, Role, Row};
+use super::rows::{SPAN, each_span, read_rows};
 use crate::host::store::StoreError;
 use crate::host::store::durable::sync_directory;
 use serde::{Deserialize, Serialize};
@@ -16,8 +18,6 @@ use std::path::{Path, PathBuf};
 const POSTING: u64 = 12;
 /// Postings in a block; what is left of it is zeros, so that none lies across two.
 const PER_BLOCK: u64 = BLOCK / POSTING;
-/// Rows whose times are known as a range.
-pub(crate) const SPAN: u64 = 4096;
 
 /// What is said of a volume beside its files.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -30,20 +30,32 @@ pub(crate) struct Meta {
     pub names: Known,
     /// Earliest and latest time of each span of rows.
     pub times: Vec<(u64, u64)>,
-    /// Postings of each [`By`].
+    /// Postings of each list.
     postings: Vec<u64>,
     rows: (u64, Vec<u32>),
     runs: (u64, Vec<u32>),
-    /// The first posting of each block, for each [`By`].
+    open: (u64, Vec<u32>),
+    /// The first posting of each block, for each list.
     firsts: Vec<Vec<(u64, u32)>>,
 }
+
+/// The lists of a volume: the postings of each [`By`], and behind them those of exchanges, and who was asked about.
+const EXCHANGES: usize = By::ALL.len();
+/// Pairs of a person's key and the number of the agency that asked, each once.
+const ASKED: usize = EXCHANGES + 1;
+const LISTS: usize = ASKED + 1;
+const FORMAT: u32 = 2;
 
 pub(crate) struct Volume {
     pub meta: Meta,
     rows: Blocks,
     runs: Blocks,
-    /// The block at which the postings of each [`By`] begin.
+    /// The questions that were open at its end, those of earlier volumes too.
+    open: Blocks,
+    /// The block at which each list begins.
     starts: Vec<u64>,
+    /// The earliest and the latest time of its records.
+    range: (u64, u64),
 }
 
 pub(crate) fn volume_path(log: &Path, number: u32) -> PathBuf {
@@ -59,7 +71,7 @@ pub(crate) fn is_short(log: &Path, number: u32) -> bool {
         && crc32fast::hash(json).to_be_bytes() == *sum
     {
         let meta = serde_json::from_slice::<Meta>(json).unwrap_or_default();
-        return length("rows") < meta.rows.0 || length("runs") < meta.runs.0;
+        return length("rows") < meta.rows.0 || length("runs") < meta.runs.0 || length("open") < meta.open.0;
     }
     let mut texts = serde_json::Deserializer::from_slice(&octets).into_iter::<serde::de::IgnoredAny>();
     let first = texts.next();
@@ -80,6 +92,7 @@ pub(crate) struct Source<'s> {
     pub rows: &'s Blocks,
     /// Persons beyond the first of a record: key and place.
     pub more: &'s [(u64, u32)],
+    pub open: Opens<'s>,
 }
 
 impl Volume {
@@ -93,19 +106,20 @@ impl Volume {
             return Err(damaged());
         }
         let mut meta: Meta = serde_json::from_slice(json).map_err(|_| damaged())?;
-        if meta.format != 1 || meta.number != number {
+        if meta.format != FORMAT || meta.number != number || meta.postings.len() != LISTS || meta.firsts.len() != LISTS {
             return Err(damaged());
         }
-        let (rows, runs) = (std::mem::take(&mut meta.rows), std::mem::take(&mut meta.runs));
+        let (rows, runs, open) = (std::mem::take(&mut meta.rows), std::mem::take(&mut meta.runs), std::mem::take(&mut meta.open));
         let mut starts = Vec::new();
         let mut at = 0;
         for count in &meta.postings {
             starts.push(at);
             at += count.div_ceil(PER_BLOCK);
         }
-        let (rows, runs) =
-            (Blocks::open(&folder.join("rows"), rows.0, rows.1)?, Blocks::open(&folder.join("runs"), runs.0, runs.1)?);
-        Ok(Self { meta, rows, runs, starts })
+        let file = |name: &str, (length, sums): (u64, Vec<u32>)| Blocks::open(&folder.join(name), length, sums);
+        let (rows, runs, open) = (file("rows", rows)?, file("runs", runs)?, file("open", open)?);
+        let range = meta.times.iter().fold((u64::MAX, 0), |(from, to), span| (from.min(span.0), to.max(span.1)));
+        Ok(Self { meta, rows, runs, open, starts, range })
     }
 
     /// Writes a volume; once this returns it is durable under its name.
@@ -119,7 +133,7 @@ impl Volume {
         std::fs::create_dir_all(&new).map_err(io)?;
         let count = source.rows.len() / ROW as u64;
         let mut meta =
-            Meta { format: 1, number: source.number, first: source.first, count, names: source.names, ..Meta::default() };
+            Meta { format: FORMAT, number: source.number, first: source.first, count, names: source.names, ..Meta::default() };
         let mut rows = Blocks::create(&new.join("rows"))?;
         each_span(source.rows, |octets, found| {
             meta.times.push(times_of(found));
@@ -127,12 +141,15 @@ impl Volume {
         })?;
         meta.rows = rows.finish()?;
         let mut runs = Blocks::create(&new.join("runs"))?;
-        for by in By::ALL {
-            let postings = sorted(source, by)?;
+        for list in 0..LISTS {
+            let postings = sorted(source, list)?;
             meta.postings.push(postings.len() as u64);
             meta.firsts.push(write_run(&postings, &mut runs)?);
         }
         meta.runs = runs.finish()?;
+        let mut open = Blocks::create(&new.join("open"))?;
+        source.open.write(source.first, source.rows, &mut open)?;
+        meta.open = open.finish()?;
         let mut octets = serde_json::to_vec(&meta).map_err(|cause| StoreError::Index(cause.to_string()))?;
         octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
         let mut file = File::create(new.join("meta")).map_err(io)?;
@@ -149,6 +166,50 @@ impl Volume {
         read_rows(&self.rows, from, to, out)
     }
 
+    /// The latest time of its records.
+    pub(crate) fn latest(&self) -> u64 {
+        self.range.1
+    }
+
+    /// The places of the records of an exchange, latest first.
+    pub(crate) fn exchange(&self, key: u64) -> Places<'_> {
+        self.places_of(EXCHANGES, key, u32::MAX)
+    }
+
+    /// Gives the person's key and the consumer's number of each question from a time on; some more than once.
+    pub(crate) fn asked_since(&self, from: u64, mut visit: impl FnMut(u64, u64)) -> Result<(), StoreError> {
+        let (earliest, latest) = self.range;
+        if latest < from {
+            return Ok(());
+        }
+        if earliest >= from {
+            return self.each_posting(ASKED, |person, consumer| visit(person, consumer.into()));
+        }
+        // A volume in which the day begins.
+        let mut consumers = Vec::new();
+        each_span(&self.rows, |_, rows| {
+            let is_meant = |row: &Row| row.role.is_question() && row.time >= from;
+            consumers.extend(rows.iter().map(|row| if is_meant(row) { row.key(By::Consumer) } else { 0 }));
+            Ok(())
+        })?;
+        self.each_posting(By::Person.number(), |person, place| match consumers.get(place as usize) {
+            Some(consumer) if *consumer > 0 => visit(person, *consumer),
+            _ => {}
+        })
+    }
+
+    fn each_posting(&self, list: usize, mut visit: impl FnMut(u64, u32)) -> Result<(), StoreError> {
+        for block in 0..self.meta.firsts.get(list).map_or(0, Vec::len) as u64 {
+            self.block(list, block)?.into_iter().for_each(|(key, place)| visit(key, place));
+        }
+        Ok(())
+    }
+
+    /// The questions that were open at its end.
+    pub(crate) fn open_questions(&self) -> &Blocks {
+        &self.open
+    }
+
     /// How many postings a key has, to within a block or two.
     pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
         let Some(firsts) = self.meta.firsts.get(by.number()) else { return 0 };
@@ -159,15 +220,19 @@ impl Volume {
 
     /// The places of a key that are before `before`, in blocks, latest first.
     pub(crate) fn places(&self, by: By, key: u64, before: u32) -> Places<'_> {
-        let firsts = self.meta.firsts.get(by.number()).map_or(&[][..], Vec::as_slice);
-        // The block before the first one that begins with something later may hold the last of them.
-        let block = firsts.partition_point(|first| *first < (key, before));
-        Places { volume: self, by, key, before, block }
+        self.places_of(by.number(), key, before)
     }
 
-    fn block(&self, by: By, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
-        let count = self.meta.postings.get(by.number()).copied().unwrap_or(0);
-        let start = (self.starts.get(by.number()).copied().unwrap_or(0) + block) * BLOCK;
+    fn places_of(&self, list: usize, key: u64, before: u32) -> Places<'_> {
+        let firsts = self.meta.firsts.get(list).map_or(&[][..], Vec::as_slice);
+        // The block before the first one that begins with something later may hold the last of them.
+        let block = firsts.partition_point(|first| *first < (key, before));
+        Places { volume: self, list, key, before, block }
+    }
+
+    fn block(&self, list: usize, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
+        let count = self.meta.postings.get(list).copied().unwrap_or(0);
+        let start = (self.starts.get(list).copied().unwrap_or(0) + block) * BLOCK;
         let mut octets = Vec::new();
         self.runs.read(start, start + (count - (block * PER_BLOCK).min(count)).min(PER_BLOCK) * POSTING, &mut octets)?;
         Ok(octets.as_chunks::<12>().0.iter().filter_map(|posting| read_posting(posting)).collect())
@@ -194,13 +259,13 @@ impl Volume {
         let mut more = Vec::new();
         let blocks = self.meta.firsts.get(By::Person.number()).map_or(0, Vec::len) as u64;
         for block in 0..blocks {
-            let postings = self.block(By::Person, block)?;
+            let postings = self.block(By::Person.number(), block)?;
             more.extend(
                 postings.into_iter().filter(|(key, at)| firsts.get(*at as usize) != Some(key) && u64::from(*at) != place),
             );
         }
-        let source =
-            Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &rows, more: &more };
+        let (Meta { number, first, names, .. }, open) = (&self.meta, Opens::Of(&self.open));
+        let source = Source { number: *number, first: *first, names: *names, rows: &rows, more: &more, open };
         Self::seal(log, &source)?;
         std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
         Self::open(log, self.meta.number)
@@ -218,11 +283,12 @@ impl Volume {
         if let Some(span) = (0..times.len().max(known.len())).find(|span| times.get(*span) != known.get(*span)) {
             return Ok(Some(span as u64 * SPAN));
         }
-        let source = Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &self.rows, more };
-        for by in By::ALL {
-            let (mut expected, mut found) = (sorted(&source, by)?, Vec::new());
-            for (block, first) in (0..).zip(self.meta.firsts.get(by.number()).into_iter().flatten()) {
-                let postings = self.block(by, block)?;
+        let (Meta { number, first, names, .. }, open) = (&self.meta, Opens::Of(&self.open));
+        let source = Source { number: *number, first: *first, names: *names, rows: &self.rows, more, open };
+        for list in 0..ASKED {
+            let (mut expected, mut found) = (sorted(&source, list)?, Vec::new());
+            for (block, first) in (0..).zip(self.meta.firsts.get(list).into_iter().flatten()) {
+                let postings = self.block(list, block)?;
                 if postings.first() != Some(first) {
                     return Ok(Some(first.1.into()));
                 }
@@ -240,7 +306,7 @@ impl Volume {
     /// Reads all of it, to find what a disk has changed.
     pub(crate) fn scrub(&self) -> Result<u64, StoreError> {
         let mut octets = Vec::new();
-        for file in [&self.rows, &self.runs] {
+        for file in [&self.rows, &self.runs, &self.open] {
             let mut at = 0;
             while at < file.len() {
                 let to = (at + 64 * BLOCK).min(file.len());
@@ -248,7 +314,7 @@ impl Volume {
                 at = to;
             }
         }
-        Ok(self.rows.len() + self.runs.len())
+        Ok(self.rows.len() + self.runs.len() + self.open.len())
     }
 }
 
@@ -261,7 +327,7 @@ fn times_of(rows: &[Row]) -> (u64, u64) {
 /// The places of a key, a block of them at a time, latest first.
 pub(crate) struct Places<'v> {
     volume: &'v Volume,
-    by: By,
+    list: usize,
     key: u64,
     before: u32,
     block: usize,
@@ -272,7 +338,7 @@ impl Places<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u32>>, StoreError> {
         while let Some(block) = self.block.checked_sub(1) {
             self.block = block;
-            let postings = self.volume.block(self.by, block as u64)?;
+            let postings = self.volume.block(self.list, block as u64)?;
             if postings.first().is_some_and(|first| first.0 < self.key) {
                 // Nothing of the key lies before this block.
                 self.block = 0;
@@ -293,44 +359,52 @@ fn read_posting(octets: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_be_bytes(*key), u32::from_be_bytes(*rest.first_chunk()?)))
 }
 
-pub(crate) fn read_rows(blocks: &Blocks, from: u64, to: u64, out: &mut Vec<Row>) -> Result<(), StoreError> {
-    let mut octets = Vec::new();
-    blocks.read(from * ROW as u64, to * ROW as u64, &mut octets)?;
-    out.clear();
-    out.extend(octets.chunks_exact(ROW).filter_map(Row::read));
-    Ok(())
-}
-
-/// Gives the rows of each span, as octets and as rows.
-fn each_span(blocks: &Blocks, mut visit: impl FnMut(&[u8], &[Row]) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let (mut octets, mut at) = (Vec::new(), 0);
-    while at < blocks.len() {
-        let to = (at + SPAN * ROW as u64).min(blocks.len());
-        blocks.read(at, to, &mut octets)?;
-        let rows: Vec<Row> = octets.chunks_exact(ROW).filter_map(Row::read).collect();
-        visit(&octets, &rows)?;
-        at = to;
+fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreError> {
+    if list == ASKED {
+        return asked(source);
     }
-    Ok(())
-}
-
-fn sorted(source: &Source<'_>, by: By) -> Result<Vec<(u64, u32)>, StoreError> {
+    let by = By::ALL.get(list).copied();
+    let key_of = |row: &Row| match by {
+        Some(by) => row.key(by),
+        None if row.role == Role::None => 0,
+        None => row.exchange,
+    };
     let mut postings = Vec::new();
     let mut place = 0;
     each_span(source.rows, |_, rows| {
         for row in rows {
-            if row.key(by) != 0 {
-                postings.push((row.key(by), place));
+            let key = key_of(row);
+            if key != 0 {
+                postings.push((key, place));
             }
             place += 1;
         }
         Ok(())
     })?;
-    if by == By::Person {
+    if by == Some(By::Person) {
         postings.extend_from_slice(source.more);
     }
     postings.sort_unstable();
     Ok(postings)
+}
+
+/// Whom each agency has asked about.
+fn asked(source: &Source<'_>) -> Result<Vec<(u64, u32)>, StoreError> {
+    let (mut pairs, mut consumers) = (Vec::new(), Vec::new());
+    each_span(source.rows, |_, rows| {
+        for row in rows {
+            let consumer = if row.role.is_question() { row.key(By::Consumer) as u32 } else { 0 };
+            consumers.push(consumer);
+            pairs.push((row.key(By::Person), consumer));
+        }
+        Ok(())
+    })?;
+    let more = source.more.iter().map(|(person, place)| (*person, consumers.get(*place as usize).copied().unwrap_or(0)));
+    pairs.extend(more);
+    pairs.retain(|(person, consumer)| *person != 0 && *consumer != 0);
+    pairs.sort_unstable();
+    pairs.dedup();
+    Ok(pairs)
 }
 
 fn write_run(postings: &[(u64, u32)], runs: &mut Blocks) -> Result<Vec<(u64, u32)>, StoreError> {

@@ -1,0 +1,83 @@
+//! What the ledger and the budgets have to know of what was before: looked up, not remembered.
+
+use super::open::{Open, OpenQuestions};
+use super::row::exchange_key;
+use super::volume::Volume;
+use super::{Index, Row};
+use crate::base::ids::{AgencyId, MessageId};
+use crate::host::store::StoreError;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, PoisonError};
+
+impl Index {
+    /// Gives the records of a sender's exchange from a time on to `visit`, latest first, until it has enough. A few of another exchange
+    /// may be among them.
+    pub(in crate::host::store) fn each_of_exchange(
+        &self,
+        (sender, id): (&AgencyId, MessageId),
+        since: u64,
+        mut visit: impl FnMut(u64, &Row) -> Result<Enough, StoreError>,
+    ) -> Result<(), StoreError> {
+        let key = exchange_key(sender, &id);
+        let mut rows = Vec::new();
+        // The live volume may become a complete one in between: it is looked at as what it was.
+        let (live, sealed) = self.both(since);
+        for place in live.exchange(key) {
+            live.rows(place.into(), u64::from(place) + 1, &mut rows)?;
+            for row in rows.iter().filter(|row| row.time >= since) {
+                if visit(live.first + u64::from(place), row)? == Enough::Yes {
+                    return Ok(());
+                }
+            }
+        }
+        drop(live);
+        for volume in sealed.iter().rev() {
+            let mut places = volume.exchange(key);
+            while let Some(found) = places.next()? {
+                for place in found {
+                    volume.rows(place.into(), u64::from(place) + 1, &mut rows)?;
+                    for row in rows.iter().filter(|row| row.time >= since) {
+                        if visit(volume.meta.first + u64::from(place), row)? == Enough::Yes {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The live volume, and the complete ones that have anything from a time on.
+    fn both(&self, since: u64) -> (std::sync::RwLockReadGuard<'_, super::Live>, Vec<Arc<Volume>>) {
+        let sealed = self.shared.sealed.read().unwrap_or_else(PoisonError::into_inner);
+        let live = self.shared.live();
+        let meant = sealed.iter().filter(|volume| volume.latest() >= since).map(Arc::clone).collect();
+        (live, meant)
+    }
+
+    /// The index keys of the persons whom each agency has asked about since a time.
+    pub(in crate::host::store) fn asked_since(&self, since: u64) -> Result<BTreeMap<AgencyId, HashSet<u64>>, StoreError> {
+        let mut asked = BTreeMap::<u64, HashSet<u64>>::new();
+        let mut take = |person, consumer| asked.entry(consumer).or_default().extend([person]);
+        let (live, sealed) = self.both(since);
+        sealed.iter().try_for_each(|volume| volume.asked_since(since, &mut take))?;
+        live.asked_since(since, &mut take)?;
+        let of = |(number, persons)| Some((AgencyId::parse(&self.name(number)?)?, persons));
+        Ok(asked.into_iter().filter_map(of).collect())
+    }
+
+    /// Gives the questions that are open to `visit`, in the order of their records.
+    pub(in crate::host::store) fn each_open(&self, visit: impl FnMut(&Open) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let (live, sealed) = self.both(0);
+        let (changes, before) = (live.changes()?, sealed.last());
+        drop(live);
+        changes.apply(before.map(|volume| OpenQuestions::new(volume.open_questions())), visit)
+    }
+}
+
+/// Whether whoever is given something wants more of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::store) enum Enough {
+    Yes,
+    No,
+}

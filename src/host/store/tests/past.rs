@@ -1,0 +1,173 @@
+//! What is looked up of messages that are over, of questions that are open, and of persons who were asked about.
+
+use super::*;
+use crate::base::fault::Code;
+use crate::exchange::ledger::{Known, Past};
+use std::collections::HashSet;
+
+fn now() -> UnixTime {
+    UnixTime::from_ms(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64)
+}
+
+#[test]
+fn what_became_of_messages_is_known_again() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let now = now();
+    let school = AgencyId::parse("xx.school").expect("a name");
+    let [asked, answered] = [1, 2].map(|octet| Digest::from_octets([octet; 32]));
+    let id = |number: u8| MessageId::new(now, [number; 10]);
+    let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
+    let append = |number: u8, kind, change: &dyn Fn(&mut Record)| {
+        let mut record = Record::new(kind, now);
+        (record.message, record.consumer, record.digest) = (Some(id(number)), Some(school.clone()), Some(asked));
+        record.grant = crate::base::ids::Code::parse("g-1");
+        change(&mut record);
+        let body = (kind == RecordKind::Answer).then(|| vec![number]);
+        runtime.block_on(store.append(Entry { record, private: Private::default(), body })).expect("durable")
+    };
+    let ask = |number| append(number, RecordKind::Request, &|_| ());
+    let refuse = |number, code| append(number, RecordKind::Refusal, &|record| record.code = Some(code));
+    ask(1);
+    let place =
+        append(1, RecordKind::Answer, &|record| (record.digest, record.counterpart) = (Some(answered), Some(asked))).place;
+    ask(2);
+    ask(3);
+    refuse(3, Code::RteBadAnswer);
+    append(3, RecordKind::Refusal, &|record| (record.code, record.grant) = (Some(Code::MsgReplayed), None));
+    refuse(4, Code::PolPurpose);
+    append(5, RecordKind::Request, &|record| record.time = now.minus_ms(3 * DAY_MS));
+    let known = [Known::Settled(place), Known::Refused(Code::HttpBusy), Known::Refused(Code::RteBadAnswer)];
+    let expected = known.map(|outcome| Some(Past { digest: asked, outcome }));
+    let look = |store: &Store, sender: &AgencyId| [1, 2, 3, 4, 5].map(|number| store.past(sender, id(number)).expect("readable"));
+    let of_all = [expected[0], expected[1], expected[2], None, None];
+    store.settle(u64::MAX);
+    assert_eq!(look(&store, &school), of_all, "while it runs");
+    drop(store);
+    let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
+    assert_eq!(look(&store, &school), of_all, "after a start");
+    assert_eq!(look(&store, &AgencyId::parse("xx.clinic").expect("a name")), [None; 5], "others have ids of their own");
+    drop(store);
+    remove_derived(&folder.0).expect("removable");
+    let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
+    assert_eq!(look(&store, &school), of_all, "with an index made anew");
+}
+
+/// What a fold over all records says.
+struct Model {
+    now: UnixTime,
+    agencies: [AgencyId; 2],
+    random: u64,
+    past: BTreeMap<(AgencyId, MessageId), Known>,
+    open: BTreeMap<(AgencyId, MessageId), OutcomePlace>,
+    asked: BTreeMap<AgencyId, HashSet<u64>>,
+}
+
+impl Model {
+    fn choose(&mut self, of: u64) -> u64 {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 33) % of
+    }
+
+    fn id(&self, number: u64) -> MessageId {
+        MessageId::new(self.now, [number as u8; 10])
+    }
+
+    /// Appends a record and takes it; what was answered is not asked again.
+    fn append(&mut self, store: &Store, runtime: &tokio::runtime::Runtime) {
+        let (sender, number) = (self.agencies[self.choose(2) as usize].clone(), self.choose(IDS));
+        let key = (sender.clone(), self.id(number));
+        if matches!(self.past.get(&key), Some(Known::Settled(_))) {
+            return;
+        }
+        let kind = match self.choose(16) {
+            0 => RecordKind::Answer,
+            1..5 => RecordKind::Refusal,
+            _ => RecordKind::Request,
+        };
+        let has_body = kind == RecordKind::Answer || (kind == RecordKind::Request && self.choose(2) == 0);
+        let subject = Subject::from([0, 100].map(|base| Identifier::synthetic(base + self.choose(9) as u32)).to_vec());
+        let mut record = Record::new(kind, self.now);
+        (record.message, record.consumer, record.provider) = (Some(key.1), Some(sender), Some(self.agencies[0].clone()));
+        let digest = Some(Digest::from_octets([1; 32]));
+        (record.digest, record.counterpart) = (digest, digest);
+        // Some are refused at the door.
+        record.grant = crate::base::ids::Code::parse("g-1").filter(|_| self.choose(3) > 0);
+        let is_end = record.grant.is_some();
+        record.code = (kind == RecordKind::Refusal).then_some(Code::RteBadAnswer);
+        let persons = store.person_keys(&subject);
+        let private = Private { subject, ..Private::default() };
+        let entry = Entry { record, private, body: has_body.then(|| vec![number as u8]) };
+        let place = runtime.block_on(store.append(entry)).expect("durable").place;
+        match kind {
+            RecordKind::Request => {
+                self.past.entry(key.clone()).or_insert(Known::Refused(Code::HttpBusy));
+                self.asked.entry(key.0.clone()).or_default().extend(persons);
+                if has_body {
+                    self.open.insert(key, place);
+                }
+            }
+            RecordKind::Answer => {
+                self.open.remove(&key);
+                self.past.insert(key, Known::Settled(place));
+            }
+            _ if is_end => {
+                self.open.remove(&key);
+                self.past.entry(key).and_modify(|known| *known = Known::Refused(Code::RteBadAnswer));
+            }
+            _ => {}
+        }
+    }
+
+    fn hold(&self, store: &Store, when: &str) {
+        store.settle(u64::MAX);
+        for (sender, number) in self.agencies.iter().flat_map(|sender| (0..IDS).map(move |number| (sender, number))) {
+            let found = store.past(sender, self.id(number)).expect("readable").map(|past| past.outcome);
+            assert_eq!(found, self.past.get(&(sender.clone(), self.id(number))).copied(), "{when}: {sender} {number}");
+        }
+        assert_eq!(store.asked_since(self.now).expect("readable"), self.asked, "{when}");
+        assert!(store.asked_since(self.now.plus_ms(1)).expect("readable").is_empty());
+        let mut found = BTreeMap::new();
+        let mut put = |kept: crate::exchange::work::Kept| found.insert((kept.sender, kept.id), kept.place);
+        store.unfinished(self.now, |kept| assert_eq!(put(kept), None, "once")).expect("readable");
+        assert_eq!(found, self.open, "{when}");
+        store.unfinished(self.now.plus_ms(1), |_| panic!("all are older")).expect("readable");
+    }
+}
+
+const IDS: u64 = 40;
+
+#[test]
+fn what_is_looked_up_over_volumes_is_what_a_fold_over_all_records_says() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let settings = Settings { volume_records: 16, ..SMALL };
+    let agencies = ["xx.school", "xx.clinic"].map(|name| AgencyId::parse(name).expect("a name"));
+    let (past, open, asked) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut model = Model { now: now(), agencies, random: 1, past, open, asked };
+    let (mut store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
+    for round in 0..3 {
+        (0..60).for_each(|_| model.append(&store, &runtime));
+        model.hold(&store, "while it runs");
+        drop(store);
+        let opened = Store::open(&folder.0, ORIGIN, settings).expect("opens");
+        store = opened.0;
+        model.hold(&store, "after a start");
+        let unfinished: BTreeMap<_, _> = opened.1.unfinished.into_iter().map(|(key, kept)| (key, kept.place)).collect();
+        assert_eq!(unfinished, model.open, "{round}");
+    }
+    let is_settled = |known: &&Known| matches!(known, Known::Settled(_));
+    assert!(store.index().sealed().len() > 5 && model.open.len() > 5, "there is something to look for");
+    assert!(model.past.values().filter(is_settled).count() > 5 && model.past.len() > 40);
+    drop(store);
+    remove_derived(&folder.0).expect("removable");
+    let (store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
+    model.hold(&store, "with an index made anew");
+    drop(store);
+    // What was open is in the last of them.
+    let last = std::fs::read_dir(folder.0.join("log")).expect("readable").flatten();
+    let last = last.filter(|entry| entry.file_name().to_string_lossy().starts_with("vol-")).map(|entry| entry.path()).max();
+    let path = last.expect("there are volumes").join("open");
+    let mut octets = std::fs::read(&path).expect("readable");
+    octets[5] ^= 1;
+    std::fs::write(&path, octets).expect("writable");
+    assert!(matches!(Store::open(&folder.0, ORIGIN, settings), Err(StoreError::Damaged { path: found, .. }) if found == path));
+}
