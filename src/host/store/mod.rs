@@ -137,6 +137,32 @@ impl Store {
     }
 
     fn open_on(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
+        let (store, mut recovered) = Self::open_once(data, origin, settings, Arc::clone(&disks))?;
+        match store.recall(&mut recovered) {
+            Ok(()) => Ok((store, recovered)),
+            // A complete volume that cannot be read is made anew, as all that is derived.
+            Err(StoreError::Damaged { path, .. }) if store.index.is_part(&path) => {
+                store.close();
+                drop(store);
+                let volume = path.parent().unwrap_or(&path);
+                std::fs::remove_dir_all(volume).map_err(|cause| StoreError::io(volume, cause))?;
+                let (store, mut recovered) = Self::open_once(data, origin, settings, disks)?;
+                store.recall(&mut recovered)?;
+                Ok((store, recovered))
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Finds again what the gateway has to know from the start on.
+    fn recall(&self, recovered: &mut Recovered) -> Result<(), StoreError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        recovered.asked = self.asked_since(UnixTime::from_ms(now - now % DAY_MS))?;
+        let oldest = UnixTime::from_ms(now).minus_ms(limits::EVENT_LIFE_MS + 2 * limits::CLOCK_SKEW_MS);
+        self.unfinished(oldest, |kept| drop(recovered.unfinished.insert((kept.sender.clone(), kept.id), kept)))
+    }
+
+    fn open_once(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
         let folder = data.join("log");
         make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
@@ -149,7 +175,7 @@ impl Store {
         let mut keys = Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
-        let (mut recovered, opening) = recovery::recover(&folder, &tree)?;
+        let (recovered, opening) = recovery::recover(&folder, &tree)?;
         if let Some(end) = End::read(&folder) {
             end.hold(&folder, recovered.size)?;
         }
@@ -187,10 +213,6 @@ impl Store {
             _lock: lock,
         };
         store.end_erasure()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        recovered.asked = store.asked_since(UnixTime::from_ms(now - now % DAY_MS))?;
-        let oldest = UnixTime::from_ms(now).minus_ms(limits::EVENT_LIFE_MS + 2 * limits::CLOCK_SKEW_MS);
-        store.unfinished(oldest, |kept| drop(recovered.unfinished.insert((kept.sender.clone(), kept.id), kept)))?;
         Ok((store, recovered))
     }
 

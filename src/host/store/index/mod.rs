@@ -663,6 +663,11 @@ impl Index {
         Ok(found)
     }
 
+    /// Whether a file is one of a complete volume.
+    pub(super) fn is_part(&self, path: &Path) -> bool {
+        self.sealed().iter().any(|volume| path.parent() == Some(&volume_path(&self.shared.log, volume.meta.number)))
+    }
+
     /// Whether a record is in a volume that is complete.
     pub(super) fn is_complete(&self, index: u64) -> bool {
         index < self.shared.live().first
