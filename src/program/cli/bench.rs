@@ -5,8 +5,7 @@ use crate::program::bench::{self, Extent, Options};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXAMPLES: &str =
-    "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4";
+const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  oncegate bench --endurance 1000000";
 
 /// Measure this machine and this gateway, over loopback only.
 #[derive(clap::Args)]
@@ -24,6 +23,9 @@ pub(super) struct Bench {
     /// Where the run keeps its files, which it removes; the journal's disk is that of this folder
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Instead: memory, starts and look-ups at each power of ten up to so many exchanges; those beyond a million are written, not driven
+    #[arg(long, value_name = "EXCHANGES", conflicts_with_all = ["quick", "seconds", "rounds"])]
+    endurance: Option<u64>,
     /// Only forward: a part of the benchmark that it starts itself
     #[arg(long, hide = true, num_args = 3, value_names = ["FOLDER", "PORT", "PROVIDER"])]
     forward: Option<Vec<String>>,
@@ -42,6 +44,11 @@ impl Bench {
         }
         options.rounds = self.rounds.unwrap_or(options.rounds).max(1);
         options.folder = self.folder.unwrap_or(options.folder);
+        if let Some(most) = self.endurance {
+            let found = bench::endure(&options, most.max(1), &mut |what| out.say(format_args!("{what}")));
+            let found = found.map_err(|error| Failure::new(1, error))?;
+            return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
+        }
         let report = bench::run(&options, &mut |what| out.say(format_args!("{what}"))).map_err(|error| Failure::new(1, error))?;
         if out.is_json { out.print(report.json()) } else { out.print(report.table().trim_end()) }
     }

@@ -21,7 +21,8 @@ impl Index {
         let key = exchange_key(sender, &id);
         let mut rows = Vec::new();
         // The live volume may become a complete one in between: it is looked at as what it was.
-        let (live, sealed) = self.both(since);
+        let may_have = |volume: &Volume| volume.latest() >= since && volume.meta.ids.may_have(id.time().as_ms());
+        let (live, sealed) = self.both(may_have);
         for place in live.exchange(key) {
             live.rows(place.into(), u64::from(place) + 1, &mut rows)?;
             for row in rows.iter().filter(|row| row.time >= since) {
@@ -47,11 +48,11 @@ impl Index {
         Ok(())
     }
 
-    /// The live volume, and the complete ones that have anything from a time on.
-    fn both(&self, since: u64) -> (std::sync::RwLockReadGuard<'_, super::Live>, Vec<Arc<Volume>>) {
+    /// The live volume, and those complete ones that are meant.
+    fn both(&self, is_meant: impl Fn(&Volume) -> bool) -> (std::sync::RwLockReadGuard<'_, super::Live>, Vec<Arc<Volume>>) {
         let sealed = self.shared.sealed.read().unwrap_or_else(PoisonError::into_inner);
         let live = self.shared.live();
-        let meant = sealed.iter().filter(|volume| volume.latest() >= since).map(Arc::clone).collect();
+        let meant = sealed.iter().filter(|volume| is_meant(volume)).map(Arc::clone).collect();
         (live, meant)
     }
 
@@ -59,7 +60,7 @@ impl Index {
     pub(in crate::host::store) fn asked_since(&self, since: u64) -> Result<BTreeMap<AgencyId, HashSet<u64>>, StoreError> {
         let mut asked = BTreeMap::<u64, HashSet<u64>>::new();
         let mut take = |person, consumer| asked.entry(consumer).or_default().extend([person]);
-        let (live, sealed) = self.both(since);
+        let (live, sealed) = self.both(|volume| volume.latest() >= since);
         sealed.iter().try_for_each(|volume| volume.asked_since(since, &mut take))?;
         live.asked_since(since, &mut take)?;
         let of = |(number, persons)| Some((AgencyId::parse(&self.name(number)?)?, persons));
@@ -68,7 +69,7 @@ impl Index {
 
     /// Gives the questions that are open to `visit`, in the order of their records.
     pub(in crate::host::store) fn each_open(&self, visit: impl FnMut(&Open) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let (live, sealed) = self.both(0);
+        let (live, sealed) = self.both(|_| true);
         let (changes, before) = (live.changes()?, sealed.last());
         drop(live);
         changes.apply(before.map(|volume| OpenQuestions::new(volume.open_questions())), visit)

@@ -10,7 +10,7 @@ use super::names::Known;
 use super::open::{Changes, Opens};
 use super::recent::Recent;
 use super::row::{By, ROW, Role, Row};
-use super::rows::{each_span, read_rows};
+use super::rows::{IdTimes, each_span, read_rows};
 use super::volume::Source;
 use crate::base::limits;
 use crate::host::store::StoreError;
@@ -29,6 +29,7 @@ pub(crate) struct Live {
     /// How many rows have each name: what is rare is looked for first.
     counts: [Vec<u32>; NAMES],
     recent: Recent,
+    ids: IdTimes,
     /// None only while it is opened anew, or when that has failed.
     tree: Option<sled::Db>,
 }
@@ -46,8 +47,8 @@ impl Live {
         std::fs::create_dir_all(&folder).map_err(io)?;
         let (tree, remade) = open_or_remake(&folder)?;
         let rows = Blocks::create(&folder.join("rows"))?;
-        let (more, counts, recent) = (Vec::new(), Default::default(), Recent::default());
-        Ok((Self { folder, number, first, rows, more, counts, recent, tree: Some(tree) }, remade))
+        let (more, counts, recent, ids) = (Vec::new(), Default::default(), Recent::default(), IdTimes::default());
+        Ok((Self { folder, number, first, rows, more, counts, recent, ids, tree: Some(tree) }, remade))
     }
 
     /// Opens sled anew: after an error it takes nothing any more.
@@ -97,7 +98,7 @@ impl Live {
     }
 
     /// Appends rows; `more` are persons beyond the first, with their places.
-    pub(crate) fn append(&mut self, rows: &[Row], more: &[(u64, u32)]) -> Result<(), StoreError> {
+    pub(crate) fn append(&mut self, rows: &[Row], more: &[(u64, u32)], ids: IdTimes) -> Result<(), StoreError> {
         let (mut octets, mut exchanges) = (Vec::with_capacity(rows.len() * ROW), Vec::with_capacity(rows.len()));
         for row in rows {
             row.write(&mut octets);
@@ -114,6 +115,7 @@ impl Live {
         }
         self.rows.append(&octets)?;
         exchanges.into_iter().for_each(|key| self.recent.push(key));
+        self.ids = self.ids.and(ids);
         self.more.extend_from_slice(more);
         Ok(())
     }
@@ -216,7 +218,8 @@ impl Live {
     /// What a sealed volume is made of; `before` are the questions that were open before it.
     pub(crate) fn source<'s>(&'s self, names: Known, before: Option<&'s Blocks>) -> Source<'s> {
         let open = Opens::After(before);
-        Source { number: self.number, first: self.first, names, rows: &self.rows, more: &self.more, open }
+        let ids = self.ids;
+        Source { number: self.number, first: self.first, names, ids, rows: &self.rows, more: &self.more, open }
     }
 
     pub(crate) fn flush(&self) {

@@ -15,6 +15,7 @@ mod volume;
 
 pub(super) use exchanges::Enough;
 pub(crate) use row::{Body, By, Row};
+use rows::IdTimes;
 pub(crate) use search::{Conditions, Hits, View};
 
 use super::StoreError;
@@ -112,12 +113,14 @@ pub(crate) struct Opening {
 struct Waiting {
     rows: Vec<Row>,
     more: Vec<(u64, u32)>,
+    ids: IdTimes,
 }
 
 impl Waiting {
     fn enter(&mut self, entered: &Entered, place: u32, names: &mut Names) {
-        let row = Row::of(&entered.leaf, &entered.head, entered.body, (entered.segment, entered.offset), names);
+        let (row, id) = Row::of(&entered.leaf, &entered.head, entered.body, (entered.segment, entered.offset), names);
         self.rows.push(row);
+        self.ids = id.map_or(self.ids, |time| self.ids.with(time));
         self.more.extend(entered.head.persons.iter().skip(1).map(|key| (*key, place)));
     }
 }
@@ -157,7 +160,7 @@ impl Opening {
 
     fn put(&mut self) -> Result<(), StoreError> {
         let (live, waiting) = (&mut self.live, &mut self.waiting);
-        live.append(&waiting.rows, &waiting.more)?;
+        live.append(&waiting.rows, &waiting.more, std::mem::take(&mut waiting.ids))?;
         waiting.rows.clear();
         waiting.more.clear();
         Ok(())
@@ -267,7 +270,7 @@ impl Reader {
         }
         let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
         let leaf = if frame.kind == FrameKind::Record { frame.leaf } else { &[] };
-        let expected = Row::of(leaf, &head, Body::of(frame.body), (segment, offset), names);
+        let (expected, _) = Row::of(leaf, &head, Body::of(frame.body), (segment, offset), names);
         let found = self.rows.get((place - self.start) as usize);
         // What was erased since is still in the row.
         let is_erased = head == PrivateHead::default();
@@ -523,7 +526,7 @@ impl Shared {
         let first = self.live().count();
         self.live().index(first as u32, &waiting.rows, &waiting.more)?;
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        live.append(&waiting.rows, &waiting.more)?;
+        live.append(&waiting.rows, &waiting.more, std::mem::take(&mut waiting.ids))?;
         waiting.rows.clear();
         waiting.more.clear();
         Ok(())

@@ -142,10 +142,12 @@ pub(crate) fn kind_octet(word: &str) -> u8 {
 
 impl Row {
     /// The row of a record, from its leaf and the head of its private part; names that are new get numbers. A record that
-    /// was shredded has an empty row.
-    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, body: Body, place: (u32, u32), names: &mut Names) -> Self {
+    /// was shredded has an empty row. With it comes the time in the id of the message that it is of, if it is of an exchange.
+    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, body: Body, place: (u32, u32), names: &mut Names) -> (Self, Option<u64>) {
         let (segment, offset) = place;
-        let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else { return Self { segment, offset, ..Self::default() } };
+        let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else {
+            return (Self { segment, offset, ..Self::default() }, None);
+        };
         let mut name = |text: Option<&str>| text.map_or(0, |text| names.number_or_new(text));
         let id = leaf.m.and_then(MessageId::parse);
         let message = id.map_or(0, |id| message_key(&id));
@@ -164,7 +166,7 @@ impl Row {
             head.official.unwrap_or(0),
             head.persons.first().copied().unwrap_or(0),
         ];
-        Self {
+        let row = Self {
             time: leaf.t,
             keys,
             latency_us: leaf.l.unwrap_or(0).min(u64::from(u32::MAX)) as u32,
@@ -174,7 +176,8 @@ impl Row {
             kind: kind_octet(leaf.k),
             role,
             exchange: exchange.filter(|_| role != Role::None).unwrap_or(0),
-        }
+        };
+        (row, id.filter(|_| role != Role::None).map(|id| id.time().as_ms()))
     }
 
     /// Nothing but the place in the journal.

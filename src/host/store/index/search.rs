@@ -273,7 +273,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("oncegate-search-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("writable");
         let (mut live, _) = Live::open(&folder, 0, 0).expect("opens");
-        live.append(&vec![Row { kind: 1, time: 1, ..Row::default() }; MAX + 1], &[]).expect("writable");
+        live.append(&vec![Row { kind: 1, time: 1, ..Row::default() }; MAX + 1], &[], Default::default()).expect("writable");
         let live = RwLock::new(live);
         let view = View::Live(live.read().expect("not poisoned"));
         // None of them is meant.

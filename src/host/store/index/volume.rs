@@ -5,7 +5,7 @@ use super::blocks::{BLOCK, Blocks};
 use super::names::Known;
 use super::open::Opens;
 use super::row::{By, ROW, Role, Row};
-use super::rows::{SPAN, each_span, read_rows};
+use super::rows::{IdTimes, SPAN, each_span, read_rows};
 use crate::host::store::StoreError;
 use crate::host::store::durable::sync_directory;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub(crate) struct Meta {
     pub count: u64,
     /// Names that the rows may speak of.
     pub names: Known,
+    /// The times in the ids of messages that rows are of.
+    pub ids: IdTimes,
     /// Earliest and latest time of each span of rows.
     pub times: Vec<(u64, u64)>,
     /// Postings of each list.
@@ -89,6 +91,7 @@ pub(crate) struct Source<'s> {
     pub number: u32,
     pub first: u64,
     pub names: Known,
+    pub ids: IdTimes,
     pub rows: &'s Blocks,
     /// Persons beyond the first of a record: key and place.
     pub more: &'s [(u64, u32)],
@@ -132,8 +135,15 @@ impl Volume {
         }
         std::fs::create_dir_all(&new).map_err(io)?;
         let count = source.rows.len() / ROW as u64;
-        let mut meta =
-            Meta { format: FORMAT, number: source.number, first: source.first, count, names: source.names, ..Meta::default() };
+        let mut meta = Meta {
+            format: FORMAT,
+            number: source.number,
+            first: source.first,
+            count,
+            names: source.names,
+            ids: source.ids,
+            ..Meta::default()
+        };
         let mut rows = Blocks::create(&new.join("rows"))?;
         each_span(source.rows, |octets, found| {
             meta.times.push(times_of(found));
@@ -264,8 +274,8 @@ impl Volume {
                 postings.into_iter().filter(|(key, at)| firsts.get(*at as usize) != Some(key) && u64::from(*at) != place),
             );
         }
-        let (Meta { number, first, names, .. }, open) = (&self.meta, Opens::Of(&self.open));
-        let source = Source { number: *number, first: *first, names: *names, rows: &rows, more: &more, open };
+        let (Meta { number, first, names, ids, .. }, open) = (&self.meta, Opens::Of(&self.open));
+        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &rows, more: &more, open };
         Self::seal(log, &source)?;
         std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
         Self::open(log, self.meta.number)
@@ -283,8 +293,8 @@ impl Volume {
         if let Some(span) = (0..times.len().max(known.len())).find(|span| times.get(*span) != known.get(*span)) {
             return Ok(Some(span as u64 * SPAN));
         }
-        let (Meta { number, first, names, .. }, open) = (&self.meta, Opens::Of(&self.open));
-        let source = Source { number: *number, first: *first, names: *names, rows: &self.rows, more, open };
+        let (Meta { number, first, names, ids, .. }, open) = (&self.meta, Opens::Of(&self.open));
+        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &self.rows, more, open };
         for list in 0..ASKED {
             let (mut expected, mut found) = (sorted(&source, list)?, Vec::new());
             for (block, first) in (0..).zip(self.meta.firsts.get(list).into_iter().flatten()) {
