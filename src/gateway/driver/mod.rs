@@ -319,8 +319,11 @@ impl Gateway {
         let telemetry = &self.telemetry;
         telemetry.open_exchanges.set(self.open_exchanges() as i64);
         telemetry.journal_records.set(self.store.size() as i64);
-        telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
-        telemetry.remembered_ids.set(self.ledger().len() as i64);
+        let indexed = self.store.index().watermark();
+        telemetry.index_lag.set(self.store.size().saturating_sub(indexed) as i64);
+        let mut ledger = self.ledger();
+        ledger.forget(indexed);
+        telemetry.remembered_ids.set(ledger.len() as i64);
         telemetry
     }
 
