@@ -1,7 +1,7 @@
 //! What many exchanges leave behind: memory, how long a start takes, what it costs to find out whether a message was here before.
 //!
-//! Up to a million exchanges are driven through the gateway. Beyond that their records are written by the store itself, with the same
-//! leaves and short bodies, and without syncs, and so many are driven through the gateway on top that its memory has settled.
+//! Exchanges are driven through the gateway, up to a number. Beyond that their records are written by the store itself, with the same
+//! leaves and short bodies, and without syncs, and the last 100,000 are driven through the gateway, so that its memory has settled.
 
 use super::load::{Outcome, Plan, Traffic, Until, Weight};
 use super::rounds::{Stage, free_port};
@@ -68,8 +68,6 @@ pub struct Endurance {
     points: Vec<Point>,
 }
 
-/// So many are driven through the gateway.
-const DRIVEN_MAX: u64 = 1_000_000;
 const FIRST: u64 = 100_000;
 /// What is said of more exchanges than are tried.
 const BEYOND: u64 = 50_000_000;
@@ -121,15 +119,15 @@ impl Endurance {
     }
 }
 
-/// Measures at each power of ten up to `most`.
-pub(super) fn endure(options: &Options, most: u64, progress: &mut dyn FnMut(&str)) -> Result<Endurance, BenchError> {
+/// Measures at each power of ten up to `most`; up to `driven` all of them go through the gateway.
+pub(super) fn endure(options: &Options, most: u64, driven: u64, progress: &mut dyn FnMut(&str)) -> Result<Endurance, BenchError> {
     let stage = Stage::open(options)?;
     let (port, public) = (free_port()?, free_port()?);
     let config = stage.world.configure("endurance", Size::WORKLOAD, port, public)?;
     let data = config.with_file_name("data");
     let (mut found, mut done, mut next) = (Endurance::default(), 0, FIRST.min(most));
     loop {
-        let filled = if next > DRIVEN_MAX { next - done - FIRST } else { 0 };
+        let filled = if next > driven { (next - done).saturating_sub(FIRST) } else { 0 };
         if filled > 0 {
             progress(&format!("writing the records of {filled} exchanges"));
             fill(&data, filled).map_err(stored)?;

@@ -133,12 +133,12 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, 
     result
 }
 
-/// Measures what many exchanges leave behind, at each power of ten up to `most`.
-pub fn endure(options: &Options, most: u64, progress: &mut dyn FnMut(&str)) -> Result<Endurance, BenchError> {
+/// Measures what many exchanges leave behind, at each power of ten up to `most`; those beyond `driven` are written, not driven.
+pub fn endure(options: &Options, most: u64, driven: u64, progress: &mut dyn FnMut(&str)) -> Result<Endurance, BenchError> {
     if process::can_pin() {
         process::pin(process::LOAD_CORE);
     }
-    let result = endurance::endure(options, most, progress);
+    let result = endurance::endure(options, most, driven, progress);
     let _ = std::fs::remove_dir_all(&options.folder);
     result
 }

@@ -23,9 +23,12 @@ pub(super) struct Bench {
     /// Where the run keeps its files, which it removes; the journal's disk is that of this folder
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Instead: memory, starts and look-ups at each power of ten up to so many exchanges; those beyond a million are written, not driven
+    /// Instead: memory, starts and look-ups at each power of ten up to so many exchanges
     #[arg(long, value_name = "EXCHANGES", conflicts_with_all = ["quick", "seconds", "rounds"])]
     endurance: Option<u64>,
+    /// So many of them are driven through the gateway; the records of the others are written
+    #[arg(long, value_name = "EXCHANGES", requires = "endurance", default_value_t = 1_000_000)]
+    driven: u64,
     /// Only forward: a part of the benchmark that it starts itself
     #[arg(long, hide = true, num_args = 3, value_names = ["FOLDER", "PORT", "PROVIDER"])]
     forward: Option<Vec<String>>,
@@ -45,7 +48,7 @@ impl Bench {
         options.rounds = self.rounds.unwrap_or(options.rounds).max(1);
         options.folder = self.folder.unwrap_or(options.folder);
         if let Some(most) = self.endurance {
-            let found = bench::endure(&options, most.max(1), &mut |what| out.say(format_args!("{what}")));
+            let found = bench::endure(&options, most.max(1), self.driven, &mut |what| out.say(format_args!("{what}")));
             let found = found.map_err(|error| Failure::new(1, error))?;
             return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
         }

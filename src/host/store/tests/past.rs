@@ -173,3 +173,32 @@ fn what_is_looked_up_over_volumes_is_what_a_fold_over_all_records_says() {
     assert!(store.index().was_rebuilt() && again.unfinished.len() == model.open.len());
     model.hold(&store, "with a volume made anew");
 }
+
+#[test]
+fn who_was_asked_about_before_midnight_does_not_count_where_the_day_begins_within_a_volume() {
+    let (folder, runtime) = (Folder::new(), runtime());
+    let settings = Settings { volume_records: 4, ..SMALL };
+    let (store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
+    let midnight = UnixTime::from_ms(now().as_ms() / DAY_MS * DAY_MS);
+    let ask = |number: u32, time: UnixTime| {
+        let mut record = Record::new(RecordKind::Request, time);
+        (record.consumer, record.message) = (AgencyId::parse("xx.school"), Some(MessageId::new(time, [1; 10])));
+        let subject = Subject::from([number, 100 + number].map(Identifier::synthetic).to_vec());
+        let keys = store.person_keys(&subject);
+        let private = Private { subject, ..Private::default() };
+        runtime.block_on(store.append(Entry { record, private, body: None })).expect("durable");
+        keys
+    };
+    let (mut before, mut since) = (HashSet::new(), HashSet::new());
+    for number in 0..6 {
+        before.extend(ask(number, midnight.minus_ms(1)));
+    }
+    for number in 6..13 {
+        since.extend(ask(number, midnight));
+    }
+    store.settle(u64::MAX);
+    let asked = |time| store.asked_since(time).expect("readable").into_values().next().unwrap_or_default();
+    assert_eq!(store.index().sealed().len(), 3);
+    assert_eq!((asked(midnight), asked(midnight.minus_ms(1)).len()), (since, 26));
+    assert_eq!(before.len(), 12);
+}
