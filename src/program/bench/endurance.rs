@@ -101,11 +101,11 @@ impl Endurance {
         json!({ "format": 1, "points": self.points.iter().map(row).collect::<Vec<_>>(), "extrapolated": beyond })
     }
 
-    /// What memory and starts would be at more exchanges, on the line through the last two points.
+    /// What memory and starts would be at more exchanges, on the line through the first and the last point.
     fn beyond(&self) -> Option<(u64, u64, Point)> {
-        let [.., from, to] = self.points.as_slice() else { return None };
+        let [from, .., to] = self.points.as_slice() else { return None };
         let share = (BEYOND as f64 - to.exchanges as f64) / (to.exchanges as f64 - from.exchanges as f64);
-        let line = |figure: fn(&Point) -> f64| figure(to) + share * (figure(to) - figure(from));
+        let line = |figure: fn(&Point) -> f64| (figure(to) + share * (figure(to) - figure(from))).max(0.0);
         let point = Point {
             exchanges: BEYOND,
             resident_mib: line(|point| point.resident_mib),

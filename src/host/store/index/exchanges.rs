@@ -1,6 +1,6 @@
 //! What the ledger and the budgets have to know of what was before: looked up, not remembered.
 
-use super::open::{Open, OpenQuestions};
+use super::open::{Before, Open, OpenQuestions};
 use super::row::exchange_key;
 use super::volume::Volume;
 use super::{Index, Row};
@@ -70,9 +70,10 @@ impl Index {
     /// Gives the questions that are open to `visit`, in the order of their records.
     pub(in crate::host::store) fn each_open(&self, visit: impl FnMut(&Open) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let (live, sealed) = self.both(|_| true);
-        let (changes, before) = (live.changes()?, sealed.last());
+        let before = sealed.last().map(|volume| volume.open_questions());
+        let changes = live.changes(Before::of(before))?;
         drop(live);
-        changes.apply(before.map(|volume| OpenQuestions::new(volume.open_questions())), visit)
+        changes.apply(before.map(OpenQuestions::new), visit)
     }
 }
 

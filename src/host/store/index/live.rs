@@ -7,7 +7,7 @@
 
 use super::blocks::Blocks;
 use super::names::Known;
-use super::open::{Changes, Opens};
+use super::open::{Before, Changes, Opens};
 use super::recent::Recent;
 use super::row::{By, ROW, Role, Row};
 use super::rows::{IdTimes, each_span, read_rows};
@@ -197,8 +197,8 @@ impl Live {
     }
 
     /// What its rows change of the questions that are open.
-    pub(crate) fn changes(&self) -> Result<Changes, StoreError> {
-        let (mut changes, mut index) = (Changes::default(), self.first);
+    pub(crate) fn changes(&self, before: Before) -> Result<Changes, StoreError> {
+        let (mut changes, mut index) = (Changes::new(before), self.first);
         each_span(&self.rows, |_, rows| {
             for row in rows {
                 changes.take(index, row);

@@ -58,15 +58,36 @@ impl Open {
 }
 
 /// What rows of a volume change: a question that is open at their end, or the end of one.
-#[derive(Default)]
-pub(crate) struct Changes(BTreeMap<Key, Option<Open>>);
+pub(crate) struct Changes {
+    known: BTreeMap<Key, Option<Open>>,
+    /// Whether ends are of interest that are of no question among the rows: where nothing was open before, none is.
+    before: Before,
+}
+
+/// Whether questions were open before the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    None,
+    Some,
+}
+
+impl Before {
+    pub(crate) fn of(open: Option<&Blocks>) -> Self {
+        if open.is_some_and(|open| open.len() > 0) { Self::Some } else { Self::None }
+    }
+}
 
 impl Changes {
+    pub(crate) fn new(before: Before) -> Self {
+        Self { known: BTreeMap::new(), before }
+    }
+
     /// Takes the next row.
     pub(crate) fn take(&mut self, index: u64, row: &Row) {
         match row.role {
-            Role::KeptQuestion => drop(self.0.insert(Key::of(row), Some(Open::of(index, row)))),
-            Role::End => drop(self.0.insert(Key::of(row), None)),
+            Role::KeptQuestion => drop(self.known.insert(Key::of(row), Some(Open::of(index, row)))),
+            Role::End if self.before == Before::None => drop(self.known.remove(&Key::of(row))),
+            Role::End => drop(self.known.insert(Key::of(row), None)),
             Role::Question | Role::None => {}
         }
     }
@@ -79,12 +100,12 @@ impl Changes {
     ) -> Result<(), StoreError> {
         for open in before.into_iter().flatten() {
             let open = open?;
-            if !self.0.contains_key(&open.key) {
+            if !self.known.contains_key(&open.key) {
                 visit(&open)?;
             }
         }
         // In the order of their records, as those before them are.
-        let mut fresh: Vec<&Open> = self.0.values().flatten().collect();
+        let mut fresh: Vec<&Open> = self.known.values().flatten().collect();
         fresh.sort_unstable_by_key(|open| open.index);
         fresh.into_iter().try_for_each(visit)
     }
@@ -114,7 +135,7 @@ impl Opens<'_> {
         match self {
             Self::Of(own) => OpenQuestions::new(own).try_for_each(|open| put(&open?))?,
             Self::After(before) => {
-                let (mut changes, mut index, mut latest) = (Changes::default(), first, 0);
+                let (mut changes, mut index, mut latest) = (Changes::new(Before::of(*before)), first, 0);
                 each_span(rows, |_, rows| {
                     for row in rows {
                         changes.take(index, row);
@@ -193,7 +214,13 @@ mod tests {
     }
 
     fn open_after(rows: &[Row]) -> Vec<u64> {
-        let mut changes = Changes::default();
+        let [none, some] = [Before::None, Before::Some].map(|before| open_with(rows, before));
+        assert_eq!(none, some);
+        none
+    }
+
+    fn open_with(rows: &[Row], before: Before) -> Vec<u64> {
+        let mut changes = Changes::new(before);
         (0..).zip(rows).for_each(|(index, row)| changes.take(index, row));
         let mut found = Vec::new();
         let mut push = |index| found.push(index);

@@ -379,7 +379,8 @@ fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreErro
         None if row.role == Role::None => 0,
         None => row.exchange,
     };
-    let mut postings = Vec::new();
+    // At once, and no more than it takes: what grows leaves holes in memory.
+    let mut postings = Vec::with_capacity((source.rows.len() / ROW as u64) as usize);
     let mut place = 0;
     each_span(source.rows, |_, rows| {
         for row in rows {
@@ -400,12 +401,15 @@ fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreErro
 
 /// Whom each agency has asked about.
 fn asked(source: &Source<'_>) -> Result<Vec<(u64, u32)>, StoreError> {
-    let (mut pairs, mut consumers) = (Vec::new(), Vec::new());
+    let count = (source.rows.len() / ROW as u64) as usize;
+    let (mut pairs, mut consumers) = (Vec::with_capacity(count / 2), Vec::with_capacity(count));
     each_span(source.rows, |_, rows| {
         for row in rows {
             let consumer = if row.role.is_question() { row.key(By::Consumer) as u32 } else { 0 };
             consumers.push(consumer);
-            pairs.push((row.key(By::Person), consumer));
+            if consumer != 0 && row.key(By::Person) != 0 {
+                pairs.push((row.key(By::Person), consumer));
+            }
         }
         Ok(())
     })?;
