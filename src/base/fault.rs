@@ -123,6 +123,9 @@ catalogue! {
     MsgInProgress = "OG-MSG-017", 409, Sender, Later, "the same message is being processed", "wait, then send the same message again for its outcome";
     MsgUnknown = "OG-MSG-018", 404, Sender, AfterChange, "no such message of yours is known", "ask with the id of a message that you sent within 48 hours";
     MsgTest = "OG-MSG-019", 400, Sender, AfterChange, "test messages and live messages do not mix", "send Test messages between agencies in test mode only";
+    MsgLease = "OG-MSG-020", 404, Sender, AfterChange, "no such lease of yours is running", "take what waits from the inbox again: it comes under a new lease";
+    MsgCancelled = "OG-MSG-021", 409, Sender, Never, "the question was cancelled by its sender", "make a new request if it is wanted again";
+    MsgTooLate = "OG-MSG-022", 409, Sender, Never, "it is too late to cancel the question", "get its outcome by its id";
 
     DocUnknown = "OG-DOC-001", 422, Sender, AfterChange, "no schema is known for this document", "see /v1/catalogue for the documents and their namespaces";
     DocSchema = "OG-DOC-002", 422, Sender, AfterChange, "the document is not valid by its schema", "check the document with: oncegate validate FILE";

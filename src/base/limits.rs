@@ -369,5 +369,15 @@ pub const DELIVERIES_PER_HOLDER: usize = 16;
 pub const DELIVERY_PAUSE_MS: u64 = 1_000;
 /// How long at most.
 pub const DELIVERY_PAUSE_MS_MAX: u64 = 300_000;
+/// How many that wait for one receiver are looked at to find one that can be handed out.
+pub const WORK_SCAN_MAX: usize = 256;
+/// How long a worker has on lease what it came for, in milliseconds, unless it asks for more.
+pub const LEASE_MS: u64 = 60_000;
+/// How many messages a worker gets at once.
+pub const INBOX_MAX: usize = 100;
+/// How many octets it gets at once, unless the first message alone is larger.
+pub const INBOX_BYTES_MAX: usize = 8 << 20;
+/// How often open work is saved, in milliseconds: a start reads the records behind that again.
+pub const WORK_SAVED_MS: u64 = 10_000;
 /// How many kept questions are on their way at once.
 pub const DELIVERIES_MAX: usize = 256;

@@ -376,6 +376,10 @@ fn word(kind: RecordKind) -> &'static str {
         RecordKind::Audit => "log read",
         RecordKind::Erasure => "erased",
         RecordKind::Administration => "changed",
+        RecordKind::Event => "event",
+        RecordKind::Delivery => "delivery",
+        RecordKind::Status => "status",
+        RecordKind::Cancel => "cancelled",
     }
 }
 

@@ -215,6 +215,7 @@ impl Server {
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
         let gateway = Gateway::new(Parts { registry, sets, store, witnessing, upstream, seal, limits, lines });
+        let gateway = gateway.map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
         say_what_ends(gateway.telemetry(), &rows);
         say_what_is_bad(&gateway);
         let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;
@@ -254,7 +255,8 @@ impl Server {
         let upkeep = upkeep(Arc::clone(&self.gateway), Arc::clone(&self.config));
         let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), &self.entrance, self.hangup, self.control);
         let deliveries = async {
-            Arc::clone(&self.gateway).deliver_kept().await;
+            let gateway = || Arc::clone(&self.gateway);
+            tokio::join!(gateway().deliver_kept(), gateway().tell_events());
             std::future::pending().await
         };
         let stop = async {
@@ -288,6 +290,7 @@ impl Server {
         let _ = stopping.send(true);
         let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), self.entrance.left()).await;
         self.gateway.record_sums().await;
+        self.gateway.save_work().await;
         self.gateway.store().close();
         result
     }
@@ -350,6 +353,7 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
 async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
     let mut health = tokio::time::interval(Duration::from_millis(limits::HEALTH_MS));
+    let mut saved = tokio::time::interval(Duration::from_millis(limits::WORK_SAVED_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
     let mut ends = every_day();
     let mut turn = 0;
@@ -365,6 +369,7 @@ async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
                 turn += 1;
             }
             _ = health.tick() => gateway.look_after(),
+            _ = saved.tick() => gateway.save_work().await,
             _ = sums.tick() => gateway.record_sums().await,
             _ = ends.tick() => say_what_ends(gateway.telemetry(), &expiry::survey(&config, &gateway.world().registry, now())),
         }

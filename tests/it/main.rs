@@ -53,6 +53,8 @@ mod generate;
 #[cfg(feature = "server")]
 mod holders;
 #[cfg(feature = "server")]
+mod inbox;
+#[cfg(feature = "server")]
 mod installation;
 mod journal;
 mod limits;

@@ -69,6 +69,8 @@ pub struct Leaf {
     /// Who asked.
     #[serde(rename = "u")]
     pub consumer: Option<String>,
+    /// How long it holds, in milliseconds since 1970.
+    pub until: Option<u64>,
     /// The version of the form.
     #[serde(rename = "v")]
     pub version: u64,

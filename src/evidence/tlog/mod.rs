@@ -38,11 +38,30 @@ pub enum RecordKind {
     Erasure,
     /// Something was done to the gateway: it was started, its registry was changed, a checkpoint was stamped.
     Administration,
+    /// An event, before it is given to anybody.
+    Event,
+    /// A message that was accepted is kept, leased to a worker, or has been taken by its receiver.
+    Delivery,
+    /// A word of how far a question has come, before whoever asked is told.
+    Status,
+    /// Whoever asked has cancelled a question.
+    Cancel,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [Self::Request, Self::Answer, Self::Refusal, Self::Audit, Self::Erasure, Self::Administration];
+    pub const ALL: [Self; 10] = [
+        Self::Request,
+        Self::Answer,
+        Self::Refusal,
+        Self::Audit,
+        Self::Erasure,
+        Self::Administration,
+        Self::Event,
+        Self::Delivery,
+        Self::Status,
+        Self::Cancel,
+    ];
 
     /// The word in the leaf.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +72,10 @@ impl RecordKind {
             Self::Audit => "aud",
             Self::Erasure => "era",
             Self::Administration => "adm",
+            Self::Event => "evt",
+            Self::Delivery => "dlv",
+            Self::Status => "sts",
+            Self::Cancel => "cnl",
         }
     }
 }
@@ -106,6 +129,8 @@ pub struct Record {
     pub summed: Option<u64>,
     /// The record that it was done to.
     pub concerns: Option<u64>,
+    /// How long it holds: the deadline of what is kept, the end of a lease, when a holder is asked again.
+    pub until: Option<UnixTime>,
 }
 
 /// What is personal about a record: kept sealed beside the leaf, and erasable.
@@ -226,6 +251,7 @@ impl Record {
             action: None,
             summed: None,
             concerns: None,
+            until: None,
         }
     }
 
@@ -261,6 +287,7 @@ impl Record {
         integer("t", Some(self.time.as_ms()), &mut leaf);
         text("test", (self.world == World::Test).then_some("1"), &mut leaf);
         shown("u", self.consumer.as_ref(), &mut leaf);
+        integer("until", self.until.map(UnixTime::as_ms), &mut leaf);
         integer("v", Some(1), &mut leaf);
         digest("w", self.raw.as_ref(), &mut leaf);
         digest("x", self.system.as_ref(), &mut leaf);
@@ -406,7 +433,9 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_word() {
-        for (kind, word) in RecordKind::ALL.into_iter().zip(["req", "rsp", "err", "aud", "era", "adm"]) {
+        for (kind, word) in
+            RecordKind::ALL.into_iter().zip(["req", "rsp", "err", "aud", "era", "adm", "evt", "dlv", "sts", "cnl"])
+        {
             let leaf = Record::new(kind, UnixTime::from_ms(7)).leaf(&Blind::default());
             assert_eq!(leaf, format!("{{\"k\":\"{word}\",\"o\":0,\"r\":0,\"t\":7,\"v\":1}}"));
         }

@@ -14,8 +14,10 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod answer;
+mod event;
 
 pub use answer::{Answer, admit_answer};
+pub use event::{Cancel, Event, Told, event_again, permit_cancel, permit_event};
 
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Digest, MessageId};
@@ -154,6 +156,11 @@ impl Authenticated {
     /// The message.
     pub fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// The octets that were verified.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
     }
 
     /// Spends the proof for the octets that were verified.
@@ -298,6 +305,11 @@ fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Per
 /// Looks again at a question that was permitted and kept, before it is delivered: its keys, its grant and its holder may have
 /// ended meanwhile. When it was made was looked at when it came.
 pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted, Refusal> {
+    permitted(snapshot, authenticate_again(snapshot, octets)?)
+}
+
+/// Reads and verifies a message that was accepted from its sender before.
+fn authenticate_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
     let unverified = read(snapshot, &octets)?;
     let (claimed, digest) = (unverified.claimed(), unverified.digest());
     let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
@@ -310,7 +322,7 @@ pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted
     if message.header.expires_at <= snapshot.now {
         return Err(Refusal::of(Fault::new(Code::RteDeadline), &message, digest));
     }
-    permitted(snapshot, Authenticated { message, digest, sender, octets, price })
+    Ok(Authenticated { message, digest, sender, octets, price })
 }
 
 /// Whether a message is of now, by `message.md` section 4.

@@ -7,14 +7,17 @@ mod answers;
 pub mod audit;
 mod bodies;
 mod delivery;
+mod events;
 mod evidence;
 mod health;
+mod inbox;
 mod refusals;
 mod run;
 mod seal;
 
 pub use evidence::Sight;
 pub use health::{Health, Reason};
+pub use inbox::{Done, Leased};
 pub use seal::{SealError, SealKeys};
 
 use crate::base::fault::{Code, Fault};
@@ -22,14 +25,15 @@ use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
-use crate::evidence::tlog::{Logged, Private, Record};
+use crate::evidence::tlog::leaf::Leaf;
+use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
-use crate::exchange::work::Work;
+use crate::exchange::work::{Class, Told, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
-use crate::host::store::{Committed, Recovered, Store, StoreError};
+use crate::host::store::{Committed, Recovered, SledShelf, Store, StoreError};
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
@@ -52,7 +56,9 @@ pub struct Gateway {
     last_health: Mutex<Health>,
     upstream: Upstream,
     answers: answers::Awaited,
-    work: Mutex<Work>,
+    work: Mutex<Work<SledShelf>>,
+    /// Held while work is told of a record: whoever saves it waits until it has been told of all.
+    telling: tokio::sync::RwLock<()>,
     /// Told when there may be something to deliver.
     work_changed: Notify,
     deliveries: Arc<Semaphore>,
@@ -70,6 +76,12 @@ pub struct Gateway {
     heavy: Semaphore,
     sums: refusals::Sums,
     settled: Settled,
+    /// Of whom something waits in the inbox.
+    inbox: Settled,
+    /// Told when there is an event.
+    published: Notify,
+    /// How questions ended whose consumer waits.
+    refusals: answers::Ends,
 }
 
 /// One version of the registry, with the schemas that it was checked against, and its quotas: they are swapped together.
@@ -212,6 +224,19 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// When whoever waits goes away.
+    fn end(self) -> Option<Instant> {
+        match self {
+            Self::UpTo(limit) => Some(Instant::now() + limit),
+            Self::Not => None,
+        }
+    }
+
+    /// What is left of a wait.
+    fn until(end: Option<Instant>) -> Self {
+        end.map_or(Self::Not, |end| Self::UpTo(end.saturating_duration_since(Instant::now())))
+    }
+
     /// Whether nobody waits.
     pub fn is_none(self) -> bool {
         matches!(self, Self::Not | Self::UpTo(Duration::ZERO))
@@ -236,6 +261,15 @@ pub enum Reply {
         /// The index of its record.
         logged: Option<u64>,
     },
+    /// A question was taken back.
+    Cancelled {
+        /// The cancel.
+        id: MessageId,
+        /// The question.
+        question: MessageId,
+        /// The index of the record of that.
+        logged: u64,
+    },
 }
 
 /// Whether an outcome was given before.
@@ -259,20 +293,17 @@ pub struct Refused {
 }
 
 impl Gateway {
-    /// Puts the parts together; the ledger learns what the store knew.
-    pub fn new(parts: Parts) -> Arc<Self> {
+    /// Puts the parts together; the ledger learns what the store knew, and open work what it has not been told of.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let (store, recovered) = parts.store;
         let clock = EngineClock::default();
         let mut ledger = recovered.ledger;
         ledger.evict(now());
-        let mut work = Work::default();
-        for kept in recovered.unfinished.into_values() {
-            ledger.go_on(&kept.sender, kept.id);
-            work.accept(kept);
-        }
+        let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock));
+        let work = open_work(&store, &world)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Arc::new(Self {
-            world: RwLock::new(Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock))),
+        Ok(Arc::new(Self {
+            world: RwLock::new(world),
             ledger: Mutex::new(ledger),
             store: Arc::new(store),
             witnessing: parts.witnessing,
@@ -281,6 +312,7 @@ impl Gateway {
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
             work: Mutex::new(work),
+            telling: tokio::sync::RwLock::default(),
             work_changed: Notify::new(),
             deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
@@ -296,13 +328,20 @@ impl Gateway {
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
             settled: Settled::default(),
-        })
+            inbox: Settled::default(),
+            published: Notify::new(),
+            refusals: answers::Ends::default(),
+        }))
     }
 
     /// Puts another registry in force, with the schemas that it was checked against; exchanges that are open go on by those they
     /// began with.
     pub fn reload(&self, registry: Registry, sets: Arc<Sets>) {
-        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(registry, sets, &self.clock));
+        let world = Arc::new(World::new(registry, sets, &self.clock));
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&world);
+        self.work().arrange(ways(world));
+        self.published.notify_one();
+        self.work_changed.notify_one();
     }
 
     /// The world in force.
@@ -434,7 +473,17 @@ impl Gateway {
 
     /// What is known of an own message.
     pub fn known(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
-        self.ledger().look_up(sender, id)
+        let is_open = self.work().asked(sender, id).is_some();
+        if is_open { Some(Known::Open) } else { self.ledger().look_up(sender, id) }
+    }
+
+    /// Whether an outcome is an event.
+    pub fn is_event(&self, place: OutcomePlace) -> bool {
+        self.work().event(place.index).is_some()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Waits until an own message is not open any more, at most for `wait`.
@@ -484,7 +533,13 @@ impl Gateway {
 
     /// Makes a record durable. That it fails is told once, until it succeeds again.
     async fn keep(&self, entry: Entry) -> Result<Committed, StoreError> {
+        let told = is_of_work(&entry.record).then(|| (entry.record.clone(), self.store.person_keys(&entry.private.subject)));
+        let telling = if told.is_some() { Some(self.telling.read().await) } else { None };
         let kept = self.store.append(entry).await;
+        if let (Ok(committed), Some((record, persons))) = (&kept, told) {
+            self.tell_work(&record, persons.first().copied(), committed.place);
+        }
+        drop(telling);
         let is_in_trouble = kept.is_err();
         if is_in_trouble != self.is_unrecording.swap(is_in_trouble, Ordering::Relaxed) {
             match (&kept, self.store.why_stopped()) {
@@ -498,11 +553,39 @@ impl Gateway {
         kept
     }
 
+    /// Tells open work of a record, and those who wait for what may have come of it.
+    fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
+        let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
+        let class = class_of(&self.world(), &leaf);
+        self.work().record(Told { leaf: &leaf, place, person, class });
+        if record.kind == RecordKind::Event {
+            self.published.notify_one();
+        }
+        [&record.provider, &record.consumer].into_iter().flatten().for_each(|agency| self.inbox.tell(agency));
+        self.work_changed.notify_one();
+    }
+
+    /// Saves open work, so that a start has few records to be told of.
+    pub async fn save_work(&self) {
+        let mark = {
+            let _all = self.telling.write().await;
+            self.store.size()
+        };
+        let noted = self.work().shelf_mut().note(mark);
+        let saved = match noted {
+            Ok(saving) => tokio::task::spawn_blocking(move || saving.save()).await.unwrap_or(Err(StoreError::Stopped)),
+            Err(cause) => Err(cause),
+        };
+        if let Err(cause) = saved {
+            self.telemetry.say_sparingly(&format!("open work could not be saved, and is in the journal: {cause}"));
+        }
+    }
+
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) -> std::sync::MutexGuard<'_, Work> {
+    fn work(&self) -> std::sync::MutexGuard<'_, Work<SledShelf>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -513,6 +596,41 @@ impl Gateway {
     fn snapshot<'w>(&self, world: &'w World) -> Snapshot<'w> {
         Snapshot { now: now(), registry: &world.registry, schemas: world.schemas() }
     }
+}
+
+/// Whether open work has to know of a record.
+fn is_of_work(record: &Record) -> bool {
+    match record.kind {
+        RecordKind::Request => record.until.is_some(),
+        RecordKind::Answer | RecordKind::Refusal => record.concerns.is_some(),
+        RecordKind::Event | RecordKind::Delivery | RecordKind::Status | RecordKind::Cancel => true,
+        RecordKind::Audit | RecordKind::Erasure | RecordKind::Administration => false,
+    }
+}
+
+fn class_of(world: &World, leaf: &Leaf) -> Class {
+    let what = leaf.document_type.as_deref().and_then(crate::base::ids::Code::parse);
+    what.and_then(|what| world.schemas().document_type(&what)).map(|document| document.priority).unwrap_or_default()
+}
+
+/// Whoever has an address is sent what waits for it; everybody else comes for it.
+fn ways(world: Arc<World>) -> Ways {
+    Box::new(move |to| {
+        let agency = world.registry.find(to).and_then(|index| world.registry.agency(index));
+        if agency.is_some_and(|agency| agency.url.is_some()) { Way::Push } else { Way::Inbox }
+    })
+}
+
+/// Opens open work, and tells it of the records that it has not been told of.
+fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, StoreError> {
+    let (shelf, mark) = store.shelf()?;
+    let mut work = Work::open(shelf, ways(Arc::clone(world)));
+    let oldest = now().minus_ms(limits::EVENT_LIFE_MS + limits::CLOCK_SKEW_MS);
+    store.tell(mark, oldest, &mut |recorded| {
+        let (class, person) = (class_of(world, &recorded.leaf), recorded.persons.first().copied());
+        work.record(Told { leaf: &recorded.leaf, place: recorded.place, person, class });
+    })?;
+    Ok(work)
 }
 
 /// Nothing can be read from the log, which is another matter than writing to it.

@@ -8,9 +8,12 @@ use crate::base::limits;
 use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
-use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit, personal};
+use crate::exchange::admission::{
+    Answer, Authenticated, Event, Permitted, Refusal, admit_answer, authenticate, permit, permit_event, personal,
+};
 use crate::exchange::ledger::{Begin, Forward, Release};
-use crate::host::transport::UpstreamError;
+use crate::exchange::work::{Key, Way};
+use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
 use std::sync::Arc;
@@ -37,7 +40,17 @@ impl Drop for Open {
 /// What the consumer's side of an exchange is told.
 enum Progress {
     Recorded(Logged),
-    Ended(Result<Release, Refused>),
+    Ended(Result<Concluded, Refused>),
+}
+
+/// What came of an exchange.
+pub(super) enum Concluded {
+    /// Its answer may be released.
+    Released(Release),
+    /// Its holder has said something that is not the answer yet; with its record.
+    Heard(Logged),
+    /// It is kept, and delivered by itself; with its record.
+    Kept(Logged),
 }
 
 /// An exchange whose question is permitted.
@@ -48,6 +61,8 @@ pub(super) struct Running {
     arrived: Instant,
     /// Its place in the quota and its room are taken for as long as it is open, unless it is kept.
     visit: Option<Visit>,
+    /// The record that it is kept by.
+    pub(super) kept: Option<u64>,
     pub(super) question: Permitted,
     pub(super) consumer: AgencyId,
     pub(super) provider: AgencyId,
@@ -73,9 +88,18 @@ impl Gateway {
                 Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::Yes }),
                 Err(fault) => Err(self.refuse(&system, length, Refusal::new(fault)).await),
             },
-            Ok(Taken::Kept(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
+            Ok(Taken::Kept(id, index)) => {
+                let sender = visit.world.registry.agency(agency).map(|agency| agency.id.clone());
+                let Some(sender) = sender else { return Ok(Reply::Accepted { id, logged: Some(index) }) };
+                self.outcome_within(&sender, id, wait, Some(index)).await
+            }
+            Ok(Taken::Told(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
             Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
-            Ok(Taken::Question(question)) if wait.is_none() => self.accept(visit, question).await,
+            Ok(Taken::Cancel(cancel)) => self.cancel(&visit, cancel).await,
+            Ok(Taken::Event(event)) => self.publish(&visit, event).await,
+            Ok(Taken::Question(question)) if wait.is_none() || self.comes_for_it(&visit, &question) => {
+                self.accept(visit, question, wait).await
+            }
             Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
         }
     }
@@ -89,6 +113,9 @@ impl Gateway {
         if matches!(authenticated.message().header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
             return Ok(Taken::Late(authenticated));
         }
+        if authenticated.message().header.kind == Kind::Cancel {
+            return Ok(Taken::Cancel(authenticated));
+        }
         let (id, digest) = (authenticated.id(), authenticated.digest());
         let sender = authenticated.message().header.from.clone();
         let refuse = |fault| Refusal::of(fault, authenticated.message(), digest);
@@ -97,13 +124,23 @@ impl Gateway {
         }
         let begun = self.ledger().begin(snapshot.now, &sender, id, digest);
         match begun {
+            Ok(Begin::Replay(place)) if authenticated.message().header.kind == Kind::Event => {
+                return Ok(Taken::Told(id, place.index));
+            }
             Ok(Begin::Replay(place)) => return Ok(Taken::Replay(id, place)),
             Ok(Begin::Fresh) => {}
-            Err(fault) => {
-                // What is kept was accepted, and is so again.
-                let kept = self.work().stage(&digest).filter(|_| fault.code == Code::MsgInProgress);
-                return kept.map(|(_, record)| Taken::Kept(id, record)).ok_or_else(|| refuse(fault));
-            }
+            Err(fault) => return Err(refuse(fault)),
+        }
+        let kept = self.work().asked(&sender, id);
+        if let Some(kept) = kept {
+            // What is kept was accepted, and is so again.
+            self.ledger().abandon(&sender, id);
+            let is_same = kept.digest == digest;
+            return if is_same { Ok(Taken::Kept(id, kept.key.index)) } else { Err(refuse(Fault::new(Code::MsgReplayed))) };
+        }
+        if authenticated.message().header.kind == Kind::Event {
+            let event = permit_event(snapshot, authenticated);
+            return event.map(Taken::Event).inspect_err(|_| self.ledger().abandon(&sender, id));
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {
             let may_ask = visit.world.quotas.use_grant(question.grounds().grant);
@@ -112,6 +149,12 @@ impl Gateway {
             Ok(question)
         });
         permitted.map(Taken::Question).inspect_err(|_| self.ledger().abandon(&sender, id))
+    }
+
+    /// Whether the holder of a question comes for it.
+    fn comes_for_it(&self, visit: &Visit, question: &Permitted) -> bool {
+        let holder = visit.world.registry.agency(question.holder());
+        holder.is_some_and(|holder| self.work().way(&holder.id) == Way::Inbox)
     }
 
     /// Who tries out numbers is stopped before the holder is asked.
@@ -133,6 +176,7 @@ impl Gateway {
     async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
         let id = question.message().header.id;
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
+        let consumer = running.consumer.clone();
         let (recorded, mut is_recorded) = oneshot::channel();
         let (ended, mut is_ended) = oneshot::channel();
         let gateway = Arc::clone(self);
@@ -146,6 +190,7 @@ impl Gateway {
             drop(running);
             let _ = ended.send(result);
         });
+        let end = wait.end();
         let mut progress = None;
         if let Wait::UpTo(limit) = wait
             && let Ok(ended) = tokio::time::timeout(limit, &mut is_ended).await
@@ -163,7 +208,11 @@ impl Gateway {
         };
         match progress {
             Progress::Recorded(logged) => Ok(Reply::Accepted { id, logged: Some(logged.index()) }),
-            Progress::Ended(result) => result.map(|release| Reply::Answered { id, release, replayed: Replayed::No }),
+            Progress::Ended(Ok(Concluded::Released(release))) => Ok(Reply::Answered { id, release, replayed: Replayed::No }),
+            Progress::Ended(Ok(Concluded::Kept(logged) | Concluded::Heard(logged))) => {
+                self.outcome_within(&consumer, id, Wait::until(end), Some(logged.index())).await
+            }
+            Progress::Ended(Err(refused)) => Err(refused),
         }
     }
 
@@ -175,44 +224,117 @@ impl Gateway {
         };
         let system = visit.as_ref().map(|visit| visit.peer.system());
         let arrived = visit.as_ref().map_or_else(Instant::now, |visit| visit.arrived);
-        Ok(Running { world, system, arrived, visit, question, consumer, provider, _open: Open::new(&self.open) })
+        let open = Open::new(&self.open);
+        Ok(Running { world, system, arrived, visit, kept: None, question, consumer, provider, _open: open })
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand.
-    async fn run(self: &Arc<Self>, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
+    async fn run(self: &Arc<Self>, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Concluded, Refused> {
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
-        let _ = recorded.send(committed.logged);
-        let forward = Forward::new(&mut running.question, &committed.logged);
-        match self.forward(forward, running).await {
-            Ok(arrived) => self.conclude(running, arrived).await,
-            Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+        let logged = committed.logged;
+        let _ = recorded.send(logged);
+        let forward = Forward::new(&mut running.question, &logged);
+        let (posted, octets) = match self.post(forward, running, Tries::First).await {
+            Ok(posted) => posted,
+            Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
+        };
+        match posted {
+            Posted::Arrived(arrived) => self.conclude_first(running, arrived, (octets, logged)).await,
+            Posted::Failed(error) if is_passing(&error) && !running.left().is_zero() => {
+                let key = self.hold(running, logged);
+                let kept = self.go_on(running, octets, logged).await;
+                self.work().failed(&key, now(), u64::from(running.arrived.elapsed().subsec_micros()) % 1000);
+                kept.map(Concluded::Kept)
+            }
+            Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
+            Posted::Taken(waiting) => {
+                let key = self.hold(running, logged);
+                let taken = self.go_on_taken(running, octets, logged, &key).await;
+                self.work().free(&key);
+                let taken = taken?;
+                // An answer that came by a message of its own before that was noted has gone this way.
+                match waiting.already() {
+                    Some(late) if self.work().answered(&running.question.digest(), &running.provider).is_some() => {
+                        let concluded = self.conclude(running, Arrived::Late(late)).await;
+                        self.work().free(&key);
+                        concluded
+                    }
+                    _ => Ok(Concluded::Kept(taken)),
+                }
+            }
         }
     }
 
-    /// Checks an answer, records and releases it, and tells whoever waits for word of it.
-    pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Release, Refused> {
-        let (octets, verdict) = match arrived {
-            Arrived::At(octets) => (octets, None),
-            Arrived::Late(late) => (late.octets, Some(late.verdict)),
-        };
-        let result = self.admit(running, octets).await;
-        if let Some(verdict) = verdict {
-            let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
+    /// Nobody else is to deliver what is about to be kept.
+    fn hold(&self, running: &Running, asked: Logged) -> Key {
+        let key = Key { index: asked.index(), to: running.provider.clone() };
+        self.work().hold(&key);
+        key
+    }
+
+    async fn go_on_taken(&self, running: &mut Running, octets: Bytes, asked: Logged, key: &Key) -> Result<Logged, Refused> {
+        let kept = self.go_on(running, octets, asked).await?;
+        let row = self.work().row(key);
+        match row {
+            Some(row) => self.taken(&row, None).await,
+            None => Ok(kept),
         }
+    }
+
+    /// Checks the first word of a holder. If it is not the last, the question is kept from now on.
+    async fn conclude_first(
+        &self,
+        running: &mut Running,
+        arrived: Arrived,
+        (question, asked): (Bytes, Logged),
+    ) -> Result<Concluded, Refused> {
+        let (octets, verdict) = arrived.apart();
+        let result = match self.check_answer(running, octets).await {
+            Ok(answer) => match answer.goes_on() {
+                None => self.release(running, answer).await.map(Concluded::Released),
+                Some(again) => {
+                    let key = self.hold(running, asked);
+                    let heard = match self.go_on(running, question, asked).await {
+                        Ok(_) => self.hear(running, answer, again).await,
+                        Err(refused) => Err(refused),
+                    };
+                    self.work().free(&key);
+                    heard
+                }
+            },
+            Err(refused) => Err(refused),
+        };
+        tell(verdict, &result);
         result
     }
 
-    /// Checks an answer, and releases it.
-    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Release, Refused> {
+    /// Checks what a holder says, records it, and tells whoever waits for word of it.
+    pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Concluded, Refused> {
+        let (octets, verdict) = arrived.apart();
+        let result = self.admit(running, octets).await;
+        tell(verdict, &result);
+        result
+    }
+
+    /// Checks what a holder says of a question that is kept, and records it.
+    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Concluded, Refused> {
+        let answer = self.check_answer(running, octets).await?;
+        match answer.goes_on() {
+            None => self.release(running, answer).await.map(Concluded::Released),
+            Some(again) => self.hear(running, answer, again).await,
+        }
+    }
+
+    async fn check_answer(&self, running: &Running, octets: Vec<u8>) -> Result<Answer, Refused> {
         let (world, agency) = (&running.world, running.question.consumer());
         let size = octets.len();
         let check = || admit_answer(self.snapshot(world), &running.question, octets);
         match self.check(world, agency, size, check).await {
-            Ok(answer) => self.release(running, answer).await,
+            Ok(answer) => Ok(answer),
             Err(refusal) => Err(self.fail(running, refusal).await),
         }
     }
@@ -238,20 +360,13 @@ impl Gateway {
         (self.limits.archive_days > 0).then(|| octets.to_vec())
     }
 
-    /// Delivers the question; the holder answers at once, or later by a message of its own.
-    async fn forward(self: &Arc<Self>, forward: Forward, running: &mut Running) -> Result<Arrived, Fault> {
-        match self.post(forward, running, Tries::First).await? {
-            Posted::Arrived(arrived) => Ok(arrived),
-            Posted::Taken(mut waiting) => match tokio::time::timeout(running.left(), waiting.arrived()).await {
-                Ok(Ok(late)) => Ok(Arrived::Late(late)),
-                _ => Err(Fault::new(Code::RteDeadline)),
-            },
-            Posted::Failed(error) => Err(fault_of(error)),
-        }
-    }
-
     /// Takes the question to the holder once.
-    pub(super) async fn post(self: &Arc<Self>, forward: Forward, running: &mut Running, tries: Tries) -> Result<Posted, Fault> {
+    pub(super) async fn post(
+        self: &Arc<Self>,
+        forward: Forward,
+        running: &mut Running,
+        tries: Tries,
+    ) -> Result<(Posted, Bytes), Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
@@ -262,8 +377,10 @@ impl Gateway {
         }
         // What was sent is gone: an answer may take days, and meanwhile there is room for others.
         let (gateway, room) = (Arc::clone(self), running.visit.as_mut().and_then(Visit::take_room));
+        let octets = Bytes::from(forward.into_octets());
+        let sent = octets.clone();
         let mut posting = Box::pin(async move {
-            let posted = gateway.upstream.post(&url, forward.into_octets(), &headers, deadline).await;
+            let posted = gateway.upstream.post(&url, sent, &headers, deadline).await;
             drop(room);
             posted
         });
@@ -273,15 +390,16 @@ impl Gateway {
             Ok(late) = waiting.arrived() => {
                 // The holder waits for our word before it answers the request by which it got the question.
                 tokio::spawn(posting);
-                return Ok(Posted::Arrived(Arrived::Late(late)));
+                return Ok((Posted::Arrived(Arrived::Late(late)), octets));
             }
         };
-        Ok(match posted {
+        let posted = match posted {
             Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
             // It may have answered by a message of its own just before this broke.
             Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
             Ok(octets) => Posted::Arrived(Arrived::At(octets)),
-        })
+        };
+        Ok((posted, octets))
     }
 
     /// Records a failure of the exchange.
@@ -313,6 +431,24 @@ impl Gateway {
         }
         let refusal = Refusal { claimed, digest: Some(digest), ..Refusal::new(Fault::new(Code::MsgReplyTo)) };
         Err(self.refuse(&visit.peer.system(), 0, refusal).await)
+    }
+}
+
+/// Tells whoever sent an answer what comes of it.
+fn tell(verdict: Option<Verdict>, result: &Result<Concluded, Refused>) {
+    if let Some(verdict) = verdict {
+        let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
+    }
+}
+
+type Verdict = oneshot::Sender<Result<(), Refused>>;
+
+impl Arrived {
+    fn apart(self) -> (Vec<u8>, Option<Verdict>) {
+        match self {
+            Self::At(octets) => (octets, None),
+            Self::Late(late) => (late.octets, Some(late.verdict)),
+        }
     }
 }
 
@@ -348,6 +484,10 @@ enum Taken {
     Replay(MessageId, crate::exchange::ledger::OutcomePlace),
     /// It is kept already, with this record.
     Kept(MessageId, u64),
+    /// It is an event that was told before, with this record.
+    Told(MessageId, u64),
+    Event(Event),
+    Cancel(Authenticated),
     Late(Authenticated),
 }
 
@@ -372,6 +512,7 @@ impl Running {
         record.registry_version = self.world.registry.version();
         record.octets = self.question.length();
         record.system = self.system;
+        record.concerns = self.kept;
         record.world = message.header.world;
         record.elapsed_us = self.arrived.elapsed().as_micros() as u64;
         record
@@ -405,5 +546,14 @@ pub(super) fn fault_of(error: UpstreamError) -> Fault {
             Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}"))
         }
         UpstreamError::Deadline => Fault::new(Code::RteDeadline),
+    }
+}
+
+/// Whether a receiver that failed so may take it later.
+pub(super) fn is_passing(error: &UpstreamError) -> bool {
+    match error {
+        UpstreamError::Unreachable(_) | UpstreamError::Broken(_) | UpstreamError::Deadline => true,
+        UpstreamError::Status(status, _) => matches!(status, 408 | 425 | 429 | 500..=599),
+        UpstreamError::TooLarge => false,
     }
 }

@@ -15,6 +15,7 @@ mod keys;
 mod recovery;
 mod report;
 mod restore;
+mod shelf;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use recovery::Oldest;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
 pub use restore::Restoring;
+pub use shelf::{Recorded, SledShelf};
 pub use upkeep::Scrubbed;
 pub use whole::{NotVerified, Note, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
@@ -97,7 +99,8 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(&folder).map_err(|cause| StoreError::io(&folder, cause))?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_str().unwrap_or("");
-        let is_derived = matches!(name, "tree" | "names" | "end") || name.starts_with("vol-") || name.starts_with("live-");
+        let is_derived =
+            matches!(name, "tree" | "names" | "end" | shelf::SHELF) || name.starts_with("vol-") || name.starts_with("live-");
         if is_derived {
             let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|cause| StoreError::io(&path, cause))?;
@@ -358,7 +361,7 @@ impl Store {
     /// than fit the refusals are left out: whoever is refused decides how many there are.
     pub fn by_message(&self, id: MessageId, scope: Option<&AgencyId>) -> Result<Vec<Found>, StoreError> {
         let mut records = Vec::new();
-        for kind in [RecordKind::Answer, RecordKind::Request, RecordKind::Audit, RecordKind::Refusal] {
+        for kind in RecordKind::ALL {
             let filter = Filter { message: Some(id), kind: Some(kind), scope: scope.cloned(), ..Filter::default() };
             let mut before = None;
             while records.len() < limits::RECEIPT_PROOFS_MAX {

@@ -10,11 +10,9 @@ use super::keys::PrivateHead;
 use crate::base::fault::Code;
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
-use crate::base::time::UnixTime;
 use crate::evidence::journal::{self, Erasure, Frame, FrameKind, Header};
 use crate::evidence::tlog::tree::{Edge, Head};
 use crate::exchange::ledger::{Ledger, OutcomePlace};
-use crate::exchange::work;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -31,8 +29,6 @@ pub struct Recovered {
     pub cut: u64,
     /// The messages that were permitted, and what became of them.
     pub ledger: Ledger,
-    /// The questions that are kept with their records and have no outcome, with their places.
-    pub unfinished: BTreeMap<(AgencyId, MessageId), work::Kept>,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
     /// The last start of the gateway that sealed something.
@@ -325,10 +321,8 @@ fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead,
         k: &'l str,
         m: Option<&'l str>,
         q: Option<&'l str>,
-        s: Option<&'l str>,
         t: u64,
         u: Option<&'l str>,
-        x: Option<&'l str>,
         z: Option<u64>,
     }
     let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(frame.leaf) else { return };
@@ -341,14 +335,6 @@ fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead,
         "req" => {
             if let Some(digest) = digest(leaf.h) {
                 recovered.ledger.remember(&sender, id, digest);
-                let place = OutcomePlace { index: frame.seq, segment, offset };
-                if let Some(holder) = leaf.s.and_then(AgencyId::parse).filter(|_| !frame.body.is_empty()) {
-                    // Its own deadline is in the message: none is later than this.
-                    let deadline = UnixTime::from_ms(leaf.t).plus_ms(limits::EVENT_LIFE_MS + limits::CLOCK_SKEW_MS);
-                    let system = leaf.x.and_then(Digest::parse_base64url);
-                    let kept = work::Kept { sender: sender.clone(), id, digest, system, holder, deadline, place, tries: 1 };
-                    recovered.unfinished.insert((sender.clone(), id), kept);
-                }
             }
             if leaf.t >= oldest.question && !head.persons.is_empty() {
                 recovered.asked.entry(sender).or_default().extend(head.persons);
@@ -356,13 +342,22 @@ fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead,
         }
         // A refusal at the door has no grant, and ends nothing.
         "err" if leaf.g.is_some() || leaf.z.is_some() => {
-            recovered.unfinished.remove(&(sender.clone(), id));
             if let Some(code) = leaf.e.and_then(Code::parse) {
                 recovered.ledger.remember_failure(&sender, id, code);
             }
         }
+        "cnl" => {
+            if let Some(question) = digest(leaf.q) {
+                recovered.ledger.remember(&sender, id, question);
+                recovered.ledger.remember_failure(&sender, id, Code::MsgCancelled);
+            }
+        }
+        "evt" => {
+            if let Some(digest) = digest(leaf.h) {
+                recovered.ledger.settle(&sender, id, digest, OutcomePlace { index: frame.seq, segment, offset });
+            }
+        }
         "rsp" if !frame.body.is_empty() => {
-            recovered.unfinished.remove(&(sender.clone(), id));
             if let Some(digest) = digest(leaf.q) {
                 recovered.ledger.settle(&sender, id, digest, OutcomePlace { index: frame.seq, segment, offset });
             }

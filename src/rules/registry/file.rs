@@ -227,6 +227,7 @@ fn empty(version: u64) -> Registry {
         by_name: BTreeMap::new(),
         by_system: BTreeMap::new(),
         holders: BTreeMap::new(),
+        outbound: BTreeSet::new(),
         grants: Vec::new(),
         exact: BTreeMap::new(),
         patterned: BTreeMap::new(),
@@ -306,8 +307,12 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     if keys.len() > limits::KEYS_PER_AGENCY_MAX {
         return Err((place, format!("{id} has more than {} keys", limits::KEYS_PER_AGENCY_MAX)));
     }
-    let url =
-        raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is not an https address"))));
+    let wrong = |url| (place, format!("{id}: \"{url}\" is not an https address, and not \"{OUTBOUND}\""));
+    let url = raw.url.as_deref().filter(|url| *url != OUTBOUND);
+    let url = url.map(|url| Url::parse(url).ok_or_else(|| wrong(url)));
+    if raw.url.as_deref() == Some(OUTBOUND) {
+        registry.outbound.insert(index);
+    }
     let seal = match raw.seal.as_deref() {
         None | Some("agency") => Seal::Agency,
         Some("gateway") => Seal::Gateway,
@@ -434,12 +439,17 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
     let what = document_type(raw.document.get_ref(), place, schemas)?;
     let agency = AgencyId::parse(raw.agency).and_then(|id| registry.find(&id));
     let agency = agency.ok_or_else(|| (place, format!("no agency is called \"{}\"", raw.agency)))?;
-    if registry.agency(agency).is_none_or(|agency| agency.url.is_none()) {
-        return Err((place, format!("{} holds documents but has no url", raw.agency)));
+    if registry.agency(agency).is_none_or(|agency| agency.url.is_none()) && !registry.outbound.contains(&agency) {
+        let what =
+            format!("{} holds documents but has no url; one that comes for its questions has url = \"{OUTBOUND}\"", raw.agency);
+        return Err((place, what));
     }
     registry.holders.entry(what).or_default().push(Holder { agency, regions: raw.regions.clone() });
     Ok(())
 }
+
+/// The url of an agency that opens no port, and comes for its questions.
+pub const OUTBOUND: &str = "outbound";
 
 /// Most fields that an error lists.
 const FIELDS_SHOWN: usize = 60;
@@ -498,7 +508,10 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
     let action = match raw.action {
         None | Some("read") => Action::Read,
         Some("apply") => Action::Apply,
-        Some(other) => return Err((place, format!("action = \"{other}\"; it is \"read\" or \"apply\""))),
+        Some("subscribe") => Action::Subscribe,
+        Some(other) => {
+            return Err((place, format!("action = \"{other}\"; it is \"read\", \"apply\" or \"subscribe\"")));
+        }
     };
     if raw.withheld_days > limits::WITHHELD_DAYS_MAX {
         return Err((place, format!("withheld_days is at most {}", limits::WITHHELD_DAYS_MAX)));

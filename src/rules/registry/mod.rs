@@ -17,7 +17,7 @@ use crate::message::envelope::World;
 use crate::message::schema::{DocumentType, FieldPath, Schemas, SubjectKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A registry file whose signature is the authority's.
@@ -47,7 +47,7 @@ pub struct Agency {
     pub status: Status,
     /// The world it lives in.
     pub world: World,
-    /// Where its requests are delivered, if it answers any.
+    /// Where its messages are delivered. Without it they wait in its inbox.
     pub url: Option<Url>,
     /// Who signs its messages.
     pub seal: Seal,
@@ -326,6 +326,8 @@ pub enum Action {
     Read,
     /// To send an application.
     Apply,
+    /// To be told of events.
+    Subscribe,
 }
 
 impl Action {
@@ -334,6 +336,7 @@ impl Action {
         match self {
             Self::Read => "read",
             Self::Apply => "apply",
+            Self::Subscribe => "subscribe",
         }
     }
 }
@@ -431,6 +434,8 @@ pub struct Registry {
     by_name: BTreeMap<AgencyId, AgencyIndex>,
     by_system: BTreeMap<Digest, AgencyIndex>,
     holders: BTreeMap<Code, Vec<Holder>>,
+    /// Agencies that open no port, and come for what waits for them.
+    outbound: BTreeSet<AgencyIndex>,
     grants: Vec<Grant>,
     exact: BTreeMap<(AgencyIndex, Code), Vec<GrantIndex>>,
     patterned: BTreeMap<Code, Vec<GrantIndex>>,
@@ -518,6 +523,11 @@ impl Registry {
     /// All agencies.
     pub fn agencies(&self) -> impl ExactSizeIterator<Item = (AgencyIndex, &Agency)> {
         self.agencies.iter().enumerate().map(|(at, agency)| (AgencyIndex(at as u32), agency))
+    }
+
+    /// Whether an agency comes for what waits for it.
+    pub fn is_outbound(&self, agency: AgencyIndex) -> bool {
+        self.outbound.contains(&agency)
     }
 
     /// The agency with this name.
