@@ -192,9 +192,10 @@ impl<S: Shelf> Work<S> {
         self.move_on(key, |row| row.tries = row.tries.saturating_add(1));
     }
 
-    /// Somebody is about it who has not recorded yet that it is to be kept.
-    pub fn hold(&mut self, key: &Key) {
-        self.busy.insert(key.clone(), Busy::Settling);
+    /// It is on its way to its receiver, and is kept from now on.
+    pub fn set_out(&mut self, key: &Key) {
+        self.busy.insert(key.clone(), Busy::Delivering);
+        self.doors.set_out(&key.to);
     }
 
     /// Nobody is about it any more.

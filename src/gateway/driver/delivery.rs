@@ -13,7 +13,7 @@ use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, permit_again, permit_cancel};
 use crate::exchange::ledger::{Forward, Known};
-use crate::exchange::work::{NotCancelled, Notice, Row, Stage, What, action};
+use crate::exchange::work::{Key, NotCancelled, Notice, Row, Stage, What, action};
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::rules::registry::Status;
 use std::sync::Arc;
@@ -81,15 +81,27 @@ impl Gateway {
     /// Keeps a question whose consumer waits: its holder cannot be reached, or answers later.
     pub(super) async fn go_on(&self, running: &mut Running, octets: Bytes, asked: Logged) -> Result<Logged, Refused> {
         let id = running.question.message().header.id;
+        let key = Key { index: asked.index(), to: running.provider.clone() };
+        // Whoever has taken it to its holder goes on with it, and nobody else is to.
+        self.work().set_out(&key);
         running.kept = Some(asked.index());
         let mut record = running.record(RecordKind::Delivery);
         record.action = Word::parse(action::KEEP);
         record.until = Some(running.question.message().header.expires_at);
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(octets.to_vec()) };
-        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
-        self.ledger().abandon(&running.consumer, id);
-        Ok(committed.logged)
+        match self.keep(entry).await {
+            Ok(committed) => {
+                self.ledger().abandon(&running.consumer, id);
+                Ok(committed.logged)
+            }
+            Err(cause) => {
+                running.kept = None;
+                self.work().reached(&key.to);
+                self.work().release(&key);
+                Err(running.unrecorded(&cause))
+            }
+        }
     }
 
     /// Records that a receiver has taken something. A question is answered later; it is asked again at the time that it has named.
@@ -164,10 +176,20 @@ impl Gateway {
         };
         let forward = Forward::new(&mut running.question, &logged);
         let tries = if row.tries == 0 { Tries::First } else { Tries::Further };
-        let posted = self.post(forward, &mut running, tries).await.map(|(posted, _)| posted);
+        match self.post(forward, &mut running, tries) {
+            Ok((posting, _)) => {
+                let posted = posting.await;
+                self.came_of(row, &running, posted).await;
+            }
+            Err(fault) => self.not_now(row, Unready::refused(Refusal::new(fault))).await,
+        }
+    }
+
+    /// Notes what came of taking a question to its holder that is kept.
+    pub(super) async fn came_of(self: &Arc<Self>, row: &Row, running: &Running, posted: Posted) {
         match posted {
-            Ok(Posted::Failed(error)) if is_passing(&error) => return self.again(row),
-            Ok(Posted::Taken(waiting)) => {
+            Posted::Failed(error) if is_passing(&error) => return self.again(row),
+            Posted::Taken(waiting) => {
                 let noted = self.taken(row, None).await;
                 self.work().reached(&row.key.to);
                 if noted.is_err() {
@@ -177,23 +199,20 @@ impl Gateway {
                 let late = waiting.already();
                 let is_ours = late.is_some() && self.work().answered(&row.digest, &row.key.to).is_some();
                 if let Some(late) = late.filter(|_| is_ours) {
-                    let concluded = self.conclude(&running, Arrived::Late(late)).await;
+                    let concluded = self.conclude(running, Arrived::Late(late)).await;
                     self.end(row, concluded).await;
                 }
                 return;
             }
             _ => self.work().reached(&row.key.to),
         }
-        if !self.work().settle(&row.key) {
-            // It was cancelled meanwhile: what came is on record, and goes nowhere.
-            self.fail(&running, Refusal::new(Fault::new(Code::MsgCancelled))).await;
-            return;
-        }
+        let is_ours = self.work().settle(&row.key);
         let concluded = match posted {
-            Ok(Posted::Arrived(arrived)) => self.conclude(&running, arrived).await,
-            Ok(Posted::Failed(error)) => Err(self.fail(&running, Refusal::new(fault_of(error))).await),
-            Ok(Posted::Taken(_)) => return,
-            Err(fault) => Err(self.fail(&running, Refusal::new(fault)).await),
+            // It was cancelled meanwhile: what came is on record, and goes nowhere.
+            _ if !is_ours => return drop(self.fail(running, Refusal::new(Fault::new(Code::MsgCancelled))).await),
+            Posted::Arrived(arrived) => self.conclude(running, arrived).await,
+            Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
+            Posted::Taken(_) => return,
         };
         self.end(row, concluded).await;
     }

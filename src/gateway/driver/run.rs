@@ -16,6 +16,7 @@ use crate::exchange::work::{Key, Way};
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ impl Drop for Open {
 
 /// What the consumer's side of an exchange is told.
 enum Progress {
-    Recorded(Logged),
+    Kept(Result<Logged, Refused>),
     Ended(Result<Concluded, Refused>),
 }
 
@@ -177,12 +178,13 @@ impl Gateway {
         let id = question.message().header.id;
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let consumer = running.consumer.clone();
-        let (recorded, mut is_recorded) = oneshot::channel();
+        let (recorded, is_recorded) = oneshot::channel();
         let (ended, mut is_ended) = oneshot::channel();
+        let (leave, leaving) = oneshot::channel();
         let gateway = Arc::clone(self);
         // The exchange outlives the connection it came by; `drained` waits for it.
         tokio::spawn(async move {
-            let result = gateway.run(&mut running, recorded).await;
+            let result = gateway.run(&mut running, recorded, leaving).await;
             if let Err(refused) = &result {
                 gateway.ledger().fail(&running.consumer, id, refused.fault.code);
             }
@@ -197,17 +199,22 @@ impl Gateway {
         {
             progress = Some(Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))));
         }
-        // Whoever does not wait for the answer waits for the record all the same: nothing is accepted without one.
         let progress = match progress {
             Some(progress) => progress,
-            None => tokio::select! {
-                biased;
-                Ok(logged) = &mut is_recorded => Progress::Recorded(logged),
-                ended = &mut is_ended => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
-            },
+            // Whoever does not wait for the answer waits until it is kept all the same: nothing is accepted that a restart forgets.
+            None => {
+                let (reply, is_kept) = oneshot::channel();
+                let _ = is_recorded.await;
+                let _ = leave.send(reply);
+                tokio::select! {
+                    biased;
+                    Ok(kept) = is_kept => Progress::Kept(kept),
+                    ended = &mut is_ended => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
+                }
+            }
         };
         match progress {
-            Progress::Recorded(logged) => Ok(Reply::Accepted { id, logged: Some(logged.index()) }),
+            Progress::Kept(kept) => kept.map(|logged| Reply::Accepted { id, logged: Some(logged.index()) }),
             Progress::Ended(Ok(Concluded::Released(release))) => Ok(Reply::Answered { id, release, replayed: Replayed::No }),
             Progress::Ended(Ok(Concluded::Kept(logged) | Concluded::Heard(logged))) => {
                 self.outcome_within(&consumer, id, Wait::until(end), Some(logged.index())).await
@@ -228,61 +235,56 @@ impl Gateway {
         Ok(Running { world, system, arrived, visit, kept: None, question, consumer, provider, _open: open })
     }
 
-    /// Record, forward, check, record, release: in this order, which the types demand.
-    async fn run(self: &Arc<Self>, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Concluded, Refused> {
+    /// Record, forward, check, record, release: in this order, which the types demand. Where whoever asked does not wait for all of
+    /// it, the question is kept.
+    async fn run(
+        self: &Arc<Self>,
+        running: &mut Running,
+        recorded: oneshot::Sender<()>,
+        leaving: oneshot::Receiver<oneshot::Sender<Result<Logged, Refused>>>,
+    ) -> Result<Concluded, Refused> {
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let logged = committed.logged;
-        let _ = recorded.send(logged);
+        let _ = recorded.send(());
         let forward = Forward::new(&mut running.question, &logged);
-        let (posted, octets) = match self.post(forward, running, Tries::First).await {
-            Ok(posted) => posted,
+        let (mut posting, octets) = match self.post(forward, running, Tries::First) {
+            Ok(posting) => posting,
             Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
         };
+        let posted = tokio::select! {
+            biased;
+            posted = &mut posting => posted,
+            Ok(reply) = leaving => {
+                let _ = reply.send(self.go_on(running, octets.clone(), logged).await);
+                posting.await
+            }
+        };
         match posted {
+            posted if running.kept.is_some() => self.kept_on(running, posted, logged).await,
             Posted::Arrived(arrived) => self.conclude_first(running, arrived, (octets, logged)).await,
-            Posted::Failed(error) if is_passing(&error) && !running.left().is_zero() => {
-                let key = self.hold(running, logged);
-                let kept = self.go_on(running, octets, logged).await;
-                self.work().failed(&key, now(), u64::from(running.arrived.elapsed().subsec_micros()) % 1000);
-                kept.map(Concluded::Kept)
+            Posted::Failed(error) if !is_passing(&error) || running.left().is_zero() => {
+                Err(self.fail(running, Refusal::new(fault_of(error))).await)
             }
-            Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
-            Posted::Taken(waiting) => {
-                let key = self.hold(running, logged);
-                let taken = self.go_on_taken(running, octets, logged, &key).await;
-                self.work().free(&key);
-                let taken = taken?;
-                // An answer that came by a message of its own before that was noted has gone this way.
-                match waiting.already() {
-                    Some(late) if self.work().answered(&running.question.digest(), &running.provider).is_some() => {
-                        let concluded = self.conclude(running, Arrived::Late(late)).await;
-                        self.work().free(&key);
-                        concluded
-                    }
-                    _ => Ok(Concluded::Kept(taken)),
-                }
+            posted => {
+                self.go_on(running, octets, logged).await?;
+                self.kept_on(running, posted, logged).await
             }
         }
     }
 
-    /// Nobody else is to deliver what is about to be kept.
-    fn hold(&self, running: &Running, asked: Logged) -> Key {
-        let key = Key { index: asked.index(), to: running.provider.clone() };
-        self.work().hold(&key);
-        key
-    }
-
-    async fn go_on_taken(&self, running: &mut Running, octets: Bytes, asked: Logged, key: &Key) -> Result<Logged, Refused> {
-        let kept = self.go_on(running, octets, asked).await?;
-        let row = self.work().row(key);
+    /// What came of taking it to its holder is for open work now.
+    async fn kept_on(self: &Arc<Self>, running: &Running, posted: Posted, asked: Logged) -> Result<Concluded, Refused> {
+        let row = self.work().row(&Key { index: asked.index(), to: running.provider.clone() });
         match row {
-            Some(row) => self.taken(&row, None).await,
-            None => Ok(kept),
+            Some(row) => self.came_of(&row, running, posted).await,
+            // It was cancelled meanwhile.
+            None => self.work().reached(&running.provider),
         }
+        Ok(Concluded::Kept(asked))
     }
 
     /// Checks the first word of a holder. If it is not the last, the question is kept from now on.
@@ -296,15 +298,18 @@ impl Gateway {
         let result = match self.check_answer(running, octets).await {
             Ok(answer) => match answer.goes_on() {
                 None => self.release(running, answer).await.map(Concluded::Released),
-                Some(again) => {
-                    let key = self.hold(running, asked);
-                    let heard = match self.go_on(running, question, asked).await {
-                        Ok(_) => self.hear(running, answer, again).await,
-                        Err(refused) => Err(refused),
-                    };
-                    self.work().free(&key);
-                    heard
-                }
+                Some(again) => match self.go_on(running, question, asked).await {
+                    Ok(_) => {
+                        let heard = self.hear(running, answer, again).await;
+                        let mut work = self.work();
+                        work.reached(&running.provider);
+                        if heard.is_err() {
+                            work.release(&Key { index: asked.index(), to: running.provider.clone() });
+                        }
+                        heard
+                    }
+                    Err(refused) => Err(refused),
+                },
             },
             Err(refused) => Err(refused),
         };
@@ -360,13 +365,13 @@ impl Gateway {
         (self.limits.archive_days > 0).then(|| octets.to_vec())
     }
 
-    /// Takes the question to the holder once.
-    pub(super) async fn post(
+    /// Takes the question to the holder once; what is returned does so when it is awaited.
+    pub(super) fn post(
         self: &Arc<Self>,
         forward: Forward,
         running: &mut Running,
         tries: Tries,
-    ) -> Result<(Posted, Bytes), Fault> {
+    ) -> Result<(Posting, Bytes), Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
@@ -379,27 +384,29 @@ impl Gateway {
         let (gateway, room) = (Arc::clone(self), running.visit.as_mut().and_then(Visit::take_room));
         let octets = Bytes::from(forward.into_octets());
         let sent = octets.clone();
-        let mut posting = Box::pin(async move {
+        let mut sending = Box::pin(async move {
             let posted = gateway.upstream.post(&url, sent, &headers, deadline).await;
             drop(room);
             posted
         });
-        let posted = tokio::select! {
-            biased;
-            posted = &mut posting => posted,
-            Ok(late) = waiting.arrived() => {
-                // The holder waits for our word before it answers the request by which it got the question.
-                tokio::spawn(posting);
-                return Ok((Posted::Arrived(Arrived::Late(late)), octets));
+        let posting = async move {
+            let posted = tokio::select! {
+                biased;
+                posted = &mut sending => posted,
+                Ok(late) = waiting.arrived() => {
+                    // The holder waits for our word before it answers the request by which it got the question.
+                    tokio::spawn(sending);
+                    return Posted::Arrived(Arrived::Late(late));
+                }
+            };
+            match posted {
+                Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
+                // It may have answered by a message of its own just before this broke.
+                Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
+                Ok(octets) => Posted::Arrived(Arrived::At(octets)),
             }
         };
-        let posted = match posted {
-            Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
-            // It may have answered by a message of its own just before this broke.
-            Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
-            Ok(octets) => Posted::Arrived(Arrived::At(octets)),
-        };
-        Ok((posted, octets))
+        Ok((Box::pin(posting), octets))
     }
 
     /// Records a failure of the exchange.
@@ -451,6 +458,9 @@ impl Arrived {
         }
     }
 }
+
+/// A question on its way to its holder.
+pub(super) type Posting = Pin<Box<dyn Future<Output = Posted> + Send>>;
 
 /// What came of taking a question to its holder.
 pub(super) enum Posted {
