@@ -203,6 +203,10 @@ fn registry(id: &str, more: &str) -> Option<String> {
     Registry::check(&text, &Schemas::built_in()).err().map(|error| error.to_string())
 }
 
+fn load(figure: &str, count: usize) -> Option<String> {
+    registry("xx.a", &format!("load = {{ {figure} = {count} }}\n"))
+}
+
 fn keys(count: usize) -> Option<String> {
     use base64::Engine as _;
     let of = |seed| base64::engine::general_purpose::STANDARD.encode(crate::admission::certificate(seed as u8 + 1));
@@ -360,6 +364,17 @@ const ROWS: &[(&str, Row)] = &[
     ("BODY_BYTES_MAX", In("src/evidence/journal.rs", "(0, 0, BODY + 1)")),
     ("POOL_IDLE_MAX", Own),
     ("POOL_IDLE_MS", In("src/host/transport/upstream.rs", "a_connection_waits_for_a_request_for_so_long_and_no_longer")),
+    ("HOLDER_PARALLEL", In("src/exchange/bulkhead.rs", "a_holder_has_so_many_places_a_queue_and_no_more")),
+    ("HOLDER_PARALLEL_MAX", Here(limits::HOLDER_PARALLEL_MAX as usize, |n| load("parallel", n), "it is 1 to")),
+    ("HOLDER_WAITING", In("src/exchange/bulkhead.rs", "a_holder_has_so_many_places_a_queue_and_no_more")),
+    ("HOLDER_WAITING_MAX", Here(limits::HOLDER_WAITING_MAX as usize, |n| load("waiting", n), "it is 0 to")),
+    ("HOLDER_FAILURES", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
+    ("HOLDER_FAILURES_MAX", Here(limits::HOLDER_FAILURES_MAX as usize, |n| load("failures", n), "it is 1 to")),
+    ("HOLDER_PAUSE_MS", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
+    ("HOLDER_PAUSE_MS_MAX", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
+    ("HOLDER_BYTES_MAX", In("src/exchange/bulkhead.rs", "messages_take_no_more_than_their_holders_share_of_the_room")),
+    ("HOLDERS_MEASURED_MAX", In("src/host/telemetry.rs", "so_many_holders_are_measured_by_name_and_the_others_as_one")),
+    ("DELEGATION_BYTES_MAX", In("src/rules/policy/behalf.rs", "the_names_of_a_delegation_have_so_many_characters_and_no_more")),
     ("DELIVERIES_PER_HOLDER", In("src/exchange/work.rs", "a_holder_has_so_many_under_way_and_no_more")),
     ("DELIVERIES_MAX", Own),
     (

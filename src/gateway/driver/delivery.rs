@@ -110,6 +110,7 @@ impl Gateway {
                     self.end(&kept, deadline, result.as_ref().err());
                 }
             }
+            Ok(Posted::Turned(_)) => self.again(index, deadline),
             Ok(Posted::Failed(error)) if is_passing(&error) => self.again(index, deadline),
             Ok(Posted::Failed(error)) => {
                 let refused = self.fail(&running, Refusal::new(fault_of(error))).await;

@@ -9,6 +9,7 @@ mod bodies;
 mod delivery;
 mod evidence;
 mod health;
+mod holders;
 mod refusals;
 mod run;
 mod seal;
@@ -52,6 +53,7 @@ pub struct Gateway {
     last_health: Mutex<Health>,
     upstream: Upstream,
     answers: answers::Awaited,
+    holders: Arc<holders::Holders>,
     work: Mutex<Work>,
     /// Told when there may be something to deliver.
     work_changed: Notify,
@@ -280,6 +282,7 @@ impl Gateway {
             last_health: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
+            holders: Arc::default(),
             work: Mutex::new(work),
             work_changed: Notify::new(),
             deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
@@ -322,6 +325,7 @@ impl Gateway {
         telemetry.journal_records.set(self.store.size() as i64);
         telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
         telemetry.remembered_ids.set(self.ledger().len() as i64);
+        telemetry.holders_are(&self.standings());
         telemetry
     }
 
@@ -375,6 +379,8 @@ impl Gateway {
         let now = now();
         self.ledger().evict(now);
         self.persons().evict(now);
+        let world = self.world();
+        self.holders.forget(|holder| world.registry.find(holder).is_none());
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         let forgotten = self.store.forget_bodies(now.minus_ms(kept));

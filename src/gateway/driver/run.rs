@@ -1,6 +1,7 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
+use super::holders::{self, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
@@ -9,6 +10,7 @@ use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit, personal};
+use crate::exchange::bulkhead::{Outcome, Turned};
 use crate::exchange::ledger::{Begin, Forward, Release};
 use crate::host::transport::UpstreamError;
 use crate::message::envelope::{Claimed, Kind};
@@ -51,6 +53,10 @@ pub(super) struct Running {
     pub(super) question: Permitted,
     pub(super) consumer: AgencyId,
     pub(super) provider: AgencyId,
+    /// Its place at the holder, until it is there.
+    pub(super) place: Option<holders::Place>,
+    /// It is open with the holder, if somebody waits for it.
+    with_holder: Option<holders::Open>,
     _open: Open,
 }
 
@@ -116,23 +122,27 @@ impl Gateway {
 
     /// Who tries out numbers is stopped before the holder is asked.
     fn count_person(&self, visit: &Visit, sender: &AgencyId, question: &Permitted) -> Result<(), Fault> {
-        let agency = visit.world.registry.agency(question.consumer());
+        // Whoever asks for another asks from the other's budget.
+        let agency = visit.world.registry.agency(question.principal().unwrap_or(question.consumer()));
         let (Some(agency), Some(context)) = (agency, question.context()) else { return Ok(()) };
         let budget = agency.allowance.persons_per_day;
         let keys = self.store.person_keys(&context.subject);
-        let asked = self.persons().ask(sender, &keys, budget, now());
+        let asked = self.persons().ask(&agency.id, &keys, budget, now());
         let how = match asked.alarm {
             Alarm::None => return asked.verdict,
             Alarm::Near => "has asked for four fifths of its",
             Alarm::Beyond => "has asked for more than its",
         };
-        self.telemetry.alarm("persons", &format!("{sender} {how} {budget} persons of this day"));
+        let by = if agency.id == *sender { String::new() } else { format!(", the last one by {sender}") };
+        self.telemetry.alarm("persons", &format!("{} {how} {budget} persons of this day{by}", agency.id));
         asked.verdict
     }
 
     async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
         let id = question.message().header.id;
+        let (place, with_holder) = self.enter_holder(&visit, &question).await?;
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
+        (running.place, running.with_holder) = (Some(place), Some(with_holder));
         let (recorded, mut is_recorded) = oneshot::channel();
         let (ended, mut is_ended) = oneshot::channel();
         let gateway = Arc::clone(self);
@@ -175,7 +185,9 @@ impl Gateway {
         };
         let system = visit.as_ref().map(|visit| visit.peer.system());
         let arrived = visit.as_ref().map_or_else(Instant::now, |visit| visit.arrived);
-        Ok(Running { world, system, arrived, visit, question, consumer, provider, _open: Open::new(&self.open) })
+        let open = Open::new(&self.open);
+        let (place, with_holder) = (None, None);
+        Ok(Running { world, system, arrived, visit, question, consumer, provider, place, with_holder, _open: open })
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand.
@@ -187,7 +199,10 @@ impl Gateway {
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
         let forward = Forward::new(&mut running.question, &committed.logged);
-        match self.forward(forward, running).await {
+        let forwarded = self.forward(forward, running).await;
+        // From now on the holder has no part in how long it takes.
+        running.with_holder = None;
+        match forwarded {
             Ok(arrived) => self.conclude(running, arrived).await,
             Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
         }
@@ -247,6 +262,7 @@ impl Gateway {
                 _ => Err(Fault::new(Code::RteDeadline)),
             },
             Posted::Failed(error) => Err(fault_of(error)),
+            Posted::Turned(turned) => Err(holders::fault_of(turned, &running.provider)),
         }
     }
 
@@ -254,7 +270,16 @@ impl Gateway {
     pub(super) async fn post(self: &Arc<Self>, forward: Forward, running: &mut Running, tries: Tries) -> Result<Posted, Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
-        let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
+        let all_its_time = Duration::from_millis(self.limits.answer_ms);
+        let mut place = match self.place_of(running, running.question.length() as usize) {
+            Ok(place) => place,
+            Err(turned) => return Ok(Posted::Turned(turned)),
+        };
+        if let Err(turned) = place.comes(running.left().min(all_its_time)).await {
+            return Ok(Posted::Turned(turned));
+        }
+        let deadline = running.left().min(all_its_time);
+        let its_time = if deadline < all_its_time { HadItsTime::No } else { HadItsTime::Yes };
         let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         let mut headers = vec![("oncegate-message-id", running.question.message().header.id.to_string())];
         if tries == Tries::Further {
@@ -265,21 +290,28 @@ impl Gateway {
         let mut posting = Box::pin(async move {
             let posted = gateway.upstream.post(&url, forward.into_octets(), &headers, deadline).await;
             drop(room);
-            posted
+            (posted, place)
         });
-        let posted = tokio::select! {
+        let (posted, mut place) = tokio::select! {
             biased;
             posted = &mut posting => posted,
             Ok(late) = waiting.arrived() => {
                 // The holder waits for our word before it answers the request by which it got the question.
-                tokio::spawn(posting);
+                tokio::spawn(async move { posting.await.1.shows(Outcome::Spoke) });
                 return Ok(Posted::Arrived(Arrived::Late(late)));
             }
         };
+        place.shows(outcome_of(&posted, its_time));
         Ok(match posted {
             Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
             // It may have answered by a message of its own just before this broke.
-            Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
+            Err(error) => match waiting.already() {
+                Some(late) => {
+                    place.shows(Outcome::Spoke);
+                    Posted::Arrived(Arrived::Late(late))
+                }
+                None => Posted::Failed(error),
+            },
             Ok(octets) => Posted::Arrived(Arrived::At(octets)),
         })
     }
@@ -324,6 +356,8 @@ pub(super) enum Posted {
     Taken(Place),
     /// Nothing that is an answer.
     Failed(UpstreamError),
+    /// It was not asked: it is left alone, or too many wait for it.
+    Turned(Turned),
 }
 
 /// Whether a holder may have had a question before.
@@ -357,11 +391,18 @@ impl Running {
         Duration::from_millis(self.question.message().header.expires_at.as_ms().saturating_sub(now().as_ms()))
     }
 
+    /// On whose behalf it is asked.
+    pub(super) fn principal(&self) -> Option<&AgencyId> {
+        let agency = self.question.principal().and_then(|index| self.world.registry.agency(index));
+        agency.map(|agency| &agency.id)
+    }
+
     pub(super) fn record(&self, kind: RecordKind) -> Record {
         let (message, context) = (self.question.message(), self.question.context());
         let mut record = Record::new(kind, now());
         (record.message, record.digest) = (Some(message.header.id), Some(self.question.digest()));
         (record.consumer, record.provider) = (Some(self.consumer.clone()), Some(self.provider.clone()));
+        record.principal = self.principal().cloned();
         record.document_type = Some(self.question.what().clone());
         record.purpose = context.map(|context| context.purpose.clone());
         record.case = context.and_then(|context| context.case);

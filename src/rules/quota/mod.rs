@@ -19,7 +19,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The engine's clock: monotonic, set from outside, shared by all quotas.
@@ -74,9 +74,25 @@ struct OfAgency {
 pub struct Slot {
     open: Arc<AtomicU32>,
     standing: Standing,
+    /// It is counted elsewhere at present.
+    is_away: AtomicBool,
 }
 
 impl Slot {
+    /// Gives the place back for as long as the exchange is counted elsewhere: others of the agency's may take it.
+    pub fn go_away(&self) {
+        if !self.is_away.swap(true, Ordering::Relaxed) {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a place again, were it one too many: nobody comes in until there is room.
+    pub fn come_back(&self) {
+        if self.is_away.swap(false, Ordering::Relaxed) {
+            self.open.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// How the agency stands with its quota.
     pub fn standing(&self) -> Standing {
         self.standing
@@ -85,7 +101,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.go_away();
     }
 }
 
@@ -147,7 +163,7 @@ impl Quotas {
         let parallel = quota.parallel;
         let entered = quota.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < parallel).then_some(open + 1));
         entered.map_err(|_| Fault::at(Code::LimParallel, format!("{parallel} are open")).with_retry_after(1))?;
-        Ok(Slot { open: Arc::clone(&quota.open), standing })
+        Ok(Slot { open: Arc::clone(&quota.open), standing, is_away: AtomicBool::new(false) })
     }
 
     /// Asked for everything that is not a message.
