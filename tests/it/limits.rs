@@ -203,7 +203,7 @@ fn registry(id: &str, more: &str) -> Option<String> {
     Registry::check(&text, &Schemas::built_in()).err().map(|error| error.to_string())
 }
 
-fn load(figure: &str, count: usize) -> Option<String> {
+fn holder_load(figure: &str, count: usize) -> Option<String> {
     registry("xx.a", &format!("load = {{ {figure} = {count} }}\n"))
 }
 
@@ -365,11 +365,11 @@ const ROWS: &[(&str, Row)] = &[
     ("POOL_IDLE_MAX", Own),
     ("POOL_IDLE_MS", In("src/host/transport/upstream.rs", "a_connection_waits_for_a_request_for_so_long_and_no_longer")),
     ("HOLDER_PARALLEL", In("src/exchange/bulkhead.rs", "a_holder_has_so_many_places_a_queue_and_no_more")),
-    ("HOLDER_PARALLEL_MAX", Here(limits::HOLDER_PARALLEL_MAX as usize, |n| load("parallel", n), "it is 1 to")),
+    ("HOLDER_PARALLEL_MAX", Here(limits::HOLDER_PARALLEL_MAX as usize, |n| holder_load("parallel", n), "it is 1 to")),
     ("HOLDER_WAITING", In("src/exchange/bulkhead.rs", "a_holder_has_so_many_places_a_queue_and_no_more")),
-    ("HOLDER_WAITING_MAX", Here(limits::HOLDER_WAITING_MAX as usize, |n| load("waiting", n), "it is 0 to")),
+    ("HOLDER_WAITING_MAX", Here(limits::HOLDER_WAITING_MAX as usize, |n| holder_load("waiting", n), "it is 0 to")),
     ("HOLDER_FAILURES", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
-    ("HOLDER_FAILURES_MAX", Here(limits::HOLDER_FAILURES_MAX as usize, |n| load("failures", n), "it is 1 to")),
+    ("HOLDER_FAILURES_MAX", Here(limits::HOLDER_FAILURES_MAX as usize, |n| holder_load("failures", n), "it is 1 to")),
     ("HOLDER_PAUSE_MS", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
     ("HOLDER_PAUSE_MS_MAX", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
     ("HOLDER_BYTES_MAX", In("src/exchange/bulkhead.rs", "messages_take_no_more_than_their_holders_share_of_the_room")),
