@@ -107,7 +107,7 @@ fn shows(scene: &Scene) -> String {
 #[test]
 fn a_holder_that_hangs_costs_other_holders_nothing() {
     const EACH: usize = 50;
-    let scene = Scene::without_clinic("records = \"off\"\n\n[limits]\nanswer_ms = 15000\n");
+    let scene = Scene::without_clinic("records = \"off\"\n\n[limits]\nanswer_ms = 10000\n");
     let gateway = scene.start();
     let _reached = holder(&scene, |_| Box::pin(std::future::pending()));
     scene.block_on(async {
@@ -143,7 +143,9 @@ fn a_holder_that_hangs_costs_other_holders_nothing() {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!((late, turned), (places as usize, FOUR.len() * EACH + 14 - places as usize));
+        // Before the holder is given up, a few who waited have come to it.
+        let most = (places + u64::from(limits::HOLDER_FAILURES) - 1) as usize;
+        assert!((places as usize..=most).contains(&late) && late + turned == FOUR.len() * EACH + 14, "{late} {turned}");
         // Everything was given back.
         assert_eq!((metric(&scene, "holder_requests"), metric(&scene, "holder_waiting")), (0, 0));
         assert_eq!(metric(&scene, "holder_left_alone"), 1);
@@ -157,22 +159,23 @@ fn a_holder_that_is_away_is_left_alone_and_asked_again_when_it_is_back() {
     let scene = Scene::without_clinic(SILENT);
     let gateway = scene.start();
     let school = scene.client();
+    let (refused, kept) = (scene.request(&school, 20), scene.request(&school, 21));
     scene.block_on(async {
         for number in 0..limits::HOLDER_FAILURES as usize {
             let (status, code, _) = asks(&school, &scene.request(&school, number)).await;
             assert_eq!((status, code.as_str()), (502, "OG-RTE-002"));
         }
-        let refused = scene.request(&school, 20);
         assert_eq!(asks(&school, &refused).await, (503, "OG-RTE-009".to_owned(), Some(1)));
         assert_eq!(metric(&scene, "holder_left_alone"), 1);
         let shown = shows(&scene);
         assert!(shown.contains("left-alone") || shown.contains("tried"), "{shown}");
         assert!(shown.contains("64 requests at once, 256 waiting, left alone after 5 failures"), "{shown}");
         // What is kept is not refused: it has time.
-        let kept = scene.request(&school, 21);
         let received = school.post(kept.octets.clone(), "respond-async", LONG).await.expect("the gateway is there");
         assert_eq!(received.status.as_u16(), 202);
-        let mut reached = holder(&scene, |_| Box::pin(std::future::ready(None)));
+    });
+    let mut reached = holder(&scene, |_| Box::pin(std::future::ready(None)));
+    scene.block_on(async {
         // The same message is asked again when it was said to be.
         let back = async {
             loop {

@@ -295,12 +295,12 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
 fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Permitted, Refusal> {
     let refuse = |fault| Refusal::of(fault, &authenticated.message, authenticated.digest);
     let Found { what, principal, grounds } = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
-    let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
     let is_elsewhere =
         |index| snapshot.registry.agency(index).is_none_or(|agency| agency.world != authenticated.message.header.world);
     if principal.is_some_and(is_elsewhere) {
         return Err(refuse(Fault::new(Code::MsgTest)));
     }
+    let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
     let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
     let length = octets.len() as u64;
     Ok(Permitted { octets, length, message, digest, consumer, principal, holder, what, grounds })

@@ -3,7 +3,6 @@
 //! An exchange takes its place at the holder before its request is recorded, and what it holds that others need goes back
 //! meanwhile: its place among its agency's open exchanges is one with that holder for as long as the holder has it.
 
-use super::run::Running;
 use super::{Gateway, Refused, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
@@ -154,15 +153,6 @@ impl Gateway {
         let octets = question.octets().len();
         let place = self.holders.enter(&holder.id, holder.load, octets).map_err(|turned| fault_of(turned, &holder.id))?;
         Ok((place, open))
-    }
-
-    /// The place that a question has, or one for a question that is kept.
-    pub(super) fn place_of(&self, running: &mut Running, octets: usize) -> Result<Place, Turned> {
-        if let Some(place) = running.place.take() {
-            return Ok(place);
-        }
-        let load = running.world.registry.agency(running.question.holder()).map(|agency| agency.load).unwrap_or_default();
-        self.holders.enter(&running.provider, load, octets)
     }
 
     /// What stands at each holder that was asked.

@@ -266,12 +266,21 @@ impl Gateway {
         }
     }
 
+    /// The place that a question has, or one for a question that is kept.
+    fn place_of(&self, running: &mut Running) -> Result<holders::Place, Turned> {
+        if let Some(place) = running.place.take() {
+            return Ok(place);
+        }
+        let load = running.world.registry.agency(running.question.holder()).map(|agency| agency.load).unwrap_or_default();
+        self.holders.enter(&running.provider, load, running.question.length() as usize)
+    }
+
     /// Takes the question to the holder once.
     pub(super) async fn post(self: &Arc<Self>, forward: Forward, running: &mut Running, tries: Tries) -> Result<Posted, Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let all_its_time = Duration::from_millis(self.limits.answer_ms);
-        let mut place = match self.place_of(running, running.question.length() as usize) {
+        let mut place = match self.place_of(running) {
             Ok(place) => place,
             Err(turned) => return Ok(Posted::Turned(turned)),
         };
