@@ -24,7 +24,7 @@ const FOUR: [&str; 4] = [FUND, "xx.demo.civil-registry", "xx.demo.maternity", "x
 const SILENT: &str = "records = \"off\"\n";
 
 /// Gives the clinic another load.
-fn with_load(load: &'static str) -> impl Fn(&Installation) {
+pub fn with_load(load: &'static str) -> impl Fn(&Installation) {
     move |installation| {
         let file = installation.folder().join("registry.toml");
         let text = std::fs::read_to_string(&file).expect("readable");

@@ -756,6 +756,14 @@ fn of_the_operators_files() -> [Said; 2] {
         format!("`, at most {} characters, once |", limits::AGENCY_BYTES_MAX),
         format!("`[[agency.key]]`, at most {}:", limits::KEYS_PER_AGENCY_MAX),
         format!("of a signing certificate, at most {}:", kib(limits::CERTIFICATE_BYTES_MAX)),
+        format!(
+            "requests that it has at once: {}; 1 to {} |",
+            limits::HOLDER_PARALLEL,
+            number(limits::HOLDER_PARALLEL_MAX as usize)
+        ),
+        format!("wait for a place there: {}; 0 to {} |", limits::HOLDER_WAITING, number(limits::HOLDER_WAITING_MAX as usize)),
+        format!("for a while: {}; 1 to {} (", limits::HOLDER_FAILURES, number(limits::HOLDER_FAILURES_MAX as usize)),
+        format!("have together at most {} characters |", limits::DELEGATION_BYTES_MAX),
         format!("where the law orders that: 0; at most {} |", number(limits::WITHHELD_DAYS_MAX as usize)),
     ];
     let schemas = vec![
@@ -810,6 +818,16 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("| life of a request; of an application | {life}; {long_life} |"),
         format!("what came of it, is remembered | {} |", hours(limits::IDEMPOTENCY_WINDOW_MS)),
         format!("to connect; to answer | {}; {} |", seconds(limits::CONNECT_MS), seconds(limits::ANSWER_MS)),
+        format!(
+            "| {}; {}, unless its registry entry says otherwise, never more than {}; {} |",
+            limits::HOLDER_PARALLEL,
+            limits::HOLDER_WAITING,
+            number(limits::HOLDER_PARALLEL_MAX),
+            number(limits::HOLDER_WAITING_MAX)
+        ),
+        format!("or that wait for it, together | {} |", mib(limits::HOLDER_BYTES_MAX)),
+        format!("is left alone at once | {} |", seconds(limits::HOLDER_PAUSE_MS_MAX)),
+        format!("of a delegation, together | {} characters |", limits::DELEGATION_BYTES_MAX),
         format!("| wait of a consumer on one connection | {} |", seconds(limits::WAIT_MS_MAX)),
         format!("| connections | {} |", number(limits::CONNECTIONS_MAX as u32)),
         format!("certificate | {}; {} |", number(ADDRESS_CONNECTIONS_MAX), number(CERTIFICATE_CONNECTIONS_MAX)),

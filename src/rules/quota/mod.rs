@@ -344,6 +344,29 @@ mod tests {
     }
 
     #[test]
+    fn an_exchange_that_is_counted_elsewhere_leaves_its_place_to_others() {
+        let World { quotas, clock, school, .. } = world();
+        let open = || quotas.agencies.get(school.number()).map(|quota| quota.open.load(Ordering::Relaxed));
+        let enter = || quotas.enter(school, 0).map_err(|fault| fault.code);
+        let (first, second) = (enter().expect("a place"), enter().expect("a place"));
+        first.go_away();
+        first.go_away();
+        assert_eq!(open(), Some(1));
+        let third = enter().expect("the first one's place");
+        assert_eq!(enter().err(), Some(Code::LimParallel));
+        // Back again it is one too many, and nobody comes in until there is room.
+        first.come_back();
+        first.come_back();
+        assert_eq!(open(), Some(3));
+        drop(third);
+        clock.advance_to(Duration::from_secs(1010));
+        assert_eq!(enter().err(), Some(Code::LimParallel));
+        second.go_away();
+        drop((first, second));
+        assert_eq!(open(), Some(0), "each place was given back once");
+    }
+
+    #[test]
     fn a_clock_that_goes_back_gives_nobody_a_second_quota() {
         let World { quotas, clock, school, .. } = world();
         quotas.charge(school, 4);
