@@ -128,14 +128,16 @@ fn an_agency_asks_on_behalf_of_another_by_the_others_grants_and_both_are_on_reco
     assert!(records.iter().all(|record| record["u"] == FUND && record["f"] == SCHOOL), "{found}");
     let shown = run(&scene, 0, &["log", "search", "--as", &format!("agencies/{FUND}"), "--kind", "req"]);
     assert!(shown.contains(&format!("{FUND}  on behalf of {SCHOOL}")), "{shown}");
-    let export = scene.world().folder().join("export.jsonl");
-    let export = export.to_str().expect("UTF-8");
-    run(&scene, 0, &["log", "export", "--as", &format!("agencies/{FUND}"), "--output", export]);
-    assert!(
-        std::fs::read_to_string(export).expect("readable").contains("on_behalf_of") || {
-            let text = std::fs::read_to_string(export).expect("readable");
-            text.contains(&format!("\\\"f\\\":\\\"{SCHOOL}\\\""))
-        }
+    let file = scene.world().folder().join("fund.csv");
+    let name = file.to_str().expect("UTF-8");
+    run(&scene, 0, &["log", "export", "--as", &format!("agencies/{FUND}"), "--format", "csv", "--output", name]);
+    let table = std::fs::read_to_string(&file).expect("readable");
+    let columns = |line: &str| line.split(',').rev().nth(1).map(str::to_owned);
+    let behalf: Vec<_> = table.lines().filter(|line| line.contains(&request.id.to_string())).filter_map(columns).collect();
+    assert_eq!(
+        (table.lines().next().and_then(columns).as_deref(), behalf),
+        (Some("on_behalf_of"), vec![SCHOOL.to_owned(); 2]),
+        "{table}"
     );
     // The citizen reads both names.
     let subject = Subject { identifiers: vec![scene.world().people()[0].identifier.clone()], ..Subject::default() };

@@ -383,6 +383,12 @@ mod tests {
         for (from, to, expected) in [
             ("name = \"B\"", "name = \"C\"", &["changes agency xx.b is called \"C\""][..]),
             ("burst = 7", "burst = 6", &["narrows agency xx.b: quota.burst: 7 becomes 6"]),
+            ("name = \"B\"", "name = \"B\"\nload = { parallel = 7 }", &["narrows agency xx.b: load.parallel: 64 becomes 7"]),
+            (
+                "until = \"2030-12-31\"",
+                "until = \"2030-12-31\"\n[[delegation]]\nid = \"d\"\nagent = \"xx.a\"\nprincipal = \"xx.b\"\nbasis = \"L\"\nuntil = \"2027-01-01\"",
+                &["widens delegation d: xx.a asks on behalf of xx.b: all documents for all purposes on L"],
+            ),
             ("burst = 7", "burst = 8", &["widens agency xx.b: quota.burst: 7 becomes 8"]),
             ("[\"School\"]", "[]", &["narrows grant g gives School no more"]),
             ("[\"School\"]", "[\"School\", \"Diagnosis\"]", &["widens grant g gives Diagnosis as well"]),

@@ -659,9 +659,12 @@ mod tests {
         let schemas = Schemas::built_in();
         let holder = "[[holder]]\ndocument = \"birth-certificate\"\nagency = \"xx.a\"\n";
         let many = |from: usize| (from..from + 100).map(|number| agency(&format!("m-{number}"), "")).collect::<String>();
+        let delegation =
+            "[[delegation]]\nid = \"d\"\nagent = \"xx.a\"\nprincipal = \"xx.b\"\nbasis = \"L\"\nuntil = \"2030-12-31\"\n";
         let quota = "[agency.quota]\nburst = 7\n";
         for text in [
             format!("{HEAD}{}{}{holder}", agency("a", ""), grant("a")),
+            format!("{HEAD}{delegation}{}{}{}", agency("a", ""), agency("b", ""), grant("a")),
             // A grant before its agency, kinds mixed, more sections than a part holds.
             format!("{HEAD}{}{}{holder}{}{}{}", grant("a"), many(0), agency("a", quota), many(100), grant("m-7")),
         ] {
