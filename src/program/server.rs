@@ -7,12 +7,13 @@ use crate::evidence::audit::Filter;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
+use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
 use crate::gateway::driver::{Gateway, Parts, SealKeys, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
-use crate::host::control::{self, Answer, Command, Control};
+use crate::host::control::{self, Answer, Command, Control, HolderStanding};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
 use crate::host::schemas::sets::{Judging, Sets};
@@ -401,6 +402,7 @@ async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, entrance: &Arc<Entra
                     let durable = gateway.store().position().ok();
                     call.answer(&Answer { durable, ..Answer::default() }).await;
                 }
+                Command::Standings => call.answer(&standings(&gateway)).await,
                 Command::Reload => call.answer(&read_again().await).await,
             },
             _ = hangup.recv() => drop(read_again().await),
@@ -508,6 +510,26 @@ fn holders(gateway: &Gateway) -> Answer {
     let holders = agencies.take(limits::HOLDERS_TOLD_MAX).map(|(_, agency)| (agency.id.to_string(), last(&agency.id))).collect();
     Answer { holders, ..Answer::default() }
 }
+
+/// What stands at holders; those first that are not asked as ever, since there may be more than fit into an answer.
+fn standings(gateway: &Gateway) -> Answer {
+    let mut standings = gateway.standings();
+    standings.sort_by_key(|(_, standing)| standing.state == State::Asked);
+    let told = standings.into_iter().take(STANDINGS_TOLD).map(|(holder, standing)| HolderStanding {
+        holder: holder.to_string(),
+        requests: standing.under_way,
+        waiting: standing.waiting,
+        state: standing.state.as_str().to_owned(),
+        wait_ms: match standing.state {
+            State::LeftAlone(wait) => Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            State::Asked | State::Tried => None,
+        },
+    });
+    Answer { standings: told.collect(), ..Answer::default() }
+}
+
+/// Holders in one answer: each takes at most 200 octets of it.
+const STANDINGS_TOLD: usize = 5_000;
 
 fn same_version(config: &Config, version: u64) -> StartError {
     let what = format!(

@@ -94,7 +94,7 @@ impl Pending {
         let is_derived = |path: &&PathBuf| {
             path.iter().filter_map(|part| part.to_str()).any(|part| {
                 ["tree", "names", "lock", "rows.new"].contains(&part)
-                    || part.starts_with("live-")
+                    || part.starts_with("live-") || part == "work"
                     || part.starts_with("vol-")
                     || part.ends_with(".lock")
             })

@@ -17,7 +17,11 @@ mod audit;
 #[cfg(feature = "server")]
 mod backup;
 #[cfg(feature = "server")]
+mod behalf;
+#[cfg(feature = "server")]
 mod books;
+#[cfg(feature = "server")]
+mod bulkheads;
 #[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]

@@ -22,6 +22,9 @@ pub struct Leaf {
     /// The fault code.
     #[serde(rename = "e")]
     pub code: Option<String>,
+    /// On whose behalf it was asked.
+    #[serde(rename = "f")]
+    pub principal: Option<String>,
     /// The grant.
     #[serde(rename = "g")]
     pub grant: Option<String>,

@@ -101,6 +101,14 @@ impl Doors {
         });
     }
 
+    /// It was not asked, and is not to be asked before then.
+    pub fn put_off(&mut self, to: &AgencyId, until: UnixTime) {
+        self.change(to, |door| {
+            door.under_way = door.under_way.saturating_sub(1);
+            door.not_before = door.not_before.max(until);
+        });
+    }
+
     /// When there is something to hand out.
     pub fn wakes(&self) -> Option<UnixTime> {
         let ready = (!self.ready.is_empty()).then(UnixTime::default);

@@ -183,6 +183,15 @@ impl<S: Shelf> Work<S> {
         self.release(key);
     }
 
+    /// Whoever was to take something to its receiver was not let go: it waits as before, and its receiver is left alone until then.
+    pub fn put_off(&mut self, key: &Key, until: UnixTime) {
+        self.doors.put_off(&key.to, until);
+        if self.busy.get(key) == Some(&Busy::Delivering) {
+            self.busy.remove(key);
+        }
+        self.look(&key.to);
+    }
+
     /// What was being done with it has come to nothing: it is as it was before, and whoever gets it is told that it may have come
     /// before.
     pub fn release(&mut self, key: &Key) {

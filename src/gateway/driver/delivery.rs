@@ -12,6 +12,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, permit_again, permit_cancel};
+use crate::exchange::bulkhead::Turned;
 use crate::exchange::ledger::{Forward, Known};
 use crate::exchange::work::{Key, NotCancelled, Notice, Row, Stage, What, action};
 use crate::host::transport::{Bytes, UpstreamError};
@@ -204,6 +205,7 @@ impl Gateway {
                 }
                 return;
             }
+            Posted::Turned(turned) => return self.put_off(row, &turned),
             _ => self.work().reached(&row.key.to),
         }
         let is_ours = self.work().settle(&row.key);
@@ -212,7 +214,7 @@ impl Gateway {
             _ if !is_ours => return drop(self.fail(running, Refusal::new(Fault::new(Code::MsgCancelled))).await),
             Posted::Arrived(arrived) => self.conclude(running, arrived).await,
             Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
-            Posted::Taken(_) => return,
+            Posted::Taken(_) | Posted::Turned(_) => return,
         };
         self.end(row, concluded).await;
     }
@@ -314,6 +316,13 @@ impl Gateway {
         self.work_changed.notify_one();
     }
 
+    /// The receiver is left alone for a while, or too many wait for it: nobody was asked.
+    fn put_off(&self, row: &Row, turned: &Turned) {
+        let until = now().plus_ms(u64::from(turned.seconds()) * 1000);
+        self.work().put_off(&row.key, until);
+        self.work_changed.notify_one();
+    }
+
     /// What was about to be handed out is not.
     pub(super) async fn not_now(&self, row: &Row, unready: Unready) {
         match unready {
@@ -351,6 +360,8 @@ impl Gateway {
         let mut record = running.record(RecordKind::Status);
         (record.digest, record.counterpart) = (Some(answer.digest()), Some(running.question.digest()));
         (record.octets, record.until) = (answer.octets().len() as u64, again);
+        // It stands in the record of the question, and a leaf has only so much room.
+        record.basis = None;
         self.telemetry.close(&record, None);
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(answer.into_octets()) };

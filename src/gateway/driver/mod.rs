@@ -10,6 +10,7 @@ mod delivery;
 mod events;
 mod evidence;
 mod health;
+mod holders;
 mod inbox;
 mod refusals;
 mod run;
@@ -56,6 +57,7 @@ pub struct Gateway {
     last_health: Mutex<Health>,
     upstream: Upstream,
     answers: answers::Awaited,
+    holders: Arc<holders::Holders>,
     work: Mutex<Work<SledShelf>>,
     /// Held while work is told of a record: whoever saves it waits until it has been told of all.
     telling: tokio::sync::RwLock<()>,
@@ -311,6 +313,7 @@ impl Gateway {
             last_health: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
+            holders: Arc::default(),
             work: Mutex::new(work),
             telling: tokio::sync::RwLock::default(),
             work_changed: Notify::new(),
@@ -361,6 +364,7 @@ impl Gateway {
         telemetry.journal_records.set(self.store.size() as i64);
         telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
         telemetry.remembered_ids.set(self.ledger().len() as i64);
+        telemetry.holders_are(&self.standings());
         telemetry
     }
 
@@ -414,6 +418,8 @@ impl Gateway {
         let now = now();
         self.ledger().evict(now);
         self.persons().evict(now);
+        let world = self.world();
+        self.holders.forget(|holder| world.registry.find(holder).is_none());
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         let forgotten = self.store.forget_bodies(now.minus_ms(kept));

@@ -1,16 +1,18 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
+use super::holders::{self, Entering, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
-use crate::base::time::DAY_MS;
+use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{
     Answer, Authenticated, Event, Permitted, Refusal, admit_answer, authenticate, permit, permit_event, personal,
 };
+use crate::exchange::bulkhead::{Outcome, Turned};
 use crate::exchange::ledger::{Begin, Forward, Release};
 use crate::exchange::work::{Key, Way};
 use crate::host::transport::{Bytes, UpstreamError};
@@ -67,6 +69,10 @@ pub(super) struct Running {
     pub(super) question: Permitted,
     pub(super) consumer: AgencyId,
     pub(super) provider: AgencyId,
+    /// Its place at the holder, until it is there.
+    pub(super) place: Option<holders::Place>,
+    /// It is open with the holder, if somebody waits for it.
+    with_holder: Option<holders::Open>,
     _open: Open,
 }
 
@@ -160,25 +166,33 @@ impl Gateway {
 
     /// Who tries out numbers is stopped before the holder is asked.
     fn count_person(&self, visit: &Visit, sender: &AgencyId, question: &Permitted) -> Result<(), Fault> {
-        let agency = visit.world.registry.agency(question.consumer());
+        // Whoever asks for another asks from the other's budget.
+        let agency = visit.world.registry.agency(question.principal().unwrap_or(question.consumer()));
         let (Some(agency), Some(context)) = (agency, question.context()) else { return Ok(()) };
         let budget = agency.allowance.persons_per_day;
         let keys = self.store.person_keys(&context.subject);
-        let asked = self.persons().ask(sender, &keys, budget, now());
+        let asked = self.persons().ask(&agency.id, &keys, budget, now());
         let how = match asked.alarm {
             Alarm::None => return asked.verdict,
             Alarm::Near => "has asked for four fifths of its",
             Alarm::Beyond => "has asked for more than its",
         };
-        self.telemetry.alarm("persons", &format!("{sender} {how} {budget} persons of this day"));
+        let by = if agency.id == *sender { String::new() } else { format!(", the last one by {sender}") };
+        self.telemetry.alarm("persons", &format!("{} {how} {budget} persons of this day{by}", agency.id));
         asked.verdict
     }
 
     async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
         let id = question.message().header.id;
+        let (place, with_holder) = match self.enter_holder(&visit, &question).await? {
+            Entering::Entered(place, with_holder) => (place, with_holder),
+            // It is tried again in good time: the question is kept until then.
+            Entering::LeftAlone => return self.accept(visit, question, wait).await,
+        };
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let consumer = running.consumer.clone();
         let (recorded, is_recorded) = oneshot::channel();
+        (running.place, running.with_holder) = (Some(place), Some(with_holder));
         let (ended, mut is_ended) = oneshot::channel();
         let (leave, leaving) = oneshot::channel();
         let gateway = Arc::clone(self);
@@ -232,7 +246,8 @@ impl Gateway {
         let system = visit.as_ref().map(|visit| visit.peer.system());
         let arrived = visit.as_ref().map_or_else(Instant::now, |visit| visit.arrived);
         let open = Open::new(&self.open);
-        Ok(Running { world, system, arrived, visit, kept: None, question, consumer, provider, _open: open })
+        let (place, with_holder) = (None, None);
+        Ok(Running { world, system, arrived, visit, kept: None, question, consumer, provider, place, with_holder, _open: open })
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand. Where whoever asked does not wait for all of
@@ -263,6 +278,8 @@ impl Gateway {
                 posting.await
             }
         };
+        // From now on the holder has no part in how long it takes.
+        running.with_holder = None;
         match posted {
             posted if running.kept.is_some() => self.kept_on(running, posted, logged).await,
             Posted::Arrived(arrived) => self.conclude_first(running, arrived, (octets, logged)).await,
@@ -365,6 +382,15 @@ impl Gateway {
         (self.limits.archive_days > 0).then(|| octets.to_vec())
     }
 
+    /// The place that a question has, or one for a question that is kept.
+    fn place_of(&self, running: &mut Running) -> Result<holders::Place, Turned> {
+        if let Some(place) = running.place.take() {
+            return Ok(place);
+        }
+        let load = running.world.registry.agency(running.question.holder()).map(|agency| agency.load).unwrap_or_default();
+        self.holders.enter(&running.provider, load, running.question.length() as usize)
+    }
+
     /// Takes the question to the holder once; what is returned does so when it is awaited.
     pub(super) fn post(
         self: &Arc<Self>,
@@ -374,36 +400,55 @@ impl Gateway {
     ) -> Result<(Posting, Bytes), Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
-        let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
-        let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
-        let mut headers = vec![("oncegate-message-id", running.question.message().header.id.to_string())];
+        let place = self.place_of(running);
+        let header = &running.question.message().header;
+        let expires_at = header.expires_at;
+        let mut headers = vec![("oncegate-message-id", header.id.to_string())];
         if tries == Tries::Further {
             headers.push(("oncegate-redelivered", "true".to_owned()));
         }
+        let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         // What was sent is gone: an answer may take days, and meanwhile there is room for others.
         let (gateway, room) = (Arc::clone(self), running.visit.as_mut().and_then(Visit::take_room));
         let octets = Bytes::from(forward.into_octets());
         let sent = octets.clone();
         let mut sending = Box::pin(async move {
+            let all_its_time = Duration::from_millis(gateway.limits.answer_ms);
+            let mut place = place?;
+            place.comes(until(expires_at).min(all_its_time)).await?;
+            let deadline = until(expires_at).min(all_its_time);
+            let its_time = if deadline < all_its_time { HadItsTime::No } else { HadItsTime::Yes };
             let posted = gateway.upstream.post(&url, sent, &headers, deadline).await;
             drop(room);
-            posted
+            place.shows(outcome_of(&posted, its_time));
+            Ok((posted, place))
         });
         let posting = async move {
-            let posted = tokio::select! {
+            let posted: Result<_, Turned> = tokio::select! {
                 biased;
                 posted = &mut sending => posted,
                 Ok(late) = waiting.arrived() => {
                     // The holder waits for our word before it answers the request by which it got the question.
-                    tokio::spawn(sending);
+                    tokio::spawn(async move {
+                        if let Ok((_, mut place)) = sending.await {
+                            place.shows(Outcome::Spoke);
+                        }
+                    });
                     return Posted::Arrived(Arrived::Late(late));
                 }
             };
             match posted {
-                Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
+                Err(turned) => Posted::Turned(turned),
+                Ok((Err(UpstreamError::Status(202, _)), _)) => Posted::Taken(waiting),
+                Ok((Ok(octets), _)) => Posted::Arrived(Arrived::At(octets)),
                 // It may have answered by a message of its own just before this broke.
-                Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
-                Ok(octets) => Posted::Arrived(Arrived::At(octets)),
+                Ok((Err(error), mut place)) => match waiting.already() {
+                    Some(late) => {
+                        place.shows(Outcome::Spoke);
+                        Posted::Arrived(Arrived::Late(late))
+                    }
+                    None => Posted::Failed(error),
+                },
             }
         };
         Ok((Box::pin(posting), octets))
@@ -470,6 +515,8 @@ pub(super) enum Posted {
     Taken(Place),
     /// Nothing that is an answer.
     Failed(UpstreamError),
+    /// It was not asked: it is left alone, or too many wait for it.
+    Turned(Turned),
 }
 
 /// Whether a holder may have had a question before.
@@ -504,7 +551,13 @@ enum Taken {
 impl Running {
     /// How long it may still take.
     pub(super) fn left(&self) -> Duration {
-        Duration::from_millis(self.question.message().header.expires_at.as_ms().saturating_sub(now().as_ms()))
+        until(self.question.message().header.expires_at)
+    }
+
+    /// On whose behalf it is asked.
+    pub(super) fn principal(&self) -> Option<&AgencyId> {
+        let agency = self.question.principal().and_then(|index| self.world.registry.agency(index));
+        agency.map(|agency| &agency.id)
     }
 
     pub(super) fn record(&self, kind: RecordKind) -> Record {
@@ -512,6 +565,7 @@ impl Running {
         let mut record = Record::new(kind, now());
         (record.message, record.digest) = (Some(message.header.id), Some(self.question.digest()));
         (record.consumer, record.provider) = (Some(self.consumer.clone()), Some(self.provider.clone()));
+        record.principal = self.principal().cloned();
         record.document_type = Some(self.question.what().clone());
         record.purpose = context.map(|context| context.purpose.clone());
         record.case = context.and_then(|context| context.case);
@@ -537,6 +591,11 @@ impl Running {
     pub(super) fn unrecorded(&self, cause: &crate::host::store::StoreError) -> Refused {
         Refused { fault: log_unavailable(cause), id: Some(self.question.message().header.id), logged: None }
     }
+}
+
+/// How long it is until then.
+fn until(time: UnixTime) -> Duration {
+    Duration::from_millis(time.as_ms().saturating_sub(now().as_ms()))
 }
 
 fn interrupted(id: MessageId) -> Refused {

@@ -316,6 +316,7 @@ fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead,
     #[derive(Deserialize)]
     struct Leaf<'l> {
         e: Option<&'l str>,
+        f: Option<&'l str>,
         g: Option<&'l str>,
         h: Option<&'l str>,
         k: &'l str,
@@ -337,7 +338,8 @@ fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead,
                 recovered.ledger.remember(&sender, id, digest);
             }
             if leaf.t >= oldest.question && !head.persons.is_empty() {
-                recovered.asked.entry(sender).or_default().extend(head.persons);
+                let whose = leaf.f.and_then(AgencyId::parse).unwrap_or(sender);
+                recovered.asked.entry(whose).or_default().extend(head.persons);
             }
         }
         // A refusal at the door has no grant, and ends nothing.

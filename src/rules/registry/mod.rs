@@ -53,6 +53,8 @@ pub struct Agency {
     pub seal: Seal,
     /// What it may use.
     pub allowance: Allowance,
+    /// What it bears when it is asked.
+    pub load: Load,
     /// The agencies whose systems may carry its messages.
     pub carried_by: Vec<AgencyId>,
     /// What it may do beside asking and answering.
@@ -124,6 +126,23 @@ impl Default for Allowance {
             parallel: 64,
             persons_per_day: limits::PERSONS_PER_DAY,
         }
+    }
+}
+
+/// What a holder bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that it has at once.
+    pub parallel: u32,
+    /// Requests that wait for a place.
+    pub waiting: u32,
+    /// So many failures in a row, and it is left alone for a while.
+    pub failures: u32,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { parallel: limits::HOLDER_PARALLEL, waiting: limits::HOLDER_WAITING, failures: limits::HOLDER_FAILURES }
     }
 }
 
@@ -418,6 +437,27 @@ pub struct Grant {
     pub withheld_days: u16,
 }
 
+/// That an agency may ask on behalf of another: by the other's grants, never by its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Its name.
+    pub id: Code,
+    /// Who asks.
+    pub agent: AgencyIndex,
+    /// For whom.
+    pub principal: AgencyIndex,
+    /// For which document types; empty means for all.
+    pub what: Vec<Code>,
+    /// For which purposes; empty means for all.
+    pub purposes: Vec<Code>,
+    /// On which legal basis.
+    pub basis: Box<str>,
+    /// From which day on.
+    pub from: Option<Day>,
+    /// Until which day, that day included.
+    pub until: Day,
+}
+
 /// A holder of a document type.
 #[derive(Debug)]
 struct Holder {
@@ -439,6 +479,8 @@ pub struct Registry {
     grants: Vec<Grant>,
     exact: BTreeMap<(AgencyIndex, Code), Vec<GrantIndex>>,
     patterned: BTreeMap<Code, Vec<GrantIndex>>,
+    /// By agent and principal.
+    delegations: BTreeMap<(AgencyIndex, AgencyIndex), Vec<Delegation>>,
 }
 
 /// A registry that is older than one that was in force. It is signed for ever: whoever brings it back would give back what
@@ -559,6 +601,16 @@ impl Registry {
             self.grant(**index).and_then(|grant| grant.pattern.as_deref()).is_some_and(|who| matches(who, name))
         });
         exact.iter().chain(patterned).filter_map(|index| self.grant(*index).map(|grant| (*index, grant)))
+    }
+
+    /// All delegations.
+    pub fn delegations(&self) -> impl Iterator<Item = &Delegation> {
+        self.delegations.values().flatten()
+    }
+
+    /// By what an agency may ask on behalf of another.
+    pub fn delegations_of(&self, agent: AgencyIndex, principal: AgencyIndex) -> &[Delegation] {
+        self.delegations.get(&(agent, principal)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether an agency is a holder of a document type.
