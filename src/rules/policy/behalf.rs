@@ -161,9 +161,9 @@ mod tests {
     /// Both names are in a leaf, beside the holder's.
     #[test]
     fn the_names_of_a_delegation_have_so_many_characters_and_no_more() {
-        let name = |length: usize| format!("xx.{}.{}", "a".repeat(40), "b".repeat(length - 44));
+        let name = |length: usize| format!("xx.{}.{}", "a".repeat(20), "b".repeat(length - 24));
         let with = |length: usize| {
-            let (agent, principal) = (name(47), name(length - 47).replace("xx", "yy"));
+            let (agent, principal) = (name(40), name(length - 40).replace("xx", "yy"));
             let agency = |id: &str| format!("[[agency]]\nid = \"{id}\"\nname = \"A\"\n");
             registry(&(agency(&agent) + &agency(&principal) + &delegation("d", &agent, &principal, ""))).is_ok()
         };
