@@ -155,14 +155,17 @@ fn ledger(bencher: Bencher, entries: u64) {
         random[2..].copy_from_slice(&number.to_be_bytes());
         MessageId::new(NOW, random)
     };
-    (0..entries).for_each(|number| ledger.go_on(&agency, id(number), digest));
+    let open = |ledger: &mut Ledger, number| {
+        if let Ok(Seen::Nowhere(inquiry)) = ledger.begin(NOW, &agency, id(number), digest) {
+            let _ = ledger.found(inquiry, None);
+        }
+    };
+    (0..entries).for_each(|number| open(&mut ledger, number));
     let mut next = entries;
     bencher.bench_local(|| {
         next += 1;
         ledger.forget(next);
-        if let Ok(Seen::Nowhere(inquiry)) = ledger.begin(NOW, &agency, id(next), digest) {
-            let _ = ledger.found(inquiry, None);
-        }
+        open(&mut ledger, next);
         ledger.settle(&agency, id(next), digest, OutcomePlace { index: next, segment: 0, offset: 0 });
     });
 }

@@ -123,6 +123,9 @@ catalogue! {
     MsgInProgress = "OG-MSG-017", 409, Sender, Later, "the same message is being processed", "wait, then send the same message again for its outcome";
     MsgUnknown = "OG-MSG-018", 404, Sender, AfterChange, "no such message of yours is known", "ask with the id of a message that you sent within 48 hours";
     MsgTest = "OG-MSG-019", 400, Sender, AfterChange, "test messages and live messages do not mix", "send Test messages between agencies in test mode only";
+    MsgLease = "OG-MSG-020", 404, Sender, AfterChange, "no such lease of yours is running", "take what waits from the inbox again: it comes under a new lease";
+    MsgCancelled = "OG-MSG-021", 409, Sender, Never, "the question was cancelled by its sender", "make a new request if it is wanted again";
+    MsgTooLate = "OG-MSG-022", 409, Sender, Never, "it is too late to cancel the question", "get its outcome by its id";
 
     DocUnknown = "OG-DOC-001", 422, Sender, AfterChange, "no schema is known for this document", "see /v1/catalogue for the documents and their namespaces";
     DocSchema = "OG-DOC-002", 422, Sender, AfterChange, "the document is not valid by its schema", "check the document with: oncegate validate FILE";
@@ -138,6 +141,7 @@ catalogue! {
     PolPurpose = "OG-POL-002", 403, Sender, AfterChange, "the grant is for another purpose", "ask for a purpose that /v1/catalogue lists for you";
     PolBasis = "OG-POL-003", 403, Sender, AfterChange, "the grant is for another legal basis", "name the legal basis that /v1/catalogue lists for you";
     PolExpired = "OG-POL-004", 403, Sender, AfterChange, "the grant has ended", "ask the authority to renew it";
+    PolDelegation = "OG-POL-005", 403, Sender, AfterChange, "the sender may not ask on behalf of this agency", "ask the authority for a delegation (oncegate agency delegate), or leave OnBehalfOf out and ask by your own grants";
     PolField = "OG-POL-011", 403, Sender, AfterChange, "the request selects a field that the grant does not give", "select fields that /v1/catalogue lists for you";
     PolWithheldField = "OG-POL-012", 502, Receiver, Later, "the answer holds a field that the request may not receive", "the holder must leave the field out; nothing was released";
 
@@ -155,6 +159,7 @@ catalogue! {
     RteDeadline = "OG-RTE-006", 504, Receiver, Later, "the holder did not answer in time", "send the same message again later";
     RteLate = "OG-RTE-007", 504, Receiver, AfterChange, "the answer came after the request had expired", "make a new request";
     RteBusy = "OG-RTE-008", 503, Receiver, Later, "the holder is too busy", "send the same message again after Retry-After seconds";
+    RteLeftAlone = "OG-RTE-009", 503, Receiver, Later, "the holder has failed several times in a row and is left alone for a while", "send the same message again after Retry-After seconds, or with Prefer: respond-async";
 
     LogUnavailable = "OG-LOG-001", 503, Gateway, Later, "the record could not be made durable: nothing was released", "send the same message again after Retry-After seconds";
     LogForked = "OG-LOG-002", 503, Gateway, Never, "a witness knows another history of this log", "tell the operator: restore the newest copy of the data directory, and find out who changed it";

@@ -137,6 +137,8 @@ pub const LEDGER_FORGETS: usize = 64;
 
 /// Longest name of a registered agency: two of them fit into a leaf.
 pub const AGENCY_BYTES_MAX: usize = 100;
+/// Most characters of the names of agent and principal of one delegation together: both are in a leaf, beside a holder's.
+pub const DELEGATION_BYTES_MAX: usize = 84;
 /// Most keys of one agency that are valid at one time.
 pub const KEYS_PER_AGENCY_MAX: usize = 4;
 /// Longest wait that `Prefer: wait` may ask for.
@@ -367,11 +369,41 @@ pub const RELOAD_MS: u64 = 600_000;
 pub const CONTROL_LINE_MS: u64 = 2_000;
 /// Most holders of which such a command is told when they answered last.
 pub const HOLDERS_TOLD_MAX: usize = 500;
+/// Requests that a holder has at once, if its registry entry does not say, and the most that it may say.
+pub const HOLDER_PARALLEL: u32 = 64;
+/// See `HOLDER_PARALLEL`.
+pub const HOLDER_PARALLEL_MAX: u32 = 1_024;
+/// Requests that wait for a place at a holder, if its registry entry does not say, and the most that it may say.
+pub const HOLDER_WAITING: u32 = 256;
+/// See `HOLDER_WAITING`.
+pub const HOLDER_WAITING_MAX: u32 = 4_096;
+/// A holder is left alone after so many failures in a row, if its registry entry does not say, and the most that it may say.
+pub const HOLDER_FAILURES: u32 = 5;
+/// See `HOLDER_FAILURES`.
+pub const HOLDER_FAILURES_MAX: u32 = 1_000;
+/// For how long a holder that failed is left alone at first, in milliseconds; then twice as long each time,
+pub const HOLDER_PAUSE_MS: u64 = 1_000;
+/// at most for so long.
+pub const HOLDER_PAUSE_MS_MAX: u64 = 60_000;
+/// Octets of the messages that one holder has or that wait for it: an eighth of `BODIES_BYTES_MAX`.
+pub const HOLDER_BYTES_MAX: usize = BODIES_BYTES_MAX / 8;
+/// Most holders that metrics name; the others are one.
+pub const HOLDERS_MEASURED_MAX: usize = 100;
 /// How many kept questions are on their way to one holder at once.
 pub const DELIVERIES_PER_HOLDER: usize = 16;
 /// How long a holder that could not be reached is left alone at first, in milliseconds; then twice as long each time.
 pub const DELIVERY_PAUSE_MS: u64 = 1_000;
 /// How long at most.
 pub const DELIVERY_PAUSE_MS_MAX: u64 = 300_000;
+/// How many that wait for one receiver are looked at to find one that can be handed out.
+pub const WORK_SCAN_MAX: usize = 256;
+/// How long a worker has on lease what it came for, in milliseconds, unless it asks for more.
+pub const LEASE_MS: u64 = 60_000;
+/// How many messages a worker gets at once.
+pub const INBOX_MAX: usize = 100;
+/// How many octets it gets at once, unless the first message alone is larger.
+pub const INBOX_BYTES_MAX: usize = 8 << 20;
+/// How often open work is saved, in milliseconds: a start reads the records behind that again.
+pub const WORK_SAVED_MS: u64 = 10_000;
 /// How many kept questions are on their way at once.
 pub const DELIVERIES_MAX: usize = 256;

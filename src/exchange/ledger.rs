@@ -151,10 +151,30 @@ impl Ledger {
     /// Goes on with what the log knows, if anything: as [`Ledger::begin`].
     pub fn found(&mut self, inquiry: Inquiry, past: Option<Past>) -> Result<Begin, Fault> {
         let Inquiry { key, digest } = inquiry;
-        self.entries.remove(&key);
+        let meanwhile = self.entries.get(&key).copied().filter(|entry| !matches!(entry.state, State::Sought));
+        let Some(entry) = meanwhile else { return self.known_again(key, digest, past) };
+        // What was kept has ended while the log was asked.
+        match entry.state {
+            _ if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
+            State::Ended(Ended { outcome: Outcome::Settled(place), .. }) => Ok(Begin::Replay(place)),
+            State::Ended(before) => {
+                self.entries.insert(key, Entry { digest, state: State::Open(Some(before)) });
+                Ok(Begin::Fresh)
+            }
+            State::Sought | State::Open(_) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
+        }
+    }
+
+    fn known_again(&mut self, key: Key, digest: Digest, past: Option<Past>) -> Result<Begin, Fault> {
         match past {
-            Some(past) if past.digest != digest => Err(Fault::new(Code::MsgReplayed)),
-            Some(Past { outcome: Known::Settled(place), .. }) => Ok(Begin::Replay(place)),
+            Some(past) if past.digest != digest => {
+                self.entries.remove(&key);
+                Err(Fault::new(Code::MsgReplayed))
+            }
+            Some(Past { outcome: Known::Settled(place), .. }) => {
+                self.entries.remove(&key);
+                Ok(Begin::Replay(place))
+            }
             // What is in the log need not be remembered for the case that this leads to nothing.
             Some(Past { outcome: Known::Refused(_) | Known::Open, .. }) | None => {
                 self.entries.insert(key, Entry { digest, state: State::Open(None) });
@@ -165,7 +185,9 @@ impl Ledger {
 
     /// The log could not be asked.
     pub fn not_found_out(&mut self, inquiry: Inquiry) {
-        self.entries.remove(&inquiry.key);
+        if let Some(Entry { state: State::Sought, .. }) = self.entries.get(&inquiry.key) {
+            self.entries.remove(&inquiry.key);
+        }
     }
 
     /// Remembers the outcome of an exchange, whose record is durable.
@@ -175,10 +197,16 @@ impl Ledger {
         self.end(key, digest, ended);
     }
 
-    /// A message that was permitted by another run of this program is kept, and gone on with.
-    pub fn go_on(&mut self, sender: &AgencyId, id: MessageId, digest: Digest) {
+    /// Remembers how a message that was kept has failed. Whatever there is of it in the log is among the first `records`.
+    pub fn refuse(&mut self, sender: &AgencyId, id: MessageId, digest: Digest, code: Code, records: u64) {
         let key = (id, self.number(sender));
-        self.entries.entry(key).or_insert(Entry { digest, state: State::Open(None) });
+        let ended = Ended { outcome: Outcome::Refused(code), until: records };
+        match self.entries.get_mut(&key) {
+            // It has come again just now, and may be about to be told that it is kept.
+            Some(Entry { state: State::Open(before), digest: of }) if *of == digest => *before = Some(ended),
+            Some(Entry { state: State::Open(_) | State::Ended(Ended { outcome: Outcome::Settled(_), .. }), .. }) => {}
+            Some(Entry { state: State::Sought | State::Ended(_), .. }) | None => self.end(key, digest, ended),
+        }
     }
 
     /// Forgets an exchange that was refused before anything came of it, but not that the same message was here before.
@@ -455,12 +483,52 @@ mod tests {
     }
 
     #[test]
-    fn what_another_run_permitted_and_is_gone_on_with_is_open() {
+    fn what_was_kept_is_remembered_when_it_fails_also_where_it_has_just_come_again() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        ledger.go_on(&school, id(NOW), DIGEST);
-        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
-        assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
-        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST).map_err(|f| f.code), Err(Code::MsgInProgress));
+        let (key, code) = (id(NOW), Code::RteDeadline);
+        let refused = Some(Known::Refused(code));
+        ledger.refuse(&school, key, DIGEST, code, 9);
+        assert_eq!(ledger.look_up(&school, key), refused);
+        assert_eq!(begin(&mut ledger, &school, key, DIGEST), Ok(Begin::Fresh));
+        ledger.abandon(&school, key);
+        assert_eq!(ledger.look_up(&school, key), refused, "it came again and was not taken");
+        // While it is told that it is kept, or another is told that the id is taken.
+        for (digest, expected) in [(DIGEST, refused), (OTHER, None)] {
+            let mut ledger = Ledger::new();
+            assert_eq!(begin(&mut ledger, &school, key, digest), Ok(Begin::Fresh));
+            ledger.refuse(&school, key, DIGEST, code, 9);
+            assert_eq!(ledger.look_up(&school, key), Some(Known::Open));
+            ledger.abandon(&school, key);
+            assert_eq!(ledger.look_up(&school, key), expected);
+        }
+        ledger.settle(&school, key, DIGEST, PLACE);
+        ledger.refuse(&school, key, DIGEST, code, 9);
+        assert_eq!(ledger.look_up(&school, key), Some(Known::Settled(PLACE)), "an answer stays");
+    }
+
+    #[test]
+    fn what_ends_while_the_log_is_asked_is_not_begun_again() {
+        let school = agency("xx.school");
+        let asked = |digest| {
+            let mut ledger = Ledger::new();
+            let Ok(Seen::Nowhere(inquiry)) = ledger.begin(NOW, &school, id(NOW), digest) else { panic!("nothing is known") };
+            (ledger, inquiry)
+        };
+        let (mut ledger, inquiry) = asked(DIGEST);
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        assert_eq!(ledger.found(inquiry, None), Ok(Begin::Replay(PLACE)));
+        let (mut ledger, inquiry) = asked(OTHER);
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        assert_eq!(ledger.found(inquiry, None).map_err(|fault| fault.code), Err(Code::MsgReplayed));
+        let (mut ledger, inquiry) = asked(DIGEST);
+        ledger.refuse(&school, id(NOW), DIGEST, Code::RteDeadline, 9);
+        assert_eq!(ledger.found(inquiry, None), Ok(Begin::Fresh));
+        ledger.abandon(&school, id(NOW));
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteDeadline)));
+        let (mut ledger, inquiry) = asked(DIGEST);
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        ledger.not_found_out(inquiry);
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Settled(PLACE)));
     }
 
     #[test]

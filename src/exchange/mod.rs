@@ -1,5 +1,6 @@
 //! What becomes of a message, as pure steps: admission, and the ledger of message ids.
 
 pub mod admission;
+pub mod bulkhead;
 pub mod ledger;
 pub mod work;

@@ -230,6 +230,13 @@ impl Client {
         self.upstream.send(Method::GET, &self.at(path), Vec::new(), &headers, Duration::from_secs(30)).await.map_err(unreachable)
     }
 
+    /// Gets something from the gateway that may take so many seconds to come.
+    pub async fn get_within(&self, path: &str, seconds: u64) -> Result<Received, ClientError> {
+        let headers = [("accept", "application/json".to_owned())];
+        let deadline = Duration::from_secs(seconds.saturating_add(30));
+        self.upstream.send(Method::GET, &self.at(path), Vec::new(), &headers, deadline).await.map_err(unreachable)
+    }
+
     /// Posts something that is no message.
     pub async fn post_to(&self, path: &str, media_type: &str, octets: Vec<u8>) -> Result<Received, ClientError> {
         let headers = [("accept", "application/json".to_owned()), ("content-type", media_type.to_owned())];

@@ -25,9 +25,16 @@ pub enum Command {
     Holders,
     /// Say up to where the log is durable.
     Durable,
+    /// Say what stands at each holder.
+    Standings,
 }
 
-const COMMANDS: &[(&str, Command)] = &[("reload", Command::Reload), ("holders", Command::Holders), ("durable", Command::Durable)];
+const COMMANDS: &[(&str, Command)] = &[
+    ("reload", Command::Reload),
+    ("holders", Command::Holders),
+    ("durable", Command::Durable),
+    ("standings", Command::Standings),
+];
 
 /// What it says to that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +53,25 @@ pub struct Answer {
     /// Up to where the log is durable.
     #[serde(default)]
     pub durable: Option<Position>,
+    /// What stands at each holder that was asked since the start.
+    #[serde(default)]
+    pub standings: Vec<HolderStanding>,
+}
+
+/// What stands at a holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HolderStanding {
+    /// The holder.
+    pub holder: String,
+    /// Requests that it has.
+    pub requests: usize,
+    /// Requests that wait for a place.
+    pub waiting: usize,
+    /// `asked`, `left-alone` or `tried`.
+    pub state: String,
+    /// For how long it is left alone.
+    pub wait_ms: Option<u64>,
 }
 
 /// The gateway's end.

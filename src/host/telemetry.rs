@@ -4,9 +4,11 @@
 //! line is the leaf, and a leaf holds none.
 
 use crate::base::fault::Fault;
+use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
+use crate::exchange::bulkhead::{Standing, State};
 use crate::host::config::Lines;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -16,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -57,6 +60,12 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("ONCEGAT
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: Label,
+}
+
+/// The name of a holder, of so many at most.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HolderLabels {
+    holder: String,
 }
 
 /// What a witness answered.
@@ -129,6 +138,10 @@ pub struct Telemetry {
     /// Whether messages are taken: 1 or 0.
     pub ready: Gauge,
     worker_failing: Family<WorkerLabels, Gauge>,
+    /// Requests that holders have, those that wait for a place there, and whether a holder is left alone.
+    holder_requests: Family<HolderLabels, Gauge>,
+    holder_waiting: Family<HolderLabels, Gauge>,
+    holder_left_alone: Family<HolderLabels, Gauge>,
     /// Workers that do not go on, and why.
     failing: Mutex<BTreeMap<Worker, String>>,
     lines: Lines,
@@ -168,6 +181,9 @@ impl Telemetry {
             expiry: Family::default(),
             ready: Gauge::default(),
             worker_failing: Family::default(),
+            holder_requests: Family::default(),
+            holder_waiting: Family::default(),
+            holder_left_alone: Family::default(),
             failing: Mutex::default(),
             lines,
             sparing: Mutex::default(),
@@ -199,6 +215,10 @@ impl Telemetry {
         registry.register_with_unit("certificate_expiry", help, Unit::Seconds, expiry);
         registry.register("ready", "Whether messages are taken: 1 or 0", this.ready.clone());
         registry.register("worker_failing", "Whether a worker fails and is tried again: 1 or 0", this.worker_failing.clone());
+        registry.register("holder_requests", "Requests that a holder has at present", this.holder_requests.clone());
+        registry.register("holder_waiting", "Requests that wait for a place at a holder", this.holder_waiting.clone());
+        let help = "Whether a holder has failed and is left alone or tried: 1 or 0";
+        registry.register("holder_left_alone", help, this.holder_left_alone.clone());
         for worker in Worker::ALL {
             this.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(0);
         }
@@ -217,6 +237,25 @@ impl Telemetry {
             self.expiry.get_or_create(&KindLabels { kind: Label(kind) }).set(i64::try_from(seconds).unwrap_or(i64::MAX));
         }
         *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// Sets what stands at holders. So many are named, the worst first; the others are one, called `other`.
+    pub fn holders_are(&self, standings: &[(AgencyId, Standing)]) {
+        let mut standings: Vec<_> = standings.iter().collect();
+        let is_left_alone = |standing: &Standing| standing.state != State::Asked;
+        standings.sort_by_key(|(_, standing)| Reverse((is_left_alone(standing), standing.waiting, standing.under_way)));
+        let mut sums: BTreeMap<&str, [i64; 3]> = BTreeMap::new();
+        for (at, (holder, standing)) in standings.into_iter().enumerate() {
+            let holder = if at < limits::HOLDERS_MEASURED_MAX { holder.as_str() } else { "other" };
+            let figures = [standing.under_way as i64, standing.waiting as i64, i64::from(is_left_alone(standing))];
+            sums.entry(holder).or_default().iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        }
+        for (family, at) in [(&self.holder_requests, 0), (&self.holder_waiting, 1), (&self.holder_left_alone, 2)] {
+            family.clear();
+            for (holder, figures) in &sums {
+                family.get_or_create(&HolderLabels { holder: (*holder).to_owned() }).set(figures[at]);
+            }
+        }
     }
 
     /// What has ended, ends soon or cannot be used, worst first.
@@ -354,6 +393,7 @@ fn text_line(record: &Record, fault: Option<&Fault>) -> String {
     add(" ", record.action.as_ref().map(ToString::to_string));
     add(" ", record.message.map(|id| id.to_string()));
     add(" from ", record.consumer.as_ref().map(ToString::to_string));
+    add(" on behalf of ", record.principal.as_ref().map(ToString::to_string));
     add(" to ", record.provider.as_ref().map(ToString::to_string));
     add(": ", record.document_type.as_ref().map(ToString::to_string));
     add(" for ", record.purpose.as_ref().map(ToString::to_string));
@@ -376,6 +416,10 @@ fn word(kind: RecordKind) -> &'static str {
         RecordKind::Audit => "log read",
         RecordKind::Erasure => "erased",
         RecordKind::Administration => "changed",
+        RecordKind::Event => "event",
+        RecordKind::Delivery => "delivery",
+        RecordKind::Status => "status",
+        RecordKind::Cancel => "cancelled",
     }
 }
 
@@ -398,6 +442,29 @@ mod tests {
         assert!(json["private"] == "connection\nrefused" && json["u"] == "xx.school" && json["time"].is_string(), "{line}");
         let empty = Fault::new(Code::RteUnreachable).with_private("");
         assert!(!json_line(&record, Some(&empty)).contains("private") && !text_line(&record, Some(&empty)).contains(';'));
+    }
+
+    #[test]
+    fn so_many_holders_are_measured_by_name_and_the_others_as_one() {
+        let telemetry = Telemetry::new(Lines::Off);
+        let standing = |under_way, state| Standing { under_way, waiting: 2, state };
+        let holder = |number: usize| AgencyId::parse(&format!("xx.h{number:03}")).expect("a name");
+        let mut standings: Vec<_> =
+            (0..limits::HOLDERS_MEASURED_MAX + 1).map(|number| (holder(number), standing(1, State::Asked))).collect();
+        standings.push((holder(900), standing(0, State::Tried)));
+        telemetry.holders_are(&standings);
+        let text = telemetry.metrics();
+        let has = |line: &str| text.lines().any(|there| there == line);
+        assert!(
+            has("oncegate_holder_left_alone{holder=\"xx.h900\"} 1") && has("oncegate_holder_waiting{holder=\"xx.h000\"} 2"),
+            "{text}"
+        );
+        assert!(
+            has("oncegate_holder_requests{holder=\"other\"} 2") && has("oncegate_holder_waiting{holder=\"other\"} 4"),
+            "{text}"
+        );
+        telemetry.holders_are(&standings[..1]);
+        assert_eq!(telemetry.metrics().matches("holder=").count(), 3, "what is over is measured no more");
     }
 
     #[test]

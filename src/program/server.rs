@@ -7,12 +7,13 @@ use crate::evidence::audit::Filter;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
+use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
 use crate::gateway::driver::{Gateway, Parts, SealKeys, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
-use crate::host::control::{self, Answer, Command, Control};
+use crate::host::control::{self, Answer, Command, Control, HolderStanding};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
 use crate::host::schemas::sets::{Judging, Sets};
@@ -215,6 +216,7 @@ impl Server {
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
         let gateway = Gateway::new(Parts { registry, sets, store, witnessing, upstream, seal, limits, lines });
+        let gateway = gateway.map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
         say_what_ends(gateway.telemetry(), &rows);
         say_what_is_bad(&gateway);
         let checked = gateway.witnessing().check_not_rolled_back(gateway.store(), gateway.telemetry()).await;
@@ -254,7 +256,8 @@ impl Server {
         let upkeep = upkeep(Arc::clone(&self.gateway), Arc::clone(&self.config));
         let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), &self.entrance, self.hangup, self.control);
         let deliveries = async {
-            Arc::clone(&self.gateway).deliver_kept().await;
+            let gateway = || Arc::clone(&self.gateway);
+            tokio::join!(gateway().deliver_kept(), gateway().tell_events());
             std::future::pending().await
         };
         let stop = async {
@@ -288,6 +291,7 @@ impl Server {
         let _ = stopping.send(true);
         let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), self.entrance.left()).await;
         self.gateway.record_sums().await;
+        self.gateway.save_work().await;
         self.gateway.store().close();
         result
     }
@@ -350,6 +354,7 @@ async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Recei
 async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
     let mut regularly = tokio::time::interval(Duration::from_millis(limits::UPKEEP_MS));
     let mut health = tokio::time::interval(Duration::from_millis(limits::HEALTH_MS));
+    let mut saved = tokio::time::interval(Duration::from_millis(limits::WORK_SAVED_MS));
     let mut sums = tokio::time::interval(Duration::from_millis(limits::REFUSALS_SUMMED_MS));
     let mut ends = every_day();
     let mut turn = 0;
@@ -365,6 +370,7 @@ async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
                 turn += 1;
             }
             _ = health.tick() => gateway.look_after(),
+            _ = saved.tick() => gateway.save_work().await,
             _ = sums.tick() => gateway.record_sums().await,
             _ = ends.tick() => say_what_ends(gateway.telemetry(), &expiry::survey(&config, &gateway.world().registry, now())),
         }
@@ -396,6 +402,7 @@ async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, entrance: &Arc<Entra
                     let durable = gateway.store().position().ok();
                     call.answer(&Answer { durable, ..Answer::default() }).await;
                 }
+                Command::Standings => call.answer(&standings(&gateway)).await,
                 Command::Reload => call.answer(&read_again().await).await,
             },
             _ = hangup.recv() => drop(read_again().await),
@@ -503,6 +510,26 @@ fn holders(gateway: &Gateway) -> Answer {
     let holders = agencies.take(limits::HOLDERS_TOLD_MAX).map(|(_, agency)| (agency.id.to_string(), last(&agency.id))).collect();
     Answer { holders, ..Answer::default() }
 }
+
+/// What stands at holders; those first that are not asked as ever, since there may be more than fit into an answer.
+fn standings(gateway: &Gateway) -> Answer {
+    let mut standings = gateway.standings();
+    standings.sort_by_key(|(_, standing)| standing.state == State::Asked);
+    let told = standings.into_iter().take(STANDINGS_TOLD).map(|(holder, standing)| HolderStanding {
+        holder: holder.to_string(),
+        requests: standing.under_way,
+        waiting: standing.waiting,
+        state: standing.state.as_str().to_owned(),
+        wait_ms: match standing.state {
+            State::LeftAlone(wait) => Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            State::Asked | State::Tried => None,
+        },
+    });
+    Answer { standings: told.collect(), ..Answer::default() }
+}
+
+/// Holders in one answer: each takes at most 200 octets of it.
+const STANDINGS_TOLD: usize = 5_000;
 
 fn same_version(config: &Config, version: u64) -> StartError {
     let what = format!(

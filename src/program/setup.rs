@@ -123,6 +123,26 @@ pub struct NewGrant<'n> {
     pub until: &'n str,
 }
 
+/// A delegation to be added.
+pub struct NewDelegation<'n> {
+    /// Its name.
+    pub id: &'n str,
+    /// Who asks.
+    pub agent: &'n str,
+    /// On whose behalf.
+    pub principal: &'n str,
+    /// The document types; none means all.
+    pub what: &'n [String],
+    /// The purposes; none means all.
+    pub purposes: &'n [String],
+    /// The legal basis.
+    pub basis: &'n str,
+    /// The first day.
+    pub from: Option<&'n str>,
+    /// The last day.
+    pub until: &'n str,
+}
+
 impl Installation {
     /// An installation that is there.
     pub fn at(folder: &Path) -> Self {
@@ -269,16 +289,30 @@ impl Installation {
 
     /// Ends a grant: takes it out of the registry.
     pub fn revoke_grant(&self, id: &str) -> Result<(), SetupError> {
+        self.take_out("grant", id, |registry| registry.grants().any(|grant| grant.id.as_str() == id))
+    }
+
+    /// Lets an agency ask on behalf of another.
+    pub fn add_delegation(&self, delegation: &NewDelegation<'_>) -> Result<(), SetupError> {
+        self.extend_registry(&delegation_entry(delegation))
+    }
+
+    /// Ends a delegation: takes it out of the registry.
+    pub fn end_delegation(&self, id: &str) -> Result<(), SetupError> {
+        self.take_out("delegation", id, |registry| registry.delegations().any(|delegation| delegation.id.as_str() == id))
+    }
+
+    /// Takes the section of a kind out of the registry that has this name, and sees that it is gone.
+    fn take_out(&self, kind: &str, id: &str, is_there: impl Fn(&Registry) -> bool) -> Result<(), SetupError> {
         let _lock = self.lock()?;
         let text = next_version(&self.read("registry.toml")?)?;
         let entry = format!("\nid = {}\n", quoted(id));
-        let section = section(&text, "[[grant]]", &entry);
-        let section = section.ok_or_else(|| SetupError::Change(format!("no grant is called {id} in a line of its own")))?;
+        let section = section(&text, &format!("[[{kind}]]"), &entry);
+        let section = section.ok_or_else(|| SetupError::Change(format!("no {kind} is called {id} in a line of its own")))?;
         let without = format!("{}{}", text.get(..section.start).unwrap_or(""), text.get(section.end..).unwrap_or(""));
-        if self.check(&without)?.grants().any(|grant| grant.id.as_str() == id) {
-            return Err(SetupError::Change(format!(
-                "the grant {id} is not written as this command writes it: take it out by hand"
-            )));
+        if is_there(&self.check(&without)?) {
+            let what = format!("the {kind} {id} is not written as this command writes it: take it out by hand");
+            return Err(SetupError::Change(what));
         }
         self.publish(&without)
     }
@@ -441,6 +475,25 @@ pub fn grant_entry(grant: &NewGrant<'_>) -> String {
     )
 }
 
+/// A delegation as it stands in the registry.
+fn delegation_entry(delegation: &NewDelegation<'_>) -> String {
+    let list = |name: &str, codes: &[String]| match codes {
+        [] => String::new(),
+        codes => format!("{name} = [{}]\n", codes.iter().map(|code| quoted(code)).collect::<Vec<_>>().join(", ")),
+    };
+    format!(
+        "\n[[delegation]]\nid = {}\nagent = {}\nprincipal = {}\n{}{}basis = {}\n{}until = {}\n",
+        quoted(delegation.id),
+        quoted(delegation.agent),
+        quoted(delegation.principal),
+        list("what", delegation.what),
+        list("purposes", delegation.purposes),
+        quoted(delegation.basis),
+        delegation.from.map_or(String::new(), |from| format!("from = {}\n", quoted(from))),
+        quoted(delegation.until)
+    )
+}
+
 /// Where the section of a kind stands that has this line, up to the next top-level table. A grant may have the name of an
 /// agency, and a comment may speak of one.
 fn section(text: &str, kind: &str, line: &str) -> Option<Range<usize>> {
@@ -449,7 +502,8 @@ fn section(text: &str, kind: &str, line: &str) -> Option<Range<usize>> {
         text.get(table..at)?.starts_with(kind).then_some(table)
     })?;
     let rest = text.get(start + 1..)?;
-    let next = ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]"].iter().filter_map(|table| rest.find(table)).min();
+    let next =
+        ["\n[[agency]]", "\n[[holder]]", "\n[[grant]]", "\n[[delegation]]"].iter().filter_map(|table| rest.find(table)).min();
     // The line break before the next table is its own.
     Some(start..next.map_or(text.len(), |at| start + 1 + at))
 }

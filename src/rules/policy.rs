@@ -3,6 +3,10 @@
 //! The gateway refuses, it never edits: stripping a field would break the holder's signature. A request says which
 //! fields it selects, the grant says which it may receive, and an answer that holds another optional field is refused.
 
+mod behalf;
+
+pub use behalf::principal;
+
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::time::UnixTime;

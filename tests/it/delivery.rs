@@ -155,7 +155,7 @@ fn what_has_ended_while_a_question_waits_ends_the_question() {
     let gateway = scene.start();
     let asked = no_record(&scene);
     scene.block_on(async {
-        becomes(&client, &long, "refused").await;
+        becomes(&client, &long, "undeliverable").await;
         assert_eq!(state(&client, &short).await, "expired");
     });
     assert_eq!(asked.load(Ordering::Relaxed), 0);
@@ -163,7 +163,7 @@ fn what_has_ended_while_a_question_waits_ends_the_question() {
     gateway.kill();
     let gateway = scene.start();
     scene.block_on(async {
-        assert_eq!((state(&client, &long).await.as_str(), state(&client, &short).await.as_str()), ("refused", "expired"));
+        assert_eq!((state(&client, &long).await.as_str(), state(&client, &short).await.as_str()), ("undeliverable", "expired"));
     });
     gateway.stop();
 }
@@ -185,7 +185,7 @@ fn a_kept_question_goes_to_the_holder_on_record_and_to_no_other() {
     std::fs::write(&file, registry.replace(&held(CLINIC), &held("xx.demo.maternity"))).expect("writable");
     installation.sign().expect("signed");
     let gateway = scene.start();
-    scene.block_on(becomes(&client, &request, "refused"));
+    scene.block_on(becomes(&client, &request, "undeliverable"));
     gateway.stop();
 }
 

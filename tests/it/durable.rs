@@ -92,12 +92,14 @@ impl Pending {
     /// What is open, but for what is made anew when it is gone.
     fn open(&self) -> Vec<String> {
         let is_derived = |path: &&PathBuf| {
-            path.iter().filter_map(|part| part.to_str()).any(|part| {
-                ["tree", "names", "lock", "rows.new"].contains(&part)
-                    || part.starts_with("live-")
-                    || part.starts_with("vol-")
-                    || part.ends_with(".lock")
-            })
+            let is_work = path.to_str().is_some_and(|path| path.contains("/log/work"));
+            is_work
+                || path.iter().filter_map(|part| part.to_str()).any(|part| {
+                    ["tree", "names", "lock", "rows.new"].contains(&part)
+                        || part.starts_with("live-")
+                        || part.starts_with("vol-")
+                        || part.ends_with(".lock")
+                })
         };
         let tell = |what: &'static str| move |path: &PathBuf| format!("{what} of {}", path.display());
         let octets = self.octets.iter().filter(|path| !is_derived(path)).map(tell("octets"));

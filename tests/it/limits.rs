@@ -203,6 +203,10 @@ fn registry(id: &str, more: &str) -> Option<String> {
     Registry::check(&text, &Schemas::built_in()).err().map(|error| error.to_string())
 }
 
+fn holder_load(figure: &str, count: usize) -> Option<String> {
+    registry("xx.a", &format!("load = {{ {figure} = {count} }}\n"))
+}
+
 fn keys(count: usize) -> Option<String> {
     use base64::Engine as _;
     let of = |seed| base64::engine::general_purpose::STANDARD.encode(crate::admission::certificate(seed as u8 + 1));
@@ -362,15 +366,31 @@ const ROWS: &[(&str, Row)] = &[
     ("BODY_BYTES_MAX", In("src/evidence/journal.rs", "(0, 0, BODY + 1)")),
     ("POOL_IDLE_MAX", Own),
     ("POOL_IDLE_MS", In("src/host/transport/upstream.rs", "a_connection_waits_for_a_request_for_so_long_and_no_longer")),
-    ("DELIVERIES_PER_HOLDER", In("src/exchange/work.rs", "a_holder_has_so_many_under_way_and_no_more")),
+    ("HOLDER_PARALLEL", In("src/exchange/bulkhead.rs", "a_holder_has_so_many_places_a_queue_and_no_more")),
+    ("HOLDER_PARALLEL_MAX", Here(limits::HOLDER_PARALLEL_MAX as usize, |n| holder_load("parallel", n), "it is 1 to")),
+    ("HOLDER_WAITING", In("src/exchange/bulkhead.rs", "a_holder_has_so_many_places_a_queue_and_no_more")),
+    ("HOLDER_WAITING_MAX", Here(limits::HOLDER_WAITING_MAX as usize, |n| holder_load("waiting", n), "it is 0 to")),
+    ("HOLDER_FAILURES", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
+    ("HOLDER_FAILURES_MAX", Here(limits::HOLDER_FAILURES_MAX as usize, |n| holder_load("failures", n), "it is 1 to")),
+    ("HOLDER_PAUSE_MS", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
+    ("HOLDER_PAUSE_MS_MAX", In("src/exchange/bulkhead.rs", "a_holder_that_fails_is_left_alone_and_tried_by_one_at_a_time")),
+    ("HOLDER_BYTES_MAX", In("src/exchange/bulkhead.rs", "messages_take_no_more_than_their_holders_share_of_the_room")),
+    ("HOLDERS_MEASURED_MAX", In("src/host/telemetry.rs", "so_many_holders_are_measured_by_name_and_the_others_as_one")),
+    ("DELEGATION_BYTES_MAX", In("src/rules/policy/behalf.rs", "the_names_of_a_delegation_have_so_many_characters_and_no_more")),
+    ("DELIVERIES_PER_HOLDER", In("src/exchange/work/tests.rs", "a_holder_has_so_many_under_way_and_no_more")),
     ("DELIVERIES_MAX", Own),
+    ("WORK_SCAN_MAX", Own),
+    ("LEASE_MS", Own),
+    ("WORK_SAVED_MS", Own),
+    ("INBOX_BYTES_MAX", Own),
+    ("INBOX_MAX", In("src/faces/api/inbox.rs", "an_inbox_is_asked_with_wait_and_max_and_nothing_else")),
     (
         "DELIVERY_PAUSE_MS",
-        In("src/exchange/work.rs", "a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not"),
+        In("src/exchange/work/tests.rs", "a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not"),
     ),
     (
         "DELIVERY_PAUSE_MS_MAX",
-        In("src/exchange/work.rs", "a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not"),
+        In("src/exchange/work/tests.rs", "a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not"),
     ),
     ("AGAIN_MS", In("tests/it/holders.rs", "connections_that_died_silently_cost_a_few_seconds")),
     ("KEEPALIVE_MS", Own),
@@ -743,6 +763,14 @@ fn of_the_operators_files() -> [Said; 2] {
         format!("`, at most {} characters, once |", limits::AGENCY_BYTES_MAX),
         format!("`[[agency.key]]`, at most {}:", limits::KEYS_PER_AGENCY_MAX),
         format!("of a signing certificate, at most {}:", kib(limits::CERTIFICATE_BYTES_MAX)),
+        format!(
+            "requests that it has at once: {}; 1 to {} |",
+            limits::HOLDER_PARALLEL,
+            number(limits::HOLDER_PARALLEL_MAX as usize)
+        ),
+        format!("wait for a place there: {}; 0 to {} |", limits::HOLDER_WAITING, number(limits::HOLDER_WAITING_MAX as usize)),
+        format!("for a while: {}; 1 to {} (", limits::HOLDER_FAILURES, number(limits::HOLDER_FAILURES_MAX as usize)),
+        format!("have together at most {} characters |", limits::DELEGATION_BYTES_MAX),
         format!("where the law orders that: 0; at most {} |", number(limits::WITHHELD_DAYS_MAX as usize)),
     ];
     let schemas = vec![
@@ -797,6 +825,16 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("| life of a request; of an application | {life}; {long_life} |"),
         format!("what came of it, is remembered | {} |", hours(limits::IDEMPOTENCY_WINDOW_MS)),
         format!("to connect; to answer | {}; {} |", seconds(limits::CONNECT_MS), seconds(limits::ANSWER_MS)),
+        format!(
+            "| {}; {}, unless its registry entry says otherwise, never more than {}; {} |",
+            limits::HOLDER_PARALLEL,
+            limits::HOLDER_WAITING,
+            number(limits::HOLDER_PARALLEL_MAX),
+            number(limits::HOLDER_WAITING_MAX)
+        ),
+        format!("or that wait for it, together | {} |", mib(limits::HOLDER_BYTES_MAX)),
+        format!("is left alone at once | {} |", seconds(limits::HOLDER_PAUSE_MS_MAX)),
+        format!("of a delegation, together | {} characters |", limits::DELEGATION_BYTES_MAX),
         format!("| wait of a consumer on one connection | {} |", seconds(limits::WAIT_MS_MAX)),
         format!("| connections | {} |", number(limits::CONNECTIONS_MAX as u32)),
         format!("certificate | {}; {} |", number(ADDRESS_CONNECTIONS_MAX), number(CERTIFICATE_CONNECTIONS_MAX)),

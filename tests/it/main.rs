@@ -17,7 +17,11 @@ mod audit;
 #[cfg(feature = "server")]
 mod backup;
 #[cfg(feature = "server")]
+mod behalf;
+#[cfg(feature = "server")]
 mod books;
+#[cfg(feature = "server")]
+mod bulkheads;
 #[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
@@ -52,6 +56,8 @@ mod framing;
 mod generate;
 #[cfg(feature = "server")]
 mod holders;
+#[cfg(feature = "server")]
+mod inbox;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;

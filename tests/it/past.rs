@@ -1,8 +1,8 @@
 //! What is over is in no memory, and is known all the same: from the index, also where a record is in a volume that is complete.
 
 use crate::process::{LONG, Scene, answered, is_replayed, refused, send};
-use oncegate::base::ids::{AgencyId, MessageId};
-use oncegate::base::time::{DAY_MS, UnixTime};
+use oncegate::base::ids::MessageId;
+use oncegate::base::time::UnixTime;
 use oncegate::evidence::journal::Entry;
 use oncegate::evidence::tlog::{Private, Record, RecordKind};
 use oncegate::faces::client::{Client, Signed, problem_of};
@@ -116,7 +116,7 @@ fn what_is_over_is_in_no_memory_and_is_known_in_any_volume() {
 }
 
 #[test]
-fn a_question_that_is_open_is_found_in_volumes_that_are_complete() {
+fn a_question_that_is_kept_is_open_and_no_other_has_its_id_also_in_volumes_that_are_complete() {
     let scene = Scene::without_clinic(SILENT);
     let client = scene.client();
     let gateway = scene.start();
@@ -131,23 +131,6 @@ fn a_question_that_is_open_is_found_in_volumes_that_are_complete() {
         is_changed(&scene, &client, &request);
         gateway.stop();
     }
-    // One that was accepted three days ago is open as well: it may be delivered for thirty.
-    let (sender, old) = (AgencyId::parse("xx.demo.school-17"), MessageId::new(now().minus_ms(3 * DAY_MS), [7; 10]));
-    let (store, digest) = (store(&scene), oncegate::message::crypto::sha256(b"another"));
-    let mut record = Record::new(RecordKind::Request, now().minus_ms(3 * DAY_MS));
-    (record.message, record.consumer, record.digest) = (Some(old), sender, Some(digest));
-    record.provider = AgencyId::parse("xx.demo.clinic-3");
-    record.grant = oncegate::base::ids::Code::parse("g-1");
-    scene.block_on(store.append(Entry { record, private: Private::default(), body: Some(vec![1]) })).expect("durable");
-    store.close();
-    drop(store);
-    complete_all(&scene);
-    let mut found = Vec::new();
-    let store = self::store(&scene);
-    store.unfinished(now().minus_ms(30 * DAY_MS), |kept| found.push((kept.id, kept.digest))).expect("readable");
-    store.close();
-    assert_eq!(found.len(), 2);
-    assert!(found.contains(&(old, digest)), "{found:?}");
 }
 
 #[test]

@@ -173,6 +173,7 @@ pub fn clinic_at(scene: &Scene, address: SocketAddr, manner: Manner) -> Arc<Atom
 #[test]
 fn small_messages_without_a_declared_length_take_nobodys_room() {
     let (scene, mut has_reached) = watched();
+    crate::bulkheads::with_load("parallel = 256")(scene.world().installation());
     let (gateway, slow) = (scene.start(), Behaviour::Slow.household());
     scene.block_on(async {
         let mut waiting = Vec::new();

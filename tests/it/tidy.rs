@@ -12,7 +12,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("message", &[&["xml", "crypto"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
     ("rules", &[&["registry"], &["policy", "quota"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
-    ("exchange", &[&["admission"], &["ledger"], &["work"]]),
+    ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"]]),
     (
         "host",
         &[

@@ -75,7 +75,8 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    pub(super) fn unknown(key: &str) -> Self {
+    /// There is no such key.
+    pub fn unknown(key: &str) -> Self {
         Self::Unknown { key: plain(key), nearest: fault::nearest(key, KEYS.into_iter()) }
     }
 

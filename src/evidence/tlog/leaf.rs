@@ -22,6 +22,9 @@ pub struct Leaf {
     /// The fault code.
     #[serde(rename = "e")]
     pub code: Option<String>,
+    /// On whose behalf it was asked.
+    #[serde(rename = "f")]
+    pub principal: Option<String>,
     /// The grant.
     #[serde(rename = "g")]
     pub grant: Option<String>,
@@ -69,6 +72,8 @@ pub struct Leaf {
     /// Who asked.
     #[serde(rename = "u")]
     pub consumer: Option<String>,
+    /// How long it holds, in milliseconds since 1970.
+    pub until: Option<u64>,
     /// The version of the form.
     #[serde(rename = "v")]
     pub version: u64,

@@ -38,11 +38,30 @@ pub enum RecordKind {
     Erasure,
     /// Something was done to the gateway: it was started, its registry was changed, a checkpoint was stamped.
     Administration,
+    /// An event, before it is given to anybody.
+    Event,
+    /// A message that was accepted is kept, leased to a worker, or has been taken by its receiver.
+    Delivery,
+    /// A word of how far a question has come, before whoever asked is told.
+    Status,
+    /// Whoever asked has cancelled a question.
+    Cancel,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [Self::Request, Self::Answer, Self::Refusal, Self::Audit, Self::Erasure, Self::Administration];
+    pub const ALL: [Self; 10] = [
+        Self::Request,
+        Self::Answer,
+        Self::Refusal,
+        Self::Audit,
+        Self::Erasure,
+        Self::Administration,
+        Self::Event,
+        Self::Delivery,
+        Self::Status,
+        Self::Cancel,
+    ];
 
     /// The word in the leaf.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +72,10 @@ impl RecordKind {
             Self::Audit => "aud",
             Self::Erasure => "era",
             Self::Administration => "adm",
+            Self::Event => "evt",
+            Self::Delivery => "dlv",
+            Self::Status => "sts",
+            Self::Cancel => "cnl",
         }
     }
 }
@@ -72,6 +95,8 @@ pub struct Record {
     pub counterpart: Option<Digest>,
     /// Who asked.
     pub consumer: Option<AgencyId>,
+    /// On whose behalf, if not on its own.
+    pub principal: Option<AgencyId>,
     /// Who holds.
     pub provider: Option<AgencyId>,
     /// What was asked for.
@@ -106,6 +131,8 @@ pub struct Record {
     pub summed: Option<u64>,
     /// The record that it was done to.
     pub concerns: Option<u64>,
+    /// How long it holds: the deadline of what is kept, the end of a lease, when a holder is asked again.
+    pub until: Option<UnixTime>,
 }
 
 /// What is personal about a record: kept sealed beside the leaf, and erasable.
@@ -209,6 +236,7 @@ impl Record {
             digest: None,
             counterpart: None,
             consumer: None,
+            principal: None,
             provider: None,
             document_type: None,
             purpose: None,
@@ -226,11 +254,12 @@ impl Record {
             action: None,
             summed: None,
             concerns: None,
+            until: None,
         }
     }
 
     /// The leaf. Keys: `a` what was done, `b` legal basis, `c` commitment to the private part, `case`, `d` document type,
-    /// `e` fault code, `g` grant, `h` digest of the message, `i` tags of the persons, `j` commitments to keys, `k` kind, `l` microseconds since the
+    /// `e` fault code, `f` on whose behalf, `g` grant, `h` digest of the message, `i` tags of the persons, `j` commitments to keys, `k` kind, `l` microseconds since the
     /// request came, `m` message id, `n` withheld from the citizen until, `o` octets, `p` purpose, `q` digest of the message
     /// answered, `r` registry version, `s` provider, `t` milliseconds since the epoch, `test`, `u` consumer, `v` version of
     /// this form, `w` SHA-256 of unreadable octets, `x` SHA-256 of the client certificate, `z` the record concerned.
@@ -244,6 +273,7 @@ impl Record {
         shown("case", self.case.as_ref(), &mut leaf);
         shown("d", self.document_type.as_ref(), &mut leaf);
         shown("e", self.code.as_ref(), &mut leaf);
+        shown("f", self.principal.as_ref(), &mut leaf);
         shown("g", self.grant.as_ref(), &mut leaf);
         digest("h", self.digest.as_ref(), &mut leaf);
         let tags: String = blind.tags.iter().map(|tag| URL_SAFE_NO_PAD.encode(tag)).collect();
@@ -261,6 +291,7 @@ impl Record {
         integer("t", Some(self.time.as_ms()), &mut leaf);
         text("test", (self.world == World::Test).then_some("1"), &mut leaf);
         shown("u", self.consumer.as_ref(), &mut leaf);
+        integer("until", self.until.map(UnixTime::as_ms), &mut leaf);
         integer("v", Some(1), &mut leaf);
         digest("w", self.raw.as_ref(), &mut leaf);
         digest("x", self.system.as_ref(), &mut leaf);
@@ -373,22 +404,35 @@ mod tests {
 
     #[test]
     fn a_leaf_is_sorted_and_fits_at_its_longest() {
-        let mut record = Record::new(RecordKind::Refusal, UnixTime::from_ms(u64::MAX));
+        // To the end of the year 9999.
+        let latest = UnixTime::from_ms(253_402_300_799_999);
+        let mut record = Record::new(RecordKind::Refusal, latest);
         let name = format!("xx{}.{}", format!(".{}", "a".repeat(40)).repeat(2), "a".repeat(limits::AGENCY_BYTES_MAX - 85));
         record.message = Some(MessageId::new(UnixTime::from_ms(1), [0; 10]));
         let digest = Some(Digest::from_octets([0xff; 32]));
         // Octets that could not be read have no digest as a message.
         (record.digest, record.counterpart, record.raw, record.system) = (digest, digest, None, digest);
         (record.consumer, record.provider) = (AgencyId::parse(&name), AgencyId::parse(&name));
+        // Of an agent and whom it asks for, both names together are not longer than this.
+        let part = |country: &str| {
+            AgencyId::parse(&format!("{country}.{}.{}", "a".repeat(20), "b".repeat(limits::DELEGATION_BYTES_MAX / 2 - 24)))
+        };
+        (record.consumer, record.principal) = (part("xx"), part("yy"));
         record.basis = Some("Ж".repeat(200).into());
         let code = Code::parse(&"c".repeat(64));
         (record.document_type, record.purpose, record.grant) = (code.clone(), code.clone(), code);
         record.case = Uuid::parse("01990a5c-0000-7000-8000-000000000001");
-        (record.code, record.octets, record.registry_version) = (Some(fault::Code::XmlLimit), u64::MAX, u64::MAX);
-        (record.elapsed_us, record.withheld_until) = (u64::MAX, Some(UnixTime::from_ms(u64::MAX)));
+        (record.code, record.octets, record.registry_version) = (Some(fault::Code::XmlLimit), 1 << 40, u64::MAX);
+        (record.elapsed_us, record.withheld_until) = (u64::MAX, Some(latest));
+        // Of what is kept.
+        record.concerns = Some((1 << 53) - 1);
         let blind = Blind { tags: vec![[0xff; limits::TAG_BYTES]; limits::IDENTIFIERS_MAX], commitment: digest, keys: None };
         let leaf = record.leaf(&blind);
-        assert!(leaf.len() > 900, "{}", leaf.len());
+        assert!(leaf.len() > 1_000, "{}", leaf.len());
+        // What holds until some time has no code; a word of progress no legal basis, which stands in the record of the question.
+        let kept = Record { code: None, counterpart: None, until: Some(latest), ..record.clone() };
+        let word = Record { code: None, basis: None, until: Some(latest), ..record.clone() };
+        assert!([kept, word].iter().all(|record| record.leaf(&blind).len() > 900));
         // What is escaped takes more room than it has octets: two, or six.
         for (basis, kept) in [("\"", 40), ("\n", 13), ("a", 80), ("\u{416}", 40)] {
             record.basis = Some(basis.repeat(200).into());
@@ -406,7 +450,9 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_word() {
-        for (kind, word) in RecordKind::ALL.into_iter().zip(["req", "rsp", "err", "aud", "era", "adm"]) {
+        for (kind, word) in
+            RecordKind::ALL.into_iter().zip(["req", "rsp", "err", "aud", "era", "adm", "evt", "dlv", "sts", "cnl"])
+        {
             let leaf = Record::new(kind, UnixTime::from_ms(7)).leaf(&Blind::default());
             assert_eq!(leaf, format!("{{\"k\":\"{word}\",\"o\":0,\"r\":0,\"t\":7,\"v\":1}}"));
         }

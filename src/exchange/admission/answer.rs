@@ -7,6 +7,7 @@ use super::{Permitted, Refusal, Snapshot, verify};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Digest, Identifier};
 use crate::base::limits;
+use crate::base::time::UnixTime;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{self, Body, EnvelopeReader, Kind, Message, Person, Personal, Subject};
 use crate::message::schema::{DocumentType, Facts, Subject as Described, SubjectKind};
@@ -36,6 +37,15 @@ impl Answer {
     /// The octets that were verified: these, and no others, are released.
     pub fn octets(&self) -> &[u8] {
         &self.octets
+    }
+
+    /// Whether it is not the holder's last word, and when it wants to be asked again, if it says so.
+    pub fn goes_on(&self) -> Option<Option<UnixTime>> {
+        match (self.message.header.kind, &self.message.body) {
+            (_, Body::Later { by, .. }) => Some(Some(*by)),
+            (Kind::Status, _) => Some(None),
+            _ => None,
+        }
     }
 
     /// Spends the proof for the octets.

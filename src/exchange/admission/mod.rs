@@ -14,8 +14,10 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod answer;
+mod event;
 
 pub use answer::{Answer, admit_answer};
+pub use event::{Cancel, Event, Told, event_again, permit_cancel, permit_event};
 
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Digest, MessageId};
@@ -156,6 +158,11 @@ impl Authenticated {
         &self.message
     }
 
+    /// The octets that were verified.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
     /// Spends the proof for the octets that were verified.
     pub fn into_octets(self) -> Vec<u8> {
         self.octets
@@ -170,6 +177,7 @@ pub struct Permitted {
     message: Message,
     digest: Digest,
     consumer: AgencyIndex,
+    principal: Option<AgencyIndex>,
     holder: AgencyIndex,
     what: Word,
     grounds: Grounds,
@@ -204,6 +212,11 @@ impl Permitted {
     /// Who asks.
     pub fn consumer(&self) -> AgencyIndex {
         self.consumer
+    }
+
+    /// On whose behalf it is asked, and by whose grant, if not by the sender's own.
+    pub fn principal(&self) -> Option<AgencyIndex> {
+        self.principal
     }
 
     /// Who is asked.
@@ -288,16 +301,26 @@ pub fn permit(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Pe
 
 fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Permitted, Refusal> {
     let refuse = |fault| Refusal::of(fault, &authenticated.message, authenticated.digest);
-    let (what, grounds) = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
+    let Found { what, principal, grounds } = find_grounds(snapshot, &authenticated).map_err(&refuse)?;
+    let is_elsewhere =
+        |index| snapshot.registry.agency(index).is_none_or(|agency| agency.world != authenticated.message.header.world);
+    if principal.is_some_and(is_elsewhere) {
+        return Err(refuse(Fault::new(Code::MsgTest)));
+    }
     let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
     let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
     let length = octets.len() as u64;
-    Ok(Permitted { octets, length, message, digest, consumer, holder, what, grounds })
+    Ok(Permitted { octets, length, message, digest, consumer, principal, holder, what, grounds })
 }
 
 /// Looks again at a question that was permitted and kept, before it is delivered: its keys, its grant and its holder may have
 /// ended meanwhile. When it was made was looked at when it came.
 pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted, Refusal> {
+    permitted(snapshot, authenticate_again(snapshot, octets)?)
+}
+
+/// Reads and verifies a message that was accepted from its sender before.
+fn authenticate_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
     let unverified = read(snapshot, &octets)?;
     let (claimed, digest) = (unverified.claimed(), unverified.digest());
     let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
@@ -310,7 +333,7 @@ pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted
     if message.header.expires_at <= snapshot.now {
         return Err(Refusal::of(Fault::new(Code::RteDeadline), &message, digest));
     }
-    permitted(snapshot, Authenticated { message, digest, sender, octets, price })
+    Ok(Authenticated { message, digest, sender, octets, price })
 }
 
 /// Whether a message is of now, by `message.md` section 4.
@@ -332,7 +355,14 @@ pub fn check_times(message: &Message, now: UnixTime) -> Result<(), Fault> {
     if header.expires_at <= now { Err(Fault::new(Code::MsgExpired)) } else { Ok(()) }
 }
 
-fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<(Word, Grounds), Fault> {
+/// What a question stands on.
+struct Found {
+    what: Word,
+    principal: Option<AgencyIndex>,
+    grounds: Grounds,
+}
+
+fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<Found, Fault> {
     let message = &authenticated.message;
     let (action, what, ask) = match (message.header.kind, &message.body) {
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
@@ -343,9 +373,12 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let document = snapshot.schemas.document_type(&what);
     let document = document.ok_or_else(|| Fault::at(Code::DocUnknown, unknown(snapshot.schemas, &what)))?;
     let (select, role) = (ask.map_or(&[][..], |ask| ask.select.as_slice()), ask.map_or("", Ask::role));
-    let question = policy::Question { consumer: authenticated.sender, action, document, context, select, role };
-    let grounds = policy::decide(snapshot.registry, &question, snapshot.now)?;
-    Ok((what, grounds))
+    let (registry, now) = (snapshot.registry, snapshot.now);
+    let principal = policy::principal(registry, authenticated.sender, (&what, context), now)?;
+    // Whoever asks for another asks by the other's grants alone.
+    let consumer = principal.unwrap_or(authenticated.sender);
+    let grounds = policy::decide(registry, &policy::Question { consumer, action, document, context, select, role }, now)?;
+    Ok(Found { what, principal, grounds })
 }
 
 /// A document that has no schema here, and one whose schema is refused at present, are two things to whoever asks.

@@ -2,7 +2,7 @@
 
 use crate::gateway::driver::{Gateway, World};
 use crate::message::schema::{DocumentType, OwnSet, Version};
-use crate::rules::registry::{Action, AgencyIndex};
+use crate::rules::registry::AgencyIndex;
 use serde_json::json;
 
 /// The versions of a document, each with where its schema is.
@@ -43,7 +43,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
             let holders = registry.holders(&document.name, world).filter_map(|index| registry.agency(index));
             grants.push(json!({
                 "grant": grant.id.as_str(),
-                "action": match grant.action { Action::Read => "read", Action::Apply => "apply" },
+                "action": grant.action.as_str(),
                 "documentType": document.name.as_str(),
                 "namespace": document.newest().map(|version| version.namespace.as_str()),
                 "schema": document.newest().map(|version| address(owner, version)),

@@ -104,6 +104,11 @@ impl ExchangeApi {
                     Err(fault) => Err(fault),
                 }
             }
+            (&Method::POST, path) => match (super::segments(path).as_slice(), forget(body).await) {
+                (_, Err(fault)) => Err(fault),
+                (["v1", "inbox", lease, what], Ok(())) => reader.lease_is(lease, what).await,
+                _ => Err(no_such_path(Listeners::Exchange, &Method::POST, path)),
+            },
             (method, path) => Err(no_such_path(Listeners::Exchange, method, path)),
         };
         match result {
@@ -182,6 +187,7 @@ impl ExchangeApi {
         }
         match super::segments(path).as_slice() {
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
+            ["v1", "inbox"] => reader.inbox(query).await,
             ["v1", "messages", id] => self.state(agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
             ["v1", "messages", id, "receipt"] => reader.receipts(id).await,
@@ -210,19 +216,30 @@ impl ExchangeApi {
 
     async fn state(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         let (id, known) = self.known(agency, id, headers).await?;
+        let stage = self.gateway.stage(agency, id);
         let (state, code) = match known {
-            Known::Open if self.gateway.stage(agency, id) == Some(Stage::Delivered) => ("delivered", None),
+            Known::Open if matches!(stage, Some(Stage::Delivered(_))) => ("delivered", None),
             Known::Open => ("accepted", None),
+            Known::Settled(place) if self.gateway.is_event(place) => ("published", None),
             Known::Settled(_) => ("answered", None),
             Known::Refused(code @ Code::RteDeadline) => ("expired", Some(code.as_str())),
+            Known::Refused(code @ Code::MsgCancelled) => ("cancelled", Some(code.as_str())),
+            Known::Refused(code @ (Code::RteNoHolder | Code::RteUnreachable)) => ("undeliverable", Some(code.as_str())),
             Known::Refused(code) => ("refused", Some(code.as_str())),
         };
-        let body = serde_json::json!({ "messageId": id.to_string(), "state": state, "code": code });
+        let asked_again = match stage {
+            Some(Stage::Delivered(again)) => again.map(|at| at.to_string()),
+            _ => None,
+        };
+        let body = serde_json::json!({ "messageId": id.to_string(), "state": state, "code": code, "askedAgainAt": asked_again });
         Ok(respond(StatusCode::OK, "application/json", body.to_string()))
     }
 
     async fn earlier_answer(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         match self.known(agency, id, headers).await? {
+            (_, Known::Settled(place)) if self.gateway.is_event(place) => {
+                Err(Fault::at(Code::MsgUnknown, "it is an event: nobody answers it"))
+            }
             (id, Known::Settled(place)) => Ok(write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes)),
             (id, Known::Open) => Ok(accepted(id, None)),
             (_, Known::Refused(code)) => {
@@ -377,6 +394,15 @@ fn write_reply(reply: Reply) -> Response<Body> {
     match reply {
         Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
         Reply::Accepted { id, logged: Some(index) } => accepted(id, Some(index)),
+        Reply::Cancelled { id, question, logged } => {
+            let mut response = taken(id);
+            let headers = response.headers_mut();
+            insert(headers, "oncegate-log-index", &logged.to_string());
+            insert(headers, "location", &format!("/v1/messages/{question}"));
+            // RFC 8288.
+            insert(headers, "link", &format!("</v1/messages/{question}/receipt>; rel=\"receipt\""));
+            response
+        }
         // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
         Reply::Accepted { id, logged: None } => taken(id),
     }

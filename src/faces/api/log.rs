@@ -485,6 +485,7 @@ fn access_json(access: &Access, world: &World, proof: Value) -> Value {
     json!({
         "logIndex": access.index, "time": crate::base::time::UnixTime::from_ms(leaf.time).to_string(),
         "institution": leaf.consumer, "institutionName": name(&leaf.consumer), "role": access.role,
+        "onBehalfOf": leaf.principal, "onBehalfOfName": name(&leaf.principal),
         "holder": leaf.provider, "holderName": name(&leaf.provider),
         "documentType": leaf.document_type, "fields": access.fields, "purpose": leaf.purpose, "legalBasis": leaf.basis,
         "outcome": outcome, "code": code, "action": action, "outcomeLogIndex": access.ended, "case": leaf.case,

@@ -6,6 +6,7 @@ mod apart;
 mod catalogue;
 mod evidence;
 mod exchange;
+mod inbox;
 mod log;
 mod problem;
 mod public;
@@ -31,6 +32,10 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/messages/{id}/answer", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/receipt", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/refusals", Listeners::Exchange),
+    ("GET", "/v1/inbox", Listeners::Exchange),
+    ("POST", "/v1/inbox/{lease}/ack", Listeners::Exchange),
+    ("POST", "/v1/inbox/{lease}/nack", Listeners::Exchange),
+    ("POST", "/v1/inbox/{lease}/extend", Listeners::Exchange),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("POST", "/v1/trail", Listeners::Exchange),

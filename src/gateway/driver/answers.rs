@@ -1,7 +1,7 @@
 //! Exchanges whose holder said `202` and will answer by a message of its own.
 
 use super::Refused;
-use crate::base::ids::{AgencyId, Digest};
+use crate::base::ids::{AgencyId, Digest, MessageId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -63,6 +63,48 @@ impl Place {
     pub(super) fn already(mut self) -> Option<Late> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
         self.receiver.try_recv().ok()
+    }
+}
+
+/// How questions that are kept were refused, for those who wait for their outcome. There are no more entries than consumers that
+/// wait.
+#[derive(Default)]
+pub(super) struct Ends(Arc<Mutex<Ended>>);
+
+type Ended = BTreeMap<(AgencyId, MessageId), Option<Refused>>;
+
+/// Somebody who waits for the outcome of a question that is kept.
+pub(super) struct Waiter {
+    ends: Arc<Mutex<Ended>>,
+    question: (AgencyId, MessageId),
+}
+
+impl Ends {
+    /// From now on a refusal of this question is remembered.
+    pub(super) fn expect(&self, sender: &AgencyId, id: MessageId) -> Waiter {
+        let question = (sender.clone(), id);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(question.clone(), None);
+        Waiter { ends: Arc::clone(&self.0), question }
+    }
+
+    /// A question was refused.
+    pub(super) fn tell(&self, sender: &AgencyId, id: MessageId, refused: Refused) {
+        if let Some(end) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&(sender.clone(), id)) {
+            *end = Some(refused);
+        }
+    }
+}
+
+impl Waiter {
+    /// The refusal, if there was one.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&self.question).cloned().flatten()
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
     }
 }
 

@@ -234,6 +234,9 @@ fn asked_for<'r>(request: &'r Authenticated, agency: &Agency) -> Result<&'r Cont
     if context.purpose.as_str() != TRAIL.1 {
         return Err(wrong("the purpose is not citizen-trail"));
     }
+    if context.on_behalf_of.is_some() {
+        return Err(wrong("a portal asks for a trail on nobody's behalf but the citizen's: leave OnBehalfOf out"));
+    }
     if context.subject.identifiers.is_empty() {
         return Err(wrong("the subject has no identifier"));
     }

@@ -1,39 +1,48 @@
-//! Questions that are kept: accepted with `202`, and delivered until their deadline, over a restart too.
+//! What is kept: accepted with `202`, and delivered until its deadline, over a restart too.
 //!
-//! What is kept is in the journal with its octets, and [`Work`](crate::exchange::work::Work) says what is to be done with it when.
-//! Between two tries nothing of a question is in memory but its row there. Before each try it is looked at again: a key, a grant
-//! or an agency may have ended while it waited.
+//! It is in the journal with its octets, and [`Work`](crate::exchange::work::Work) says what is to be done with it when. Between
+//! two tries nothing of a message is in memory. Before each try it is looked at again: a key, a grant or an agency may have ended
+//! while it waited.
 
-use super::run::{Arrived, Posted, Running, Tries, fault_of};
-use super::{Gateway, Refused, Reply, Visit, now};
+use super::run::{Arrived, Concluded, Posted, Running, Tries, fault_of, is_passing};
+use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, now};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::MessageId;
+use crate::base::ids::{AgencyId, Code as Word, MessageId};
 use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
-use crate::exchange::admission::{Permitted, Refusal, permit_again};
-use crate::exchange::ledger::{Forward, Release};
-use crate::exchange::work::{Kept, Stage};
-use crate::host::transport::UpstreamError;
+use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, permit_again, permit_cancel};
+use crate::exchange::bulkhead::Turned;
+use crate::exchange::ledger::{Forward, Known};
+use crate::exchange::work::{Key, NotCancelled, Notice, Row, Stage, What, action};
+use crate::host::transport::{Bytes, UpstreamError};
+use crate::rules::registry::Status;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Why a kept question is not taken up.
-enum Unready {
+/// Why something that is kept is not handed out.
+pub(super) enum Unready {
     /// The log cannot be read just now.
     Later,
     /// It may not be delivered any more.
     Refused(Box<Refusal>),
 }
 
+impl Unready {
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
 impl Gateway {
-    /// Accepts a question that its consumer does not wait for: its record and its octets are durable before it is told so.
-    pub(super) async fn accept(&self, visit: Visit, question: Permitted) -> Result<Reply, Refused> {
-        let (id, digest) = (question.message().header.id, question.digest());
-        let (system, deadline) = (Some(visit.peer.system()), question.message().header.expires_at);
+    /// Accepts a question that its consumer does not wait for, or whose holder comes for it: its record and its octets are durable
+    /// before anybody is told so.
+    pub(super) async fn accept(&self, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
+        let id = question.message().header.id;
         let running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
-        let record = running.record(RecordKind::Request);
+        let mut record = running.record(RecordKind::Request);
+        record.until = Some(running.question.message().header.expires_at);
         self.telemetry.close(&record, None);
         let entry = Entry { record, private: running.private(), body: Some(running.question.octets().to_vec()) };
         let committed = match self.keep(entry).await {
@@ -43,163 +52,392 @@ impl Gateway {
                 return Err(running.unrecorded(&cause));
             }
         };
-        let (sender, holder) = (running.consumer.clone(), running.provider.clone());
-        self.work().accept(Kept { sender, id, digest, system, holder, deadline, place: committed.place, tries: 0 });
-        self.work_changed.notify_one();
-        Ok(Reply::Accepted { id, logged: Some(committed.logged.index()) })
+        // Open work knows it from now on.
+        self.ledger().abandon(&running.consumer, id);
+        self.outcome_within(&running.consumer, id, wait, Some(committed.logged.index())).await
+    }
+
+    /// Waits for the outcome of a question that is kept, and says how far it has come.
+    pub(super) async fn outcome_within(
+        &self,
+        sender: &AgencyId,
+        id: MessageId,
+        wait: Wait,
+        logged: Option<u64>,
+    ) -> Result<Reply, Refused> {
+        let Wait::UpTo(limit) = wait else { return Ok(Reply::Accepted { id, logged }) };
+        let place = self.refusals.expect(sender, id);
+        let known = self.known_within(sender, id, limit).await;
+        match known.map_err(|fault| Refused { fault, id: Some(id), logged: None })? {
+            Some(Known::Settled(outcome)) => match self.answer_again(outcome) {
+                Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::No }),
+                Err(fault) => Err(Refused { fault, id: Some(id), logged: None }),
+            },
+            Some(Known::Refused(code)) => {
+                Err(place.refused().unwrap_or_else(|| Refused { fault: Fault::new(code), id: Some(id), logged: None }))
+            }
+            _ => Ok(Reply::Accepted { id, logged }),
+        }
+    }
+
+    /// Keeps a question whose consumer waits: its holder cannot be reached, or answers later.
+    pub(super) async fn go_on(&self, running: &mut Running, octets: Bytes, asked: Logged) -> Result<Logged, Refused> {
+        let id = running.question.message().header.id;
+        let key = Key { index: asked.index(), to: running.provider.clone() };
+        // Whoever has taken it to its holder goes on with it, and nobody else is to.
+        self.work().set_out(&key);
+        running.kept = Some(asked.index());
+        let mut record = running.record(RecordKind::Delivery);
+        record.action = Word::parse(action::KEEP);
+        record.until = Some(running.question.message().header.expires_at);
+        let private = Private { is_with_request: true, ..running.private() };
+        let entry = Entry { record, private, body: Some(octets.to_vec()) };
+        match self.keep(entry).await {
+            Ok(committed) => {
+                self.ledger().abandon(&running.consumer, id);
+                Ok(committed.logged)
+            }
+            Err(cause) => {
+                running.kept = None;
+                self.work().reached(&key.to);
+                self.work().release(&key);
+                Err(running.unrecorded(&cause))
+            }
+        }
+    }
+
+    /// Records that a receiver has taken something. A question is answered later; it is asked again at the time that it has named.
+    pub(super) async fn taken(&self, row: &Row, again: Option<UnixTime>) -> Result<Logged, Refused> {
+        let record = self.delivery(row, action::TAKEN, again);
+        let unrecorded = |cause| Refused { fault: super::log_unavailable(&cause), id: Some(row.id), logged: None };
+        self.keep(Entry { record, private: Private::default(), body: None }).await.map(|kept| kept.logged).map_err(unrecorded)
+    }
+
+    /// A record of what was done with something that is kept. Whoever tells an event is not told who hears it.
+    pub(super) fn delivery(&self, row: &Row, what: &str, until: Option<UnixTime>) -> Record {
+        let mut record = Record::new(RecordKind::Delivery, now());
+        (record.action, record.until, record.concerns) = (Word::parse(what), until, Some(row.key.index));
+        (record.message, record.digest, record.provider) = (Some(row.id), Some(row.digest), Some(row.key.to.clone()));
+        record.consumer = (row.what != What::Event).then(|| row.sender.clone());
+        record.registry_version = self.world().registry.version();
+        record
     }
 
     /// Delivers what is kept, until the gateway stops.
     pub async fn deliver_kept(self: Arc<Self>) {
         while !self.is_stopping.load(Ordering::Relaxed) {
             let time = now();
-            while let Ok(permit) = Arc::clone(&self.deliveries).try_acquire_owned() {
-                let (expired, next) = {
-                    let mut work = self.work();
-                    let expired = work.expired(time);
-                    let next = if expired.is_none() { work.next(time) } else { None };
-                    (expired, next)
-                };
-                let gateway = Arc::clone(&self);
-                match (expired, next) {
-                    (Some(kept), _) => drop(tokio::spawn(async move {
-                        gateway.give_up(&kept, Refusal::new(Fault::new(Code::RteDeadline))).await;
-                        drop(permit);
-                    })),
-                    (None, Some(kept)) => drop(tokio::spawn(async move {
-                        gateway.deliver(kept).await;
-                        drop(permit);
-                        gateway.work_changed.notify_one();
-                    })),
-                    (None, None) => break,
-                }
-            }
+            while self.do_next(time) {}
             let wakes = self.work().wakes().map_or(PAUSE_MS_MAX, |wakes| wakes.as_ms().saturating_sub(time.as_ms()));
             let pause = Duration::from_millis(wakes.clamp(PAUSE_MS_MIN, PAUSE_MS_MAX));
             let _ = tokio::time::timeout(pause, self.work_changed.notified()).await;
         }
     }
 
+    /// Does one thing of what there is to do, or has it done; nothing if there is none.
+    fn do_next(self: &Arc<Self>, time: UnixTime) -> bool {
+        let back = self.work().come_back(time);
+        if let Some(to) = back {
+            self.inbox.tell(&to);
+            return true;
+        }
+        let Ok(permit) = Arc::clone(&self.deliveries).try_acquire_owned() else { return false };
+        let (expired, next) = {
+            let mut work = self.work();
+            let expired = work.expired(time);
+            let next = if expired.is_none() { work.next(time) } else { None };
+            (expired, next)
+        };
+        let (row, is_over) = match (expired, next) {
+            (Some(row), _) => (row, true),
+            (None, Some(row)) => (row, false),
+            (None, None) => return false,
+        };
+        let gateway = Arc::clone(self);
+        tokio::spawn(async move {
+            match (is_over, row.what) {
+                (true, _) => gateway.give_up(&row, Refusal::new(Fault::new(Code::RteDeadline))).await,
+                (false, What::Question) => gateway.deliver(&row).await,
+                (false, _) => gateway.hand_over(&row).await,
+            }
+            drop(permit);
+            gateway.work_changed.notify_one();
+        });
+        true
+    }
+
     /// How far a question of a sender has come that is kept.
-    pub fn stage(&self, sender: &crate::base::ids::AgencyId, id: MessageId) -> Option<Stage> {
+    pub fn stage(&self, sender: &AgencyId, id: MessageId) -> Option<Stage> {
         self.work().stage_of(sender, id)
     }
 
-    async fn deliver(self: &Arc<Self>, kept: Kept) {
-        let index = kept.place.index;
-        let (mut running, logged) = match self.take_up(&kept) {
+    async fn deliver(self: &Arc<Self>, row: &Row) {
+        let (mut running, logged) = match self.take_up(row) {
             Ok(found) => found,
-            Err(Unready::Later) => return self.again(index, kept.deadline),
-            Err(Unready::Refused(refusal)) => return self.give_up(&kept, *refusal).await,
+            Err(unready) => return self.not_now(row, unready).await,
         };
-        let deadline = running.question.message().header.expires_at;
         let forward = Forward::new(&mut running.question, &logged);
-        let tries = if kept.tries == 0 { Tries::First } else { Tries::Further };
-        match self.post(forward, &mut running, tries).await {
-            Ok(Posted::Arrived(arrived)) => {
-                let result = self.conclude(&running, arrived).await;
-                self.end(&kept, deadline, result.as_ref().err());
+        let tries = if row.tries == 0 { Tries::First } else { Tries::Further };
+        match self.post(forward, &mut running, tries) {
+            Ok((posting, _)) => {
+                let posted = posting.await;
+                self.came_of(row, &running, posted).await;
             }
-            Ok(Posted::Taken(waiting)) => {
-                self.work().delivered(index);
+            Err(fault) => self.not_now(row, Unready::refused(Refusal::new(fault))).await,
+        }
+    }
+
+    /// Notes what came of taking a question to its holder that is kept.
+    pub(super) async fn came_of(self: &Arc<Self>, row: &Row, running: &Running, posted: Posted) {
+        match posted {
+            Posted::Failed(error) if is_passing(&error) => return self.again(row),
+            Posted::Taken(waiting) => {
+                let noted = self.taken(row, None).await;
+                self.work().reached(&row.key.to);
+                if noted.is_err() {
+                    self.work().release(&row.key);
+                }
                 // An answer that came by a message of its own before that was noted has gone this way.
                 let late = waiting.already();
-                let kept = late.is_some().then(|| self.work().answered(&kept.digest, &kept.holder)).flatten();
-                if let Some((late, kept)) = late.zip(kept) {
-                    let result = self.conclude(&running, Arrived::Late(late)).await;
-                    self.end(&kept, deadline, result.as_ref().err());
+                let is_ours = late.is_some() && self.work().answered(&row.digest, &row.key.to).is_some();
+                if let Some(late) = late.filter(|_| is_ours) {
+                    let concluded = self.conclude(running, Arrived::Late(late)).await;
+                    self.end(row, concluded).await;
                 }
+                return;
             }
-            Ok(Posted::Failed(error)) if is_passing(&error) => self.again(index, deadline),
-            Ok(Posted::Failed(error)) => {
-                let refused = self.fail(&running, Refusal::new(fault_of(error))).await;
-                self.end(&kept, deadline, Some(&refused));
-            }
-            Err(fault) => {
-                let refused = self.fail(&running, Refusal::new(fault)).await;
-                self.end(&kept, deadline, Some(&refused));
-            }
+            Posted::Turned(turned) => return self.put_off(row, &turned),
+            _ => self.work().reached(&row.key.to),
         }
+        let is_ours = self.work().settle(&row.key);
+        let concluded = match posted {
+            // It was cancelled meanwhile: what came is on record, and goes nowhere.
+            _ if !is_ours => return drop(self.fail(running, Refusal::new(Fault::new(Code::MsgCancelled))).await),
+            Posted::Arrived(arrived) => self.conclude(running, arrived).await,
+            Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
+            Posted::Taken(_) | Posted::Turned(_) => return,
+        };
+        self.end(row, concluded).await;
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.
-    pub(super) async fn take_answer(&self, kept: Kept, id: MessageId, octets: Vec<u8>) -> Result<Reply, Refused> {
-        let running = match self.take_up(&kept) {
+    pub(super) async fn take_answer(&self, row: Row, id: MessageId, octets: Vec<u8>) -> Result<Reply, Refused> {
+        let running = match self.take_up(&row) {
             Ok((running, _)) => running,
-            Err(Unready::Later) => {
-                self.again(kept.place.index, kept.deadline);
-                return Err(Refused { fault: Fault::new(Code::LogUnavailable).with_retry_after(5), id: Some(id), logged: None });
-            }
-            Err(Unready::Refused(refusal)) => {
-                let fault = refusal.fault.clone();
-                self.give_up(&kept, *refusal).await;
+            Err(unready) => {
+                let fault = match &unready {
+                    Unready::Later => Fault::new(Code::LogUnavailable).with_retry_after(5),
+                    Unready::Refused(refusal) => refusal.fault.clone(),
+                };
+                self.not_now(&row, unready).await;
                 return Err(Refused { fault, id: Some(id), logged: None });
             }
         };
-        let result: Result<Release, Refused> = self.admit(&running, octets).await;
-        self.end(&kept, running.question.message().header.expires_at, result.as_ref().err());
-        result.map(|_| Reply::Accepted { id, logged: None }).map_err(|refused| Refused { id: Some(id), ..refused })
+        let concluded = self.admit(&running, octets).await;
+        let told = concluded.as_ref().map(|_| Reply::Accepted { id, logged: None }).map_err(Clone::clone);
+        self.end(&row, concluded).await;
+        told.map_err(|refused| Refused { id: Some(id), ..refused })
     }
 
     /// Reads a kept question again, and looks whether it may still be delivered.
-    fn take_up(&self, kept: &Kept) -> Result<(Running, Logged), Unready> {
-        let (octets, logged) = self.store.outcome(kept.place).map_err(|cause| {
-            self.telemetry.say_sparingly(&format!("a question that is kept cannot be read: {cause}"));
-            Unready::Later
-        })?;
+    pub(super) fn take_up(&self, row: &Row) -> Result<(Running, Logged), Unready> {
+        let (octets, logged) = self.read_again(row)?;
         let world = self.world();
-        let question = permit_again(self.snapshot(&world), octets).map_err(|refusal| Unready::Refused(Box::new(refusal)))?;
+        let question = permit_again(self.snapshot(&world), octets).map_err(Unready::refused)?;
         let running = self.running(world, question, None);
-        let mut running = running.map_err(|refused| Unready::Refused(Box::new(Refusal::new(refused.fault))))?;
-        if running.provider != kept.holder {
+        let mut running = running.map_err(|refused| Unready::refused(Refusal::new(refused.fault)))?;
+        if running.provider != row.key.to {
             // The record says who is asked: another holder is asked by another question.
-            let moved = Fault::at(Code::RteNoHolder, format!("{} does not hold it any more", kept.holder));
-            return Err(Unready::Refused(Box::new(Refusal::new(moved))));
+            let moved = Fault::at(Code::RteNoHolder, format!("{} does not hold it any more", row.key.to));
+            return Err(Unready::refused(Refusal::new(moved)));
         }
-        running.system = kept.system;
+        (running.system, running.kept) = (row.system, Some(row.key.index));
         Ok((running, logged))
     }
 
-    /// The holder could not be reached.
-    fn again(&self, index: u64, deadline: UnixTime) {
+    /// Reads something else again that is kept, and looks whether its receiver may still have it.
+    pub(super) fn take_notice(&self, row: &Row) -> Result<Notice, Unready> {
+        let (octets, logged) = self.read_again(row)?;
+        let world = self.world();
+        let receiver = world.registry.find(&row.key.to).and_then(|index| Some((index, world.registry.agency(index)?)));
+        let Some((index, _)) = receiver.filter(|(_, agency)| agency.status == Status::Active) else {
+            let gone = Fault::at(Code::RteNoHolder, format!("{} is not registered, or suspended", row.key.to));
+            return Err(Unready::refused(Refusal::new(gone)));
+        };
+        if row.what == What::Event {
+            self.may_still_hear(&world, octets.clone(), index)?;
+        }
+        Ok(Notice::new(octets, &logged))
+    }
+
+    fn read_again(&self, row: &Row) -> Result<(Vec<u8>, Logged), Unready> {
+        self.store.outcome(row.place).map_err(|cause| {
+            self.telemetry.say_sparingly(&format!("a message that is kept cannot be read: {cause}"));
+            Unready::Later
+        })
+    }
+
+    /// Takes something else than a question to its receiver.
+    async fn hand_over(&self, row: &Row) {
+        let notice = match self.take_notice(row) {
+            Ok(notice) => notice,
+            Err(unready) => return self.not_now(row, unready).await,
+        };
+        let world = self.world();
+        let url = world.registry.find(&row.key.to).and_then(|index| world.registry.agency(index)?.url.clone());
+        let Some(url) = url else { return self.again(row) };
+        let mut headers = vec![("oncegate-message-id", row.id.to_string()), ("oncegate-kind", row.what.as_str().to_owned())];
+        if row.tries > 0 {
+            headers.push(("oncegate-redelivered", "true".to_owned()));
+        }
+        let deadline = Duration::from_millis(self.limits.answer_ms);
+        let posted = self.upstream.post(&url, Bytes::from(notice.into_octets()), &headers, deadline).await;
+        match posted {
+            Ok(_) | Err(UpstreamError::Status(200..=299, _)) => {
+                self.work().reached(&row.key.to);
+                if self.taken(row, None).await.is_err() {
+                    self.work().release(&row.key);
+                }
+            }
+            // It answers, and will not have it: questions to it are not to wait for that.
+            Err(UpstreamError::Status(status, after)) if !matches!(status, 408 | 425 | 429 | 503) => {
+                self.work().reached(&row.key.to);
+                self.give_up(row, Refusal::new(fault_of(UpstreamError::Status(status, after)))).await;
+            }
+            Err(_) => self.again(row),
+        }
+    }
+
+    /// The receiver could not be reached.
+    fn again(&self, row: &Row) {
         let time = now();
         // Any number will do that is not the same for all.
-        let spread = (time.as_ms() ^ index.wrapping_mul(2_654_435_761)) % 1000;
-        self.work().failed(index, time, deadline, spread);
+        let spread = (time.as_ms() ^ row.key.index.wrapping_mul(2_654_435_761)) % 1000;
+        self.work().failed(&row.key, time, spread);
         self.work_changed.notify_one();
+    }
+
+    /// The receiver is left alone for a while, or too many wait for it: nobody was asked.
+    fn put_off(&self, row: &Row, turned: &Turned) {
+        let until = now().plus_ms(u64::from(turned.seconds()) * 1000);
+        self.work().put_off(&row.key, until);
+        self.work_changed.notify_one();
+    }
+
+    /// What was about to be handed out is not.
+    pub(super) async fn not_now(&self, row: &Row, unready: Unready) {
+        match unready {
+            Unready::Later => self.again(row),
+            Unready::Refused(refusal) => {
+                self.work().reached(&row.key.to);
+                self.give_up(row, *refusal).await;
+            }
+        }
     }
 
     /// It is over, if that is on record; else it is tried again.
-    fn end(&self, kept: &Kept, deadline: UnixTime, refused: Option<&Refused>) {
-        match refused {
-            Some(Refused { logged: None, .. }) => return self.again(kept.place.index, deadline),
-            Some(Refused { fault, .. }) => self.has_failed(&kept.sender, kept.id, fault.code),
-            None => {}
+    async fn end(&self, row: &Row, concluded: Result<Concluded, Refused>) {
+        match concluded {
+            Err(Refused { logged: None, .. }) => return self.work().release(&row.key),
+            Err(refused) => self.refuse_kept(row, refused),
+            // The record of what was released, or of what its holder has said, has told open work what is to be done.
+            Ok(_) => {}
         }
-        self.work().ended(kept.place.index);
-        self.settled.tell(&kept.sender);
+        self.settled.tell(&row.sender);
+        self.inbox.tell(&row.sender);
         self.work_changed.notify_one();
     }
 
-    /// Records that a question will not be delivered any more.
-    async fn give_up(&self, kept: &Kept, refusal: Refusal) {
-        let mut record = Record::new(RecordKind::Refusal, now());
-        (record.message, record.digest, record.system) = (Some(kept.id), Some(kept.digest), kept.system);
-        (record.consumer, record.provider) = (Some(kept.sender.clone()), Some(kept.holder.clone()));
-        (record.concerns, record.registry_version) = (Some(kept.place.index), self.world().registry.version());
+    fn refuse_kept(&self, row: &Row, refused: Refused) {
+        self.ledger().refuse(&row.sender, row.id, row.digest, refused.fault.code, self.store.size());
+        self.refusals.tell(&row.sender, row.id, refused);
+    }
+
+    /// Records what a holder says of a question that goes on, for whoever asked.
+    pub(super) async fn hear(&self, running: &Running, answer: Answer, again: Option<UnixTime>) -> Result<Concluded, Refused> {
+        let mut record = running.record(RecordKind::Status);
+        (record.digest, record.counterpart) = (Some(answer.digest()), Some(running.question.digest()));
+        (record.octets, record.until) = (answer.octets().len() as u64, again);
+        // It stands in the record of the question, and a leaf has only so much room.
+        record.basis = None;
+        self.telemetry.close(&record, None);
+        let private = Private { is_with_request: true, ..running.private() };
+        let entry = Entry { record, private, body: Some(answer.into_octets()) };
+        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        Ok(Concluded::Heard(committed.logged))
+    }
+
+    /// Records that something will not be delivered any more.
+    pub(super) async fn give_up(&self, row: &Row, refusal: Refusal) {
+        if matches!(row.what, What::Answer | What::Status | What::Cancel) {
+            // It was on record before it waited, and can be got in other ways.
+            self.work().fold(crate::exchange::work::Fact::Ended(row.key.clone()));
+            return;
+        }
+        let mut record = self.delivery(row, "", None);
+        (record.kind, record.system) = (RecordKind::Refusal, row.system);
         let cause = Some(refusal.fault.detail.as_ref()).filter(|detail| !detail.is_empty()).map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
         let refused = self.record_refusal(record, private, refusal.fault).await;
-        self.end(kept, kept.deadline, Some(&refused));
+        if row.what == What::Question {
+            self.end(row, Err(refused)).await;
+        } else if refused.logged.is_none() {
+            self.work().release(&row.key);
+        }
     }
-}
 
-/// Whether a holder that failed so may take the question later.
-fn is_passing(error: &UpstreamError) -> bool {
-    match error {
-        UpstreamError::Unreachable(_) | UpstreamError::Broken(_) | UpstreamError::Deadline => true,
-        UpstreamError::Status(status, _) => matches!(status, 408 | 425 | 429 | 500..=599),
-        UpstreamError::TooLarge => false,
+    /// Takes a question back that its sender cancels, if that comes in time.
+    pub(super) async fn cancel(&self, visit: &Visit, cancel: Authenticated) -> Result<Reply, Refused> {
+        let (id, digest) = (cancel.id(), cancel.digest());
+        let wanted = permit_cancel(self.snapshot(&visit.world), &cancel);
+        let refuse = |fault| Refusal::of(fault, cancel.message(), digest);
+        let taken = wanted.and_then(|wanted| self.take_back(&wanted).map_err(refuse));
+        let row = match taken {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(Reply::Accepted { id, logged: None }),
+            Err(refusal) => return Err(self.refuse(&visit.peer.system(), cancel.octets().len() as u64, refusal).await),
+        };
+        let mut record = self.delivery(&row, "", None);
+        (record.kind, record.code) = (RecordKind::Cancel, Some(Code::MsgCancelled));
+        (record.digest, record.counterpart, record.system) = (Some(digest), Some(row.digest), Some(visit.peer.system()));
+        record.octets = cancel.octets().len() as u64;
+        self.telemetry.close(&record, None);
+        let entry = Entry { record, private: Private::default(), body: Some(cancel.into_octets()) };
+        match self.keep(entry).await {
+            Ok(committed) => {
+                let fault = Fault::new(Code::MsgCancelled);
+                self.refuse_kept(&row, Refused { fault, id: Some(row.id), logged: Some(committed.logged) });
+                self.settled.tell(&row.sender);
+                self.inbox.tell(&row.key.to);
+                self.work_changed.notify_one();
+                Ok(Reply::Cancelled { id, question: row.id, logged: committed.logged.index() })
+            }
+            Err(cause) => {
+                self.work().uncancel(&row.key);
+                Err(Refused { fault: super::log_unavailable(&cause), id: Some(id), logged: None })
+            }
+        }
+    }
+
+    /// The question that is taken back; nothing if it was before.
+    fn take_back(&self, cancel: &crate::exchange::admission::Cancel) -> Result<Option<Row>, Fault> {
+        let (id, digest) = cancel.question;
+        match self.work().cancel(&digest, &cancel.sender) {
+            Ok(row) if row.id == id => return Ok(Some(row)),
+            Ok(row) => {
+                self.work().uncancel(&row.key);
+                return Err(Fault::new(Code::MsgReplyTo));
+            }
+            Err(NotCancelled::TooLate) => return Err(Fault::new(Code::MsgTooLate)),
+            Err(NotCancelled::Unknown) => {}
+        }
+        match self.known(&cancel.sender, id)? {
+            Some(Known::Refused(Code::MsgCancelled)) => Ok(None),
+            // Its consumer waits, and its holder has not said anything yet.
+            Some(Known::Open) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
+            Some(Known::Settled(_) | Known::Refused(_)) => Err(Fault::new(Code::MsgTooLate)),
+            None => Err(Fault::new(Code::MsgReplyTo)),
+        }
     }
 }
 

@@ -7,14 +7,18 @@ mod answers;
 pub mod audit;
 mod bodies;
 mod delivery;
+mod events;
 mod evidence;
 mod health;
+mod holders;
+mod inbox;
 mod refusals;
 mod run;
 mod seal;
 
 pub use evidence::Sight;
 pub use health::{Health, Reason};
+pub use inbox::{Done, Leased};
 pub use seal::{SealError, SealKeys};
 
 use crate::base::fault::{Code, Fault};
@@ -22,14 +26,15 @@ use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
-use crate::evidence::tlog::{Logged, Private, Record};
+use crate::evidence::tlog::leaf::Leaf;
+use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Release, Seen};
-use crate::exchange::work::Work;
+use crate::exchange::work::{Class, Told, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
-use crate::host::store::{Committed, Recovered, Store, StoreError};
+use crate::host::store::{Committed, Recovered, SledShelf, Store, StoreError};
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
@@ -52,7 +57,10 @@ pub struct Gateway {
     last_health: Mutex<Health>,
     upstream: Upstream,
     answers: answers::Awaited,
-    work: Mutex<Work>,
+    holders: Arc<holders::Holders>,
+    work: Mutex<Work<SledShelf>>,
+    /// Held while work is told of a record: whoever saves it waits until it has been told of all.
+    telling: tokio::sync::RwLock<()>,
     /// Told when there may be something to deliver.
     work_changed: Notify,
     deliveries: Arc<Semaphore>,
@@ -70,6 +78,12 @@ pub struct Gateway {
     heavy: Semaphore,
     sums: refusals::Sums,
     settled: Settled,
+    /// Of whom something waits in the inbox.
+    inbox: Settled,
+    /// Told when there is an event.
+    published: Notify,
+    /// How questions ended whose consumer waits.
+    refusals: answers::Ends,
 }
 
 /// One version of the registry, with the schemas that it was checked against, and its quotas: they are swapped together.
@@ -212,6 +226,19 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// When whoever waits goes away.
+    fn end(self) -> Option<Instant> {
+        match self {
+            Self::UpTo(limit) => Some(Instant::now() + limit),
+            Self::Not => None,
+        }
+    }
+
+    /// What is left of a wait.
+    fn until(end: Option<Instant>) -> Self {
+        end.map_or(Self::Not, |end| Self::UpTo(end.saturating_duration_since(Instant::now())))
+    }
+
     /// Whether nobody waits.
     pub fn is_none(self) -> bool {
         matches!(self, Self::Not | Self::UpTo(Duration::ZERO))
@@ -236,6 +263,15 @@ pub enum Reply {
         /// The index of its record.
         logged: Option<u64>,
     },
+    /// A question was taken back.
+    Cancelled {
+        /// The cancel.
+        id: MessageId,
+        /// The question.
+        question: MessageId,
+        /// The index of the record of that.
+        logged: u64,
+    },
 }
 
 /// Whether an outcome was given before.
@@ -259,27 +295,25 @@ pub struct Refused {
 }
 
 impl Gateway {
-    /// Puts the parts together; the ledger learns what the store knew.
-    pub fn new(parts: Parts) -> Arc<Self> {
+    /// Puts the parts together; open work learns what it has not been told of.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let (store, recovered) = parts.store;
         let clock = EngineClock::default();
-        let mut ledger = Ledger::new();
-        let mut work = Work::default();
-        for kept in recovered.unfinished.into_values() {
-            ledger.go_on(&kept.sender, kept.id, kept.digest);
-            work.accept(kept);
-        }
+        let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock));
+        let work = open_work(&store, &world)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Arc::new(Self {
-            world: RwLock::new(Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock))),
-            ledger: Mutex::new(ledger),
+        Ok(Arc::new(Self {
+            world: RwLock::new(world),
+            ledger: Mutex::default(),
             store: Arc::new(store),
             witnessing: parts.witnessing,
             damage: Mutex::default(),
             last_health: Mutex::default(),
             upstream: parts.upstream,
             answers: answers::Awaited::default(),
+            holders: Arc::default(),
             work: Mutex::new(work),
+            telling: tokio::sync::RwLock::default(),
             work_changed: Notify::new(),
             deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
@@ -295,13 +329,20 @@ impl Gateway {
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
             settled: Settled::default(),
-        })
+            inbox: Settled::default(),
+            published: Notify::new(),
+            refusals: answers::Ends::default(),
+        }))
     }
 
     /// Puts another registry in force, with the schemas that it was checked against; exchanges that are open go on by those they
     /// began with.
     pub fn reload(&self, registry: Registry, sets: Arc<Sets>) {
-        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(registry, sets, &self.clock));
+        let world = Arc::new(World::new(registry, sets, &self.clock));
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&world);
+        self.work().arrange(ways(world));
+        self.published.notify_one();
+        self.work_changed.notify_one();
     }
 
     /// The world in force.
@@ -324,6 +365,8 @@ impl Gateway {
         let mut ledger = self.ledger();
         ledger.forget(indexed);
         telemetry.remembered_ids.set(ledger.len() as i64);
+        drop(ledger);
+        telemetry.holders_are(&self.standings());
         telemetry
     }
 
@@ -377,6 +420,8 @@ impl Gateway {
         let now = now();
         self.ledger().forget(self.store.index().watermark());
         self.persons().evict(now);
+        let world = self.world();
+        self.holders.forget(|holder| world.registry.find(holder).is_none());
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         let forgotten = self.store.forget_bodies(now.minus_ms(kept));
@@ -446,7 +491,7 @@ impl Gateway {
             Seen::Here(begun) => return Ok(begun),
             Seen::Nowhere(inquiry) => inquiry,
         };
-        match self.store.past(sender, id) {
+        match self.store.past(sender, id, oldest(now)) {
             Ok(past) => self.ledger().found(inquiry, past),
             Err(cause) => {
                 self.ledger().not_found_out(inquiry);
@@ -461,14 +506,29 @@ impl Gateway {
     }
 
     /// What is known of an own message.
+    /// What is known of an own message.
     pub fn known(&self, sender: &AgencyId, id: MessageId) -> Result<Option<Known>, Fault> {
+        if self.work().asked(sender, id).is_some() {
+            return Ok(Some(Known::Open));
+        }
         let known = self.ledger().look_up(sender, id);
-        let is_past = id.time().plus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS) < now();
+        let now = now();
+        // What was kept may have had its outcome long after it was sent.
+        let is_past = id.time().plus_ms(limits::EVENT_LIFE_MS) < oldest(now);
         if known.is_some() || is_past {
             return Ok(known);
         }
-        let past = self.store.past(sender, id).map_err(|cause| log_unreadable(&cause))?;
+        let past = self.store.past(sender, id, oldest(now)).map_err(|cause| log_unreadable(&cause))?;
         Ok(past.map(|past| past.outcome))
+    }
+
+    /// Whether an outcome is an event.
+    pub fn is_event(&self, place: OutcomePlace) -> bool {
+        self.work().event(place.index).is_some()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Waits until an own message is not open any more, at most for `wait`.
@@ -518,7 +578,13 @@ impl Gateway {
 
     /// Makes a record durable. That it fails is told once, until it succeeds again.
     async fn keep(&self, entry: Entry) -> Result<Committed, StoreError> {
+        let told = is_of_work(&entry.record).then(|| (entry.record.clone(), self.store.person_keys(&entry.private.subject)));
+        let telling = if told.is_some() { Some(self.telling.read().await) } else { None };
         let kept = self.store.append(entry).await;
+        if let (Ok(committed), Some((record, persons))) = (&kept, told) {
+            self.tell_work(&record, persons.first().copied(), committed.place);
+        }
+        drop(telling);
         let is_in_trouble = kept.is_err();
         if is_in_trouble != self.is_unrecording.swap(is_in_trouble, Ordering::Relaxed) {
             match (&kept, self.store.why_stopped()) {
@@ -532,11 +598,45 @@ impl Gateway {
         kept
     }
 
+    /// Tells open work of a record, and those who wait for what may have come of it.
+    fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
+        let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
+        // Whoever does not find it in open work any more finds its outcome.
+        if let (RecordKind::Answer, Some(sender), Some(id), Some(digest)) =
+            (record.kind, &record.consumer, record.message, record.counterpart)
+        {
+            self.ledger().settle(sender, id, digest, place);
+        }
+        let class = class_of(&self.world(), &leaf);
+        self.work().record(Told { leaf: &leaf, place, person, class });
+        if record.kind == RecordKind::Event {
+            self.published.notify_one();
+        }
+        [&record.provider, &record.consumer].into_iter().flatten().for_each(|agency| self.inbox.tell(agency));
+        self.work_changed.notify_one();
+    }
+
+    /// Saves open work, so that a start has few records to be told of.
+    pub async fn save_work(&self) {
+        let mark = {
+            let _all = self.telling.write().await;
+            self.store.size()
+        };
+        let noted = self.work().shelf_mut().note(mark);
+        let saved = match noted {
+            Ok(saving) => tokio::task::spawn_blocking(move || saving.save()).await.unwrap_or(Err(StoreError::Stopped)),
+            Err(cause) => Err(cause),
+        };
+        if let Err(cause) = saved {
+            self.telemetry.say_sparingly(&format!("open work could not be saved, and is in the journal: {cause}"));
+        }
+    }
+
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) -> std::sync::MutexGuard<'_, Work> {
+    fn work(&self) -> std::sync::MutexGuard<'_, Work<SledShelf>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -547,6 +647,46 @@ impl Gateway {
     fn snapshot<'w>(&self, world: &'w World) -> Snapshot<'w> {
         Snapshot { now: now(), registry: &world.registry, schemas: world.schemas() }
     }
+}
+
+/// Whether open work has to know of a record.
+fn is_of_work(record: &Record) -> bool {
+    match record.kind {
+        RecordKind::Request => record.until.is_some(),
+        RecordKind::Answer | RecordKind::Refusal => record.concerns.is_some(),
+        RecordKind::Event | RecordKind::Delivery | RecordKind::Status | RecordKind::Cancel => true,
+        RecordKind::Audit | RecordKind::Erasure | RecordKind::Administration => false,
+    }
+}
+
+fn class_of(world: &World, leaf: &Leaf) -> Class {
+    let what = leaf.document_type.as_deref().and_then(crate::base::ids::Code::parse);
+    what.and_then(|what| world.schemas().document_type(&what)).map(|document| document.priority).unwrap_or_default()
+}
+
+/// Whoever has an address is sent what waits for it; everybody else comes for it.
+fn ways(world: Arc<World>) -> Ways {
+    Box::new(move |to| {
+        let agency = world.registry.find(to).and_then(|index| world.registry.agency(index));
+        if agency.is_some_and(|agency| agency.url.is_some()) { Way::Push } else { Way::Inbox }
+    })
+}
+
+/// Opens open work, and tells it of the records that it has not been told of.
+fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, StoreError> {
+    let (shelf, mark) = store.shelf()?;
+    let mut work = Work::open(shelf, ways(Arc::clone(world)));
+    let oldest = now().minus_ms(limits::EVENT_LIFE_MS + limits::CLOCK_SKEW_MS);
+    store.tell(mark, oldest, &mut |recorded| {
+        let (class, person) = (class_of(world, &recorded.leaf), recorded.persons.first().copied());
+        work.record(Told { leaf: &recorded.leaf, place: recorded.place, person, class });
+    })?;
+    Ok(work)
+}
+
+/// What ended before this is not told of any more.
+fn oldest(now: UnixTime) -> UnixTime {
+    now.minus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS)
 }
 
 /// Nothing can be read from the log, which is another matter than writing to it.

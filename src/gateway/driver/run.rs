@@ -1,18 +1,24 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
+use super::holders::{self, Entering, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
-use crate::base::time::DAY_MS;
+use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
-use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit, personal};
-use crate::exchange::ledger::{Begin, Forward, Release};
-use crate::host::transport::UpstreamError;
+use crate::exchange::admission::{
+    Answer, Authenticated, Event, Permitted, Refusal, admit_answer, authenticate, permit, permit_event, personal,
+};
+use crate::exchange::bulkhead::{Outcome, Turned};
+use crate::exchange::ledger::{Begin, Forward, Known, Release};
+use crate::exchange::work::{Key, Way};
+use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -36,8 +42,18 @@ impl Drop for Open {
 
 /// What the consumer's side of an exchange is told.
 enum Progress {
-    Recorded(Logged),
-    Ended(Result<Release, Refused>),
+    Kept(Result<Logged, Refused>),
+    Ended(Result<Concluded, Refused>),
+}
+
+/// What came of an exchange.
+pub(super) enum Concluded {
+    /// Its answer may be released.
+    Released(Release),
+    /// Its holder has said something that is not the answer yet; with its record.
+    Heard(Logged),
+    /// It is kept, and delivered by itself; with its record.
+    Kept(Logged),
 }
 
 /// An exchange whose question is permitted.
@@ -48,9 +64,15 @@ pub(super) struct Running {
     arrived: Instant,
     /// Its place in the quota and its room are taken for as long as it is open, unless it is kept.
     visit: Option<Visit>,
+    /// The record that it is kept by.
+    pub(super) kept: Option<u64>,
     pub(super) question: Permitted,
     pub(super) consumer: AgencyId,
     pub(super) provider: AgencyId,
+    /// Its place at the holder, until it is there.
+    pub(super) place: Option<holders::Place>,
+    /// It is open with the holder, if somebody waits for it.
+    with_holder: Option<holders::Open>,
     _open: Open,
 }
 
@@ -73,9 +95,18 @@ impl Gateway {
                 Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::Yes }),
                 Err(fault) => Err(self.refuse(&system, length, Refusal::new(fault)).await),
             },
-            Ok(Taken::Kept(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
+            Ok(Taken::Kept(id, index)) => {
+                let sender = visit.world.registry.agency(agency).map(|agency| agency.id.clone());
+                let Some(sender) = sender else { return Ok(Reply::Accepted { id, logged: Some(index) }) };
+                self.outcome_within(&sender, id, wait, Some(index)).await
+            }
+            Ok(Taken::Told(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
             Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
-            Ok(Taken::Question(question)) if wait.is_none() => self.accept(visit, question).await,
+            Ok(Taken::Cancel(cancel)) => self.cancel(&visit, cancel).await,
+            Ok(Taken::Event(event)) => self.publish(&visit, event).await,
+            Ok(Taken::Question(question)) if wait.is_none() || self.comes_for_it(&visit, &question) => {
+                self.accept(visit, question, wait).await
+            }
             Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
         }
     }
@@ -89,6 +120,9 @@ impl Gateway {
         if matches!(authenticated.message().header.kind, Kind::Answer | Kind::Status | Kind::Fault) {
             return Ok(Taken::Late(authenticated));
         }
+        if authenticated.message().header.kind == Kind::Cancel {
+            return Ok(Taken::Cancel(authenticated));
+        }
         let (id, digest) = (authenticated.id(), authenticated.digest());
         let sender = authenticated.message().header.from.clone();
         let refuse = |fault| Refusal::of(fault, authenticated.message(), digest);
@@ -97,13 +131,27 @@ impl Gateway {
         }
         let begun = self.begin(snapshot.now, &sender, id, digest);
         match begun {
+            Ok(Begin::Replay(place)) if authenticated.message().header.kind == Kind::Event => {
+                return Ok(Taken::Told(id, place.index));
+            }
             Ok(Begin::Replay(place)) => return Ok(Taken::Replay(id, place)),
             Ok(Begin::Fresh) => {}
-            Err(fault) => {
-                // What is kept was accepted, and is so again.
-                let kept = self.work().stage(&digest).filter(|_| fault.code == Code::MsgInProgress);
-                return kept.map(|(_, record)| Taken::Kept(id, record)).ok_or_else(|| refuse(fault));
-            }
+            Err(fault) => return Err(refuse(fault)),
+        }
+        let kept = self.work().asked(&sender, id);
+        if let Some(kept) = kept {
+            // What is kept was accepted, and is so again.
+            self.ledger().abandon(&sender, id);
+            let is_same = kept.digest == digest;
+            return if is_same { Ok(Taken::Kept(id, kept.key.index)) } else { Err(refuse(Fault::new(Code::MsgReplayed))) };
+        }
+        // It was kept, and has been answered since it was begun.
+        if let Some(Known::Settled(place)) = self.ledger().look_up(&sender, id) {
+            return Ok(Taken::Replay(id, place));
+        }
+        if authenticated.message().header.kind == Kind::Event {
+            let event = permit_event(snapshot, authenticated);
+            return event.map(Taken::Event).inspect_err(|_| self.ledger().abandon(&sender, id));
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {
             let may_ask = visit.world.quotas.use_grant(question.grounds().grant);
@@ -114,31 +162,47 @@ impl Gateway {
         permitted.map(Taken::Question).inspect_err(|_| self.ledger().abandon(&sender, id))
     }
 
+    /// Whether the holder of a question comes for it.
+    fn comes_for_it(&self, visit: &Visit, question: &Permitted) -> bool {
+        let holder = visit.world.registry.agency(question.holder());
+        holder.is_some_and(|holder| self.work().way(&holder.id) == Way::Inbox)
+    }
+
     /// Who tries out numbers is stopped before the holder is asked.
     fn count_person(&self, visit: &Visit, sender: &AgencyId, question: &Permitted) -> Result<(), Fault> {
-        let agency = visit.world.registry.agency(question.consumer());
+        // Whoever asks for another asks from the other's budget.
+        let agency = visit.world.registry.agency(question.principal().unwrap_or(question.consumer()));
         let (Some(agency), Some(context)) = (agency, question.context()) else { return Ok(()) };
         let budget = agency.allowance.persons_per_day;
         let keys = self.store.person_keys(&context.subject);
-        let asked = self.persons().ask(sender, &keys, budget, now());
+        let asked = self.persons().ask(&agency.id, &keys, budget, now());
         let how = match asked.alarm {
             Alarm::None => return asked.verdict,
             Alarm::Near => "has asked for four fifths of its",
             Alarm::Beyond => "has asked for more than its",
         };
-        self.telemetry.alarm("persons", &format!("{sender} {how} {budget} persons of this day"));
+        let by = if agency.id == *sender { String::new() } else { format!(", the last one by {sender}") };
+        self.telemetry.alarm("persons", &format!("{} {how} {budget} persons of this day{by}", agency.id));
         asked.verdict
     }
 
     async fn start(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
         let id = question.message().header.id;
+        let (place, with_holder) = match self.enter_holder(&visit, &question).await? {
+            Entering::Entered(place, with_holder) => (place, with_holder),
+            // It is tried again in good time: the question is kept until then.
+            Entering::LeftAlone => return self.accept(visit, question, wait).await,
+        };
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
-        let (recorded, mut is_recorded) = oneshot::channel();
+        let consumer = running.consumer.clone();
+        let (recorded, is_recorded) = oneshot::channel();
+        (running.place, running.with_holder) = (Some(place), Some(with_holder));
         let (ended, mut is_ended) = oneshot::channel();
+        let (leave, leaving) = oneshot::channel();
         let gateway = Arc::clone(self);
         // The exchange outlives the connection it came by; `drained` waits for it.
         tokio::spawn(async move {
-            let result = gateway.run(&mut running, recorded).await;
+            let result = gateway.run(&mut running, recorded, leaving).await;
             if let Err(refused) = &result {
                 gateway.has_failed(&running.consumer, id, refused.fault.code);
             }
@@ -146,24 +210,34 @@ impl Gateway {
             drop(running);
             let _ = ended.send(result);
         });
+        let end = wait.end();
         let mut progress = None;
         if let Wait::UpTo(limit) = wait
             && let Ok(ended) = tokio::time::timeout(limit, &mut is_ended).await
         {
             progress = Some(Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))));
         }
-        // Whoever does not wait for the answer waits for the record all the same: nothing is accepted without one.
         let progress = match progress {
             Some(progress) => progress,
-            None => tokio::select! {
-                biased;
-                Ok(logged) = &mut is_recorded => Progress::Recorded(logged),
-                ended = &mut is_ended => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
-            },
+            // Whoever does not wait for the answer waits until it is kept all the same: nothing is accepted that a restart forgets.
+            None => {
+                let (reply, is_kept) = oneshot::channel();
+                let _ = is_recorded.await;
+                let _ = leave.send(reply);
+                tokio::select! {
+                    biased;
+                    Ok(kept) = is_kept => Progress::Kept(kept),
+                    ended = &mut is_ended => Progress::Ended(ended.unwrap_or_else(|_| Err(interrupted(id)))),
+                }
+            }
         };
         match progress {
-            Progress::Recorded(logged) => Ok(Reply::Accepted { id, logged: Some(logged.index()) }),
-            Progress::Ended(result) => result.map(|release| Reply::Answered { id, release, replayed: Replayed::No }),
+            Progress::Kept(kept) => kept.map(|logged| Reply::Accepted { id, logged: Some(logged.index()) }),
+            Progress::Ended(Ok(Concluded::Released(release))) => Ok(Reply::Answered { id, release, replayed: Replayed::No }),
+            Progress::Ended(Ok(Concluded::Kept(logged) | Concluded::Heard(logged))) => {
+                self.outcome_within(&consumer, id, Wait::until(end), Some(logged.index())).await
+            }
+            Progress::Ended(Err(refused)) => Err(refused),
         }
     }
 
@@ -175,44 +249,118 @@ impl Gateway {
         };
         let system = visit.as_ref().map(|visit| visit.peer.system());
         let arrived = visit.as_ref().map_or_else(Instant::now, |visit| visit.arrived);
-        Ok(Running { world, system, arrived, visit, question, consumer, provider, _open: Open::new(&self.open) })
+        let open = Open::new(&self.open);
+        let (place, with_holder) = (None, None);
+        Ok(Running { world, system, arrived, visit, kept: None, question, consumer, provider, place, with_holder, _open: open })
     }
 
-    /// Record, forward, check, record, release: in this order, which the types demand.
-    async fn run(self: &Arc<Self>, running: &mut Running, recorded: oneshot::Sender<Logged>) -> Result<Release, Refused> {
+    /// Record, forward, check, record, release: in this order, which the types demand. Where whoever asked does not wait for all of
+    /// it, the question is kept.
+    async fn run(
+        self: &Arc<Self>,
+        running: &mut Running,
+        recorded: oneshot::Sender<()>,
+        leaving: oneshot::Receiver<oneshot::Sender<Result<Logged, Refused>>>,
+    ) -> Result<Concluded, Refused> {
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
-        let _ = recorded.send(committed.logged);
-        let forward = Forward::new(&mut running.question, &committed.logged);
-        match self.forward(forward, running).await {
-            Ok(arrived) => self.conclude(running, arrived).await,
-            Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+        let logged = committed.logged;
+        let _ = recorded.send(());
+        let forward = Forward::new(&mut running.question, &logged);
+        let (mut posting, octets) = match self.post(forward, running, Tries::First) {
+            Ok(posting) => posting,
+            Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
+        };
+        let posted = tokio::select! {
+            biased;
+            posted = &mut posting => posted,
+            Ok(reply) = leaving => {
+                let _ = reply.send(self.go_on(running, octets.clone(), logged).await);
+                posting.await
+            }
+        };
+        // From now on the holder has no part in how long it takes.
+        running.with_holder = None;
+        match posted {
+            posted if running.kept.is_some() => self.kept_on(running, posted, logged).await,
+            Posted::Arrived(arrived) => self.conclude_first(running, arrived, (octets, logged)).await,
+            Posted::Failed(error) if !is_passing(&error) || running.left().is_zero() => {
+                Err(self.fail(running, Refusal::new(fault_of(error))).await)
+            }
+            posted => {
+                self.go_on(running, octets, logged).await?;
+                self.kept_on(running, posted, logged).await
+            }
         }
     }
 
-    /// Checks an answer, records and releases it, and tells whoever waits for word of it.
-    pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Release, Refused> {
-        let (octets, verdict) = match arrived {
-            Arrived::At(octets) => (octets, None),
-            Arrived::Late(late) => (late.octets, Some(late.verdict)),
-        };
-        let result = self.admit(running, octets).await;
-        if let Some(verdict) = verdict {
-            let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
+    /// What came of taking it to its holder is for open work now.
+    async fn kept_on(self: &Arc<Self>, running: &Running, posted: Posted, asked: Logged) -> Result<Concluded, Refused> {
+        let row = self.work().row(&Key { index: asked.index(), to: running.provider.clone() });
+        match row {
+            Some(row) => self.came_of(&row, running, posted).await,
+            // It was cancelled meanwhile.
+            None => self.work().reached(&running.provider),
         }
+        Ok(Concluded::Kept(asked))
+    }
+
+    /// Checks the first word of a holder. If it is not the last, the question is kept from now on.
+    async fn conclude_first(
+        &self,
+        running: &mut Running,
+        arrived: Arrived,
+        (question, asked): (Bytes, Logged),
+    ) -> Result<Concluded, Refused> {
+        let (octets, verdict) = arrived.apart();
+        let result = match self.check_answer(running, octets).await {
+            Ok(answer) => match answer.goes_on() {
+                None => self.release(running, answer).await.map(Concluded::Released),
+                Some(again) => match self.go_on(running, question, asked).await {
+                    Ok(_) => {
+                        let heard = self.hear(running, answer, again).await;
+                        let mut work = self.work();
+                        work.reached(&running.provider);
+                        if heard.is_err() {
+                            work.release(&Key { index: asked.index(), to: running.provider.clone() });
+                        }
+                        heard
+                    }
+                    Err(refused) => Err(refused),
+                },
+            },
+            Err(refused) => Err(refused),
+        };
+        tell(verdict, &result);
         result
     }
 
-    /// Checks an answer, and releases it.
-    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Release, Refused> {
+    /// Checks what a holder says, records it, and tells whoever waits for word of it.
+    pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Concluded, Refused> {
+        let (octets, verdict) = arrived.apart();
+        let result = self.admit(running, octets).await;
+        tell(verdict, &result);
+        result
+    }
+
+    /// Checks what a holder says of a question that is kept, and records it.
+    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Concluded, Refused> {
+        let answer = self.check_answer(running, octets).await?;
+        match answer.goes_on() {
+            None => self.release(running, answer).await.map(Concluded::Released),
+            Some(again) => self.hear(running, answer, again).await,
+        }
+    }
+
+    async fn check_answer(&self, running: &Running, octets: Vec<u8>) -> Result<Answer, Refused> {
         let (world, agency) = (&running.world, running.question.consumer());
         let size = octets.len();
         let check = || admit_answer(self.snapshot(world), &running.question, octets);
         match self.check(world, agency, size, check).await {
-            Ok(answer) => self.release(running, answer).await,
+            Ok(answer) => Ok(answer),
             Err(refusal) => Err(self.fail(running, refusal).await),
         }
     }
@@ -229,7 +377,10 @@ impl Gateway {
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(body) };
         let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
-        self.ledger().settle(&running.consumer, id, digest, committed.place);
+        // Of what was kept open work has been told, and before it the ledger.
+        if running.kept.is_none() {
+            self.ledger().settle(&running.consumer, id, digest, committed.place);
+        }
         Ok(Release::new(answer, committed.logged))
     }
 
@@ -238,50 +389,76 @@ impl Gateway {
         (self.limits.archive_days > 0).then(|| octets.to_vec())
     }
 
-    /// Delivers the question; the holder answers at once, or later by a message of its own.
-    async fn forward(self: &Arc<Self>, forward: Forward, running: &mut Running) -> Result<Arrived, Fault> {
-        match self.post(forward, running, Tries::First).await? {
-            Posted::Arrived(arrived) => Ok(arrived),
-            Posted::Taken(mut waiting) => match tokio::time::timeout(running.left(), waiting.arrived()).await {
-                Ok(Ok(late)) => Ok(Arrived::Late(late)),
-                _ => Err(Fault::new(Code::RteDeadline)),
-            },
-            Posted::Failed(error) => Err(fault_of(error)),
+    /// The place that a question has, or one for a question that is kept.
+    fn place_of(&self, running: &mut Running) -> Result<holders::Place, Turned> {
+        if let Some(place) = running.place.take() {
+            return Ok(place);
         }
+        let load = running.world.registry.agency(running.question.holder()).map(|agency| agency.load).unwrap_or_default();
+        self.holders.enter(&running.provider, load, running.question.length() as usize)
     }
 
-    /// Takes the question to the holder once.
-    pub(super) async fn post(self: &Arc<Self>, forward: Forward, running: &mut Running, tries: Tries) -> Result<Posted, Fault> {
+    /// Takes the question to the holder once; what is returned does so when it is awaited.
+    pub(super) fn post(
+        self: &Arc<Self>,
+        forward: Forward,
+        running: &mut Running,
+        tries: Tries,
+    ) -> Result<(Posting, Bytes), Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
-        let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
-        let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
-        let mut headers = vec![("oncegate-message-id", running.question.message().header.id.to_string())];
+        let place = self.place_of(running);
+        let header = &running.question.message().header;
+        let expires_at = header.expires_at;
+        let mut headers = vec![("oncegate-message-id", header.id.to_string())];
         if tries == Tries::Further {
             headers.push(("oncegate-redelivered", "true".to_owned()));
         }
+        let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         // What was sent is gone: an answer may take days, and meanwhile there is room for others.
         let (gateway, room) = (Arc::clone(self), running.visit.as_mut().and_then(Visit::take_room));
-        let mut posting = Box::pin(async move {
-            let posted = gateway.upstream.post(&url, forward.into_octets(), &headers, deadline).await;
+        let octets = Bytes::from(forward.into_octets());
+        let sent = octets.clone();
+        let mut sending = Box::pin(async move {
+            let all_its_time = Duration::from_millis(gateway.limits.answer_ms);
+            let mut place = place?;
+            place.comes(until(expires_at).min(all_its_time)).await?;
+            let deadline = until(expires_at).min(all_its_time);
+            let its_time = if deadline < all_its_time { HadItsTime::No } else { HadItsTime::Yes };
+            let posted = gateway.upstream.post(&url, sent, &headers, deadline).await;
             drop(room);
-            posted
+            place.shows(outcome_of(&posted, its_time));
+            Ok((posted, place))
         });
-        let posted = tokio::select! {
-            biased;
-            posted = &mut posting => posted,
-            Ok(late) = waiting.arrived() => {
-                // The holder waits for our word before it answers the request by which it got the question.
-                tokio::spawn(posting);
-                return Ok(Posted::Arrived(Arrived::Late(late)));
+        let posting = async move {
+            let posted: Result<_, Turned> = tokio::select! {
+                biased;
+                posted = &mut sending => posted,
+                Ok(late) = waiting.arrived() => {
+                    // The holder waits for our word before it answers the request by which it got the question.
+                    tokio::spawn(async move {
+                        if let Ok((_, mut place)) = sending.await {
+                            place.shows(Outcome::Spoke);
+                        }
+                    });
+                    return Posted::Arrived(Arrived::Late(late));
+                }
+            };
+            match posted {
+                Err(turned) => Posted::Turned(turned),
+                Ok((Err(UpstreamError::Status(202, _)), _)) => Posted::Taken(waiting),
+                Ok((Ok(octets), _)) => Posted::Arrived(Arrived::At(octets)),
+                // It may have answered by a message of its own just before this broke.
+                Ok((Err(error), mut place)) => match waiting.already() {
+                    Some(late) => {
+                        place.shows(Outcome::Spoke);
+                        Posted::Arrived(Arrived::Late(late))
+                    }
+                    None => Posted::Failed(error),
+                },
             }
         };
-        Ok(match posted {
-            Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
-            // It may have answered by a message of its own just before this broke.
-            Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
-            Ok(octets) => Posted::Arrived(Arrived::At(octets)),
-        })
+        Ok((Box::pin(posting), octets))
     }
 
     /// Records a failure of the exchange.
@@ -316,6 +493,27 @@ impl Gateway {
     }
 }
 
+/// Tells whoever sent an answer what comes of it.
+fn tell(verdict: Option<Verdict>, result: &Result<Concluded, Refused>) {
+    if let Some(verdict) = verdict {
+        let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
+    }
+}
+
+type Verdict = oneshot::Sender<Result<(), Refused>>;
+
+impl Arrived {
+    fn apart(self) -> (Vec<u8>, Option<Verdict>) {
+        match self {
+            Self::At(octets) => (octets, None),
+            Self::Late(late) => (late.octets, Some(late.verdict)),
+        }
+    }
+}
+
+/// A question on its way to its holder.
+pub(super) type Posting = Pin<Box<dyn Future<Output = Posted> + Send>>;
+
 /// What came of taking a question to its holder.
 pub(super) enum Posted {
     /// An answer.
@@ -324,6 +522,8 @@ pub(super) enum Posted {
     Taken(Place),
     /// Nothing that is an answer.
     Failed(UpstreamError),
+    /// It was not asked: it is left alone, or too many wait for it.
+    Turned(Turned),
 }
 
 /// Whether a holder may have had a question before.
@@ -348,13 +548,23 @@ enum Taken {
     Replay(MessageId, crate::exchange::ledger::OutcomePlace),
     /// It is kept already, with this record.
     Kept(MessageId, u64),
+    /// It is an event that was told before, with this record.
+    Told(MessageId, u64),
+    Event(Event),
+    Cancel(Authenticated),
     Late(Authenticated),
 }
 
 impl Running {
     /// How long it may still take.
     pub(super) fn left(&self) -> Duration {
-        Duration::from_millis(self.question.message().header.expires_at.as_ms().saturating_sub(now().as_ms()))
+        until(self.question.message().header.expires_at)
+    }
+
+    /// On whose behalf it is asked.
+    pub(super) fn principal(&self) -> Option<&AgencyId> {
+        let agency = self.question.principal().and_then(|index| self.world.registry.agency(index));
+        agency.map(|agency| &agency.id)
     }
 
     pub(super) fn record(&self, kind: RecordKind) -> Record {
@@ -362,6 +572,7 @@ impl Running {
         let mut record = Record::new(kind, now());
         (record.message, record.digest) = (Some(message.header.id), Some(self.question.digest()));
         (record.consumer, record.provider) = (Some(self.consumer.clone()), Some(self.provider.clone()));
+        record.principal = self.principal().cloned();
         record.document_type = Some(self.question.what().clone());
         record.purpose = context.map(|context| context.purpose.clone());
         record.case = context.and_then(|context| context.case);
@@ -372,6 +583,7 @@ impl Running {
         record.registry_version = self.world.registry.version();
         record.octets = self.question.length();
         record.system = self.system;
+        record.concerns = self.kept;
         record.world = message.header.world;
         record.elapsed_us = self.arrived.elapsed().as_micros() as u64;
         record
@@ -386,6 +598,11 @@ impl Running {
     pub(super) fn unrecorded(&self, cause: &crate::host::store::StoreError) -> Refused {
         Refused { fault: log_unavailable(cause), id: Some(self.question.message().header.id), logged: None }
     }
+}
+
+/// How long it is until then.
+fn until(time: UnixTime) -> Duration {
+    Duration::from_millis(time.as_ms().saturating_sub(now().as_ms()))
 }
 
 fn interrupted(id: MessageId) -> Refused {
@@ -405,5 +622,14 @@ pub(super) fn fault_of(error: UpstreamError) -> Fault {
             Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}"))
         }
         UpstreamError::Deadline => Fault::new(Code::RteDeadline),
+    }
+}
+
+/// Whether a receiver that failed so may take it later.
+pub(super) fn is_passing(error: &UpstreamError) -> bool {
+    match error {
+        UpstreamError::Unreachable(_) | UpstreamError::Broken(_) | UpstreamError::Deadline => true,
+        UpstreamError::Status(status, _) => matches!(status, 408 | 425 | 429 | 500..=599),
+        UpstreamError::TooLarge => false,
     }
 }

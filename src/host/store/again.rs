@@ -1,6 +1,6 @@
 //! Reading records again from a journal that is being written to, for an index that has fallen behind.
 
-use super::index::{Body, Entered, Journal};
+use super::index::{Entered, Journal};
 use super::keys::PrivateHead;
 use super::recovery::{segments, walk_segment};
 use crate::evidence::journal::{Erasure, FrameKind};
@@ -27,7 +27,7 @@ pub(super) fn journal(folder: &Path) -> Journal {
                 next += 1;
                 let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
                 let leaf = if frame.kind == FrameKind::Record { frame.leaf.to_vec() } else { Vec::new() };
-                enter(Entered { leaf, head, segment: segment.number, offset, body: Body::of(frame.body) }, volume)
+                enter(Entered { leaf, head, segment: segment.number, offset }, volume)
             });
             // What the writer is just adding behind them may look torn.
             if next < to {

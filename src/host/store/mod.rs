@@ -16,6 +16,7 @@ mod past;
 mod recovery;
 mod report;
 mod restore;
+mod shelf;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use keys::{Beside, Keys, PrivateHead};
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
 pub use restore::Restoring;
+pub use shelf::{Recorded, SledShelf};
 pub use upkeep::Scrubbed;
 pub use whole::{NotVerified, Note, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
@@ -97,7 +99,8 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(&folder).map_err(|cause| StoreError::io(&folder, cause))?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_str().unwrap_or("");
-        let is_derived = matches!(name, "tree" | "names" | "end") || name.starts_with("vol-") || name.starts_with("live-");
+        let is_derived =
+            matches!(name, "tree" | "names" | "end" | shelf::SHELF) || name.starts_with("vol-") || name.starts_with("live-");
         if is_derived {
             let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|cause| StoreError::io(&path, cause))?;
@@ -158,8 +161,7 @@ impl Store {
     fn recall(&self, recovered: &mut Recovered) -> Result<(), StoreError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         recovered.asked = self.asked_since(UnixTime::from_ms(now - now % DAY_MS))?;
-        let oldest = UnixTime::from_ms(now).minus_ms(limits::EVENT_LIFE_MS + 2 * limits::CLOCK_SKEW_MS);
-        self.unfinished(oldest, |kept| drop(recovered.unfinished.insert((kept.sender.clone(), kept.id), kept)))
+        Ok(())
     }
 
     fn open_once(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
@@ -381,7 +383,7 @@ impl Store {
     /// than fit the refusals are left out: whoever is refused decides how many there are.
     pub fn by_message(&self, id: MessageId, scope: Option<&AgencyId>) -> Result<Vec<Found>, StoreError> {
         let mut records = Vec::new();
-        for kind in [RecordKind::Answer, RecordKind::Request, RecordKind::Audit, RecordKind::Refusal] {
+        for kind in RecordKind::ALL {
             let filter = Filter { message: Some(id), kind: Some(kind), scope: scope.cloned(), ..Filter::default() };
             let mut before = None;
             while records.len() < limits::RECEIPT_PROOFS_MAX {

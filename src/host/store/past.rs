@@ -9,7 +9,6 @@ use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::FrameKind;
 use crate::exchange::ledger::{Known, OutcomePlace, Past};
-use crate::exchange::work::Kept;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,14 +16,13 @@ use std::collections::{BTreeMap, HashSet};
 #[derive(Deserialize)]
 struct Leaf<'l> {
     e: Option<&'l str>,
+    g: Option<&'l str>,
     h: Option<&'l str>,
     k: &'l str,
     m: Option<&'l str>,
     q: Option<&'l str>,
-    s: Option<&'l str>,
-    t: u64,
     u: Option<&'l str>,
-    x: Option<&'l str>,
+    z: Option<u64>,
 }
 
 impl Leaf<'_> {
@@ -41,38 +39,53 @@ fn digest(text: Option<&str>) -> Option<Digest> {
 #[derive(Default)]
 struct Search {
     past: Option<Past>,
-    /// How it failed, if there is a question before that.
+    /// How it failed; what is before that is of interest for the question alone.
     failure: Option<Code>,
 }
 
 impl Search {
-    fn take(&mut self, leaf: &Leaf<'_>, place: OutcomePlace) -> Enough {
-        match leaf.k {
-            "rsp" => {
-                if let Some(digest) = digest(leaf.q) {
-                    self.past = Some(Past { digest, outcome: Known::Settled(place) });
-                    return Enough::Yes;
-                }
-            }
-            "req" => {
-                if let Some(digest) = digest(leaf.h) {
-                    self.past = Some(Past { digest, outcome: Known::Refused(self.failure.unwrap_or(Code::HttpBusy)) });
-                }
-                if self.failure.is_some() {
-                    return Enough::Yes;
-                }
-            }
-            // A refusal: the last one counts.
-            _ => self.failure = self.failure.or(leaf.e.and_then(Code::parse)),
+    fn is_first(&self) -> bool {
+        self.past.is_none() && self.failure.is_none()
+    }
+
+    fn take(&mut self, leaf: &Leaf<'_>, has_body: HasBody, place: OutcomePlace) -> Enough {
+        let settled = match leaf.k {
+            "rsp" if has_body == HasBody::Yes => digest(leaf.q),
+            "evt" => digest(leaf.h),
+            _ => None,
+        };
+        if let Some(digest) = settled {
+            self.past = Some(Past { digest, outcome: Known::Settled(place) });
+            return Enough::Yes;
+        }
+        // Of several ends that are none the last one counts.
+        let (question, code) = match leaf.k {
+            "req" => (digest(leaf.h), None),
+            "cnl" => (digest(leaf.q), Some(Code::MsgCancelled)),
+            // A refusal at the door has no grant, and ends nothing.
+            "err" if leaf.g.is_some() || leaf.z.is_some() => (None, leaf.e.and_then(Code::parse)),
+            _ => return Enough::No,
+        };
+        self.failure = self.failure.or(code);
+        if let Some(digest) = question {
+            self.past = Some(Past { digest, outcome: Known::Refused(self.failure.unwrap_or(Code::HttpBusy)) });
         }
         Enough::No
     }
 }
 
+/// Whether a message is kept with a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HasBody {
+    Yes,
+    No,
+}
+
 impl Store {
-    /// What the log knows of a message that was permitted before, as far as the index has come. One without an outcome was permitted by
-    /// another run of this program, and nothing more is known: it may come again, and no other with its id.
-    pub fn past(&self, sender: &AgencyId, id: MessageId) -> Result<Option<Past>, StoreError> {
+    /// What the log knows of a message that was permitted before, as far as the index has come; not of one whose last record is from
+    /// before `oldest`. One without an outcome was permitted by another run of this program, and nothing more is known: it may come
+    /// again, and no other with its id.
+    pub fn past(&self, sender: &AgencyId, id: MessageId, oldest: UnixTime) -> Result<Option<Past>, StoreError> {
         // No id that was taken was later by more than this than the clock that its records have their times from.
         let since = id.time().minus_ms(2 * limits::CLOCK_SKEW_MS).as_ms();
         let mut search = Search::default();
@@ -80,8 +93,10 @@ impl Store {
             let place = OutcomePlace { index, segment: row.segment, offset: row.offset };
             self.with_frame(place, |frame| {
                 let leaf = serde_json::from_slice::<Leaf<'_>>(frame.leaf).ok().filter(|_| frame.kind == FrameKind::Record);
+                let has_body = if frame.body.is_empty() { HasBody::No } else { HasBody::Yes };
                 match leaf.filter(|leaf| leaf.is_of(sender, id)) {
-                    Some(leaf) => search.take(&leaf, place),
+                    Some(_) if search.is_first() && row.time < oldest.as_ms() => Enough::Yes,
+                    Some(leaf) => search.take(&leaf, has_body, place),
                     None => Enough::No,
                 }
             })
@@ -89,34 +104,7 @@ impl Store {
         Ok(search.past)
     }
 
-    /// The questions that are kept with their records and have no outcome, with their places, from a time on.
-    pub fn unfinished(&self, from: UnixTime, mut visit: impl FnMut(Kept)) -> Result<(), StoreError> {
-        self.index.each_open(|open| {
-            if open.time < from.as_ms() {
-                return Ok(());
-            }
-            let place = OutcomePlace { index: open.index, segment: open.segment, offset: open.offset };
-            let kept = self.with_frame(place, |frame| {
-                let leaf = serde_json::from_slice::<Leaf<'_>>(frame.leaf).ok().filter(|_| frame.kind == FrameKind::Record)?;
-                // Its own deadline is in the message: none is later than this.
-                let deadline = UnixTime::from_ms(leaf.t).plus_ms(limits::EVENT_LIFE_MS + limits::CLOCK_SKEW_MS);
-                Some(Kept {
-                    sender: leaf.u.and_then(AgencyId::parse)?,
-                    id: leaf.m.and_then(MessageId::parse)?,
-                    digest: digest(leaf.h)?,
-                    system: digest(leaf.x),
-                    holder: leaf.s.and_then(AgencyId::parse)?,
-                    deadline,
-                    place,
-                    tries: 1,
-                })
-            })?;
-            kept.into_iter().for_each(&mut visit);
-            Ok(())
-        })
-    }
-
-    /// The index keys of the persons whom each agency has asked about since a time.
+    /// The index keys of the persons who were asked about in each agency's budget since a time.
     pub fn asked_since(&self, time: UnixTime) -> Result<BTreeMap<AgencyId, HashSet<u64>>, StoreError> {
         self.index.asked_since(time.as_ms())
     }

@@ -4,13 +4,12 @@
 use super::StoreError;
 use super::bound::Committed;
 use super::hashes::{Kept, TreeFiles};
-use super::index::{Body, Entered, Opening};
+use super::index::{Entered, Opening};
 use super::keys::PrivateHead;
-use crate::base::ids::{AgencyId, MessageId};
+use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::evidence::journal::{self, Erasure, Frame, FrameKind, Header};
 use crate::evidence::tlog::tree::{Edge, Head};
-use crate::exchange::work;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
@@ -24,8 +23,6 @@ pub struct Recovered {
     pub size: u64,
     /// Octets at the end that were never acknowledged.
     pub cut: u64,
-    /// The questions that are kept with their records and have no outcome, with their places.
-    pub unfinished: BTreeMap<(AgencyId, MessageId), work::Kept>,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
     /// The last start of the gateway that sealed something.
@@ -246,7 +243,7 @@ impl Recovery<'_> {
             if enters {
                 let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
                 let leaf = if frame.kind == FrameKind::Record { frame.leaf.to_vec() } else { Vec::new() };
-                index.enter(&Entered { leaf, head, segment: number, offset, body: Body::of(frame.body) })?;
+                index.enter(&Entered { leaf, head, segment: number, offset })?;
             }
             Ok(())
         })?;

@@ -2,12 +2,14 @@
 
 mod past;
 
+use super::shelf::Saving;
 use super::writer::{Disk, Disks};
 use super::*;
 use crate::base::ids::{AgencyId, Digest};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::{Grouping, QueryError};
 use crate::evidence::tlog::{Private, Record, RecordKind};
+use crate::exchange::work::{Shelf, conformance};
 use crate::message::envelope::{Described, Person, Personal};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -788,4 +790,35 @@ fn a_record_that_the_index_does_not_find_is_named() {
     store.close();
     drop(store);
     verify_all(&folder.0, &[]).expect("whole");
+}
+
+#[test]
+fn sled_is_a_shelf_and_stays_one_when_it_gives_up() {
+    let folder = Folder::new();
+    let mut shelf = SledShelf::open(&folder.0.join("a")).expect("a shelf");
+    assert_eq!(conformance(&mut shelf), Ok(()));
+    let mut shelf = SledShelf::open(&folder.0.join("b")).expect("a shelf");
+    shelf.unwritten.insert(vec![0xff; 9], None);
+    assert_eq!(conformance(&mut shelf), Ok(()), "with all in memory");
+}
+
+#[test]
+fn what_was_saved_is_there_again_and_what_could_not_be_written_is_written_later() {
+    let folder = Folder::new();
+    let path = folder.0.join("work");
+    let mut shelf = SledShelf::open(&path).expect("a shelf");
+    shelf.write(vec![(b"ra".to_vec(), Some(vec![1])), (b"rb".to_vec(), Some(vec![2]))]);
+    shelf.note(5).and_then(Saving::save).expect("saved");
+    shelf.unwritten.insert(b"rb".to_vec(), None);
+    shelf.write(vec![(b"rc".to_vec(), Some(vec![3]))]);
+    assert_eq!(shelf.from(b"rb"), Some((b"rc".to_vec(), vec![3])));
+    shelf.note(6).and_then(Saving::save).expect("saved");
+    assert!(shelf.unwritten.is_empty());
+    drop(shelf);
+    let shelf = SledShelf::open(&path).expect("a shelf");
+    assert_eq!((shelf.mark(), shelf.get(b"ra"), shelf.get(b"rb"), shelf.get(b"rc")), (6, Some(vec![1]), None, Some(vec![3])));
+    drop(shelf);
+    std::fs::remove_file(path.join("db")).expect("removed");
+    std::fs::create_dir(path.join("db")).expect("in its place");
+    assert_eq!(SledShelf::open(&path).expect("made anew").mark(), 0);
 }

@@ -3,7 +3,7 @@
 use super::durable::sync_directory;
 use super::end::End;
 use super::hashes::{Kept, TreeFiles};
-use super::index::{Body, Entered, Index};
+use super::index::{Entered, Index};
 use super::keys::Beside;
 use super::recovery::{Recovered, segment_path};
 use crate::base::limits;
@@ -556,9 +556,8 @@ impl Writer {
         for (waiting, place) in group.into_iter().zip(places) {
             // Nobody waits any more when the exchange was given up; the record stands all the same.
             let _ = waiting.reply.send(Ok(Committed { logged: Logged::durable(place.index), place: *place }));
-            let body = Body::of(&waiting.beside.body);
             let (leaf, head) = (waiting.leaf.into_bytes(), waiting.beside.head);
-            self.index.enter(Entered { leaf, head, segment: place.segment, offset: place.offset, body });
+            self.index.enter(Entered { leaf, head, segment: place.segment, offset: place.offset });
         }
     }
 }

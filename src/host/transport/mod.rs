@@ -19,6 +19,7 @@ pub use believe::TlsError;
 pub use body::{Body, Held, Inbound, Streamed, declared_length, forget, full, read_body, read_body_as, streamed};
 pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
+pub use hyper::body::Bytes;
 pub use plain::{Answered, Asked, Asking, serve_whole};
 pub use probe::{NotThere, Step, There, knock, probe};
 pub use tls::{Anchors, Identity, Listening, load_lists, trust};

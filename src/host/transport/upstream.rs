@@ -106,11 +106,10 @@ impl Upstream {
     pub async fn post(
         &self,
         url: &Url,
-        octets: Vec<u8>,
+        octets: Bytes,
         headers: &[(&'static str, String)],
         deadline: Duration,
     ) -> Result<Vec<u8>, UpstreamError> {
-        let octets = Bytes::from(octets);
         let make = || build(Method::POST, url, octets.clone(), headers);
         let patience = Duration::from_millis(limits::AGAIN_MS).min(deadline / 2);
         let exchange = tokio::time::timeout(deadline, self.exchange(url, make, Some(patience)));
@@ -348,7 +347,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = Url::parse(&format!("https://{}/", silent.local_addr().expect("bound"))).expect("an address");
         let begun = Instant::now();
-        let posted = unused().post(&url, Vec::new(), &[], Duration::from_millis(limits::ANSWER_MS)).await;
+        let posted = unused().post(&url, Bytes::new(), &[], Duration::from_millis(limits::ANSWER_MS)).await;
         assert!(matches!(&posted, Err(UpstreamError::Unreachable(cause)) if cause.contains("in time")), "{posted:?}");
         assert_eq!(begun.elapsed(), Duration::from_millis(limits::CONNECT_MS));
     }

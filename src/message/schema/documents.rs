@@ -16,7 +16,7 @@ use crate::base::limits;
 use crate::base::time::Day;
 use crate::message::xml::Start;
 use crate::message::xsd::Set;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use toml::Spanned;
 
@@ -29,6 +29,8 @@ pub struct DocumentType {
     pub class: Code,
     /// Its title in English.
     pub title: String,
+    /// How soon messages about it are handed out.
+    pub priority: Priority,
     /// The paths of the elements and attributes that a document may lack: what a grant may name. Those of all versions.
     pub fields: Vec<String>,
     /// The other paths: each is there wherever what it lies in is.
@@ -38,6 +40,19 @@ pub struct DocumentType {
     /// The paths of elements that may have more in them than is listed; empty for the root.
     open: Vec<String>,
     versions: Vec<Version>,
+}
+
+/// How soon a message is handed out of those that wait: all of one before the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// First.
+    Urgent,
+    /// As most.
+    #[default]
+    Normal,
+    /// When there is nothing else.
+    Bulk,
 }
 
 /// A version of a document type: the only one, or one of several side by side.
@@ -197,7 +212,8 @@ impl DocumentType {
         let (name, class) = (code(&row.name)?, code(&row.class)?);
         let (fields, required) = (version.fields.clone(), version.required.clone());
         let (reach, open) = (version.reach, version.open.clone());
-        Ok(Self { name, class, title: row.title.clone(), fields, required, reach, open, versions: vec![version] })
+        let (title, priority) = (row.title.clone(), row.priority);
+        Ok(Self { name, class, title, priority, fields, required, reach, open, versions: vec![version] })
     }
 
     /// Takes one more version of it.
@@ -274,6 +290,8 @@ pub(super) struct Row {
     root: String,
     class: String,
     title: String,
+    #[serde(default)]
+    priority: Priority,
     version: Option<String>,
     until: Option<Spanned<String>>,
     when: Option<When>,

@@ -25,7 +25,7 @@ mod tree;
 mod watch;
 
 pub use crate::message::xsd::SchemaError;
-pub use documents::{Describing, DocumentType, Version};
+pub use documents::{Describing, DocumentType, Priority, Version};
 pub use facts::{Facts, Subject, SubjectKind};
 pub use field::{FieldPath, Known};
 pub use own::OwnSet;

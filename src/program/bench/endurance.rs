@@ -8,6 +8,7 @@ use super::rounds::{Stage, free_port};
 use super::world::{CLIENTS, Size};
 use super::{BenchError, Options};
 use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId};
+use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Private, Record, RecordKind};
@@ -167,9 +168,10 @@ fn look_up(data: &Path, point: &mut Point) -> Result<(), StoreError> {
     let (store, _) = Store::open(data, ORIGIN, Settings::default())?;
     point.open_seconds = started.elapsed().as_secs_f64();
     let nobody = AgencyId::parse("xx.bench.client-00").ok_or(StoreError::Forgotten)?;
+    let oldest = now().minus_ms(limits::IDEMPOTENCY_WINDOW_MS);
     let started = Instant::now();
     for _ in 0..LOOK_UPS {
-        assert_eq!(store.past(&nobody, fresh_id(now())?)?, None, "an id that is new");
+        assert_eq!(store.past(&nobody, fresh_id(now())?, oldest)?, None, "an id that is new");
     }
     point.fresh_us = started.elapsed().as_secs_f64() * 1e6 / LOOK_UPS as f64;
     // Of records all over the log, whose leaves name the message.
@@ -183,7 +185,7 @@ fn look_up(data: &Path, point: &mut Point) -> Result<(), StoreError> {
     }
     let started = Instant::now();
     for (sender, id) in &ids {
-        let past = store.past(sender, *id)?;
+        let past = store.past(sender, *id, oldest)?;
         assert!(past.is_some_and(|past| matches!(past.outcome, Known::Settled(_))), "an id that was answered");
     }
     point.replay_us = started.elapsed().as_secs_f64() * 1e6 / ids.len().max(1) as f64;

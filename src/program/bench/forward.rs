@@ -56,7 +56,7 @@ impl Service<Request<Inbound>> for Through {
             let octets = read_body(head.version, &head.headers, body, limits::MESSAGE_BYTES_MAX, Duration::from_secs(30))
                 .await
                 .unwrap_or_default();
-            let answer = through.upstream.post(&through.url, octets, &[], Duration::from_secs(30)).await;
+            let answer = through.upstream.post(&through.url, octets.into(), &[], Duration::from_secs(30)).await;
             let mut response = Response::new(full(""));
             match answer {
                 Ok(answer) => *response.body_mut() = full(answer),

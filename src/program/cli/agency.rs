@@ -1,11 +1,14 @@
 //! `oncegate agency`
 
+mod delegate;
+
 use super::reload::tell;
 use super::{Failure, Out, Outcome};
 use crate::base::ids::{AgencyId, Code};
 use crate::gateway::driver::now;
 use crate::host::authority::KeyType;
 use crate::host::config::{Config, read_bounded};
+use crate::host::control::{Command, HolderStanding, call};
 use crate::program::setup::{Installation, NewAgency, NewGrant, Suspension};
 use crate::rules::registry::{About, Agency as Registered, Registry, Status};
 use clap::Subcommand;
@@ -83,10 +86,26 @@ enum Action {
         /// The grant's name
         id: String,
     },
+    /// Let an agency ask on behalf of another, by the other's grants
+    #[command(
+        before_help = "Examples:\n  oncegate agency delegate portal-for-school --in office --agent ru.yar.portal --principal ru.yar.school-17 --what birth-certificate --basis RU:273-FZ:34 --until 2027-12-31"
+    )]
+    Delegate(delegate::Delegate),
+    /// List all delegations
+    #[command(
+        before_help = "Examples:\n  oncegate agency delegations --in office\n  oncegate agency delegations --in office --json"
+    )]
+    Delegations,
+    /// End a delegation
+    #[command(before_help = "Examples:\n  oncegate agency end-delegation portal-for-school --in office")]
+    EndDelegation {
+        /// The delegation's name
+        id: String,
+    },
     /// List all agencies
     #[command(before_help = "Examples:\n  oncegate agency list --in office\n  oncegate agency list --in office --json")]
     List,
-    /// Show one agency
+    /// Show one agency: what the registry says of it, and what stands at it in the running gateway
     #[command(before_help = "Examples:\n  oncegate agency show ru.yar.school-17 --in office")]
     Show {
         /// Its name
@@ -194,6 +213,9 @@ impl Agency {
                 out.result(format_args!("ended {id}"), &serde_json::json!({ "format": 1, "ended": id }))?;
                 tell(&installation.config(), out)
             }
+            Action::Delegate(delegate) => delegate.run(&installation, out),
+            Action::Delegations => delegate::list(&draft(&installation)?, out),
+            Action::EndDelegation { id } => delegate::end(&installation, &id, out),
             Action::List => list(&draft(&installation)?, out),
             Action::Show { id } => show(&installation, &parse(&id)?, out),
             Action::Suspend { id, lift } => {
@@ -222,18 +244,20 @@ impl Agency {
                 out.result(format_args!("enrolled {}", certificate.display()), &serde_json::json!({ "format": 1, "id": id }))?;
                 tell(&installation.config(), out)
             }
-            Action::Sign => {
-                let version = draft(&installation)?.version();
-                let raised = installation.sign().map_err(failed)?;
-                if let Some(raised) = raised {
-                    out.say(format_args!("version {version} was in force with another content, so this is version {raised}"));
-                }
-                let version = raised.unwrap_or(version);
-                out.result("signed registry.toml", &serde_json::json!({ "format": 1, "registryVersion": version }))?;
-                tell(&installation.config(), out)
-            }
+            Action::Sign => sign(&installation, out),
         }
     }
+}
+
+fn sign(installation: &Installation, out: &Out) -> Outcome {
+    let version = draft(installation)?.version();
+    let raised = installation.sign().map_err(|error| Failure::new(2, error))?;
+    if let Some(raised) = raised {
+        out.say(format_args!("version {version} was in force with another content, so this is version {raised}"));
+    }
+    let version = raised.unwrap_or(version);
+    out.result("signed registry.toml", &serde_json::json!({ "format": 1, "registryVersion": version }))?;
+    tell(&installation.config(), out)
 }
 
 impl Add {
@@ -342,10 +366,20 @@ fn grants(registry: &Registry, out: &Out) -> Outcome {
     Ok(())
 }
 
+/// What stands at an agency in the gateway that runs on this folder, if it was asked since the start.
+fn standing(installation: &Installation, id: &AgencyId) -> Option<HolderStanding> {
+    let data = Config::load(&installation.config()).ok()?.data;
+    let answer = call(&data, Command::Standings).ok()??;
+    answer.standings.into_iter().find(|standing| standing.holder == id.as_str())
+}
+
 fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     let (registry, schemas) = (draft(installation)?, installation.schemas().map_err(|error| Failure::new(2, error))?);
     let index = registry.find(id).ok_or_else(|| Failure::new(4, format!("no agency is called {id}")))?;
     let Some(agency) = registry.agency(index) else { return Ok(()) };
+    let load = agency.load;
+    // Whoever looks at a registry of which no gateway runs looks at the registry alone.
+    let standing = standing(installation, id);
     let (allowance, is_usable) = (agency.allowance, agency.key(None, now()).is_ok());
     let holds: Vec<&str> = registry.held_by(index).map(|what| what.as_str()).collect();
     let grants: Vec<_> =
@@ -362,6 +396,9 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
             "requestsPerMinute": allowance.requests_per_minute, "burst": allowance.burst, "parallel": allowance.parallel,
             "keys": agency.key_count(), "keyIsUsable": is_usable, "holds": holds, "may": may.collect::<Vec<_>>(),
             "roles": agency.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
+            "load": { "parallel": load.parallel, "waiting": load.waiting, "failures": load.failures },
+            "delegations": delegate::of(&registry, index).map(|found| delegate::json(&registry, found)).collect::<Vec<_>>(),
+            "now": standing,
         }));
     }
     out.print(format_args!("{}  {}  {}", agency.id, agency.name, status(agency)))?;
@@ -372,6 +409,18 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
     let count = agency.key_count();
     out.print(format_args!("  keys    {count} enrolled, {} usable without naming one", u8::from(is_usable)))?;
     agency.roles.iter().try_for_each(|role| out.print(format_args!("  role    {}", role.as_str())))?;
+    if agency.url.is_some() {
+        out.print(format_args!(
+            "  load    {} requests at once, {} waiting, left alone after {} failures",
+            load.parallel, load.waiting, load.failures
+        ))?;
+    }
+    if let Some(HolderStanding { requests, waiting, state, wait_ms, .. }) = standing {
+        let wait = wait_ms.map_or(String::new(), |ms| format!(", tried again in {} s", ms.div_ceil(1000)));
+        out.print(format_args!("  now     {state}{wait}: {requests} requests under way, {waiting} waiting"))?;
+    }
+    delegate::of(&registry, index)
+        .try_for_each(|found| out.print(format_args!("  asks    {}  [{}]", delegate::line(&registry, found), found.id)))?;
     holds.iter().try_for_each(|what| out.print(format_args!("  holds   {what}")))?;
     grants.iter().try_for_each(|(_, grant)| {
         let fields = super::policy::spaced(&grant.fields);

@@ -41,6 +41,9 @@ pub(super) struct Ask {
     /// A field that is wanted; may be given again
     #[arg(long)]
     select: Vec<String>,
+    /// The agency on whose behalf, and by whose grants
+    #[arg(long)]
+    on_behalf_of: Option<String>,
     /// The holder; without it the gateway finds one
     #[arg(long)]
     to: Option<String>,
@@ -69,11 +72,10 @@ impl Ask {
             select: fields(&self.select)?,
             during: None,
         };
-        let to = self
-            .to
-            .as_deref()
-            .map(|to| AgencyId::parse(to).ok_or_else(|| Failure::new(2, format!("\"{to}\" is not the name of an agency"))));
-        let (to, mut subject) = (to.transpose()?, subject(&self.of)?);
+        let agency =
+            |id: &str| AgencyId::parse(id).ok_or_else(|| Failure::new(2, format!("\"{id}\" is not the name of an agency")));
+        let (to, mut subject) = (self.to.as_deref().map(agency).transpose()?, subject(&self.of)?);
+        let on_behalf_of = self.on_behalf_of.as_deref().map(agency).transpose()?;
         if self.organisation {
             subject.described = Described::Organisation(None);
         }
@@ -81,9 +83,13 @@ impl Ask {
         let (checked, elapsed) = runtime()?.block_on(async {
             let basis = match &self.basis {
                 Some(basis) => basis.clone(),
+                None if on_behalf_of.is_some() => {
+                    return Err(Failure::new(2, "--on-behalf-of needs --basis: the catalogue has the agency's own grants alone"));
+                }
                 None => granted_basis(&client, &self.document, &self.purpose).await?,
             };
-            let request = client.request(ask, Context::new(purpose, &basis, subject), to, world)?;
+            let context = Context { on_behalf_of, ..Context::new(purpose, &basis, subject) };
+            let request = client.request(ask, context, to, world)?;
             let start = Instant::now();
             let checked = client.exchange(&request, Duration::from_secs(self.wait), sets.schemas()).await?;
             Ok::<_, Failure>((checked, start.elapsed()))

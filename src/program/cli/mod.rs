@@ -14,6 +14,7 @@ mod complete;
 mod demo;
 mod doctor;
 mod faults;
+mod inbox;
 mod init;
 mod log;
 mod message;
@@ -78,6 +79,8 @@ enum Command {
     Ask(ask::Ask),
     /// Fetch the answer to a request that was made before
     Answer(answer::Answer),
+    /// Take what waits for an agency without a server
+    Inbox(inbox::Inbox),
     /// As a holder, see why answers were refused
     Refusals(refusals::Refusals),
     /// Send a message as it is
@@ -238,6 +241,7 @@ pub fn main() -> ExitCode {
         Command::Renew(command) => command.run(&out),
         Command::Ask(command) => command.run(&out),
         Command::Answer(command) => command.run(&out),
+        Command::Inbox(command) => command.run(&out),
         Command::Refusals(command) => command.run(&out),
         Command::Send(command) => command.run(&out),
         Command::Sign(command) => command.run(&out),

@@ -7,7 +7,7 @@ use crate::host::config::Config;
 use crate::message::envelope::{Context, Described, Subject, World};
 use crate::message::schema::FieldPath;
 use crate::program::server::check;
-use crate::rules::policy::{Question, decide, explain};
+use crate::rules::policy::{Question, decide, explain, principal};
 use crate::rules::registry::{Action, Status};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +38,9 @@ struct Asked {
     /// The agency that asks
     #[arg(long)]
     who: String,
+    /// The agency on whose behalf, and by whose grants
+    #[arg(long)]
+    on_behalf_of: Option<String>,
     /// The document type, such as medical-absence-note
     #[arg(long)]
     what: String,
@@ -77,10 +80,20 @@ impl Asked {
         let (what, purpose) = (code(&self.what)?, code(&self.purpose)?);
         let document = schemas.document_type(&what);
         let document = document.ok_or_else(|| Failure::new(2, format!("no document type is called {what}")))?;
-        let consumer = AgencyId::parse(&self.who).and_then(|id| registry.find(&id));
-        let consumer = consumer.ok_or_else(|| Failure::new(2, format!("no agency is called {}", self.who)))?;
+        let known = |name: &str| {
+            let found = AgencyId::parse(name).and_then(|id| Some((registry.find(&id)?, id)));
+            found.ok_or_else(|| Failure::new(2, format!("no agency is called {name}")))
+        };
+        let (agent, _) = known(&self.who)?;
         let described = if self.organisation { Described::Organisation(None) } else { Described::default() };
         let mut context = Context::new(purpose, String::new(), Subject { described, ..Subject::default() });
+        context.on_behalf_of = self.on_behalf_of.as_deref().map(known).transpose()?.map(|(_, id)| id);
+        let refused = |fault: crate::base::fault::Fault| Failure::new(3, format!("refused, {}: {}", fault.code, fault.detail));
+        let principal = principal(registry, agent, (&what, &context), now()).map_err(refused)?;
+        if let Some(named) = &context.on_behalf_of {
+            out.say(format_args!("{} may ask on behalf of {named}, by whose grants it asks:", self.who));
+        }
+        let consumer = principal.unwrap_or(agent);
         context.legal_basis = match &self.basis {
             Some(basis) => vec![basis.clone()],
             None => registry.grants_of(consumer, &what).map(|(_, grant)| grant.basis.to_string()).collect(),
@@ -93,7 +106,7 @@ impl Asked {
             select: &super::ask::fields(&self.select)?,
             role: self.role.as_deref().unwrap_or_default(),
         };
-        let agency = registry.agency(consumer);
+        let agency = registry.agency(agent);
         let suspended = agency.is_some_and(|agency| agency.status == Status::Suspended);
         let holders = registry.holders(&what, agency.map_or(World::Live, |agency| agency.world)).count();
         for (grant, fault) in explain(registry, &question, now()) {

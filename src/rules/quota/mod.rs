@@ -19,7 +19,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The engine's clock: monotonic, set from outside, shared by all quotas.
@@ -74,9 +74,25 @@ struct OfAgency {
 pub struct Slot {
     open: Arc<AtomicU32>,
     standing: Standing,
+    /// It is counted elsewhere at present.
+    is_away: AtomicBool,
 }
 
 impl Slot {
+    /// Gives the place back for as long as the exchange is counted elsewhere: others of the agency's may take it.
+    pub fn go_away(&self) {
+        if !self.is_away.swap(true, Ordering::Relaxed) {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a place again, were it one too many: nobody comes in until there is room.
+    pub fn come_back(&self) {
+        if self.is_away.swap(false, Ordering::Relaxed) {
+            self.open.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// How the agency stands with its quota.
     pub fn standing(&self) -> Standing {
         self.standing
@@ -85,7 +101,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.go_away();
     }
 }
 
@@ -147,7 +163,7 @@ impl Quotas {
         let parallel = quota.parallel;
         let entered = quota.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < parallel).then_some(open + 1));
         entered.map_err(|_| Fault::at(Code::LimParallel, format!("{parallel} are open")).with_retry_after(1))?;
-        Ok(Slot { open: Arc::clone(&quota.open), standing })
+        Ok(Slot { open: Arc::clone(&quota.open), standing, is_away: AtomicBool::new(false) })
     }
 
     /// Asked for everything that is not a message.
@@ -325,6 +341,29 @@ mod tests {
         assert_eq!(enter(school), Ok(Standing { policy: MESSAGES, per_minute: 60, remaining: 0 }));
         assert_eq!(enter(school), Err((Code::LimRequests, Some(2))));
         assert_eq!([school, clinic].map(|agency| quotas.per_minute(agency)), [Some(60), Some(600)]);
+    }
+
+    #[test]
+    fn an_exchange_that_is_counted_elsewhere_leaves_its_place_to_others() {
+        let World { quotas, clock, school, .. } = world();
+        let open = || quotas.agencies.get(school.number()).map(|quota| quota.open.load(Ordering::Relaxed));
+        let enter = || quotas.enter(school, 0).map_err(|fault| fault.code);
+        let (first, second) = (enter().expect("a place"), enter().expect("a place"));
+        first.go_away();
+        first.go_away();
+        assert_eq!(open(), Some(1));
+        let third = enter().expect("the first one's place");
+        assert_eq!(enter().err(), Some(Code::LimParallel));
+        // Back again it is one too many, and nobody comes in until there is room.
+        first.come_back();
+        first.come_back();
+        assert_eq!(open(), Some(3));
+        drop(third);
+        clock.advance_to(Duration::from_secs(1010));
+        assert_eq!(enter().err(), Some(Code::LimParallel));
+        second.go_away();
+        drop((first, second));
+        assert_eq!(open(), Some(0), "each place was given back once");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a new registry changes for those who are in it: who may more, who may less, and what works no more.
 
-use super::{Agency, Grant, Registry, Status, matches};
+use super::{Agency, Delegation, Grant, Registry, Status, matches};
 use crate::base::ids::{AgencyId, Code, Digest};
 use crate::base::time::{Day, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +94,7 @@ pub fn diff(old: &Registry, new: &Registry, now: UnixTime) -> Vec<Change> {
     for id in ids {
         found.grant(before.get(id).copied(), after.get(id).copied());
     }
+    found.delegations(old, new);
     found.changes.sort_by_key(|change| change.effect);
     found.changes
 }
@@ -199,6 +200,14 @@ impl Found {
         ] {
             self.figure(&format!("agency {id}: quota.{name}"), before, after, asks);
         }
+        let holds = || Concerns { provider: Some(id.as_str().to_owned()), ..Concerns::default() };
+        for (name, before, after) in [
+            ("parallel", old.load.parallel, new.load.parallel),
+            ("waiting", old.load.waiting, new.load.waiting),
+            ("failures", old.load.failures, new.load.failures),
+        ] {
+            self.figure(&format!("agency {id}: load.{name}"), before, after, holds);
+        }
         let roles = |agency: &Agency| agency.roles.iter().map(|role| role.as_str()).collect::<BTreeSet<_>>();
         for role in roles(new).difference(&roles(old)) {
             self.add(Effect::Widens, format!("agency {id} becomes {role}"), Concerns::default());
@@ -270,6 +279,64 @@ impl Found {
     }
 }
 
+impl Found {
+    /// A delegation that is not the same in all but its days is another one, whatever it is called.
+    fn delegations(&mut self, old: &Registry, new: &Registry) {
+        let by_id = |registry| Registry::delegations(registry).map(|found| (found.id.clone(), found)).collect();
+        let (before, after): (BTreeMap<Code, &Delegation>, BTreeMap<Code, &Delegation>) = (by_id(old), by_id(new));
+        for id in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+            let (old_side, new_side) =
+                (before.get(id).map(|found| told(old, found)), after.get(id).map(|found| told(new, found)));
+            match (before.get(id).zip(old_side), after.get(id).zip(new_side)) {
+                (Some((was, old_words)), Some((is, words))) if old_words == words => self.same_delegation((old, was), is),
+                (before, after) => {
+                    if let Some((was, words)) = before.filter(|(was, _)| was.until >= self.today) {
+                        self.add(Effect::Breaks, format!("delegation {id}: {words} no more"), agent_of(old, was));
+                    }
+                    if let Some((is, words)) = after.filter(|(is, _)| is.until >= self.today) {
+                        self.add(Effect::Widens, format!("delegation {id}: {words}"), agent_of(new, is));
+                    }
+                }
+            }
+        }
+    }
+
+    fn same_delegation(&mut self, (registry, was): (&Registry, &Delegation), is: &Delegation) {
+        let (id, here) = (&is.id, || agent_of(registry, was));
+        if was.until != is.until {
+            let effect = match (was.until >= self.today, is.until >= self.today) {
+                (true, false) => Effect::Breaks,
+                _ if is.until < was.until => Effect::Narrows,
+                _ => Effect::Widens,
+            };
+            self.add(effect, format!("delegation {id} ends on {} instead of {}", is.until, was.until), here());
+        }
+        if was.from != is.from {
+            let day = |from: Option<Day>| from.map_or("at once".to_owned(), |from| format!("on {from}"));
+            let effect = if is.from > was.from { Effect::Narrows } else { Effect::Widens };
+            self.add(effect, format!("delegation {id} begins {} instead of {}", day(is.from), day(was.from)), here());
+        }
+    }
+}
+
+/// What a delegation lets somebody do, but for its days.
+fn told(registry: &Registry, delegation: &Delegation) -> String {
+    let name = |index| registry.agency(index).map_or("", |agency| agency.id.as_str());
+    let listed = |codes: &[Code], all: &str| match codes {
+        [] => all.to_owned(),
+        codes => codes.iter().map(Code::as_str).collect::<Vec<_>>().join(", "),
+    };
+    let (agent, principal) = (name(delegation.agent), name(delegation.principal));
+    let (what, purposes) = (listed(&delegation.what, "all documents"), listed(&delegation.purposes, "all purposes"));
+    format!("{agent} asks on behalf of {principal}: {what} for {purposes} on {}", delegation.basis)
+}
+
+/// What the agent does, whether for itself or for others: the log is not asked for one principal.
+fn agent_of(registry: &Registry, delegation: &Delegation) -> Concerns {
+    let agent = registry.agency(delegation.agent).map(|agency| agency.id.as_str().to_owned());
+    Concerns { consumer: agent, ..Concerns::default() }
+}
+
 /// A grant for something else, or for somebody else, is another grant, whatever it is called.
 fn is_same_right(old: &Grant, new: &Grant) -> bool {
     (old.action, &old.what, old.about, &old.purpose, &old.basis) == (new.action, &new.what, new.about, &new.purpose, &new.basis)
@@ -316,6 +383,12 @@ mod tests {
         for (from, to, expected) in [
             ("name = \"B\"", "name = \"C\"", &["changes agency xx.b is called \"C\""][..]),
             ("burst = 7", "burst = 6", &["narrows agency xx.b: quota.burst: 7 becomes 6"]),
+            ("name = \"B\"", "name = \"B\"\nload = { parallel = 7 }", &["narrows agency xx.b: load.parallel: 64 becomes 7"]),
+            (
+                "until = \"2030-12-31\"",
+                "until = \"2030-12-31\"\n[[delegation]]\nid = \"d\"\nagent = \"xx.a\"\nprincipal = \"xx.b\"\nbasis = \"L\"\nuntil = \"2027-01-01\"",
+                &["widens delegation d: xx.a asks on behalf of xx.b: all documents for all purposes on L"],
+            ),
             ("burst = 7", "burst = 8", &["widens agency xx.b: quota.burst: 7 becomes 8"]),
             ("[\"School\"]", "[]", &["narrows grant g gives School no more"]),
             ("[\"School\"]", "[\"School\", \"Diagnosis\"]", &["widens grant g gives Diagnosis as well"]),

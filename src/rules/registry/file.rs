@@ -1,6 +1,9 @@
 //! The registry as a file in TOML 1.0, turned into types; every error names its line and column.
 
-use super::{About, Action, Agency, AgencyIndex, Allowance, Grant, GrantIndex, Holder, Key, Registry, Role, Seal, Status, Url};
+use super::{
+    About, Action, Agency, AgencyIndex, Allowance, Delegation, Grant, GrantIndex, Holder, Key, Load, Registry, Role, Seal,
+    Status, Url,
+};
 use crate::base::fault;
 use crate::base::ids::{AgencyId, Code, Digest};
 use crate::base::limits;
@@ -45,6 +48,8 @@ struct RawRegistry<'t> {
     holder: Vec<RawHolder<'t>>,
     #[serde(default, borrow)]
     grant: Vec<RawGrant<'t>>,
+    #[serde(default, borrow)]
+    delegation: Vec<RawDelegation<'t>>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +68,8 @@ struct RawSections<'t> {
     holder: Vec<RawHolder<'t>>,
     #[serde(default, borrow)]
     grant: Vec<RawGrant<'t>>,
+    #[serde(default, borrow)]
+    delegation: Vec<RawDelegation<'t>>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +85,7 @@ struct RawAgency<'t> {
     url: Option<String>,
     seal: Option<String>,
     quota: Option<RawQuota>,
+    load: Option<RawLoad>,
     #[serde(default)]
     carried_by: Vec<String>,
     #[serde(default)]
@@ -96,6 +104,30 @@ struct RawQuota {
     kib_per_minute: Option<u32>,
     parallel: Option<u32>,
     persons_per_day: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLoad {
+    parallel: Option<u32>,
+    waiting: Option<u32>,
+    failures: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDelegation<'t> {
+    #[serde(borrow)]
+    id: Spanned<&'t str>,
+    agent: &'t str,
+    principal: &'t str,
+    #[serde(default)]
+    what: Vec<String>,
+    #[serde(default)]
+    purposes: Vec<String>,
+    basis: String,
+    from: Option<&'t str>,
+    until: &'t str,
 }
 
 #[derive(Deserialize)]
@@ -171,7 +203,7 @@ fn whole(text: &str, schemas: &Schemas) -> Loaded<Registry> {
         return Err((0, format!("format {} is not known; this gateway reads format 1", raw.format)));
     }
     let (mut registry, mut texts) = (empty(raw.version), Texts::default());
-    let sections = RawSections { agency: raw.agency, holder: raw.holder, grant: raw.grant };
+    let sections = RawSections { agency: raw.agency, holder: raw.holder, grant: raw.grant, delegation: raw.delegation };
     add_all(&mut registry, sections, schemas, &mut texts)?;
     Ok(registry)
 }
@@ -185,7 +217,7 @@ fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
     for kind in KINDS {
         for (_, part) in parts.iter().filter(|(of, _)| *of == kind) {
             let sections: RawSections<'_> = toml::from_str(part).ok()?;
-            let counts = [sections.agency.len(), sections.holder.len(), sections.grant.len()];
+            let counts = [sections.agency.len(), sections.holder.len(), sections.grant.len(), sections.delegation.len()];
             if KINDS.iter().zip(counts).any(|(other, count)| *other != kind && count > 0) {
                 return None;
             }
@@ -197,7 +229,7 @@ fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
     Some(registry)
 }
 
-const KINDS: [&str; 3] = ["[[agency]]", "[[holder]]", "[[grant]]"];
+const KINDS: [&str; 4] = ["[[agency]]", "[[holder]]", "[[grant]]", "[[delegation]]"];
 const SECTIONS_PER_PART: usize = 64;
 
 type Part<'t> = (&'static str, &'t str);
@@ -227,9 +259,11 @@ fn empty(version: u64) -> Registry {
         by_name: BTreeMap::new(),
         by_system: BTreeMap::new(),
         holders: BTreeMap::new(),
+        outbound: BTreeSet::new(),
         grants: Vec::new(),
         exact: BTreeMap::new(),
         patterned: BTreeMap::new(),
+        delegations: BTreeMap::new(),
     }
 }
 
@@ -240,7 +274,8 @@ fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, tex
     for holder in &raw.holder {
         add_holder(registry, holder, schemas)?;
     }
-    raw.grant.into_iter().try_for_each(|grant| add_grant(registry, grant, schemas, texts))
+    raw.grant.into_iter().try_for_each(|grant| add_grant(registry, grant, schemas, texts))?;
+    raw.delegation.iter().try_for_each(|delegation| add_delegation(registry, delegation, schemas, texts))
 }
 
 /// What the grants of a registry say again and again, each kept once: a hundred thousand rows name few purposes, laws and
@@ -252,6 +287,11 @@ struct Texts {
     fields: BTreeSet<Arc<[FieldPath]>>,
     /// The names of the grants so far: a record names the grant by which something was released.
     grants: BTreeSet<Code>,
+    /// The names of the delegations so far.
+    delegations: BTreeSet<Code>,
+    /// Who asks for others, and for whom others ask.
+    agents: BTreeSet<AgencyIndex>,
+    principals: BTreeSet<AgencyIndex>,
 }
 
 impl Texts {
@@ -306,8 +346,12 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     if keys.len() > limits::KEYS_PER_AGENCY_MAX {
         return Err((place, format!("{id} has more than {} keys", limits::KEYS_PER_AGENCY_MAX)));
     }
-    let url =
-        raw.url.as_deref().map(|url| Url::parse(url).ok_or_else(|| (place, format!("{id}: \"{url}\" is not an https address"))));
+    let wrong = |url| (place, format!("{id}: \"{url}\" is not an https address, and not \"{OUTBOUND}\""));
+    let url = raw.url.as_deref().filter(|url| *url != OUTBOUND);
+    let url = url.map(|url| Url::parse(url).ok_or_else(|| wrong(url)));
+    if raw.url.as_deref() == Some(OUTBOUND) {
+        registry.outbound.insert(index);
+    }
     let seal = match raw.seal.as_deref() {
         None | Some("agency") => Seal::Agency,
         Some("gateway") => Seal::Gateway,
@@ -327,6 +371,7 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
         url: url.transpose()?,
         seal,
         allowance: raw.quota.as_ref().map_or(Ok(Allowance::default()), |quota| read_quota(quota, place))?,
+        load: raw.load.as_ref().map_or(Ok(Load::default()), |load| read_load(load, place))?,
         keys,
     });
     Ok(())
@@ -358,6 +403,21 @@ fn read_quota(raw: &RawQuota, place: usize) -> Loaded<Allowance> {
             standard.persons_per_day,
             1..=limits::PERSONS_PER_DAY_MAX,
         )?,
+    })
+}
+
+fn read_load(raw: &RawLoad, place: usize) -> Loaded<Load> {
+    let standard = Load::default();
+    let figure = |name: &str, given: Option<u32>, standard: u32, range: RangeInclusive<u32>| match given {
+        Some(figure) if !range.contains(&figure) => {
+            Err((place, format!("load.{name} = {figure}: it is {} to {}", range.start(), range.end())))
+        }
+        given => Ok(given.unwrap_or(standard)),
+    };
+    Ok(Load {
+        parallel: figure("parallel", raw.parallel, standard.parallel, 1..=limits::HOLDER_PARALLEL_MAX)?,
+        waiting: figure("waiting", raw.waiting, standard.waiting, 0..=limits::HOLDER_WAITING_MAX)?,
+        failures: figure("failures", raw.failures, standard.failures, 1..=limits::HOLDER_FAILURES_MAX)?,
     })
 }
 
@@ -434,12 +494,17 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
     let what = document_type(raw.document.get_ref(), place, schemas)?;
     let agency = AgencyId::parse(raw.agency).and_then(|id| registry.find(&id));
     let agency = agency.ok_or_else(|| (place, format!("no agency is called \"{}\"", raw.agency)))?;
-    if registry.agency(agency).is_none_or(|agency| agency.url.is_none()) {
-        return Err((place, format!("{} holds documents but has no url", raw.agency)));
+    if registry.agency(agency).is_none_or(|agency| agency.url.is_none()) && !registry.outbound.contains(&agency) {
+        let what =
+            format!("{} holds documents but has no url; one that comes for its questions has url = \"{OUTBOUND}\"", raw.agency);
+        return Err((place, what));
     }
     registry.holders.entry(what).or_default().push(Holder { agency, regions: raw.regions.clone() });
     Ok(())
 }
+
+/// The url of an agency that opens no port, and comes for its questions.
+pub const OUTBOUND: &str = "outbound";
 
 /// Most fields that an error lists.
 const FIELDS_SHOWN: usize = 60;
@@ -498,7 +563,10 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
     let action = match raw.action {
         None | Some("read") => Action::Read,
         Some("apply") => Action::Apply,
-        Some(other) => return Err((place, format!("action = \"{other}\"; it is \"read\" or \"apply\""))),
+        Some("subscribe") => Action::Subscribe,
+        Some(other) => {
+            return Err((place, format!("action = \"{other}\"; it is \"read\", \"apply\" or \"subscribe\"")));
+        }
     };
     if raw.withheld_days > limits::WITHHELD_DAYS_MAX {
         return Err((place, format!("withheld_days is at most {}", limits::WITHHELD_DAYS_MAX)));
@@ -531,6 +599,58 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
     Ok(())
 }
 
+/// A delegation gives the agent nothing but the principal's grants, and no more of it can be passed on: whoever asks for others
+/// has nobody asking for it.
+fn add_delegation(registry: &mut Registry, raw: &RawDelegation<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
+    let place = raw.id.span().start;
+    let code = |text: &str| Code::parse(text).ok_or_else(|| (place, format!("\"{text}\" is not a code")));
+    let day = |text: &str| Day::parse(text).ok_or_else(|| (place, format!("\"{text}\" is not a day such as 2027-12-31")));
+    let id = code(raw.id.get_ref())?;
+    if !texts.delegations.insert(id.clone()) {
+        return Err((place, format!("the delegation {id} is given twice; every delegation has a name of its own")));
+    }
+    let agency = |name: &str| {
+        let known = AgencyId::parse(name).and_then(|id| registry.find(&id));
+        known.ok_or_else(|| (place, format!("the delegation {id}: no agency is called \"{name}\"")))
+    };
+    let (agent, principal) = (agency(raw.agent)?, agency(raw.principal)?);
+    if agent == principal {
+        return Err((place, format!("the delegation {id}: {} asks for itself without one", raw.agent)));
+    }
+    if raw.agent.len().saturating_add(raw.principal.len()) > limits::DELEGATION_BYTES_MAX {
+        let most = limits::DELEGATION_BYTES_MAX;
+        return Err((place, format!("the delegation {id}: both names together have more than {most} characters")));
+    }
+    texts.agents.insert(agent);
+    texts.principals.insert(principal);
+    if let Some((name, _)) = [(raw.agent, agent), (raw.principal, principal)]
+        .into_iter()
+        .find(|(_, index)| texts.agents.contains(index) && texts.principals.contains(index))
+    {
+        let what = format!(
+            "the delegation {id}: {name} would ask for another and have another ask for it; a delegation is not passed on"
+        );
+        return Err((place, what));
+    }
+    let known = |text: &String| if is_absent(text, schemas) { code(text) } else { document_type(text, place, schemas) };
+    let (what, purposes) = (raw.what.iter().map(known).collect::<Loaded<_>>()?, raw.purposes.iter());
+    let delegation = Delegation {
+        id: id.clone(),
+        agent,
+        principal,
+        what,
+        purposes: purposes.map(|text| code(text)).collect::<Loaded<_>>()?,
+        basis: raw.basis.as_str().into(),
+        from: raw.from.map(day).transpose()?,
+        until: day(raw.until)?,
+    };
+    if delegation.from.is_some_and(|from| from > delegation.until) {
+        return Err((place, format!("the delegation {id} ends before it begins")));
+    }
+    registry.delegations.entry((agent, principal)).or_default().push(delegation);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -552,9 +672,12 @@ mod tests {
         let schemas = Schemas::built_in();
         let holder = "[[holder]]\ndocument = \"birth-certificate\"\nagency = \"xx.a\"\n";
         let many = |from: usize| (from..from + 100).map(|number| agency(&format!("m-{number}"), "")).collect::<String>();
+        let delegation =
+            "[[delegation]]\nid = \"d\"\nagent = \"xx.a\"\nprincipal = \"xx.b\"\nbasis = \"L\"\nuntil = \"2030-12-31\"\n";
         let quota = "[agency.quota]\nburst = 7\n";
         for text in [
             format!("{HEAD}{}{}{holder}", agency("a", ""), grant("a")),
+            format!("{HEAD}{delegation}{}{}{}", agency("a", ""), agency("b", ""), grant("a")),
             // A grant before its agency, kinds mixed, more sections than a part holds.
             format!("{HEAD}{}{}{holder}{}{}{}", grant("a"), many(0), agency("a", quota), many(100), grant("m-7")),
         ] {

@@ -17,7 +17,7 @@ use crate::message::envelope::World;
 use crate::message::schema::{DocumentType, FieldPath, Schemas, SubjectKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A registry file whose signature is the authority's.
@@ -47,12 +47,14 @@ pub struct Agency {
     pub status: Status,
     /// The world it lives in.
     pub world: World,
-    /// Where its requests are delivered, if it answers any.
+    /// Where its messages are delivered. Without it they wait in its inbox.
     pub url: Option<Url>,
     /// Who signs its messages.
     pub seal: Seal,
     /// What it may use.
     pub allowance: Allowance,
+    /// What it bears when it is asked.
+    pub load: Load,
     /// The agencies whose systems may carry its messages.
     pub carried_by: Vec<AgencyId>,
     /// What it may do beside asking and answering.
@@ -124,6 +126,23 @@ impl Default for Allowance {
             parallel: 64,
             persons_per_day: limits::PERSONS_PER_DAY,
         }
+    }
+}
+
+/// What a holder bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that it has at once.
+    pub parallel: u32,
+    /// Requests that wait for a place.
+    pub waiting: u32,
+    /// So many failures in a row, and it is left alone for a while.
+    pub failures: u32,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { parallel: limits::HOLDER_PARALLEL, waiting: limits::HOLDER_WAITING, failures: limits::HOLDER_FAILURES }
     }
 }
 
@@ -326,6 +345,8 @@ pub enum Action {
     Read,
     /// To send an application.
     Apply,
+    /// To be told of events.
+    Subscribe,
 }
 
 impl Action {
@@ -334,6 +355,7 @@ impl Action {
         match self {
             Self::Read => "read",
             Self::Apply => "apply",
+            Self::Subscribe => "subscribe",
         }
     }
 }
@@ -415,6 +437,27 @@ pub struct Grant {
     pub withheld_days: u16,
 }
 
+/// That an agency may ask on behalf of another: by the other's grants, never by its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Its name.
+    pub id: Code,
+    /// Who asks.
+    pub agent: AgencyIndex,
+    /// For whom.
+    pub principal: AgencyIndex,
+    /// For which document types; empty means for all.
+    pub what: Vec<Code>,
+    /// For which purposes; empty means for all.
+    pub purposes: Vec<Code>,
+    /// On which legal basis.
+    pub basis: Box<str>,
+    /// From which day on.
+    pub from: Option<Day>,
+    /// Until which day, that day included.
+    pub until: Day,
+}
+
 /// A holder of a document type.
 #[derive(Debug)]
 struct Holder {
@@ -431,9 +474,13 @@ pub struct Registry {
     by_name: BTreeMap<AgencyId, AgencyIndex>,
     by_system: BTreeMap<Digest, AgencyIndex>,
     holders: BTreeMap<Code, Vec<Holder>>,
+    /// Agencies that open no port, and come for what waits for them.
+    outbound: BTreeSet<AgencyIndex>,
     grants: Vec<Grant>,
     exact: BTreeMap<(AgencyIndex, Code), Vec<GrantIndex>>,
     patterned: BTreeMap<Code, Vec<GrantIndex>>,
+    /// By agent and principal.
+    delegations: BTreeMap<(AgencyIndex, AgencyIndex), Vec<Delegation>>,
 }
 
 /// A registry that is older than one that was in force. It is signed for ever: whoever brings it back would give back what
@@ -520,6 +567,11 @@ impl Registry {
         self.agencies.iter().enumerate().map(|(at, agency)| (AgencyIndex(at as u32), agency))
     }
 
+    /// Whether an agency comes for what waits for it.
+    pub fn is_outbound(&self, agency: AgencyIndex) -> bool {
+        self.outbound.contains(&agency)
+    }
+
     /// The agency with this name.
     pub fn find(&self, id: &AgencyId) -> Option<AgencyIndex> {
         self.by_name.get(id).copied()
@@ -549,6 +601,16 @@ impl Registry {
             self.grant(**index).and_then(|grant| grant.pattern.as_deref()).is_some_and(|who| matches(who, name))
         });
         exact.iter().chain(patterned).filter_map(|index| self.grant(*index).map(|grant| (*index, grant)))
+    }
+
+    /// All delegations.
+    pub fn delegations(&self) -> impl Iterator<Item = &Delegation> {
+        self.delegations.values().flatten()
+    }
+
+    /// By what an agency may ask on behalf of another.
+    pub fn delegations_of(&self, agent: AgencyIndex, principal: AgencyIndex) -> &[Delegation] {
+        self.delegations.get(&(agent, principal)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether an agency is a holder of a document type.

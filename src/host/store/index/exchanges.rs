@@ -1,6 +1,5 @@
 //! What the ledger and the budgets have to know of what was before: looked up, not remembered.
 
-use super::open::{Before, Open, OpenQuestions};
 use super::row::exchange_key;
 use super::volume::Volume;
 use super::{Index, Row};
@@ -18,7 +17,7 @@ impl Index {
         since: u64,
         mut visit: impl FnMut(u64, &Row) -> Result<Enough, StoreError>,
     ) -> Result<(), StoreError> {
-        let key = exchange_key(sender, &id);
+        let key = exchange_key(sender.as_str(), &id);
         let mut rows = Vec::new();
         // The live volume may become a complete one in between: it is looked at as what it was.
         let may_have = |volume: &Volume| volume.latest() >= since && volume.meta.ids.may_have(id.time().as_ms());
@@ -56,24 +55,15 @@ impl Index {
         (live, meant)
     }
 
-    /// The index keys of the persons whom each agency has asked about since a time.
+    /// The index keys of the persons who were asked about in each agency's budget since a time.
     pub(in crate::host::store) fn asked_since(&self, since: u64) -> Result<BTreeMap<AgencyId, HashSet<u64>>, StoreError> {
         let mut asked = BTreeMap::<u64, HashSet<u64>>::new();
-        let mut take = |person, consumer| asked.entry(consumer).or_default().extend([person]);
+        let mut take = |person, budget| asked.entry(budget).or_default().extend([person]);
         let (live, sealed) = self.both(|volume| volume.latest() >= since);
         sealed.iter().try_for_each(|volume| volume.asked_since(since, &mut take))?;
         live.asked_since(since, &mut take)?;
         let of = |(number, persons)| Some((AgencyId::parse(&self.name(number)?)?, persons));
         Ok(asked.into_iter().filter_map(of).collect())
-    }
-
-    /// Gives the questions that are open to `visit`, in the order of their records.
-    pub(in crate::host::store) fn each_open(&self, visit: impl FnMut(&Open) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let (live, sealed) = self.both(|_| true);
-        let before = sealed.last().map(|volume| volume.open_questions());
-        let changes = live.changes(Before::of(before))?;
-        drop(live);
-        changes.apply(before.map(OpenQuestions::new), visit)
     }
 }
 

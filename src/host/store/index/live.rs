@@ -7,9 +7,8 @@
 
 use super::blocks::Blocks;
 use super::names::Known;
-use super::open::{Before, Changes, Opens};
 use super::recent::Recent;
-use super::row::{By, ROW, Role, Row};
+use super::row::{By, ROW, Row};
 use super::rows::{IdTimes, each_span, read_rows};
 use super::volume::Source;
 use crate::base::limits;
@@ -102,7 +101,7 @@ impl Live {
         let (mut octets, mut exchanges) = (Vec::with_capacity(rows.len() * ROW), Vec::with_capacity(rows.len()));
         for row in rows {
             row.write(&mut octets);
-            exchanges.push(if row.role == Role::None { 0 } else { row.exchange });
+            exchanges.push(row.exchange);
             // Numbers of names are given from 1 on without gaps.
             for (counts, key) in self.counts.iter_mut().zip(row.keys).filter(|(_, key)| *key != 0) {
                 if counts.len() <= key as usize {
@@ -181,32 +180,19 @@ impl Live {
         self.recent.places(key)
     }
 
-    /// Gives the person's key and the consumer's number of each question from a time on; some more than once.
+    /// Gives the person's key and whose budget it counts in of each question from a time on; some more than once.
     pub(crate) fn asked_since(&self, from: u64, mut visit: impl FnMut(u64, u64)) -> Result<(), StoreError> {
         let (mut more, mut place) = (self.more.iter().peekable(), 0);
         each_span(&self.rows, |_, rows| {
             for row in rows {
-                let is_meant = row.role.is_question() && row.time >= from && row.key(By::Person) != 0;
-                let consumer = if is_meant { row.key(By::Consumer) } else { 0 };
+                let is_meant = row.time >= from && row.budget != 0 && row.key(By::Person) != 0;
                 let beyond = std::iter::from_fn(|| more.next_if(|(_, of)| *of <= place)).map(|(person, _)| *person);
-                std::iter::once(row.key(By::Person)).chain(beyond).filter(|_| consumer != 0).for_each(|key| visit(key, consumer));
+                let persons = std::iter::once(row.key(By::Person)).chain(beyond);
+                persons.filter(|_| is_meant).for_each(|person| visit(person, row.budget.into()));
                 place += 1;
             }
             Ok(())
         })
-    }
-
-    /// What its rows change of the questions that are open.
-    pub(crate) fn changes(&self, before: Before) -> Result<Changes, StoreError> {
-        let (mut changes, mut index) = (Changes::new(before), self.first);
-        each_span(&self.rows, |_, rows| {
-            for row in rows {
-                changes.take(index, row);
-                index += 1;
-            }
-            Ok(())
-        })?;
-        Ok(changes)
     }
 
     /// The persons beyond the first of the rows from place `from` to before `to`.
@@ -215,11 +201,9 @@ impl Live {
         self.more.get(from..to).unwrap_or_default()
     }
 
-    /// What a sealed volume is made of; `before` are the questions that were open before it.
-    pub(crate) fn source<'s>(&'s self, names: Known, before: Option<&'s Blocks>) -> Source<'s> {
-        let open = Opens::After(before);
-        let ids = self.ids;
-        Source { number: self.number, first: self.first, names, ids, rows: &self.rows, more: &self.more, open }
+    /// What a sealed volume is made of.
+    pub(crate) fn source(&self, names: Known) -> Source<'_> {
+        Source { number: self.number, first: self.first, names, ids: self.ids, rows: &self.rows, more: &self.more }
     }
 
     pub(crate) fn flush(&self) {

@@ -5,7 +5,6 @@ mod blocks;
 mod exchanges;
 mod live;
 mod names;
-mod open;
 mod recent;
 mod row;
 mod rows;
@@ -14,7 +13,7 @@ mod search;
 mod volume;
 
 pub(super) use exchanges::Enough;
-pub(crate) use row::{Body, By, Row};
+pub(crate) use row::{By, Row};
 use rows::IdTimes;
 pub(crate) use search::{Conditions, Hits, View};
 
@@ -39,8 +38,6 @@ pub(crate) struct Entered {
     pub head: PrivateHead,
     pub segment: u32,
     pub offset: u32,
-    /// Whether a message is kept with it.
-    pub body: Body,
 }
 
 impl Entered {
@@ -118,7 +115,7 @@ struct Waiting {
 
 impl Waiting {
     fn enter(&mut self, entered: &Entered, place: u32, names: &mut Names) {
-        let (row, id) = Row::of(&entered.leaf, &entered.head, entered.body, (entered.segment, entered.offset), names);
+        let (row, id) = Row::of(&entered.leaf, &entered.head, (entered.segment, entered.offset), names);
         self.rows.push(row);
         self.ids = id.map_or(self.ids, |time| self.ids.with(time));
         self.more.extend(entered.head.persons.iter().skip(1).map(|key| (*key, place)));
@@ -174,8 +171,7 @@ impl Opening {
     /// The journal goes on in the next volume.
     pub(crate) fn next_volume(&mut self, number: u32, first: u64) -> Result<(), StoreError> {
         self.put()?;
-        let before = self.sealed.last().map(Arc::as_ref);
-        let (volume, live) = seal(&self.log, &self.live, before, &mut self.names, (number, first))?;
+        let (volume, live) = seal(&self.log, &self.live, &mut self.names, (number, first))?;
         let old = std::mem::replace(&mut self.live, live);
         self.sealed.push(volume);
         discard(old);
@@ -270,7 +266,7 @@ impl Reader {
         }
         let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
         let leaf = if frame.kind == FrameKind::Record { frame.leaf } else { &[] };
-        let (expected, _) = Row::of(leaf, &head, Body::of(frame.body), (segment, offset), names);
+        let (expected, _) = Row::of(leaf, &head, (segment, offset), names);
         let found = self.rows.get((place - self.start) as usize);
         // What was erased since is still in the row.
         let is_erased = head == PrivateHead::default();
@@ -329,15 +325,9 @@ fn put_missing(live: &Live) -> Result<(), StoreError> {
 }
 
 /// Makes a complete volume of the live one, and begins the next.
-fn seal(
-    log: &Path,
-    live: &Live,
-    before: Option<&Volume>,
-    names: &mut Names,
-    (number, first): (u32, u64),
-) -> Result<(Arc<Volume>, Live), StoreError> {
+fn seal(log: &Path, live: &Live, names: &mut Names, (number, first): (u32, u64)) -> Result<(Arc<Volume>, Live), StoreError> {
     names.sync()?;
-    Volume::seal(log, &live.source(names.known(), before.map(Volume::open_questions)))?;
+    Volume::seal(log, &live.source(names.known()))?;
     let volume = Arc::new(Volume::open(log, live.number)?);
     let (next, _) = Live::open(log, number, first)?;
     Ok((volume, next))
@@ -533,9 +523,8 @@ impl Shared {
     }
 
     fn next_volume(&self, number: u32, first: u64) -> Result<(), StoreError> {
-        let before = self.sealed.read().unwrap_or_else(PoisonError::into_inner).last().map(Arc::clone);
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        let (volume, next) = seal(&self.log, &self.live(), before.as_deref(), &mut names, (number, first))?;
+        let (volume, next) = seal(&self.log, &self.live(), &mut names, (number, first))?;
         drop(names);
         let old = {
             let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! What the index keeps of a record: a row of fixed width, from which pages are answered and postings are made.
 
 use super::names::Names;
-use crate::base::ids::{AgencyId, MessageId, Uuid};
+use crate::base::ids::{MessageId, Uuid};
 use crate::evidence::tlog::RecordKind;
 use crate::host::store::keys::PrivateHead;
 use crate::message::crypto;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 /// Octets of a row.
-pub(crate) const ROW: usize = 88;
+pub(crate) const ROW: usize = 91;
 
 /// What records are found by. Those before `Message` are names, whose keys are their numbers; the others are hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,57 +62,10 @@ pub(crate) struct Row {
     pub offset: u32,
     /// The place of its kind among all, from 1.
     pub kind: u8,
-    /// What it is to the exchange that it belongs to.
-    pub role: Role,
-    /// The key of that exchange, of 48 bits; see [`exchange_key`].
+    /// Of a question, in whose budget of persons it counts: the number of a name.
+    pub budget: u32,
+    /// The key of the exchange whose question or end it is, of 48 bits; see [`exchange_key`].
     pub exchange: u64,
-}
-
-/// What a record is to an exchange.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// None of it: a refusal at the door, a reading of the log, a record that was shredded.
-    #[default]
-    None,
-    /// Its question.
-    Question,
-    /// Its question, kept with the record.
-    KeptQuestion,
-    /// The answer, or how it failed.
-    End,
-}
-
-impl Role {
-    const ALL: [Self; 4] = [Self::None, Self::Question, Self::KeptQuestion, Self::End];
-
-    /// Whether it asks.
-    pub(crate) fn is_question(self) -> bool {
-        matches!(self, Self::Question | Self::KeptQuestion)
-    }
-
-    fn of(leaf: &Leaf<'_>, body: Body) -> Self {
-        match leaf.k {
-            "req" if body == Body::Kept => Self::KeptQuestion,
-            "req" => Self::Question,
-            "rsp" => Self::End,
-            // A refusal at the door has no grant, and ends nothing.
-            "err" if leaf.g.is_some() || leaf.z.is_some() => Self::End,
-            _ => Self::None,
-        }
-    }
-}
-
-/// Whether a message is kept with a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    Kept,
-    None,
-}
-
-impl Body {
-    pub(crate) fn of(octets: &[u8]) -> Self {
-        if octets.is_empty() { Self::None } else { Self::Kept }
-    }
 }
 
 /// A leaf as the index reads it.
@@ -123,6 +76,7 @@ struct Leaf<'l> {
     case: Option<&'l str>,
     d: Option<&'l str>,
     e: Option<&'l str>,
+    f: Option<&'l str>,
     g: Option<&'l str>,
     k: &'l str,
     l: Option<u64>,
@@ -135,6 +89,18 @@ struct Leaf<'l> {
     z: Option<u64>,
 }
 
+impl Leaf<'_> {
+    /// Whether it is the question of an exchange, or how it ended.
+    fn is_of_exchange(&self) -> bool {
+        match self.k {
+            "req" | "rsp" | "evt" | "cnl" => true,
+            // A refusal at the door has no grant, and ends nothing.
+            "err" => self.g.is_some() || self.z.is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// The octet that stands for a kind in rows.
 pub(crate) fn kind_octet(word: &str) -> u8 {
     RecordKind::ALL.iter().position(|kind| kind.as_str() == word).map_or(0, |at| at as u8 + 1)
@@ -143,7 +109,7 @@ pub(crate) fn kind_octet(word: &str) -> u8 {
 impl Row {
     /// The row of a record, from its leaf and the head of its private part; names that are new get numbers. A record that
     /// was shredded has an empty row. With it comes the time in the id of the message that it is of, if it is of an exchange.
-    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, body: Body, place: (u32, u32), names: &mut Names) -> (Self, Option<u64>) {
+    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, place: (u32, u32), names: &mut Names) -> (Self, Option<u64>) {
         let (segment, offset) = place;
         let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else {
             return (Self { segment, offset, ..Self::default() }, None);
@@ -151,11 +117,18 @@ impl Row {
         let mut name = |text: Option<&str>| text.map_or(0, |text| names.number_or_new(text));
         let id = leaf.m.and_then(MessageId::parse);
         let message = id.map_or(0, |id| message_key(&id));
-        let exchange = leaf.u.and_then(AgencyId::parse).zip(id).map(|(sender, id)| exchange_key(&sender, &id));
-        let role = if exchange.is_some() { Role::of(&leaf, body) } else { Role::None };
+        let id_of_exchange = id.filter(|_| leaf.is_of_exchange());
+        let exchange = leaf.u.zip(id_of_exchange).map_or(0, |(sender, id)| exchange_key(sender, &id));
+        let consumer = name(leaf.u);
+        let budget = match leaf.f {
+            _ if leaf.k != "req" => 0,
+            // Whoever asks for another asks from the other's budget.
+            Some(principal) => name(Some(principal)),
+            None => consumer,
+        };
         let case = leaf.case.and_then(Uuid::parse).map_or(0, |case| case_key(&case));
         let keys = [
-            name(leaf.u),
+            consumer,
             name(leaf.s),
             name(leaf.d),
             name(leaf.p),
@@ -174,10 +147,10 @@ impl Row {
             segment,
             offset,
             kind: kind_octet(leaf.k),
-            role,
-            exchange: exchange.filter(|_| role != Role::None).unwrap_or(0),
+            budget: budget as u32,
+            exchange,
         };
-        (row, id.filter(|_| role != Role::None).map(|id| id.time().as_ms()))
+        (row, id_of_exchange.map(|id| id.time().as_ms()))
     }
 
     /// Nothing but the place in the journal.
@@ -215,7 +188,8 @@ impl Row {
         for number in [self.latency_us, self.octets, self.segment, self.offset] {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        out.extend_from_slice(&[self.kind, self.role as u8]);
+        out.push(self.kind);
+        out.extend_from_slice(&self.budget.to_be_bytes());
         out.extend_from_slice(self.exchange.to_be_bytes().get(2..).unwrap_or_default());
         debug_assert_eq!(out.len() - start, ROW);
     }
@@ -234,7 +208,7 @@ impl Row {
         let mut number = || next(4).map(|number| number as u32);
         (row.latency_us, row.octets, row.segment, row.offset) = (number()?, number()?, number()?, number()?);
         row.kind = next(1)? as u8;
-        row.role = Role::ALL.get(next(1)? as usize).copied()?;
+        row.budget = next(4)? as u32;
         row.exchange = next(6)?;
         Some(row)
     }
@@ -247,8 +221,8 @@ pub(crate) fn message_key(id: &MessageId) -> u64 {
 
 /// What the records of an exchange are found by: of the hash of its sender and its message id, so that nobody can choose ids with
 /// which many exchanges have one key.
-pub(crate) fn exchange_key(sender: &AgencyId, id: &MessageId) -> u64 {
-    let hash = crypto::sha256(&[id.octets().as_slice(), sender.as_str().as_bytes()].concat());
+pub(crate) fn exchange_key(sender: &str, id: &MessageId) -> u64 {
+    let hash = crypto::sha256(&[id.octets().as_slice(), sender.as_bytes()].concat());
     hash.octets().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets) >> 16)
 }
 
@@ -263,16 +237,8 @@ mod tests {
 
     #[test]
     fn a_row_is_read_as_written() {
-        let mut row = Row {
-            time: u64::MAX,
-            latency_us: 1,
-            octets: 2,
-            segment: 3,
-            offset: 4,
-            kind: b'r',
-            role: Role::End,
-            ..Row::default()
-        };
+        let mut row =
+            Row { time: u64::MAX, latency_us: 1, octets: 2, segment: 3, offset: 4, kind: b'r', budget: 5, ..Row::default() };
         row.exchange = (1 << 48) - 2;
         for (number, key) in (1..).zip(&mut row.keys) {
             *key = number;

@@ -3,8 +3,7 @@
 
 use super::blocks::{BLOCK, Blocks};
 use super::names::Known;
-use super::open::Opens;
-use super::row::{By, ROW, Role, Row};
+use super::row::{By, ROW, Row};
 use super::rows::{IdTimes, SPAN, each_span, read_rows};
 use crate::host::store::StoreError;
 use crate::host::store::durable::sync_directory;
@@ -36,14 +35,13 @@ pub(crate) struct Meta {
     postings: Vec<u64>,
     rows: (u64, Vec<u32>),
     runs: (u64, Vec<u32>),
-    open: (u64, Vec<u32>),
     /// The first posting of each block, for each list.
     firsts: Vec<Vec<(u64, u32)>>,
 }
 
 /// The lists of a volume: the postings of each [`By`], and behind them those of exchanges, and who was asked about.
 const EXCHANGES: usize = By::ALL.len();
-/// Pairs of a person's key and the number of the agency that asked, each once.
+/// Pairs of a person's key and the number of the agency in whose budget it counts, each once.
 const ASKED: usize = EXCHANGES + 1;
 const LISTS: usize = ASKED + 1;
 const FORMAT: u32 = 2;
@@ -52,8 +50,6 @@ pub(crate) struct Volume {
     pub meta: Meta,
     rows: Blocks,
     runs: Blocks,
-    /// The questions that were open at its end, those of earlier volumes too.
-    open: Blocks,
     /// The block at which each list begins.
     starts: Vec<u64>,
     /// The earliest and the latest time of its records.
@@ -73,7 +69,7 @@ pub(crate) fn is_short(log: &Path, number: u32) -> bool {
         && crc32fast::hash(json).to_be_bytes() == *sum
     {
         let meta = serde_json::from_slice::<Meta>(json).unwrap_or_default();
-        return length("rows") < meta.rows.0 || length("runs") < meta.runs.0 || length("open") < meta.open.0;
+        return length("rows") < meta.rows.0 || length("runs") < meta.runs.0;
     }
     let mut texts = serde_json::Deserializer::from_slice(&octets).into_iter::<serde::de::IgnoredAny>();
     let first = texts.next();
@@ -95,7 +91,6 @@ pub(crate) struct Source<'s> {
     pub rows: &'s Blocks,
     /// Persons beyond the first of a record: key and place.
     pub more: &'s [(u64, u32)],
-    pub open: Opens<'s>,
 }
 
 impl Volume {
@@ -112,7 +107,7 @@ impl Volume {
         if meta.format != FORMAT || meta.number != number || meta.postings.len() != LISTS || meta.firsts.len() != LISTS {
             return Err(damaged());
         }
-        let (rows, runs, open) = (std::mem::take(&mut meta.rows), std::mem::take(&mut meta.runs), std::mem::take(&mut meta.open));
+        let (rows, runs) = (std::mem::take(&mut meta.rows), std::mem::take(&mut meta.runs));
         let mut starts = Vec::new();
         let mut at = 0;
         for count in &meta.postings {
@@ -120,9 +115,9 @@ impl Volume {
             at += count.div_ceil(PER_BLOCK);
         }
         let file = |name: &str, (length, sums): (u64, Vec<u32>)| Blocks::open(&folder.join(name), length, sums);
-        let (rows, runs, open) = (file("rows", rows)?, file("runs", runs)?, file("open", open)?);
+        let (rows, runs) = (file("rows", rows)?, file("runs", runs)?);
         let range = meta.times.iter().fold((u64::MAX, 0), |(from, to), span| (from.min(span.0), to.max(span.1)));
-        Ok(Self { meta, rows, runs, open, starts, range })
+        Ok(Self { meta, rows, runs, starts, range })
     }
 
     /// Writes a volume; once this returns it is durable under its name.
@@ -157,9 +152,6 @@ impl Volume {
             meta.firsts.push(write_run(&postings, &mut runs)?);
         }
         meta.runs = runs.finish()?;
-        let mut open = Blocks::create(&new.join("open"))?;
-        source.open.write(source.first, source.rows, &mut open)?;
-        meta.open = open.finish()?;
         let mut octets = serde_json::to_vec(&meta).map_err(|cause| StoreError::Index(cause.to_string()))?;
         octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
         let mut file = File::create(new.join("meta")).map_err(io)?;
@@ -186,24 +178,23 @@ impl Volume {
         self.places_of(EXCHANGES, key, u32::MAX)
     }
 
-    /// Gives the person's key and the consumer's number of each question from a time on; some more than once.
+    /// Gives the person's key and whose budget it counts in of each question from a time on; some more than once.
     pub(crate) fn asked_since(&self, from: u64, mut visit: impl FnMut(u64, u64)) -> Result<(), StoreError> {
         let (earliest, latest) = self.range;
         if latest < from {
             return Ok(());
         }
         if earliest >= from {
-            return self.each_posting(ASKED, |person, consumer| visit(person, consumer.into()));
+            return self.each_posting(ASKED, |person, budget| visit(person, budget.into()));
         }
         // A volume in which the day begins.
-        let mut consumers = Vec::new();
+        let mut budgets = Vec::new();
         each_span(&self.rows, |_, rows| {
-            let is_meant = |row: &Row| row.role.is_question() && row.time >= from;
-            consumers.extend(rows.iter().map(|row| if is_meant(row) { row.key(By::Consumer) } else { 0 }));
+            budgets.extend(rows.iter().map(|row| if row.time >= from { row.budget } else { 0 }));
             Ok(())
         })?;
-        self.each_posting(By::Person.number(), |person, place| match consumers.get(place as usize) {
-            Some(consumer) if *consumer > 0 => visit(person, *consumer),
+        self.each_posting(By::Person.number(), |person, place| match budgets.get(place as usize) {
+            Some(budget) if *budget > 0 => visit(person, u64::from(*budget)),
             _ => {}
         })
     }
@@ -213,11 +204,6 @@ impl Volume {
             self.block(list, block)?.into_iter().for_each(|(key, place)| visit(key, place));
         }
         Ok(())
-    }
-
-    /// The questions that were open at its end.
-    pub(crate) fn open_questions(&self) -> &Blocks {
-        &self.open
     }
 
     /// How many postings a key has, to within a block or two.
@@ -274,8 +260,8 @@ impl Volume {
                 postings.into_iter().filter(|(key, at)| firsts.get(*at as usize) != Some(key) && u64::from(*at) != place),
             );
         }
-        let (Meta { number, first, names, ids, .. }, open) = (&self.meta, Opens::Of(&self.open));
-        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &rows, more: &more, open };
+        let Meta { number, first, names, ids, .. } = &self.meta;
+        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &rows, more: &more };
         Self::seal(log, &source)?;
         std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
         Self::open(log, self.meta.number)
@@ -293,8 +279,8 @@ impl Volume {
         if let Some(span) = (0..times.len().max(known.len())).find(|span| times.get(*span) != known.get(*span)) {
             return Ok(Some(span as u64 * SPAN));
         }
-        let (Meta { number, first, names, ids, .. }, open) = (&self.meta, Opens::Of(&self.open));
-        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &self.rows, more, open };
+        let Meta { number, first, names, ids, .. } = &self.meta;
+        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &self.rows, more };
         for list in 0..ASKED {
             let (mut expected, mut found) = (sorted(&source, list)?, Vec::new());
             for (block, first) in (0..).zip(self.meta.firsts.get(list).into_iter().flatten()) {
@@ -316,7 +302,7 @@ impl Volume {
     /// Reads all of it, to find what a disk has changed.
     pub(crate) fn scrub(&self) -> Result<u64, StoreError> {
         let mut octets = Vec::new();
-        for file in [&self.rows, &self.runs, &self.open] {
+        for file in [&self.rows, &self.runs] {
             let mut at = 0;
             while at < file.len() {
                 let to = (at + 64 * BLOCK).min(file.len());
@@ -324,7 +310,7 @@ impl Volume {
                 at = to;
             }
         }
-        Ok(self.rows.len() + self.runs.len() + self.open.len())
+        Ok(self.rows.len() + self.runs.len())
     }
 }
 
@@ -376,7 +362,6 @@ fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreErro
     let by = By::ALL.get(list).copied();
     let key_of = |row: &Row| match by {
         Some(by) => row.key(by),
-        None if row.role == Role::None => 0,
         None => row.exchange,
     };
     // At once, and no more than it takes: what grows leaves holes in memory.
@@ -399,23 +384,22 @@ fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreErro
     Ok(postings)
 }
 
-/// Whom each agency has asked about.
+/// Who was asked about in whose budget.
 fn asked(source: &Source<'_>) -> Result<Vec<(u64, u32)>, StoreError> {
     let count = (source.rows.len() / ROW as u64) as usize;
-    let (mut pairs, mut consumers) = (Vec::with_capacity(count / 2), Vec::with_capacity(count));
+    let (mut pairs, mut budgets) = (Vec::with_capacity(count / 2), Vec::with_capacity(count));
     each_span(source.rows, |_, rows| {
         for row in rows {
-            let consumer = if row.role.is_question() { row.key(By::Consumer) as u32 } else { 0 };
-            consumers.push(consumer);
-            if consumer != 0 && row.key(By::Person) != 0 {
-                pairs.push((row.key(By::Person), consumer));
+            budgets.push(row.budget);
+            if row.budget != 0 && row.key(By::Person) != 0 {
+                pairs.push((row.key(By::Person), row.budget));
             }
         }
         Ok(())
     })?;
-    let more = source.more.iter().map(|(person, place)| (*person, consumers.get(*place as usize).copied().unwrap_or(0)));
+    let more = source.more.iter().map(|(person, place)| (*person, budgets.get(*place as usize).copied().unwrap_or(0)));
     pairs.extend(more);
-    pairs.retain(|(person, consumer)| *person != 0 && *consumer != 0);
+    pairs.retain(|(person, budget)| *person != 0 && *budget != 0);
     pairs.sort_unstable();
     pairs.dedup();
     Ok(pairs)

@@ -1,4 +1,4 @@
-//! What is looked up of messages that are over, of questions that are open, and of persons who were asked about.
+//! What is looked up of messages that are over, and of persons who were asked about.
 
 use super::*;
 use crate::base::fault::Code;
@@ -36,16 +36,31 @@ fn what_became_of_messages_is_known_again() {
     append(3, RecordKind::Refusal, &|record| (record.code, record.grant) = (Some(Code::MsgReplayed), None));
     refuse(4, Code::PolPurpose);
     append(5, RecordKind::Request, &|record| record.time = now.minus_ms(3 * DAY_MS));
-    let known = [Known::Settled(place), Known::Refused(Code::HttpBusy), Known::Refused(Code::RteBadAnswer)];
-    let expected = known.map(|outcome| Some(Past { digest: asked, outcome }));
-    let look = |store: &Store, sender: &AgencyId| [1, 2, 3, 4, 5].map(|number| store.past(sender, id(number)).expect("readable"));
-    let of_all = [expected[0], expected[1], expected[2], None, None];
+    let event = append(6, RecordKind::Event, &|record| record.grant = None).place;
+    ask(7);
+    append(7, RecordKind::Cancel, &|record| (record.digest, record.counterpart) = (Some(answered), Some(asked)));
+    // A question that was kept, refused, and refused at the door when it came again.
+    ask(8);
+    append(8, RecordKind::Refusal, &|record| {
+        (record.code, record.grant, record.concerns) = (Some(Code::RteDeadline), None, Some(1));
+    });
+    append(8, RecordKind::Refusal, &|record| (record.code, record.grant) = (Some(Code::MsgReplayed), None));
+    ask(9);
+    append(9, RecordKind::Status, &|record| record.counterpart = Some(asked));
+    append(9, RecordKind::Delivery, &|record| record.concerns = Some(1));
+    let refused = |code| Some(Past { digest: asked, outcome: Known::Refused(code) });
+    let settled = |place| Some(Past { digest: asked, outcome: Known::Settled(place) });
+    let look = |store: &Store, sender: &AgencyId| {
+        [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|number| store.past(sender, id(number), now.minus_ms(2 * DAY_MS)).expect("readable"))
+    };
+    let [busy, bad, late] = [Code::HttpBusy, Code::RteBadAnswer, Code::RteDeadline].map(refused);
+    let of_all = [settled(place), busy, bad, None, None, settled(event), refused(Code::MsgCancelled), late, busy];
     store.settle(u64::MAX);
     assert_eq!(look(&store, &school), of_all, "while it runs");
     drop(store);
     let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
     assert_eq!(look(&store, &school), of_all, "after a start");
-    assert_eq!(look(&store, &AgencyId::parse("xx.clinic").expect("a name")), [None; 5], "others have ids of their own");
+    assert_eq!(look(&store, &AgencyId::parse("xx.clinic").expect("a name")), [None; 9], "others have ids of their own");
     drop(store);
     remove_derived(&folder.0).expect("removable");
     let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
@@ -58,7 +73,6 @@ struct Model {
     agencies: [AgencyId; 2],
     random: u64,
     past: BTreeMap<(AgencyId, MessageId), Known>,
-    open: BTreeMap<(AgencyId, MessageId), OutcomePlace>,
     asked: BTreeMap<AgencyId, HashSet<u64>>,
 }
 
@@ -79,15 +93,21 @@ impl Model {
         if matches!(self.past.get(&key), Some(Known::Settled(_))) {
             return;
         }
-        let kind = match self.choose(16) {
+        let kind = match self.choose(32) {
             0 => RecordKind::Answer,
-            1..5 => RecordKind::Refusal,
+            9 => RecordKind::Event,
+            10..12 => RecordKind::Cancel,
+            1..9 => RecordKind::Refusal,
             _ => RecordKind::Request,
         };
-        let has_body = kind == RecordKind::Answer || (kind == RecordKind::Request && self.choose(2) == 0);
+        // An answer without one ends nothing.
+        let has_body = kind == RecordKind::Event || self.choose(4) > 0;
+        let principal = self.agencies[0].clone();
+        let is_for_another = kind == RecordKind::Request && sender != principal && self.choose(2) == 0;
         let subject = Subject::from([0, 100].map(|base| Identifier::synthetic(base + self.choose(9) as u32)).to_vec());
         let mut record = Record::new(kind, self.now);
-        (record.message, record.consumer, record.provider) = (Some(key.1), Some(sender), Some(self.agencies[0].clone()));
+        (record.message, record.consumer, record.provider) = (Some(key.1), Some(sender), Some(principal.clone()));
+        record.principal = is_for_another.then(|| principal.clone());
         let digest = Some(Digest::from_octets([1; 32]));
         (record.digest, record.counterpart) = (digest, digest);
         // Some are refused at the door.
@@ -101,17 +121,11 @@ impl Model {
         match kind {
             RecordKind::Request => {
                 self.past.entry(key.clone()).or_insert(Known::Refused(Code::HttpBusy));
-                self.asked.entry(key.0.clone()).or_default().extend(persons);
-                if has_body {
-                    self.open.insert(key, place);
-                }
+                self.asked.entry(if is_for_another { principal } else { key.0 }).or_default().extend(persons);
             }
-            RecordKind::Answer => {
-                self.open.remove(&key);
-                self.past.insert(key, Known::Settled(place));
-            }
-            _ if is_end => {
-                self.open.remove(&key);
+            RecordKind::Answer | RecordKind::Event if has_body => drop(self.past.insert(key, Known::Settled(place))),
+            RecordKind::Cancel => drop(self.past.insert(key, Known::Refused(Code::MsgCancelled))),
+            RecordKind::Refusal if is_end => {
                 self.past.entry(key).and_modify(|known| *known = Known::Refused(Code::RteBadAnswer));
             }
             _ => {}
@@ -121,16 +135,14 @@ impl Model {
     fn hold(&self, store: &Store, when: &str) {
         store.settle(u64::MAX);
         for (sender, number) in self.agencies.iter().flat_map(|sender| (0..IDS).map(move |number| (sender, number))) {
-            let found = store.past(sender, self.id(number)).expect("readable").map(|past| past.outcome);
+            let found = store.past(sender, self.id(number), self.now).expect("readable").map(|past| past.outcome);
             assert_eq!(found, self.past.get(&(sender.clone(), self.id(number))).copied(), "{when}: {sender} {number}");
         }
         assert_eq!(store.asked_since(self.now).expect("readable"), self.asked, "{when}");
         assert!(store.asked_since(self.now.plus_ms(1)).expect("readable").is_empty());
-        let mut found = BTreeMap::new();
-        let mut put = |kept: crate::exchange::work::Kept| found.insert((kept.sender, kept.id), kept.place);
-        store.unfinished(self.now, |kept| assert_eq!(put(kept), None, "once")).expect("readable");
-        assert_eq!(found, self.open, "{when}");
-        store.unfinished(self.now.plus_ms(1), |_| panic!("all are older")).expect("readable");
+        let [sender, _] = &self.agencies;
+        let later = self.now.plus_ms(1);
+        assert!((0..IDS).all(|number| store.past(sender, self.id(number), later).expect("readable").is_none()), "all are older");
     }
 }
 
@@ -141,36 +153,33 @@ fn what_is_looked_up_over_volumes_is_what_a_fold_over_all_records_says() {
     let (folder, runtime) = (Folder::new(), runtime());
     let settings = Settings { volume_records: 16, ..SMALL };
     let agencies = ["xx.school", "xx.clinic"].map(|name| AgencyId::parse(name).expect("a name"));
-    let (past, open, asked) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut model = Model { now: now(), agencies, random: 1, past, open, asked };
+    let (past, asked) = (BTreeMap::new(), BTreeMap::new());
+    let mut model = Model { now: now(), agencies, random: 1, past, asked };
     let (mut store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
-    for round in 0..3 {
+    for _ in 0..3 {
         (0..60).for_each(|_| model.append(&store, &runtime));
         model.hold(&store, "while it runs");
         drop(store);
-        let opened = Store::open(&folder.0, ORIGIN, settings).expect("opens");
-        store = opened.0;
+        store = Store::open(&folder.0, ORIGIN, settings).expect("opens").0;
         model.hold(&store, "after a start");
-        let unfinished: BTreeMap<_, _> = opened.1.unfinished.into_iter().map(|(key, kept)| (key, kept.place)).collect();
-        assert_eq!(unfinished, model.open, "{round}");
     }
     let is_settled = |known: &&Known| matches!(known, Known::Settled(_));
-    assert!(store.index().sealed().len() > 5 && model.open.len() > 5, "there is something to look for");
+    assert!(store.index().sealed().len() > 5, "there is something to look for");
     assert!(model.past.values().filter(is_settled).count() > 5 && model.past.len() > 40);
     drop(store);
     remove_derived(&folder.0).expect("removable");
     let (store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
     model.hold(&store, "with an index made anew");
     drop(store);
-    // What was open is in the last of them.
     let last = std::fs::read_dir(folder.0.join("log")).expect("readable").flatten();
     let last = last.filter(|entry| entry.file_name().to_string_lossy().starts_with("vol-")).map(|entry| entry.path()).max();
-    let path = last.expect("there are volumes").join("open");
+    let path = last.expect("there are volumes").join("runs");
     let mut octets = std::fs::read(&path).expect("readable");
-    octets[5] ^= 1;
+    // Who was asked about comes last, and is read at start.
+    *octets.last_mut().expect("not empty") ^= 1;
     std::fs::write(&path, octets).expect("writable");
-    let (store, again) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
-    assert!(store.index().was_rebuilt() && again.unfinished.len() == model.open.len());
+    let (store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
+    assert!(store.index().was_rebuilt());
     model.hold(&store, "with a volume made anew");
 }
 

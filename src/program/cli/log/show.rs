@@ -31,7 +31,17 @@ pub(super) fn entry(entry: &Value, out: &Out) -> Outcome {
     let leaf = &entry["record"];
     let time = UnixTime::from_ms(leaf["t"].as_u64().unwrap_or(0));
     let mut line = format!("{:>8}  {time}  {}", word(&entry["logIndex"]), word(&leaf["k"]));
-    for (key, before) in [("a", ""), ("u", ""), ("s", "asks "), ("d", ""), ("p", "for "), ("b", "on "), ("e", ""), ("m", "")] {
+    for (key, before) in [
+        ("a", ""),
+        ("u", ""),
+        ("f", "on behalf of "),
+        ("s", "asks "),
+        ("d", ""),
+        ("p", "for "),
+        ("b", "on "),
+        ("e", ""),
+        ("m", ""),
+    ] {
         if !leaf[key].is_null() {
             line.push_str(&format!("  {before}{}", word(&leaf[key])));
         }
@@ -160,9 +170,13 @@ pub(super) fn trail(trail: &Value, out: &Out) -> Outcome {
     for entry in list(&trail["entries"]) {
         let fields: Vec<String> = list(&entry["fields"]).iter().map(word).collect();
         let name = if entry["institutionName"].is_null() { &entry["institution"] } else { &entry["institutionName"] };
+        let behalf = match (&entry["onBehalfOfName"], &entry["onBehalfOf"]) {
+            (_, Value::Null) => String::new(),
+            (Value::Null, other) | (other, _) => format!(" on behalf of {}", word(other)),
+        };
         let what = if entry["action"].is_null() { &entry["documentType"] } else { &entry["action"] };
         out.print(format_args!(
-            "{}  {} ({})  {}  {}  for {}  on {}  {} {}  [{}]",
+            "{}  {}{behalf} ({})  {}  {}  for {}  on {}  {} {}  [{}]",
             word(&entry["time"]),
             word(name),
             word(&entry["role"]),

@@ -1,0 +1,349 @@
+use super::*;
+use crate::exchange::ledger::OutcomePlace;
+
+const NOW: UnixTime = UnixTime::from_ms(1_800_000_000_000);
+
+fn agency(name: &str) -> AgencyId {
+    AgencyId::parse(name).expect("an agency")
+}
+
+fn question(index: u64, holder: &str, seconds: u64) -> Row {
+    let mut octets = [0; 32];
+    octets[..8].copy_from_slice(&index.to_be_bytes());
+    let mut random = [1; 10];
+    random[2..].copy_from_slice(&index.to_be_bytes());
+    Row {
+        key: Key { index, to: agency(holder) },
+        what: What::Question,
+        sender: agency("xx.school"),
+        id: MessageId::new(NOW, random),
+        digest: Digest::from_octets(octets),
+        system: None,
+        class: Class::Normal,
+        since: NOW,
+        deadline: NOW.plus_ms(seconds * 1000),
+        order: None,
+        place: OutcomePlace { index, segment: 0, offset: 0 },
+        stage: Stage::Waiting,
+        tries: 0,
+    }
+}
+
+fn event(index: u64, subject: u64) -> Row {
+    let row = question(index, "xx.school", 3_600);
+    Row { what: What::Event, order: Some(subject), since: NOW.plus_ms(index), ..row }
+}
+
+/// Everybody but `xx.behind` and those below it can be reached.
+fn ways() -> Ways {
+    Box::new(|to| if to.as_str().starts_with("xx.behind") { Way::Inbox } else { Way::Push })
+}
+
+fn work() -> Work<Memory> {
+    Work::open(Memory::default(), ways())
+}
+
+fn accept(work: &mut Work<Memory>, rows: impl IntoIterator<Item = Row>) {
+    rows.into_iter().for_each(|row| work.fold(Fact::Accepted(row)));
+}
+
+fn next(work: &mut Work<Memory>, now: UnixTime) -> Option<u64> {
+    work.next(now).map(|row| row.key.index)
+}
+
+fn take(work: &mut Work<Memory>, to: &str, most: usize) -> Vec<u64> {
+    work.take(&agency(to), NOW, most).into_iter().map(|row| row.key.index).collect()
+}
+
+fn lease(work: &mut Work<Memory>, key: &Key, lease: u64, until: UnixTime) -> bool {
+    work.fold(Fact::Leased { key: key.clone(), lease, until });
+    work.lease(key, lease, until)
+}
+
+fn key(index: u64, to: &str) -> Key {
+    Key { index, to: agency(to) }
+}
+
+#[test]
+fn memory_is_a_shelf() {
+    assert_eq!(conformance(&mut Memory::default()), Ok(()));
+}
+
+/// A shelf that forgets to remove, or sees what is at a key as behind it, is told.
+#[test]
+fn what_is_no_shelf_is_found_out() {
+    struct Deaf(Memory);
+    impl Shelf for Deaf {
+        fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+            self.0.get(key)
+        }
+        fn from(&self, key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+            self.0.from(key)
+        }
+        fn write(&mut self, changes: Vec<Change>) {
+            self.0.write(changes.into_iter().filter(|(_, value)| value.is_some()).collect());
+        }
+    }
+    assert!(conformance(&mut Deaf(Memory::default())).is_err());
+}
+
+#[test]
+fn a_row_is_read_as_written() {
+    for stage in [Stage::Waiting, Stage::Leased { lease: 7, until: NOW }, Stage::Delivered(None), Stage::Delivered(Some(NOW))] {
+        for order in [None, Some(9)] {
+            let row = Row { stage, order, system: order.map(|_| Digest::from_octets([3; 32])), ..question(5, "xx.clinic", 9) };
+            assert_eq!(Row::read(row.key.clone(), &row.write()), Some(row.clone()));
+        }
+    }
+    assert_eq!(Row::read(key(1, "xx.clinic"), b"{}"), None);
+}
+
+#[test]
+fn the_nearest_deadline_comes_first_within_its_class() {
+    let mut work = work();
+    accept(&mut work, [(1, 30), (2, 10), (3, 20)].map(|(index, seconds)| question(index, "xx.clinic", seconds)));
+    accept(&mut work, [Row { class: Class::Urgent, ..question(4, "xx.clinic", 40) }]);
+    accept(&mut work, [Row { class: Class::Bulk, ..question(5, "xx.clinic", 5) }]);
+    assert_eq!([(); 6].map(|()| next(&mut work, NOW)), [Some(4), Some(2), Some(3), Some(1), Some(5), None]);
+}
+
+#[test]
+fn a_holder_that_fails_is_left_alone_for_longer_and_longer_and_the_others_are_not() {
+    let mut work = work();
+    accept(&mut work, (1..=3).map(|index| question(index, "xx.clinic", 100_000)));
+    let mut now = NOW;
+    let mut pauses = Vec::new();
+    for _ in 0..14 {
+        let index = next(&mut work, now).expect("one is tried");
+        assert!(pauses.is_empty() || next(&mut work, now).is_none(), "a door that failed is tried with one");
+        work.failed(&key(index, "xx.clinic"), now, 999);
+        let wakes = work.wakes().expect("it is tried again");
+        pauses.push(wakes.as_ms() - now.as_ms());
+        assert!(next(&mut work, wakes.minus_ms(1)).is_none());
+        now = wakes;
+    }
+    assert!(pauses.windows(2).all(|two| two[0] <= two[1]), "{pauses:?}");
+    assert_eq!((pauses.first(), pauses.last()), (Some(&limits::DELIVERY_PAUSE_MS), Some(&limits::DELIVERY_PAUSE_MS_MAX)));
+    accept(&mut work, [question(9, "xx.register", 5)]);
+    assert_eq!(next(&mut work, NOW), Some(9));
+    let index = next(&mut work, now).expect("it is tried again");
+    work.fold(Fact::Taken { key: key(index, "xx.clinic"), again: None });
+    work.reached(&agency("xx.clinic"));
+    assert!(next(&mut work, now).is_some() && next(&mut work, now).is_some(), "whoever answers again is asked again");
+}
+
+#[test]
+fn a_holder_has_so_many_under_way_and_no_more() {
+    let mut work = work();
+    accept(&mut work, (0..=limits::DELIVERIES_PER_HOLDER as u64).map(|index| question(index, "xx.clinic", 60)));
+    (0..limits::DELIVERIES_PER_HOLDER).for_each(|_| assert!(next(&mut work, NOW).is_some()));
+    assert!(next(&mut work, NOW).is_none());
+    work.fold(Fact::Ended(key(0, "xx.clinic")));
+    work.reached(&agency("xx.clinic"));
+    assert!(next(&mut work, NOW).is_some());
+}
+
+#[test]
+fn an_answer_is_taken_once_from_the_holder_that_was_asked() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.clinic", 60)]);
+    let digest = question(1, "xx.clinic", 0).digest;
+    assert!(work.answered(&digest, &agency("xx.other")).is_none());
+    assert_eq!(next(&mut work, NOW), Some(1));
+    assert!(work.answered(&digest, &agency("xx.clinic")).is_none(), "whoever delivers it takes what comes meanwhile");
+    work.fold(Fact::Taken { key: key(1, "xx.clinic"), again: None });
+    work.reached(&agency("xx.clinic"));
+    assert_eq!(work.stage(&digest), Some((Stage::Delivered(None), 1)));
+    assert!(work.answered(&digest, &agency("xx.clinic")).is_some() && work.answered(&digest, &agency("xx.clinic")).is_none());
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    assert!(work.shelf().is_empty() && work.stage(&digest).is_none() && work.wakes().is_none());
+    assert!(work.doors.names().is_empty() && work.under_way() == 0);
+}
+
+#[test]
+fn what_is_past_its_deadline_is_ended_and_not_delivered() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.clinic", 10), question(2, "xx.clinic", 20)]);
+    assert!(work.expired(NOW.plus_ms(9_999)).is_none());
+    assert_eq!(work.expired(NOW.plus_ms(10_000)).map(|row| row.key.index), Some(1));
+    assert_eq!(work.expired(NOW.plus_ms(10_000)), None);
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    assert_eq!(work.expired(NOW.plus_ms(20_000)).map(|row| row.key.index), Some(2));
+    assert!(next(&mut work, NOW).is_none());
+    work.fold(Fact::Ended(key(2, "xx.clinic")));
+    assert!(work.shelf().is_empty());
+}
+
+#[test]
+fn a_lease_is_one_workers_until_it_runs_out() {
+    let mut work = work();
+    let (behind, until) = (agency("xx.behind"), NOW.plus_ms(60_000));
+    accept(&mut work, (1..=3).map(|index| question(index, "xx.behind", 600)));
+    assert!(work.next(NOW).is_none(), "it is taken nowhere");
+    assert_eq!(take(&mut work, "xx.behind", 2), [1, 2]);
+    assert_eq!(take(&mut work, "xx.behind", 9), [3]);
+    assert!(lease(&mut work, &key(1, "xx.behind"), 101, until) && lease(&mut work, &key(2, "xx.behind"), 102, until));
+    work.release(&key(3, "xx.behind"));
+    assert!(work.leased(&agency("xx.other"), 101).is_none() && work.leased(&behind, 103).is_none());
+    assert_eq!(take(&mut work, "xx.behind", 9), [3], "its lease could not be recorded");
+    let first = work.take_leased(&behind, 101).expect("a lease");
+    assert!(work.take_leased(&behind, 101).is_none(), "somebody is about it");
+    work.fold(Fact::Ended(first.key));
+    assert_eq!(work.wakes(), Some(until));
+    assert_eq!(work.come_back(until.minus_ms(1)), None);
+    assert_eq!(work.come_back(until), Some(behind.clone()));
+    assert!(work.leased(&behind, 102).is_none(), "it has run out");
+    let again = work.take(&behind, until, 9);
+    assert_eq!(again.iter().map(|row| (row.key.index, row.tries)).collect::<Vec<_>>(), [(2, 1)]);
+}
+
+#[test]
+fn a_cancel_and_an_answer_cannot_both_be() {
+    let mut work = work();
+    accept(&mut work, (1..=3).map(|index| question(index, "xx.clinic", 60)));
+    let digest = |index| question(index, "xx.clinic", 0).digest;
+    let (school, clinic) = (agency("xx.school"), agency("xx.clinic"));
+    assert_eq!(work.cancel(&digest(1), &clinic).map(drop), Err(NotCancelled::Unknown), "another's");
+    // On its way: the outcome finds that it was cancelled.
+    assert_eq!(next(&mut work, NOW), Some(1));
+    assert!(work.cancel(&digest(1), &school).is_ok());
+    assert!(!work.settle(&key(1, "xx.clinic")));
+    work.failed(&key(1, "xx.clinic"), NOW, 0);
+    assert_eq!(work.cancel(&digest(1), &school).map(drop), Err(NotCancelled::TooLate), "it is being recorded");
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    // Its outcome is being recorded: the cancel comes too late.
+    let wakes = work.wakes().expect("a door that is tried again");
+    assert_eq!(next(&mut work, wakes), Some(2));
+    assert!(work.settle(&key(2, "xx.clinic")));
+    assert_eq!(work.cancel(&digest(2), &school).map(drop), Err(NotCancelled::TooLate));
+    // While a worker is about to get it.
+    assert!(work.cancel(&digest(3), &school).is_ok());
+    assert!(!lease(&mut work, &key(3, "xx.clinic"), 9, NOW));
+    work.uncancel(&key(3, "xx.clinic"));
+    assert!(work.answered(&digest(3), &clinic).is_some());
+}
+
+#[test]
+fn a_holder_that_asks_for_time_is_asked_again_then() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.clinic", 600)]);
+    assert_eq!(next(&mut work, NOW), Some(1));
+    let by = NOW.plus_ms(60_000);
+    work.fold(Fact::Taken { key: key(1, "xx.clinic"), again: Some(by) });
+    work.reached(&agency("xx.clinic"));
+    assert_eq!((next(&mut work, NOW), work.wakes()), (None, Some(by)));
+    assert_eq!(work.come_back(by), Some(agency("xx.clinic")));
+    assert_eq!(work.next(by).map(|row| (row.key.index, row.tries > 0)), Some((1, true)));
+}
+
+#[test]
+fn events_come_to_those_who_were_away_or_are_new_once_and_in_order() {
+    let mut work = work();
+    let (one, two) = (agency("xx.behind.one"), agency("xx.behind.two"));
+    for (index, subject) in [(1, 7), (2, 7), (3, 8)] {
+        work.fold(Fact::Published(event(index, subject)));
+        let published = work.fresh_event().expect("it is to be given");
+        assert_eq!(published.key, key(index, "xx.school"));
+        work.give(&published, &one);
+        work.given(index);
+        assert!(work.fresh_event().is_none());
+    }
+    assert_eq!(take(&mut work, "xx.behind.one", 9), [1, 3], "the second about one person waits for the first");
+    assert!(lease(&mut work, &key(1, "xx.behind.one"), 101, NOW.plus_ms(1)));
+    assert!(take(&mut work, "xx.behind.one", 9).is_empty());
+    work.fold(Fact::Taken { key: key(1, "xx.behind.one"), again: None });
+    assert_eq!(take(&mut work, "xx.behind.one", 9), [2]);
+    work.arrange(ways());
+    while let Some(published) = work.fresh_event() {
+        [&one, &two].into_iter().for_each(|to| work.give(&published, to));
+        work.given(published.key.index);
+    }
+    assert_eq!(take(&mut work, "xx.behind.two", 9), [1, 3]);
+    assert!(take(&mut work, "xx.behind.one", 9).is_empty());
+    // What nobody may have any more is forgotten, and that it was had.
+    ["one", "two"].into_iter().for_each(|name| {
+        (1..=3).for_each(|index| work.fold(Fact::Ended(key(index, &format!("xx.behind.{name}")))));
+    });
+    assert_eq!(work.expired(NOW.plus_ms(3_600_000)), None);
+    assert!(work.shelf().is_empty());
+}
+
+#[test]
+fn a_start_finds_what_was_there_and_folds_the_same_again() {
+    let mut work = work();
+    let facts = [
+        Fact::Accepted(question(1, "xx.clinic", 60)),
+        Fact::Accepted(question(2, "xx.behind", 60)),
+        Fact::Leased { key: key(2, "xx.behind"), lease: 12, until: NOW.plus_ms(9) },
+        Fact::Published(event(3, 1)),
+        Fact::Accepted(question(4, "xx.clinic", 60)),
+        Fact::Ended(key(4, "xx.clinic")),
+        Fact::Taken { key: key(1, "xx.clinic"), again: Some(NOW.plus_ms(5)) },
+    ];
+    let mut saved = Vec::new();
+    for fact in facts.clone() {
+        saved.push(work.shelf().clone());
+        work.fold(fact);
+    }
+    saved.push(work.shelf().clone());
+    for (from, shelf) in saved.iter().enumerate() {
+        for again in 0..=from {
+            let mut other = Work::open(shelf.clone(), ways());
+            facts[again..].iter().cloned().for_each(|fact| other.fold(fact));
+            assert_eq!(format!("{:?}", other.shelf()), format!("{:?}", work.shelf()), "saved at {from}, folded from {again}");
+        }
+    }
+}
+
+/// Looking for what is next costs the same, whether little waits or much.
+#[test]
+fn a_start_finds_the_first_of_each_receiver() {
+    let mut work = work();
+    accept(&mut work, (1..=20).map(|index| question(index, ["xx.clinic", "xx.clinic-1"][index as usize % 2], 1_000 - index)));
+    let mut again = Work::open(work.shelf().clone(), ways());
+    let order: Vec<_> = std::iter::from_fn(|| next(&mut again, NOW)).collect();
+    assert_eq!(order, (1..=20).rev().collect::<Vec<_>>());
+}
+
+fn told(work: &mut Work<Memory>, index: u64, leaf: &str) {
+    let parsed = crate::evidence::tlog::leaf::Leaf::parse(leaf).expect("a leaf");
+    let place = OutcomePlace { index, segment: 0, offset: index as u32 };
+    work.record(Told { leaf: &parsed, place, person: None, class: Class::Normal });
+}
+
+/// What is durable becomes work by its record alone: a request, an answer for whoever comes for it, a word, a cancel.
+#[test]
+fn records_say_what_there_is_to_do() {
+    let mut work = work();
+    let id = MessageId::new(NOW, [1; 10]);
+    let digest = |octet| Digest::from_octets([octet; 32]).to_base64url();
+    let leaf = |kind: &str, of: u8, more: &str| {
+        let head =
+            format!("\"k\":\"{kind}\",\"h\":\"{}\",\"m\":\"{id}\",\"o\":1,\"r\":1,\"t\":{},\"v\":1", digest(of), NOW.as_ms());
+        format!("{{{head},\"s\":\"xx.clinic\",\"u\":\"xx.behind\"{more}}}")
+    };
+    let until = format!(",\"until\":{}", NOW.plus_ms(9_000).as_ms());
+    told(&mut work, 1, &leaf("req", 1, ""));
+    assert!(work.shelf().is_empty(), "its consumer waits for it");
+    told(&mut work, 2, &leaf("req", 1, &until));
+    assert_eq!(next(&mut work, NOW), Some(2));
+    told(&mut work, 3, &leaf("sts", 2, &format!(",\"z\":2{until}")));
+    assert_eq!(
+        work.stage(&Digest::from_octets([1; 32])).map(|(stage, _)| stage),
+        Some(Stage::Delivered(Some(NOW.plus_ms(9_000))))
+    );
+    assert_eq!(take(&mut work, "xx.behind", 9), [3]);
+    told(&mut work, 4, &leaf("rsp", 3, ",\"z\":2"));
+    assert!(work.question(&Digest::from_octets([1; 32])).is_none());
+    assert!(take(&mut work, "xx.behind", 9).is_empty(), "the word before it comes first");
+    told(
+        &mut work,
+        5,
+        &format!("{{\"k\":\"dlv\",\"a\":\"lease\",\"o\":0,\"r\":1,\"t\":1,\"v\":1,\"s\":\"xx.behind\",\"z\":3{until}}}"),
+    );
+    assert!(work.lease(&key(3, "xx.behind"), 5, NOW.plus_ms(9_000)));
+    told(&mut work, 6, "{\"k\":\"dlv\",\"a\":\"taken\",\"o\":0,\"r\":1,\"t\":1,\"v\":1,\"s\":\"xx.behind\",\"z\":3}");
+    assert_eq!(take(&mut work, "xx.behind", 9), [4]);
+    work.fold(Fact::Ended(key(4, "xx.behind")));
+    assert!(work.shelf().is_empty());
+}

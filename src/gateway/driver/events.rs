@@ -1,0 +1,127 @@
+//! Events: accepted once, then given to each subscriber whose grant fits.
+
+use super::delivery::Unready;
+use super::{Gateway, Refused, Reply, Visit, World, log_unavailable, now};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::AgencyId;
+use crate::evidence::journal::Entry;
+use crate::evidence::tlog::{Private, Record, RecordKind};
+use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
+use crate::exchange::work::{Fact, Key, Row};
+use crate::rules::registry::AgencyIndex;
+use std::sync::Arc;
+
+impl Gateway {
+    /// Accepts an event: its record and its octets are durable before its publisher is told so.
+    pub(super) async fn publish(&self, visit: &Visit, event: Event) -> Result<Reply, Refused> {
+        let (id, digest) = (event.message().header.id, event.digest());
+        let sender = event.message().header.from.clone();
+        let mut record = Record::new(RecordKind::Event, now());
+        (record.message, record.digest, record.consumer) = (Some(id), Some(digest), Some(sender.clone()));
+        (record.document_type, record.until) = (Some(event.what().clone()), Some(event.message().header.expires_at));
+        let context = event.message().context.as_ref();
+        record.purpose = context.map(|context| context.purpose.clone());
+        record.case = context.and_then(|context| context.case);
+        (record.registry_version, record.world) = (visit.world.registry.version(), event.message().header.world);
+        (record.octets, record.system) = (event.octets().len() as u64, Some(visit.peer.system()));
+        record.elapsed_us = visit.arrived.elapsed().as_micros() as u64;
+        self.telemetry.close(&record, None);
+        let private = personal(event.message());
+        match self.keep(Entry { record, private, body: Some(event.into_octets()) }).await {
+            Ok(committed) => {
+                self.ledger().settle(&sender, id, digest, committed.place);
+                Ok(Reply::Accepted { id, logged: Some(committed.logged.index()) })
+            }
+            Err(cause) => {
+                self.ledger().abandon(&sender, id);
+                Err(Refused { fault: log_unavailable(&cause), id: Some(id), logged: None })
+            }
+        }
+    }
+
+    /// Gives events to their subscribers, until the gateway stops.
+    pub async fn tell_events(self: Arc<Self>) {
+        while !self.is_stopping() {
+            let fresh = self.work().fresh_event();
+            match fresh {
+                Some(row) => {
+                    if !self.tell_event(&row).await {
+                        tokio::time::sleep(std::time::Duration::from_millis(crate::base::limits::HEALTH_MS)).await;
+                    }
+                }
+                None => self.published.notified().await,
+            }
+        }
+    }
+
+    /// Whether all that may hear of an event wait for it now.
+    async fn tell_event(&self, row: &Row) -> bool {
+        let world = self.world();
+        let event = match self.read_event(&world, row) {
+            Ok(event) => event,
+            Err(Unready::Later) => return false,
+            Err(Unready::Refused(refusal)) => {
+                let refused = self.refuse_event(row, &row.key.to, refusal.fault).await;
+                if refused.logged.is_some() {
+                    self.work().forget_event(&row.key);
+                }
+                return refused.logged.is_some();
+            }
+        };
+        for (index, agency) in world.registry.agencies() {
+            match event.is_for(self.snapshot(&world), index) {
+                None => {}
+                Some(Told::Yes) => {
+                    self.work().give(row, &agency.id);
+                    self.inbox.tell(&agency.id);
+                }
+                Some(Told::Withheld(path)) => {
+                    let key = Key { index: row.key.index, to: agency.id.clone() };
+                    if self.work().has_had(&key) {
+                        continue;
+                    }
+                    let fault = Fault::at(
+                        Code::PolWithheldField,
+                        "the event was not delivered: its document has a field that your grant does not give",
+                    );
+                    let fault = fault.with_private(format!("the field {path}")).with_sealed(format!("the field {path}"));
+                    if self.refuse_event(row, &agency.id, fault).await.logged.is_none() {
+                        return false;
+                    }
+                }
+            }
+        }
+        self.work().given(row.key.index);
+        self.work_changed.notify_one();
+        true
+    }
+
+    fn read_event(&self, world: &World, row: &Row) -> Result<Event, Unready> {
+        let octets = self.store.outcome(row.place).map_err(|_| Unready::Later)?.0;
+        event_again(self.snapshot(world), octets).map_err(Unready::refused)
+    }
+
+    /// Whether a subscriber may still be told of an event.
+    pub(super) fn may_still_hear(&self, world: &World, octets: Vec<u8>, agency: AgencyIndex) -> Result<(), Unready> {
+        let event = event_again(self.snapshot(world), octets).map_err(Unready::refused)?;
+        match event.is_for(self.snapshot(world), agency) {
+            Some(Told::Yes) => Ok(()),
+            Some(Told::Withheld(_)) => Err(Unready::refused(Refusal::new(Fault::new(Code::PolWithheldField)))),
+            None => Err(Unready::refused(Refusal::new(Fault::new(Code::PolNoGrant)))),
+        }
+    }
+
+    /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it.
+    async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
+        let to_subscriber = Row { key: Key { index: row.key.index, to: to.clone() }, ..row.clone() };
+        let mut record = self.delivery(&to_subscriber, "", None);
+        record.kind = RecordKind::Refusal;
+        let cause = fault.sealed.as_deref().map(str::to_owned);
+        let private = Private { is_with_request: true, cause, ..Private::default() };
+        let refused = self.record_refusal(record, private, fault).await;
+        if refused.logged.is_some() {
+            self.work().fold(Fact::Ended(to_subscriber.key));
+        }
+        refused
+    }
+}

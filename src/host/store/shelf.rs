@@ -1,0 +1,199 @@
+//! Open work in sled. All of it can be made anew from the journal, so a shelf that does not open is thrown away, and one that
+//! cannot be written to keeps what it was given in memory until it can.
+
+use super::index::Entered;
+use super::{Store, StoreError, again};
+use crate::base::time::UnixTime;
+use crate::evidence::tlog::leaf::Leaf;
+use crate::exchange::ledger::OutcomePlace;
+use crate::exchange::work::{Change, Shelf};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// Open work on disk.
+pub struct SledShelf {
+    folder: PathBuf,
+    /// None only after sled has given up.
+    tree: Option<sled::Db>,
+    /// What sled has not taken.
+    pub(super) unwritten: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl SledShelf {
+    /// Opens the shelf in a folder; one that does not open is made anew, and is empty.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let open = || {
+            let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+            quietly(|| config.mode(sled::Mode::LowSpace).open())
+        };
+        let tree = match open() {
+            Ok(tree) => tree,
+            Err(_) => {
+                std::fs::remove_dir_all(folder).map_err(|cause| StoreError::io(folder, cause))?;
+                open()?
+            }
+        };
+        Ok(Self { folder: folder.to_owned(), tree: Some(tree), unwritten: BTreeMap::new() })
+    }
+
+    /// The number of records that the shelf has been told of, when it was saved last.
+    pub fn mark(&self) -> u64 {
+        let mark = self.get(MARK).and_then(|mark| mark.try_into().ok());
+        mark.map_or(0, u64::from_be_bytes)
+    }
+
+    /// Notes that the shelf has been told of so many records; what is returned saves it with all that is on it.
+    pub fn note(&mut self, mark: u64) -> Result<Saving, StoreError> {
+        self.write(vec![(MARK.to_vec(), Some(mark.to_be_bytes().to_vec()))]);
+        if !self.unwritten.is_empty() {
+            // After an error sled takes nothing any more.
+            let old = self.tree.take();
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+            let unwritten = std::mem::take(&mut self.unwritten);
+            let reopened = Self::open(&self.folder);
+            self.unwritten = unwritten;
+            let reopened = reopened?;
+            if reopened.mark() == 0 && mark > 0 {
+                return Err(StoreError::Index("open work has to be read from the journal again".to_owned()));
+            }
+            self.tree = reopened.tree;
+            let changes = std::mem::take(&mut self.unwritten);
+            self.write(changes.into_iter().collect());
+        }
+        self.tree.clone().map(Saving).ok_or_else(|| StoreError::Index("it is not open".to_owned()))
+    }
+
+    /// How many octets lie on the shelf on disk.
+    pub fn size_on_disk(&self) -> u64 {
+        self.tree.as_ref().and_then(|tree| tree.size_on_disk().ok()).unwrap_or(0)
+    }
+
+    fn first(&self, from: Bound<&[u8]>) -> Option<(Vec<u8>, Vec<u8>)> {
+        let tree = self.tree.as_ref()?;
+        let found = quietly(|| tree.range::<&[u8], _>((from, Bound::Unbounded)).next().transpose()).ok()?;
+        found.map(|(key, value)| (key.to_vec(), value.to_vec()))
+    }
+}
+
+/// A shelf that is to be saved.
+pub struct Saving(sled::Db);
+
+impl Saving {
+    /// Waits for the disk.
+    pub fn save(self) -> Result<(), StoreError> {
+        quietly(|| self.0.flush()).map(drop)
+    }
+}
+
+impl Shelf for SledShelf {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        if let Some(value) = self.unwritten.get(key) {
+            return value.clone();
+        }
+        let tree = self.tree.as_ref()?;
+        quietly(|| tree.get(key)).ok().flatten().map(|value| value.to_vec())
+    }
+
+    fn from(&self, key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        let mut written = self.first(Bound::Included(key));
+        loop {
+            let from = (Bound::Included(key), Bound::Unbounded);
+            let hides = |found: &(Vec<u8>, Vec<u8>)| self.unwritten.get(&found.0).is_some_and(Option::is_none);
+            let unwritten = self.unwritten.range::<[u8], _>(from).find_map(|(key, value)| Some((key.clone(), value.clone()?)));
+            match written {
+                Some(found) if hides(&found) => written = self.first(Bound::Excluded(&found.0)),
+                // What has not been written is newer.
+                found => return [unwritten, found].into_iter().flatten().min_by(|left, right| left.0.cmp(&right.0)),
+            }
+        }
+    }
+
+    fn write(&mut self, changes: Vec<Change>) {
+        let mut batch = sled::Batch::default();
+        for (key, value) in &changes {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        let written = match &self.tree {
+            Some(tree) if self.unwritten.is_empty() => quietly(|| tree.apply_batch(batch)).is_ok(),
+            _ => false,
+        };
+        if !written {
+            self.unwritten.extend(changes);
+        }
+    }
+}
+
+/// sled panics on some damage instead of returning an error.
+fn quietly<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|cause| StoreError::Index(cause.to_string())),
+        Err(_) => Err(StoreError::Index("sled gave up".to_owned())),
+    }
+}
+
+/// Before all keys of work.
+const MARK: &[u8] = &[0];
+const CACHE_BYTES: u64 = 8 << 20;
+
+/// A record as it is told again.
+pub struct Recorded {
+    /// Its leaf.
+    pub leaf: Leaf,
+    /// The index keys of the persons whom it is about.
+    pub persons: Vec<u64>,
+    /// Where it is.
+    pub place: OutcomePlace,
+}
+
+impl Store {
+    /// The shelf of open work, and how many records it has been told of.
+    pub fn shelf(&self) -> Result<(SledShelf, u64), StoreError> {
+        let shelf = SledShelf::open(&self.folder.join(SHELF))?;
+        let mark = shelf.mark();
+        // A shelf of another log, or of a tail that is gone.
+        if mark > self.size() {
+            drop(shelf);
+            let folder = self.folder.join(SHELF);
+            std::fs::remove_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+            return Ok((SledShelf::open(&folder)?, 0));
+        }
+        Ok((shelf, mark))
+    }
+
+    /// Tells of the records from an index on, in their order. What is older than `oldest` may be left out.
+    pub fn tell(&self, from: u64, oldest: UnixTime, tell: &mut dyn FnMut(Recorded)) -> Result<(), StoreError> {
+        let from = if from == 0 { self.first_of(oldest)? } else { from };
+        if from >= self.size() {
+            return Ok(());
+        }
+        let mut index = from;
+        again::journal(&self.folder)(from, self.size(), &mut |entered: Entered, _| {
+            let place = OutcomePlace { index, segment: entered.segment, offset: entered.offset };
+            index += 1;
+            if let Some(leaf) = std::str::from_utf8(&entered.leaf).ok().and_then(Leaf::parse) {
+                tell(Recorded { leaf, persons: entered.head.persons, place });
+            }
+            Ok(())
+        })
+    }
+
+    /// A record before which all are older. Records are in the order of time, but for moments.
+    fn first_of(&self, oldest: UnixTime) -> Result<u64, StoreError> {
+        let (mut low, mut high) = (0, self.size());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // One that was shredded says nothing: then from there on all are told of.
+            let leaf = Leaf::parse(&self.record(middle)?.leaf);
+            if leaf.is_some_and(|leaf| leaf.time < oldest.as_ms()) { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+}
+
+/// The folder of the shelf in that of the log.
+pub(super) const SHELF: &str = "work";
