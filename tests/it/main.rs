@@ -97,6 +97,8 @@ mod restart;
 mod revocation;
 #[cfg(feature = "server")]
 mod rig;
+#[cfg(feature = "server")]
+mod rounds;
 mod schema;
 #[cfg(feature = "server")]
 mod sets;
