@@ -383,6 +383,7 @@ fn unreachable(error: UpstreamError) -> ClientError {
         UpstreamError::TooLarge => "the answer is too large".to_owned(),
         UpstreamError::Status(status, _) => format!("HTTP status {status}"),
         UpstreamError::Deadline => "no answer in time".to_owned(),
+        UpstreamError::Parts(fault) => fault.to_string(),
     })
 }
 

@@ -3,6 +3,7 @@
 //! A handler reads the request into types, asks the gateway, and writes the response; it decides nothing itself.
 
 mod apart;
+mod attachments;
 mod catalogue;
 mod evidence;
 mod exchange;
@@ -31,6 +32,8 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/messages/{id}/answer", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/receipt", Listeners::Exchange),
     ("GET", "/v1/messages/{id}/refusals", Listeners::Exchange),
+    ("GET", "/v1/attachments/{sha256}", Listeners::Exchange),
+    ("HEAD", "/v1/attachments/{sha256}", Listeners::Exchange),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("POST", "/v1/trail", Listeners::Exchange),

@@ -4,9 +4,10 @@
 //! Between two tries nothing of a question is in memory but its row there. Before each try it is looked at again: a key, a grant
 //! or an agency may have ended while it waited.
 
+use super::attachments::Carried;
 use super::run::{Arrived, Posted, Running, Tries, fault_of};
 use super::{Gateway, Refused, Reply, Visit, now};
-use crate::base::fault::{Code, Fault};
+use crate::base::fault::{Blame, Code, Fault};
 use crate::base::ids::MessageId;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
@@ -32,11 +33,13 @@ impl Gateway {
     pub(super) async fn accept(&self, visit: Visit, question: Permitted) -> Result<Reply, Refused> {
         let (id, digest) = (question.message().header.id, question.digest());
         let (system, deadline) = (Some(visit.peer.system()), question.message().header.expires_at);
-        let running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
+        let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let record = running.record(RecordKind::Request);
         self.telemetry.close(&record, None);
         let entry = Entry { record, private: running.private(), body: Some(running.question.octets().to_vec()) };
-        let committed = match self.keep(entry).await {
+        let kept = self.keep(entry).await;
+        running.note_recorded(kept.as_ref().ok());
+        let committed = match kept {
             Ok(committed) => committed,
             Err(cause) => {
                 self.ledger().abandon(&running.consumer, id);
@@ -123,7 +126,7 @@ impl Gateway {
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.
-    pub(super) async fn take_answer(&self, kept: Kept, id: MessageId, octets: Vec<u8>) -> Result<Reply, Refused> {
+    pub(super) async fn take_answer(&self, kept: Kept, id: MessageId, carried: Carried) -> Result<Reply, Refused> {
         let running = match self.take_up(&kept) {
             Ok((running, _)) => running,
             Err(Unready::Later) => {
@@ -136,7 +139,7 @@ impl Gateway {
                 return Err(Refused { fault, id: Some(id), logged: None });
             }
         };
-        let result: Result<Release, Refused> = self.admit(&running, octets).await;
+        let result: Result<Release, Refused> = self.admit(&running, carried).await;
         self.end(&kept, running.question.message().header.expires_at, result.as_ref().err());
         result.map(|_| Reply::Accepted { id, logged: None }).map_err(|refused| Refused { id: Some(id), ..refused })
     }
@@ -200,6 +203,7 @@ fn is_passing(error: &UpstreamError) -> bool {
         UpstreamError::Unreachable(_) | UpstreamError::Broken(_) | UpstreamError::Deadline => true,
         UpstreamError::Status(status, _) => matches!(status, 408 | 425 | 429 | 500..=599),
         UpstreamError::TooLarge => false,
+        UpstreamError::Parts(fault) => fault.code.blame() == Blame::Gateway,
     }
 }
 

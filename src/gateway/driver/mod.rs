@@ -4,6 +4,7 @@
 //! groups what waits. An exchange runs in a task of its own, so that a consumer who goes away does not undo it.
 
 mod answers;
+mod attachments;
 pub mod audit;
 mod bodies;
 mod delivery;
@@ -13,6 +14,7 @@ mod refusals;
 mod run;
 mod seal;
 
+pub use attachments::Carried;
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use seal::{SealError, SealKeys};
@@ -29,7 +31,7 @@ use crate::exchange::work::Work;
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
-use crate::host::store::{Committed, Recovered, Store, StoreError};
+use crate::host::store::{Committed, Pending, Recovered, Store, StoreError};
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
@@ -67,6 +69,7 @@ pub struct Gateway {
     is_unrecording: AtomicBool,
     open: Arc<AtomicUsize>,
     bodies: bodies::Bodies,
+    transfers: attachments::Transfers,
     heavy: Semaphore,
     sums: refusals::Sums,
     settled: Settled,
@@ -172,6 +175,8 @@ pub struct Visit {
     slot: Arc<Slot>,
     arrived: Instant,
     body: OwnedSemaphorePermit,
+    /// What its message names, until that has its record.
+    attachments: Option<Pending>,
 }
 
 impl Visit {
@@ -262,6 +267,7 @@ impl Gateway {
     /// Puts the parts together; the ledger learns what the store knew.
     pub fn new(parts: Parts) -> Arc<Self> {
         let (store, recovered) = parts.store;
+        store.attachments().limit(parts.limits.attachments_bytes);
         let clock = EngineClock::default();
         let mut ledger = recovered.ledger;
         ledger.evict(now());
@@ -293,6 +299,7 @@ impl Gateway {
             is_unrecording: AtomicBool::new(false),
             open: Arc::default(),
             bodies: bodies::Bodies::default(),
+            transfers: attachments::Transfers::default(),
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
             settled: Settled::default(),
@@ -377,7 +384,7 @@ impl Gateway {
         self.persons().evict(now);
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
-        let forgotten = self.store.forget_bodies(now.minus_ms(kept));
+        let forgotten = self.store.forget_bodies(now.minus_ms(kept)).and_then(|()| self.store.attachments().tidy_up(now));
         let scrubbed = self.store.scrub(turn);
         if let Err(cause) = &scrubbed
             && matches!(cause, StoreError::Damaged { .. })
@@ -409,7 +416,7 @@ impl Gateway {
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
         // The first KiB is paid for in any case.
         let body = self.bodies.hold(declared.unwrap_or(1 << 10))?;
-        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body })
+        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body, attachments: None })
     }
 
     /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does

@@ -1,6 +1,7 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
+use super::attachments::{Carried, Rest, of_holder};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
@@ -10,6 +11,7 @@ use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, admit_answer, authenticate, permit, personal};
 use crate::exchange::ledger::{Begin, Forward, Release};
+use crate::host::store::{Committed, Pending};
 use crate::host::transport::UpstreamError;
 use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
@@ -56,7 +58,8 @@ pub(super) struct Running {
 
 impl Gateway {
     /// Takes a message from a peer and sees it through.
-    pub async fn submit(self: &Arc<Self>, mut visit: Visit, octets: Vec<u8>, wait: Wait) -> Result<Reply, Refused> {
+    pub async fn submit(self: &Arc<Self>, mut visit: Visit, carried: impl Into<Carried>, wait: Wait) -> Result<Reply, Refused> {
+        let Carried { octets, rest } = carried.into();
         visit.has_octets(octets.len());
         let (system, length) = (visit.peer.system(), octets.len() as u64);
         let agency = visit.peer.agency();
@@ -74,9 +77,11 @@ impl Gateway {
                 Err(fault) => Err(self.refuse(&system, length, Refusal::new(fault)).await),
             },
             Ok(Taken::Kept(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
-            Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
-            Ok(Taken::Question(question)) if wait.is_none() => self.accept(visit, question).await,
-            Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
+            Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer, rest).await,
+            Ok(Taken::Question(question)) => {
+                self.take_in_question(&mut visit, &question, rest).await?;
+                if wait.is_none() { self.accept(visit, question).await } else { self.start(visit, question, wait).await }
+            }
         }
     }
 
@@ -184,7 +189,9 @@ impl Gateway {
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
-        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await;
+        running.note_recorded(committed.as_ref().ok());
+        let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         let _ = recorded.send(committed.logged);
         let forward = Forward::new(&mut running.question, &committed.logged);
         match self.forward(forward, running).await {
@@ -195,11 +202,11 @@ impl Gateway {
 
     /// Checks an answer, records and releases it, and tells whoever waits for word of it.
     pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Release, Refused> {
-        let (octets, verdict) = match arrived {
-            Arrived::At(octets) => (octets, None),
-            Arrived::Late(late) => (late.octets, Some(late.verdict)),
+        let (carried, verdict) = match arrived {
+            Arrived::At(carried) => (carried, None),
+            Arrived::Late(late) => (late.carried, Some(late.verdict)),
         };
-        let result = self.admit(running, octets).await;
+        let result = self.admit(running, carried).await;
         if let Some(verdict) = verdict {
             let _ = verdict.send(result.as_ref().map(|_| ()).map_err(Clone::clone));
         }
@@ -207,17 +214,24 @@ impl Gateway {
     }
 
     /// Checks an answer, and releases it.
-    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Release, Refused> {
+    pub(super) async fn admit(&self, running: &Running, carried: Carried) -> Result<Release, Refused> {
+        let Carried { octets, rest } = carried;
         let (world, agency) = (&running.world, running.question.consumer());
         let size = octets.len();
         let check = || admit_answer(self.snapshot(world), &running.question, octets);
         match self.check(world, agency, size, check).await {
-            Ok(answer) => self.release(running, answer).await,
+            Ok(answer) => {
+                let parties = [running.provider.clone(), running.consumer.clone()];
+                match self.take_in_answer(running.question.message(), &answer, parties, rest).await {
+                    Ok(attachments) => self.release(running, answer, attachments).await,
+                    Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+                }
+            }
             Err(refusal) => Err(self.fail(running, refusal).await),
         }
     }
 
-    async fn release(&self, running: &Running, answer: Answer) -> Result<Release, Refused> {
+    async fn release(&self, running: &Running, answer: Answer, attachments: Option<Pending>) -> Result<Release, Refused> {
         let mut record = running.record(RecordKind::Answer);
         (record.digest, record.counterpart) = (Some(answer.digest()), Some(running.question.digest()));
         record.octets = answer.octets().len() as u64;
@@ -228,7 +242,9 @@ impl Gateway {
         body.extend_from_slice(answer.octets());
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(body) };
-        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await;
+        attachments.into_iter().for_each(|pending| pending.settle(committed.as_ref().ok()));
+        let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         self.ledger().settle(&running.consumer, id, digest, committed.place);
         Ok(Release::new(answer, committed.logged))
     }
@@ -254,7 +270,7 @@ impl Gateway {
     pub(super) async fn post(self: &Arc<Self>, forward: Forward, running: &mut Running, tries: Tries) -> Result<Posted, Fault> {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
-        let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
+        let deadline = running.left().min(self.patience(running.question.message()));
         let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         let mut headers = vec![("oncegate-message-id", running.question.message().header.id.to_string())];
         if tries == Tries::Further {
@@ -262,8 +278,9 @@ impl Gateway {
         }
         // What was sent is gone: an answer may take days, and meanwhile there is room for others.
         let (gateway, room) = (Arc::clone(self), running.visit.as_mut().and_then(Visit::take_room));
+        let (attachments, holder) = (running.question.message().attachments.len(), running.provider.clone());
         let mut posting = Box::pin(async move {
-            let posted = gateway.upstream.post(&url, forward.into_octets(), &headers, deadline).await;
+            let posted = gateway.carry(&url, (forward.into_octets(), attachments), headers, deadline, &holder).await;
             drop(room);
             posted
         });
@@ -280,7 +297,7 @@ impl Gateway {
             Err(UpstreamError::Status(202, _)) => Posted::Taken(waiting),
             // It may have answered by a message of its own just before this broke.
             Err(error) => waiting.already().map_or(Posted::Failed(error), |late| Posted::Arrived(Arrived::Late(late))),
-            Ok(octets) => Posted::Arrived(Arrived::At(octets)),
+            Ok(carried) => Posted::Arrived(Arrived::At(carried)),
         })
     }
 
@@ -296,15 +313,16 @@ impl Gateway {
 
     /// An answer that comes as a message of its own goes to the exchange that waits for it, and is acknowledged when it is on
     /// record.
-    async fn deliver_late(&self, visit: &Visit, answer: Authenticated) -> Result<Reply, Refused> {
+    async fn deliver_late(&self, visit: &Visit, answer: Authenticated, rest: Option<Rest>) -> Result<Reply, Refused> {
         let id = answer.id();
         let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
         let (digest, claimed) = (answer.digest(), Claimed { id: Some(id), from: None });
         let kept = question.and_then(|question| self.work().answered(&question.digest, &from));
         if let Some(kept) = kept {
-            return self.take_answer(kept, id, answer.into_octets()).await;
+            return self.take_answer(kept, id, Carried { octets: answer.into_octets(), rest }).await;
         }
-        let said = question.and_then(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
+        let carried = Carried { octets: answer.into_octets(), rest };
+        let said = question.and_then(|question| self.answers.deliver(question.digest, &from, carried));
         // Whoever expected it may have got another meanwhile, or waited for too long.
         if let Some(said) = said
             && let Ok(verdict) = said.await
@@ -338,7 +356,7 @@ pub(super) enum Tries {
 /// How an answer came.
 pub(super) enum Arrived {
     /// By the request that brought the question.
-    At(Vec<u8>),
+    At(Carried),
     /// By a message of its own.
     Late(Late),
 }
@@ -352,6 +370,13 @@ enum Taken {
 }
 
 impl Running {
+    /// Its record is durable, or it is not known whether it is.
+    pub(super) fn note_recorded(&mut self, committed: Option<&Committed>) {
+        if let Some(pending) = self.visit.as_mut().and_then(|visit| visit.attachments.take()) {
+            pending.settle(committed);
+        }
+    }
+
     /// How long it may still take.
     pub(super) fn left(&self) -> Duration {
         Duration::from_millis(self.question.message().header.expires_at.as_ms().saturating_sub(now().as_ms()))
@@ -405,5 +430,6 @@ pub(super) fn fault_of(error: UpstreamError) -> Fault {
             Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}"))
         }
         UpstreamError::Deadline => Fault::new(Code::RteDeadline),
+        UpstreamError::Parts(fault) => of_holder(&fault),
     }
 }

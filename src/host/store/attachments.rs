@@ -9,7 +9,7 @@
 //! is swept at start: a note counts if the log has its record, and a content if a note counts that names it.
 
 use super::durable::{make_folder, replace, sync_directory};
-use super::{Keys, StoreError};
+use super::{Committed, Keys, StoreError};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
@@ -32,6 +32,17 @@ pub struct Content {
     pub size: u64,
     /// Its SHA-256.
     pub sha256: Digest,
+}
+
+/// An attachment as its message names it, with its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its identifier in the message.
+    pub id: String,
+    /// Its media type.
+    pub media_type: String,
+    /// The content.
+    pub content: Content,
 }
 
 /// What a note says of a message.
@@ -71,7 +82,7 @@ pub enum NoRoom {
 
 struct Note {
     naming: Naming,
-    contents: Vec<Content>,
+    named: Vec<Named>,
     is_recorded: bool,
 }
 
@@ -110,7 +121,7 @@ struct RawNote {
     parties: [String; 2],
     until: u64,
     made: u64,
-    contents: Vec<(u64, u64, String)>,
+    contents: Vec<(u64, u64, String, String, String)>,
 }
 
 impl Attachments {
@@ -158,7 +169,7 @@ impl Attachments {
         if !self.keys.has_body(ticket) {
             return remove(&path);
         }
-        let Some((naming, made, contents)) = self.read_note(&path, ticket)? else {
+        let Some((naming, made, named)) = self.read_note(&path, ticket)? else {
             // Changed on the disk: nothing that it names is given out.
             return Ok(());
         };
@@ -169,7 +180,7 @@ impl Attachments {
             std::fs::rename(&path, self.path("n", ticket)).map_err(|cause| StoreError::io(&path, cause))?;
         }
         let mut table = self.table();
-        for content in &contents {
+        for Named { content, .. } in &named {
             self.taken.fetch_add(charge(content.size), Ordering::Relaxed);
             let kept = Kept { from: naming.parties[0].clone(), made, uses: 0 };
             if let Some(known) = table.contents.insert(content.ticket, kept) {
@@ -177,18 +188,19 @@ impl Attachments {
                 table.contents.entry(content.ticket).and_modify(|kept| (kept.uses, kept.made) = (known.uses, known.made.min(made)));
             }
         }
-        table.put(ticket, Note { naming, contents, is_recorded: true });
+        table.put(ticket, Note { naming, named, is_recorded: true });
         Ok(())
     }
 
-    fn read_note(&self, path: &Path, ticket: u64) -> Result<Option<(Naming, UnixTime, Vec<Content>)>, StoreError> {
+    fn read_note(&self, path: &Path, ticket: u64) -> Result<Option<(Naming, UnixTime, Vec<Named>)>, StoreError> {
         let mut octets = std::fs::read(path).map_err(|cause| StoreError::io(path, cause))?;
         let opened = self.key(ticket)?.open(NOTE_PLACE, &mut octets);
         let Some(raw) = opened.ok().and_then(|()| serde_json::from_slice::<RawNote>(&octets).ok()) else { return Ok(None) };
         let [from, to] = &raw.parties;
         let read = || {
-            let contents = raw.contents.iter().map(|(ticket, size, hash)| {
-                Some(Content { ticket: *ticket, size: *size, sha256: Digest::parse_hex(hash)? })
+            let named = raw.contents.iter().map(|(ticket, size, hash, id, media_type)| {
+                let content = Content { ticket: *ticket, size: *size, sha256: Digest::parse_hex(hash)? };
+                Some(Named { id: id.clone(), media_type: media_type.clone(), content })
             });
             let naming = Naming {
                 octets: Digest::parse_hex(&raw.octets)?,
@@ -197,7 +209,7 @@ impl Attachments {
                 parties: [AgencyId::parse(from)?, AgencyId::parse(to)?],
                 until: UnixTime::from_ms(raw.until),
             };
-            Some((naming, UnixTime::from_ms(raw.made), contents.collect::<Option<Vec<_>>>()?))
+            Some((naming, UnixTime::from_ms(raw.made), named.collect::<Option<Vec<_>>>()?))
         };
         Ok(read())
     }
@@ -217,8 +229,8 @@ impl Attachments {
         let oldest = now.minus_ms(limits::ATTACHMENT_AGAIN_MS);
         let mut table = self.table();
         let tickets: Vec<u64> = table.by_hash.get(sha256)?.iter().copied().collect();
-        let contents = tickets.iter().filter_map(|note| table.notes.get(note)).flat_map(|note| &note.contents);
-        let found: Vec<Content> = contents.filter(|content| content.sha256 == *sha256 && content.size == size).copied().collect();
+        let contents = tickets.iter().filter_map(|note| table.notes.get(note)).flat_map(|note| &note.named).map(|named| named.content);
+        let found: Vec<Content> = contents.filter(|content| content.sha256 == *sha256 && content.size == size).collect();
         let found = found.into_iter().find(|content| {
             table.contents.get(&content.ticket).is_some_and(|kept| kept.from == *from && kept.made >= oldest)
         })?;
@@ -265,12 +277,14 @@ impl Attachments {
         Ok(room)
     }
 
-    /// Writes down which contents a message names; durable when this returns. They are given out once the message's record is
+    /// Writes down what a message names, which is held; durable when this returns. It is given out once the message's record is
     /// durable, too.
-    pub fn note(self: &Arc<Self>, naming: Naming, held: &[Held], now: UnixTime) -> Result<Pending, StoreError> {
+    pub fn note(self: &Arc<Self>, naming: Naming, named: Vec<Named>, now: UnixTime) -> Result<Pending, StoreError> {
         make_folder(&self.folder).map_err(|cause| StoreError::io(&self.folder, cause))?;
-        let contents: Vec<Content> = held.iter().map(|held| held.content).collect();
         let ticket = self.keys.take_ticket()?;
+        let row = |Named { id, media_type, content }: &Named| {
+            (content.ticket, content.size, content.sha256.to_string(), id.clone(), media_type.clone())
+        };
         let raw = RawNote {
             octets: naming.octets.to_string(),
             digest: naming.digest.to_string(),
@@ -278,23 +292,22 @@ impl Attachments {
             parties: naming.parties.each_ref().map(|party| party.to_string()),
             until: naming.until.as_ms(),
             made: now.as_ms(),
-            contents: contents.iter().map(|content| (content.ticket, content.size, content.sha256.to_string())).collect(),
+            contents: named.iter().map(row).collect(),
         };
         let mut octets = serde_json::to_vec(&raw).map_err(|cause| StoreError::Index(cause.to_string()))?;
         self.key(ticket)?.seal(NOTE_PLACE, &mut octets).map_err(|NotSealed| StoreError::Forgotten)?;
         // The names of the contents are made durable with that of the note.
         let path = self.path("p", ticket);
         replace(&path, &octets, 0o600).map_err(|cause| StoreError::io(&path, cause))?;
-        let mut table = self.table();
-        table.put(ticket, Note { naming, contents, is_recorded: false });
+        self.table().put(ticket, Note { naming, named, is_recorded: false });
         Ok(Pending { attachments: Arc::clone(self), ticket: Some(ticket) })
     }
 
     /// The contents that a message names, by SHA-256 of its octets, in its order; nothing if it has no record.
-    pub fn of_message(&self, octets: &Digest) -> Option<Vec<Content>> {
+    pub fn of_message(&self, octets: &Digest) -> Option<Vec<Named>> {
         let table = self.table();
         let note = table.by_message.get(octets).and_then(|ticket| table.notes.get(ticket))?;
-        note.is_recorded.then(|| note.contents.clone())
+        note.is_recorded.then(|| note.named.clone())
     }
 
     /// A content that an agency may have: it sent it, or it was sent to it.
@@ -302,7 +315,7 @@ impl Attachments {
         let table = self.table();
         let notes = table.by_hash.get(sha256)?.iter().filter_map(|ticket| table.notes.get(ticket));
         let mut theirs = notes.filter(|note| note.is_recorded && note.naming.parties.contains(party));
-        theirs.find_map(|note| note.contents.iter().find(|content| content.sha256 == *sha256)).copied()
+        theirs.find_map(|note| note.named.iter().map(|named| named.content).find(|content| content.sha256 == *sha256))
     }
 
     /// Reads a part of a content.
@@ -347,8 +360,8 @@ impl Attachments {
             let _ = remove(&self.path(kind, ticket));
         }
         let Some(note) = table.take(ticket) else { return gone };
-        for content in note.contents {
-            gone.extend(self.give_back(&mut table, content));
+        for named in note.named {
+            gone.extend(self.give_back(&mut table, named.content));
         }
         gone
     }
@@ -381,7 +394,7 @@ impl Attachments {
 
 impl Table {
     fn put(&mut self, ticket: u64, note: Note) {
-        for content in &note.contents {
+        for Named { content, .. } in &note.named {
             self.by_hash.entry(content.sha256).or_default().insert(ticket);
             if let Some(kept) = self.contents.get_mut(&content.ticket) {
                 kept.uses += 1;
@@ -393,7 +406,7 @@ impl Table {
 
     fn take(&mut self, ticket: u64) -> Option<Note> {
         let note = self.notes.remove(&ticket)?;
-        for content in &note.contents {
+        for Named { content, .. } in &note.named {
             if let Some(notes) = self.by_hash.get_mut(&content.sha256) {
                 notes.remove(&ticket);
                 if notes.is_empty() {
@@ -435,20 +448,16 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// The record of the message is durable: what it names may be given out.
-    pub fn recorded(mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
+    /// Says what became of the record of the message: with one, what it names may be given out. Without, it is not known whether
+    /// it is on the disk; the next start looks.
+    pub fn settle(mut self, committed: Option<&Committed>) {
+        let Some(ticket) = self.ticket.take().filter(|_| committed.is_some()) else { return };
         let attachments = &self.attachments;
         if let Some(note) = attachments.table().notes.get_mut(&ticket) {
             note.is_recorded = true;
         }
         // A start that finds it under its old name looks for the record.
         let _ = std::fs::rename(attachments.path("p", ticket), attachments.path("n", ticket));
-    }
-
-    /// Whether there is a record is not known: the next start looks.
-    pub fn in_doubt(mut self) {
-        self.ticket = None;
     }
 }
 

@@ -23,7 +23,7 @@ mod upkeep;
 mod whole;
 mod writer;
 
-pub use attachments::{Attachments, Content, Held, Naming, NoRoom, Pending, Reading, Spoilt, Writing};
+pub use attachments::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, Writing};
 pub use backup::{Backed, Places, back_up};
 pub use bound::keys_fit;
 pub(crate) use durable::{make_folder, replace, sync_parent};

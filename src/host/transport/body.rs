@@ -58,13 +58,9 @@ impl Inbound {
         Self { body: Some(body), unread, more: None }
     }
 
-    /// One whose connection is told when more may come than a message has.
-    pub(super) fn with_more(self, more: impl Fn(u64) + Send + Sync + 'static) -> Self {
-        Self { more: Some(Box::new(more)), ..self.into_parts() }
-    }
-
-    fn into_parts(mut self) -> Self {
-        Self { body: self.body.take(), unread: self.unread.take(), more: None }
+    /// The same, of a connection that is told when more may come than a message has.
+    pub(super) fn with_more(body: Incoming, unread: Option<Unread>, more: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self { body: Some(body), unread, more: Some(Box::new(more)) }
     }
 
     /// So many octets may come beside those of a message.

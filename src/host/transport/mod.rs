@@ -185,7 +185,7 @@ where
         // Whoever waits to be told to send its body is not told so by our reading what nobody wants.
         let may_read = !request.headers().contains_key(EXPECT);
         async move {
-            let inbound = |body| Inbound::new(body, unread.clone()).with_more(move |octets| feels.forgot(octets));
+            let inbound = |body| Inbound::with_more(body, unread.clone(), move |octets| feels.forgot(octets));
             let mut response = service.call(request.map(inbound)).await?;
             let rest = unread.and_then(|unread| unread.take());
             if protocol == Protocol::Http2 {
