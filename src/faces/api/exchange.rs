@@ -165,7 +165,13 @@ impl ExchangeApi {
     }
 
     /// An answer, with its attachments for whoever takes several parts.
-    fn write_answer(&self, id: MessageId, release: Release, replayed: Replayed, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+    fn write_answer(
+        &self,
+        id: MessageId,
+        release: Release,
+        replayed: Replayed,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Fault> {
         let index = release.logged().index();
         let mut response = if attachments::are_accepted(headers) {
             let (_, peer) = self.gateway.identify(&self.certificate)?;

@@ -162,12 +162,7 @@ impl Gateway {
     }
 
     /// Takes in what a message names, and writes down that it does.
-    async fn take_in(
-        &self,
-        naming: Naming,
-        attachments: &[Attachment],
-        rest: Option<Rest>,
-    ) -> Result<Option<Pending>, Fault> {
+    async fn take_in(&self, naming: Naming, attachments: &[Attachment], rest: Option<Rest>) -> Result<Option<Pending>, Fault> {
         check_named(attachments, self.limits.attachment_bytes)?;
         let (store, from) = (Arc::clone(self.store.attachments()), naming.parties[0].clone());
         let held = match rest {
@@ -178,7 +173,9 @@ impl Gateway {
             None => {
                 let time = now();
                 let again = |named: &Attachment| {
-                    store.again(&from, &named.sha256, named.size, time).ok_or_else(|| Fault::at(Code::AttMissing, named.id.clone()))
+                    store
+                        .again(&from, &named.sha256, named.size, time)
+                        .ok_or_else(|| Fault::at(Code::AttMissing, named.id.clone()))
                 };
                 attachments.iter().map(again).collect::<Result<Vec<_>, _>>()?
             }
@@ -219,7 +216,10 @@ impl Gateway {
                 let at = attachments.iter().position(|named| named.id == id);
                 let slot = at.and_then(|at| held.get_mut(at).zip(attachments.get(at)));
                 let Some((slot @ None, named)) = slot else {
-                    return Err(Fault::at(Code::AttUnnamed, if at.is_some() { "a part comes twice" } else { "a part is not named" }));
+                    return Err(Fault::at(
+                        Code::AttUnnamed,
+                        if at.is_some() { "a part comes twice" } else { "a part is not named" },
+                    ));
                 };
                 *slot = Some(self.receive_one(&mut rest, named, from).await?);
             }
@@ -414,7 +414,11 @@ impl Sink {
             Self::New(writing) => writing.finish().map_err(spoilt),
             Self::Known(held, _, came) if came != held.content().size => Err(spoilt(Spoilt::Size)),
             Self::Known(held, hash, _) => {
-                if equal(&hash.finish(), &held.content().sha256) { Ok(held) } else { Err(spoilt(Spoilt::Differs)) }
+                if equal(&hash.finish(), &held.content().sha256) {
+                    Ok(held)
+                } else {
+                    Err(spoilt(Spoilt::Differs))
+                }
             }
         }
     }

@@ -185,7 +185,10 @@ impl Attachments {
             let kept = Kept { from: naming.parties[0].clone(), made, uses: 0 };
             if let Some(known) = table.contents.insert(content.ticket, kept) {
                 self.taken.fetch_sub(charge(content.size), Ordering::Relaxed);
-                table.contents.entry(content.ticket).and_modify(|kept| (kept.uses, kept.made) = (known.uses, known.made.min(made)));
+                table
+                    .contents
+                    .entry(content.ticket)
+                    .and_modify(|kept| (kept.uses, kept.made) = (known.uses, known.made.min(made)));
             }
         }
         table.put(ticket, Note { naming, named, is_recorded: true });
@@ -229,11 +232,12 @@ impl Attachments {
         let oldest = now.minus_ms(limits::ATTACHMENT_AGAIN_MS);
         let mut table = self.table();
         let tickets: Vec<u64> = table.by_hash.get(sha256)?.iter().copied().collect();
-        let contents = tickets.iter().filter_map(|note| table.notes.get(note)).flat_map(|note| &note.named).map(|named| named.content);
+        let contents =
+            tickets.iter().filter_map(|note| table.notes.get(note)).flat_map(|note| &note.named).map(|named| named.content);
         let found: Vec<Content> = contents.filter(|content| content.sha256 == *sha256 && content.size == size).collect();
-        let found = found.into_iter().find(|content| {
-            table.contents.get(&content.ticket).is_some_and(|kept| kept.from == *from && kept.made >= oldest)
-        })?;
+        let found = found
+            .into_iter()
+            .find(|content| table.contents.get(&content.ticket).is_some_and(|kept| kept.from == *from && kept.made >= oldest))?;
         if let Some(kept) = table.contents.get_mut(&found.ticket) {
             kept.uses += 1;
         }

@@ -78,7 +78,9 @@ impl Parts {
         let mut octets = Vec::new();
         loop {
             match self.next().await? {
-                Came::Octets(more) if more.len() > limit.saturating_sub(octets.len()) => return Err(Fault::new(Code::HttpTooLarge)),
+                Came::Octets(more) if more.len() > limit.saturating_sub(octets.len()) => {
+                    return Err(Fault::new(Code::HttpTooLarge));
+                }
                 Came::Octets(more) => {
                     room(octets.len().saturating_add(more.len()))?;
                     octets.extend_from_slice(&more);

@@ -185,7 +185,7 @@ impl Upstream {
         let request = build(Method::GET, url, full(Bytes::new()), headers)?;
         let response = tokio::time::timeout(deadline, kept.sender.send_request(request)).await;
         let response = response.map_err(|_| UpstreamError::Deadline)?.map_err(|cause| broken(cause.to_string()))?;
-        if response.status() != StatusCode::OK {
+        if !matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
             return self.finish(url, (kept, response)).await;
         }
         let (head, mut body) = response.into_parts();
