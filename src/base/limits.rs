@@ -1,6 +1,6 @@
 //! Every bound of the gateway as a named constant.
 //!
-//! A configuration may tighten a limit, never lift one. Sizes are in bytes, times in milliseconds unless the name
+//! A configuration may tighten a limit, never lift one; the size of attachments alone has a default below its limit. Sizes are in bytes, times in milliseconds unless the name
 //! says otherwise. Sources: `message.md` section 1 (XML 1.0 subset of the profile `og-sig-1`), RFC 9112, RFC 9113.
 
 /// Refusals of one agency that are recorded one by one, per minute, and how many may come at once; the others are summed up.

@@ -535,6 +535,17 @@ mod tests {
     }
 
     #[test]
+    fn an_attachment_may_be_made_so_large_and_no_larger() {
+        let config = Config::parse(GOOD, Path::new("")).expect("a good configuration").limits;
+        assert_eq!((config.attachment_bytes, config.attachments_bytes), (limits::ATTACHMENT_BYTES, limits::ATTACHMENTS_BYTES));
+        let with = |value: u64| refused(&format!("[limits]\nattachment_bytes = {value}\nattachments_bytes = 1\n"));
+        assert_eq!((with(1), with(limits::ATTACHMENT_BYTES_MAX)), (None, None));
+        for value in [0, limits::ATTACHMENT_BYTES_MAX + 1] {
+            assert!(with(value).is_some_and(|what| what.starts_with("attachment_bytes is at least 1")), "{value}");
+        }
+    }
+
+    #[test]
     fn a_log_has_so_many_witnesses_and_no_more() {
         let with = |count: usize| {
             let witness = |number: usize| {

@@ -14,7 +14,7 @@ use oncegate::base::ids::{Code, Digest};
 use oncegate::base::limits;
 use oncegate::faces::client::{Attached, Client, Signed, digest_of, problem_of, verify_under};
 use oncegate::host::transport::{self, Anchors, Identity, full};
-use oncegate::message::crypto::{Sha256, sha256};
+use oncegate::message::crypto::{SealKey, Sha256, sha256};
 use oncegate::message::envelope::{Ask, Attachment, Body, Context, Kind, Message, ReplyTo, World};
 use oncegate::message::parts::{Event, Reader, Related};
 use oncegate::message::schema::Schemas;
@@ -253,7 +253,8 @@ fn attachments_go_to_the_holder_and_come_back_and_nobody_else_has_them() {
         ] {
             let got = curl(&scene, agency, &format!("/v1/attachments/{hash}"), &[protocol]);
             assert_eq!(got.status, status, "{agency} {hash}");
-            assert!(status == 404 || sha256(&got.body) == hash && got.has(&format!("content-length: {}", got.body.len())));
+            let is_whole = sha256(&got.body) == hash && got.has(&format!("content-length: {}", got.body.len()));
+            assert!(status == 404 || is_whole, "{agency} {hash} {protocol}: {}", got.head);
         }
     }
     let files = left(&scene);
@@ -302,7 +303,11 @@ fn a_part_of_an_attachment_is_given_and_a_cut_fetch_goes_on() {
     assert!(beyond.has("content-range: bytes */300000"), "{}", beyond.head);
     for protocol in ["--http1.1", "--http2"] {
         let head = curl(&scene, SCHOOL, &path, &["-I", protocol]);
-        assert!(head.status == 200 && head.body.is_empty() && head.has("content-length: 300000"), "{protocol} {}", head.head);
+        assert!(
+            head.status == 200 && head.body == head.head.as_bytes() && head.has("content-length: 300000"),
+            "{protocol} {}",
+            head.head
+        );
         assert!(head.has("accept-ranges: bytes"), "{}", head.head);
     }
     assert_eq!(curl(&scene, FUND, &path, &["-I"]).status, 404);
@@ -666,6 +671,16 @@ fn two_gibibytes_are_sent() {
     let seen = holder(&scene, plainly());
     let gateway = scene.start();
     let (kib, took) = send_large(&scene, &gateway, 2 << 30, &seen);
+    let (key, mut record, begun) = (SealKey::new(&[7; 32]).expect("a key"), Vec::with_capacity(20_000), Instant::now());
+    let mut hash = Sha256::new();
+    for number in 0..(1_u64 << 30) / 16_384 {
+        record.resize(16_384, 0);
+        hash.update(&record);
+        key.seal(number, &mut record).expect("sealed");
+    }
+    assert_ne!(hash.finish(), Digest::from_octets([0; 32]));
+    let rate = (1_u64 << 30) as f64 / begun.elapsed().as_secs_f64() / 1e6;
+    tell("rate of AES-256-GCM and SHA-256 on one core", format!("{rate:.0} MB/s"));
     tell("memory above start for an attachment of 2 GiB", format!("{kib} KiB"));
     tell(
         "rate of an attachment of 2 GiB into the gateway",

@@ -54,11 +54,13 @@ pub(super) fn are_accepted(headers: &HeaderMap) -> bool {
     })
 }
 
-/// An answer with what it names.
+/// An answer with what it names; one that names nothing is alone.
 pub(super) fn with_parts(gateway: &Arc<Gateway>, agency: AgencyIndex, octets: Vec<u8>) -> Result<Response<Body>, Fault> {
     let world = gateway.world();
     let agency = world.registry.agency(agency).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
-    let (content_type, body) = gateway.with_parts(octets, &agency.id)?;
+    let Some((content_type, body)) = gateway.with_parts(&octets, &agency.id)? else {
+        return Ok(respond(StatusCode::OK, "application/xml", octets));
+    };
     let mut response = Response::new(body);
     insert(response.headers_mut(), "content-type", &content_type);
     Ok(response)
@@ -86,7 +88,9 @@ pub(super) fn get(gateway: &Arc<Gateway>, agency: &AgencyId, sha256: &str, heade
         Asked::Beyond => return Err(Fault::at(Code::AttRange, format!("bytes */{}", content.size))),
     };
     let range = asked.clone().unwrap_or(0..content.size);
+    let length = range.end - range.start;
     let mut response = describe(gateway.give_out(agency, content, range)?, sha256);
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
     if let Some(part) = asked {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         insert(response.headers_mut(), "content-range", &format!("bytes {}-{}/{}", part.start, part.end - 1, content.size));

@@ -10,7 +10,7 @@ use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::exchange::admission::{Answer, Permitted, Refusal};
 use crate::host::store::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, StoreError, Writing};
-use crate::host::transport::{Arrival, Body, Came, Parts, UpstreamError, full, sized};
+use crate::host::transport::{Arrival, Body, Came, Parts, UpstreamError, sized};
 use crate::message::crypto::{Sha256, equal, random, sha256};
 use crate::message::envelope::{Attachment, Message};
 use crate::message::parts::plain;
@@ -298,7 +298,9 @@ impl Gateway {
         if attachments == 0 {
             return self.upstream.post(url, octets, &headers, deadline).await.map(Carried::from);
         }
-        let (content_type, body) = self.with_parts(octets, agency).map_err(UpstreamError::Parts)?;
+        let whole = self.with_parts(&octets, agency).map_err(UpstreamError::Parts)?;
+        let gone = || Fault::at(Code::AttNoRoom, "what the question names is not kept any more");
+        let (content_type, body) = whole.ok_or_else(|| UpstreamError::Parts(gone()))?;
         headers.push(("content-type", content_type));
         self.upstream.post_made(url, body, &headers, deadline).await.map(Carried::from)
     }
@@ -308,12 +310,10 @@ impl Gateway {
         transfer_time(question.attachments.iter().map(|named| named.size).sum(), self.limits.answer_ms)
     }
 
-    /// A message with all that it names as one body, and its media type; the message alone if it names nothing.
-    pub fn with_parts(self: &Arc<Self>, octets: Vec<u8>, agency: &AgencyId) -> Result<(String, Body), Fault> {
+    /// A message with all that it names as one body, and its media type; nothing if it names nothing.
+    pub fn with_parts(self: &Arc<Self>, octets: &[u8], agency: &AgencyId) -> Result<Option<(String, Body)>, Fault> {
         let store = self.store.attachments();
-        let Some(named) = store.of_message(&sha256(&octets)) else {
-            return Ok(("application/xml".to_owned(), full(octets)));
-        };
+        let Some(named) = store.of_message(&sha256(octets)) else { return Ok(None) };
         let transfer = self.transfers.begin(agency)?;
         let token = random::<16>().map_err(|_| Fault::new(Code::AttNoRoom))?;
         let boundary = format!("og-{}", Digest::from_octets(sha256(&token).octets().to_owned()));
@@ -342,7 +342,7 @@ impl Gateway {
             }
             let _ = out.give(last);
         });
-        Ok((format!("multipart/related; boundary=\"{boundary}\"; type=\"application/xml\"; start=\"<{ROOT}>\""), body))
+        Ok(Some((format!("multipart/related; boundary=\"{boundary}\"; type=\"application/xml\"; start=\"<{ROOT}>\""), body)))
     }
 
     /// What an agency may have of an attachment: only of one in a message that it sent or that was sent to it.
@@ -355,7 +355,10 @@ impl Gateway {
     pub fn give_out(self: &Arc<Self>, agency: &AgencyId, content: Content, range: Range<u64>) -> Result<Body, Fault> {
         let transfer = self.transfers.begin(agency)?;
         let read = self.store.attachments().read(content, range);
-        let mut reading = read.map_err(|cause| no_room(&cause))?;
+        let mut reading = read.map_err(|cause| match cause {
+            StoreError::Forgotten => Fault::new(Code::AttUnknown),
+            cause => no_room(&cause),
+        })?;
         let (out, body) = sized(reading.left());
         let gateway = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
@@ -475,3 +478,39 @@ const WAITING_CHUNKS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The `Content-ID` of the message itself: no code, so that no attachment has it.
 const ROOT: &str = "message@oncegate";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_are_on_their_way_at_once_and_no_more() {
+        let transfers = Transfers::default();
+        let agency = |number: usize| AgencyId::parse(&format!("xx.a{number}")).expect("an agency");
+        let begin = |number: usize| transfers.begin(&agency(number)).map_err(|fault| fault.code);
+        let mut theirs: Vec<_> = (0..limits::AGENCY_TRANSFERS_MAX).map(|_| begin(0).expect("room")).collect();
+        assert_eq!(begin(0).err(), Some(Code::AttNoRoom));
+        let others: Vec<_> = (limits::AGENCY_TRANSFERS_MAX..limits::TRANSFERS_MAX)
+            .map(|number| begin(number).expect("others have room"))
+            .collect();
+        assert_eq!(begin(limits::TRANSFERS_MAX).err(), Some(Code::AttNoRoom));
+        theirs.pop();
+        assert!(begin(0).is_ok());
+        drop((theirs, others));
+        assert!(transfers.0.lock().expect("nobody panics").is_empty());
+    }
+
+    #[test]
+    fn an_attachment_is_so_large_and_no_larger() {
+        let named = |size: u64| Attachment {
+            id: "a".to_owned(),
+            name: "a.pdf".to_owned(),
+            media_type: "application/pdf".to_owned(),
+            size,
+            sha256: sha256(b""),
+        };
+        let checked = |size: u64| check_named(&[named(size)], limits::ATTACHMENT_BYTES).map_err(|fault| fault.code);
+        assert_eq!(checked(limits::ATTACHMENT_BYTES), Ok(()));
+        assert_eq!(checked(limits::ATTACHMENT_BYTES + 1), Err(Code::AttTooLarge));
+    }
+}

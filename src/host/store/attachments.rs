@@ -639,3 +639,228 @@ fn remove(path: &Path) -> Result<(), StoreError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::crypto::sha256;
+
+    const NOW: UnixTime = UnixTime::from_ms(1_800_000_000_000);
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("oncegate-attachments-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&folder);
+            std::fs::create_dir_all(&folder).expect("writable");
+            Self(folder)
+        }
+
+        /// Opens it as a start does; the log has the records of these messages.
+        fn open(&self, recorded: &[Digest]) -> Arc<Attachments> {
+            let keys = Keys::open(&self.0.join("keys")).expect("keys");
+            let opened = Attachments::new(self.0.join("attachments"), Arc::new(keys));
+            opened.sweep(|naming| Ok(recorded.contains(&naming.digest))).expect("swept");
+            Arc::new(opened)
+        }
+
+        fn left(&self) -> Vec<String> {
+            let names = std::fs::read_dir(self.0.join("attachments")).into_iter().flatten().flatten();
+            let mut left: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            left.sort();
+            left
+        }
+
+        /// The file of this kind, of which there is one.
+        fn file(&self, kind: &str) -> PathBuf {
+            let left = self.left();
+            let found: Vec<&String> = left.iter().filter(|name| name.starts_with(kind)).collect();
+            assert_eq!(found.len(), 1, "{left:?}");
+            self.0.join("attachments").join(found[0])
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn agency(name: &str) -> AgencyId {
+        AgencyId::parse(name).expect("an agency")
+    }
+
+    fn written(attachments: &Arc<Attachments>, octets: &[u8]) -> Held {
+        let begun = attachments.begin(&agency("xx.school"), (octets.len() as u64, sha256(octets)), NOW);
+        let mut writing = begun.unwrap_or_else(|_| panic!("there is room"));
+        octets.chunks(777).for_each(|some| writing.take(some).expect("as announced"));
+        writing.finish().unwrap_or_else(|_| panic!("as announced"))
+    }
+
+    fn noted(attachments: &Arc<Attachments>, number: u8, held: Vec<Held>) -> Pending {
+        let row = |held: &Held| Named { id: "a".to_owned(), media_type: "a/b".to_owned(), content: held.content() };
+        let named = held.iter().map(row).collect();
+        let noted = attachments.note(naming(number), named, NOW);
+        drop(held);
+        noted.expect("noted")
+    }
+
+    fn naming(number: u8) -> Naming {
+        Naming {
+            octets: Digest::from_octets([number; 32]),
+            digest: Digest::from_octets([number; 32]),
+            exchange: MessageId::new(NOW, [number; 10]),
+            parties: [agency("xx.school"), agency("xx.clinic")],
+            until: NOW.plus_ms(u64::from(number) * 1000),
+        }
+    }
+
+    fn all(attachments: &Attachments, content: Content, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+        let mut reading = attachments.read(content, range)?;
+        let mut octets = Vec::new();
+        while let Some(more) = reading.next()? {
+            octets.extend(more);
+        }
+        Ok(octets)
+    }
+
+    /// Of many lengths around the ends of chunks, whole and in parts.
+    #[test]
+    fn what_was_written_is_read_and_nothing_else() {
+        const CHUNK: usize = limits::CHUNK_BYTES;
+        let folder = Folder::new("read");
+        let attachments = folder.open(&[]);
+        for length in [0, 1, 15, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 3] {
+            let octets: Vec<u8> = (0..length).map(|at| (at / 251 + at) as u8).collect();
+            let content = written(&attachments, &octets);
+            let end = length as u64;
+            for range in [0..end, 0..end / 2, end / 2..end, end.saturating_sub(1)..end, 1.min(end)..CHUNK.min(length) as u64] {
+                let expected = &octets[range.start as usize..range.end.max(range.start) as usize];
+                assert_eq!(
+                    all(&attachments, content.content(), range.clone()).expect("whole"),
+                    expected,
+                    "{range:?} of {length}"
+                );
+            }
+        }
+        assert_eq!((folder.left(), attachments.taken()), (Vec::new(), 0), "what nobody names goes");
+    }
+
+    #[test]
+    fn a_content_that_is_another_or_cut_or_moved_is_not_given_out() {
+        const CHUNK: usize = limits::CHUNK_BYTES;
+        let folder = Folder::new("changed");
+        let attachments = folder.open(&[]);
+        let octets = vec![7; 3 * CHUNK];
+        let held = written(&attachments, &octets);
+        let (content, file) = (held.content(), folder.file("c-"));
+        let good = std::fs::read(&file).expect("readable");
+        let sealed = CHUNK + 16;
+        let end = octets.len() as u64;
+        let spoil = |spoilt: &[u8]| {
+            std::fs::write(&file, spoilt).expect("writable");
+            all(&attachments, content, 0..end).map(|octets| octets.len())
+        };
+        assert_eq!(spoil(&good).expect("whole"), octets.len());
+        let moved = [&good[sealed..2 * sealed], &good[..sealed], &good[2 * sealed..]].concat();
+        let twice = [&good[..sealed], &good[..sealed], &good[2 * sealed..]].concat();
+        let mut changed = good.clone();
+        changed[sealed + 9] ^= 1;
+        for spoilt in [&moved[..], &twice, &changed, &good[..2 * sealed], &good[..good.len() - 1], b""] {
+            assert!(matches!(spoil(spoilt), Err(StoreError::Damaged { .. })), "{}", spoilt.len());
+        }
+        // A shorter content whose last chunk is whole is no content.
+        let shorter = Content { size: 2 * CHUNK as u64, ..content };
+        std::fs::write(&file, &good[..2 * sealed]).expect("writable");
+        assert!(matches!(all(&attachments, shorter, 0..2 * CHUNK as u64), Err(StoreError::Damaged { .. })));
+        for (size, hash) in [(4, sha256(b"four")), (6, sha256(b"four")), (5, sha256(b"four"))] {
+            let mut writing = attachments.begin(&agency("xx.school"), (size, hash), NOW).unwrap_or_else(|_| panic!("room"));
+            let taken = writing.take(b"fives").and_then(|()| writing.finish().map(drop));
+            assert!(matches!((size, taken), (5, Err(Spoilt::Differs)) | (4 | 6, Err(Spoilt::Size))));
+        }
+        drop(held);
+        assert_eq!((folder.left(), attachments.taken()), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_start_keeps_what_has_its_record_and_sweeps_the_rest() {
+        let folder = Folder::new("start");
+        let attachments = folder.open(&[]);
+        let (one, two, three) = (b"one".as_slice(), b"two".as_slice(), b"three".as_slice());
+        // Recorded and told so; recorded, and killed before it was told; killed before its record; killed before its note.
+        noted(&attachments, 1, vec![written(&attachments, one)]).settle_as_recorded();
+        std::mem::forget(noted(&attachments, 2, vec![written(&attachments, two)]));
+        std::mem::forget(noted(&attachments, 3, vec![written(&attachments, three)]));
+        std::mem::forget(written(&attachments, b"four"));
+        let begun = attachments.begin(&agency("xx.school"), (4, sha256(b"five")), NOW);
+        std::mem::forget(begun.unwrap_or_else(|_| panic!("room")));
+        assert!(attachments.for_party(&agency("xx.school"), &sha256(two)).is_none(), "without a record nobody has it");
+        let attachments = folder.open(&[naming(2).digest]);
+        for (octets, is_there) in [(one, true), (two, true), (three, false), (b"four", false), (b"five", false)] {
+            for party in ["xx.school", "xx.clinic"] {
+                assert_eq!(attachments.for_party(&agency(party), &sha256(octets)).is_some(), is_there);
+            }
+            assert!(attachments.for_party(&agency("xx.fund"), &sha256(octets)).is_none());
+        }
+        assert_eq!(folder.left().len(), 4, "{:?}", folder.left());
+        assert!(folder.left().iter().all(|name| name.starts_with("c-") || name.starts_with("n-")), "{:?}", folder.left());
+        assert_eq!(attachments.of_message(&naming(1).octets).expect("noted").len(), 1);
+    }
+
+    #[test]
+    fn what_is_past_its_time_or_erased_goes_with_its_keys() {
+        let folder = Folder::new("time");
+        let attachments = folder.open(&[]);
+        let (one, two) = (naming(1), naming(2));
+        let held = written(&attachments, b"shared");
+        let content = held.content();
+        noted(&attachments, 1, vec![held]).settle_as_recorded();
+        let again = attachments.again(&agency("xx.school"), &sha256(b"shared"), 6, NOW).expect("sent before");
+        assert!(attachments.again(&agency("xx.clinic"), &sha256(b"shared"), 6, NOW).is_none(), "of another sender");
+        assert!(attachments.again(&agency("xx.school"), &sha256(b"shared"), 7, NOW).is_none(), "of another size");
+        let later = NOW.plus_ms(limits::ATTACHMENT_AGAIN_MS + 1);
+        assert!(attachments.again(&agency("xx.school"), &sha256(b"shared"), 6, later).is_none(), "too long ago");
+        noted(&attachments, 2, vec![again]).settle_as_recorded();
+        attachments.tidy_up(one.until).expect("writable");
+        assert_eq!(folder.left().len(), 2, "what is still named stays");
+        assert!(all(&attachments, content, 0..6).is_ok());
+        let copy = folder.0.join("copy");
+        std::fs::copy(folder.file("c-"), &copy).expect("readable");
+        let (name, note) = (folder.file("c-"), folder.file("n-"));
+        let kept = std::fs::read(&note).expect("readable");
+        attachments.erase(&two.digest.to_base64url()).expect("writable");
+        assert_eq!((folder.left(), attachments.taken()), (Vec::new(), 0));
+        // Whoever has kept the files has nothing.
+        std::fs::copy(&copy, &name).expect("writable");
+        std::fs::write(&note, kept).expect("writable");
+        assert!(matches!(all(&attachments, content, 0..6), Err(StoreError::Forgotten)));
+        let attachments = folder.open(&[two.digest]);
+        assert!(folder.left().is_empty() && attachments.for_party(&agency("xx.school"), &sha256(b"shared")).is_none());
+    }
+
+    impl Pending {
+        fn settle_as_recorded(self) {
+            let logged = crate::evidence::tlog::Logged::durable(0);
+            let place = crate::exchange::ledger::OutcomePlace { index: 0, segment: 0, offset: 0 };
+            self.settle(Some(&Committed { logged, place }));
+        }
+    }
+
+    #[test]
+    fn all_together_take_so_much_and_no_more() {
+        let folder = Folder::new("room");
+        let attachments = folder.open(&[]);
+        attachments.limit(2 * limits::ATTACHMENT_BYTES_MIN);
+        let begin = |size: u64| attachments.begin(&agency("xx.school"), (size, sha256(b"")), NOW);
+        let (first, second) = (begin(1), begin(1));
+        assert!(first.is_ok() && second.is_ok(), "each counts for something");
+        assert!(matches!(begin(0), Err(Ok(NoRoom::Limit))));
+        drop(first);
+        assert!(begin(limits::ATTACHMENT_BYTES_MIN - 16).is_ok() && begin(limits::ATTACHMENT_BYTES_MIN).is_err());
+        attachments.limit(u64::MAX);
+        assert!(matches!(begin(1 << 60), Err(Ok(NoRoom::Disk))));
+        drop(second);
+        assert_eq!((folder.left(), attachments.taken()), (Vec::new(), 0));
+    }
+}
