@@ -6,14 +6,16 @@ use oncegate::message::parts::{Event, Reader, Related, Wrong, plain};
 
 const TYPE: &str = "multipart/related; boundary=\"b\"; type=\"application/xml\"";
 
+type Part = (Option<String>, Vec<u8>);
+
 /// The parts of a body that comes in pieces of so many octets.
-fn read(body: &[u8], piece: usize) -> Result<Vec<(Option<String>, Vec<u8>)>, Wrong> {
+fn read(body: &[u8], piece: usize) -> Result<Vec<Part>, Wrong> {
     let mut reader = Reader::new(&Related::parse(TYPE).expect("a boundary"));
-    let mut parts: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut is_open = false;
     for piece in body.chunks(piece.max(1)) {
         reader.take(piece);
-        while let Some(event) = reader.next()? {
+        while let Some(event) = reader.event()? {
             match event {
                 Event::Part(head) => {
                     assert!(!std::mem::replace(&mut is_open, true), "a part begins in another");

@@ -71,6 +71,16 @@ pub(super) fn named(path: &str) -> Option<&str> {
     path.strip_prefix("/v1/attachments/").filter(|rest| !rest.contains('/'))
 }
 
+/// The answer to `HEAD` (RFC 9110, section 9.3.2): on HTTP/2 nobody else takes the body away, and one is an error of the stream.
+pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
+    let length = hyper::body::Body::size_hint(response.body()).exact();
+    let mut response = response.map(|_| full(""));
+    if let Some(length) = length.filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
 /// What an attachment is, without it.
 pub(super) fn head(gateway: &Gateway, agency: &AgencyId, sha256: &str) -> Result<Response<Body>, Fault> {
     let content = gateway.attachment(agency, sha256)?;

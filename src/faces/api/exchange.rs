@@ -45,8 +45,10 @@ impl ExchangeApi {
     async fn answer(&self, request: Request<Inbound>) -> Response<Body> {
         let form = Form::preferred(request.headers());
         let trace = request.headers().get("traceparent").cloned();
+        let is_head = request.method() == Method::HEAD;
         if let Err(fault) = check_head(&request) {
-            return problem(&self.refuse(fault).await, form);
+            let refused = problem(&self.refuse(fault).await, form);
+            return if is_head { attachments::without_body(refused) } else { refused };
         }
         let (result, standing) = match (request.method(), request.uri().path()) {
             (&Method::POST, "/v1/messages" | "/v1/trail") => self.message(request).await,
@@ -62,7 +64,7 @@ impl ExchangeApi {
         if let Some(trace) = trace {
             headers.insert("traceparent", trace);
         }
-        response
+        if is_head { attachments::without_body(response) } else { response }
     }
 
     /// What has a signed message as its body, and uses the quota of messages.

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 pub struct Carried {
     /// The message.
     pub octets: Vec<u8>,
-    pub(super) rest: Option<Rest>,
+    pub(super) rest: Option<Box<Rest>>,
 }
 
 /// The parts behind a message.
@@ -43,7 +43,7 @@ impl From<Vec<u8>> for Carried {
 
 impl From<Arrival> for Carried {
     fn from(arrival: Arrival) -> Self {
-        Self { octets: arrival.octets, rest: arrival.parts.map(|parts| Rest { parts, payer: None }) }
+        Self { octets: arrival.octets, rest: arrival.parts.map(|parts| Box::new(Rest { parts, payer: None })) }
     }
 }
 
@@ -51,7 +51,7 @@ impl Carried {
     /// What a visitor has sent.
     pub fn from_visitor(octets: Vec<u8>, parts: Parts, visit: &Visit) -> Self {
         let payer = Some((Arc::clone(&visit.world), visit.peer.agency()));
-        Self { octets, rest: Some(Rest { parts, payer }) }
+        Self { octets, rest: Some(Box::new(Rest { parts, payer })) }
     }
 }
 
@@ -110,7 +110,7 @@ impl Gateway {
         &self,
         visit: &mut Visit,
         question: &Permitted,
-        rest: Option<Rest>,
+        rest: Option<Box<Rest>>,
     ) -> Result<(), Refused> {
         let message = question.message();
         if message.attachments.is_empty() && rest.is_none() {
@@ -146,7 +146,7 @@ impl Gateway {
         question: &Message,
         answer: &Answer,
         parties: [AgencyId; 2],
-        rest: Option<Rest>,
+        rest: Option<Box<Rest>>,
     ) -> Result<Option<Pending>, Fault> {
         if answer.message().attachments.is_empty() && rest.is_none() {
             return Ok(None);
@@ -162,7 +162,12 @@ impl Gateway {
     }
 
     /// Takes in what a message names, and writes down that it does.
-    async fn take_in(&self, naming: Naming, attachments: &[Attachment], rest: Option<Rest>) -> Result<Option<Pending>, Fault> {
+    async fn take_in(
+        &self,
+        naming: Naming,
+        attachments: &[Attachment],
+        rest: Option<Box<Rest>>,
+    ) -> Result<Option<Pending>, Fault> {
         check_named(attachments, self.limits.attachment_bytes)?;
         let (store, from) = (Arc::clone(self.store.attachments()), naming.parties[0].clone());
         let held = match rest {
@@ -200,7 +205,7 @@ impl Gateway {
     }
 
     /// Reads all parts, in whatever order they come.
-    async fn receive(&self, mut rest: Rest, attachments: &[Attachment], from: &AgencyId) -> Result<Vec<Held>, Fault> {
+    async fn receive(&self, mut rest: Box<Rest>, attachments: &[Attachment], from: &AgencyId) -> Result<Vec<Held>, Fault> {
         let total: u64 = attachments.iter().map(|named| named.size).sum();
         rest.parts.expects(total);
         let deadline = transfer_time(total, self.limits.body_ms);
@@ -373,7 +378,7 @@ impl Gateway {
 
 /// Gives all of a reading to somebody, until nobody takes it.
 fn drain(reading: &mut Reading, mut give: impl FnMut(Vec<u8>) -> bool) -> Result<(), StoreError> {
-    while let Some(octets) = reading.next()? {
+    while let Some(octets) = reading.chunk()? {
         if !give(octets) {
             return Ok(());
         }
@@ -384,14 +389,14 @@ fn drain(reading: &mut Reading, mut give: impl FnMut(Vec<u8>) -> bool) -> Result
 /// Where an attachment goes: on to the disk, or nowhere, since it is there.
 enum Sink {
     New(Box<Writing>),
-    Known(Held, Sha256, u64),
+    Known(Held, Box<Sha256>, u64),
 }
 
 impl Sink {
     fn begin(store: &Arc<Attachments>, from: &AgencyId, (size, sha256): (u64, Digest)) -> Result<Self, Fault> {
         let time: UnixTime = now();
         if let Some(held) = store.again(from, &sha256, size, time) {
-            return Ok(Self::Known(held, Sha256::new(), 0));
+            return Ok(Self::Known(held, Box::default(), 0));
         }
         let begun = store.begin(from, (size, sha256), time);
         begun.map(|writing| Self::New(Box::new(writing))).map_err(|why| match why {

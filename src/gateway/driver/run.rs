@@ -313,7 +313,7 @@ impl Gateway {
 
     /// An answer that comes as a message of its own goes to the exchange that waits for it, and is acknowledged when it is on
     /// record.
-    async fn deliver_late(&self, visit: &Visit, answer: Authenticated, rest: Option<Rest>) -> Result<Reply, Refused> {
+    async fn deliver_late(&self, visit: &Visit, answer: Authenticated, rest: Option<Box<Rest>>) -> Result<Reply, Refused> {
         let id = answer.id();
         let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
         let (digest, claimed) = (answer.digest(), Claimed { id: Some(id), from: None });

@@ -588,7 +588,7 @@ impl Reading {
     }
 
     /// The next octets, checked; nothing at the end.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn chunk(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         if self.left() == 0 {
             return Ok(None);
         }
@@ -719,7 +719,7 @@ mod tests {
     fn all(attachments: &Attachments, content: Content, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
         let mut reading = attachments.read(content, range)?;
         let mut octets = Vec::new();
-        while let Some(more) = reading.next()? {
+        while let Some(more) = reading.chunk()? {
             octets.extend(more);
         }
         Ok(octets)

@@ -94,7 +94,7 @@ impl Parts {
     /// What comes next.
     pub async fn next(&mut self) -> Result<Came, Fault> {
         loop {
-            match self.reader.next().map_err(framing)? {
+            match self.reader.event().map_err(framing)? {
                 Some(Event::Part(head)) => return Ok(Came::Part(head)),
                 Some(Event::Octets(octets)) => return Ok(Came::Octets(octets.to_vec())),
                 Some(Event::End) => return Ok(Came::End),

@@ -118,7 +118,7 @@ impl Reader {
     }
 
     /// What comes next; nothing if more has to come.
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, Wrong> {
+    pub fn event(&mut self) -> Result<Option<Event<'_>>, Wrong> {
         loop {
             match self.state {
                 State::Start => {

@@ -2,14 +2,16 @@ use super::*;
 
 const TYPE: &str = "multipart/related; boundary=\"b\"; type=\"application/xml\"";
 
+type Part = (Option<String>, Vec<u8>);
+
 /// All of a body, given in pieces of so many octets: of each part its identifier and its octets.
-fn read(body: &[u8], piece: usize) -> Result<Vec<(Option<String>, Vec<u8>)>, Wrong> {
+fn read(body: &[u8], piece: usize) -> Result<Vec<Part>, Wrong> {
     let mut reader = Reader::new(&Related::parse(TYPE)?);
-    let mut parts: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut open = 0_usize;
     for piece in body.chunks(piece) {
         reader.take(piece);
-        while let Some(event) = reader.next()? {
+        while let Some(event) = reader.event()? {
             match event {
                 Event::Part(head) => {
                     open += 1;
@@ -99,7 +101,7 @@ fn what_is_held_does_not_grow_with_a_part() {
     reader.take(b"--b\r\n\r\n");
     let piece = [b"\r\n--a".as_slice(), &[b'x'; 1000]].concat();
     for _ in 0..1000 {
-        while reader.next().expect("good").is_some() {}
+        while reader.event().expect("good").is_some() {}
         reader.take(&piece);
         assert!(reader.held.len() < 2 * piece.len());
     }
