@@ -269,7 +269,7 @@ fn attachments_go_to_the_holder_and_come_back_and_nobody_else_has_them() {
     // They are there after a restart, too.
     gateway.kill();
     let gateway = scene.start();
-    assert_eq!(curl(&scene, SCHOOL, &format!("/v1/attachments/{}", sha256(&report)), &[]).body, report);
+    assert!(curl(&scene, SCHOOL, &format!("/v1/attachments/{}", sha256(&report)), &[]).body == report);
     gateway.stop();
 }
 
@@ -294,7 +294,7 @@ fn a_part_of_an_attachment_is_given_and_a_cut_fetch_goes_on() {
             got.head
         );
     }
-    assert_eq!(get("bytes=-5", &[]).body, scan[299_995..]);
+    assert!(get("bytes=-5", &[]).body == scan[299_995..]);
     assert_eq!(get("bytes=1-", &["-H", &format!("If-Range: {tag}")]).status, 206);
     assert_eq!(get("bytes=1-", &["-H", "If-Range: \"another\""]).status, 200);
     assert_eq!(get("bytes=0-1,3-4", &[]).status, 200);
@@ -319,8 +319,11 @@ fn a_part_of_an_attachment_is_given_and_a_cut_fetch_goes_on() {
     let mut octets = fs::read(&file).expect("readable");
     octets[2 * (CHUNK + 16) + 5] ^= 1;
     fs::write(&file, octets).expect("writable");
-    assert_eq!(curl(&scene, SCHOOL, &path, &[]).body, scan[..2 * CHUNK]);
-    assert_eq!(get(&format!("bytes={}-", 3 * CHUNK), &[]).body, scan[3 * CHUNK..]);
+    for protocol in ["--http1.1", "--http2"] {
+        let got = curl(&scene, SCHOOL, &path, &[protocol]).body;
+        assert!(scan[..2 * CHUNK].starts_with(&got), "{protocol}: {} octets", got.len());
+    }
+    assert!(get(&format!("bytes={}-", 3 * CHUNK), &[]).body == scan[3 * CHUNK..]);
     gateway.stop();
 }
 
