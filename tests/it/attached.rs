@@ -39,7 +39,7 @@ fn attachment(id: &str, content: &[u8]) -> Attachment {
 }
 
 /// A signed question that names these.
-fn naming(scene: &Scene, client: &Client, attachments: Vec<Attachment>) -> Signed {
+pub fn naming(scene: &Scene, client: &Client, attachments: Vec<Attachment>) -> Signed {
     let code = |text| Code::parse(text).expect("a code");
     let person = scene.world().people().first().expect("a person").subject();
     let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
@@ -111,7 +111,7 @@ fn post(scene: &Scene, octets: &[u8], arguments: &[&str]) -> Said {
 }
 
 /// The files that attachments have left.
-fn left(scene: &Scene) -> Vec<String> {
+pub fn left(scene: &Scene) -> Vec<String> {
     let names = fs::read_dir(scene.data().join("attachments")).into_iter().flatten().flatten();
     names.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
@@ -570,6 +570,31 @@ fn without_room_attachments_are_refused_and_others_go_on() {
     // What is there already needs no room.
     assert_eq!(send(&first).status, 200);
     gateway.stop();
+}
+
+#[test]
+fn what_is_erased_takes_what_it_names_with_it() {
+    let scene = Scene::without_clinic(SILENT);
+    let (scan, report) = (vec![7; 100_000], vec![9; 100_000]);
+    holder(&scene, with(vec![attachment("report", &report)], vec![("report", report.clone())]));
+    let school = scene.client();
+    let gateway = scene.start();
+    let question = naming(&scene, &school, vec![attachment("scan", &scan)]);
+    let said = post(&scene, &body(&question.octets, &[("scan", &scan)]), &[]);
+    let index = said.head.lines().find_map(|line| line.to_lowercase().strip_prefix("oncegate-log-index: ")?.parse::<u64>().ok());
+    let answer = index.expect("a record");
+    gateway.stop();
+    for (index, part, expected) in [(answer, "message", [200, 404]), (answer - 1, "private", [404, 404])] {
+        let mut command = Command::new(oncegate());
+        command.args(["log", "erase", &index.to_string(), part, "--reason", "a court", "-c"]).arg(scene.config());
+        let output = command.output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let gateway = scene.start();
+        let status = |content: &[u8]| curl(&scene, SCHOOL, &format!("/v1/attachments/{}", sha256(content)), &[]).status;
+        assert_eq!([status(&scan), status(&report)], expected, "{part}");
+        gateway.stop();
+    }
+    assert!(left(&scene).is_empty());
 }
 
 #[test]
