@@ -11,6 +11,8 @@ mod api;
 #[cfg(feature = "server")]
 mod asked;
 #[cfg(feature = "server")]
+mod attached;
+#[cfg(feature = "server")]
 mod attack;
 #[cfg(feature = "server")]
 mod audit;
