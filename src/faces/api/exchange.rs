@@ -119,9 +119,12 @@ impl ExchangeApi {
                     Err(fault) => Err(fault),
                 }
             }
-            (&Method::POST, path) => match (super::segments(path).as_slice(), forget(body).await) {
-                (_, Err(fault)) => Err(fault),
-                (["v1", "inbox", lease, what], Ok(())) => reader.lease_is(lease, what).await,
+            (&Method::POST, path) => match super::segments(path).as_slice() {
+                // Only of what is there is the body waited for.
+                ["v1", "inbox", lease, what @ ("ack" | "nack" | "extend")] => match forget(body).await {
+                    Ok(()) => reader.lease_is(lease, what).await,
+                    Err(fault) => Err(fault),
+                },
                 _ => Err(no_such_path(Listeners::Exchange, &Method::POST, path)),
             },
             (method, path) => Err(no_such_path(Listeners::Exchange, method, path)),
