@@ -141,7 +141,8 @@ fn two_workers_never_have_the_same_and_a_lease_outlives_the_gateway() {
         let (one, two, three) = tokio::join!(inbox(&clinic, ""), inbox(&clinic, ""), inbox(&clinic, ""));
         let mut seen = [&one, &two, &three].map(|found| header(found, "oncegate-message-id").to_owned());
         let mut sent = requests.each_ref().map(|request| request.id.to_string());
-        (seen.sort(), sent.sort());
+        seen.sort();
+        sent.sort();
         assert_eq!(seen, sent);
         assert_eq!(inbox(&clinic, "").await.status.as_u16(), 204);
         let [lease, other, third] = [&one, &two, &three].map(|found| header(found, "oncegate-lease").to_owned());

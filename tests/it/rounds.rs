@@ -10,10 +10,11 @@ use oncegate::faces::client::{Client, Signed, digest_of, verify_under};
 use oncegate::host::transport::Anchors;
 use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, World};
 use oncegate::message::schema::Schemas;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 const ROUNDS: usize = 200;
 const CLINIC: &str = "xx.demo.clinic-3";
@@ -111,7 +112,26 @@ fn lasting(client: &Client, document_type: &str, context: Context) -> Signed {
     client.sign(&Message { header, context: Some(context), body: Body::Ask(ask), attachments: Vec::new() }, "").expect("signed")
 }
 
-async fn traffic(scene: &Scene, round: usize, (school, clinic, fund): (&Client, &Client, &Client), told: &mut Acknowledged) {
+/// Who takes part.
+struct Cast<'s> {
+    scene: &'s Scene,
+    school: Arc<Client>,
+    clinic: Arc<Client>,
+    fund: Client,
+    anchors: Anchors,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Cast<'_> {
+    /// Two workers of the clinic, and one who hears what the school is told.
+    fn start(&self) -> Vec<JoinHandle<()>> {
+        let working = || tokio::spawn(work(Arc::clone(&self.clinic), self.anchors.clone(), Arc::clone(&self.seen)));
+        vec![working(), working(), tokio::spawn(hear(Arc::clone(&self.school), Arc::clone(&self.seen)))]
+    }
+}
+
+async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
+    let Cast { scene, school, clinic, fund, .. } = cast;
     let code = |text| Code::parse(text).expect("a code");
     for number in 0..3 {
         let person = &scene.world().people()[(round * 3 + number) % 200 * 4];
@@ -141,74 +161,87 @@ async fn traffic(scene: &Scene, round: usize, (school, clinic, fund): (&Client, 
     }
 }
 
+/// The gateway is killed in each round, in half of them a worker before that, with what it has on lease. Says how often.
+fn kill_in_rounds(cast: &Cast<'_>, told: &mut Acknowledged) -> [usize; 2] {
+    let mut dice = 12_345_u32;
+    let mut roll = |sides: u32| {
+        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (dice >> 8) % sides
+    };
+    let mut workers = 0;
+    for round in 0..ROUNDS {
+        let gateway = cast.scene.start();
+        let (pause, whom) = (u64::from(roll(120)), roll(4) as usize);
+        cast.scene.block_on(async {
+            let tasks = cast.start();
+            let sending = traffic(cast, round, told);
+            // The sender too is cut off where it stands.
+            let _ = tokio::time::timeout(Duration::from_millis(pause + 30), sending).await;
+            if let Some(worker) = tasks.get(whom).filter(|_| whom < 2) {
+                worker.abort();
+                workers += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            tasks.iter().for_each(JoinHandle::abort);
+        });
+        gateway.kill();
+    }
+    [ROUNDS, workers]
+}
+
+/// All that was acknowledged has come to its end, and the end that was told before.
+async fn is_all_there(cast: &Cast<'_>, told: &Acknowledged) {
+    for request in &told.kept {
+        // A lease that was lost with its worker runs out after a minute.
+        let is_funds = request.octets.windows(FUND.len()).any(|part| part == FUND.as_bytes());
+        let asking = if is_funds { &cast.fund } else { &*cast.school };
+        let answer = asking.answer_to(request.id, 2 * LONG).await.expect("the gateway is there");
+        assert_eq!(answer.status.as_u16(), 200, "{} was accepted and is lost", request.id);
+    }
+    for (request, body) in &told.answers {
+        let again = cast.fund.get(&format!("/v1/messages/{}/answer", request.id)).await.expect("the gateway is there");
+        assert_eq!(&again.body, body, "the answer that was given is given again");
+    }
+    let wanted: Vec<_> = told.events.iter().map(|event| event.id.to_string()).collect();
+    let heard = async {
+        loop {
+            let is_heard = {
+                let seen = cast.seen.lock().expect("nobody panics");
+                wanted.iter().all(|id| seen.messages.contains_key(id))
+            };
+            if is_heard {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(3 * LONG, heard).await.expect("every event is heard");
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_done_twice_whoever_is_killed() {
     let scene = Scene::prepared_without_clinic("records = \"off\"\n", &|installation| {
         are_outbound(installation);
         registry(installation, |text| text.to_owned() + &subscribe("xx.demo.school-17", "\"*\""));
     });
-    let (school, clinic, fund) = (Arc::new(scene.client()), Arc::new(client(&scene, CLINIC)), client(&scene, FUND));
-    let anchors = Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities");
-    let (seen, mut told) = (Arc::<Mutex<Seen>>::default(), Acknowledged::default());
-    let start = || {
-        let workers = [(); 2].map(|()| work(Arc::clone(&clinic), anchors.clone(), Arc::clone(&seen)));
-        let mut tasks: Vec<_> = workers.into_iter().map(tokio::spawn).collect();
-        tasks.push(tokio::spawn(hear(Arc::clone(&school), Arc::clone(&seen))));
-        tasks
+    let cast = Cast {
+        scene: &scene,
+        school: Arc::new(scene.client()),
+        clinic: Arc::new(client(&scene, CLINIC)),
+        fund: client(&scene, FUND),
+        anchors: Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities"),
+        seen: Arc::default(),
     };
-    let mut dice = 12_345_u32;
-    let mut roll = |sides: u32| {
-        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (dice >> 8) % sides
-    };
-    let mut killed = [0_usize; 2];
-    for round in 0..ROUNDS {
-        let gateway = scene.start();
-        let (pause, whom) = (u64::from(roll(120)), roll(4));
-        scene.block_on(async {
-            let tasks = start();
-            let sending = traffic(&scene, round, (&school, &clinic, &fund), &mut told);
-            // The sender too is cut off where it stands.
-            let _ = tokio::time::timeout(Duration::from_millis(pause + 30), sending).await;
-            if whom < 2 {
-                // A worker is killed with what it has on lease.
-                tasks[whom as usize].abort();
-                killed[1] += 1;
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        });
-        gateway.kill();
-        killed[0] += 1;
-    }
+    let mut told = Acknowledged::default();
+    let [gateways, workers] = kill_in_rounds(&cast, &mut told);
     let gateway = scene.start();
     scene.block_on(async {
-        let tasks = start();
-        for request in &told.kept {
-            // A lease that was lost with its worker runs out after a minute.
-            let asking = if request.octets.windows(FUND.len()).any(|part| part == FUND.as_bytes()) { &fund } else { &*school };
-            let answer = asking.answer_to(request.id, 2 * LONG).await.expect("the gateway is there");
-            assert_eq!(answer.status.as_u16(), 200, "{} was accepted and is lost", request.id);
-        }
-        for (request, body) in &told.answers {
-            let again = fund.get(&format!("/v1/messages/{}/answer", request.id)).await.expect("the gateway is there");
-            assert_eq!(&again.body, body, "the answer that was given is given again");
-        }
-        let wanted: Vec<_> = told.events.iter().map(|event| event.id.to_string()).collect();
-        let heard = async {
-            loop {
-                let heard: BTreeSet<_> = seen.lock().expect("nobody panics").messages.keys().cloned().collect();
-                if wanted.iter().all(|id| heard.contains(id)) {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(3 * LONG, heard).await.expect("every event is heard");
-        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        let tasks = cast.start();
+        is_all_there(&cast, &told).await;
+        tasks.iter().for_each(JoinHandle::abort);
     });
     gateway.stop();
-    let seen = seen.lock().expect("nobody panics");
+    let seen = cast.seen.lock().expect("nobody panics");
     assert_eq!(seen.unmarked, Vec::<String>::new(), "came again as if it were new");
     assert!(seen.answered.values().all(|count| *count == 1), "answered twice");
     let mut order = seen.events.clone();
@@ -219,16 +252,12 @@ fn nothing_acknowledged_is_lost_and_nothing_done_twice_whoever_is_killed() {
     let output = Command::new(oncegate()).args(["log", "verify", "--all", "-c"]).arg(scene.config()).output().expect("it starts");
     assert!(output.status.success(), "{}", said(&output));
     let redelivered: usize = seen.messages.values().map(|count| count - 1).sum();
+    let (kept, answers, events) = (told.kept.len(), told.answers.len(), told.events.len());
     crate::figures::tell(
         "kill -9 under mixed traffic",
         format!(
-            "{ROUNDS} rounds, gateway killed {} times, workers {}; acknowledged: {} kept requests, {} answers, {} events; lost 0, done twice 0; \
-             {redelivered} marked redeliveries",
-            killed[0],
-            killed[1],
-            told.kept.len(),
-            told.answers.len(),
-            told.events.len()
+            "{ROUNDS} rounds, gateway killed {gateways} times, workers {workers}; acknowledged: {kept} kept requests, {answers} answers, \
+             {events} events; lost 0, done twice 0; {redelivered} marked redeliveries"
         ),
     );
 }
