@@ -1,6 +1,6 @@
 //! Agencies that open no port come for what waits for them: questions, answers, cancels and events, on lease.
 
-use crate::process::{LONG, Scene};
+use crate::process::{LONG, Scene, oncegate};
 use crate::suspicions::{Answering, Manner, client, clinic_at, nothing};
 use crate::tool::{STRANGER, SUBJECT, TOOLS};
 use oncegate::base::ids::{Code, Identifier};
@@ -11,6 +11,7 @@ use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Su
 use oncegate::message::schema::Schemas;
 use oncegate::message::xsd::example::Fullness;
 use oncegate::program::setup::Installation;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -440,5 +441,30 @@ fn a_worker_in_python_answers_what_waits() {
         }
     });
     drop(worker);
+    gateway.stop();
+}
+
+/// Every holder is asked, each by a request of its own; who is missing is said.
+#[test]
+fn all_holders_are_asked_at_once_and_it_is_said_who_is_missing() {
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    let person = scene.world().people().first().expect("a person").subject();
+    let identifier = person.identifiers.first().expect("an identifier");
+    let of = format!("{}:{}", identifier.scheme(), identifier.value());
+    let run = |more: &[&str]| {
+        let mut command = Command::new(oncegate());
+        command.args(["ask", "medical-absence-note", "--of", &of, "--for", "school-attendance", "--each", "--wait", "2", "--as"]);
+        let output = command.arg(scene.world().agency_folder(SCHOOL)).args(more).output().expect("it starts");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let (status, text) = run(&[]);
+    assert_eq!(status, Some(7), "{text}");
+    assert!(text.contains("xx.demo.clinic-3 ") && text.contains("signed by it and checked   log "), "{text}");
+    assert!(text.contains("xx.demo.clinic-9 ") && text.contains("missing: "), "{text}");
+    assert!(text.ends_with("1 of 2 holders have answered\n"), "{text}");
+    let (_, text) = run(&["--json"]);
+    let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&told["missing"], &told["answers"][0]["holder"]), (&1.into(), &CLINIC.into()));
     gateway.stop();
 }

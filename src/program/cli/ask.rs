@@ -1,5 +1,6 @@
 //! `oncegate ask`
 
+use super::each::{Question, ask_each};
 use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::fault::{Code as FaultCode, Fault};
@@ -47,6 +48,9 @@ pub(super) struct Ask {
     /// The holder; without it the gateway finds one
     #[arg(long)]
     to: Option<String>,
+    /// Ask every holder of the document, each by a request of its own, and say who is missing
+    #[arg(long, conflicts_with_all = ["to", "attach", "attachments", "output"])]
+    each: bool,
     #[command(flatten)]
     with: With,
     /// Ask in the test world
@@ -89,7 +93,7 @@ impl Ask {
         let files = self.attach.iter().enumerate().map(|(number, path)| Attached::of_file(path, number + 1));
         let files = files.collect::<Result<Vec<_>, _>>()?;
         let runtime = runtime()?;
-        let (checked, elapsed) = runtime.block_on(async {
+        let answered = runtime.block_on(async {
             let basis = match &self.basis {
                 Some(basis) => basis.clone(),
                 None if on_behalf_of.is_some() => {
@@ -98,11 +102,17 @@ impl Ask {
                 None => granted_basis(&client, &self.document, &self.purpose).await?,
             };
             let context = Context { on_behalf_of, ..Context::new(purpose, &basis, subject) };
+            if self.each {
+                let question = Question { ask, context, world };
+                ask_each(client.clone(), question, self.with.load()?, Duration::from_secs(self.wait), out).await?;
+                return Ok(None);
+            }
             let request = client.request_with(ask, context, to, world, &files)?;
             let start = Instant::now();
             let checked = client.exchange_with(&request, &files, Duration::from_secs(self.wait), sets.schemas()).await?;
-            Ok::<_, Failure>((checked, start.elapsed()))
+            Ok::<_, Failure>(Some((checked, start.elapsed())))
         })?;
+        let Some((checked, elapsed)) = answered else { return Ok(()) };
         if let Some(path) = &self.output {
             std::fs::write(path, &checked.octets)?;
         }
