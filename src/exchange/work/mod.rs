@@ -402,6 +402,16 @@ impl<S: Shelf> Work<S> {
         (self.ways)(to)
     }
 
+    /// When the oldest of what is open was accepted: its octets, and those of all later records, are still wanted.
+    pub fn oldest(&self) -> Option<UnixTime> {
+        let row = self
+            .shelf
+            .from(&[of::ROW])
+            .and_then(|(key, octets)| Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets));
+        let event = self.shelf.from(&[of::EVENT]).and_then(|(key, _)| self.event(row::read_event(of::EVENT, &key)?));
+        row.into_iter().chain(event).map(|row| row.since).min()
+    }
+
     /// The shelf.
     pub fn shelf(&self) -> &S {
         &self.shelf

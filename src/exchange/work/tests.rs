@@ -295,6 +295,20 @@ fn a_start_finds_what_was_there_and_folds_the_same_again() {
     }
 }
 
+#[test]
+fn the_oldest_of_what_is_open_is_known() {
+    let mut work = work();
+    assert_eq!(work.oldest(), None);
+    let since = |row: Row, seconds: u64| Row { since: NOW.plus_ms(seconds * 1_000), ..row };
+    work.fold(Fact::Published(since(event(1, 7), 1)));
+    accept(&mut work, [since(question(2, "xx.clinic", 60), 2), since(question(3, "xx.clinic", 60), 3)]);
+    assert_eq!(work.oldest(), Some(NOW.plus_ms(1_000)));
+    work.forget_event(&key(1, "xx.school"));
+    assert_eq!(work.oldest(), Some(NOW.plus_ms(2_000)));
+    work.fold(Fact::Ended(key(2, "xx.clinic")));
+    assert_eq!(work.oldest(), Some(NOW.plus_ms(3_000)));
+}
+
 /// Looking for what is next costs the same, whether little waits or much.
 #[test]
 fn a_start_finds_the_first_of_each_receiver() {

@@ -158,7 +158,9 @@ impl Gateway {
 
     fn naming(&self, octets: &[u8], digest: Digest, question: &Message, parties: [AgencyId; 2]) -> Naming {
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
-        Naming { octets: sha256(octets), digest, exchange: question.header.id, parties, until: now().plus_ms(kept) }
+        // What is kept for long is delivered until then, and its answer may be asked for after that.
+        let until = now().plus_ms(kept).max(question.header.expires_at.plus_ms(limits::IDEMPOTENCY_WINDOW_MS));
+        Naming { octets: sha256(octets), digest, exchange: question.header.id, parties, until }
     }
 
     /// Takes in what a message names, and writes down that it does.

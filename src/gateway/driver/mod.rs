@@ -429,7 +429,10 @@ impl Gateway {
         self.holders.forget(|holder| world.registry.find(holder).is_none());
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
-        let forgotten = self.store.forget_bodies(now.minus_ms(kept)).and_then(|()| self.store.attachments().tidy_up(now));
+        // What is open is still to be handed out.
+        let oldest = self.work().oldest();
+        let before = oldest.map_or(now.minus_ms(kept), |oldest| oldest.minus_ms(limits::CLOCK_SKEW_MS).min(now.minus_ms(kept)));
+        let forgotten = self.store.forget_bodies(before).and_then(|()| self.store.attachments().tidy_up(now));
         let scrubbed = self.store.scrub(turn);
         if let Err(cause) = &scrubbed
             && matches!(cause, StoreError::Damaged { .. })
