@@ -12,6 +12,7 @@ mod heads;
 mod logs;
 mod memory;
 mod originals;
+mod parts;
 #[cfg(feature = "server")]
 mod requests;
 #[cfg(feature = "server")]
@@ -55,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pattern", dictionary: NONE, run: xsd::pattern },
     Target { name: "documents", dictionary: TEXT, run: sets::documents },
     Target { name: "field_path", dictionary: NONE, run: sets::field_path },
+    Target { name: "parts", dictionary: NONE, run: parts::parts },
     Target { name: "x509", dictionary: NONE, run: targets::x509 },
     Target { name: "registry", dictionary: TEXT, run: targets::registry },
     Target { name: "note", dictionary: TEXT, run: targets::note },

@@ -173,6 +173,16 @@ catalogue! {
     AudBusy = "OG-AUD-007", 503, Gateway, Later, "too many reports are being made at once", "ask again after Retry-After seconds";
     AudUnavailable = "OG-AUD-008", 503, Gateway, Later, "the log cannot be read at present: its index is being brought up to date, or a file cannot be read", "ask again after Retry-After seconds; /health says how far the index is";
 
+    AttFraming = "OG-ATT-001", 400, Sender, AfterChange, "the parts of the body are not those of multipart/related", "send the message as the first part and each attachment once, as docs/http.md has it";
+    AttUnnamed = "OG-ATT-002", 400, Sender, AfterChange, "a part is not an attachment that the message names, or comes twice", "send the attachments that the message names, each once, its id as Content-ID";
+    AttMissing = "OG-ATT-003", 400, Sender, AfterChange, "an attachment that the message names did not come", "send the message as multipart/related, with all attachments that it names";
+    AttDiffers = "OG-ATT-004", 400, Sender, AfterChange, "an attachment has another size or SHA-256 than the message says", "hash the file, sign the message and send the file unchanged";
+    AttName = "OG-ATT-005", 400, Sender, AfterChange, "an attachment has no name that is safe on every system", "name it without path, control characters and reserved words; docs/http.md has the rules";
+    AttTooLarge = "OG-ATT-006", 413, Sender, AfterChange, "an attachment is larger than this gateway takes", "send smaller ones; /v1/catalogue has the limit";
+    AttNoRoom = "OG-ATT-007", 503, Gateway, Later, "there is no room for attachments at present", "send the same message again after Retry-After seconds";
+    AttUnknown = "OG-ATT-008", 404, Sender, AfterChange, "no such attachment of a message from or to you is kept here", "ask with the sha256 of an attachment, while its message may be asked for";
+    AttRange = "OG-ATT-009", 416, Sender, AfterChange, "the range is not in the attachment", "ask for a range within its size";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";

@@ -1,6 +1,6 @@
 //! Every bound of the gateway as a named constant.
 //!
-//! A configuration may tighten a limit, never lift one. Sizes are in bytes, times in milliseconds unless the name
+//! A configuration may tighten a limit, never lift one; the size of attachments alone has a default below its limit. Sizes are in bytes, times in milliseconds unless the name
 //! says otherwise. Sources: `message.md` section 1 (XML 1.0 subset of the profile `og-sig-1`), RFC 9112, RFC 9113.
 
 /// Refusals of one agency that are recorded one by one, per minute, and how many may come at once; the others are summed up.
@@ -30,6 +30,33 @@ pub const NAME_BYTES_MAX: usize = 256;
 pub const VALUE_BYTES_MAX: usize = 8 << 10;
 /// Most attachments of one message.
 pub const ATTACHMENTS_MAX: usize = 16;
+/// Most parts of one multipart body: the message and its attachments.
+pub const PARTS_MAX: usize = 1 + ATTACHMENTS_MAX;
+/// Longest head of a part, with the empty line behind it.
+pub const PART_HEAD_BYTES_MAX: usize = 4 << 10;
+/// Most fields in it.
+pub const PART_FIELDS_MAX: usize = 16;
+/// Largest attachment if the configuration does not say.
+pub const ATTACHMENT_BYTES: u64 = 512 << 20;
+/// The largest that it may say.
+pub const ATTACHMENT_BYTES_MAX: u64 = 16 << 30;
+/// Octets of all attachments on disk together, if the configuration does not say.
+pub const ATTACHMENTS_BYTES: u64 = 64 << 30;
+/// What an attachment counts for at least there: each has a row in memory and a file.
+pub const ATTACHMENT_BYTES_MIN: u64 = 64 << 10;
+/// Octets of an attachment that are sealed together.
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// Attachments that are being received, given out or passed on at once, and most of them of one agency: each has a thread and some
+/// chunks in memory.
+pub const TRANSFERS_MAX: usize = 64;
+/// See `TRANSFERS_MAX`.
+pub const AGENCY_TRANSFERS_MAX: usize = 16;
+/// Attachments come, and are taken, at least at this rate, in octets a second.
+pub const TRANSFER_RATE: u64 = 64 << 10;
+/// Room on the disk that attachments leave to the journal.
+pub const DISK_RESERVE_BYTES: u64 = 64 << 20;
+/// How long the content of an attachment may be named again by its sender without being sent again.
+pub const ATTACHMENT_AGAIN_MS: u64 = 24 * 60 * 60 * 1000;
 /// Longest certificate inside `KeyInfo`, decoded.
 pub const CERTIFICATE_BYTES_MAX: usize = 4 << 10;
 /// Longest text of one envelope leaf (a `Note` of 2,000 characters of up to four bytes).

@@ -1,7 +1,9 @@
 //! The agency's side: makes a request, sends it, and believes an answer only when it has checked it.
 
+mod attached;
 mod outline;
 
+pub use attached::Attached;
 pub use outline::Row;
 
 use crate::base::fault::{Code, Fault};
@@ -176,11 +178,23 @@ impl Client {
 
     /// Makes and signs a request.
     pub fn request(&self, ask: Ask, context: Context, to: Option<AgencyId>, world: World) -> Result<Signed, ClientError> {
+        self.request_with(ask, context, to, world, &[])
+    }
+
+    /// The same, with attachments.
+    pub fn request_with(
+        &self,
+        ask: Ask,
+        context: Context,
+        to: Option<AgencyId>,
+        world: World,
+        files: &[Attached],
+    ) -> Result<Signed, ClientError> {
         let message = Message {
             header: self.header(Kind::Request, to, None, world)?,
             context: Some(context),
             body: Body::Ask(ask),
-            attachments: Vec::new(),
+            attachments: files.iter().map(|file| file.attachment().clone()).collect(),
         };
         self.sign(&message, "")
     }
@@ -252,9 +266,24 @@ impl Client {
 
     /// Sends a signed request, waits for the answer and checks it.
     pub async fn exchange(&self, request: &Signed, wait: Duration, schemas: &Schemas) -> Result<Checked, ClientError> {
+        self.exchange_with(request, &[], wait, schemas).await
+    }
+
+    /// The same, with the files that the request names.
+    pub async fn exchange_with(
+        &self,
+        request: &Signed,
+        files: &[Attached],
+        wait: Duration,
+        schemas: &Schemas,
+    ) -> Result<Checked, ClientError> {
         let start = Instant::now();
         let turn = wait.min(TURN);
-        let mut received = self.post(request.octets.clone(), &prefer(turn), turn + GRACE).await?;
+        let mut received = if files.is_empty() {
+            self.post(request.octets.clone(), &prefer(turn), turn + GRACE).await?
+        } else {
+            self.post_with(request.octets.clone(), files, &prefer(turn), turn + GRACE).await?
+        };
         if received.status.as_u16() == 202 {
             received = self.answer_to(request.id, wait.saturating_sub(start.elapsed())).await?;
         }
@@ -390,6 +419,7 @@ fn unreachable(error: UpstreamError) -> ClientError {
         UpstreamError::TooLarge => "the answer is too large".to_owned(),
         UpstreamError::Status(status, _) => format!("HTTP status {status}"),
         UpstreamError::Deadline => "no answer in time".to_owned(),
+        UpstreamError::Parts(fault) => fault.to_string(),
     })
 }
 

@@ -112,6 +112,10 @@ pub struct RegistryFiles {
 pub struct Limits {
     /// Largest message in bytes.
     pub message_bytes: usize,
+    /// Largest attachment in bytes.
+    pub attachment_bytes: u64,
+    /// Most octets of all attachments on disk.
+    pub attachments_bytes: u64,
     /// Longest wait for an answer in milliseconds.
     pub wait_ms: u64,
     /// Deadline for a provider's answer in milliseconds.
@@ -233,6 +237,8 @@ struct RawRegistry {
 #[serde(deny_unknown_fields)]
 struct RawLimits {
     message_bytes: Option<Spanned<u64>>,
+    attachment_bytes: Option<Spanned<u64>>,
+    attachments_bytes: Option<Spanned<u64>>,
     wait_ms: Option<Spanned<u64>>,
     answer_ms: Option<Spanned<u64>>,
     body_ms: Option<Spanned<u64>>,
@@ -288,6 +294,8 @@ impl Config {
         let path = |text: String| folder.join(text);
         let standard = Limits {
             message_bytes: limits::MESSAGE_BYTES_MAX,
+            attachment_bytes: limits::ATTACHMENT_BYTES,
+            attachments_bytes: limits::ATTACHMENTS_BYTES,
             wait_ms: limits::WAIT_MS_MAX,
             answer_ms: limits::ANSWER_MS,
             body_ms: limits::BODY_MS,
@@ -318,6 +326,18 @@ impl Config {
             seal: raw.seal.map(path),
             limits: Limits {
                 message_bytes: tightened("message_bytes", raw.limits.message_bytes, standard.message_bytes as u64)? as usize,
+                attachment_bytes: within(
+                    "attachment_bytes",
+                    raw.limits.attachment_bytes,
+                    standard.attachment_bytes,
+                    limits::ATTACHMENT_BYTES_MAX,
+                )?,
+                attachments_bytes: within(
+                    "attachments_bytes",
+                    raw.limits.attachments_bytes,
+                    standard.attachments_bytes,
+                    i64::MAX as u64,
+                )?,
                 wait_ms: tightened("wait_ms", raw.limits.wait_ms, standard.wait_ms)?,
                 answer_ms: tightened("answer_ms", raw.limits.answer_ms, standard.answer_ms)?,
                 body_ms: tightened("body_ms", raw.limits.body_ms, standard.body_ms)?,
@@ -511,6 +531,17 @@ mod tests {
                 let what = with(value).expect(name);
                 assert!(what.starts_with(name) && what.contains(&format!("at most {limit}")), "{what}");
             }
+        }
+    }
+
+    #[test]
+    fn an_attachment_may_be_made_so_large_and_no_larger() {
+        let config = Config::parse(GOOD, Path::new("")).expect("a good configuration").limits;
+        assert_eq!((config.attachment_bytes, config.attachments_bytes), (limits::ATTACHMENT_BYTES, limits::ATTACHMENTS_BYTES));
+        let with = |value: u64| refused(&format!("[limits]\nattachment_bytes = {value}\nattachments_bytes = 1\n"));
+        assert_eq!((with(1), with(limits::ATTACHMENT_BYTES_MAX)), (None, None));
+        for value in [0, limits::ATTACHMENT_BYTES_MAX + 1] {
+            assert!(with(value).is_some_and(|what| what.starts_with("attachment_bytes is at least 1")), "{value}");
         }
     }
 

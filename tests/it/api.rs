@@ -172,7 +172,9 @@ fn every_get_route_answers_on_its_listeners() {
     let [school, clinic] = [SCHOOL, "xx.demo.clinic-3"].map(|name| client(&world, name));
     let signed = request(&world, &school, Behaviour::Honest);
     assert_eq!(post(&world, &school, &signed, "wait=20").status.as_u16(), 200);
-    for (method, template, on) in ROUTES.iter().filter(|(method, _, _)| *method == "GET") {
+    // An attachment is there once it was sent: `attached.rs` asks for it.
+    let is_asked = |(method, template, _): &&(&str, &str, Listeners)| *method == "GET" && !template.contains("/attachments/");
+    for (method, template, on) in ROUTES.iter().filter(is_asked) {
         let path = template
             .replace("{id}", &signed.id.to_string())
             .replace("{name}", "message-1.xsd")

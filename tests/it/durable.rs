@@ -2,10 +2,12 @@
 //! since, a name when its folder was. `strace` tells what the program did; the worst file system that the rules allow is
 //! reckoned from it. Power cuts on ext4 (`powercut.rs`) are kinder: there a sync of one file makes the names of others durable.
 
+use crate::attached::{left, naming};
 use crate::figures::tell;
 use crate::folder::Folder;
-use crate::process::{Process, Scene, answered, oncegate};
+use crate::process::{LONG, Process, Scene, answered, oncegate};
 use crate::tool::said;
+use oncegate::faces::client::Attached;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,6 +101,8 @@ impl Pending {
                         || part.starts_with("live-")
                         || part.starts_with("vol-")
                         || part.ends_with(".lock")
+                        // A note of an attachment that is found under its old name is held against the log.
+                        || part.starts_with("n-")
                 })
         };
         let tell = |what: &'static str| move |path: &PathBuf| format!("{what} of {}", path.display());
@@ -160,6 +164,13 @@ fn what_is_promised_is_durable_by_the_rules_alone() {
     for number in 0..3 {
         scene.block_on(answered(&client, &scene.request(&client, number)));
     }
+    // Its attachment is kept with its record, whatever its holder makes of it.
+    let file = scene.folder().join("scan.pdf");
+    fs::write(&file, vec![7; 200_000]).expect("writable");
+    let attached = Attached::of_file(&file, 1).expect("a file");
+    let question = naming(&scene, &client, vec![attached.attachment().clone()]);
+    scene.block_on(client.post_with(question.octets, &[attached], "wait=30", LONG)).expect("the gateway is there");
+    assert_eq!(left(&scene).len(), 2);
     gateway.killed();
     calls += check(&own, scene.world().folder(), "a gateway");
     let config = scene.config().to_str().expect("a name").to_owned();

@@ -1,15 +1,17 @@
 //! Agencies that open no port come for what waits for them: questions, answers, cancels and events, on lease.
 
-use crate::process::{LONG, Scene};
+use crate::process::{LONG, Scene, oncegate};
 use crate::suspicions::{Answering, Manner, client, clinic_at, nothing};
-use oncegate::base::ids::Code;
+use crate::tool::{STRANGER, SUBJECT, TOOLS};
+use oncegate::base::ids::{Code, Identifier};
 use oncegate::faces::client::{Client, Signed, digest_of, problem_of, verify_under};
 use oncegate::host::schemas::sets::Sets;
 use oncegate::host::transport::{Anchors, Received, full};
-use oncegate::message::envelope::{Body, Kind, Message, ReplyTo, World};
+use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Subject, World};
 use oncegate::message::schema::Schemas;
 use oncegate::message::xsd::example::Fullness;
 use oncegate::program::setup::Installation;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +22,7 @@ const SCHOOL: &str = "xx.demo.school-17";
 /// It is granted to hear of events later.
 const LATE: &str = "xx.demo.auditor";
 
-fn registry(installation: &Installation, change: impl Fn(&str) -> String) {
+pub fn registry(installation: &Installation, change: impl Fn(&str) -> String) {
     let file = installation.folder().join("registry.toml");
     let text = std::fs::read_to_string(&file).expect("readable");
     let changed = change(&text);
@@ -39,7 +41,7 @@ fn is_outbound(installation: &Installation, who: &str) {
     });
 }
 
-fn are_outbound(installation: &Installation) {
+pub fn are_outbound(installation: &Installation) {
     [CLINIC, SCHOOL].into_iter().for_each(|who| is_outbound(installation, who));
 }
 
@@ -47,7 +49,7 @@ fn scene() -> Scene {
     Scene::prepared_without_clinic(SILENT, &are_outbound)
 }
 
-fn header<'r>(received: &'r Received, name: &str) -> &'r str {
+pub fn header<'r>(received: &'r Received, name: &str) -> &'r str {
     received.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
 }
 
@@ -91,7 +93,7 @@ fn cancel(school: &Client, request: &Signed) -> Signed {
     school.sign(&Message { header, context: None, body, attachments: Vec::new() }, "").expect("signed")
 }
 
-async fn post(client: &Client, signed: &Signed, prefer: &str) -> Received {
+pub async fn post(client: &Client, signed: &Signed, prefer: &str) -> Received {
     client.post(signed.octets.clone(), prefer, LONG).await.expect("the gateway is there")
 }
 
@@ -344,16 +346,32 @@ fn nothing_is_handed_out_to_whoever_may_not_have_it_any_more() {
     gateway.stop();
 }
 
+/// A grant to be told of medical absence notes.
+pub fn subscribe(who: &str, fields: &str) -> String {
+    format!(
+        "\n[[grant]]\nid = \"hears-{}\"\nwho = \"{who}\"\naction = \"subscribe\"\nwhat = \"medical-absence-note\"\n\
+         purpose = \"school-attendance\"\nbasis = \"XX:HEALTH:14\"\nfields = [{fields}]\nuntil = \"2099-12-31\"\n",
+        who.rsplit('.').next().expect("a name")
+    )
+}
+
+/// An event about somebody, good for an hour.
+pub fn event_of(scene: &Scene, publisher: &Client, school: &Client) -> Signed {
+    let document = Sets::built_in().example("medical-absence-note", Fullness::Full).expect("an example");
+    // What stands in a message has no declaration of its own.
+    let document = document.split_once("?>").map_or(&*document, |(_, rest)| rest).trim();
+    let asked = scene.request(school, 1);
+    let anchors = Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities");
+    let (asked, _) = verify_under(&asked.octets, &anchors, &Schemas::built_in()).expect("a question");
+    let mut header = publisher.header(Kind::Event, None, None, World::Live).expect("a header");
+    header.expires_at = header.created_at.plus_ms(60 * 60 * 1000);
+    let body = Body::Documents(Vec::new());
+    publisher.sign(&Message { header, context: asked.context, body, attachments: Vec::new() }, document).expect("signed")
+}
+
 /// Told once, heard by each whose grant fits, in order, also by whoever was away.
 #[test]
 fn an_event_reaches_each_subscriber_once() {
-    let subscribe = |who: &str, fields: &str| {
-        format!(
-            "\n[[grant]]\nid = \"hears-{}\"\nwho = \"{who}\"\naction = \"subscribe\"\nwhat = \"medical-absence-note\"\n\
-             purpose = \"school-attendance\"\nbasis = \"XX:HEALTH:14\"\nfields = [{fields}]\nuntil = \"2099-12-31\"\n",
-            who.rsplit('.').next().expect("a name")
-        )
-    };
     let all = "\"*\"";
     let scene = Scene::prepared_without_clinic(SILENT, &|installation| {
         are_outbound(installation);
@@ -361,17 +379,7 @@ fn an_event_reaches_each_subscriber_once() {
     });
     let (school, clinic, fund) = (scene.client(), client(&scene, CLINIC), client(&scene, "xx.demo.social-fund"));
     let gateway = scene.start();
-    let document = Sets::built_in().example("medical-absence-note", Fullness::Full).expect("an example");
-    // What stands in a message has no declaration of its own.
-    let document = document.split_once("?>").map_or(&*document, |(_, rest)| rest).trim();
-    let event = |clinic: &Client| {
-        let asked = scene.request(&school, 1);
-        let anchors = Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities");
-        let (asked, _) = verify_under(&asked.octets, &anchors, &Schemas::built_in()).expect("a question");
-        let header = clinic.header(Kind::Event, None, None, World::Live).expect("a header");
-        let body = Body::Documents(Vec::new());
-        clinic.sign(&Message { header, context: asked.context, body, attachments: Vec::new() }, document).expect("signed")
-    };
+    let event = |publisher: &Client| event_of(&scene, publisher, &school);
     let events = [event(&clinic), event(&clinic)];
     scene.block_on(async {
         for event in &events {
@@ -404,5 +412,59 @@ fn an_event_reaches_each_subscriber_once() {
         }
         assert_eq!(inbox(&school, "").await.status.as_u16(), 204, "it has had both");
     });
+    gateway.stop();
+}
+
+/// The example in Python answers what comes to its inbox; no port is open on its side.
+#[test]
+fn a_worker_in_python_answers_what_waits() {
+    let scene = scene();
+    let gateway = scene.start();
+    let url = format!("https://{}", scene.world().exchange_address());
+    let tool = TOOLS.iter().find(|tool| tool.name == "signxml").expect("the tool");
+    let worker = tool.worker(&scene.world().agency_folder(CLINIC), &url, CLINIC);
+    let school = scene.client();
+    let subject = |text: &str| {
+        let (scheme, value) = text.split_once(':').expect("an identifier");
+        Subject::from(vec![Identifier::parse(scheme, value).expect("an identifier")])
+    };
+    let code = |text| Code::parse(text).expect("a code");
+    scene.block_on(async {
+        for (about, has_documents) in [(SUBJECT, true), (STRANGER, false)] {
+            let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
+            let context = Context::new(code("school-attendance"), "XX:HEALTH:13", subject(about));
+            let request = school.request(ask, context, None, World::Live).expect("signed");
+            let received = post(&school, &request, "wait=60").await;
+            assert_eq!(received.status.as_u16(), 200, "{:?}", problem_of(&received));
+            let (answer, _) = school.verify(&received.body, &Schemas::built_in()).expect("a good answer");
+            assert_eq!(matches!(answer.body, Body::Documents(_)), has_documents);
+        }
+    });
+    drop(worker);
+    gateway.stop();
+}
+
+/// Every holder is asked, each by a request of its own; who is missing is said.
+#[test]
+fn all_holders_are_asked_at_once_and_it_is_said_who_is_missing() {
+    let scene = Scene::new(SILENT);
+    let gateway = scene.start();
+    let person = scene.world().people().first().expect("a person").subject();
+    let identifier = person.identifiers.first().expect("an identifier");
+    let of = format!("{}:{}", identifier.scheme(), identifier.value());
+    let run = |more: &[&str]| {
+        let mut command = Command::new(oncegate());
+        command.args(["ask", "medical-absence-note", "--of", &of, "--for", "school-attendance", "--each", "--wait", "2", "--as"]);
+        let output = command.arg(scene.world().agency_folder(SCHOOL)).args(more).output().expect("it starts");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let (status, text) = run(&[]);
+    assert_eq!(status, Some(7), "{text}");
+    assert!(text.contains("xx.demo.clinic-3 ") && text.contains("signed by it and checked   log "), "{text}");
+    assert!(text.contains("xx.demo.clinic-9 ") && text.contains("missing: "), "{text}");
+    assert!(text.ends_with("1 of 2 holders have answered\n"), "{text}");
+    let (_, text) = run(&["--json"]);
+    let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&told["missing"], &told["answers"][0]["holder"]), (&1.into(), &CLINIC.into()));
     gateway.stop();
 }

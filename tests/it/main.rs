@@ -11,6 +11,8 @@ mod api;
 #[cfg(feature = "server")]
 mod asked;
 #[cfg(feature = "server")]
+mod attached;
+#[cfg(feature = "server")]
 mod attack;
 #[cfg(feature = "server")]
 mod audit;
@@ -99,6 +101,8 @@ mod restart;
 mod revocation;
 #[cfg(feature = "server")]
 mod rig;
+#[cfg(feature = "server")]
+mod rounds;
 mod schema;
 #[cfg(feature = "server")]
 mod sets;

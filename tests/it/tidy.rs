@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The wings from the lowest to the highest, each with its rooms, floor by floor. The first five are the core.
 const WINGS: &[(&str, &[&[&str]])] = &[
     ("base", &[&["limits", "time", "ids", "fault"]]),
-    ("message", &[&["xml", "crypto"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
+    ("message", &[&["xml", "crypto", "parts"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
     ("rules", &[&["registry"], &["policy", "quota"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
     ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"]]),

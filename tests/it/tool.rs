@@ -71,6 +71,14 @@ impl Tool {
         Provider::start(command, port)
     }
 
+    /// Starts the example that comes for what waits.
+    pub fn worker(self, agency: &Path, url: &str, id: &str) -> Provider {
+        let register = root().join("examples/register.csv");
+        let mut command = self.command("worker");
+        command.arg(agency).args([url, id]).arg(register).stdout(Stdio::null()).stderr(Stdio::null());
+        Provider(command.spawn().expect("it starts"))
+    }
+
     fn command(self, what: &str) -> Command {
         let root = root();
         assert!(root.join("target/peers/java.stamp").exists(), "the peers are not installed yet: run tests/run once");

@@ -130,6 +130,9 @@ fn what(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<Word, F
         return Err(Fault::new(Code::MsgTest));
     }
     message.reason()?;
+    if !message.attachments.is_empty() {
+        return Err(Fault::at(Code::AttUnnamed, "an event has no attachments"));
+    }
     let what = super::first_type(documents, snapshot.now)?;
     if documents.iter().flatten().any(|facts| facts.document_type != what) {
         return Err(Fault::at(Code::DocType, "the documents of one event are of one type"));

@@ -91,6 +91,8 @@ pub struct Work<S> {
     doors: Doors,
     ways: Ways,
     busy: BTreeMap<Key, Busy>,
+    /// What was accepted before this record may have been on its way when the gateway ended.
+    start: u64,
 }
 
 /// How each receiver gets what waits for it.
@@ -99,13 +101,18 @@ pub type Ways = Box<dyn Fn(&AgencyId) -> Way + Send>;
 impl<S: Shelf> Work<S> {
     /// The work that lies on a shelf.
     pub fn open(shelf: S, ways: Ways) -> Self {
-        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new() };
+        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), start: 0 };
         let mut next = row::waiting_behind(None);
         while let Some(place) = work.shelf.from(&next).and_then(|(key, _)| row::read_waiting(&key)) {
             next = row::waiting_behind(Some(&place.key.to));
             work.look(&place.key.to);
         }
         work
+    }
+
+    /// From this record on the gateway runs; what was accepted before may have been on its way when it ended.
+    pub fn starts_at(&mut self, index: u64) {
+        self.start = index;
     }
 
     /// The receivers have changed: others may be reached, and events have other subscribers.
@@ -163,7 +170,8 @@ impl<S: Shelf> Work<S> {
     /// The next that may be taken to its receiver now; it is on its way from then on.
     pub fn next(&mut self, now: UnixTime) -> Option<Row> {
         let place = self.doors.next(now)?;
-        let row = self.row(&place.key)?;
+        let mut row = self.row(&place.key)?;
+        row.tries = row.tries.max(u32::from(row.key.index < self.start));
         self.busy.insert(place.key.clone(), Busy::Delivering);
         self.doors.set_out(&place.key.to);
         self.look(&place.key.to);
@@ -392,6 +400,16 @@ impl<S: Shelf> Work<S> {
     /// How a receiver gets what waits for it.
     pub fn way(&self, to: &AgencyId) -> Way {
         (self.ways)(to)
+    }
+
+    /// When the oldest of what is open was accepted: its octets, and those of all later records, are still wanted.
+    pub fn oldest(&self) -> Option<UnixTime> {
+        let row = self
+            .shelf
+            .from(&[of::ROW])
+            .and_then(|(key, octets)| Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets));
+        let event = self.shelf.from(&[of::EVENT]).and_then(|(key, _)| self.event(row::read_event(of::EVENT, &key)?));
+        row.into_iter().chain(event).map(|row| row.since).min()
     }
 
     /// The shelf.

@@ -67,6 +67,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
         "limits": {
             "requestsPerMinute": world.quotas.per_minute(caller),
             "messageBytes": gateway.limits().message_bytes,
+            "attachmentBytes": gateway.limits().attachment_bytes,
             "waitSeconds": gateway.limits().wait_ms / 1000,
         },
         "holds": registry.held_by(caller).map(|what| what.as_str()).collect::<Vec<_>>(),

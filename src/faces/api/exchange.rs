@@ -1,5 +1,6 @@
 //! The exchange listener: agency systems, known by their client certificate.
 
+use super::attachments;
 use super::evidence;
 use super::log::{Reader, TrailPage};
 use super::problem::{Form, insert, problem};
@@ -10,8 +11,9 @@ use crate::base::limits;
 use crate::exchange::admission::{Peer, Refusal};
 use crate::exchange::ledger::{Known, Release};
 use crate::exchange::work::Stage;
-use crate::gateway::driver::{Gateway, Refused, Replayed, Reply, Visit, Wait, World};
+use crate::gateway::driver::{Carried, Gateway, Refused, Replayed, Reply, Visit, Wait, World};
 use crate::host::transport::{Body, Held, Inbound, forget, full, read_body, read_body_as};
+use crate::message::parts::is_related;
 use crate::rules::quota::{MESSAGES, READS, Standing};
 use hyper::body::Body as _;
 use hyper::header::{
@@ -43,8 +45,10 @@ impl ExchangeApi {
     async fn answer(&self, request: Request<Inbound>) -> Response<Body> {
         let form = Form::preferred(request.headers());
         let trace = request.headers().get("traceparent").cloned();
+        let is_head = request.method() == Method::HEAD;
         if let Err(fault) = check_head(&request) {
-            return problem(&self.refuse(fault).await, form);
+            let refused = problem(&self.refuse(fault).await, form);
+            return if is_head { attachments::without_body(refused) } else { refused };
         }
         let (result, standing) = match (request.method(), request.uri().path()) {
             (&Method::POST, "/v1/messages" | "/v1/trail") => self.message(request).await,
@@ -60,21 +64,29 @@ impl ExchangeApi {
         if let Some(trace) = trace {
             headers.insert("traceparent", trace);
         }
-        response
+        if is_head { attachments::without_body(response) } else { response }
     }
 
     /// What has a signed message as its body, and uses the quota of messages.
     async fn message(&self, request: Request<Inbound>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
         let (head, body) = request.into_parts();
-        let declared = crate::host::transport::declared_length(head.version, &head.headers, self.gateway.limits().message_bytes);
-        let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length)) {
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let has_parts = head.uri.path() == "/v1/messages" && is_related(content_type);
+        let limits = self.gateway.limits();
+        let limit = if has_parts { attachments::body_bytes_max(&limits) } else { limits.message_bytes };
+        let declared = crate::host::transport::declared_length(head.version, &head.headers, limit);
+        // Of several parts only the first has its room before it comes.
+        let visit = match declared.and_then(|length| self.gateway.enter(&self.certificate, length.filter(|_| !has_parts))) {
             Ok(visit) => visit,
             Err(fault) => return self.not_now(fault, MESSAGES).await,
         };
         let slot = Arc::clone(visit.slot());
         let standing = slot.standing();
         let mut result = match head.uri.path() {
-            "/v1/messages" => self.take(visit, &head, body).await.map(write_reply),
+            "/v1/messages" => match self.take(visit, &head, body).await {
+                Ok(reply) => self.write(reply, &head.headers).await,
+                Err(refused) => Err(refused),
+            },
             _ => self.citizens_trail(visit, head, body).await,
         };
         if let Ok(response) = &mut result {
@@ -97,6 +109,9 @@ impl ExchangeApi {
         let (head, body) = request.into_parts();
         let result = match (&head.method, head.uri.path()) {
             (&Method::POST, "/v1/log/search") => self.search_log(&reader, head, body).await,
+            (&Method::HEAD, path) if let Some(sha256) = attachments::named(path) => {
+                attachments::head(&self.gateway, &reader.agency, sha256)
+            }
             (&Method::GET, path) => {
                 // What nobody reads would be kept by HTTP/2 for as long as the answer takes.
                 match forget(body).await {
@@ -104,9 +119,12 @@ impl ExchangeApi {
                     Err(fault) => Err(fault),
                 }
             }
-            (&Method::POST, path) => match (super::segments(path).as_slice(), forget(body).await) {
-                (_, Err(fault)) => Err(fault),
-                (["v1", "inbox", lease, what], Ok(())) => reader.lease_is(lease, what).await,
+            (&Method::POST, path) => match super::segments(path).as_slice() {
+                // Only of what is there is the body waited for.
+                ["v1", "inbox", lease, what @ ("ack" | "nack" | "extend")] => match forget(body).await {
+                    Ok(()) => reader.lease_is(lease, what).await,
+                    Err(fault) => Err(fault),
+                },
                 _ => Err(no_such_path(Listeners::Exchange, &Method::POST, path)),
             },
             (method, path) => Err(no_such_path(Listeners::Exchange, method, path)),
@@ -130,11 +148,54 @@ impl ExchangeApi {
     }
 
     async fn take(&self, mut visit: Visit, head: &Parts, body: Inbound) -> Result<Reply, Refused> {
-        let octets = match self.read_message(&mut visit, head, body).await {
-            Ok(octets) => octets,
-            Err(fault) => return Err(self.refuse(fault).await),
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let read = if is_related(content_type) {
+            attachments::read(&self.gateway, &mut visit, (&head.headers, content_type), body).await
+        } else {
+            self.read_message(&mut visit, head, body).await.map(Carried::from)
         };
-        self.gateway.submit(visit, octets, self.wait(&head.headers)).await
+        match read {
+            Ok(carried) => self.gateway.submit(visit, carried, self.wait(&head.headers)).await,
+            Err(fault) => Err(self.refuse(fault).await),
+        }
+    }
+
+    /// Writes what a message led to.
+    async fn write(&self, reply: Reply, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
+        let (id, release, replayed) = match reply {
+            Reply::Cancelled { id, question, logged } => return Ok(cancelled(id, question, logged)),
+            Reply::Answered { id, release, replayed } => (id, release, replayed),
+            Reply::Accepted { id, logged: Some(index) } => return Ok(accepted(id, Some(index))),
+            // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
+            Reply::Accepted { id, logged: None } => return Ok(taken(id)),
+        };
+        match self.write_answer(id, release, replayed, headers) {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.refuse(fault).await),
+        }
+    }
+
+    /// An answer, with its attachments for whoever takes several parts.
+    fn write_answer(
+        &self,
+        id: MessageId,
+        release: Release,
+        replayed: Replayed,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Fault> {
+        let index = release.logged().index();
+        let mut response = if attachments::are_accepted(headers) {
+            let (_, peer) = self.gateway.identify(&self.certificate)?;
+            attachments::with_parts(&self.gateway, peer.agency(), release.into_octets())?
+        } else {
+            respond(StatusCode::OK, "application/xml", release.into_octets())
+        };
+        let headers = response.headers_mut();
+        mark(headers, id, Some(index));
+        if replayed == Replayed::Yes {
+            insert(headers, "oncegate-replayed", "true");
+        }
+        Ok(response)
     }
 
     /// Reads a message within limit, deadline and quota.
@@ -186,6 +247,7 @@ impl ExchangeApi {
             return Ok(response);
         }
         match super::segments(path).as_slice() {
+            ["v1", "attachments", sha256] => attachments::get(&self.gateway, agency, sha256, headers),
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
             ["v1", "inbox"] => reader.inbox(query).await,
             ["v1", "messages", id] => self.state(agency, id, headers).await,
@@ -240,7 +302,7 @@ impl ExchangeApi {
             (_, Known::Settled(place)) if self.gateway.is_event(place) => {
                 Err(Fault::at(Code::MsgUnknown, "it is an event: nobody answers it"))
             }
-            (id, Known::Settled(place)) => Ok(write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes)),
+            (id, Known::Settled(place)) => self.write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes, headers),
             (id, Known::Open) => Ok(accepted(id, None)),
             (_, Known::Refused(code)) => {
                 Err(Fault::at(Code::MsgUnknown, format!("there is no answer: the exchange ended with {code}")))
@@ -390,32 +452,13 @@ fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
-fn write_reply(reply: Reply) -> Response<Body> {
-    match reply {
-        Reply::Answered { id, release, replayed } => write_answer(id, release, replayed),
-        Reply::Accepted { id, logged: Some(index) } => accepted(id, Some(index)),
-        Reply::Cancelled { id, question, logged } => {
-            let mut response = taken(id);
-            let headers = response.headers_mut();
-            insert(headers, "oncegate-log-index", &logged.to_string());
-            insert(headers, "location", &format!("/v1/messages/{question}"));
-            // RFC 8288.
-            insert(headers, "link", &format!("</v1/messages/{question}/receipt>; rel=\"receipt\""));
-            response
-        }
-        // An answer that was awaited: what comes of it is told to its consumer, so there is nothing to come back for.
-        Reply::Accepted { id, logged: None } => taken(id),
-    }
-}
-
-fn write_answer(id: MessageId, release: Release, replayed: Replayed) -> Response<Body> {
-    let index = release.logged().index();
-    let mut response = respond(StatusCode::OK, "application/xml", release.into_octets());
+fn cancelled(id: MessageId, question: MessageId, logged: u64) -> Response<Body> {
+    let mut response = taken(id);
     let headers = response.headers_mut();
-    mark(headers, id, Some(index));
-    if replayed == Replayed::Yes {
-        insert(headers, "oncegate-replayed", "true");
-    }
+    insert(headers, "oncegate-log-index", &logged.to_string());
+    insert(headers, "location", &format!("/v1/messages/{question}"));
+    // RFC 8288.
+    insert(headers, "link", &format!("</v1/messages/{question}/receipt>; rel=\"receipt\""));
     response
 }
 

@@ -30,8 +30,7 @@ impl Reader {
         let done = match what {
             "ack" => Done::Ack,
             "nack" => Done::Nack,
-            "extend" => Done::Extend,
-            _ => return Err(Fault::at(Code::HttpNoSuchPath, "a lease takes ack, nack and extend")),
+            _ => Done::Extend,
         };
         let lease: u64 = lease.parse().map_err(|_| Fault::new(Code::MsgLease))?;
         let until = self.gateway.lease_is(&self.agency, lease, done, self.peer.system()).await?;

@@ -3,6 +3,7 @@
 //! A handler reads the request into types, asks the gateway, and writes the response; it decides nothing itself.
 
 mod apart;
+mod attachments;
 mod catalogue;
 mod evidence;
 mod exchange;
@@ -36,6 +37,8 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("POST", "/v1/inbox/{lease}/ack", Listeners::Exchange),
     ("POST", "/v1/inbox/{lease}/nack", Listeners::Exchange),
     ("POST", "/v1/inbox/{lease}/extend", Listeners::Exchange),
+    ("GET", "/v1/attachments/{sha256}", Listeners::Exchange),
+    ("HEAD", "/v1/attachments/{sha256}", Listeners::Exchange),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("POST", "/v1/trail", Listeners::Exchange),

@@ -60,6 +60,9 @@ pub fn problem(refused: &Refused, form: Form) -> Response<Body> {
     {
         insert(headers, "allow", methods);
     }
+    if fault.code == Code::AttRange {
+        insert(headers, "content-range", &fault.detail);
+    }
     // Where the framing is in doubt nothing further is read from the connection.
     if matches!(
         fault.code,

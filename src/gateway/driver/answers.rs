@@ -1,6 +1,7 @@
 //! Exchanges whose holder said `202` and will answer by a message of its own.
 
 use super::Refused;
+use super::attachments::Carried;
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ type Table = Arc<Mutex<BTreeMap<Digest, (AgencyId, oneshot::Sender<Late>)>>>;
 
 /// An answer that came by a message of its own.
 pub(super) struct Late {
-    pub octets: Vec<u8>,
+    pub carried: Carried,
     /// Its holder waits for what comes of it: nothing is acknowledged before its record.
     pub verdict: oneshot::Sender<Result<(), Refused>>,
 }
@@ -41,7 +42,7 @@ impl Awaited {
         &self,
         question: Digest,
         from: &AgencyId,
-        octets: Vec<u8>,
+        carried: Carried,
     ) -> Option<oneshot::Receiver<Result<(), Refused>>> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if table.get(&question).is_none_or(|(holder, _)| holder != from) {
@@ -49,7 +50,7 @@ impl Awaited {
         }
         let (verdict, said) = oneshot::channel();
         let (_, sender) = table.remove(&question)?;
-        sender.send(Late { octets, verdict }).is_ok().then_some(said)
+        sender.send(Late { carried, verdict }).is_ok().then_some(said)
     }
 }
 

@@ -4,6 +4,7 @@
 //! two tries nothing of a message is in memory. Before each try it is looked at again: a key, a grant or an agency may have ended
 //! while it waited.
 
+use super::attachments::Carried;
 use super::run::{Arrived, Concluded, Posted, Running, Tries, fault_of, is_passing};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, now};
 use crate::base::fault::{Code, Fault};
@@ -15,6 +16,7 @@ use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, perm
 use crate::exchange::bulkhead::Turned;
 use crate::exchange::ledger::{Forward, Known};
 use crate::exchange::work::{Key, NotCancelled, Notice, Row, Stage, What, action};
+use crate::host::store::Pending;
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::rules::registry::Status;
 use std::sync::Arc;
@@ -40,12 +42,14 @@ impl Gateway {
     /// before anybody is told so.
     pub(super) async fn accept(&self, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
         let id = question.message().header.id;
-        let running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
+        let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let mut record = running.record(RecordKind::Request);
         record.until = Some(running.question.message().header.expires_at);
         self.telemetry.close(&record, None);
         let entry = Entry { record, private: running.private(), body: Some(running.question.octets().to_vec()) };
-        let committed = match self.keep(entry).await {
+        let kept = self.keep(entry).await;
+        running.note_recorded(kept.as_ref().ok());
+        let committed = match kept {
             Ok(committed) => committed,
             Err(cause) => {
                 self.ledger().abandon(&running.consumer, id);
@@ -221,7 +225,7 @@ impl Gateway {
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.
-    pub(super) async fn take_answer(&self, row: Row, id: MessageId, octets: Vec<u8>) -> Result<Reply, Refused> {
+    pub(super) async fn take_answer(&self, row: Row, id: MessageId, carried: Carried) -> Result<Reply, Refused> {
         let running = match self.take_up(&row) {
             Ok((running, _)) => running,
             Err(unready) => {
@@ -233,7 +237,7 @@ impl Gateway {
                 return Err(Refused { fault, id: Some(id), logged: None });
             }
         };
-        let concluded = self.admit(&running, octets).await;
+        let concluded = self.admit(&running, carried).await;
         let told = concluded.as_ref().map(|_| Reply::Accepted { id, logged: None }).map_err(Clone::clone);
         self.end(&row, concluded).await;
         told.map_err(|refused| Refused { id: Some(id), ..refused })
@@ -354,7 +358,12 @@ impl Gateway {
     }
 
     /// Records what a holder says of a question that goes on, for whoever asked.
-    pub(super) async fn hear(&self, running: &Running, answer: Answer, again: Option<UnixTime>) -> Result<Concluded, Refused> {
+    pub(super) async fn hear(
+        &self,
+        running: &Running,
+        (answer, attachments): (Answer, Option<Pending>),
+        again: Option<UnixTime>,
+    ) -> Result<Concluded, Refused> {
         let mut record = running.record(RecordKind::Status);
         (record.digest, record.counterpart) = (Some(answer.digest()), Some(running.question.digest()));
         (record.octets, record.until) = (answer.octets().len() as u64, again);
@@ -363,7 +372,9 @@ impl Gateway {
         self.telemetry.close(&record, None);
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(answer.into_octets()) };
-        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await;
+        attachments.into_iter().for_each(|pending| pending.settle(committed.as_ref().ok()));
+        let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         Ok(Concluded::Heard(committed.logged))
     }
 

@@ -183,9 +183,9 @@ pub(super) fn fault_of(turned: Turned, holder: &AgencyId) -> Fault {
 
 /// What a holder has shown. That a consumer gave it less time than it has is not the holder's fault; nor is what it says of a
 /// message, were it nonsense.
-pub(super) fn outcome_of(posted: &Result<Vec<u8>, UpstreamError>, had_all_its_time: HadItsTime) -> Outcome {
+pub(super) fn outcome_of<T>(posted: &Result<T, UpstreamError>, had_all_its_time: HadItsTime) -> Outcome {
     match posted {
-        Ok(_) | Err(UpstreamError::TooLarge) => Outcome::Spoke,
+        Ok(_) | Err(UpstreamError::TooLarge | UpstreamError::Parts(_)) => Outcome::Spoke,
         Err(UpstreamError::Status(500..=599, _)) | Err(UpstreamError::Unreachable(_) | UpstreamError::Broken(_)) => {
             Outcome::Failed
         }
@@ -227,7 +227,7 @@ mod tests {
             assert_eq!(outcome_of(&posted, HadItsTime::Yes), outcome, "{posted:?}");
         }
         assert_eq!(outcome_of(&posted(UpstreamError::Deadline), HadItsTime::No), Outcome::Unknown);
-        assert_eq!(outcome_of(&Ok(Vec::new()), HadItsTime::No), Outcome::Spoke);
+        assert_eq!(outcome_of(&Ok(()), HadItsTime::No), Outcome::Spoke);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! groups what waits. An exchange runs in a task of its own, so that a consumer who goes away does not undo it.
 
 mod answers;
+mod attachments;
 pub mod audit;
 mod bodies;
 mod delivery;
@@ -16,6 +17,7 @@ mod refusals;
 mod run;
 mod seal;
 
+pub use attachments::Carried;
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};
@@ -34,7 +36,7 @@ use crate::exchange::work::{Class, Told, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
-use crate::host::store::{Committed, Recovered, SledShelf, Store, StoreError};
+use crate::host::store::{Committed, Pending, Recovered, SledShelf, Store, StoreError};
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
@@ -75,6 +77,7 @@ pub struct Gateway {
     is_unrecording: AtomicBool,
     open: Arc<AtomicUsize>,
     bodies: bodies::Bodies,
+    transfers: attachments::Transfers,
     heavy: Semaphore,
     sums: refusals::Sums,
     settled: Settled,
@@ -186,6 +189,8 @@ pub struct Visit {
     slot: Arc<Slot>,
     arrived: Instant,
     body: OwnedSemaphorePermit,
+    /// What its message names, until that has its record.
+    attachments: Option<Pending>,
 }
 
 impl Visit {
@@ -298,6 +303,7 @@ impl Gateway {
     /// Puts the parts together; open work learns what it has not been told of.
     pub fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let (store, recovered) = parts.store;
+        store.attachments().limit(parts.limits.attachments_bytes);
         let clock = EngineClock::default();
         let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock));
         let work = open_work(&store, &world)?;
@@ -326,6 +332,7 @@ impl Gateway {
             is_unrecording: AtomicBool::new(false),
             open: Arc::default(),
             bodies: bodies::Bodies::default(),
+            transfers: attachments::Transfers::default(),
             heavy: Semaphore::new(cores.div_ceil(2)),
             sums: refusals::Sums::default(),
             settled: Settled::default(),
@@ -424,7 +431,10 @@ impl Gateway {
         self.holders.forget(|holder| world.registry.find(holder).is_none());
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
-        let forgotten = self.store.forget_bodies(now.minus_ms(kept));
+        // What is open is still to be handed out.
+        let oldest = self.work().oldest();
+        let before = oldest.map_or(now.minus_ms(kept), |oldest| oldest.minus_ms(limits::CLOCK_SKEW_MS).min(now.minus_ms(kept)));
+        let forgotten = self.store.forget_bodies(before).and_then(|()| self.store.attachments().tidy_up(now));
         let scrubbed = self.store.scrub(turn);
         if let Err(cause) = &scrubbed
             && matches!(cause, StoreError::Damaged { .. })
@@ -456,7 +466,7 @@ impl Gateway {
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
         // The first KiB is paid for in any case.
         let body = self.bodies.hold(declared.unwrap_or(1 << 10))?;
-        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body })
+        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body, attachments: None })
     }
 
     /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does
@@ -681,6 +691,7 @@ fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, Store
         let (class, person) = (class_of(world, &recorded.leaf), recorded.persons.first().copied());
         work.record(Told { leaf: &recorded.leaf, place: recorded.place, person, class });
     })?;
+    work.starts_at(store.size());
     Ok(work)
 }
 

@@ -1,9 +1,10 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
+use super::attachments::{Carried, Rest, of_holder};
 use super::holders::{self, Entering, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
-use crate::base::fault::{Code, Fault};
+use crate::base::fault::{Blame, Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
@@ -15,6 +16,7 @@ use crate::exchange::admission::{
 use crate::exchange::bulkhead::{Outcome, Turned};
 use crate::exchange::ledger::{Begin, Forward, Known, Release};
 use crate::exchange::work::{Key, Way};
+use crate::host::store::{Committed, Pending};
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
 use crate::rules::quota::Alarm;
@@ -78,7 +80,8 @@ pub(super) struct Running {
 
 impl Gateway {
     /// Takes a message from a peer and sees it through.
-    pub async fn submit(self: &Arc<Self>, mut visit: Visit, octets: Vec<u8>, wait: Wait) -> Result<Reply, Refused> {
+    pub async fn submit(self: &Arc<Self>, mut visit: Visit, carried: impl Into<Carried>, wait: Wait) -> Result<Reply, Refused> {
+        let Carried { octets, rest } = carried.into();
         visit.has_octets(octets.len());
         let (system, length) = (visit.peer.system(), octets.len() as u64);
         let agency = visit.peer.agency();
@@ -101,13 +104,18 @@ impl Gateway {
                 self.outcome_within(&sender, id, wait, Some(index)).await
             }
             Ok(Taken::Told(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
-            Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer).await,
+            Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer, rest).await,
+            Ok(Taken::Cancel(_) | Taken::Event(_)) if rest.is_some() => {
+                let alone = Fault::at(Code::AttUnnamed, "an event or a cancel comes alone");
+                Err(self.refuse(&system, length, Refusal::new(alone)).await)
+            }
             Ok(Taken::Cancel(cancel)) => self.cancel(&visit, cancel).await,
             Ok(Taken::Event(event)) => self.publish(&visit, event).await,
-            Ok(Taken::Question(question)) if wait.is_none() || self.comes_for_it(&visit, &question) => {
-                self.accept(visit, question, wait).await
+            Ok(Taken::Question(question)) => {
+                self.take_in_question(&mut visit, &question, rest).await?;
+                let is_kept = wait.is_none() || self.comes_for_it(&visit, &question);
+                if is_kept { self.accept(visit, question, wait).await } else { self.start(visit, question, wait).await }
             }
-            Ok(Taken::Question(question)) => self.start(visit, question, wait).await,
         }
     }
 
@@ -266,7 +274,9 @@ impl Gateway {
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
-        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await;
+        running.note_recorded(committed.as_ref().ok());
+        let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         let logged = committed.logged;
         let _ = recorded.send(());
         let forward = Forward::new(&mut running.question, &logged);
@@ -315,13 +325,13 @@ impl Gateway {
         arrived: Arrived,
         (question, asked): (Bytes, Logged),
     ) -> Result<Concluded, Refused> {
-        let (octets, verdict) = arrived.apart();
-        let result = match self.check_answer(running, octets).await {
-            Ok(answer) => match answer.goes_on() {
-                None => self.release(running, answer).await.map(Concluded::Released),
+        let (carried, verdict) = arrived.apart();
+        let result = match self.check_answer(running, carried).await {
+            Ok((answer, attachments)) => match answer.goes_on() {
+                None => self.release(running, answer, attachments).await.map(Concluded::Released),
                 Some(again) => match self.go_on(running, question, asked).await {
                     Ok(_) => {
-                        let heard = self.hear(running, answer, again).await;
+                        let heard = self.hear(running, (answer, attachments), again).await;
                         let mut work = self.work();
                         work.reached(&running.provider);
                         if heard.is_err() {
@@ -340,32 +350,40 @@ impl Gateway {
 
     /// Checks what a holder says, records it, and tells whoever waits for word of it.
     pub(super) async fn conclude(&self, running: &Running, arrived: Arrived) -> Result<Concluded, Refused> {
-        let (octets, verdict) = arrived.apart();
-        let result = self.admit(running, octets).await;
+        let (carried, verdict) = arrived.apart();
+        let result = self.admit(running, carried).await;
         tell(verdict, &result);
         result
     }
 
     /// Checks what a holder says of a question that is kept, and records it.
-    pub(super) async fn admit(&self, running: &Running, octets: Vec<u8>) -> Result<Concluded, Refused> {
-        let answer = self.check_answer(running, octets).await?;
+    pub(super) async fn admit(&self, running: &Running, carried: Carried) -> Result<Concluded, Refused> {
+        let (answer, attachments) = self.check_answer(running, carried).await?;
         match answer.goes_on() {
-            None => self.release(running, answer).await.map(Concluded::Released),
-            Some(again) => self.hear(running, answer, again).await,
+            None => self.release(running, answer, attachments).await.map(Concluded::Released),
+            Some(again) => self.hear(running, (answer, attachments), again).await,
         }
     }
 
-    async fn check_answer(&self, running: &Running, octets: Vec<u8>) -> Result<Answer, Refused> {
+    /// Checks what a holder says, and takes in what it names.
+    async fn check_answer(&self, running: &Running, carried: Carried) -> Result<(Answer, Option<Pending>), Refused> {
+        let Carried { octets, rest } = carried;
         let (world, agency) = (&running.world, running.question.consumer());
         let size = octets.len();
         let check = || admit_answer(self.snapshot(world), &running.question, octets);
         match self.check(world, agency, size, check).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                let parties = [running.provider.clone(), running.consumer.clone()];
+                match self.take_in_answer(running.question.message(), &answer, parties, rest).await {
+                    Ok(attachments) => Ok((answer, attachments)),
+                    Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+                }
+            }
             Err(refusal) => Err(self.fail(running, refusal).await),
         }
     }
 
-    async fn release(&self, running: &Running, answer: Answer) -> Result<Release, Refused> {
+    async fn release(&self, running: &Running, answer: Answer, attachments: Option<Pending>) -> Result<Release, Refused> {
         let mut record = running.record(RecordKind::Answer);
         (record.digest, record.counterpart) = (Some(answer.digest()), Some(running.question.digest()));
         record.octets = answer.octets().len() as u64;
@@ -376,7 +394,9 @@ impl Gateway {
         body.extend_from_slice(answer.octets());
         let private = Private { is_with_request: true, ..running.private() };
         let entry = Entry { record, private, body: Some(body) };
-        let committed = self.keep(entry).await.map_err(|cause| running.unrecorded(&cause))?;
+        let committed = self.keep(entry).await;
+        attachments.into_iter().for_each(|pending| pending.settle(committed.as_ref().ok()));
+        let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         // Of what was kept open work has been told, and before it the ledger.
         if running.kept.is_none() {
             self.ledger().settle(&running.consumer, id, digest, committed.place);
@@ -408,9 +428,10 @@ impl Gateway {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let place = self.place_of(running);
-        let header = &running.question.message().header;
-        let expires_at = header.expires_at;
-        let mut headers = vec![("oncegate-message-id", header.id.to_string())];
+        let message = running.question.message();
+        let (expires_at, all_its_time) = (message.header.expires_at, self.patience(message));
+        let (attachments, provider) = (message.attachments.len(), running.provider.clone());
+        let mut headers = vec![("oncegate-message-id", message.header.id.to_string())];
         if tries == Tries::Further {
             headers.push(("oncegate-redelivered", "true".to_owned()));
         }
@@ -420,12 +441,11 @@ impl Gateway {
         let octets = Bytes::from(forward.into_octets());
         let sent = octets.clone();
         let mut sending = Box::pin(async move {
-            let all_its_time = Duration::from_millis(gateway.limits.answer_ms);
             let mut place = place?;
             place.comes(until(expires_at).min(all_its_time)).await?;
             let deadline = until(expires_at).min(all_its_time);
             let its_time = if deadline < all_its_time { HadItsTime::No } else { HadItsTime::Yes };
-            let posted = gateway.upstream.post(&url, sent, &headers, deadline).await;
+            let posted = gateway.carry(&url, (sent, attachments), headers, deadline, &provider).await;
             drop(room);
             place.shows(outcome_of(&posted, its_time));
             Ok((posted, place))
@@ -447,7 +467,7 @@ impl Gateway {
             match posted {
                 Err(turned) => Posted::Turned(turned),
                 Ok((Err(UpstreamError::Status(202, _)), _)) => Posted::Taken(waiting),
-                Ok((Ok(octets), _)) => Posted::Arrived(Arrived::At(octets)),
+                Ok((Ok(carried), _)) => Posted::Arrived(Arrived::At(carried)),
                 // It may have answered by a message of its own just before this broke.
                 Ok((Err(error), mut place)) => match waiting.already() {
                     Some(late) => {
@@ -473,15 +493,16 @@ impl Gateway {
 
     /// An answer that comes as a message of its own goes to the exchange that waits for it, and is acknowledged when it is on
     /// record.
-    async fn deliver_late(&self, visit: &Visit, answer: Authenticated) -> Result<Reply, Refused> {
+    async fn deliver_late(&self, visit: &Visit, answer: Authenticated, rest: Option<Box<Rest>>) -> Result<Reply, Refused> {
         let id = answer.id();
         let (question, from) = (answer.message().header.in_reply_to, answer.message().header.from.clone());
         let (digest, claimed) = (answer.digest(), Claimed { id: Some(id), from: None });
         let kept = question.and_then(|question| self.work().answered(&question.digest, &from));
         if let Some(kept) = kept {
-            return self.take_answer(kept, id, answer.into_octets()).await;
+            return self.take_answer(kept, id, Carried { octets: answer.into_octets(), rest }).await;
         }
-        let said = question.and_then(|question| self.answers.deliver(question.digest, &from, answer.into_octets()));
+        let carried = Carried { octets: answer.into_octets(), rest };
+        let said = question.and_then(|question| self.answers.deliver(question.digest, &from, carried));
         // Whoever expected it may have got another meanwhile, or waited for too long.
         if let Some(said) = said
             && let Ok(verdict) = said.await
@@ -503,10 +524,10 @@ fn tell(verdict: Option<Verdict>, result: &Result<Concluded, Refused>) {
 type Verdict = oneshot::Sender<Result<(), Refused>>;
 
 impl Arrived {
-    fn apart(self) -> (Vec<u8>, Option<Verdict>) {
+    fn apart(self) -> (Carried, Option<Verdict>) {
         match self {
-            Self::At(octets) => (octets, None),
-            Self::Late(late) => (late.octets, Some(late.verdict)),
+            Self::At(carried) => (carried, None),
+            Self::Late(late) => (late.carried, Some(late.verdict)),
         }
     }
 }
@@ -538,7 +559,7 @@ pub(super) enum Tries {
 /// How an answer came.
 pub(super) enum Arrived {
     /// By the request that brought the question.
-    At(Vec<u8>),
+    At(Carried),
     /// By a message of its own.
     Late(Late),
 }
@@ -556,6 +577,13 @@ enum Taken {
 }
 
 impl Running {
+    /// Its record is durable, or it is not known whether it is.
+    pub(super) fn note_recorded(&mut self, committed: Option<&Committed>) {
+        if let Some(pending) = self.visit.as_mut().and_then(|visit| visit.attachments.take()) {
+            pending.settle(committed);
+        }
+    }
+
     /// How long it may still take.
     pub(super) fn left(&self) -> Duration {
         until(self.question.message().header.expires_at)
@@ -622,6 +650,7 @@ pub(super) fn fault_of(error: UpstreamError) -> Fault {
             Fault::at(Code::RteBadAnswer, format!("the holder answered with HTTP status {status}"))
         }
         UpstreamError::Deadline => Fault::new(Code::RteDeadline),
+        UpstreamError::Parts(fault) => of_holder(&fault),
     }
 }
 
@@ -631,5 +660,6 @@ pub(super) fn is_passing(error: &UpstreamError) -> bool {
         UpstreamError::Unreachable(_) | UpstreamError::Broken(_) | UpstreamError::Deadline => true,
         UpstreamError::Status(status, _) => matches!(status, 408 | 425 | 429 | 500..=599),
         UpstreamError::TooLarge => false,
+        UpstreamError::Parts(fault) => fault.code.blame() == Blame::Gateway,
     }
 }

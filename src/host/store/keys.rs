@@ -326,11 +326,7 @@ impl Keys {
         if private.is_empty() && body.is_none() {
             return Ok(beside);
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if number == u32::MAX {
-            return Err(StoreError::Stopped);
-        }
-        beside.head.ticket = u64::from(self.start) << 32 | u64::from(number);
+        beside.head.ticket = self.take_ticket()?;
         // A head has no room for more, and what stands behind a longer one could never be opened.
         beside.head.persons = self.person_keys(&private.subject);
         beside.head.persons.truncate(limits::IDENTIFIERS_MAX);
@@ -353,6 +349,20 @@ impl Keys {
             beside.body = body;
         }
         Ok(beside)
+    }
+
+    /// A ticket that nobody else gets.
+    pub(super) fn take_ticket(&self) -> Result<u64, StoreError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        if number == u32::MAX {
+            return Err(StoreError::Stopped);
+        }
+        Ok(u64::from(self.start) << 32 | u64::from(number))
+    }
+
+    /// The key of a ticket among those of bodies, for whoever has the ticket and seals nothing twice in one place.
+    pub(super) fn body_key(&self, ticket: u64) -> Option<SealKey> {
+        lock(&self.bodies).key(ticket).and_then(|key| SealKey::new(&key))
     }
 
     /// Opens the body of a frame.

@@ -4,6 +4,7 @@
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
 mod again;
+mod attachments;
 mod backup;
 mod bound;
 mod durable;
@@ -24,6 +25,7 @@ mod upkeep;
 mod whole;
 mod writer;
 
+pub use attachments::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, Writing};
 pub use backup::{Backed, Places, back_up};
 pub use bound::keys_fit;
 pub(crate) use durable::{make_folder, replace, sync_parent};
@@ -44,6 +46,7 @@ use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::audit::Filter;
 use crate::evidence::journal::{self, Entry, Erasure, FrameKind};
+use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::note::{Checkpoint, VerifierKey};
 use crate::evidence::tlog::proof::Proof;
 use crate::evidence::tlog::tree::{self, Hash, Hashes};
@@ -71,6 +74,7 @@ pub struct Store {
     bytes_max: u64,
     /// Why the last record could not be sealed, until the keys are read again.
     unsealed: Mutex<Option<StoreError>>,
+    attachments: Arc<Attachments>,
     /// The volume whose first records have committed to the keys.
     volume: AtomicU32,
     sync: Sync,
@@ -201,9 +205,12 @@ impl Store {
         let parts = writer::Parts { folder: folder.clone(), settings, signer, tree: tree_, index: index_, disks };
         let writer = writer::Handle::start(parts, &recovered)?;
         let unsealed = Mutex::default();
+        let keys = Arc::new(keys);
+        let attachments = Arc::new(Attachments::new(data.join("attachments"), Arc::clone(&keys)));
         let store = Self {
             writer,
-            keys: Arc::new(keys),
+            attachments,
+            keys,
             index,
             tree,
             verifier,
@@ -214,8 +221,38 @@ impl Store {
             sync: settings.sync,
             _lock: lock,
         };
+        store.attachments.sweep(|naming| store.has_record_of(naming))?;
         store.end_erasure()?;
         Ok((store, recovered))
+    }
+
+    /// The attachments.
+    pub fn attachments(&self) -> &Arc<Attachments> {
+        &self.attachments
+    }
+
+    /// Whether the message that a note is about has its record: that it was taken, and not that it was refused.
+    fn has_record_of(&self, naming: &Naming) -> Result<bool, StoreError> {
+        let filter = Filter { message: Some(naming.exchange), ..Filter::default() };
+        let digest = naming.digest.to_base64url();
+        let mut before = None;
+        loop {
+            let page = self.search(&filter, before, limits::PAGE_RECORDS_MAX)?;
+            let leaves = page.records.iter().filter_map(|found| Leaf::parse(&found.leaf));
+            let mut taken = leaves.filter(|leaf| leaf.kind == "req" || leaf.kind == "rsp");
+            if taken.any(|leaf| leaf.digest.as_deref() == Some(&digest)) {
+                return Ok(true);
+            }
+            let Some(next) = page.next else { return Ok(false) };
+            before = Some(next);
+        }
+    }
+
+    /// Erases what the message of a record names, with the message.
+    fn erase_attachments(&self, index: u64) -> Result<(), StoreError> {
+        let leaf = self.record(index)?.leaf;
+        let digest = Leaf::parse(&leaf).and_then(|leaf| leaf.digest);
+        digest.map_or(Ok(()), |digest| self.attachments.erase(&digest))
     }
 
     /// Makes an entry durable. Returns when `fdatasync` has covered it.

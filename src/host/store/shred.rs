@@ -148,6 +148,7 @@ impl Store {
         })?;
         let (ticket, intent) = made.ok_or(StoreError::Forgotten)?;
         self.begin_erasure(index, Erased::Record)?;
+        self.erase_attachments(index)?;
         if let Some(ticket) = ticket {
             self.keys.erase_private(&[ticket])?;
             self.keys.erase_bodies(&[ticket], 0)?;

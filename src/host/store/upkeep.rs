@@ -96,6 +96,7 @@ impl Store {
         }
         let ticket = self.ticket(index)?;
         self.begin_erasure(index, Erased::Private)?;
+        self.erase_attachments(index)?;
         self.keys.erase_private(&[ticket])?;
         self.keys.erase_bodies(&[ticket], 0)?;
         self.index.forget(index, Row::without_persons)?;
@@ -109,6 +110,7 @@ impl Store {
     pub fn erase_body(&self, index: u64) -> Result<(), StoreError> {
         let ticket = self.ticket(index)?;
         self.begin_erasure(index, Erased::Body)?;
+        self.erase_attachments(index)?;
         self.keys.erase_bodies(&[ticket], 0)?;
         self.erasure_ended()
     }

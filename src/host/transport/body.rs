@@ -50,11 +50,24 @@ impl Unread {
 pub struct Inbound {
     body: Option<Incoming>,
     unread: Option<Unread>,
+    more: Option<Box<dyn Fn(u64) + Send + Sync>>,
 }
 
 impl Inbound {
     pub(super) fn new(body: Incoming, unread: Option<Unread>) -> Self {
-        Self { body: Some(body), unread }
+        Self { body: Some(body), unread, more: None }
+    }
+
+    /// The same, of a connection that is told when more may come than a message has.
+    pub(super) fn with_more(body: Incoming, unread: Option<Unread>, more: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self { body: Some(body), unread, more: Some(Box::new(more)) }
+    }
+
+    /// So many octets may come beside those of a message.
+    pub(super) fn expects(&self, octets: u64) {
+        if let Some(more) = &self.more {
+            more(octets);
+        }
     }
 }
 
@@ -108,11 +121,36 @@ pub fn full(octets: impl Into<Bytes>) -> Body {
 pub struct Streamed {
     portions: mpsc::Receiver<Option<Bytes>>,
     is_whole: bool,
+    /// How many octets are to come, where that is known.
+    left: Option<u64>,
 }
 
 /// A body of the portions that come.
 pub fn streamed(portions: mpsc::Receiver<Option<Bytes>>) -> Body {
-    Either::Right(Streamed { portions, is_whole: false })
+    Either::Right(Streamed { portions, is_whole: false, left: None })
+}
+
+/// A body of so many octets, which are given as they are made.
+pub fn sized(length: u64) -> (Outflow, Body) {
+    let (sender, portions) = mpsc::channel(PORTIONS);
+    (Outflow(sender), Either::Right(Streamed { portions, is_whole: length == 0, left: Some(length) }))
+}
+
+/// Portions that wait to be sent.
+const PORTIONS: usize = 2;
+
+/// Where the octets of such a body are given, by a thread that may wait.
+pub struct Outflow(mpsc::Sender<Option<Bytes>>);
+
+/// Nobody takes them any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl Outflow {
+    /// Gives some, and waits until there is room for more.
+    pub fn give(&self, octets: Vec<u8>) -> Result<(), Gone> {
+        self.0.blocking_send(Some(octets.into())).map_err(|_| Gone)
+    }
 }
 
 impl hyper::body::Body for Streamed {
@@ -124,13 +162,27 @@ impl hyper::body::Body for Streamed {
             return Poll::Ready(None);
         }
         self.portions.poll_recv(context).map(|portion| match portion {
-            Some(Some(portion)) => Some(Ok(Frame::data(portion))),
+            Some(Some(portion)) => {
+                if let Some(left) = &mut self.left {
+                    *left = left.saturating_sub(portion.len() as u64);
+                    self.is_whole = *left == 0;
+                }
+                Some(Ok(Frame::data(portion)))
+            }
             Some(None) => {
                 self.is_whole = true;
                 None
             }
             None => Some(Err(io::Error::other("broken off"))),
         })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_whole
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

@@ -94,7 +94,7 @@ async fn read(response: Response<hyper::body::Incoming>, answer_bytes_max: usize
         let is_too_large = cause.is::<http_body_util::LengthLimitError>();
         if is_too_large { UpstreamError::TooLarge } else { UpstreamError::Broken(cause.to_string()) }
     })?;
-    Ok(Received { status: head.status, headers: head.headers, body: collected.to_bytes().into() })
+    Ok(Received { status: head.status, headers: head.headers, body: collected.to_bytes().into(), parts: None })
 }
 
 fn unreachable(cause: impl std::fmt::Display) -> UpstreamError {

@@ -9,6 +9,7 @@ mod body;
 mod entrance;
 mod fetch;
 mod linger;
+mod parts;
 mod plain;
 mod probe;
 mod pulse;
@@ -16,14 +17,17 @@ mod tls;
 mod upstream;
 
 pub use believe::TlsError;
-pub use body::{Body, Held, Inbound, Streamed, declared_length, forget, full, read_body, read_body_as, streamed};
+pub use body::{
+    Body, Gone, Held, Inbound, Outflow, Streamed, declared_length, forget, full, read_body, read_body_as, sized, streamed,
+};
 pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
 pub use fetch::{Fetch, Fetcher};
 pub use hyper::body::Bytes;
+pub use parts::{Came, Parts};
 pub use plain::{Answered, Asked, Asking, serve_whole};
 pub use probe::{NotThere, Step, There, knock, probe};
 pub use tls::{Anchors, Identity, Listening, load_lists, trust};
-pub use upstream::{Received, Upstream, UpstreamError};
+pub use upstream::{Arrival, Received, Upstream, UpstreamError};
 
 use crate::base::ids::Digest;
 use crate::base::limits;
@@ -178,11 +182,12 @@ where
         let (busy, service) = (felt.begin(body_bytes), service.clone());
         let has_body = !request.body().is_end_stream();
         let unread = has_body.then(|| of_connection.clone().unwrap_or_default());
-        let felt = Arc::clone(&felt);
+        let (felt, feels) = (Arc::clone(&felt), Arc::clone(&felt));
         // Whoever waits to be told to send its body is not told so by our reading what nobody wants.
         let may_read = !request.headers().contains_key(EXPECT);
         async move {
-            let mut response = service.call(request.map(|body| Inbound::new(body, unread.clone()))).await?;
+            let inbound = |body| Inbound::with_more(body, unread.clone(), move |octets| feels.forgot(octets));
+            let mut response = service.call(request.map(inbound)).await?;
             let rest = unread.and_then(|unread| unread.take());
             if protocol == Protocol::Http2 {
                 rest.into_iter().for_each(|rest| {

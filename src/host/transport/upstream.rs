@@ -6,7 +6,10 @@
 
 use super::Body;
 use super::body::{CollectError, collect, full};
+use super::parts::Parts;
+use crate::base::fault::{Code, Fault};
 use crate::base::limits;
+use crate::message::parts::{Related, Wrong, is_related};
 use crate::rules::registry::Url;
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
@@ -37,6 +40,8 @@ pub enum UpstreamError {
     Status(u16, Option<u32>),
     /// The deadline passed.
     Deadline,
+    /// The answer has attachments, and is no such body.
+    Parts(Fault),
 }
 
 impl std::fmt::Display for UpstreamError {
@@ -47,6 +52,7 @@ impl std::fmt::Display for UpstreamError {
             Self::TooLarge => f.write_str("the answer is too large"),
             Self::Status(status, _) => write!(f, "status {status}"),
             Self::Deadline => f.write_str("no answer in time"),
+            Self::Parts(fault) => fault.fmt(f),
         }
     }
 }
@@ -57,8 +63,18 @@ pub struct Received {
     pub status: StatusCode,
     /// Its header fields.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Its body; if it has several parts, the first.
     pub body: Vec<u8>,
+    /// The others, which have not been read.
+    pub parts: Option<Parts>,
+}
+
+/// The answer to a message: the answer itself, and what may come behind it.
+pub struct Arrival {
+    /// The message.
+    pub octets: Vec<u8>,
+    /// The parts behind it, which have not been read.
+    pub parts: Option<Parts>,
 }
 
 /// A connection, and what it was made under.
@@ -109,16 +125,35 @@ impl Upstream {
         octets: Bytes,
         headers: &[(&'static str, String)],
         deadline: Duration,
-    ) -> Result<Vec<u8>, UpstreamError> {
-        let make = || build(Method::POST, url, octets.clone(), headers);
+    ) -> Result<Arrival, UpstreamError> {
+        let make = || build(Method::POST, url, full(octets.clone()), headers);
         let patience = Duration::from_millis(limits::AGAIN_MS).min(deadline / 2);
         let exchange = tokio::time::timeout(deadline, self.exchange(url, make, Some(patience)));
-        let received = exchange.await.unwrap_or(Err(UpstreamError::Deadline))?;
-        if received.status != StatusCode::OK {
-            let retry_after = received.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            return Err(UpstreamError::Status(received.status.as_u16(), retry_after));
-        }
-        Ok(received.body)
+        arrival(exchange.await.unwrap_or(Err(UpstreamError::Deadline))?)
+    }
+
+    /// Posts what is made as it is sent, once, over a connection of its own, and reads the answer as [`Upstream::post`] does.
+    pub async fn post_made(
+        &self,
+        url: &Url,
+        body: Body,
+        headers: &[(&'static str, String)],
+        deadline: Duration,
+    ) -> Result<Arrival, UpstreamError> {
+        arrival(self.send_made(url, body, headers, deadline).await?)
+    }
+
+    /// The same, whatever is said to it.
+    pub async fn send_made(
+        &self,
+        url: &Url,
+        body: Body,
+        headers: &[(&'static str, String)],
+        deadline: Duration,
+    ) -> Result<Received, UpstreamError> {
+        let request = build(Method::POST, url, body, headers)?;
+        let exchange = async { self.finish(url, self.anew(url, request).await?).await };
+        tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(UpstreamError::Deadline))
     }
 
     /// Sends a request and reads the response, all within the deadline.
@@ -131,7 +166,7 @@ impl Upstream {
         deadline: Duration,
     ) -> Result<Received, UpstreamError> {
         let octets = Bytes::from(octets);
-        let make = || build(method.clone(), url, octets.clone(), headers);
+        let make = || build(method.clone(), url, full(octets.clone()), headers);
         tokio::time::timeout(deadline, self.exchange(url, make, None)).await.unwrap_or(Err(UpstreamError::Deadline))
     }
 
@@ -146,10 +181,10 @@ impl Upstream {
     ) -> Result<Received, UpstreamError> {
         let broken = |cause: String| UpstreamError::Broken(cause);
         let mut kept = self.connect(url).await?;
-        let request = build(Method::GET, url, Bytes::new(), headers)?;
+        let request = build(Method::GET, url, full(Bytes::new()), headers)?;
         let response = tokio::time::timeout(deadline, kept.sender.send_request(request)).await;
         let response = response.map_err(|_| UpstreamError::Deadline)?.map_err(|cause| broken(cause.to_string()))?;
-        if response.status() != StatusCode::OK {
+        if !matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
             return self.finish(url, (kept, response)).await;
         }
         let (head, mut body) = response.into_parts();
@@ -157,7 +192,7 @@ impl Upstream {
             let Ok(portion) = frame.map_err(|cause| broken(cause.to_string()))?.into_data() else { continue };
             take(&portion).map_err(|cause| broken(cause.to_string()))?;
         }
-        Ok(Received { status: head.status, headers: head.headers, body: Vec::new() })
+        Ok(Received { status: head.status, headers: head.headers, body: Vec::new(), parts: None })
     }
 
     /// A kept connection may be closed by the peer at any time, also while the request is on its way: then it is sent once
@@ -227,6 +262,13 @@ impl Upstream {
 
     async fn finish(&self, url: &Url, (kept, response): (Kept, hyper::Response<Incoming>)) -> Result<Received, UpstreamError> {
         let (head, body) = response.into_parts();
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        if head.status == StatusCode::OK && is_related(content_type) {
+            // The connection is not used again: what comes by it may never end.
+            let mut parts = Related::parse(content_type).map(|related| Parts::of_response(&related, body)).map_err(malformed)?;
+            let body = parts.root(limits::MESSAGE_BYTES_MAX, |_| Ok(())).await.map_err(UpstreamError::Parts)?;
+            return Ok(Received { status: head.status, headers: head.headers, body, parts: Some(parts.keeping(kept.sender)) });
+        }
         let body = collect(body, limits::MESSAGE_BYTES_MAX).await.map_err(|error| match error {
             CollectError::TooLarge => UpstreamError::TooLarge,
             CollectError::Broken(cause) => UpstreamError::Broken(cause.to_string()),
@@ -234,7 +276,7 @@ impl Upstream {
             CollectError::Trailers => UpstreamError::Broken("trailer fields".to_owned()),
         })?;
         self.give_back(url, kept);
-        Ok(Received { status: head.status, headers: head.headers, body })
+        Ok(Received { status: head.status, headers: head.headers, body, parts: None })
     }
 
     fn take(&self, url: &Url) -> Option<Kept> {
@@ -316,7 +358,20 @@ fn host_field(url: &Url) -> String {
     if url.port == 443 { authority.trim_end_matches(":443").to_owned() } else { authority }
 }
 
-fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
+/// What came with `200`.
+fn arrival(received: Received) -> Result<Arrival, UpstreamError> {
+    if received.status != StatusCode::OK {
+        let retry_after = received.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        return Err(UpstreamError::Status(received.status.as_u16(), retry_after));
+    }
+    Ok(Arrival { octets: received.body, parts: received.parts })
+}
+
+fn malformed(wrong: Wrong) -> UpstreamError {
+    UpstreamError::Parts(Fault::at(Code::AttFraming, wrong.to_string()))
+}
+
+fn build(method: Method, url: &Url, body: Body, headers: &[(&'static str, String)]) -> Result<Request<Body>, UpstreamError> {
     let mut request = Request::builder().method(method).uri(url.path.as_str()).header(HOST, host_field(url));
     if headers.iter().all(|(name, _)| *name != "content-type") {
         request = request.header(CONTENT_TYPE, "application/xml");
@@ -324,7 +379,7 @@ fn build(method: Method, url: &Url, octets: Bytes, headers: &[(&'static str, Str
     for (name, value) in headers {
         request = request.header(*name, value);
     }
-    request.body(full(octets)).map_err(|cause| UpstreamError::Unreachable(cause.to_string()))
+    request.body(body).map_err(|cause| UpstreamError::Unreachable(cause.to_string()))
 }
 
 #[cfg(test)]
@@ -348,7 +403,8 @@ mod tests {
         let url = Url::parse(&format!("https://{}/", silent.local_addr().expect("bound"))).expect("an address");
         let begun = Instant::now();
         let posted = unused().post(&url, Bytes::new(), &[], Duration::from_millis(limits::ANSWER_MS)).await;
-        assert!(matches!(&posted, Err(UpstreamError::Unreachable(cause)) if cause.contains("in time")), "{posted:?}");
+        let error = posted.err();
+        assert!(matches!(&error, Some(UpstreamError::Unreachable(cause)) if cause.contains("in time")), "{error:?}");
         assert_eq!(begun.elapsed(), Duration::from_millis(limits::CONNECT_MS));
     }
 

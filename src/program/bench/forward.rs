@@ -59,7 +59,7 @@ impl Service<Request<Inbound>> for Through {
             let answer = through.upstream.post(&through.url, octets.into(), &[], Duration::from_secs(30)).await;
             let mut response = Response::new(full(""));
             match answer {
-                Ok(answer) => *response.body_mut() = full(answer),
+                Ok(answer) => *response.body_mut() = full(answer.octets),
                 Err(_) => *response.status_mut() = StatusCode::BAD_GATEWAY,
             }
             Ok(response)

@@ -1,6 +1,6 @@
 //! `oncegate answer`
 
-use super::ask::{folder, show};
+use super::ask::{fetch, folder, show};
 use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::MessageId;
@@ -28,6 +28,9 @@ pub(super) struct Answer {
     /// Write the signed answer to a file as well
     #[arg(short, long)]
     output: Option<PathBuf>,
+    /// A folder for the attachments of the answer, which are fetched and checked
+    #[arg(long)]
+    attachments: Option<PathBuf>,
 }
 
 impl Answer {
@@ -48,6 +51,7 @@ impl Answer {
         if let Some(path) = &self.output {
             std::fs::write(path, &checked.octets)?;
         }
+        runtime.block_on(fetch(&client, &checked, self.attachments.as_deref(), out))?;
         show(&checked, start.elapsed(), out)
     }
 }

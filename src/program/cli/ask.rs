@@ -1,10 +1,11 @@
 //! `oncegate ask`
 
+use super::each::{Question, ask_each};
 use super::schema::With;
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, Code, Identifier};
-use crate::faces::client::{Checked, Client, Row};
+use crate::faces::client::{Attached, Checked, Client, Row};
 use crate::message::envelope::{Ask as AskBody, Body, Context, Described, Subject, World};
 use crate::message::schema::{Facts, FieldPath};
 use std::path::{Path, PathBuf};
@@ -47,6 +48,9 @@ pub(super) struct Ask {
     /// The holder; without it the gateway finds one
     #[arg(long)]
     to: Option<String>,
+    /// Ask every holder of the document, each by a request of its own, and say who is missing
+    #[arg(long, conflicts_with_all = ["to", "attach", "attachments", "output"])]
+    each: bool,
     #[command(flatten)]
     with: With,
     /// Ask in the test world
@@ -58,6 +62,12 @@ pub(super) struct Ask {
     /// Write the signed answer to a file as well
     #[arg(short, long)]
     output: Option<PathBuf>,
+    /// A file that travels with the request; may be given again
+    #[arg(long)]
+    attach: Vec<PathBuf>,
+    /// A folder for the attachments of the answer, which are fetched and checked
+    #[arg(long)]
+    attachments: Option<PathBuf>,
 }
 
 impl Ask {
@@ -80,7 +90,10 @@ impl Ask {
             subject.described = Described::Organisation(None);
         }
         let world = if self.test { World::Test } else { World::Live };
-        let (checked, elapsed) = runtime()?.block_on(async {
+        let files = self.attach.iter().enumerate().map(|(number, path)| Attached::of_file(path, number + 1));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        let runtime = runtime()?;
+        let answered = runtime.block_on(async {
             let basis = match &self.basis {
                 Some(basis) => basis.clone(),
                 None if on_behalf_of.is_some() => {
@@ -89,16 +102,38 @@ impl Ask {
                 None => granted_basis(&client, &self.document, &self.purpose).await?,
             };
             let context = Context { on_behalf_of, ..Context::new(purpose, &basis, subject) };
-            let request = client.request(ask, context, to, world)?;
+            if self.each {
+                let question = Question { ask, context, world };
+                ask_each(client.clone(), question, self.with.load()?, Duration::from_secs(self.wait), out).await?;
+                return Ok(None);
+            }
+            let request = client.request_with(ask, context, to, world, &files)?;
             let start = Instant::now();
-            let checked = client.exchange(&request, Duration::from_secs(self.wait), sets.schemas()).await?;
-            Ok::<_, Failure>((checked, start.elapsed()))
+            let checked = client.exchange_with(&request, &files, Duration::from_secs(self.wait), sets.schemas()).await?;
+            Ok::<_, Failure>(Some((checked, start.elapsed())))
         })?;
+        let Some((checked, elapsed)) = answered else { return Ok(()) };
         if let Some(path) = &self.output {
             std::fs::write(path, &checked.octets)?;
         }
+        runtime.block_on(fetch(&client, &checked, self.attachments.as_deref(), out))?;
         show(&checked, elapsed, out)
     }
+}
+
+/// Fetches what an answer names into a folder, or says that there is something to be fetched.
+pub(super) async fn fetch(client: &Client, checked: &Checked, folder: Option<&Path>, out: &Out) -> Outcome {
+    for attachment in &checked.message.attachments {
+        let what = format!("{} ({}, {} bytes)", attachment.name, attachment.media_type, attachment.size);
+        match folder {
+            Some(folder) => {
+                let path = client.fetch(attachment, folder).await?;
+                out.say(format_args!("attachment {what}, checked: {}", path.display()));
+            }
+            None => out.say(format_args!("attachment {what}: --attachments FOLDER fetches it")),
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {

@@ -13,6 +13,7 @@ mod check;
 mod complete;
 mod demo;
 mod doctor;
+mod each;
 mod faults;
 mod inbox;
 mod init;
