@@ -343,18 +343,13 @@ impl Gateway {
     async fn end(&self, row: &Row, concluded: Result<Concluded, Refused>) {
         match concluded {
             Err(Refused { logged: None, .. }) => return self.work().release(&row.key),
-            Err(refused) => self.refuse_kept(row, refused),
+            Err(refused) => self.refusals.tell(&row.sender, row.id, refused),
             // The record of what was released, or of what its holder has said, has told open work what is to be done.
             Ok(_) => {}
         }
         self.settled.tell(&row.sender);
         self.inbox.tell(&row.sender);
         self.work_changed.notify_one();
-    }
-
-    fn refuse_kept(&self, row: &Row, refused: Refused) {
-        self.ledger().refuse(&row.sender, row.id, row.digest, refused.fault.code, self.store.size());
-        self.refusals.tell(&row.sender, row.id, refused);
     }
 
     /// Records what a holder says of a question that goes on, for whoever asked.
@@ -417,7 +412,8 @@ impl Gateway {
         match self.keep(entry).await {
             Ok(committed) => {
                 let fault = Fault::new(Code::MsgCancelled);
-                self.refuse_kept(&row, Refused { fault, id: Some(row.id), logged: Some(committed.logged) });
+                let refused = Refused { fault, id: Some(row.id), logged: Some(committed.logged) };
+                self.refusals.tell(&row.sender, row.id, refused);
                 self.settled.tell(&row.sender);
                 self.inbox.tell(&row.key.to);
                 self.work_changed.notify_one();

@@ -32,7 +32,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Release, Seen};
-use crate::exchange::work::{Class, Told, Way, Ways, Work};
+use crate::exchange::work::{Class, Key, Told, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
@@ -612,11 +612,7 @@ impl Gateway {
     fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
         let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
         // Whoever does not find it in open work any more finds its outcome.
-        if let (RecordKind::Answer, Some(sender), Some(id), Some(digest)) =
-            (record.kind, &record.consumer, record.message, record.counterpart)
-        {
-            self.ledger().settle(sender, id, digest, place);
-        }
+        self.tell_ledger(record, place);
         let class = class_of(&self.world(), &leaf);
         self.work().record(Told { leaf: &leaf, place, person, class });
         if record.kind == RecordKind::Event {
@@ -624,6 +620,25 @@ impl Gateway {
         }
         [&record.provider, &record.consumer].into_iter().flatten().for_each(|agency| self.inbox.tell(agency));
         self.work_changed.notify_one();
+    }
+
+    /// Tells the ledger how a question has ended that is kept.
+    fn tell_ledger(&self, record: &Record, place: OutcomePlace) {
+        let (Some(sender), Some(id), Some(concerned)) = (&record.consumer, record.message, record.concerns) else { return };
+        let question = if record.kind == RecordKind::Refusal { record.digest } else { record.counterpart };
+        let Some(digest) = question else { return };
+        match (record.kind, record.code) {
+            (RecordKind::Answer, _) => self.ledger().settle(sender, id, digest, place),
+            (RecordKind::Refusal | RecordKind::Cancel, Some(code)) => {
+                let key = record.provider.clone().map(|to| Key { index: concerned, to });
+                // What came after its end is on record, and changes nothing.
+                let is_open = key.is_some_and(|key| self.work().row(&key).is_some());
+                if is_open {
+                    self.ledger().refuse(sender, id, digest, code, place.index.saturating_add(1));
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Saves open work, so that a start has few records to be told of.

@@ -48,18 +48,34 @@ fn what_became_of_messages_is_known_again() {
     ask(9);
     append(9, RecordKind::Status, &|record| record.counterpart = Some(asked));
     append(9, RecordKind::Delivery, &|record| record.concerns = Some(1));
+    // Two that were kept: what became of the one is of now, of the other of five days ago.
+    let old = |number: u8| MessageId::new(now.minus_ms(5 * DAY_MS), [number; 10]);
+    for (number, time) in [(10, now), (11, now.minus_ms(5 * DAY_MS))] {
+        let of_old = |record: &mut Record| (record.message, record.time) = (Some(old(number)), time);
+        append(number, RecordKind::Request, &|record| {
+            (record.message, record.time) = (Some(old(number)), now.minus_ms(5 * DAY_MS))
+        });
+        append(number, RecordKind::Refusal, &|record| {
+            of_old(record);
+            record.code = Some(Code::RteDeadline);
+        });
+    }
     let refused = |code| Some(Past { digest: asked, outcome: Known::Refused(code) });
     let settled = |place| Some(Past { digest: asked, outcome: Known::Settled(place) });
     let look = |store: &Store, sender: &AgencyId| {
         [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|number| store.past(sender, id(number), now.minus_ms(2 * DAY_MS)).expect("readable"))
     };
+    let look_back =
+        |store: &Store| [10, 11].map(|number| store.past(&school, old(number), now.minus_ms(2 * DAY_MS)).expect("readable"));
     let [busy, bad, late] = [Code::HttpBusy, Code::RteBadAnswer, Code::RteDeadline].map(refused);
     let of_all = [settled(place), busy, bad, None, None, settled(event), refused(Code::MsgCancelled), late, busy];
     store.settle(u64::MAX);
     assert_eq!(look(&store, &school), of_all, "while it runs");
+    assert_eq!(look_back(&store), [late, None]);
     drop(store);
     let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
     assert_eq!(look(&store, &school), of_all, "after a start");
+    assert_eq!(look_back(&store), [late, None]);
     assert_eq!(look(&store, &AgencyId::parse("xx.clinic").expect("a name")), [None; 9], "others have ids of their own");
     drop(store);
     remove_derived(&folder.0).expect("removable");
