@@ -139,13 +139,19 @@ impl Ledger {
                 return Ok(Seen::Nowhere(Inquiry { key, digest }));
             }
         };
-        Ok(Seen::Here(match before.outcome {
-            Outcome::Settled(place) => Begin::Replay(place),
+        self.again(key, digest, before).map(Seen::Here)
+    }
+
+    fn again(&mut self, key: Key, digest: Digest, before: Ended) -> Result<Begin, Fault> {
+        match before.outcome {
+            Outcome::Settled(place) => Ok(Begin::Replay(place)),
+            // Whoever took it back does not want it again: what comes now was sent before.
+            Outcome::Refused(Code::MsgCancelled) => Err(Fault::new(Code::MsgCancelled)),
             Outcome::Refused(_) => {
                 self.entries.insert(key, Entry { digest, state: State::Open(Some(before)) });
-                Begin::Fresh
+                Ok(Begin::Fresh)
             }
-        }))
+        }
     }
 
     /// Goes on with what the log knows, if anything: as [`Ledger::begin`].
@@ -156,11 +162,7 @@ impl Ledger {
         // What was kept has ended while the log was asked.
         match entry.state {
             _ if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
-            State::Ended(Ended { outcome: Outcome::Settled(place), .. }) => Ok(Begin::Replay(place)),
-            State::Ended(before) => {
-                self.entries.insert(key, Entry { digest, state: State::Open(Some(before)) });
-                Ok(Begin::Fresh)
-            }
+            State::Ended(before) => self.again(key, digest, before),
             State::Sought | State::Open(_) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
         }
     }
@@ -174,6 +176,10 @@ impl Ledger {
             Some(Past { outcome: Known::Settled(place), .. }) => {
                 self.entries.remove(&key);
                 Ok(Begin::Replay(place))
+            }
+            Some(Past { outcome: Known::Refused(Code::MsgCancelled), .. }) => {
+                self.entries.remove(&key);
+                Err(Fault::new(Code::MsgCancelled))
             }
             // What is in the log need not be remembered for the case that this leads to nothing.
             Some(Past { outcome: Known::Refused(_) | Known::Open, .. }) | None => {
@@ -504,6 +510,19 @@ mod tests {
         ledger.settle(&school, key, DIGEST, PLACE);
         ledger.refuse(&school, key, DIGEST, code, 9);
         assert_eq!(ledger.look_up(&school, key), Some(Known::Settled(PLACE)), "an answer stays");
+    }
+
+    #[test]
+    fn what_was_cancelled_stays_cancelled() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let cancelled = Some(Past { digest: DIGEST, outcome: Known::Refused(Code::MsgCancelled) });
+        let again = begin_with(&mut ledger, cancelled, &school, id(NOW), DIGEST).map_err(|fault| fault.code);
+        assert_eq!(again, Err(Code::MsgCancelled), "by the log");
+        assert!(ledger.is_empty());
+        ledger.refuse(&school, id(NOW), DIGEST, Code::MsgCancelled, 9);
+        let again = begin(&mut ledger, &school, id(NOW), DIGEST).map_err(|fault| fault.code);
+        assert_eq!(again, Err(Code::MsgCancelled), "a copy that was on its way for long");
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::MsgCancelled)));
     }
 
     #[test]
