@@ -1,13 +1,13 @@
 //! Agencies that open no port come for what waits for them: questions, answers, cancels and events, on lease.
 
 use crate::process::{LONG, Scene, oncegate};
-use crate::suspicions::{Answering, Manner, client, clinic_at, nothing};
+use crate::suspicions::{Answering, Manner, client, clinic_at, empty, nothing};
 use crate::tool::{STRANGER, SUBJECT, TOOLS};
 use oncegate::base::ids::{Code, Identifier};
 use oncegate::faces::client::{Client, Signed, digest_of, problem_of, verify_under};
 use oncegate::host::schemas::sets::Sets;
 use oncegate::host::transport::{Anchors, Received, full};
-use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Subject, World};
+use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Subject, World, write};
 use oncegate::message::schema::Schemas;
 use oncegate::message::xsd::example::Fullness;
 use oncegate::program::setup::Installation;
@@ -466,5 +466,48 @@ fn all_holders_are_asked_at_once_and_it_is_said_who_is_missing() {
     let (_, text) = run(&["--json"]);
     let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((&told["missing"], &told["answers"][0]["holder"]), (&1.into(), &CLINIC.into()));
+    gateway.stop();
+}
+
+/// A holder whose software is not ours says `202`, and answers later by a message that each of five tools has signed for it, over a
+/// restart of the gateway.
+#[test]
+fn a_foreign_holder_answers_late() {
+    let scene = Scene::without_clinic(SILENT);
+    type Asked = Arc<Mutex<Vec<(ReplyTo, Message)>>>;
+    let questions = Asked::default();
+    let seen = Arc::clone(&questions);
+    let manner: Manner = Arc::new(move |_: Arc<Client>, reply: ReplyTo, asked: Message| -> Answering {
+        seen.lock().expect("nobody panics").push((reply, asked));
+        Box::pin(std::future::ready(empty(202)))
+    });
+    clinic_at(&scene, scene.world().provider_address(CLINIC).expect("a holder"), manner);
+    let (school, clinic) = (scene.client(), client(&scene, CLINIC));
+    let gateway = scene.start();
+    let requests: Vec<_> = (0..TOOLS.len()).map(|number| scene.request(&school, number)).collect();
+    scene.block_on(async {
+        for request in &requests {
+            assert_eq!(post(&school, request, "wait=1").await.status.as_u16(), 202);
+            becomes(&school, request, "delivered").await;
+        }
+    });
+    gateway.kill();
+    let gateway = scene.start();
+    for (tool, request) in TOOLS.iter().zip(&requests) {
+        let questions = questions.lock().expect("nobody panics");
+        let (reply, asked) = questions.iter().rev().find(|(reply, _)| reply.id == request.id).expect("it was asked");
+        let message = scene.folder().join("answer.xml");
+        let signed = scene.folder().join(format!("answer-{}.xml", tool.name));
+        std::fs::write(&message, write(&nothing(&clinic, *reply, asked), "")).expect("writable");
+        tool.sign(&scene.world().agency_folder(CLINIC), "sign", &message, &signed);
+        let octets = std::fs::read(&signed).expect("readable");
+        scene.block_on(async {
+            let taken = clinic.post(octets.clone(), "", LONG).await.expect("the gateway is there");
+            assert_eq!(taken.status.as_u16(), 202, "{}: {:?}", tool.name, problem_of(&taken));
+            becomes(&school, request, "answered").await;
+            let answer = school.answer_to(request.id, LONG).await.expect("the gateway is there");
+            assert_eq!(answer.body, octets, "octet for octet");
+        });
+    }
     gateway.stop();
 }

@@ -362,9 +362,9 @@ impl<S: Shelf> Work<S> {
         self.shelf.get(&row::row(key)).and_then(|octets| Row::read(key.clone(), &octets))
     }
 
-    /// An event that has not been given to all that may have it.
-    pub fn fresh_event(&self) -> Option<Row> {
-        let (key, _) = self.shelf.from(&[of::FRESH])?;
+    /// The first event from a record on that has not been given to all that may have it.
+    pub fn fresh_event(&self, from: u64) -> Option<Row> {
+        let (key, _) = self.shelf.from(&row::fresh(from))?;
         let index = row::read_event(of::FRESH, &key)?;
         self.event(index)
     }

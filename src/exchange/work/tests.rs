@@ -242,11 +242,11 @@ fn events_come_to_those_who_were_away_or_are_new_once_and_in_order() {
     let (one, two) = (agency("xx.behind.one"), agency("xx.behind.two"));
     for (index, subject) in [(1, 7), (2, 7), (3, 8)] {
         work.fold(Fact::Published(event(index, subject)));
-        let published = work.fresh_event().expect("it is to be given");
+        let published = work.fresh_event(0).expect("it is to be given");
         assert_eq!(published.key, key(index, "xx.school"));
         work.give(&published, &one);
         work.given(index);
-        assert!(work.fresh_event().is_none());
+        assert!(work.fresh_event(0).is_none());
     }
     assert_eq!(take(&mut work, "xx.behind.one", 9), [1, 3], "the second about one person waits for the first");
     assert!(lease(&mut work, &key(1, "xx.behind.one"), 101, NOW.plus_ms(1)));
@@ -254,7 +254,7 @@ fn events_come_to_those_who_were_away_or_are_new_once_and_in_order() {
     work.fold(Fact::Taken { key: key(1, "xx.behind.one"), again: None });
     assert_eq!(take(&mut work, "xx.behind.one", 9), [2]);
     work.arrange(ways());
-    while let Some(published) = work.fresh_event() {
+    while let Some(published) = work.fresh_event(0) {
         [&one, &two].into_iter().for_each(|to| work.give(&published, to));
         work.given(published.key.index);
     }

@@ -58,7 +58,9 @@ impl Gateway {
         };
         // Open work knows it from now on.
         self.ledger().abandon(&running.consumer, id);
-        self.outcome_within(&running.consumer, id, wait, Some(committed.logged.index())).await
+        let consumer = running.consumer.clone();
+        drop(running);
+        self.outcome_within(&consumer, id, wait, Some(committed.logged.index())).await
     }
 
     /// Waits for the outcome of a question that is kept, and says how far it has come.

@@ -4,12 +4,14 @@ use super::delivery::Unready;
 use super::{Gateway, Refused, Reply, Visit, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
+use crate::base::limits;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
 use crate::exchange::work::{Fact, Key, Row};
 use crate::rules::registry::AgencyIndex;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Gateway {
     /// Accepts an event: its record and its octets are durable before its publisher is told so.
@@ -42,15 +44,16 @@ impl Gateway {
     /// Gives events to their subscribers, until the gateway stops.
     pub async fn tell_events(self: Arc<Self>) {
         while !self.is_stopping() {
-            let fresh = self.work().fresh_event();
-            match fresh {
-                Some(row) => {
-                    if !self.tell_event(&row).await {
-                        tokio::time::sleep(std::time::Duration::from_millis(crate::base::limits::HEALTH_MS)).await;
-                    }
-                }
-                None => self.published.notified().await,
+            let (mut from, mut is_left) = (0, false);
+            loop {
+                let fresh = self.work().fresh_event(from);
+                let Some(row) = fresh else { break };
+                // One that cannot be read just now keeps nobody from the others.
+                is_left |= !self.tell_event(&row).await;
+                from = row.key.index + 1;
             }
+            let pause = if is_left { limits::HEALTH_MS } else { limits::UPKEEP_MS };
+            let _ = tokio::time::timeout(Duration::from_millis(pause), self.published.notified()).await;
         }
     }
 

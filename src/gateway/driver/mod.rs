@@ -155,6 +155,12 @@ impl Settled {
         waiting.entry(agency.clone()).or_insert_with(|| watch::channel(()).0).subscribe()
     }
 
+    fn tell_all(&self) {
+        for waiting in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            waiting.send_replace(());
+        }
+    }
+
     fn tell(&self, agency: &AgencyId) {
         if let Some(waiting) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agency) {
             waiting.send_replace(());
@@ -404,6 +410,9 @@ impl Gateway {
     /// Takes no further messages, but the answers to those that are open.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
+        // Whoever waits for what may take days goes home.
+        self.settled.tell_all();
+        self.inbox.tell_all();
     }
 
     /// How many exchanges are open.
@@ -506,7 +515,8 @@ impl Gateway {
     pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
         let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
-            while self.known(sender, id) == Some(Known::Open) && settled.changed().await.is_ok() {}
+            let is_kept = || self.is_stopping() && self.work().asked(sender, id).is_some();
+            while self.known(sender, id) == Some(Known::Open) && !is_kept() && settled.changed().await.is_ok() {}
         })
         .await;
         self.known(sender, id)
