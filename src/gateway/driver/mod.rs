@@ -504,7 +504,8 @@ impl Gateway {
 
     /// Whether an outcome is an event.
     pub fn is_event(&self, place: OutcomePlace) -> bool {
-        self.work().event(place.index).is_some()
+        let found = self.store.record(place.index).ok();
+        found.and_then(|found| Leaf::parse(&found.leaf)).is_some_and(|leaf| leaf.kind == RecordKind::Event.as_str())
     }
 
     fn is_stopping(&self) -> bool {
