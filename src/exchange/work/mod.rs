@@ -91,21 +91,34 @@ pub struct Work<S> {
     doors: Doors,
     ways: Ways,
     busy: BTreeMap<Key, Busy>,
+    /// What has a record before this one may have been handed out by an earlier run of the program, which told nobody.
+    begun: u64,
 }
 
 /// How each receiver gets what waits for it.
 pub type Ways = Box<dyn Fn(&AgencyId) -> Way + Send>;
 
 impl<S: Shelf> Work<S> {
-    /// The work that lies on a shelf.
+    /// The work that lies on a shelf. Of all of it it is unknown whether it was handed out before, until [`Work::begin`] is told.
     pub fn open(shelf: S, ways: Ways) -> Self {
-        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new() };
+        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), begun: u64::MAX };
         let mut next = row::waiting_behind(None);
         while let Some(place) = work.shelf.from(&next).and_then(|(key, _)| row::read_waiting(&key)) {
             next = row::waiting_behind(Some(&place.key.to));
             work.look(&place.key.to);
         }
         work
+    }
+
+    /// It has been told of all records, of which there are so many: what comes from now on was never handed out before.
+    pub fn begin(&mut self, records: u64) {
+        self.begun = records;
+    }
+
+    /// Whether its receiver may have something already. That it was on its way to one that can be reached is not on record.
+    fn may_be_there(&self, row: &Row) -> bool {
+        let is_of_before = row.key.index < self.begun && self.way(&row.key.to) == Way::Push;
+        row.stage != Stage::Waiting || row.tries > 0 || is_of_before
     }
 
     /// The receivers have changed: others may be reached, and events have other subscribers.
@@ -126,7 +139,12 @@ impl<S: Shelf> Work<S> {
         match fact {
             Fact::Accepted(row) => self.put(&row),
             Fact::Leased { key, lease, until } => {
-                self.move_on(&key, |row| row.stage = Stage::Leased { lease, until });
+                let is_known = self.row(&key).is_some();
+                match self.event(key.index).filter(|_| !is_known) {
+                    // Of an event that has not been given to its subscribers again yet: one of them has it.
+                    Some(event) => self.put(&Row { key, stage: Stage::Leased { lease, until }, tries: 0, ..event }),
+                    None => self.move_on(&key, |row| row.stage = Stage::Leased { lease, until }),
+                }
             }
             Fact::Extended { key, until } => self.move_on(&key, |row| {
                 if let Stage::Leased { until: end, .. } = &mut row.stage {
@@ -164,10 +182,11 @@ impl<S: Shelf> Work<S> {
     pub fn next(&mut self, now: UnixTime) -> Option<Row> {
         let place = self.doors.next(now)?;
         let row = self.row(&place.key)?;
+        let tries = if self.may_be_there(&row) { row.tries.max(1) } else { row.tries };
         self.busy.insert(place.key.clone(), Busy::Delivering);
         self.doors.set_out(&place.key.to);
         self.look(&place.key.to);
-        Some(row)
+        Some(Row { tries, ..row })
     }
 
     /// Whoever took something to its receiver is back, and reached it.

@@ -295,6 +295,37 @@ fn a_start_finds_what_was_there_and_folds_the_same_again() {
     }
 }
 
+/// Found by the simulator: that a subscriber has an event on lease is on record, and holds before the event was given again.
+#[test]
+fn an_event_on_lease_is_nobody_elses_after_its_shelf_was_lost() {
+    let mut work = work();
+    let (one, until) = (agency("xx.behind.one"), NOW.plus_ms(60_000));
+    work.fold(Fact::Published(event(1, 7)));
+    work.fold(Fact::Leased { key: key(1, "xx.behind.one"), lease: 2, until });
+    while let Some(published) = work.fresh_event() {
+        work.give(&published, &one);
+        work.given(published.key.index);
+    }
+    assert!(take(&mut work, "xx.behind.one", 9).is_empty(), "its worker is at it");
+    assert!(work.leased(&one, 2).is_some());
+    assert_eq!(work.come_back(until), Some(one.clone()));
+    assert_eq!(work.take(&one, until, 9).first().map(|row| row.tries), Some(1), "it is told that it may have had it");
+}
+
+/// Found by the simulator: what was on its way when the power went may have come.
+#[test]
+fn after_a_start_a_receiver_is_told_that_it_may_have_had_what_it_gets() {
+    let mut before = work();
+    accept(&mut before, [question(1, "xx.clinic", 60), question(2, "xx.clinic", 70)]);
+    before.begin(0);
+    assert_eq!(before.next(NOW).map(|row| row.tries), Some(0));
+    let mut after = Work::open(before.shelf().clone(), ways());
+    after.begin(3);
+    accept(&mut after, [question(3, "xx.clinic", 80)]);
+    let tries: Vec<_> = std::iter::from_fn(|| after.next(NOW)).map(|row| (row.key.index, row.tries)).collect();
+    assert_eq!(tries, [(1, 1), (2, 1), (3, 0)]);
+}
+
 /// Looking for what is next costs the same, whether little waits or much.
 #[test]
 fn a_start_finds_the_first_of_each_receiver() {

@@ -8,6 +8,7 @@ use super::run::{Arrived, Concluded, Posted, Running, Tries, fault_of, is_passin
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, MessageId};
+use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
@@ -125,7 +126,12 @@ impl Gateway {
     pub async fn deliver_kept(self: Arc<Self>) {
         while !self.is_stopping.load(Ordering::Relaxed) {
             let time = now();
-            while self.do_next(time) {}
+            // Where nothing can be recorded what is done comes to nothing, and would be done again and again.
+            while self.do_next(time) && !self.is_unrecording.load(Ordering::Relaxed) {}
+            if self.is_unrecording.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(limits::HEALTH_MS)).await;
+                continue;
+            }
             let wakes = self.work().wakes().map_or(PAUSE_MS_MAX, |wakes| wakes.as_ms().saturating_sub(time.as_ms()));
             let pause = Duration::from_millis(wakes.clamp(PAUSE_MS_MIN, PAUSE_MS_MAX));
             let _ = tokio::time::timeout(pause, self.work_changed.notified()).await;

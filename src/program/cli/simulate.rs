@@ -27,6 +27,9 @@ pub(super) struct Simulate {
     /// Plant a bug, which is to be found
     #[arg(long, value_name = "BUG")]
     plant: Option<String>,
+    /// Go on after a seed that fails, and print a line for each
+    #[arg(long)]
+    all: bool,
     /// Print the bugs that can be planted, and the faults that there are
     #[arg(long)]
     list: bool,
@@ -53,12 +56,15 @@ impl Simulate {
     }
 
     fn many(&self, out: &Out, simulator: &Simulator, plant: Option<Plant>) -> Outcome {
-        let (began, mut told, mut counts) = (Instant::now(), 0, Counts::default());
+        let (began, mut told, mut counts, mut failed) = (Instant::now(), 0, Counts::default(), 0);
         for (done, seed) in (1..).zip(self.from..self.from.saturating_add(self.seeds)) {
             let case = Case::of(seed);
             let ran = if seed % TWICE == 0 { simulator.run_twice(&case, plant) } else { simulator.run(&case, plant) };
             counts.add(&ran.counts);
-            if ran.finding.is_some() {
+            if let (Some(finding), true) = (&ran.finding, self.all) {
+                failed += 1;
+                out.say(format_args!("seed {seed} fails: {finding}"));
+            } else if ran.finding.is_some() {
                 let failing = simulator.shrink(&case, plant);
                 out.say(table(&counts, done, began));
                 return Err(Failure::new(1, told_of(seed, &failing, &ran.counts)));
@@ -70,13 +76,14 @@ impl Simulate {
             }
         }
         let json = serde_json::json!({
-            "format": 1, "from": self.from, "seeds": self.seeds, "findings": 0, "seconds": began.elapsed().as_secs_f64(),
+            "format": 1, "from": self.from, "seeds": self.seeds, "findings": failed, "seconds": began.elapsed().as_secs_f64(),
             "steps": counts.steps, "messages": counts.messages, "answered": counts.answered, "cancelled": counts.cancelled,
             "refused": counts.refused, "events": counts.events, "records": counts.records, "starts": counts.starts,
             "faults": Trouble::ALL.iter().map(|(kind, name, _)| (*name, of(&counts, *kind)))
                 .collect::<std::collections::BTreeMap<_, _>>(),
         });
-        out.result(table(&counts, self.seeds, began).trim_end(), &json)
+        out.result(table(&counts, self.seeds, began).trim_end(), &json)?;
+        if failed == 0 { Ok(()) } else { Err(Failure::new(1, format!("{failed} seeds fail"))) }
     }
 }
 

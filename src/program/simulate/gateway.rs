@@ -42,6 +42,8 @@ pub(super) struct Gateway {
     /// Which start this is.
     pub run: u64,
     pub process: Option<Process>,
+    /// The power goes while the next group is written: by which fault.
+    pub doom: Option<usize>,
 }
 
 /// What a crash ends.
@@ -149,7 +151,7 @@ impl Gateway {
     /// A gateway that has not been started.
     pub(super) fn new(number: usize) -> Self {
         let saves = Vec::new();
-        Self { number, disk: Disk::new(), offset: 0, drift: (0, 0), saves, run: 0, process: None }
+        Self { number, disk: Disk::new(), offset: 0, drift: (0, 0), saves, run: 0, process: None, doom: None }
     }
 
     /// What its clock says.
@@ -235,6 +237,7 @@ impl Gateway {
                 tell(&mut work, scene, leaf, *person, *place);
             }
         }
+        work.begin(self.disk.size());
         let clock = EngineClock::default();
         let process = Process {
             work,
@@ -513,6 +516,9 @@ impl Gateway {
         let group = entries.into_iter().zip(rest).map(|(entry, (leaf, then))| Waiting { entry, leaf, then }).collect();
         let pause = if scene.dice.hits(30) { 1_500 } else { scene.dice.between(1, 15) };
         process.writing = Some(Group(group, places));
+        if let Some(fault) = self.doom.take() {
+            scene.later(0, Event::Fault(fault));
+        }
         scene.later(pause, Event::Written(self.number, self.run));
     }
 

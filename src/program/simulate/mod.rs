@@ -71,11 +71,12 @@ impl Simulator {
 
     /// Leaves out of a failing case what it fails without.
     pub fn shrink(&self, case: &Case, plant: Option<Plant>) -> Failing {
-        let (mut case, mut tries) = (case.clone(), 0);
+        let kind = kind_of(&self.run(case, plant));
+        let (mut case, mut tries) = (case.clone(), 1);
         'smaller: while tries < SHRINK_RUNS {
             for smaller in case.smaller(&Plan::of(&case, plant)) {
                 tries += 1;
-                if self.run(&smaller, plant).finding.is_some() {
+                if kind_of(&self.run(&smaller, plant)) == kind {
                     case = smaller;
                     continue 'smaller;
                 }
@@ -84,6 +85,11 @@ impl Simulator {
         }
         Failing { tries, ..self.told(&case, plant) }
     }
+}
+
+/// What was found, whatever it was found in.
+fn kind_of(ran: &Ran) -> Option<String> {
+    ran.finding.as_ref().map(|finding| finding.chars().filter(|character| !character.is_ascii_digit()).collect())
 }
 
 /// Most runs that are spent to make a case smaller.

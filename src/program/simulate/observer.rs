@@ -121,7 +121,8 @@ impl Observer {
                 }
             }
             ("cnl", _) => {
-                let Some(question) = other else { return };
+                let (Some(own), Some(question)) = (own, other) else { return };
+                self.of(gateway, own).is_recorded = true;
                 let seen = self.of(gateway, question);
                 seen.is_cancelled = true;
                 if !seen.answers.is_empty() {

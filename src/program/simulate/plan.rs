@@ -119,12 +119,20 @@ pub(super) struct Fault {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Happening {
-    Crash { gateway: usize, down: u64, shelf: Left },
+    Crash { gateway: usize, down: u64, shelf: Left, when: When },
     Partition { gateway: usize, agency: usize, long: u64 },
     Clock { gateway: usize, by: i64 },
     Drift { gateway: usize, ppm: i64 },
     Full { gateway: usize, long: u64 },
     Registry { without: usize, long: u64 },
+}
+
+/// When a crash comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    AtOnce,
+    /// While the next group is written.
+    Writing,
 }
 
 /// What a crash leaves of the shelf.
@@ -239,6 +247,7 @@ impl Case {
                     };
                     if let Some(longer) = more(list, range) {
                         *list = longer;
+                        list.sort_unstable();
                         smaller.push(case);
                     }
                 }
@@ -313,7 +322,8 @@ fn fault(dice: &mut Dice, gateways: usize) -> Fault {
     let what = match dice.below(12) {
         0..=4 => {
             let shelf = dice.pick(&[Left::Saved, Left::Older, Left::Newer, Left::Nothing]);
-            Happening::Crash { gateway, down: dice.pick(&[50, 5_000, 70_000]), shelf }
+            let when = dice.pick(&[When::AtOnce, When::Writing]);
+            Happening::Crash { gateway, down: dice.pick(&[50, 5_000, 70_000]), shelf, when }
         }
         5 | 6 => Happening::Partition { gateway, agency: dice.below(4) as usize, long },
         7 => Happening::Clock { gateway, by: dice.pick(&[-3_600_000, -61_000, -1_000, 1_000, 61_000, 3_600_000]) },

@@ -6,11 +6,11 @@ use super::gateway::{Gateway, START};
 use super::letters::{Land, Letter, Letters, Sort};
 use super::observer::Observer;
 use super::people::{self, People};
-use super::plan::{BUSY_MS, Case, Happening, Plan, Sent, Trouble};
+use super::plan::{BUSY_MS, Case, Happening, Plan, Sent, Trouble, When};
 use super::plant::Plant;
 use super::wire::{Act, Counts, Event, Node, Packet, Scene, What};
 use crate::exchange::ledger::Known;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What came of a run.
@@ -35,6 +35,8 @@ struct World<'w> {
     pushed: u64,
     /// Who cannot reach whom, and how often over.
     cut: BTreeMap<(usize, usize), u32>,
+    /// Crashes that have waited for a group.
+    doomed: BTreeSet<usize>,
     /// The messages of the plan that were written.
     sent: BTreeMap<usize, u32>,
 }
@@ -65,7 +67,8 @@ pub(super) fn run(land: &Land, case: &Case, plant: Option<Plant>, notes: Notes) 
     };
     let gateways = (0..plan.gateways).map(Gateway::new).collect();
     let (people, queue) = (People::default(), BTreeMap::new());
-    let mut world = World { scene, gateways, people, queue, pushed: 0, cut: BTreeMap::new(), sent: BTreeMap::new() };
+    let mut world =
+        World { scene, gateways, people, queue, pushed: 0, cut: BTreeMap::new(), doomed: BTreeSet::new(), sent: BTreeMap::new() };
     world.prepare(&plan, case);
     world.go();
     world.end()
@@ -218,7 +221,10 @@ impl World<'_> {
         self.scene.note(|| format!("fault {number}: {:?}", fault.what));
         let scene = &mut self.scene;
         match fault.what {
-            Happening::Crash { gateway, down, shelf } => {
+            Happening::Crash { gateway, when: When::Writing, .. } if self.doomed.insert(number) => {
+                self.gateways[gateway].doom = Some(number);
+            }
+            Happening::Crash { gateway, down, shelf, .. } => {
                 self.gateways[gateway].crash(scene, shelf);
                 self.push(now + down, Event::FaultEnds(number));
             }
@@ -284,7 +290,7 @@ impl World<'_> {
         let now = self.scene.now;
         for number in 0..self.gateways.len() {
             let gateway = &mut self.gateways[number];
-            gateway.disk.is_full = false;
+            (gateway.disk.is_full, gateway.doom) = (false, None);
             gateway.set_drift(now, 0);
             let off = gateway.time(now).as_ms() as i64 - START - now as i64;
             gateway.set_clock(-off);
