@@ -73,7 +73,16 @@ enum Busy {
     /// What became of it is being recorded.
     Settling,
     /// That it was cancelled is being recorded.
-    Cancelling,
+    Cancelling(Carrier),
+}
+
+/// Whoever took something to its receiver before it was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    /// It is on its way.
+    Out,
+    /// It is back, or there is none.
+    Back,
 }
 
 /// Why something is not cancelled.
@@ -148,14 +157,13 @@ impl<S: Shelf> Work<S> {
             }
             Fact::Extended { key, until } => self.move_on(&key, |row| {
                 if let Stage::Leased { until: end, .. } = &mut row.stage {
-                    *end = until;
+                    // A clock that was set back takes nothing from a worker.
+                    *end = until.max(*end);
                 }
             }),
             Fact::Taken { key, again } => match self.row(&key) {
                 Some(row) if row.what == What::Question => {
-                    if self.busy.get(&key) != Some(&Busy::Cancelling) {
-                        self.busy.remove(&key);
-                    }
+                    self.is_back(&key);
                     self.move_on(&key, |row| row.stage = Stage::Delivered(again));
                 }
                 Some(row) => self.remove(&row),
@@ -205,10 +213,16 @@ impl<S: Shelf> Work<S> {
     /// What was being done with it has come to nothing: it is as it was before, and whoever gets it is told that it may have come
     /// before.
     pub fn release(&mut self, key: &Key) {
-        if !matches!(self.busy.get(key), Some(Busy::Cancelling)) {
-            self.busy.remove(key);
-        }
+        self.is_back(key);
         self.move_on(key, |row| row.tries = row.tries.saturating_add(1));
+    }
+
+    /// Whoever was about it is not any more.
+    fn is_back(&mut self, key: &Key) {
+        match self.busy.get_mut(key) {
+            Some(Busy::Cancelling(carrier)) => *carrier = Carrier::Back,
+            _ => drop(self.busy.remove(key)),
+        }
     }
 
     /// It is on its way to its receiver, and is kept from now on.
@@ -237,6 +251,10 @@ impl<S: Shelf> Work<S> {
                 *busy = Busy::Settling;
                 true
             }
+            Some(Busy::Cancelling(carrier)) => {
+                *carrier = Carrier::Back;
+                false
+            }
             _ => false,
         }
     }
@@ -256,18 +274,21 @@ impl<S: Shelf> Work<S> {
         match self.busy.get(&row.key) {
             busy @ (None | Some(Busy::Delivering | Busy::Leasing)) => {
                 let is_away = busy.is_some();
-                self.busy.insert(row.key.clone(), Busy::Cancelling);
+                let carrier = if busy == Some(&Busy::Delivering) { Carrier::Out } else { Carrier::Back };
+                self.busy.insert(row.key.clone(), Busy::Cancelling(carrier));
                 // Its receiver may have it by now.
                 self.move_on(&row.key, |row| row.tries = row.tries.saturating_add(u32::from(is_away)));
                 Ok(row)
             }
-            Some(Busy::Settling | Busy::Cancelling) => Err(NotCancelled::TooLate),
+            Some(Busy::Settling | Busy::Cancelling(_)) => Err(NotCancelled::TooLate),
         }
     }
 
-    /// A cancel could not be recorded.
+    /// A cancel could not be recorded: whoever is on the way with it goes on.
     pub fn uncancel(&mut self, key: &Key) {
-        self.busy.remove(key);
+        if self.busy.remove(key) == Some(Busy::Cancelling(Carrier::Out)) {
+            self.busy.insert(key.clone(), Busy::Delivering);
+        }
         self.look(&key.to);
     }
 

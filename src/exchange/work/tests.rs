@@ -312,6 +312,38 @@ fn an_event_on_lease_is_nobody_elses_after_its_shelf_was_lost() {
     assert_eq!(work.take(&one, until, 9).first().map(|row| row.tries), Some(1), "it is told that it may have had it");
 }
 
+/// Found by the simulator: an extension after the clock was set back ended before what it extended.
+#[test]
+fn an_extension_takes_nothing_from_a_worker() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.behind", 600)]);
+    let (of, until) = (key(1, "xx.behind"), NOW.plus_ms(60_000));
+    assert_eq!(take(&mut work, "xx.behind", 1), [1]);
+    assert!(lease(&mut work, &of, 9, until));
+    work.fold(Fact::Extended { key: of.clone(), until: NOW.plus_ms(1_000) });
+    assert_eq!(work.wakes(), Some(until));
+    work.fold(Fact::Extended { key: of, until: NOW.plus_ms(90_000) });
+    assert_eq!(work.wakes(), Some(NOW.plus_ms(90_000)));
+}
+
+/// A cancel that could not be recorded leaves what is on its way there: its outcome counts, and it is not sent out beside.
+#[test]
+fn a_cancel_that_comes_to_nothing_leaves_what_is_on_its_way() {
+    let mut work = work();
+    accept(&mut work, (1..=2).map(|index| question(index, "xx.clinic", 60)));
+    let school = agency("xx.school");
+    assert_eq!(next(&mut work, NOW), Some(1));
+    assert!(work.cancel(&question(1, "xx.clinic", 0).digest, &school).is_ok());
+    work.uncancel(&key(1, "xx.clinic"));
+    assert_eq!((next(&mut work, NOW), next(&mut work, NOW)), (Some(2), None));
+    assert!(work.settle(&key(1, "xx.clinic")), "its answer is taken");
+    // One that was back before finds it waiting again.
+    assert!(work.cancel(&question(2, "xx.clinic", 0).digest, &school).is_ok());
+    assert!(!work.settle(&key(2, "xx.clinic")));
+    work.uncancel(&key(2, "xx.clinic"));
+    assert_eq!(work.next(NOW).map(|row| (row.key.index, row.tries > 0)), Some((2, true)));
+}
+
 /// Found by the simulator: what was on its way when the power went may have come.
 #[test]
 fn after_a_start_a_receiver_is_told_that_it_may_have_had_what_it_gets() {

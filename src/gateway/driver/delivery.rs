@@ -214,13 +214,21 @@ impl Gateway {
         }
         let is_ours = self.work().settle(&row.key);
         let concluded = match posted {
-            // It was cancelled meanwhile: what came is on record, and goes nowhere.
-            _ if !is_ours => return drop(self.fail(running, Refusal::new(Fault::new(Code::MsgCancelled))).await),
+            // It was cancelled meanwhile: what came is on record, and goes nowhere. Whether the cancel ends it is for its own record
+            // to say.
+            _ if !is_ours => return self.came_too_late(running).await,
             Posted::Arrived(arrived) => self.conclude(running, arrived).await,
             Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
             Posted::Taken(_) => return,
         };
         self.end(row, concluded).await;
+    }
+
+    async fn came_too_late(&self, running: &Running) {
+        let fault = Fault::new(Code::MsgCancelled);
+        let record = Record { concerns: None, ..running.record(RecordKind::Refusal) };
+        let private = Private { is_with_request: true, ..running.private() };
+        drop(self.record_refusal(record, private, fault).await);
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.

@@ -18,6 +18,9 @@ use crate::rules::registry::{Action, Status};
 impl Gateway {
     /// Does what there is to do, and says when to look again.
     pub(super) fn look_around(&mut self, scene: &mut Scene<'_>) {
+        if self.process.is_some() {
+            scene.observer.clock(self.number, self.time(scene.now));
+        }
         for _ in 0..1_000 {
             if !self.do_next(scene) {
                 break;
@@ -240,7 +243,7 @@ impl Gateway {
                 }
                 self.refuse_verdict(scene, verdict, Code::MsgReplyTo);
                 let question = scene.letters.get(letter).clone();
-                let mut record = self.record(scene, RecordKind::Refusal, &question, Some(row.key.index));
+                let mut record = self.record(scene, RecordKind::Refusal, &question, None);
                 record.code = Some(Code::MsgCancelled);
                 self.keep(scene, record, None, None, Then::Nothing);
             }
@@ -675,7 +678,7 @@ impl Gateway {
         let letter = self.disk.letter(row.place);
         let Some(process) = &mut self.process else { return };
         let is_given = match place {
-            Some(place) => process.work.lease(&row.key, place.index, until),
+            Some(place) => process.work.lease(&row.key, place.index, until) && row.deadline > now,
             None => {
                 process.work.release(&row.key);
                 false

@@ -58,7 +58,9 @@ pub(super) struct Observer {
     seen: BTreeMap<(usize, u32), Seen>,
     handed: BTreeMap<(usize, u64, usize), Handed>,
     /// Events by gateway, subscriber and person, in the order in which they were handed out first.
-    lines: BTreeMap<(usize, usize, u64), Vec<u64>>,
+    lines: BTreeMap<(usize, usize, u64), Vec<(u64, UnixTime)>>,
+    /// The latest that the clock of each gateway has said: what ended by it is over, also if it is set back.
+    latest: BTreeMap<usize, UnixTime>,
     recorded: BTreeMap<usize, u64>,
     leases: BTreeSet<(usize, u64)>,
     persons: BTreeMap<(usize, usize, u64), BTreeSet<u64>>,
@@ -82,6 +84,16 @@ impl Observer {
     /// What was seen of a message.
     pub(super) fn of(&mut self, gateway: usize, letter: u32) -> &mut Seen {
         self.seen.entry((gateway, letter)).or_default()
+    }
+
+    /// A gateway looks at its clock.
+    pub(super) fn clock(&mut self, gateway: usize, time: UnixTime) {
+        let latest = self.latest.entry(gateway).or_default();
+        *latest = time.max(*latest);
+    }
+
+    fn latest(&self, gateway: usize) -> UnixTime {
+        self.latest.get(&gateway).copied().unwrap_or_default()
     }
 
     /// Something is wrong that somebody else has found.
@@ -186,8 +198,9 @@ impl Observer {
     /// Something is given to a worker on lease.
     pub(super) fn leased(&mut self, handing: Handing<'_>, lease: u64, until: UnixTime) {
         let key = (handing.gateway, handing.index, handing.to);
+        let latest = self.latest(handing.gateway);
         let running = self.handed.get(&key).and_then(|handed| {
-            handed.leases.iter().find(|other| !other.is_back && other.until > handing.now && other.name != lease).copied()
+            handed.leases.iter().find(|other| !other.is_back && other.until > latest && other.name != lease).copied()
         });
         if let Some(other) = running {
             self.find(|| format!("record {} is on lease {lease} while lease {} runs until {}", key.1, other.name, other.until));
@@ -227,10 +240,12 @@ impl Observer {
 
     /// Events about one person come one after the other.
     fn lined_up(&mut self, gateway: usize, to: usize, letter: &Letter, index: u64) {
+        let latest = self.latest(gateway);
         let line = self.lines.entry((gateway, to, letter.person)).or_default();
-        let (last, is_overtaken) = (line.last().copied(), line.iter().any(|other| *other > index));
-        line.push(index);
-        let is_early = last.is_some_and(|last| self.handed.get(&(gateway, last, to)).is_some_and(|before| !before.is_over));
+        let is_overtaken = line.iter().any(|(other, _)| *other > index);
+        let last = line.last().copied().filter(|(_, end)| *end > latest);
+        line.push((index, letter.expires));
+        let is_early = last.is_some_and(|(last, _)| self.handed.get(&(gateway, last, to)).is_some_and(|before| !before.is_over));
         if is_overtaken || is_early {
             self.find(|| format!("event {} went to agency {to} out of order", letter.number));
         }

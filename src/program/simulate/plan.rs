@@ -309,7 +309,7 @@ fn sending(dice: &mut Dice, gateways: usize) -> Sending {
     if dice.hits(350) {
         return Sending { at, from: 2, gateway, what: Sent::Event, person: dice.below(2), life };
     }
-    let cancel = dice.hits(300).then(|| dice.below(40_000));
+    let cancel = dice.hits(400).then(|| dice.pick(&[20, 100, 1_000, 40_000])).map(|most| dice.below(most));
     let wait = dice.pick(&[0, 0, 2_000, 20_000]);
     let what = Sent::Question { document: dice.below(2) as usize, wait, cancel };
     Sending { at, from: dice.below(2) as usize, gateway, what, person, life }
@@ -329,7 +329,7 @@ fn fault(dice: &mut Dice, gateways: usize) -> Fault {
         7 => Happening::Clock { gateway, by: dice.pick(&[-3_600_000, -61_000, -1_000, 1_000, 61_000, 3_600_000]) },
         8 => Happening::Clock { gateway, by: dice.pick(&[-day, day]) },
         9 => Happening::Drift { gateway, ppm: dice.pick(&[-50_000, -200, 200, 50_000]) },
-        10 => Happening::Full { gateway, long },
+        10 => Happening::Full { gateway, long: dice.pick(&[300, 2_000, 30_000, 120_000]) },
         _ => Happening::Registry { without: dice.between(1, 15) as usize, long },
     };
     Fault { at, what }
