@@ -375,6 +375,10 @@ impl Gateway {
         let holder = running.world.registry.agency(forward.holder()).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let url = holder.url.clone().ok_or_else(|| Fault::new(Code::RteNoHolder))?;
         let deadline = running.left().min(Duration::from_millis(self.limits.answer_ms));
+        if deadline.is_zero() {
+            // While its record was written its time has passed.
+            return Err(Fault::new(Code::RteDeadline));
+        }
         let mut waiting = self.answers.expect(running.question.digest(), running.provider.clone());
         let mut headers = vec![("oncegate-message-id", running.question.message().header.id.to_string())];
         if tries == Tries::Further {

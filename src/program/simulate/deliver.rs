@@ -365,6 +365,10 @@ impl Gateway {
         match then {
             Then::Accept { letter, caller, wait } => self.accepted(scene, letter, caller, wait, place),
             Then::Ask { letter, caller, wait, key } => match place {
+                Some(_) if scene.letters.get(letter).expires <= self.time(scene.now) => {
+                    let letter = scene.letters.get(letter).clone();
+                    self.fail(scene, &letter, letter.number, Code::RteDeadline, (None, None), Some(caller), None);
+                }
                 Some(place) => {
                     self.post(scene, letter, Key { index: place.index, ..key }, None, Some(caller));
                     scene.later(wait, Event::Leave(self.number, self.run, caller.call));

@@ -92,7 +92,8 @@ impl Observer {
         *latest = time.max(*latest);
     }
 
-    fn latest(&self, gateway: usize) -> UnixTime {
+    /// The latest that a gateway's clock has said.
+    pub(super) fn latest(&self, gateway: usize) -> UnixTime {
         self.latest.get(&gateway).copied().unwrap_or_default()
     }
 
@@ -321,7 +322,7 @@ impl Observer {
     pub(super) fn heard(&mut self, gateway: usize, index: u64, letter: &Letter) {
         for to in SCHOOL..SCHOOL + 2 {
             let is_over = self.handed.get(&(gateway, index, to)).is_some_and(|handed| handed.is_over);
-            if !is_over && self.is_order_known {
+            if !is_over && self.is_order_known && letter.expires > self.latest(gateway) {
                 self.find(|| format!("event {} never came to agency {to}", letter.number));
             }
         }

@@ -9,6 +9,7 @@ use super::people::{self, People};
 use super::plan::{BUSY_MS, Case, Happening, Plan, Sent, Trouble, When};
 use super::plant::Plant;
 use super::wire::{Act, Counts, Event, Node, Packet, Scene, What};
+use crate::base::limits;
 use crate::exchange::ledger::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -314,6 +315,11 @@ impl World<'_> {
         }
     }
 
+    fn is_forgotten(&self, gateway: usize, letter: u32) -> bool {
+        let known = self.scene.letters.get(letter).id.time().plus_ms(limits::IDEMPOTENCY_WINDOW_MS);
+        known < self.scene.observer.latest(gateway)
+    }
+
     /// Each question that was accepted has an outcome, and only events that are not past their time are left.
     fn end(mut self) -> Ran {
         let is_whole = self.scene.observer.finding.is_none();
@@ -338,6 +344,8 @@ impl World<'_> {
                         self.scene.observer.tell(format!("question {letter} was answered, and is said to be {code}"));
                     }
                 }
+                // By the gateway's clock nobody may ask for it any more.
+                None if self.is_forgotten(number, letter) => {}
                 known if is_whole => {
                     self.scene.observer.tell(format!("question {letter} was accepted and never ended: {known:?}"));
                 }
