@@ -6,12 +6,27 @@ use std::process::Command;
 
 /// Lines that failed once, with what was found by them; `oncegate simulate` prints such a line.
 const CASES: &[(&str, &str)] = &[
-    ("3 m0,1,2,3,5,6,7,8,9,10 f1,2,3", "an event on lease was given to another worker after its shelf was lost"),
-    ("258 f1,2,3,4,5", "what was on its way when the power went came again, and its receiver was not told so"),
-    ("263 m3", "a copy of a question that came after its cancel was asked"),
-    ("2691 m10", "an extension after the clock was set back took time from a worker"),
-    ("1740", "a lease was given after the end of its message, which came while the lease was recorded"),
-    ("4653 m1", "a question was asked after its end, which came while its record was written"),
+    (
+        "288 m0,1,2,3,4,5,6,7,8,10,11 f0,1,3,4,5 h0,1,2,3,4,5,6,7,8,9,10,11,12,14,15,16",
+        "an event on lease was given to another worker after its shelf was lost",
+    ),
+    (
+        "36 m1,3,4,5 f2,3,4 h1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+        "an event that was on its way when the power went came again, and its receiver was not told so",
+    ),
+    ("4 m0,1,2,4,5,6,7 f0,1,2,4 h0,2,3,4,5,6,7,9,10,11,12,13,14,15,16", "so did a question"),
+    (
+        "21 m0,1,2,3,5,6,7,8,9,10,11 f0,1,2,3 h0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16",
+        "a question that came again after its cancel was asked again",
+    ),
+    (
+        "1740 m5,7 f1,3,4 h0,1,3,4,5,6,8,9,10,11,12,13,14,15,16",
+        "a lease was given after the end of its message, which came while the lease was recorded",
+    ),
+    (
+        "4653 m1 h1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16",
+        "a question was asked after its end, which came while its record was written",
+    ),
 ];
 
 /// So many seeds are run, which takes less than a minute.

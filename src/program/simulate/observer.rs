@@ -18,10 +18,8 @@ pub(super) struct Seen {
     /// Answers to it that are on record, and the one that was released.
     pub answers: Vec<u32>,
     pub released: Option<u32>,
-    /// That it was cancelled is on record.
-    pub is_cancelled: bool,
-    /// Its refusal or failure is on record, with its code.
-    pub refused: Option<String>,
+    /// The cancel that is on record.
+    pub cancel: Option<u32>,
 }
 
 /// What was handed out to a receiver.
@@ -128,7 +126,7 @@ impl Observer {
                     seen.answers.push(own);
                     if seen.answers.len() > 1 {
                         self.find(|| format!("question {question} has two answers on record"));
-                    } else if seen.is_cancelled {
+                    } else if seen.cancel.is_some() {
                         self.find(|| format!("question {question} was answered after its cancel was on record"));
                     }
                 }
@@ -137,18 +135,12 @@ impl Observer {
                 let (Some(own), Some(question)) = (own, other) else { return };
                 self.of(gateway, own).is_recorded = true;
                 let seen = self.of(gateway, question);
-                seen.is_cancelled = true;
+                seen.cancel = Some(own);
                 if !seen.answers.is_empty() {
                     self.find(|| format!("question {question} was cancelled after its answer was on record"));
                 }
             }
-            ("err", _) => {
-                // A failure of an exchange names the answer as its counterpart, and the question as its own.
-                if let Some(own) = own {
-                    self.of(gateway, own).refused = leaf.code.clone();
-                }
-                self.over(key);
-            }
+            ("err", _) => self.over(key),
             (_, Some(action::LEASE)) => drop(self.leases.insert((gateway, index))),
             (_, Some(action::TAKEN)) => self.over(key),
             _ => {}
@@ -293,7 +285,7 @@ impl Observer {
             self.find(|| format!("answer {} was released before its record was durable", answer.number));
         }
         let seen = self.of(gateway, number);
-        let (before, is_cancelled) = (seen.released.replace(answer.number), seen.is_cancelled);
+        let (before, is_cancelled) = (seen.released.replace(answer.number), seen.cancel.is_some());
         if before.is_some_and(|before| before != answer.number) {
             self.find(|| format!("two answers to question {number} were released"));
         }
@@ -312,7 +304,7 @@ impl Observer {
     /// Whoever asked is told that its question is cancelled.
     pub(super) fn cancelled(&mut self, gateway: usize, question: u32) {
         let seen = self.of(gateway, question);
-        let (is_cancelled, released) = (seen.is_cancelled, seen.released);
+        let (is_cancelled, released) = (seen.cancel.is_some(), seen.released);
         if !is_cancelled || released.is_some() {
             self.find(|| format!("question {question} is said to be cancelled, and is not, or is answered"));
         }

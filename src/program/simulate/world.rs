@@ -338,7 +338,7 @@ impl World<'_> {
                     }
                 }
                 Some(Known::Refused(code)) => {
-                    let is_cancelled = self.scene.observer.of(number, letter).is_cancelled;
+                    let is_cancelled = self.scene.observer.of(number, letter).cancel.is_some();
                     *(if is_cancelled { &mut counts.cancelled } else { &mut counts.refused }) += 1;
                     if is_whole && !answers.is_empty() {
                         self.scene.observer.tell(format!("question {letter} was answered, and is said to be {code}"));
