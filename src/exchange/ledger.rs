@@ -81,6 +81,8 @@ impl Ledger {
             Some(entry) if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
             Some(Entry { state: State::Open(_), .. }) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
             Some(Entry { state: State::Settled(place), .. }) => Ok(Begin::Replay(*place)),
+            // Whoever took it back does not want it again: what comes now was sent before.
+            Some(Entry { state: State::Refused(Code::MsgCancelled), .. }) => Err(Fault::new(Code::MsgCancelled)),
             Some(Entry { state: State::Refused(code), .. }) => {
                 let state = State::Open(Some(*code));
                 self.entries.insert(key, Entry { digest, state });
@@ -325,6 +327,16 @@ mod tests {
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
         let other = Digest::from_octets([2; 32]);
         assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
+    }
+
+    #[test]
+    fn what_was_cancelled_stays_cancelled() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        ledger.remember(&school, id(NOW), DIGEST);
+        ledger.remember_failure(&school, id(NOW), Code::MsgCancelled);
+        let again = ledger.begin(NOW, &school, id(NOW), DIGEST).map_err(|fault| fault.code);
+        assert_eq!(again, Err(Code::MsgCancelled), "a copy that was on its way for long");
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::MsgCancelled)));
     }
 
     #[test]

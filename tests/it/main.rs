@@ -105,6 +105,8 @@ mod schema;
 #[cfg(feature = "server")]
 mod sets;
 #[cfg(feature = "server")]
+mod sim;
+#[cfg(feature = "server")]
 mod spoilt;
 #[cfg(feature = "server")]
 mod suspicions;

@@ -73,7 +73,16 @@ enum Busy {
     /// What became of it is being recorded.
     Settling,
     /// That it was cancelled is being recorded.
-    Cancelling,
+    Cancelling(Carrier),
+}
+
+/// Whoever took something to its receiver before it was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    /// It is on its way.
+    Out,
+    /// It is back, or there is none.
+    Back,
 }
 
 /// Why something is not cancelled.
@@ -91,17 +100,17 @@ pub struct Work<S> {
     doors: Doors,
     ways: Ways,
     busy: BTreeMap<Key, Busy>,
-    /// What was accepted before this record may have been on its way when the gateway ended.
-    start: u64,
+    /// What has a record before this one may have been handed out by an earlier run of the program, which told nobody.
+    begun: u64,
 }
 
 /// How each receiver gets what waits for it.
 pub type Ways = Box<dyn Fn(&AgencyId) -> Way + Send>;
 
 impl<S: Shelf> Work<S> {
-    /// The work that lies on a shelf.
+    /// The work that lies on a shelf. Of all of it it is unknown whether it was handed out before, until [`Work::begin`] is told.
     pub fn open(shelf: S, ways: Ways) -> Self {
-        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), start: 0 };
+        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), begun: u64::MAX };
         let mut next = row::waiting_behind(None);
         while let Some(place) = work.shelf.from(&next).and_then(|(key, _)| row::read_waiting(&key)) {
             next = row::waiting_behind(Some(&place.key.to));
@@ -110,9 +119,15 @@ impl<S: Shelf> Work<S> {
         work
     }
 
-    /// From this record on the gateway runs; what was accepted before may have been on its way when it ended.
-    pub fn starts_at(&mut self, index: u64) {
-        self.start = index;
+    /// It has been told of all records, of which there are so many: what comes from now on was never handed out before.
+    pub fn begin(&mut self, records: u64) {
+        self.begun = records;
+    }
+
+    /// Whether its receiver may have something already. That it was on its way to one that can be reached is not on record.
+    fn may_be_there(&self, row: &Row) -> bool {
+        let is_of_before = row.key.index < self.begun && self.way(&row.key.to) == Way::Push;
+        row.stage != Stage::Waiting || row.tries > 0 || is_of_before
     }
 
     /// The receivers have changed: others may be reached, and events have other subscribers.
@@ -133,18 +148,22 @@ impl<S: Shelf> Work<S> {
         match fact {
             Fact::Accepted(row) => self.put(&row),
             Fact::Leased { key, lease, until } => {
-                self.move_on(&key, |row| row.stage = Stage::Leased { lease, until });
+                let is_known = self.row(&key).is_some();
+                match self.event(key.index).filter(|_| !is_known) {
+                    // Of an event that has not been given to its subscribers again yet: one of them has it.
+                    Some(event) => self.put(&Row { key, stage: Stage::Leased { lease, until }, tries: 0, ..event }),
+                    None => self.move_on(&key, |row| row.stage = Stage::Leased { lease, until }),
+                }
             }
             Fact::Extended { key, until } => self.move_on(&key, |row| {
                 if let Stage::Leased { until: end, .. } = &mut row.stage {
-                    *end = until;
+                    // A clock that was set back takes nothing from a worker.
+                    *end = until.max(*end);
                 }
             }),
             Fact::Taken { key, again } => match self.row(&key) {
                 Some(row) if row.what == What::Question => {
-                    if self.busy.get(&key) != Some(&Busy::Cancelling) {
-                        self.busy.remove(&key);
-                    }
+                    self.is_back(&key);
                     self.move_on(&key, |row| row.stage = Stage::Delivered(again));
                 }
                 Some(row) => self.remove(&row),
@@ -170,12 +189,12 @@ impl<S: Shelf> Work<S> {
     /// The next that may be taken to its receiver now; it is on its way from then on.
     pub fn next(&mut self, now: UnixTime) -> Option<Row> {
         let place = self.doors.next(now)?;
-        let mut row = self.row(&place.key)?;
-        row.tries = row.tries.max(u32::from(row.key.index < self.start));
+        let row = self.row(&place.key)?;
+        let tries = if self.may_be_there(&row) { row.tries.max(1) } else { row.tries };
         self.busy.insert(place.key.clone(), Busy::Delivering);
         self.doors.set_out(&place.key.to);
         self.look(&place.key.to);
-        Some(row)
+        Some(Row { tries, ..row })
     }
 
     /// Whoever took something to its receiver is back, and reached it.
@@ -203,10 +222,16 @@ impl<S: Shelf> Work<S> {
     /// What was being done with it has come to nothing: it is as it was before, and whoever gets it is told that it may have come
     /// before.
     pub fn release(&mut self, key: &Key) {
-        if !matches!(self.busy.get(key), Some(Busy::Cancelling)) {
-            self.busy.remove(key);
-        }
+        self.is_back(key);
         self.move_on(key, |row| row.tries = row.tries.saturating_add(1));
+    }
+
+    /// Whoever was about it is not any more.
+    fn is_back(&mut self, key: &Key) {
+        match self.busy.get_mut(key) {
+            Some(Busy::Cancelling(carrier)) => *carrier = Carrier::Back,
+            _ => drop(self.busy.remove(key)),
+        }
     }
 
     /// It is on its way to its receiver, and is kept from now on.
@@ -235,6 +260,10 @@ impl<S: Shelf> Work<S> {
                 *busy = Busy::Settling;
                 true
             }
+            Some(Busy::Cancelling(carrier)) => {
+                *carrier = Carrier::Back;
+                false
+            }
             _ => false,
         }
     }
@@ -254,18 +283,21 @@ impl<S: Shelf> Work<S> {
         match self.busy.get(&row.key) {
             busy @ (None | Some(Busy::Delivering | Busy::Leasing)) => {
                 let is_away = busy.is_some();
-                self.busy.insert(row.key.clone(), Busy::Cancelling);
+                let carrier = if busy == Some(&Busy::Delivering) { Carrier::Out } else { Carrier::Back };
+                self.busy.insert(row.key.clone(), Busy::Cancelling(carrier));
                 // Its receiver may have it by now.
                 self.move_on(&row.key, |row| row.tries = row.tries.saturating_add(u32::from(is_away)));
                 Ok(row)
             }
-            Some(Busy::Settling | Busy::Cancelling) => Err(NotCancelled::TooLate),
+            Some(Busy::Settling | Busy::Cancelling(_)) => Err(NotCancelled::TooLate),
         }
     }
 
-    /// A cancel could not be recorded.
+    /// A cancel could not be recorded: whoever is on the way with it goes on.
     pub fn uncancel(&mut self, key: &Key) {
-        self.busy.remove(key);
+        if self.busy.remove(key) == Some(Busy::Cancelling(Carrier::Out)) {
+            self.busy.insert(key.clone(), Busy::Delivering);
+        }
         self.look(&key.to);
     }
 

@@ -309,13 +309,76 @@ fn the_oldest_of_what_is_open_is_known() {
     assert_eq!(work.oldest(), Some(NOW.plus_ms(3_000)));
 }
 
+/// Found by the simulator: that a subscriber has an event on lease is on record, and holds before the event was given again.
+#[test]
+fn an_event_on_lease_is_nobody_elses_after_its_shelf_was_lost() {
+    let mut work = work();
+    let (one, until) = (agency("xx.behind.one"), NOW.plus_ms(60_000));
+    work.fold(Fact::Published(event(1, 7)));
+    work.fold(Fact::Leased { key: key(1, "xx.behind.one"), lease: 2, until });
+    while let Some(published) = work.fresh_event(0) {
+        work.give(&published, &one);
+        work.given(published.key.index);
+    }
+    assert!(take(&mut work, "xx.behind.one", 9).is_empty(), "its worker is at it");
+    assert!(work.leased(&one, 2).is_some());
+    assert_eq!(work.come_back(until), Some(one.clone()));
+    assert_eq!(work.take(&one, until, 9).first().map(|row| row.tries), Some(1), "it is told that it may have had it");
+}
+
+/// Found by the simulator: an extension after the clock was set back ended before what it extended.
+#[test]
+fn an_extension_takes_nothing_from_a_worker() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.behind", 600)]);
+    let (of, until) = (key(1, "xx.behind"), NOW.plus_ms(60_000));
+    assert_eq!(take(&mut work, "xx.behind", 1), [1]);
+    assert!(lease(&mut work, &of, 9, until));
+    work.fold(Fact::Extended { key: of.clone(), until: NOW.plus_ms(1_000) });
+    assert_eq!(work.wakes(), Some(until));
+    work.fold(Fact::Extended { key: of, until: NOW.plus_ms(90_000) });
+    assert_eq!(work.wakes(), Some(NOW.plus_ms(90_000)));
+}
+
+/// A cancel that could not be recorded leaves what is on its way there: its outcome counts, and it is not sent out beside.
+#[test]
+fn a_cancel_that_comes_to_nothing_leaves_what_is_on_its_way() {
+    let mut work = work();
+    accept(&mut work, (1..=2).map(|index| question(index, "xx.clinic", 60)));
+    let school = agency("xx.school");
+    assert_eq!(next(&mut work, NOW), Some(1));
+    assert!(work.cancel(&question(1, "xx.clinic", 0).digest, &school).is_ok());
+    work.uncancel(&key(1, "xx.clinic"));
+    assert_eq!((next(&mut work, NOW), next(&mut work, NOW)), (Some(2), None));
+    assert!(work.settle(&key(1, "xx.clinic")), "its answer is taken");
+    // One that was back before finds it waiting again.
+    assert!(work.cancel(&question(2, "xx.clinic", 0).digest, &school).is_ok());
+    assert!(!work.settle(&key(2, "xx.clinic")));
+    work.uncancel(&key(2, "xx.clinic"));
+    assert_eq!(work.next(NOW).map(|row| (row.key.index, row.tries > 0)), Some((2, true)));
+}
+
+/// Found by the simulator: what was on its way when the power went may have come.
+#[test]
+fn after_a_start_a_receiver_is_told_that_it_may_have_had_what_it_gets() {
+    let mut before = work();
+    accept(&mut before, [question(1, "xx.clinic", 60), question(2, "xx.clinic", 70)]);
+    before.begin(0);
+    assert_eq!(before.next(NOW).map(|row| row.tries), Some(0));
+    let mut after = Work::open(before.shelf().clone(), ways());
+    after.begin(3);
+    accept(&mut after, [question(3, "xx.clinic", 80)]);
+    let tries: Vec<_> = std::iter::from_fn(|| after.next(NOW)).map(|row| (row.key.index, row.tries)).collect();
+    assert_eq!(tries, [(1, 1), (2, 1), (3, 0)]);
+}
+
 /// Looking for what is next costs the same, whether little waits or much.
 #[test]
 fn a_start_finds_the_first_of_each_receiver() {
     let mut work = work();
     accept(&mut work, (1..=20).map(|index| question(index, ["xx.clinic", "xx.clinic-1"][index as usize % 2], 1_000 - index)));
     let mut again = Work::open(work.shelf().clone(), ways());
-    again.starts_at(19);
+    again.begin(19);
     let order: Vec<_> = std::iter::from_fn(|| again.next(NOW).map(|row| (row.key.index, row.tries))).collect();
     let wanted: Vec<_> = (1..=20).rev().map(|index| (index, u32::from(index < 19))).collect();
     assert_eq!(order, wanted, "what was there before the start may have been on its way");

@@ -9,6 +9,7 @@ use super::run::{Arrived, Concluded, Posted, Running, Tries, fault_of, is_passin
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, MessageId};
+use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
@@ -132,7 +133,12 @@ impl Gateway {
     pub async fn deliver_kept(self: Arc<Self>) {
         while !self.is_stopping.load(Ordering::Relaxed) {
             let time = now();
-            while self.do_next(time) {}
+            // Where nothing can be recorded what is done comes to nothing, and would be done again and again.
+            while self.do_next(time) && !self.is_unrecording.load(Ordering::Relaxed) {}
+            if self.is_unrecording.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(limits::HEALTH_MS)).await;
+                continue;
+            }
             let wakes = self.work().wakes().map_or(PAUSE_MS_MAX, |wakes| wakes.as_ms().saturating_sub(time.as_ms()));
             let pause = Duration::from_millis(wakes.clamp(PAUSE_MS_MIN, PAUSE_MS_MAX));
             let _ = tokio::time::timeout(pause, self.work_changed.notified()).await;
@@ -216,13 +222,21 @@ impl Gateway {
         }
         let is_ours = self.work().settle(&row.key);
         let concluded = match posted {
-            // It was cancelled meanwhile: what came is on record, and goes nowhere.
-            _ if !is_ours => return drop(self.fail(running, Refusal::new(Fault::new(Code::MsgCancelled))).await),
+            // It was cancelled meanwhile: what came is on record, and goes nowhere. Whether the cancel ends it is for its own record
+            // to say.
+            _ if !is_ours => return self.came_too_late(running).await,
             Posted::Arrived(arrived) => self.conclude(running, arrived).await,
             Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
             Posted::Taken(_) | Posted::Turned(_) => return,
         };
         self.end(row, concluded).await;
+    }
+
+    async fn came_too_late(&self, running: &Running) {
+        let fault = Fault::new(Code::MsgCancelled);
+        let record = Record { concerns: None, ..running.record(RecordKind::Refusal) };
+        let private = Private { is_with_request: true, ..running.private() };
+        drop(self.record_refusal(record, private, fault).await);
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.

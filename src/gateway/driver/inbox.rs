@@ -80,7 +80,8 @@ impl Gateway {
             match recorded {
                 Ok(committed) => {
                     let lease = committed.logged.index();
-                    if self.work().lease(&row.key, lease, until) {
+                    // While its lease was recorded its time may have passed.
+                    if self.work().lease(&row.key, lease, until) && row.deadline > now() {
                         leased.push(Leased { row, octets, lease, until });
                     }
                 }

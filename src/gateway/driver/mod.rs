@@ -657,7 +657,7 @@ fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, Store
         let (class, person) = (class_of(world, &recorded.leaf), recorded.persons.first().copied());
         work.record(Told { leaf: &recorded.leaf, place: recorded.place, person, class });
     })?;
-    work.starts_at(store.size());
+    work.begin(store.size());
     Ok(work)
 }
 

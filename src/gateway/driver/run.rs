@@ -423,6 +423,10 @@ impl Gateway {
         let place = self.place_of(running);
         let message = running.question.message();
         let (expires_at, all_its_time) = (message.header.expires_at, self.patience(message));
+        if until(expires_at).is_zero() {
+            // While its record was written its time has passed.
+            return Err(Fault::new(Code::RteDeadline));
+        }
         let (attachments, provider) = (message.attachments.len(), running.provider.clone());
         let mut headers = vec![("oncegate-message-id", message.header.id.to_string())];
         if tries == Tries::Further {

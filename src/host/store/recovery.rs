@@ -185,7 +185,7 @@ struct Recovery<'r> {
 
 /// From when on records are needed, in milliseconds of Unix time.
 #[derive(Clone, Copy)]
-pub(super) struct Oldest {
+pub(crate) struct Oldest {
     /// Outcomes that may still be asked for.
     pub outcome: u64,
     /// Questions of this day: never before the outcomes.
@@ -312,7 +312,13 @@ impl Recovery<'_> {
 }
 
 /// Takes from a record what the ledger and the budget of persons have to know.
-fn remember(frame: &Frame<'_>, (segment, offset): (u32, u32), head: PrivateHead, oldest: Oldest, recovered: &mut Recovered) {
+pub(crate) fn remember(
+    frame: &Frame<'_>,
+    (segment, offset): (u32, u32),
+    head: PrivateHead,
+    oldest: Oldest,
+    recovered: &mut Recovered,
+) {
     #[derive(Deserialize)]
     struct Leaf<'l> {
         e: Option<&'l str>,
