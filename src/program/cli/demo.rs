@@ -350,13 +350,13 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
 
 /// Five stories of what is on its way, each told in a line, and its records in another.
 async fn delivery(world: &World, cast: Cast, out: &Out) -> Outcome {
-    out.print("\nDelivery: what waits, what is fetched, what is heard, what is large, what is taken back")?;
+    out.print("\nDelivery: a holder is down, another opens no port, news, a large file, a question taken back")?;
     let mut stage = cast.on_stage(world)?;
     for story in Story::ALL {
         let told = stage.tell(story).await?;
         out.print(format_args!("   {:<14} {}", story.title(), told.said))?;
         let records: Vec<String> = told.records.iter().map(|(kind, index)| format!("{kind} {index}")).collect();
-        out.print(format_args!("   {:<14} verified: receipts of {}", "", records.join(", ")))?;
+        out.print(format_args!("   {:<14} verified  receipts of {}", "", records.join(", ")))?;
     }
     Ok(())
 }

@@ -234,7 +234,7 @@ impl Stage<'_> {
         let elapsed = start.elapsed();
         status(&statistics.get("/v1/inbox").await?, 204)?;
         let said = format!(
-            "a birth, by {REGISTRY}; {FUND} and {INSURER} have heard after {:.0} ms; {STATISTICS}, granted fewer fields, does not",
+            "a birth; {FUND} and {INSURER} have heard after {:.0} ms; {STATISTICS}, granted less, is not told",
             elapsed.as_secs_f64() * 1e3
         );
         let records = self.receipts(&publisher, event.id, &["evt"]).await?;
@@ -260,7 +260,7 @@ impl Stage<'_> {
         }
         let rate = |took: Duration| SCAN_BYTES as f64 / 1e6 / took.as_secs_f64();
         let said = format!(
-            "{:.0} MB beside an answer: taken at {:.0} MB/s, hashed, sealed and stored once; fetched at {:.0} MB/s, its SHA-256 as signed",
+            "{:.0} MB beside an answer: in at {:.0} MB/s, stored once, sealed; out at {:.0} MB/s, with the SHA-256 that was signed",
             SCAN_BYTES as f64 / 1e6,
             rate(sent),
             rate(got)
@@ -283,7 +283,7 @@ impl Stage<'_> {
             return Err(unlike(&format!("a question that was taken back is {}", state["state"])));
         }
         status(&self.archive.get("/v1/inbox").await?, 204)?;
-        let said = format!("a question that waits for {ARCHIVE}, by a cancel that comes in time; the archive never sees it");
+        let said = format!("a question that waits for {ARCHIVE}; the cancel is in time, and the archive never sees it");
         let records = self.receipts(&self.fund, question.id, &["req", "cnl"]).await?;
         Ok(Told { said, records })
     }
