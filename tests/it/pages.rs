@@ -52,7 +52,7 @@ fn the_demo_shows_five_stories_of_delivery_and_verifies_their_receipts() {
         (
             "told once",
             &["xx.demo.social-fund and xx.demo.insurer have heard", "xx.demo.statistics, granted less, is not told"],
-            "evt",
+            "evt, err",
         ),
         (
             "a large scan",

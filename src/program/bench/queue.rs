@@ -91,7 +91,8 @@ pub fn queue(folder: &Path, kept: u64) -> Result<Depth, BenchError> {
 async fn measure(folder: &Path, kept: u64) -> Result<Depth, BenchError> {
     let settings = || Settings { bytes_max: u64::MAX, ..Settings::default() };
     let (store, _) = Store::open(folder, ORIGIN, settings()).map_err(broken)?;
-    let mut bench = Bench { work: open_work(&store)?, store: Arc::new(store), holder: agency(HOLDER)?, consumer: agency(CONSUMER)? };
+    let mut bench =
+        Bench { work: open_work(&store)?, store: Arc::new(store), holder: agency(HOLDER)?, consumer: agency(CONSUMER)? };
     let measured = (kept / 10).max(MEASURED_MIN).min(kept);
     bench.accept(kept - measured).await?;
     let before = cpu();

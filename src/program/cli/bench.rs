@@ -5,8 +5,7 @@ use crate::program::bench::{self, Depth, Extent, Options};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXAMPLES: &str =
-    "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  \
+const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  \
      oncegate bench --queue 100000         beside 1,000, 10,000 and 100,000 kept requests";
 
 /// Measure this machine and this gateway, over loopback only.

@@ -234,7 +234,7 @@ impl Stage<'_> {
         let elapsed = start.elapsed();
         status(&statistics.get("/v1/inbox").await?, 204)?;
         let said = format!(
-            "a birth; {FUND} and {INSURER} have heard after {:.0} ms; {STATISTICS}, granted less, is not",
+            "a birth; {FUND} and {INSURER} have heard after {:.0} ms; {STATISTICS}, granted less, is not told",
             elapsed.as_secs_f64() * 1e3
         );
         let mut records = self.receipts(&publisher, event.id, &["evt"]).await?;
