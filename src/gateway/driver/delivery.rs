@@ -5,7 +5,7 @@
 //! while it waited.
 
 use super::attachments::Carried;
-use super::run::{Arrived, Concluded, Posted, Running, Tries, fault_of, is_passing};
+use super::run::{Arrived, Concluded, Open, Posted, Running, Tries, fault_of, is_passing};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, MessageId};
@@ -73,6 +73,7 @@ impl Gateway {
         logged: Option<u64>,
     ) -> Result<Reply, Refused> {
         let Wait::UpTo(limit) = wait else { return Ok(Reply::Accepted { id, logged }) };
+        let _open = Open::new(&self.open);
         let place = self.refusals.expect(sender, id);
         match self.known_within(sender, id, limit).await {
             Some(Known::Settled(outcome)) => match self.answer_again(outcome) {

@@ -44,7 +44,7 @@ impl Gateway {
             let taken = self.work().take(to, now(), most);
             let leased = self.lease(taken, system).await?;
             let left = end.saturating_duration_since(Instant::now());
-            if !leased.is_empty() || left.is_zero() || self.is_stopping() {
+            if !leased.is_empty() || left.is_zero() || self.is_leaving() {
                 return Ok(leased);
             }
             let _ = tokio::time::timeout(left, told.changed()).await;

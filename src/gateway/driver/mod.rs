@@ -73,6 +73,8 @@ pub struct Gateway {
     seal: SealKeys,
     limits: Limits,
     is_stopping: AtomicBool,
+    /// Nobody waits any more.
+    is_leaving: AtomicBool,
     /// The last record could not be written.
     is_unrecording: AtomicBool,
     open: Arc<AtomicUsize>,
@@ -337,6 +339,7 @@ impl Gateway {
             seal: parts.seal,
             limits: parts.limits,
             is_stopping: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
             is_unrecording: AtomicBool::new(false),
             open: Arc::default(),
             bodies: bodies::Bodies::default(),
@@ -410,9 +413,17 @@ impl Gateway {
     /// Takes no further messages, but the answers to those that are open.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
-        // Whoever waits for what may take days goes home.
+    }
+
+    /// Sends those home who still wait for what may take days: it is kept.
+    pub fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
         self.settled.tell_all();
         self.inbox.tell_all();
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
     }
 
     /// How many exchanges are open.
@@ -516,7 +527,7 @@ impl Gateway {
     pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
         let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
-            let is_kept = || self.is_stopping() && self.work().asked(sender, id).is_some();
+            let is_kept = || self.is_leaving() && self.work().asked(sender, id).is_some();
             while self.known(sender, id) == Some(Known::Open) && !is_kept() && settled.changed().await.is_ok() {}
         })
         .await;

@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Counts an exchange as open for as long as it lives.
-struct Open(Arc<AtomicUsize>);
+pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Open {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(count))
     }

@@ -13,6 +13,7 @@ mod model;
 mod peers;
 mod primitive;
 mod process;
+mod queue;
 mod report;
 mod rounds;
 mod world;
@@ -20,6 +21,7 @@ mod world;
 pub use forward::forward;
 pub use message::{Template, Values};
 pub use primitive::canonical;
+pub use queue::{Depth, queue};
 pub use report::{Report, Row};
 
 use std::ffi::OsString;

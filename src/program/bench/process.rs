@@ -62,9 +62,7 @@ impl Process {
 
     /// Its resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        resident_kib_of(&format!("/proc/{}", self.child.id()))
     }
 
     /// Whether it has ended.
@@ -94,8 +92,15 @@ impl Drop for Process {
     }
 }
 
+/// The resident memory of a process in KiB, by its folder in /proc.
+pub fn resident_kib_of(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 /// The first figure of each thread's schedstat: nanoseconds on a core.
-fn cpu_of_threads(process: &str) -> Duration {
+pub fn cpu_of_threads(process: &str) -> Duration {
     let entries = std::fs::read_dir(format!("{process}/task")).into_iter().flatten().flatten();
     let spent = entries.filter_map(|task| {
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
