@@ -33,6 +33,8 @@ const OUT_AT_ONCE: usize = 16;
 const HANDED_OUT: usize = 480;
 /// The figure of accepting is that of the last tenth, of so many at least.
 const MEASURED_MIN: u64 = 512;
+/// The longest that the index is waited for.
+const INDEXED_WITHIN: Duration = Duration::from_secs(600);
 
 /// What was measured beside so many that wait.
 #[derive(Clone, Copy, Debug)]
@@ -95,12 +97,15 @@ async fn measure(folder: &Path, kept: u64) -> Result<Depth, BenchError> {
         Bench { work: open_work(&store)?, store: Arc::new(store), holder: agency(HOLDER)?, consumer: agency(CONSUMER)? };
     let measured = (kept / 10).max(MEASURED_MIN).min(kept);
     bench.accept(kept - measured).await?;
+    bench.indexed().await?;
     let before = cpu();
     bench.accept(measured).await?;
+    bench.indexed().await?;
     let accept = each(before, measured)?;
     let resident_kib = resident_kib_of("/proc/self");
     let before = cpu();
     let ended = bench.hand_out().await?;
+    bench.indexed().await?;
     let hand_out = each(before, ended)?;
     // As many wait again.
     bench.accept(ended).await?;
@@ -146,6 +151,18 @@ impl Bench {
             }
             self.keep(records).await?;
             left -= now_many;
+        }
+        Ok(())
+    }
+
+    /// Waits for what is done behind: the index of the log is part of what a record costs, and not of what the next one does.
+    async fn indexed(&self) -> Result<(), BenchError> {
+        let start = Instant::now();
+        while self.store.index().watermark() < self.store.size() {
+            if start.elapsed() > INDEXED_WITHIN {
+                return Err(BenchError::Workload("the index stays behind"));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         Ok(())
     }
