@@ -10,7 +10,7 @@ use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::exchange::admission::{Answer, Permitted, Refusal};
 use crate::host::store::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, StoreError, Writing};
-use crate::host::transport::{Arrival, Bytes, Body, Came, Parts, UpstreamError, sized};
+use crate::host::transport::{Arrival, Body, Bytes, Came, Parts, UpstreamError, sized};
 use crate::message::crypto::{Sha256, equal, random, sha256};
 use crate::message::envelope::{Attachment, Message};
 use crate::message::parts::plain;

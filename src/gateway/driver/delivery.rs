@@ -369,10 +369,6 @@ impl Gateway {
     }
 
     fn refuse_kept(&self, row: &Row, refused: Refused) {
-        let mut ledger = self.ledger();
-        ledger.remember(&row.sender, row.id, row.digest);
-        ledger.remember_failure(&row.sender, row.id, refused.fault.code);
-        drop(ledger);
         self.refusals.tell(&row.sender, row.id, refused);
     }
 

@@ -595,12 +595,32 @@ impl Gateway {
     fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
         let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
         let class = class_of(&self.world(), &leaf);
+        // Before open work forgets it: else the same message would be new for a moment.
+        self.tell_ledger(record, place);
         self.work().record(Told { leaf: &leaf, place, person, class });
         if record.kind == RecordKind::Event {
             self.published.notify_one();
         }
         [&record.provider, &record.consumer].into_iter().flatten().for_each(|agency| self.inbox.tell(agency));
         self.work_changed.notify_one();
+    }
+
+    /// Tells the ledger of the end of a question that is kept.
+    fn tell_ledger(&self, record: &Record, place: OutcomePlace) {
+        let (Some(sender), Some(id)) = (&record.consumer, record.message) else { return };
+        let question = match record.kind {
+            RecordKind::Refusal => record.digest,
+            _ => record.counterpart,
+        };
+        match (record.kind, question, record.code) {
+            (RecordKind::Answer, Some(question), _) => self.ledger().settle(sender, id, question, place),
+            (RecordKind::Refusal | RecordKind::Cancel, Some(question), Some(code)) => {
+                let mut ledger = self.ledger();
+                ledger.remember(sender, id, question);
+                ledger.remember_failure(sender, id, code);
+            }
+            _ => {}
+        }
     }
 
     /// Saves open work, so that a start has few records to be told of.

@@ -14,7 +14,7 @@ use crate::exchange::admission::{
     Answer, Authenticated, Event, Permitted, Refusal, admit_answer, authenticate, permit, permit_event, personal,
 };
 use crate::exchange::bulkhead::{Outcome, Turned};
-use crate::exchange::ledger::{Begin, Forward, Release};
+use crate::exchange::ledger::{Begin, Forward, Known, Release};
 use crate::exchange::work::{Key, Way};
 use crate::host::store::{Committed, Pending};
 use crate::host::transport::{Bytes, UpstreamError};
@@ -152,6 +152,11 @@ impl Gateway {
             self.ledger().abandon(&sender, id);
             let is_same = kept.digest == digest;
             return if is_same { Ok(Taken::Kept(id, kept.key.index)) } else { Err(refuse(Fault::new(Code::MsgReplayed))) };
+        }
+        // It may have been kept when the ledger was asked, and answered before open work was.
+        let settled = self.ledger().look_up(&sender, id);
+        if let Some(Known::Settled(place)) = settled {
+            return Ok(Taken::Replay(id, place));
         }
         if authenticated.message().header.kind == Kind::Event {
             let event = permit_event(snapshot, authenticated);
