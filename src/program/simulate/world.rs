@@ -305,6 +305,10 @@ impl World<'_> {
         for (number, letter) in self.scene.observer.promises() {
             let time = self.gateways[number].time(self.scene.now);
             let letter = self.scene.letters.get(letter);
+            // Leases last for longer by a clock that was set back.
+            if self.scene.observer.latest(number) > time {
+                continue;
+            }
             if letter.sort == Sort::Event && letter.expires > time.plus_ms(60_000) {
                 let Some(process) = &self.gateways[number].process else { continue };
                 let sender = &self.scene.land.agencies[letter.from];
