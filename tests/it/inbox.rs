@@ -498,7 +498,9 @@ fn a_foreign_holder_answers_late() {
         let (reply, asked) = questions.iter().rev().find(|(reply, _)| reply.id == request.id).expect("it was asked");
         let message = scene.folder().join("answer.xml");
         let signed = scene.folder().join(format!("answer-{}.xml", tool.name));
-        std::fs::write(&message, write(&nothing(&clinic, *reply, asked), "")).expect("writable");
+        // The example in shell looks for the end of the message at the beginning of a line.
+        let markup = write(&nothing(&clinic, *reply, asked), "").replace("</Message>", "\n</Message>\n");
+        std::fs::write(&message, markup).expect("writable");
         tool.sign(&scene.world().agency_folder(CLINIC), "sign", &message, &signed);
         let octets = std::fs::read(&signed).expect("readable");
         scene.block_on(async {
