@@ -136,8 +136,20 @@ impl Cast<'_> {
     }
 }
 
+async fn publish(cast: &Cast<'_>, told: &mut Acknowledged) {
+    let event = event_of(cast.scene, &cast.clinic, &cast.school);
+    if let Ok(received) = cast.clinic.post(event.octets.clone(), "", LONG).await
+        && received.status.as_u16() == 202
+    {
+        told.events.push(event);
+    }
+}
+
 async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
-    let Cast { scene, school, clinic, fund, .. } = cast;
+    let Cast { scene, school, fund, .. } = cast;
+    if round % 2 == 0 {
+        publish(cast, told).await;
+    }
     let code = |text| Code::parse(text).expect("a code");
     for number in 0..3 {
         let person = &scene.world().people()[(round * 3 + number) % 200 * 4];
@@ -172,11 +184,8 @@ async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
             _ => {}
         }
     }
-    let event = event_of(scene, clinic, school);
-    if let Ok(received) = clinic.post(event.octets.clone(), "", LONG).await
-        && received.status.as_u16() == 202
-    {
-        told.events.push(event);
+    if round % 2 == 1 {
+        publish(cast, told).await;
     }
 }
 
