@@ -147,7 +147,7 @@ async fn publish(cast: &Cast<'_>, told: &mut Acknowledged) {
 
 async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
     let Cast { scene, school, fund, .. } = cast;
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         publish(cast, told).await;
     }
     let code = |text| Code::parse(text).expect("a code");
@@ -168,7 +168,7 @@ async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
     let person = &scene.world().people()[round % 200 * 4];
     let context = Context::new(code("school-attendance"), "XX:HEALTH:13", person.subject());
     let request = lasting_with(school, "medical-absence-note", context, vec![letter.attachment().clone()]);
-    if let Ok(received) = school.post_with(request.octets.clone(), &[letter.clone()], "respond-async", LONG).await
+    if let Ok(received) = school.post_with(request.octets.clone(), std::slice::from_ref(&letter), "respond-async", LONG).await
         && received.status.as_u16() == 202
     {
         told.letters.push(letter.attachment().sha256);
@@ -184,7 +184,7 @@ async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
             _ => {}
         }
     }
-    if round % 2 == 1 {
+    if !round.is_multiple_of(2) {
         publish(cast, told).await;
     }
 }
