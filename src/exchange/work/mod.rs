@@ -167,16 +167,12 @@ impl<S: Shelf> Work<S> {
                     self.move_on(&key, |row| row.stage = Stage::Delivered(again));
                 }
                 Some(row) => self.remove(&row),
-                // Of an event that has not been given to its subscribers again yet.
-                None => self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]),
+                None => self.note_had(&key),
             },
-            Fact::Ended(key) => {
-                if let Some(row) = self.row(&key) {
-                    self.remove(&row);
-                } else if self.shelf.get(&row::event(key.index)).is_some() {
-                    self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]);
-                }
-            }
+            Fact::Ended(key) => match self.row(&key) {
+                Some(row) => self.remove(&row),
+                None => self.note_had(&key),
+            },
             Fact::Published(event) => {
                 let index = event.key.index;
                 let due = row::due(event.deadline, &event.key);
@@ -240,9 +236,9 @@ impl<S: Shelf> Work<S> {
         self.doors.set_out(&key.to);
     }
 
-    /// Nobody is about it any more.
+    /// Nobody is about it any more, and nobody has had it meanwhile.
     pub fn free(&mut self, key: &Key) {
-        if self.busy.get(key) == Some(&Busy::Settling) {
+        if matches!(self.busy.get(key), Some(Busy::Settling | Busy::Leasing)) {
             self.busy.remove(key);
             self.look(&key.to);
         }
@@ -369,16 +365,6 @@ impl<S: Shelf> Work<S> {
         [self.doors.wakes(), timed(of::DUE), timed(of::TIMER)].into_iter().flatten().min()
     }
 
-    /// How far a question has come, with its record; nothing if it is over or was not kept.
-    pub fn stage(&self, digest: &Digest) -> Option<(Stage, u64)> {
-        self.question(digest).map(|row| (row.stage, row.key.index))
-    }
-
-    /// How far a sender's question has come.
-    pub fn stage_of(&self, sender: &AgencyId, id: MessageId) -> Option<Stage> {
-        self.asked(sender, id).map(|row| row.stage)
-    }
-
     /// A sender's question.
     pub fn asked(&self, sender: &AgencyId, id: MessageId) -> Option<Row> {
         self.row(&row::read_key(&self.shelf.get(&row::by_id(id, sender))?)?)
@@ -457,6 +443,13 @@ impl<S: Shelf> Work<S> {
     /// How many are on their way.
     pub fn under_way(&self) -> usize {
         self.busy.len()
+    }
+
+    /// A subscriber has had an event that has not been given to it again yet. Of what is no event there is nothing to note.
+    fn note_had(&mut self, key: &Key) {
+        if self.shelf.get(&row::event(key.index)).is_some() {
+            self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]);
+        }
     }
 
     fn put(&mut self, row: &Row) {

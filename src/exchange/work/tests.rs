@@ -153,10 +153,10 @@ fn an_answer_is_taken_once_from_the_holder_that_was_asked() {
     assert!(work.answered(&digest, &agency("xx.clinic")).is_none(), "whoever delivers it takes what comes meanwhile");
     work.fold(Fact::Taken { key: key(1, "xx.clinic"), again: None });
     work.reached(&agency("xx.clinic"));
-    assert_eq!(work.stage(&digest), Some((Stage::Delivered(None), 1)));
+    assert_eq!(work.question(&digest).map(|row| row.stage), Some(Stage::Delivered(None)));
     assert!(work.answered(&digest, &agency("xx.clinic")).is_some() && work.answered(&digest, &agency("xx.clinic")).is_none());
     work.fold(Fact::Ended(key(1, "xx.clinic")));
-    assert!(work.shelf().is_empty() && work.stage(&digest).is_none() && work.wakes().is_none());
+    assert!(work.shelf().is_empty() && work.question(&digest).is_none() && work.wakes().is_none());
     assert!(work.doors.names().is_empty() && work.under_way() == 0);
 }
 
@@ -183,9 +183,10 @@ fn a_lease_is_one_workers_until_it_runs_out() {
     assert_eq!(take(&mut work, "xx.behind", 2), [1, 2]);
     assert_eq!(take(&mut work, "xx.behind", 9), [3]);
     assert!(lease(&mut work, &key(1, "xx.behind"), 101, until) && lease(&mut work, &key(2, "xx.behind"), 102, until));
-    work.release(&key(3, "xx.behind"));
+    work.free(&key(3, "xx.behind"));
     assert!(work.leased(&agency("xx.other"), 101).is_none() && work.leased(&behind, 103).is_none());
-    assert_eq!(take(&mut work, "xx.behind", 9), [3], "its lease could not be recorded");
+    let third: Vec<_> = work.take(&behind, NOW, 9).iter().map(|row| (row.key.index, row.tries)).collect();
+    assert_eq!(third, [(3, 0)], "its lease could not be recorded, so nobody has had it");
     let first = work.take_leased(&behind, 101).expect("a lease");
     assert!(work.take_leased(&behind, 101).is_none(), "somebody is about it");
     work.fold(Fact::Ended(first.key));
@@ -293,6 +294,17 @@ fn a_start_finds_what_was_there_and_folds_the_same_again() {
             assert_eq!(format!("{:?}", other.shelf()), format!("{:?}", work.shelf()), "saved at {from}, folded from {again}");
         }
     }
+}
+
+/// What was cancelled while its holder took it is over; that it was taken is nothing to remember.
+#[test]
+fn nothing_is_kept_of_what_is_over() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.clinic", 60)]);
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    work.fold(Fact::Taken { key: key(1, "xx.clinic"), again: None });
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    assert!(work.shelf().is_empty());
 }
 
 #[test]
@@ -408,7 +420,7 @@ fn records_say_what_there_is_to_do() {
     assert_eq!(next(&mut work, NOW), Some(2));
     told(&mut work, 3, &leaf("sts", 2, &format!(",\"z\":2{until}")));
     assert_eq!(
-        work.stage(&Digest::from_octets([1; 32])).map(|(stage, _)| stage),
+        work.question(&Digest::from_octets([1; 32])).map(|row| row.stage),
         Some(Stage::Delivered(Some(NOW.plus_ms(9_000))))
     );
     assert_eq!(take(&mut work, "xx.behind", 9), [3]);

@@ -684,7 +684,7 @@ impl Gateway {
         let is_given = match place {
             Some(place) => process.work.lease(&row.key, place.index, until) && row.deadline > now,
             None => {
-                process.work.release(&row.key);
+                process.work.free(&row.key);
                 false
             }
         };
