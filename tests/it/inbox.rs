@@ -1,5 +1,6 @@
 //! Agencies that open no port come for what waits for them: questions, answers, cancels and events, on lease.
 
+use crate::delivery::becomes;
 use crate::process::{LONG, Scene, oncegate};
 use crate::suspicions::{Answering, Manner, client, clinic_at, empty, nothing};
 use crate::tool::{STRANGER, SUBJECT, TOOLS};
@@ -14,7 +15,6 @@ use oncegate::program::setup::Installation;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const SILENT: &str = "records = \"off\"\n";
 const CLINIC: &str = "xx.demo.clinic-3";
@@ -69,24 +69,15 @@ async fn state(client: &Client, request: &Signed) -> serde_json::Value {
     serde_json::from_slice(&received.body).expect("JSON")
 }
 
-async fn becomes(client: &Client, request: &Signed, wanted: &str) {
-    let waiting = async {
-        while state(client, request).await["state"] != wanted {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    };
-    tokio::time::timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("it never was {wanted}"));
-}
-
 /// Reads a question and signs that there is nothing.
-fn answer(scene: &Scene, clinic: &Client, question: &[u8]) -> Signed {
+pub fn answer(scene: &Scene, clinic: &Client, question: &[u8]) -> Signed {
     let anchors = Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities");
     let (asked, _) = verify_under(question, &anchors, &Schemas::built_in()).expect("a question");
     let reply = ReplyTo { id: asked.header.id, digest: digest_of(question).expect("a digest") };
     clinic.sign(&nothing(clinic, reply, &asked), "").expect("signed")
 }
 
-fn cancel(school: &Client, request: &Signed) -> Signed {
+pub fn cancel(school: &Client, request: &Signed) -> Signed {
     let reply = ReplyTo { id: request.id, digest: request.digest };
     let header = school.header(Kind::Cancel, None, Some(reply), World::Live).expect("a header");
     let body = Body::State { of: Code::parse("withdrawn").expect("a code"), at: header.created_at };
@@ -169,14 +160,14 @@ fn two_workers_never_have_the_same_and_a_lease_outlives_the_gateway() {
         assert_eq!(post(&clinic, &answer, "").await.status.as_u16(), 202);
         let answered = requests.iter().find(|request| request.octets == first.body).expect("one of them");
         becomes(&school, answered, "answered").await;
-        let taken: Vec<_> = futures_of(&requests, &school).await;
+        let taken = states(&requests, &school).await;
         assert_eq!(taken.iter().filter(|state| *state == "delivered").count(), 1, "{taken:?}");
         assert_eq!(done(&clinic, header(&first, "oncegate-lease"), "nack").await.0, 404);
     });
     gateway.stop();
 }
 
-async fn futures_of(requests: &[Signed], school: &Client) -> Vec<String> {
+async fn states(requests: &[Signed], school: &Client) -> Vec<String> {
     let mut states = Vec::new();
     for request in requests {
         states.push(state(school, request).await["state"].as_str().unwrap_or_default().to_owned());

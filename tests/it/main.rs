@@ -57,6 +57,8 @@ mod foreign;
 mod framing;
 mod generate;
 #[cfg(feature = "server")]
+mod hangup;
+#[cfg(feature = "server")]
 mod holders;
 #[cfg(feature = "server")]
 mod inbox;

@@ -8,7 +8,7 @@ use crate::base::limits;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
-use crate::exchange::work::{Fact, Key, Row};
+use crate::exchange::work::{Key, Row};
 use crate::rules::registry::AgencyIndex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,14 +117,9 @@ impl Gateway {
     /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it.
     async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
         let to_subscriber = Row { key: Key { index: row.key.index, to: to.clone() }, ..row.clone() };
-        let mut record = self.delivery(&to_subscriber, "", None);
-        record.kind = RecordKind::Refusal;
+        let record = self.record_about(RecordKind::Refusal, &to_subscriber);
         let cause = fault.sealed.as_deref().map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
-        let refused = self.record_refusal(record, private, fault).await;
-        if refused.logged.is_some() {
-            self.work().fold(Fact::Ended(to_subscriber.key));
-        }
-        refused
+        self.record_refusal(record, private, fault).await
     }
 }
