@@ -208,11 +208,18 @@ impl<S: Shelf> Work<S> {
 
     /// Whoever was to take something to its receiver was not let go: it waits as before, and its receiver is left alone until then.
     pub fn put_off(&mut self, key: &Key, until: UnixTime) {
-        self.doors.put_off(&key.to, until);
+        self.doors.is_back(&key.to);
+        self.doors.leave_alone(&key.to, until);
         if self.busy.get(key) == Some(&Busy::Delivering) {
             self.busy.remove(key);
         }
         self.look(&key.to);
+    }
+
+    /// Nothing is taken to a receiver before then.
+    pub fn leave_alone(&mut self, to: &AgencyId, until: UnixTime) {
+        self.doors.leave_alone(to, until);
+        self.look(to);
     }
 
     /// What was being done with it has come to nothing: it is as it was before, and whoever gets it is told that it may have come

@@ -243,10 +243,19 @@ impl Gateway {
     }
 
     async fn came_too_late(&self, running: &Running) {
-        let fault = Fault::new(Code::MsgCancelled);
+        drop(self.refuse_what_came(running, Fault::new(Code::MsgCancelled)).await);
+    }
+
+    /// Refuses what a holder has sent without ending its question: it has nothing to show for it.
+    pub(super) async fn not_yet(&self, running: &Running, fault: Fault) -> Refused {
+        Refused { logged: None, ..self.refuse_what_came(running, fault).await }
+    }
+
+    async fn refuse_what_came(&self, running: &Running, fault: Fault) -> Refused {
+        // What concerns a question ends it.
         let record = Record { concerns: None, ..running.record(RecordKind::Refusal) };
         let private = Private { is_with_request: true, ..running.private() };
-        drop(self.record_refusal(record, private, fault).await);
+        self.record_refusal(record, private, fault).await
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.
@@ -341,6 +350,15 @@ impl Gateway {
         self.work_changed.notify_one();
     }
 
+    /// What came is not on record, and comes another time. It is not asked for at once: what stood in its way may still do so.
+    fn later(&self, row: &Row) {
+        let mut work = self.work();
+        work.release(&row.key);
+        work.leave_alone(&row.key.to, now().plus_ms(limits::DELIVERY_PAUSE_MS));
+        drop(work);
+        self.work_changed.notify_one();
+    }
+
     /// The receiver is left alone for a while, or too many wait for it: nobody was asked.
     fn put_off(&self, row: &Row, turned: &Turned) {
         let until = now().plus_ms(u64::from(turned.seconds()) * 1000);
@@ -362,7 +380,7 @@ impl Gateway {
     /// It is over, if that is on record; else it is tried again.
     async fn end(&self, row: &Row, concluded: Result<Concluded, Refused>) {
         match concluded {
-            Err(Refused { logged: None, .. }) => return self.work().release(&row.key),
+            Err(Refused { logged: None, .. }) => return self.later(row),
             Err(refused) => self.refusals.tell(&row.sender, row.id, refused),
             // The record of what was released, or of what its holder has said, has told open work what is to be done.
             Ok(_) => {}

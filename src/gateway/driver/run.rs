@@ -1,7 +1,7 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
-use super::attachments::{Carried, Rest, of_holder};
+use super::attachments::{Carried, Rest, may_come_again, of_holder};
 use super::holders::{self, Entering, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Blame, Code, Fault};
@@ -378,7 +378,8 @@ impl Gateway {
                 let parties = [running.provider.clone(), running.consumer.clone()];
                 match self.take_in_answer(running.question.message(), &answer, parties, rest).await {
                     Ok(attachments) => Ok((answer, attachments)),
-                    Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+                    Err(fault) if running.kept.is_some() && may_come_again(&fault) => Err(self.not_yet(running, fault).await),
+                    Err(fault) => Err(self.fail(running, Refusal::new(of_holder(&fault))).await),
                 }
             }
             Err(refusal) => Err(self.fail(running, refusal).await),
