@@ -6,3 +6,4 @@ pub mod demo;
 pub mod doctor;
 pub mod server;
 pub mod setup;
+pub mod simulate;

@@ -264,6 +264,7 @@ impl Server {
             stop.await;
             self.gateway.stop();
             self.gateway.drained(Duration::from_millis(limits::DRAIN_MS)).await;
+            self.gateway.leave();
         };
         let (witnessing, telemetry) = (self.gateway.witnessing(), self.gateway.telemetry());
         let stamping = async {

@@ -1,6 +1,7 @@
 //! Attachments with the real program: sent by curl, passed on to a holder, given back, refused, cut off, killed.
 
 use crate::abuse::peer::{HTTP1, Peer};
+use crate::delivery::{becomes, state};
 use crate::figures::tell;
 use crate::process::{LONG, Process, Scene, answered, oncegate};
 use crate::suspicions::{client, nothing};
@@ -31,6 +32,8 @@ const SILENT: &str = "records = \"off\"\n";
 const SCHOOL: &str = "xx.demo.school-17";
 const CLINIC: &str = "xx.demo.clinic-3";
 const FUND: &str = "xx.demo.social-fund";
+/// More than is written at once.
+const REPORT: usize = 1 << 20;
 const KIND: &str = "multipart/related; boundary=\"b-0\"; type=\"application/xml\"";
 
 fn attachment(id: &str, content: &[u8]) -> Attachment {
@@ -423,8 +426,13 @@ fn what_is_not_what_was_signed_is_refused_and_leaves_nothing() {
 }
 
 /// Begins to send a body, and gives the connection.
-async fn begin(scene: &Scene, octets: &[u8], length: usize) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
-    let mut stream = Peer::new(scene, SCHOOL).tls(HTTP1).await.expect("a handshake");
+async fn begin(
+    scene: &Scene,
+    agency: &str,
+    octets: &[u8],
+    length: usize,
+) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+    let mut stream = Peer::new(scene, agency).tls(HTTP1).await.expect("a handshake");
     let head = format!("POST /v1/messages HTTP/1.1\r\nHost: l\r\nContent-Type: {KIND}\r\nContent-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("it is taken");
     stream.write_all(octets).await.expect("it is taken");
@@ -453,14 +461,14 @@ fn what_is_cut_off_leaves_nothing_and_may_be_sent_again() {
     let whole = body(&question.octets, &[("scan", &scan)]);
     // Its sender goes away.
     scene.block_on(async {
-        let stream = begin(&scene, &whole[..whole.len() / 2], whole.len()).await;
+        let stream = begin(&scene, SCHOOL, &whole[..whole.len() / 2], whole.len()).await;
         until_something_is_written(&scene).await;
         drop(stream);
     });
     expect_nothing_left(&scene, "its sender went away");
     // It is killed.
     scene.block_on(async {
-        let _stream = begin(&scene, &whole[..whole.len() / 2], whole.len()).await;
+        let _stream = begin(&scene, SCHOOL, &whole[..whole.len() / 2], whole.len()).await;
         until_something_is_written(&scene).await;
         gateway.kill();
     });
@@ -549,6 +557,69 @@ fn an_answer_that_comes_later_brings_what_it_names() {
             assert_eq!(fs::read(&path).expect("readable"), vec![9; 100_000]);
         });
     }
+    gateway.stop();
+}
+
+/// A holder that has said that it answers later; with the answer that it will send, and what travels with it.
+fn owing(scene: &Scene, school: &Client, clinic: &Client) -> (Signed, Signed, Attached) {
+    let asked = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&asked);
+    let later: Answer = Arc::new(move |_, reply, question| {
+        *seen.lock().expect("nobody panics") = Some((reply, question.clone()));
+        let mut response = Response::new(full(""));
+        *response.status_mut() = hyper::StatusCode::ACCEPTED;
+        response
+    });
+    holder(scene, later);
+    let question = naming(scene, school, Vec::new());
+    scene.block_on(async {
+        school.post(question.octets.clone(), "respond-async", LONG).await.expect("the gateway is there");
+        becomes(school, &question, "delivered").await;
+    });
+    let (reply, read) = asked.lock().expect("nobody panics").take().expect("it was asked");
+    let file = scene.folder().join("report.pdf");
+    fs::write(&file, vec![9; REPORT]).expect("writable");
+    let report = Attached::of_file(&file, 1).expect("a file");
+    let message = Message { attachments: vec![report.attachment().clone()], ..nothing(clinic, reply, &read) };
+    (question, clinic.sign(&message, "").expect("signed"), report)
+}
+
+/// A line that breaks is no answer: the question is still open, and its holder sends the answer again.
+#[test]
+fn an_answer_that_is_cut_off_ends_nothing() {
+    let scene = Scene::without_clinic(SILENT);
+    let (gateway, school, clinic) = (scene.start(), scene.client(), client(&scene, CLINIC));
+    let (question, answer, report) = owing(&scene, &school, &clinic);
+    let whole = body(&answer.octets, &[("file-1", &vec![9; REPORT])]);
+    scene.block_on(async {
+        let stream = begin(&scene, CLINIC, &whole[..whole.len() / 2], whole.len()).await;
+        until_something_is_written(&scene).await;
+        drop(stream);
+    });
+    expect_nothing_left(&scene, "it was cut off");
+    scene.block_on(async {
+        let files = std::slice::from_ref(&report);
+        // Until it is on record that it was cut off, whoever sends it again is somebody else.
+        let taken = async {
+            while clinic.post_with(answer.octets.clone(), files, "", LONG).await.expect("a word").status.as_u16() != 202 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(LONG, taken).await.expect("it is taken");
+        becomes(&school, &question, "answered").await;
+    });
+    gateway.stop();
+}
+
+/// Nor is a disk that is full.
+#[test]
+fn an_answer_that_finds_no_room_ends_nothing() {
+    let scene = Scene::without_clinic(&format!("{SILENT}\n[limits]\nattachments_bytes = 50000\n"));
+    let (gateway, school, clinic) = (scene.start(), scene.client(), client(&scene, CLINIC));
+    let (question, answer, report) = owing(&scene, &school, &clinic);
+    let received = scene.block_on(clinic.post_with(answer.octets, std::slice::from_ref(&report), "", LONG)).expect("a word");
+    assert_eq!(problem_of(&received).code, "OG-ATT-007");
+    assert_eq!(scene.block_on(state(&school, &question)), "delivered", "it may be answered when there is room");
     gateway.stop();
 }
 
@@ -740,7 +811,7 @@ fn a_message_to_nobody_reads_no_attachment() {
     // The refusal comes though the rest of the body never does.
     let said = scene.block_on(async {
         let octets = body(&forged, &[("scan", &scan)]);
-        let mut stream = begin(&scene, &octets[..forged.len() + 300], octets.len()).await;
+        let mut stream = begin(&scene, SCHOOL, &octets[..forged.len() + 300], octets.len()).await;
         let mut said = vec![0; 12];
         tokio::time::timeout(LONG, stream.read_exact(&mut said)).await.expect("in time").expect("a head");
         String::from_utf8_lossy(&said).into_owned()

@@ -35,14 +35,14 @@ async fn accepted(client: &Client, request: &Signed) {
     assert!(received.headers.contains_key("location") && received.headers.contains_key("oncegate-log-index"));
 }
 
-async fn state(client: &Client, request: &Signed) -> String {
+pub async fn state(client: &Client, request: &Signed) -> String {
     let received = client.get(&format!("/v1/messages/{}", request.id)).await.expect("the gateway is there");
     let state: serde_json::Value = serde_json::from_slice(&received.body).expect("JSON");
     state["state"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Waits until a message has a state.
-async fn becomes(client: &Client, request: &Signed, wanted: &str) {
+pub async fn becomes(client: &Client, request: &Signed, wanted: &str) {
     let waiting = async {
         while state(client, request).await != wanted {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -186,6 +186,24 @@ fn a_kept_question_goes_to_the_holder_on_record_and_to_no_other() {
     installation.sign().expect("signed");
     let gateway = scene.start();
     scene.block_on(becomes(&client, &request, "undeliverable"));
+    gateway.stop();
+}
+
+/// Whoever carries a message for another is told what comes of it, as the other is.
+#[test]
+fn whoever_carries_a_kept_question_waits_for_its_answer_like_its_sender() {
+    let carried = |text: &str| {
+        let school = "id = \"xx.demo.school-17\"\n";
+        text.replacen(school, &format!("{school}carried_by = [\"xx.demo.maternity\"]\n"), 1)
+    };
+    let scene = Scene::prepared_without_clinic(SILENT, &|installation| crate::inbox::registry(installation, carried));
+    let gateway = scene.start();
+    let request = scene.request(&scene.client(), 1);
+    let carrier = crate::suspicions::client(&scene, "xx.demo.maternity");
+    scene.block_on(accepted(&carrier, &request));
+    no_record(&scene);
+    let received = scene.block_on(carrier.post(request.octets.clone(), "wait=30", LONG)).expect("the gateway is there");
+    assert_eq!(received.status.as_u16(), 200, "{:?}", problem_of(&received));
     gateway.stop();
 }
 

@@ -1,20 +1,20 @@
 //! Agencies that open no port come for what waits for them: questions, answers, cancels and events, on lease.
 
+use crate::delivery::becomes;
 use crate::process::{LONG, Scene, oncegate};
-use crate::suspicions::{Answering, Manner, client, clinic_at, nothing};
+use crate::suspicions::{Answering, Manner, client, clinic_at, empty, nothing};
 use crate::tool::{STRANGER, SUBJECT, TOOLS};
 use oncegate::base::ids::{Code, Identifier};
 use oncegate::faces::client::{Client, Signed, digest_of, problem_of, verify_under};
 use oncegate::host::schemas::sets::Sets;
 use oncegate::host::transport::{Anchors, Received, full};
-use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Subject, World};
+use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Subject, World, write};
 use oncegate::message::schema::Schemas;
 use oncegate::message::xsd::example::Fullness;
 use oncegate::program::setup::Installation;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const SILENT: &str = "records = \"off\"\n";
 const CLINIC: &str = "xx.demo.clinic-3";
@@ -69,24 +69,15 @@ async fn state(client: &Client, request: &Signed) -> serde_json::Value {
     serde_json::from_slice(&received.body).expect("JSON")
 }
 
-async fn becomes(client: &Client, request: &Signed, wanted: &str) {
-    let waiting = async {
-        while state(client, request).await["state"] != wanted {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    };
-    tokio::time::timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("it never was {wanted}"));
-}
-
 /// Reads a question and signs that there is nothing.
-fn answer(scene: &Scene, clinic: &Client, question: &[u8]) -> Signed {
+pub fn answer(scene: &Scene, clinic: &Client, question: &[u8]) -> Signed {
     let anchors = Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities");
     let (asked, _) = verify_under(question, &anchors, &Schemas::built_in()).expect("a question");
     let reply = ReplyTo { id: asked.header.id, digest: digest_of(question).expect("a digest") };
     clinic.sign(&nothing(clinic, reply, &asked), "").expect("signed")
 }
 
-fn cancel(school: &Client, request: &Signed) -> Signed {
+pub fn cancel(school: &Client, request: &Signed) -> Signed {
     let reply = ReplyTo { id: request.id, digest: request.digest };
     let header = school.header(Kind::Cancel, None, Some(reply), World::Live).expect("a header");
     let body = Body::State { of: Code::parse("withdrawn").expect("a code"), at: header.created_at };
@@ -169,14 +160,14 @@ fn two_workers_never_have_the_same_and_a_lease_outlives_the_gateway() {
         assert_eq!(post(&clinic, &answer, "").await.status.as_u16(), 202);
         let answered = requests.iter().find(|request| request.octets == first.body).expect("one of them");
         becomes(&school, answered, "answered").await;
-        let taken: Vec<_> = futures_of(&requests, &school).await;
+        let taken = states(&requests, &school).await;
         assert_eq!(taken.iter().filter(|state| *state == "delivered").count(), 1, "{taken:?}");
         assert_eq!(done(&clinic, header(&first, "oncegate-lease"), "nack").await.0, 404);
     });
     gateway.stop();
 }
 
-async fn futures_of(requests: &[Signed], school: &Client) -> Vec<String> {
+async fn states(requests: &[Signed], school: &Client) -> Vec<String> {
     let mut states = Vec::new();
     for request in requests {
         states.push(state(school, request).await["state"].as_str().unwrap_or_default().to_owned());
@@ -466,5 +457,50 @@ fn all_holders_are_asked_at_once_and_it_is_said_who_is_missing() {
     let (_, text) = run(&["--json"]);
     let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((&told["missing"], &told["answers"][0]["holder"]), (&1.into(), &CLINIC.into()));
+    gateway.stop();
+}
+
+/// A holder whose software is not ours says `202`, and answers later by a message that each of five tools has signed for it, over a
+/// restart of the gateway.
+#[test]
+fn a_foreign_holder_answers_late() {
+    let scene = Scene::without_clinic(SILENT);
+    type Asked = Arc<Mutex<Vec<(ReplyTo, Message)>>>;
+    let questions = Asked::default();
+    let seen = Arc::clone(&questions);
+    let manner: Manner = Arc::new(move |_: Arc<Client>, reply: ReplyTo, asked: Message| -> Answering {
+        seen.lock().expect("nobody panics").push((reply, asked));
+        Box::pin(std::future::ready(empty(202)))
+    });
+    clinic_at(&scene, scene.world().provider_address(CLINIC).expect("a holder"), manner);
+    let (school, clinic) = (scene.client(), client(&scene, CLINIC));
+    let gateway = scene.start();
+    let requests: Vec<_> = (0..TOOLS.len()).map(|number| scene.request(&school, number)).collect();
+    scene.block_on(async {
+        for request in &requests {
+            assert_eq!(post(&school, request, "wait=1").await.status.as_u16(), 202);
+            becomes(&school, request, "delivered").await;
+        }
+    });
+    gateway.kill();
+    let gateway = scene.start();
+    for (tool, request) in TOOLS.iter().zip(&requests) {
+        let questions = questions.lock().expect("nobody panics");
+        let (reply, asked) = questions.iter().rev().find(|(reply, _)| reply.id == request.id).expect("it was asked");
+        let message = scene.folder().join("answer.xml");
+        let signed = scene.folder().join(format!("answer-{}.xml", tool.name));
+        // The example in shell looks for the end of the message at the beginning of a line.
+        let markup = write(&nothing(&clinic, *reply, asked), "").replace("</Message>", "\n</Message>\n");
+        std::fs::write(&message, markup).expect("writable");
+        tool.sign(&scene.world().agency_folder(CLINIC), "sign", &message, &signed);
+        let octets = std::fs::read(&signed).expect("readable");
+        scene.block_on(async {
+            let taken = clinic.post(octets.clone(), "", LONG).await.expect("the gateway is there");
+            assert_eq!(taken.status.as_u16(), 202, "{}: {:?}", tool.name, problem_of(&taken));
+            becomes(&school, request, "answered").await;
+            let answer = school.answer_to(request.id, LONG).await.expect("the gateway is there");
+            assert_eq!(answer.body, octets, "octet for octet");
+        });
+    }
     gateway.stop();
 }

@@ -57,6 +57,8 @@ mod foreign;
 mod framing;
 mod generate;
 #[cfg(feature = "server")]
+mod hangup;
+#[cfg(feature = "server")]
 mod holders;
 #[cfg(feature = "server")]
 mod inbox;
@@ -106,6 +108,8 @@ mod rounds;
 mod schema;
 #[cfg(feature = "server")]
 mod sets;
+#[cfg(feature = "server")]
+mod sim;
 #[cfg(feature = "server")]
 mod spoilt;
 #[cfg(feature = "server")]

@@ -34,11 +34,49 @@ fn shape(line: &str) -> String {
     shape
 }
 
-#[test]
-fn the_readme_shows_what_the_demo_prints() {
+fn demo() -> String {
     let output = Command::new(oncegate()).args(["demo", "--once"]).stdin(Stdio::null()).output().expect("it starts");
     assert!(output.status.success(), "{}", said(&output));
-    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Each story of delivery has its line, what it has shown, and the records whose receipts were verified.
+#[test]
+fn the_demo_shows_five_stories_of_delivery_and_verifies_their_receipts() {
+    let printed = demo();
+    let (_, told) = printed.split_once("\nDelivery: ").expect("its part");
+    let told: Vec<&str> = told.lines().skip(1).take_while(|line| !line.is_empty()).collect();
+    let stories: [(&str, &[&str], &str); 5] = [
+        ("down at first", &["xx.demo.late is down: 202 after", "later the answer is there"], "req, dlv, rsp"),
+        ("no open port", &["xx.demo.archive comes for the question", "in the one call"], "req, dlv, rsp"),
+        (
+            "told once",
+            &["xx.demo.social-fund and xx.demo.insurer have heard", "xx.demo.statistics, granted less, is not told"],
+            "evt, err",
+        ),
+        (
+            "a large scan",
+            &["200 MB beside an answer", "stored once, sealed", "with the SHA-256 that was signed"],
+            "req, dlv, rsp",
+        ),
+        ("taken back", &["the archive never sees it"], "req, cnl"),
+    ];
+    assert_eq!(told.len(), 2 * stories.len(), "{printed}");
+    for (lines, (title, words, kinds)) in told.chunks(2).zip(stories) {
+        assert!(lines[0].trim_start().starts_with(title) && words.iter().all(|word| lines[0].contains(word)), "{lines:?}");
+        let records = lines[1].trim_start().strip_prefix("verified  receipts of ").expect("receipts").split(", ");
+        let records: Vec<(&str, &str)> = records.map(|record| record.split_once(' ').expect("kind and index")).collect();
+        assert!(records.iter().all(|(_, index)| index.parse::<u64>().is_ok()), "{lines:?}");
+        // A delivery may have been tried more than once.
+        let mut found: Vec<&str> = records.iter().map(|(kind, _)| *kind).collect();
+        found.dedup();
+        assert_eq!(found.join(", "), kinds, "{lines:?}");
+    }
+}
+
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    let printed = demo();
     let mut lines = printed.lines().map(shape);
     let readme = page("README.md");
     let shown: Vec<&str> = blocks(&readme, "text").first().expect("a block of what the demo prints").lines().collect();

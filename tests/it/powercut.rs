@@ -226,7 +226,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         for path in fs::read_dir(&next).expect("readable").map(|entry| entry.expect("readable").path()) {
             let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
             let is_derived =
-                ["tree", "names", "lost+found"].contains(&name) || name.starts_with("live-") || name.starts_with("vol-");
+                ["tree", "names", "work", "lost+found"].contains(&name) || name.starts_with("live-") || name.starts_with("vol-");
             if is_derived || name == "lock" || name.ends_with(".lock") {
                 continue;
             }

@@ -5,10 +5,11 @@ use crate::inbox::{are_outbound, event_of, header, registry, subscribe};
 use crate::process::{LONG, Scene, oncegate};
 use crate::suspicions::{client, nothing};
 use crate::tool::said;
-use oncegate::base::ids::Code;
-use oncegate::faces::client::{Client, Signed, digest_of, verify_under};
+use oncegate::base::ids::{Code, Digest};
+use oncegate::faces::client::{Attached, Client, Signed, digest_of, verify_under};
 use oncegate::host::transport::Anchors;
-use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, World};
+use oncegate::message::crypto::sha256;
+use oncegate::message::envelope::{Ask, Attachment, Body, Context, Kind, Message, ReplyTo, World};
 use oncegate::message::schema::Schemas;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -101,15 +102,20 @@ struct Acknowledged {
     kept: Vec<Signed>,
     answers: Vec<(Signed, Vec<u8>)>,
     events: Vec<Signed>,
+    letters: Vec<Digest>,
 }
 
 /// A question that is good for an hour.
 fn lasting(client: &Client, document_type: &str, context: Context) -> Signed {
+    lasting_with(client, document_type, context, Vec::new())
+}
+
+fn lasting_with(client: &Client, document_type: &str, context: Context, attachments: Vec<Attachment>) -> Signed {
     let document_type = Code::parse(document_type).expect("a code");
     let ask = Ask { document_type, of: None, select: Vec::new(), during: None };
     let mut header = client.header(Kind::Request, None, None, World::Live).expect("a header");
     header.expires_at = header.created_at.plus_ms(60 * 60 * 1000);
-    client.sign(&Message { header, context: Some(context), body: Body::Ask(ask), attachments: Vec::new() }, "").expect("signed")
+    client.sign(&Message { header, context: Some(context), body: Body::Ask(ask), attachments }, "").expect("signed")
 }
 
 /// Who takes part.
@@ -130,8 +136,20 @@ impl Cast<'_> {
     }
 }
 
+async fn publish(cast: &Cast<'_>, told: &mut Acknowledged) {
+    let event = event_of(cast.scene, &cast.clinic, &cast.school);
+    if let Ok(received) = cast.clinic.post(event.octets.clone(), "", LONG).await
+        && received.status.as_u16() == 202
+    {
+        told.events.push(event);
+    }
+}
+
 async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
-    let Cast { scene, school, clinic, fund, .. } = cast;
+    let Cast { scene, school, fund, .. } = cast;
+    if round.is_multiple_of(2) {
+        publish(cast, told).await;
+    }
     let code = |text| Code::parse(text).expect("a code");
     for number in 0..3 {
         let person = &scene.world().people()[(round * 3 + number) % 200 * 4];
@@ -143,6 +161,19 @@ async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
             told.kept.push(request);
         }
     }
+    // A letter travels with one.
+    let file = scene.folder().join("letter.bin");
+    std::fs::write(&file, vec![round as u8; 100_000 + round]).expect("writable");
+    let letter = Attached::of_file(&file, 1).expect("a file");
+    let person = &scene.world().people()[round % 200 * 4];
+    let context = Context::new(code("school-attendance"), "XX:HEALTH:13", person.subject());
+    let request = lasting_with(school, "medical-absence-note", context, vec![letter.attachment().clone()]);
+    if let Ok(received) = school.post_with(request.octets.clone(), std::slice::from_ref(&letter), "respond-async", LONG).await
+        && received.status.as_u16() == 202
+    {
+        told.letters.push(letter.attachment().sha256);
+        told.kept.push(request);
+    }
     let person = &scene.world().people()[round % 200];
     let context = Context::new(code("birth-allowance"), "XX:FAMILY:81", person.subject());
     let request = lasting(fund, "identity-record", context);
@@ -153,11 +184,8 @@ async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
             _ => {}
         }
     }
-    let event = event_of(scene, clinic, school);
-    if let Ok(received) = clinic.post(event.octets.clone(), "", LONG).await
-        && received.status.as_u16() == 202
-    {
-        told.events.push(event);
+    if !round.is_multiple_of(2) {
+        publish(cast, told).await;
     }
 }
 
@@ -197,6 +225,10 @@ async fn is_all_there(cast: &Cast<'_>, told: &Acknowledged) {
         let asking = if is_funds { &cast.fund } else { &*cast.school };
         let answer = asking.answer_to(request.id, 2 * LONG).await.expect("the gateway is there");
         assert_eq!(answer.status.as_u16(), 200, "{} was accepted and is lost", request.id);
+    }
+    for letter in &told.letters {
+        let fetched = cast.clinic.get(&format!("/v1/attachments/{letter}")).await.expect("the gateway is there");
+        assert_eq!((fetched.status.as_u16(), sha256(&fetched.body)), (200, *letter), "what travelled with it is there");
     }
     for (request, body) in &told.answers {
         let again = cast.fund.get(&format!("/v1/messages/{}/answer", request.id)).await.expect("the gateway is there");
@@ -253,11 +285,12 @@ fn nothing_acknowledged_is_lost_and_nothing_done_twice_whoever_is_killed() {
     assert!(output.status.success(), "{}", said(&output));
     let redelivered: usize = seen.messages.values().map(|count| count - 1).sum();
     let (kept, answers, events) = (told.kept.len(), told.answers.len(), told.events.len());
+    let letters = told.letters.len();
     crate::figures::tell(
         "kill -9 under mixed traffic",
         format!(
-            "{ROUNDS} rounds, gateway killed {gateways} times, workers {workers}; acknowledged: {kept} kept requests, {answers} answers, \
-             {events} events; lost 0, done twice 0; {redelivered} marked redeliveries"
+            "{ROUNDS} rounds, gateway killed {gateways} times, workers {workers}; acknowledged: {kept} kept requests, {letters} of them \
+             with an attachment, {answers} answers, {events} events; lost 0, done twice 0; {redelivered} marked redeliveries"
         ),
     );
 }

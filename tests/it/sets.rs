@@ -401,8 +401,8 @@ fn a_running_gateway_keeps_what_was_in_force_of_a_set_and_starts_without_a_bad_o
     // At a start there is no state before: the rest is in force, and whoever asks is told.
     let running = Running::start(home, &public);
     assert!(get(&public, "/health").contains("none of its documents is in force"));
-    let ask =
-        ["ask", "tax", "--of", "XX-OGTEST:99000000136", "--for", "p", "--basis", "b", "--as", "office/agencies/xx.town.school-1"];
+    let ask = ["ask", "tax", "--of", "XX-OGTEST:99000000136", "--for", "p", "--basis", "b", "--wait", "1", "--as"];
+    let ask = [&ask[..], &["office/agencies/xx.town.school-1"]].concat();
     let (_, told) = ended(home, &ask);
     assert!(told.contains("OG-DOC-001") && told.contains("not in force at present"), "{told}");
     // In order again.

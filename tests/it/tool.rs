@@ -72,6 +72,7 @@ impl Tool {
     }
 
     /// Starts the example that comes for what waits.
+    #[cfg(feature = "server")]
     pub fn worker(self, agency: &Path, url: &str, id: &str) -> Provider {
         let register = root().join("examples/register.csv");
         let mut command = self.command("worker");

@@ -101,12 +101,14 @@ impl Doors {
         });
     }
 
-    /// It was not asked, and is not to be asked before then.
-    pub fn put_off(&mut self, to: &AgencyId, until: UnixTime) {
-        self.change(to, |door| {
-            door.under_way = door.under_way.saturating_sub(1);
-            door.not_before = door.not_before.max(until);
-        });
+    /// Somebody is back who was not let go.
+    pub fn is_back(&mut self, to: &AgencyId) {
+        self.change(to, |door| door.under_way = door.under_way.saturating_sub(1));
+    }
+
+    /// It is not to be asked before then.
+    pub fn leave_alone(&mut self, to: &AgencyId, until: UnixTime) {
+        self.change(to, |door| door.not_before = door.not_before.max(until));
     }
 
     /// When there is something to hand out.

@@ -57,7 +57,7 @@ impl<S: Shelf> Work<S> {
             ("rsp", _) => self.settled(told, concerned()?),
             ("err", _) => vec![Fact::Ended(told.key()?)],
             ("sts", _) => self.heard(told, concerned()?, until),
-            ("cnl", _) => cancelled(told, concerned()?),
+            ("cnl", _) => self.cancelled(told, concerned()?),
             ("evt", _) => vec![Fact::Published(told.row(What::Event, told.place.index, agency(&leaf.consumer)?, told.person)?)],
             _ => return None,
         })
@@ -85,14 +85,13 @@ impl<S: Shelf> Work<S> {
         let taken = Fact::Taken { key: question.key, again };
         std::iter::once(taken).chain(notice).collect()
     }
-}
 
-/// The holder is told of a cancel if it may have the question.
-fn cancelled(told: Told<'_>, question: Row) -> Vec<Fact> {
-    let may_have = question.stage != Stage::Waiting || question.tries > 0;
-    let row = told.row(What::Cancel, told.place.index, question.key.to.clone(), Some(about(&question)));
-    let notice = row.filter(|_| may_have).map(|row| Row { id: question.id, ..row });
-    std::iter::once(Fact::Ended(question.key)).chain(notice.map(Fact::Accepted)).collect()
+    /// The holder is told of a cancel if it may have the question.
+    fn cancelled(&self, told: Told<'_>, question: Row) -> Vec<Fact> {
+        let row = told.row(What::Cancel, told.place.index, question.key.to.clone(), Some(about(&question)));
+        let notice = row.filter(|_| self.may_be_there(&question)).map(|row| Row { id: question.id, ..row });
+        std::iter::once(Fact::Ended(question.key)).chain(notice.map(Fact::Accepted)).collect()
+    }
 }
 
 /// The number that the words about a question have in common.

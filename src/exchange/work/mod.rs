@@ -73,7 +73,16 @@ enum Busy {
     /// What became of it is being recorded.
     Settling,
     /// That it was cancelled is being recorded.
-    Cancelling,
+    Cancelling(Carrier),
+}
+
+/// Whoever took something to its receiver before it was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    /// It is on its way.
+    Out,
+    /// It is back, or there is none.
+    Back,
 }
 
 /// Why something is not cancelled.
@@ -91,17 +100,17 @@ pub struct Work<S> {
     doors: Doors,
     ways: Ways,
     busy: BTreeMap<Key, Busy>,
-    /// What was accepted before this record may have been on its way when the gateway ended.
-    start: u64,
+    /// What has a record before this one may have been handed out by an earlier run of the program, which told nobody.
+    begun: u64,
 }
 
 /// How each receiver gets what waits for it.
 pub type Ways = Box<dyn Fn(&AgencyId) -> Way + Send>;
 
 impl<S: Shelf> Work<S> {
-    /// The work that lies on a shelf.
+    /// The work that lies on a shelf. Of all of it it is unknown whether it was handed out before, until [`Work::begin`] is told.
     pub fn open(shelf: S, ways: Ways) -> Self {
-        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), start: 0 };
+        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), begun: u64::MAX };
         let mut next = row::waiting_behind(None);
         while let Some(place) = work.shelf.from(&next).and_then(|(key, _)| row::read_waiting(&key)) {
             next = row::waiting_behind(Some(&place.key.to));
@@ -110,9 +119,15 @@ impl<S: Shelf> Work<S> {
         work
     }
 
-    /// From this record on the gateway runs; what was accepted before may have been on its way when it ended.
-    pub fn starts_at(&mut self, index: u64) {
-        self.start = index;
+    /// It has been told of all records, of which there are so many: what comes from now on was never handed out before.
+    pub fn begin(&mut self, records: u64) {
+        self.begun = records;
+    }
+
+    /// Whether its receiver may have something already. That it was on its way to one that can be reached is not on record.
+    fn may_be_there(&self, row: &Row) -> bool {
+        let is_of_before = row.key.index < self.begun && self.way(&row.key.to) == Way::Push;
+        row.stage != Stage::Waiting || row.tries > 0 || is_of_before
     }
 
     /// The receivers have changed: others may be reached, and events have other subscribers.
@@ -133,31 +148,31 @@ impl<S: Shelf> Work<S> {
         match fact {
             Fact::Accepted(row) => self.put(&row),
             Fact::Leased { key, lease, until } => {
-                self.move_on(&key, |row| row.stage = Stage::Leased { lease, until });
+                let is_known = self.row(&key).is_some();
+                match self.event(key.index).filter(|_| !is_known) {
+                    // Of an event that has not been given to its subscribers again yet: one of them has it.
+                    Some(event) => self.put(&Row { key, stage: Stage::Leased { lease, until }, tries: 0, ..event }),
+                    None => self.move_on(&key, |row| row.stage = Stage::Leased { lease, until }),
+                }
             }
             Fact::Extended { key, until } => self.move_on(&key, |row| {
                 if let Stage::Leased { until: end, .. } = &mut row.stage {
-                    *end = until;
+                    // A clock that was set back takes nothing from a worker.
+                    *end = until.max(*end);
                 }
             }),
             Fact::Taken { key, again } => match self.row(&key) {
                 Some(row) if row.what == What::Question => {
-                    if self.busy.get(&key) != Some(&Busy::Cancelling) {
-                        self.busy.remove(&key);
-                    }
+                    self.is_back(&key);
                     self.move_on(&key, |row| row.stage = Stage::Delivered(again));
                 }
                 Some(row) => self.remove(&row),
-                // Of an event that has not been given to its subscribers again yet.
-                None => self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]),
+                None => self.note_had(&key),
             },
-            Fact::Ended(key) => {
-                if let Some(row) = self.row(&key) {
-                    self.remove(&row);
-                } else if self.shelf.get(&row::event(key.index)).is_some() {
-                    self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]);
-                }
-            }
+            Fact::Ended(key) => match self.row(&key) {
+                Some(row) => self.remove(&row),
+                None => self.note_had(&key),
+            },
             Fact::Published(event) => {
                 let index = event.key.index;
                 let due = row::due(event.deadline, &event.key);
@@ -170,12 +185,12 @@ impl<S: Shelf> Work<S> {
     /// The next that may be taken to its receiver now; it is on its way from then on.
     pub fn next(&mut self, now: UnixTime) -> Option<Row> {
         let place = self.doors.next(now)?;
-        let mut row = self.row(&place.key)?;
-        row.tries = row.tries.max(u32::from(row.key.index < self.start));
+        let row = self.row(&place.key)?;
+        let tries = if self.may_be_there(&row) { row.tries.max(1) } else { row.tries };
         self.busy.insert(place.key.clone(), Busy::Delivering);
         self.doors.set_out(&place.key.to);
         self.look(&place.key.to);
-        Some(row)
+        Some(Row { tries, ..row })
     }
 
     /// Whoever took something to its receiver is back, and reached it.
@@ -193,20 +208,33 @@ impl<S: Shelf> Work<S> {
 
     /// Whoever was to take something to its receiver was not let go: it waits as before, and its receiver is left alone until then.
     pub fn put_off(&mut self, key: &Key, until: UnixTime) {
-        self.doors.put_off(&key.to, until);
+        self.doors.is_back(&key.to);
+        self.doors.leave_alone(&key.to, until);
         if self.busy.get(key) == Some(&Busy::Delivering) {
             self.busy.remove(key);
         }
         self.look(&key.to);
     }
 
+    /// Nothing is taken to a receiver before then.
+    pub fn leave_alone(&mut self, to: &AgencyId, until: UnixTime) {
+        self.doors.leave_alone(to, until);
+        self.look(to);
+    }
+
     /// What was being done with it has come to nothing: it is as it was before, and whoever gets it is told that it may have come
     /// before.
     pub fn release(&mut self, key: &Key) {
-        if !matches!(self.busy.get(key), Some(Busy::Cancelling)) {
-            self.busy.remove(key);
-        }
+        self.is_back(key);
         self.move_on(key, |row| row.tries = row.tries.saturating_add(1));
+    }
+
+    /// Whoever was about it is not any more.
+    fn is_back(&mut self, key: &Key) {
+        match self.busy.get_mut(key) {
+            Some(Busy::Cancelling(carrier)) => *carrier = Carrier::Back,
+            _ => drop(self.busy.remove(key)),
+        }
     }
 
     /// It is on its way to its receiver, and is kept from now on.
@@ -215,9 +243,9 @@ impl<S: Shelf> Work<S> {
         self.doors.set_out(&key.to);
     }
 
-    /// Nobody is about it any more.
+    /// Nobody is about it any more, and nobody has had it meanwhile.
     pub fn free(&mut self, key: &Key) {
-        if self.busy.get(key) == Some(&Busy::Settling) {
+        if matches!(self.busy.get(key), Some(Busy::Settling | Busy::Leasing)) {
             self.busy.remove(key);
             self.look(&key.to);
         }
@@ -234,6 +262,10 @@ impl<S: Shelf> Work<S> {
             Some(busy @ (Busy::Delivering | Busy::Settling)) => {
                 *busy = Busy::Settling;
                 true
+            }
+            Some(Busy::Cancelling(carrier)) => {
+                *carrier = Carrier::Back;
+                false
             }
             _ => false,
         }
@@ -254,18 +286,21 @@ impl<S: Shelf> Work<S> {
         match self.busy.get(&row.key) {
             busy @ (None | Some(Busy::Delivering | Busy::Leasing)) => {
                 let is_away = busy.is_some();
-                self.busy.insert(row.key.clone(), Busy::Cancelling);
+                let carrier = if busy == Some(&Busy::Delivering) { Carrier::Out } else { Carrier::Back };
+                self.busy.insert(row.key.clone(), Busy::Cancelling(carrier));
                 // Its receiver may have it by now.
                 self.move_on(&row.key, |row| row.tries = row.tries.saturating_add(u32::from(is_away)));
                 Ok(row)
             }
-            Some(Busy::Settling | Busy::Cancelling) => Err(NotCancelled::TooLate),
+            Some(Busy::Settling | Busy::Cancelling(_)) => Err(NotCancelled::TooLate),
         }
     }
 
-    /// A cancel could not be recorded.
+    /// A cancel could not be recorded: whoever is on the way with it goes on.
     pub fn uncancel(&mut self, key: &Key) {
-        self.busy.remove(key);
+        if self.busy.remove(key) == Some(Busy::Cancelling(Carrier::Out)) {
+            self.busy.insert(key.clone(), Busy::Delivering);
+        }
         self.look(&key.to);
     }
 
@@ -337,16 +372,6 @@ impl<S: Shelf> Work<S> {
         [self.doors.wakes(), timed(of::DUE), timed(of::TIMER)].into_iter().flatten().min()
     }
 
-    /// How far a question has come, with its record; nothing if it is over or was not kept.
-    pub fn stage(&self, digest: &Digest) -> Option<(Stage, u64)> {
-        self.question(digest).map(|row| (row.stage, row.key.index))
-    }
-
-    /// How far a sender's question has come.
-    pub fn stage_of(&self, sender: &AgencyId, id: MessageId) -> Option<Stage> {
-        self.asked(sender, id).map(|row| row.stage)
-    }
-
     /// A sender's question.
     pub fn asked(&self, sender: &AgencyId, id: MessageId) -> Option<Row> {
         self.row(&row::read_key(&self.shelf.get(&row::by_id(id, sender))?)?)
@@ -362,9 +387,9 @@ impl<S: Shelf> Work<S> {
         self.shelf.get(&row::row(key)).and_then(|octets| Row::read(key.clone(), &octets))
     }
 
-    /// An event that has not been given to all that may have it.
-    pub fn fresh_event(&self) -> Option<Row> {
-        let (key, _) = self.shelf.from(&[of::FRESH])?;
+    /// The first event from a record on that has not been given to all that may have it.
+    pub fn fresh_event(&self, from: u64) -> Option<Row> {
+        let (key, _) = self.shelf.from(&row::fresh(from))?;
         let index = row::read_event(of::FRESH, &key)?;
         self.event(index)
     }
@@ -425,6 +450,13 @@ impl<S: Shelf> Work<S> {
     /// How many are on their way.
     pub fn under_way(&self) -> usize {
         self.busy.len()
+    }
+
+    /// A subscriber has had an event that has not been given to it again yet. Of what is no event there is nothing to note.
+    fn note_had(&mut self, key: &Key) {
+        if self.shelf.get(&row::event(key.index)).is_some() {
+            self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]);
+        }
     }
 
     fn put(&mut self, row: &Row) {

@@ -11,6 +11,11 @@ impl Notice {
         Self(octets)
     }
 
+    /// The octets that were verified.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
     /// What is sent: the octets that were verified.
     pub fn into_octets(self) -> Vec<u8> {
         self.0

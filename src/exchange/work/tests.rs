@@ -153,10 +153,10 @@ fn an_answer_is_taken_once_from_the_holder_that_was_asked() {
     assert!(work.answered(&digest, &agency("xx.clinic")).is_none(), "whoever delivers it takes what comes meanwhile");
     work.fold(Fact::Taken { key: key(1, "xx.clinic"), again: None });
     work.reached(&agency("xx.clinic"));
-    assert_eq!(work.stage(&digest), Some((Stage::Delivered(None), 1)));
+    assert_eq!(work.question(&digest).map(|row| row.stage), Some(Stage::Delivered(None)));
     assert!(work.answered(&digest, &agency("xx.clinic")).is_some() && work.answered(&digest, &agency("xx.clinic")).is_none());
     work.fold(Fact::Ended(key(1, "xx.clinic")));
-    assert!(work.shelf().is_empty() && work.stage(&digest).is_none() && work.wakes().is_none());
+    assert!(work.shelf().is_empty() && work.question(&digest).is_none() && work.wakes().is_none());
     assert!(work.doors.names().is_empty() && work.under_way() == 0);
 }
 
@@ -183,9 +183,10 @@ fn a_lease_is_one_workers_until_it_runs_out() {
     assert_eq!(take(&mut work, "xx.behind", 2), [1, 2]);
     assert_eq!(take(&mut work, "xx.behind", 9), [3]);
     assert!(lease(&mut work, &key(1, "xx.behind"), 101, until) && lease(&mut work, &key(2, "xx.behind"), 102, until));
-    work.release(&key(3, "xx.behind"));
+    work.free(&key(3, "xx.behind"));
     assert!(work.leased(&agency("xx.other"), 101).is_none() && work.leased(&behind, 103).is_none());
-    assert_eq!(take(&mut work, "xx.behind", 9), [3], "its lease could not be recorded");
+    let third: Vec<_> = work.take(&behind, NOW, 9).iter().map(|row| (row.key.index, row.tries)).collect();
+    assert_eq!(third, [(3, 0)], "its lease could not be recorded, so nobody has had it");
     let first = work.take_leased(&behind, 101).expect("a lease");
     assert!(work.take_leased(&behind, 101).is_none(), "somebody is about it");
     work.fold(Fact::Ended(first.key));
@@ -242,11 +243,11 @@ fn events_come_to_those_who_were_away_or_are_new_once_and_in_order() {
     let (one, two) = (agency("xx.behind.one"), agency("xx.behind.two"));
     for (index, subject) in [(1, 7), (2, 7), (3, 8)] {
         work.fold(Fact::Published(event(index, subject)));
-        let published = work.fresh_event().expect("it is to be given");
+        let published = work.fresh_event(0).expect("it is to be given");
         assert_eq!(published.key, key(index, "xx.school"));
         work.give(&published, &one);
         work.given(index);
-        assert!(work.fresh_event().is_none());
+        assert!(work.fresh_event(0).is_none());
     }
     assert_eq!(take(&mut work, "xx.behind.one", 9), [1, 3], "the second about one person waits for the first");
     assert!(lease(&mut work, &key(1, "xx.behind.one"), 101, NOW.plus_ms(1)));
@@ -254,7 +255,7 @@ fn events_come_to_those_who_were_away_or_are_new_once_and_in_order() {
     work.fold(Fact::Taken { key: key(1, "xx.behind.one"), again: None });
     assert_eq!(take(&mut work, "xx.behind.one", 9), [2]);
     work.arrange(ways());
-    while let Some(published) = work.fresh_event() {
+    while let Some(published) = work.fresh_event(0) {
         [&one, &two].into_iter().for_each(|to| work.give(&published, to));
         work.given(published.key.index);
     }
@@ -295,6 +296,17 @@ fn a_start_finds_what_was_there_and_folds_the_same_again() {
     }
 }
 
+/// What was cancelled while its holder took it is over; that it was taken is nothing to remember.
+#[test]
+fn nothing_is_kept_of_what_is_over() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.clinic", 60)]);
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    work.fold(Fact::Taken { key: key(1, "xx.clinic"), again: None });
+    work.fold(Fact::Ended(key(1, "xx.clinic")));
+    assert!(work.shelf().is_empty());
+}
+
 #[test]
 fn the_oldest_of_what_is_open_is_known() {
     let mut work = work();
@@ -309,13 +321,76 @@ fn the_oldest_of_what_is_open_is_known() {
     assert_eq!(work.oldest(), Some(NOW.plus_ms(3_000)));
 }
 
+/// Found by the simulator: that a subscriber has an event on lease is on record, and holds before the event was given again.
+#[test]
+fn an_event_on_lease_is_nobody_elses_after_its_shelf_was_lost() {
+    let mut work = work();
+    let (one, until) = (agency("xx.behind.one"), NOW.plus_ms(60_000));
+    work.fold(Fact::Published(event(1, 7)));
+    work.fold(Fact::Leased { key: key(1, "xx.behind.one"), lease: 2, until });
+    while let Some(published) = work.fresh_event(0) {
+        work.give(&published, &one);
+        work.given(published.key.index);
+    }
+    assert!(take(&mut work, "xx.behind.one", 9).is_empty(), "its worker is at it");
+    assert!(work.leased(&one, 2).is_some());
+    assert_eq!(work.come_back(until), Some(one.clone()));
+    assert_eq!(work.take(&one, until, 9).first().map(|row| row.tries), Some(1), "it is told that it may have had it");
+}
+
+/// Found by the simulator: an extension after the clock was set back ended before what it extended.
+#[test]
+fn an_extension_takes_nothing_from_a_worker() {
+    let mut work = work();
+    accept(&mut work, [question(1, "xx.behind", 600)]);
+    let (of, until) = (key(1, "xx.behind"), NOW.plus_ms(60_000));
+    assert_eq!(take(&mut work, "xx.behind", 1), [1]);
+    assert!(lease(&mut work, &of, 9, until));
+    work.fold(Fact::Extended { key: of.clone(), until: NOW.plus_ms(1_000) });
+    assert_eq!(work.wakes(), Some(until));
+    work.fold(Fact::Extended { key: of, until: NOW.plus_ms(90_000) });
+    assert_eq!(work.wakes(), Some(NOW.plus_ms(90_000)));
+}
+
+/// A cancel that could not be recorded leaves what is on its way there: its outcome counts, and it is not sent out beside.
+#[test]
+fn a_cancel_that_comes_to_nothing_leaves_what_is_on_its_way() {
+    let mut work = work();
+    accept(&mut work, (1..=2).map(|index| question(index, "xx.clinic", 60)));
+    let school = agency("xx.school");
+    assert_eq!(next(&mut work, NOW), Some(1));
+    assert!(work.cancel(&question(1, "xx.clinic", 0).digest, &school).is_ok());
+    work.uncancel(&key(1, "xx.clinic"));
+    assert_eq!((next(&mut work, NOW), next(&mut work, NOW)), (Some(2), None));
+    assert!(work.settle(&key(1, "xx.clinic")), "its answer is taken");
+    // One that was back before finds it waiting again.
+    assert!(work.cancel(&question(2, "xx.clinic", 0).digest, &school).is_ok());
+    assert!(!work.settle(&key(2, "xx.clinic")));
+    work.uncancel(&key(2, "xx.clinic"));
+    assert_eq!(work.next(NOW).map(|row| (row.key.index, row.tries > 0)), Some((2, true)));
+}
+
+/// Found by the simulator: what was on its way when the power went may have come.
+#[test]
+fn after_a_start_a_receiver_is_told_that_it_may_have_had_what_it_gets() {
+    let mut before = work();
+    accept(&mut before, [question(1, "xx.clinic", 60), question(2, "xx.clinic", 70)]);
+    before.begin(0);
+    assert_eq!(before.next(NOW).map(|row| row.tries), Some(0));
+    let mut after = Work::open(before.shelf().clone(), ways());
+    after.begin(3);
+    accept(&mut after, [question(3, "xx.clinic", 80)]);
+    let tries: Vec<_> = std::iter::from_fn(|| after.next(NOW)).map(|row| (row.key.index, row.tries)).collect();
+    assert_eq!(tries, [(1, 1), (2, 1), (3, 0)]);
+}
+
 /// Looking for what is next costs the same, whether little waits or much.
 #[test]
 fn a_start_finds_the_first_of_each_receiver() {
     let mut work = work();
     accept(&mut work, (1..=20).map(|index| question(index, ["xx.clinic", "xx.clinic-1"][index as usize % 2], 1_000 - index)));
     let mut again = Work::open(work.shelf().clone(), ways());
-    again.starts_at(19);
+    again.begin(19);
     let order: Vec<_> = std::iter::from_fn(|| again.next(NOW).map(|row| (row.key.index, row.tries))).collect();
     let wanted: Vec<_> = (1..=20).rev().map(|index| (index, u32::from(index < 19))).collect();
     assert_eq!(order, wanted, "what was there before the start may have been on its way");
@@ -345,7 +420,7 @@ fn records_say_what_there_is_to_do() {
     assert_eq!(next(&mut work, NOW), Some(2));
     told(&mut work, 3, &leaf("sts", 2, &format!(",\"z\":2{until}")));
     assert_eq!(
-        work.stage(&Digest::from_octets([1; 32])).map(|(stage, _)| stage),
+        work.question(&Digest::from_octets([1; 32])).map(|row| row.stage),
         Some(Stage::Delivered(Some(NOW.plus_ms(9_000))))
     );
     assert_eq!(take(&mut work, "xx.behind", 9), [3]);

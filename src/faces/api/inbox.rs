@@ -85,7 +85,7 @@ fn said(leased: &Leased) -> Vec<(&'static str, String)> {
 
 fn one(leased: Leased) -> Response<Body> {
     let said = said(&leased);
-    let mut response = respond(StatusCode::OK, "application/xml", leased.octets);
+    let mut response = respond(StatusCode::OK, "application/xml", leased.notice.into_octets());
     let headers: &mut HeaderMap = response.headers_mut();
     for (name, value) in said {
         insert(headers, name, &value);
@@ -104,7 +104,7 @@ fn several(leased: Vec<Leased>) -> Response<Body> {
             body.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         body.extend_from_slice(b"\r\n");
-        body.extend_from_slice(&leased.octets);
+        body.extend_from_slice(&leased.notice.into_octets());
         body.extend_from_slice(b"\r\n");
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());

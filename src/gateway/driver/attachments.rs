@@ -140,7 +140,7 @@ impl Gateway {
         }
     }
 
-    /// Takes in what an answer names, which is admitted.
+    /// Takes in what an answer names, which is admitted. Whose fault it is if that fails is not said yet.
     pub(super) async fn take_in_answer(
         &self,
         question: &Message,
@@ -152,8 +152,7 @@ impl Gateway {
             return Ok(None);
         }
         let naming = self.naming(answer.octets(), answer.digest(), question, parties);
-        let taken = self.take_in(naming, &answer.message().attachments, rest).await;
-        taken.map_err(|fault| of_holder(&fault))
+        self.take_in(naming, &answer.message().attachments, rest).await
     }
 
     fn naming(&self, octets: &[u8], digest: Digest, question: &Message, parties: [AgencyId; 2]) -> Naming {
@@ -452,6 +451,11 @@ fn check_named(attachments: &[Attachment], bytes_max: u64) -> Result<(), Fault> 
         }
     }
     Ok(())
+}
+
+/// Whether what a message names may come another time: the line broke, or there is no room for it now.
+pub(super) fn may_come_again(fault: &Fault) -> bool {
+    matches!(fault.code, Code::HttpIncomplete | Code::HttpTimeout) || fault.code.blame() == Blame::Gateway
 }
 
 /// What is wrong with what a holder sends is told to it and to auditors.

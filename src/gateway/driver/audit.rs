@@ -319,12 +319,16 @@ fn outcome(store: &Store, index: u64, leaf: &Leaf) -> Result<(Outcome, Option<u6
     let mut last = (Outcome::Open, None);
     for record in store.by_message(id, consumer.as_ref())?.into_iter().filter(|record| record.index > index) {
         // A refusal without a grant is of another attempt, that was turned away meanwhile.
-        let is_same = |other: &Leaf| other.consumer == leaf.consumer && other.grant == leaf.grant;
+        // What ends a kept question says which.
+        let is_same =
+            |other: &Leaf| other.consumer == leaf.consumer && (other.grant == leaf.grant || other.concerns == Some(index));
         let Some(other) = Leaf::parse(&record.leaf).filter(is_same) else { continue };
         match RecordKind::ALL.into_iter().find(|kind| kind.as_str() == other.kind) {
             Some(RecordKind::Request) => break,
             Some(RecordKind::Answer) => return Ok((Outcome::Answered, Some(record.index))),
-            Some(RecordKind::Refusal) => last = (Outcome::Refused(other.code.unwrap_or_default()), Some(record.index)),
+            Some(RecordKind::Refusal | RecordKind::Cancel) => {
+                last = (Outcome::Refused(other.code.unwrap_or_default()), Some(record.index))
+            }
             _ => {}
         }
     }

@@ -5,17 +5,18 @@
 //! while it waited.
 
 use super::attachments::Carried;
-use super::run::{Arrived, Concluded, Posted, Running, Tries, fault_of, is_passing};
+use super::run::{Arrived, Concluded, Open, Posted, Running, Tries, fault_of, is_passing, to_its_end};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, MessageId};
+use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
-use crate::exchange::admission::{Answer, Authenticated, Permitted, Refusal, permit_again, permit_cancel};
+use crate::exchange::admission::{Answer, Authenticated, Cancel, Permitted, Refusal, permit_again, permit_cancel};
 use crate::exchange::bulkhead::Turned;
 use crate::exchange::ledger::{Forward, Known};
-use crate::exchange::work::{Key, NotCancelled, Notice, Row, Stage, What, action};
+use crate::exchange::work::{Fact, Key, NotCancelled, Notice, Row, Stage, What, action};
 use crate::host::store::Pending;
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::rules::registry::Status;
@@ -38,9 +39,15 @@ impl Unready {
 }
 
 impl Gateway {
-    /// Accepts a question that its consumer does not wait for, or whose holder comes for it: its record and its octets are durable
-    /// before anybody is told so.
-    pub(super) async fn accept(&self, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
+    /// Keeps a question that its consumer does not wait for, or whose holder is not asked now, and waits for its outcome.
+    pub(super) async fn accept_within(self: &Arc<Self>, visit: Visit, question: Permitted, wait: Wait) -> Result<Reply, Refused> {
+        let (gateway, id) = (Arc::clone(self), question.message().header.id);
+        let (consumer, logged) = to_its_end(id, async move { gateway.accept(visit, question).await }).await?;
+        self.outcome_within(&consumer, id, wait, Some(logged.index())).await
+    }
+
+    /// Accepts a question: its record and its octets are durable before anybody is told so.
+    async fn accept(&self, visit: Visit, question: Permitted) -> Result<(AgencyId, Logged), Refused> {
         let id = question.message().header.id;
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let mut record = running.record(RecordKind::Request);
@@ -58,7 +65,7 @@ impl Gateway {
         };
         // Open work knows it from now on.
         self.ledger().abandon(&running.consumer, id);
-        self.outcome_within(&running.consumer, id, wait, Some(committed.logged.index())).await
+        Ok((running.consumer, committed.logged))
     }
 
     /// Waits for the outcome of a question that is kept, and says how far it has come.
@@ -70,6 +77,7 @@ impl Gateway {
         logged: Option<u64>,
     ) -> Result<Reply, Refused> {
         let Wait::UpTo(limit) = wait else { return Ok(Reply::Accepted { id, logged }) };
+        let _open = Open::new(&self.open);
         let place = self.refusals.expect(sender, id);
         let known = self.known_within(sender, id, limit).await;
         match known.map_err(|fault| Refused { fault, id: Some(id), logged: None })? {
@@ -110,17 +118,26 @@ impl Gateway {
         }
     }
 
-    /// Records that a receiver has taken something. A question is answered later; it is asked again at the time that it has named.
-    pub(super) async fn taken(&self, row: &Row, again: Option<UnixTime>) -> Result<Logged, Refused> {
-        let record = self.delivery(row, action::TAKEN, again);
-        let unrecorded = |cause| Refused { fault: super::log_unavailable(&cause), id: Some(row.id), logged: None };
-        self.keep(Entry { record, private: Private::default(), body: None }).await.map(|kept| kept.logged).map_err(unrecorded)
+    /// Records that a receiver has taken something, or is to be tried again if that cannot be recorded.
+    async fn taken(&self, row: &Row) {
+        let record = self.delivery(row, action::TAKEN, None);
+        let kept = self.keep(Entry { record, private: Private::default(), body: None }).await;
+        let mut work = self.work();
+        work.reached(&row.key.to);
+        if kept.is_err() {
+            work.release(&row.key);
+        }
     }
 
-    /// A record of what was done with something that is kept. Whoever tells an event is not told who hears it.
+    /// A record of what was done with something that is kept.
     pub(super) fn delivery(&self, row: &Row, what: &str, until: Option<UnixTime>) -> Record {
-        let mut record = Record::new(RecordKind::Delivery, now());
-        (record.action, record.until, record.concerns) = (Word::parse(what), until, Some(row.key.index));
+        Record { action: Word::parse(what), until, ..self.record_about(RecordKind::Delivery, row) }
+    }
+
+    /// A record about something that is kept. Whoever tells an event is not told who hears it.
+    pub(super) fn record_about(&self, kind: RecordKind, row: &Row) -> Record {
+        let mut record = Record::new(kind, now());
+        record.concerns = Some(row.key.index);
         (record.message, record.digest, record.provider) = (Some(row.id), Some(row.digest), Some(row.key.to.clone()));
         record.consumer = (row.what != What::Event).then(|| row.sender.clone());
         record.registry_version = self.world().registry.version();
@@ -131,7 +148,12 @@ impl Gateway {
     pub async fn deliver_kept(self: Arc<Self>) {
         while !self.is_stopping.load(Ordering::Relaxed) {
             let time = now();
-            while self.do_next(time) {}
+            // Where nothing can be recorded what is done comes to nothing, and would be done again and again.
+            while self.do_next(time) && !self.is_unrecording.load(Ordering::Relaxed) {}
+            if self.is_unrecording.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(limits::HEALTH_MS)).await;
+                continue;
+            }
             let wakes = self.work().wakes().map_or(PAUSE_MS_MAX, |wakes| wakes.as_ms().saturating_sub(time.as_ms()));
             let pause = Duration::from_millis(wakes.clamp(PAUSE_MS_MIN, PAUSE_MS_MAX));
             let _ = tokio::time::timeout(pause, self.work_changed.notified()).await;
@@ -172,7 +194,7 @@ impl Gateway {
 
     /// How far a question of a sender has come that is kept.
     pub fn stage(&self, sender: &AgencyId, id: MessageId) -> Option<Stage> {
-        self.work().stage_of(sender, id)
+        self.work().asked(sender, id).map(|row| row.stage)
     }
 
     async fn deliver(self: &Arc<Self>, row: &Row) {
@@ -196,11 +218,7 @@ impl Gateway {
         match posted {
             Posted::Failed(error) if is_passing(&error) => return self.again(row),
             Posted::Taken(waiting) => {
-                let noted = self.taken(row, None).await;
-                self.work().reached(&row.key.to);
-                if noted.is_err() {
-                    self.work().release(&row.key);
-                }
+                self.taken(row).await;
                 // An answer that came by a message of its own before that was noted has gone this way.
                 let late = waiting.already();
                 let is_ours = late.is_some() && self.work().answered(&row.digest, &row.key.to).is_some();
@@ -215,13 +233,30 @@ impl Gateway {
         }
         let is_ours = self.work().settle(&row.key);
         let concluded = match posted {
-            // It was cancelled meanwhile: what came is on record, and goes nowhere.
-            _ if !is_ours => return drop(self.fail(running, Refusal::new(Fault::new(Code::MsgCancelled))).await),
+            // It was cancelled meanwhile: what came is on record, and goes nowhere. Whether the cancel ends it is for its own record
+            // to say.
+            _ if !is_ours => return self.came_too_late(running).await,
             Posted::Arrived(arrived) => self.conclude(running, arrived).await,
             Posted::Failed(error) => Err(self.fail(running, Refusal::new(fault_of(error))).await),
             Posted::Taken(_) | Posted::Turned(_) => return,
         };
         self.end(row, concluded).await;
+    }
+
+    async fn came_too_late(&self, running: &Running) {
+        drop(self.refuse_what_came(running, Fault::new(Code::MsgCancelled)).await);
+    }
+
+    /// Refuses what a holder has sent without ending its question: it has nothing to show for it.
+    pub(super) async fn not_yet(&self, running: &Running, fault: Fault) -> Refused {
+        Refused { logged: None, ..self.refuse_what_came(running, fault).await }
+    }
+
+    async fn refuse_what_came(&self, running: &Running, fault: Fault) -> Refused {
+        // What concerns a question ends it.
+        let record = Record { concerns: None, ..running.record(RecordKind::Refusal) };
+        let private = Private { is_with_request: true, ..running.private() };
+        self.record_refusal(record, private, fault).await
     }
 
     /// Takes an answer that came by a message of its own to a question that is kept.
@@ -297,12 +332,7 @@ impl Gateway {
         let deadline = Duration::from_millis(self.limits.answer_ms);
         let posted = self.upstream.post(&url, Bytes::from(notice.into_octets()), &headers, deadline).await;
         match posted {
-            Ok(_) | Err(UpstreamError::Status(200..=299, _)) => {
-                self.work().reached(&row.key.to);
-                if self.taken(row, None).await.is_err() {
-                    self.work().release(&row.key);
-                }
-            }
+            Ok(_) | Err(UpstreamError::Status(200..=299, _)) => self.taken(row).await,
             // It answers, and will not have it: questions to it are not to wait for that.
             Err(UpstreamError::Status(status, after)) if !matches!(status, 408 | 425 | 429 | 503) => {
                 self.work().reached(&row.key.to);
@@ -318,6 +348,15 @@ impl Gateway {
         // Any number will do that is not the same for all.
         let spread = (time.as_ms() ^ row.key.index.wrapping_mul(2_654_435_761)) % 1000;
         self.work().failed(&row.key, time, spread);
+        self.work_changed.notify_one();
+    }
+
+    /// What came is not on record, and comes another time. It is not asked for at once: what stood in its way may still do so.
+    fn later(&self, row: &Row) {
+        let mut work = self.work();
+        work.release(&row.key);
+        work.leave_alone(&row.key.to, now().plus_ms(limits::DELIVERY_PAUSE_MS));
+        drop(work);
         self.work_changed.notify_one();
     }
 
@@ -342,7 +381,7 @@ impl Gateway {
     /// It is over, if that is on record; else it is tried again.
     async fn end(&self, row: &Row, concluded: Result<Concluded, Refused>) {
         match concluded {
-            Err(Refused { logged: None, .. }) => return self.work().release(&row.key),
+            Err(Refused { logged: None, .. }) => return self.later(row),
             Err(refused) => self.refusals.tell(&row.sender, row.id, refused),
             // The record of what was released, or of what its holder has said, has told open work what is to be done.
             Ok(_) => {}
@@ -377,11 +416,11 @@ impl Gateway {
     pub(super) async fn give_up(&self, row: &Row, refusal: Refusal) {
         if matches!(row.what, What::Answer | What::Status | What::Cancel) {
             // It was on record before it waited, and can be got in other ways.
-            self.work().fold(crate::exchange::work::Fact::Ended(row.key.clone()));
+            self.work().fold(Fact::Ended(row.key.clone()));
             return;
         }
-        let mut record = self.delivery(row, "", None);
-        (record.kind, record.system) = (RecordKind::Refusal, row.system);
+        let mut record = self.record_about(RecordKind::Refusal, row);
+        record.system = row.system;
         let cause = Some(refusal.fault.detail.as_ref()).filter(|detail| !detail.is_empty()).map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
         let refused = self.record_refusal(record, private, refusal.fault).await;
@@ -403,8 +442,8 @@ impl Gateway {
             Ok(None) => return Ok(Reply::Accepted { id, logged: None }),
             Err(refusal) => return Err(self.refuse(&visit.peer.system(), cancel.octets().len() as u64, refusal).await),
         };
-        let mut record = self.delivery(&row, "", None);
-        (record.kind, record.code) = (RecordKind::Cancel, Some(Code::MsgCancelled));
+        let mut record = self.record_about(RecordKind::Cancel, &row);
+        record.code = Some(Code::MsgCancelled);
         (record.digest, record.counterpart, record.system) = (Some(digest), Some(row.digest), Some(visit.peer.system()));
         record.octets = cancel.octets().len() as u64;
         self.telemetry.close(&record, None);
@@ -427,7 +466,7 @@ impl Gateway {
     }
 
     /// The question that is taken back; nothing if it was before.
-    fn take_back(&self, cancel: &crate::exchange::admission::Cancel) -> Result<Option<Row>, Fault> {
+    fn take_back(&self, cancel: &Cancel) -> Result<Option<Row>, Fault> {
         let (id, digest) = cancel.question;
         match self.work().cancel(&digest, &cancel.sender) {
             Ok(row) if row.id == id => return Ok(Some(row)),

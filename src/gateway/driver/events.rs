@@ -4,12 +4,14 @@ use super::delivery::Unready;
 use super::{Gateway, Refused, Reply, Visit, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
+use crate::base::limits;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
-use crate::exchange::work::{Fact, Key, Row};
+use crate::exchange::work::{Key, Row};
 use crate::rules::registry::AgencyIndex;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Gateway {
     /// Accepts an event: its record and its octets are durable before its publisher is told so.
@@ -42,15 +44,16 @@ impl Gateway {
     /// Gives events to their subscribers, until the gateway stops.
     pub async fn tell_events(self: Arc<Self>) {
         while !self.is_stopping() {
-            let fresh = self.work().fresh_event();
-            match fresh {
-                Some(row) => {
-                    if !self.tell_event(&row).await {
-                        tokio::time::sleep(std::time::Duration::from_millis(crate::base::limits::HEALTH_MS)).await;
-                    }
-                }
-                None => self.published.notified().await,
+            let (mut from, mut is_left) = (0, false);
+            loop {
+                let fresh = self.work().fresh_event(from);
+                let Some(row) = fresh else { break };
+                // One that cannot be read just now keeps nobody from the others.
+                is_left |= !self.tell_event(&row).await;
+                from = row.key.index + 1;
             }
+            let pause = if is_left { limits::HEALTH_MS } else { limits::UPKEEP_MS };
+            let _ = tokio::time::timeout(Duration::from_millis(pause), self.published.notified()).await;
         }
     }
 
@@ -114,14 +117,9 @@ impl Gateway {
     /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it.
     async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
         let to_subscriber = Row { key: Key { index: row.key.index, to: to.clone() }, ..row.clone() };
-        let mut record = self.delivery(&to_subscriber, "", None);
-        record.kind = RecordKind::Refusal;
+        let record = self.record_about(RecordKind::Refusal, &to_subscriber);
         let cause = fault.sealed.as_deref().map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
-        let refused = self.record_refusal(record, private, fault).await;
-        if refused.logged.is_some() {
-            self.work().fold(Fact::Ended(to_subscriber.key));
-        }
-        refused
+        self.record_refusal(record, private, fault).await
     }
 }

@@ -73,6 +73,8 @@ pub struct Gateway {
     seal: SealKeys,
     limits: Limits,
     is_stopping: AtomicBool,
+    /// Nobody waits any more.
+    is_leaving: AtomicBool,
     /// The last record could not be written.
     is_unrecording: AtomicBool,
     open: Arc<AtomicUsize>,
@@ -153,6 +155,12 @@ impl Settled {
     fn of(&self, agency: &AgencyId) -> watch::Receiver<()> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.entry(agency.clone()).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    fn tell_all(&self) {
+        for waiting in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            waiting.send_replace(());
+        }
     }
 
     fn tell(&self, agency: &AgencyId) {
@@ -329,6 +337,7 @@ impl Gateway {
             seal: parts.seal,
             limits: parts.limits,
             is_stopping: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
             is_unrecording: AtomicBool::new(false),
             open: Arc::default(),
             bodies: bodies::Bodies::default(),
@@ -406,6 +415,17 @@ impl Gateway {
     /// Takes no further messages, but the answers to those that are open.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends those home who still wait for what may take days: it is kept.
+    pub fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+        self.settled.tell_all();
+        self.inbox.tell_all();
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
     }
 
     /// How many exchanges are open.
@@ -516,7 +536,6 @@ impl Gateway {
     }
 
     /// What is known of an own message.
-    /// What is known of an own message.
     pub fn known(&self, sender: &AgencyId, id: MessageId) -> Result<Option<Known>, Fault> {
         if self.work().asked(sender, id).is_some() {
             return Ok(Some(Known::Open));
@@ -534,7 +553,8 @@ impl Gateway {
 
     /// Whether an outcome is an event.
     pub fn is_event(&self, place: OutcomePlace) -> bool {
-        self.work().event(place.index).is_some()
+        let found = self.store.record(place.index).ok();
+        found.and_then(|found| Leaf::parse(&found.leaf)).is_some_and(|leaf| leaf.kind == RecordKind::Event.as_str())
     }
 
     fn is_stopping(&self) -> bool {
@@ -545,7 +565,8 @@ impl Gateway {
     pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Result<Option<Known>, Fault> {
         let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
-            while self.known(sender, id) == Ok(Some(Known::Open)) && settled.changed().await.is_ok() {}
+            let is_kept = || self.is_leaving() && self.work().asked(sender, id).is_some();
+            while self.known(sender, id) == Ok(Some(Known::Open)) && !is_kept() && settled.changed().await.is_ok() {}
         })
         .await;
         self.known(sender, id)
@@ -611,9 +632,9 @@ impl Gateway {
     /// Tells open work of a record, and those who wait for what may have come of it.
     fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
         let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
-        // Whoever does not find it in open work any more finds its outcome.
-        self.tell_ledger(record, place);
         let class = class_of(&self.world(), &leaf);
+        // Before open work forgets it: else the same message would be new for a moment.
+        self.tell_ledger(record, place);
         self.work().record(Told { leaf: &leaf, place, person, class });
         if record.kind == RecordKind::Event {
             self.published.notify_one();
@@ -706,7 +727,7 @@ fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, Store
         let (class, person) = (class_of(world, &recorded.leaf), recorded.persons.first().copied());
         work.record(Told { leaf: &recorded.leaf, place: recorded.place, person, class });
     })?;
-    work.starts_at(store.size());
+    work.begin(store.size());
     Ok(work)
 }
 

@@ -1,7 +1,7 @@
 //! One exchange from its octets to its reply.
 
 use super::answers::{Late, Place};
-use super::attachments::{Carried, Rest, of_holder};
+use super::attachments::{Carried, Rest, may_come_again, of_holder};
 use super::holders::{self, Entering, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Blame, Code, Fault};
@@ -15,7 +15,7 @@ use crate::exchange::admission::{
 };
 use crate::exchange::bulkhead::{Outcome, Turned};
 use crate::exchange::ledger::{Begin, Forward, Known, Release};
-use crate::exchange::work::{Key, Way};
+use crate::exchange::work::{Key, Row, Way};
 use crate::host::store::{Committed, Pending};
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Counts an exchange as open for as long as it lives.
-struct Open(Arc<AtomicUsize>);
+pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Open {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(count))
     }
@@ -98,23 +98,28 @@ impl Gateway {
                 Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::Yes }),
                 Err(fault) => Err(self.refuse(&system, length, Refusal::new(fault)).await),
             },
-            Ok(Taken::Kept(id, index)) => {
-                let sender = visit.world.registry.agency(agency).map(|agency| agency.id.clone());
-                let Some(sender) = sender else { return Ok(Reply::Accepted { id, logged: Some(index) }) };
-                self.outcome_within(&sender, id, wait, Some(index)).await
-            }
+            Ok(Taken::Kept(row)) => self.outcome_within(&row.sender, row.id, wait, Some(row.key.index)).await,
             Ok(Taken::Told(id, index)) => Ok(Reply::Accepted { id, logged: Some(index) }),
-            Ok(Taken::Late(answer)) => self.deliver_late(&visit, answer, rest).await,
+            Ok(Taken::Late(answer)) => {
+                let (gateway, id) = (Arc::clone(self), answer.id());
+                to_its_end(id, async move { gateway.deliver_late(&visit, answer, rest).await }).await
+            }
             Ok(Taken::Cancel(_) | Taken::Event(_)) if rest.is_some() => {
                 let alone = Fault::at(Code::AttUnnamed, "an event or a cancel comes alone");
                 Err(self.refuse(&system, length, Refusal::new(alone)).await)
             }
-            Ok(Taken::Cancel(cancel)) => self.cancel(&visit, cancel).await,
-            Ok(Taken::Event(event)) => self.publish(&visit, event).await,
+            Ok(Taken::Cancel(cancel)) => {
+                let (gateway, id) = (Arc::clone(self), cancel.id());
+                to_its_end(id, async move { gateway.cancel(&visit, cancel).await }).await
+            }
+            Ok(Taken::Event(event)) => {
+                let (gateway, id) = (Arc::clone(self), event.message().header.id);
+                to_its_end(id, async move { gateway.publish(&visit, event).await }).await
+            }
             Ok(Taken::Question(question)) => {
                 self.take_in_question(&mut visit, &question, rest).await?;
                 let is_kept = wait.is_none() || self.comes_for_it(&visit, &question);
-                if is_kept { self.accept(visit, question, wait).await } else { self.start(visit, question, wait).await }
+                if is_kept { self.accept_within(visit, question, wait).await } else { self.start(visit, question, wait).await }
             }
         }
     }
@@ -151,10 +156,11 @@ impl Gateway {
             // What is kept was accepted, and is so again.
             self.ledger().abandon(&sender, id);
             let is_same = kept.digest == digest;
-            return if is_same { Ok(Taken::Kept(id, kept.key.index)) } else { Err(refuse(Fault::new(Code::MsgReplayed))) };
+            return if is_same { Ok(Taken::Kept(kept)) } else { Err(refuse(Fault::new(Code::MsgReplayed))) };
         }
-        // It was kept, and has been answered since it was begun.
-        if let Some(Known::Settled(place)) = self.ledger().look_up(&sender, id) {
+        // It may have been kept when the ledger was asked, and answered before open work was.
+        let settled = self.ledger().look_up(&sender, id);
+        if let Some(Known::Settled(place)) = settled {
             return Ok(Taken::Replay(id, place));
         }
         if authenticated.message().header.kind == Kind::Event {
@@ -199,18 +205,17 @@ impl Gateway {
         let (place, with_holder) = match self.enter_holder(&visit, &question).await? {
             Entering::Entered(place, with_holder) => (place, with_holder),
             // It is tried again in good time: the question is kept until then.
-            Entering::LeftAlone => return self.accept(visit, question, wait).await,
+            Entering::LeftAlone => return self.accept_within(visit, question, wait).await,
         };
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
         let consumer = running.consumer.clone();
-        let (recorded, is_recorded) = oneshot::channel();
         (running.place, running.with_holder) = (Some(place), Some(with_holder));
         let (ended, mut is_ended) = oneshot::channel();
         let (leave, leaving) = oneshot::channel();
         let gateway = Arc::clone(self);
         // The exchange outlives the connection it came by; `drained` waits for it.
         tokio::spawn(async move {
-            let result = gateway.run(&mut running, recorded, leaving).await;
+            let result = gateway.run(&mut running, leaving).await;
             if let Err(refused) = &result {
                 gateway.has_failed(&running.consumer, id, refused.fault.code);
             }
@@ -230,7 +235,6 @@ impl Gateway {
             // Whoever does not wait for the answer waits until it is kept all the same: nothing is accepted that a restart forgets.
             None => {
                 let (reply, is_kept) = oneshot::channel();
-                let _ = is_recorded.await;
                 let _ = leave.send(reply);
                 tokio::select! {
                     biased;
@@ -267,7 +271,6 @@ impl Gateway {
     async fn run(
         self: &Arc<Self>,
         running: &mut Running,
-        recorded: oneshot::Sender<()>,
         leaving: oneshot::Receiver<oneshot::Sender<Result<Logged, Refused>>>,
     ) -> Result<Concluded, Refused> {
         let record = running.record(RecordKind::Request);
@@ -278,7 +281,6 @@ impl Gateway {
         running.note_recorded(committed.as_ref().ok());
         let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         let logged = committed.logged;
-        let _ = recorded.send(());
         let forward = Forward::new(&mut running.question, &logged);
         let (mut posting, octets) = match self.post(forward, running, Tries::First) {
             Ok(posting) => posting,
@@ -376,7 +378,8 @@ impl Gateway {
                 let parties = [running.provider.clone(), running.consumer.clone()];
                 match self.take_in_answer(running.question.message(), &answer, parties, rest).await {
                     Ok(attachments) => Ok((answer, attachments)),
-                    Err(fault) => Err(self.fail(running, Refusal::new(fault)).await),
+                    Err(fault) if running.kept.is_some() && may_come_again(&fault) => Err(self.not_yet(running, fault).await),
+                    Err(fault) => Err(self.fail(running, Refusal::new(of_holder(&fault))).await),
                 }
             }
             Err(refusal) => Err(self.fail(running, refusal).await),
@@ -430,6 +433,10 @@ impl Gateway {
         let place = self.place_of(running);
         let message = running.question.message();
         let (expires_at, all_its_time) = (message.header.expires_at, self.patience(message));
+        if until(expires_at).is_zero() {
+            // While its record was written its time has passed.
+            return Err(Fault::new(Code::RteDeadline));
+        }
         let (attachments, provider) = (message.attachments.len(), running.provider.clone());
         let mut headers = vec![("oncegate-message-id", message.header.id.to_string())];
         if tries == Tries::Further {
@@ -567,8 +574,8 @@ pub(super) enum Arrived {
 enum Taken {
     Question(Permitted),
     Replay(MessageId, crate::exchange::ledger::OutcomePlace),
-    /// It is kept already, with this record.
-    Kept(MessageId, u64),
+    /// It is kept already.
+    Kept(Row),
     /// It is an event that was told before, with this record.
     Told(MessageId, u64),
     Event(Event),
@@ -631,6 +638,14 @@ impl Running {
 /// How long it is until then.
 fn until(time: UnixTime) -> Duration {
     Duration::from_millis(time.as_ms().saturating_sub(now().as_ms()))
+}
+
+/// Does something to its end, also when whoever asked for it hangs up meanwhile: what was recorded is told to whoever has to know.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    id: MessageId,
+    doing: impl Future<Output = Result<T, Refused>> + Send + 'static,
+) -> Result<T, Refused> {
+    tokio::spawn(doing).await.unwrap_or_else(|_| Err(interrupted(id)))
 }
 
 fn interrupted(id: MessageId) -> Refused {

@@ -14,6 +14,7 @@ mod model;
 mod peers;
 mod primitive;
 mod process;
+mod queue;
 mod report;
 mod rounds;
 mod world;
@@ -22,6 +23,7 @@ pub use endurance::{Endurance, Point};
 pub use forward::forward;
 pub use message::{Template, Values};
 pub use primitive::canonical;
+pub use queue::{Depth, queue};
 pub use report::{Report, Row};
 
 use std::ffi::OsString;

@@ -67,12 +67,7 @@ impl Process {
 
     /// Its resident memory in KiB, and how much of that is anonymous: the rest are pages of files.
     pub fn memory_kib(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let figure = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-        };
-        (figure("VmRSS:"), figure("RssAnon:"))
+        memory_kib_of(&format!("/proc/{}", self.child.id()))
     }
 
     /// Whether it has ended.
@@ -102,8 +97,22 @@ impl Drop for Process {
     }
 }
 
+/// The resident memory of a process in KiB, by its folder in /proc.
+pub fn resident_kib_of(process: &str) -> u64 {
+    memory_kib_of(process).0
+}
+
+fn memory_kib_of(process: &str) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+    let figure = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    };
+    (figure("VmRSS:"), figure("RssAnon:"))
+}
+
 /// The first figure of each thread's schedstat: nanoseconds on a core.
-fn cpu_of_threads(process: &str) -> Duration {
+pub fn cpu_of_threads(process: &str) -> Duration {
     let entries = std::fs::read_dir(format!("{process}/task")).into_iter().flatten().flatten();
     let spent = entries.filter_map(|task| {
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;

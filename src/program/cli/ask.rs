@@ -45,12 +45,8 @@ pub(super) struct Ask {
     /// The agency on whose behalf, and by whose grants
     #[arg(long)]
     on_behalf_of: Option<String>,
-    /// The holder; without it the gateway finds one
-    #[arg(long)]
-    to: Option<String>,
-    /// Ask every holder of the document, each by a request of its own, and say who is missing
-    #[arg(long, conflicts_with_all = ["to", "attach", "attachments", "output"])]
-    each: bool,
+    #[command(flatten)]
+    whom: Whom,
     #[command(flatten)]
     with: With,
     /// Ask in the test world
@@ -70,6 +66,17 @@ pub(super) struct Ask {
     attachments: Option<PathBuf>,
 }
 
+/// Whom to ask.
+#[derive(clap::Args)]
+struct Whom {
+    /// The holder; without it the gateway finds one
+    #[arg(long)]
+    to: Option<String>,
+    /// Ask every holder of the document, each by a request of its own, and say who is missing
+    #[arg(long, conflicts_with_all = ["to", "attach", "attachments", "output"])]
+    each: bool,
+}
+
 impl Ask {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let client = Client::load(&folder(&self.agency))?;
@@ -84,7 +91,7 @@ impl Ask {
         };
         let agency =
             |id: &str| AgencyId::parse(id).ok_or_else(|| Failure::new(2, format!("\"{id}\" is not the name of an agency")));
-        let (to, mut subject) = (self.to.as_deref().map(agency).transpose()?, subject(&self.of)?);
+        let (to, mut subject) = (self.whom.to.as_deref().map(agency).transpose()?, subject(&self.of)?);
         let on_behalf_of = self.on_behalf_of.as_deref().map(agency).transpose()?;
         if self.organisation {
             subject.described = Described::Organisation(None);
@@ -102,7 +109,7 @@ impl Ask {
                 None => granted_basis(&client, &self.document, &self.purpose).await?,
             };
             let context = Context { on_behalf_of, ..Context::new(purpose, &basis, subject) };
-            if self.each {
+            if self.whom.each {
                 let question = Question { ask, context, world };
                 ask_each(client.clone(), question, self.with.load()?, Duration::from_secs(self.wait), out).await?;
                 return Ok(None);

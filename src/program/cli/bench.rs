@@ -1,11 +1,13 @@
 //! `oncegate bench`
 
 use super::{Failure, Out, Outcome};
-use crate::program::bench::{self, Extent, Options};
+use crate::program::bench::{self, Depth, Extent, Options};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  oncegate bench --endurance 1000000";
+const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  \
+    oncegate bench --queue 100000         beside 1,000, 10,000 and 100,000 kept requests\n  \
+    oncegate bench --endurance 1000000    memory and starts after 10,000, 100,000 and 1,000,000 exchanges";
 
 /// Measure this machine and this gateway, over loopback only.
 #[derive(clap::Args)]
@@ -23,12 +25,18 @@ pub(super) struct Bench {
     /// Where the run keeps its files, which it removes; the journal's disk is that of this folder
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Instead: memory, starts and look-ups at each power of ten up to so many exchanges
-    #[arg(long, value_name = "EXCHANGES", conflicts_with_all = ["quick", "seconds", "rounds"])]
+    /// Only memory, starts and look-ups: at each power of ten up to so many exchanges
+    #[arg(long, value_name = "EXCHANGES", conflicts_with_all = ["quick", "seconds", "rounds", "queue"])]
     endurance: Option<u64>,
     /// So many of them are driven through the gateway; the records of the others are written
     #[arg(long, value_name = "EXCHANGES", requires = "endurance", default_value_t = 1_000_000)]
     driven: u64,
+    /// Only kept requests: what one costs beside 1,000, 10,000 and so on up to so many that wait for a dead holder
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "seconds", "rounds"])]
+    queue: Option<u64>,
+    /// Only one row of that: a part of the benchmark that it starts itself
+    #[arg(long, hide = true)]
+    depth: Option<u64>,
     /// Only forward: a part of the benchmark that it starts itself
     #[arg(long, hide = true, num_args = 3, value_names = ["FOLDER", "PORT", "PROVIDER"])]
     forward: Option<Vec<String>>,
@@ -39,6 +47,14 @@ impl Bench {
         if let Some([folder, port, provider]) = self.forward.as_deref() {
             let port_of = |text: &String| text.parse::<u16>().map_err(|cause| Failure::new(2, cause));
             return bench::forward(folder.as_ref(), port_of(port)?, port_of(provider)?).map_err(|error| Failure::new(1, error));
+        }
+        if let Some(kept) = self.depth {
+            let folder = self.folder.unwrap_or_else(|| Options::new(Extent::Quick, PathBuf::new()).folder);
+            let found = bench::queue(&folder, kept).map_err(|error| Failure::new(1, error))?;
+            return if out.is_json { out.print(found.json()) } else { out.print(found.row()) };
+        }
+        if let Some(most) = self.queue {
+            return queue(most, self.folder, out);
         }
         let extent = if self.quick { Extent::Quick } else { Extent::Full };
         let mut options = Options::new(extent, std::env::current_exe()?);
@@ -55,4 +71,23 @@ impl Bench {
         let report = bench::run(&options, &mut |what| out.say(format_args!("{what}"))).map_err(|error| Failure::new(1, error))?;
         if out.is_json { out.print(report.json()) } else { out.print(report.table().trim_end()) }
     }
+}
+
+/// Each depth in a process of its own, one after the other.
+fn queue(most: u64, folder: Option<PathBuf>, out: &Out) -> Outcome {
+    if !out.is_json {
+        out.print(Depth::HEAD)?;
+    }
+    let depths = std::iter::successors(Some(1000_u64), |kept| kept.checked_mul(10)).take_while(|kept| *kept <= most);
+    for kept in depths {
+        let mut command = std::process::Command::new(std::env::current_exe()?);
+        command.args(["bench", "--depth", &kept.to_string()]).args(out.is_json.then_some("--json"));
+        if let Some(folder) = &folder {
+            command.arg("--folder").arg(folder.join(format!("queue-{kept}")));
+        }
+        if !command.status()?.success() {
+            return Err(Failure::new(1, format!("nothing was measured beside {kept} kept requests")));
+        }
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::host::store::{Settings, Store, StoreError, log_key, verify_all};
 use crate::host::telemetry::Telemetry;
 use crate::host::transport::{Fetcher, trust};
 use crate::message::envelope::{Ask, Body, Context, World as MessageWorld};
-use crate::program::demo::{Behaviour, CASES, Person, Plan, Role, World};
+use crate::program::demo::{Behaviour, CASES, Cast, Person, Plan, Role, Story, World};
 use crate::program::demo::{DemoWitness, change_record, copy, drop_record};
 use crate::program::setup::Installation;
 use std::collections::BTreeMap;
@@ -123,7 +123,9 @@ impl Demo {
         let witness = DemoWitness::make(&folder.join("witness")).await?;
         let config = format!("records = \"off\"\n{}\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n", witness.configuration());
         let (waiting, serving) = (Mutex::new(Some(witness)), Mutex::new(None));
+        let (cast, enrolled) = (Cast::gather()?, Mutex::new(Ok(())));
         let prepare = |installation: &Installation| {
+            *enrolled.lock().unwrap_or_else(PoisonError::into_inner) = cast.enrol(installation);
             // The witness has to know the log's key before the gateway asks it at its start.
             let key = Config::load(&installation.config()).ok().and_then(|config| log_key(&config.data, &config.log.origin).ok());
             let witness = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -131,9 +133,11 @@ impl Demo {
             *serving.lock().unwrap_or_else(PoisonError::into_inner) = served.and_then(Result::ok);
         };
         let world = World::start(folder, &Plan { config: &config, absent: &[], prepare: &prepare }).await.map_err(failed)?;
+        enrolled.into_inner().unwrap_or_else(PoisonError::into_inner)?;
         out.print(format_args!(
-            "A world of {} people and 12 agencies; the gateway listens at https://{}",
+            "A world of {} people and {} agencies; the gateway listens at https://{}",
             world.people().len(),
+            12 + Cast::agencies(),
             world.exchange_address()
         ))?;
         out.print(format_args!(
@@ -154,6 +158,7 @@ impl Demo {
         refusals(&world, &mut tally, out).await?;
         refused_answer(&world, out).await?;
         evidence(&world, &mut tally, out).await?;
+        delivery(&world, cast, out).await?;
         summary(&world, &mut tally, out)?;
         if !self.once {
             world.retire_unwell().await?;
@@ -341,6 +346,19 @@ async fn evidence(world: &World, tally: &mut Tally, out: &Out) -> Outcome {
     store.close();
     let found = found.err().ok_or_else(|| failed("a rollback was not found"))?;
     out.print(format_args!("   an older copy put back\n      found by the witness, before the gateway starts: {found}"))
+}
+
+/// Five stories of what is on its way, each told in a line, and its records in another.
+async fn delivery(world: &World, cast: Cast, out: &Out) -> Outcome {
+    out.print("\nDelivery: a holder is down, another opens no port, news, a large file, a question taken back")?;
+    let mut stage = cast.on_stage(world)?;
+    for story in Story::ALL {
+        let told = stage.tell(story).await?;
+        out.print(format_args!("   {:<14} {}", story.title(), told.said))?;
+        let records: Vec<String> = told.records.iter().map(|(kind, index)| format!("{kind} {index}")).collect();
+        out.print(format_args!("   {:<14} verified  receipts of {}", "", records.join(", ")))?;
+    }
+    Ok(())
 }
 
 fn summary(world: &World, tally: &mut Tally, out: &Out) -> Outcome {

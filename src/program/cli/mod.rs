@@ -27,6 +27,7 @@ mod renew;
 mod restore;
 mod run;
 mod schema;
+mod simulate;
 mod witness;
 
 use crate::base::fault::Code;
@@ -96,6 +97,8 @@ enum Command {
     Schema(schema::Schema),
     /// Measure this machine and this gateway, over loopback only
     Bench(bench::Bench),
+    /// Run simulated gateways with faults, from seeds, and look for what must never be seen
+    Simulate(simulate::Simulate),
     /// Search the log, export it, verify what it proves
     Log(Box<log::Log>),
     /// Copy the log of a gateway, running or stopped, and its keys
@@ -250,6 +253,7 @@ pub fn main() -> ExitCode {
         Command::Validate(command) => command.run(&out),
         Command::Schema(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
+        Command::Simulate(command) => command.run(&out),
         Command::Log(command) => command.run(&out),
         Command::Backup(command) => command.run(&out),
         Command::Restore(command) => command.run(&out),

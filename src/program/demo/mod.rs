@@ -3,6 +3,7 @@
 //!
 //! Nothing here is a stand-in for the gateway: what runs is the gateway, over real connections.
 
+mod delivery;
 mod documents;
 mod evidence;
 mod people;
@@ -10,6 +11,7 @@ mod provider;
 mod refusals;
 mod world;
 
+pub use delivery::{Cast, Stage, Story, Told};
 pub use evidence::{DemoWitness, change_record, copy, drop_record};
 pub use people::{Person, Role, people};
 pub use provider::{Behaviour, Observer, Provider};

@@ -2,7 +2,7 @@
 
 use super::people::{Person, people};
 use super::provider::{Observer, Provider, nobody};
-use crate::base::ids::AgencyId;
+use crate::base::ids::{AgencyId, Digest};
 use crate::faces::client::{Client, ClientError};
 use crate::host::config::Config;
 use crate::host::control::{Command, call};
@@ -25,6 +25,7 @@ pub struct World {
     installation: Installation,
     people: Arc<Vec<Person>>,
     schemas: Arc<Schemas>,
+    certificate: Digest,
     exchange: SocketAddr,
     public: SocketAddr,
     providers: Vec<SocketAddr>,
@@ -65,6 +66,8 @@ pub enum WorldError {
     Tls(TlsError),
     /// A file or a port.
     Io(std::io::Error),
+    /// What was to be shown did not come about.
+    Unlike(String),
 }
 
 impl std::fmt::Display for WorldError {
@@ -75,6 +78,7 @@ impl std::fmt::Display for WorldError {
             Self::Agency(cause) => cause.fmt(f),
             Self::Tls(cause) => cause.fmt(f),
             Self::Io(cause) => cause.fmt(f),
+            Self::Unlike(what) => f.write_str(what),
         }
     }
 }
@@ -106,7 +110,7 @@ const OTHERS: [(&str, &str, &str); 7] = [
 ];
 
 /// The demo and its table of refusals are in a hurry.
-const AMPLE: &str = "quota = { requests_per_minute = 60000, burst = 5000 }\n";
+pub(super) const AMPLE: &str = "quota = { requests_per_minute = 60000, burst = 5000 }\n";
 
 /// The grants: name, who, action, document type, fields, purpose, legal basis.
 type GrantRow = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str, &'static str);
@@ -184,19 +188,26 @@ impl World {
         let installation = install(folder, gateway, &providers, plan.config)?;
         (plan.prepare)(&installation);
         let (people, schemas) = (Arc::new(people()), Arc::new(Schemas::built_in()));
-        let (stop, stopped) = watch::channel(false);
         let certificate = std::fs::read_to_string(folder.join("certs/gateway.pem"))?;
         let certificate = pki::pem_blocks(&certificate, "CERTIFICATE").first().map(|der| sha256(der));
         let certificate = certificate.ok_or_else(|| std::io::Error::other("the gateway has no certificate"))?;
-        for ((name, _, _), listener) in HOLDERS.iter().zip(listeners).filter(|((name, _, _), _)| !plan.absent.contains(name)) {
-            let agency = installation.agency_folder(&agency(name));
-            let identity = Identity::load(&agency.join("tls.pem"), &agency.join("tls.key"), &agency.join("ca.pem"), None)?;
-            let provider = Provider::open(&agency, Arc::clone(&schemas), Arc::clone(&people), certificate)?;
-            let provider = provider.observed_by(Arc::clone(&gateway.observer));
-            tokio::spawn(Arc::new(provider).serve(listener, Arc::new(identity), stopped.clone()));
-        }
         let Elsewhere { exchange, public, .. } = *gateway;
-        Ok(Self { installation, people, schemas, exchange, public, providers, stop, gateway: None })
+        let stop = watch::channel(false).0;
+        let world = Self { installation, people, schemas, certificate, exchange, public, providers, stop, gateway: None };
+        for ((name, _, _), listener) in HOLDERS.iter().zip(listeners).filter(|((name, _, _), _)| !plan.absent.contains(name)) {
+            world.open_holder(name, listener, Arc::clone(&gateway.observer))?;
+        }
+        Ok(world)
+    }
+
+    /// Has a register answer for an agency, until the world stops; the observer is told of each question that reaches it.
+    pub fn open_holder(&self, name: &str, listener: TcpListener, observer: Observer) -> Result<(), WorldError> {
+        let folder = self.agency_folder(name);
+        let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None)?;
+        let provider = Provider::open(&folder, Arc::clone(&self.schemas), Arc::clone(&self.people), self.certificate)?;
+        let provider = Arc::new(provider.observed_by(observer));
+        tokio::spawn(provider.serve(listener, Arc::new(identity), self.stop.subscribe()));
+        Ok(())
     }
 
     /// Starts the gateway of the world in this process.
@@ -276,7 +287,7 @@ impl World {
 }
 
 /// An agency of the demo.
-fn agency(name: &str) -> AgencyId {
+pub(super) fn agency(name: &str) -> AgencyId {
     AgencyId::parse(name).expect("the names of the demo's agencies have the form of agency names")
 }
 

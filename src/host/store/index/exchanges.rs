@@ -69,7 +69,7 @@ impl Index {
 
 /// Whether whoever is given something wants more of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host::store) enum Enough {
+pub(crate) enum Enough {
     Yes,
     No,
 }

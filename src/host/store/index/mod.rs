@@ -12,7 +12,7 @@ mod scan;
 mod search;
 mod volume;
 
-pub(super) use exchanges::Enough;
+pub(crate) use exchanges::Enough;
 pub(crate) use row::{By, Row};
 use rows::IdTimes;
 pub(crate) use search::{Conditions, Hits, View};

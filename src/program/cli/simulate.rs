@@ -1,0 +1,156 @@
+//! `oncegate simulate`
+
+use super::{Failure, Out, Outcome};
+use crate::program::simulate::{Case, Counts, Failing, Plant, Simulator, Trouble};
+use std::fmt::Write;
+use std::time::Instant;
+
+const EXAMPLES: &str = "Examples:\n  oncegate simulate --seeds 1000\n  oncegate simulate --seeds 1000000 --from 5000\n  \
+oncegate simulate --case \"17 m0,2 f1\"\n  oncegate simulate --seeds 1000 --plant lease-forgotten";
+
+/// Run simulated gateways with faults, from seeds, and look for what must never be seen.
+#[derive(clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Simulate {
+    /// How many seeds are run
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run this seed alone, and print what happens in it
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// Run this line that a failing seed was made into, and print what happens in it
+    #[arg(long, conflicts_with_all = ["seeds", "from", "seed"])]
+    case: Option<String>,
+    /// Plant a bug, which is to be found
+    #[arg(long, value_name = "BUG")]
+    plant: Option<String>,
+    /// Go on after a seed that fails, and print a line for each
+    #[arg(long)]
+    all: bool,
+    /// Print the bugs that can be planted, and the faults that there are
+    #[arg(long)]
+    list: bool,
+}
+
+impl Simulate {
+    pub(super) fn run(self, out: &Out) -> Outcome {
+        if self.list {
+            return list(out);
+        }
+        let plant = match &self.plant {
+            Some(name) => Some(Plant::parse(name).ok_or_else(|| Failure::new(2, format!("{name} is no bug; see --list")))?),
+            None => None,
+        };
+        let simulator = Simulator::new().ok_or_else(|| Failure::new(1, "the built-in documents do not fit"))?;
+        let case = match (&self.case, self.seed) {
+            (Some(text), _) => Some(Case::parse(text).ok_or_else(|| Failure::new(2, format!("{text} is no case")))?),
+            (None, seed) => seed.map(Case::of),
+        };
+        match case {
+            Some(case) => one(out, &simulator, &case, plant),
+            None => self.many(out, &simulator, plant),
+        }
+    }
+
+    fn many(&self, out: &Out, simulator: &Simulator, plant: Option<Plant>) -> Outcome {
+        let (began, mut told, mut counts, mut failed) = (Instant::now(), 0, Counts::default(), 0);
+        for (done, seed) in (1..).zip(self.from..self.from.saturating_add(self.seeds)) {
+            let case = Case::of(seed);
+            let ran = if seed % TWICE == 0 { simulator.run_twice(&case, plant) } else { simulator.run(&case, plant) };
+            counts.add(&ran.counts);
+            if let (Some(finding), true) = (&ran.finding, self.all) {
+                failed += 1;
+                out.say(format_args!("seed {seed} fails: {finding}"));
+            } else if ran.finding.is_some() {
+                let failing = simulator.shrink(&case, plant);
+                out.say(table(&counts, done, began));
+                return Err(Failure::new(1, told_of(seed, &failing, &ran.counts)));
+            }
+            let seconds = began.elapsed().as_secs();
+            if seconds >= told + PROGRESS_S {
+                told = seconds;
+                out.say(format_args!("{done} of {} seeds, the next is {}", self.seeds, seed + 1));
+            }
+        }
+        let json = serde_json::json!({
+            "format": 1, "from": self.from, "seeds": self.seeds, "findings": failed, "seconds": began.elapsed().as_secs_f64(),
+            "steps": counts.steps, "messages": counts.messages, "answered": counts.answered, "cancelled": counts.cancelled,
+            "refused": counts.refused, "events": counts.events, "records": counts.records, "starts": counts.starts,
+            "faults": Trouble::ALL.iter().map(|(kind, name, _)| (*name, of(&counts, *kind)))
+                .collect::<std::collections::BTreeMap<_, _>>(),
+        });
+        out.result(table(&counts, self.seeds, began).trim_end(), &json)?;
+        if failed == 0 { Ok(()) } else { Err(Failure::new(1, format!("{failed} seeds fail"))) }
+    }
+}
+
+/// Each of so many seeds is run twice, and both runs must end in the same.
+const TWICE: u64 = 16;
+/// How often it is told how far it has come, in seconds.
+const PROGRESS_S: u64 = 10;
+/// How many of the last steps of a failing run are printed.
+const STEPS_SHOWN: usize = 60;
+
+fn of(counts: &Counts, kind: Trouble) -> u64 {
+    counts.troubles.get(&kind).copied().unwrap_or(0)
+}
+
+fn list(out: &Out) -> Outcome {
+    let plants: Vec<&str> = Plant::ALL.into_iter().map(Plant::as_str).collect();
+    let faults: Vec<String> = Trouble::ALL.iter().map(|(_, name, what)| format!("{name:<14} {what}")).collect();
+    let text = format!("bugs that can be planted:\n  {}\nfaults:\n  {}", plants.join("\n  "), faults.join("\n  "));
+    out.result(text, &serde_json::json!({ "format": 1, "plants": plants, "faults": Trouble::ALL.map(|(_, name, _)| name) }))
+}
+
+fn one(out: &Out, simulator: &Simulator, case: &Case, plant: Option<Plant>) -> Outcome {
+    let failing = simulator.told(case, plant);
+    let steps = failing.ran.trace.join("\n");
+    let end = failing.ran.finding.clone().map_or_else(|| "nothing was found".to_owned(), |finding| format!("FOUND: {finding}"));
+    out.say(format_args!("{}\n{steps}", failing.plan));
+    let json = serde_json::json!({
+        "format": 1, "case": case.to_string(), "finding": failing.ran.finding, "checkpoint": failing.ran.checkpoint,
+    });
+    out.result(format_args!("{end}\nlogs at the end: {}", failing.ran.checkpoint), &json)?;
+    failing.ran.finding.map_or(Ok(()), |finding| Err(Failure::new(1, finding)))
+}
+
+fn told_of(seed: u64, failing: &Failing, first: &Counts) -> String {
+    let finding = failing.ran.finding.clone().unwrap_or_default();
+    let faults: Vec<String> = first.troubles.iter().map(|(kind, count)| format!("{} {count}", kind.as_str())).collect();
+    let steps = &failing.ran.trace;
+    let last = steps.get(steps.len().saturating_sub(STEPS_SHOWN)..).unwrap_or_default().join("\n  ");
+    format!(
+        "seed {seed} fails: {finding}\nfaults of the whole run: {}\nmade smaller in {} runs:\n{}the last steps:\n  {last}\n\
+         as a test:  \"{}\",\nrun it again:  oncegate simulate --case \"{}\"",
+        faults.join(", "),
+        failing.tries,
+        failing.plan,
+        failing.case,
+        failing.case
+    )
+}
+
+fn table(counts: &Counts, seeds: u64, began: Instant) -> String {
+    let mut text = String::new();
+    let seconds = began.elapsed().as_secs_f64().max(0.001);
+    for (kind, _, what) in &Trouble::ALL {
+        let _ = writeln!(text, "{:>12}  {what}", of(counts, *kind));
+    }
+    for (count, what) in [
+        (counts.steps, "steps"),
+        (counts.starts, "starts of gateways"),
+        (counts.records, "records"),
+        (counts.messages, "messages accepted with 202"),
+        (counts.events, "of them events"),
+        (counts.answered, "questions of them answered"),
+        (counts.cancelled, "cancelled"),
+        (counts.refused, "refused, or past their time"),
+    ] {
+        let _ = writeln!(text, "{count:>12}  {what}");
+    }
+    let _ = writeln!(text, "{seeds:>12}  seeds in {seconds:.1} s, {:.0} in a second", seeds as f64 / seconds);
+    text
+}
