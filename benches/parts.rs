@@ -6,7 +6,7 @@ use oncegate::base::ids::{AgencyId, Code, Digest, MessageId};
 use oncegate::base::time::UnixTime;
 use oncegate::evidence::journal::{Frame, FrameKind, write_frame};
 use oncegate::evidence::tlog::{self, Record, RecordKind};
-use oncegate::exchange::ledger::Ledger;
+use oncegate::exchange::ledger::{Ledger, OutcomePlace, Seen};
 use oncegate::host::authority::make_registry_key;
 use oncegate::message::crypto::{PrivateKey, PublicKey, Signer};
 use oncegate::message::envelope::{Context, EnvelopeReader, Subject};
@@ -145,7 +145,8 @@ fn quota(bencher: Bencher) {
     bencher.bench(|| quotas.enter(black_box(agency), 2_048).is_ok());
 }
 
-#[divan::bench(args = [1_000, 1_000_000])]
+/// The ledger's part of an exchange, with so many open: what is not known, what the log says of it, and its end.
+#[divan::bench(args = [32, 100_000])]
 fn ledger(bencher: Bencher, entries: u64) {
     let (agency, digest) = (AgencyId::parse("xx.bench.a").expect("a name"), Digest::from_octets([1; 32]));
     let mut ledger = Ledger::new();
@@ -154,13 +155,18 @@ fn ledger(bencher: Bencher, entries: u64) {
         random[2..].copy_from_slice(&number.to_be_bytes());
         MessageId::new(NOW, random)
     };
-    for number in 0..entries {
-        let _ = ledger.begin(NOW, &agency, id(number), digest);
-    }
+    let open = |ledger: &mut Ledger, number| {
+        if let Ok(Seen::Nowhere(inquiry)) = ledger.begin(NOW, &agency, id(number), digest) {
+            let _ = ledger.found(inquiry, None);
+        }
+    };
+    (0..entries).for_each(|number| open(&mut ledger, number));
     let mut next = entries;
     bencher.bench_local(|| {
         next += 1;
-        ledger.begin(NOW, &agency, id(next), digest).is_ok()
+        ledger.forget(next);
+        open(&mut ledger, next);
+        ledger.settle(&agency, id(next), digest, OutcomePlace { index: next, segment: 0, offset: 0 });
     });
 }
 

@@ -157,6 +157,10 @@ pub const REQUEST_LIFE_MS: u64 = 24 * 60 * 60 * 1000;
 pub const EVENT_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// How long a message id is remembered; longer than any retry horizon.
 pub const IDEMPOTENCY_WINDOW_MS: u64 = 48 * 60 * 60 * 1000;
+/// Most exchanges that have ended and are not in the index yet; beyond it no message is taken.
+pub const LEDGER_ENDED_MAX: usize = 1 << 20;
+/// How many of them are forgotten at a time.
+pub const LEDGER_FORGETS: usize = 64;
 
 /// Longest name of a registered agency: two of them fit into a leaf.
 pub const AGENCY_BYTES_MAX: usize = 100;

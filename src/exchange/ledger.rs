@@ -1,8 +1,9 @@
 //! The order of an exchange: idempotency, what must be recorded before what, and what is remembered.
 //!
-//! The ledger is the memory of message ids: deterministic, single-threaded, without clock or disk. It answers one
-//! question, "was this message here before, and what came of it?", for the window in which an id is accepted at all; the
-//! journal holds the same facts durably and fills the ledger at start.
+//! The ledger answers one question, "was this message here before, and what came of it?", for the window in which an id is
+//! accepted at all. It is deterministic, single-threaded, without clock or disk. It knows what is open, and what has ended and
+//! cannot be found in the log's index yet. Of everything else the log knows: the ledger says that it has to be asked, and lets nobody
+//! else in with the same id meanwhile.
 
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest, MessageId};
@@ -11,7 +12,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::tlog::Logged;
 use crate::exchange::admission::{Answer, Permitted};
 use crate::rules::registry::AgencyIndex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// An outcome's place in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +33,55 @@ struct Entry {
 
 #[derive(Clone, Copy)]
 enum State {
+    /// The log is being asked.
+    Sought,
     /// With what became of it when it was here before.
-    Open(Option<Code>),
+    Open(Option<Ended>),
+    Ended(Ended),
+}
+
+/// What became of a message, until the log's index has so many records: then it can be found there.
+#[derive(Clone, Copy)]
+struct Ended {
+    outcome: Outcome,
+    until: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
     Settled(OutcomePlace),
     Refused(Code),
 }
+
+/// What the log knows of a message that was permitted before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// The digest of the message.
+    pub digest: Digest,
+    /// What became of it: never that it is open.
+    pub outcome: Known,
+}
+
+/// What the ledger knows of a message.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Seen {
+    /// All there is to know.
+    Here(Begin),
+    /// Nothing: the log has to be asked.
+    Nowhere(Inquiry),
+}
+
+/// A message that the log is asked about. Until it is given back nobody comes in with its id.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Inquiry {
+    key: Key,
+    digest: Digest,
+}
+
+/// A message id and the number of its sender.
+type Key = (MessageId, u32);
 
 /// What a message id was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +106,10 @@ pub enum Known {
 /// The memory of message ids, per sender.
 #[derive(Default)]
 pub struct Ledger {
-    entries: BTreeMap<(MessageId, u32), Entry>,
+    entries: BTreeMap<Key, Entry>,
     senders: BTreeMap<AgencyId, u32>,
+    /// What has ended, about in the order in which the index comes to know it.
+    ended: VecDeque<(u64, Key)>,
 }
 
 impl Ledger {
@@ -71,102 +118,154 @@ impl Ledger {
         Self::default()
     }
 
-    /// Opens an exchange, or says what became of the same message before.
-    pub fn begin(&mut self, now: UnixTime, sender: &AgencyId, id: MessageId, digest: Digest) -> Result<Begin, Fault> {
+    /// Opens an exchange, or says what became of the same message before, or that the log has to be asked.
+    pub fn begin(&mut self, now: UnixTime, sender: &AgencyId, id: MessageId, digest: Digest) -> Result<Seen, Fault> {
         if id.time().plus_ms(limits::IDEMPOTENCY_WINDOW_MS) < now {
             return Err(Fault::at(Code::MsgStaleId, "the id is older than 48 hours"));
         }
         let key = (id, self.number(sender));
-        match self.entries.get(&key) {
-            Some(entry) if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
-            Some(Entry { state: State::Open(_), .. }) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
-            Some(Entry { state: State::Settled(place), .. }) => Ok(Begin::Replay(*place)),
-            // Whoever took it back does not want it again: what comes now was sent before.
-            Some(Entry { state: State::Refused(Code::MsgCancelled), .. }) => Err(Fault::new(Code::MsgCancelled)),
-            Some(Entry { state: State::Refused(code), .. }) => {
-                let state = State::Open(Some(*code));
-                self.entries.insert(key, Entry { digest, state });
-                Ok(Begin::Fresh)
+        let in_progress = || Fault::new(Code::MsgInProgress).with_retry_after(1);
+        let before = match self.entries.get(&key) {
+            Some(Entry { state: State::Sought, .. }) => return Err(in_progress()),
+            Some(entry) if entry.digest != digest => return Err(Fault::new(Code::MsgReplayed)),
+            Some(Entry { state: State::Open(_), .. }) => return Err(in_progress()),
+            Some(Entry { state: State::Ended(ended), .. }) => *ended,
+            // The index does not come after: what was ended cannot be forgotten, and no more of it is taken.
+            None if self.ended.len() >= limits::LEDGER_ENDED_MAX => {
+                return Err(Fault::new(Code::LogUnavailable).with_retry_after(5));
             }
             None => {
+                self.entries.insert(key, Entry { digest, state: State::Sought });
+                return Ok(Seen::Nowhere(Inquiry { key, digest }));
+            }
+        };
+        self.again(key, digest, before).map(Seen::Here)
+    }
+
+    fn again(&mut self, key: Key, digest: Digest, before: Ended) -> Result<Begin, Fault> {
+        match before.outcome {
+            Outcome::Settled(place) => Ok(Begin::Replay(place)),
+            // Whoever took it back does not want it again: what comes now was sent before.
+            Outcome::Refused(Code::MsgCancelled) => Err(Fault::new(Code::MsgCancelled)),
+            Outcome::Refused(_) => {
+                self.entries.insert(key, Entry { digest, state: State::Open(Some(before)) });
+                Ok(Begin::Fresh)
+            }
+        }
+    }
+
+    /// Goes on with what the log knows, if anything: as [`Ledger::begin`].
+    pub fn found(&mut self, inquiry: Inquiry, past: Option<Past>) -> Result<Begin, Fault> {
+        let Inquiry { key, digest } = inquiry;
+        let meanwhile = self.entries.get(&key).copied().filter(|entry| !matches!(entry.state, State::Sought));
+        let Some(entry) = meanwhile else { return self.known_again(key, digest, past) };
+        // What was kept has ended while the log was asked.
+        match entry.state {
+            _ if entry.digest != digest => Err(Fault::new(Code::MsgReplayed)),
+            State::Ended(before) => self.again(key, digest, before),
+            State::Sought | State::Open(_) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),
+        }
+    }
+
+    fn known_again(&mut self, key: Key, digest: Digest, past: Option<Past>) -> Result<Begin, Fault> {
+        match past {
+            Some(past) if past.digest != digest => {
+                self.entries.remove(&key);
+                Err(Fault::new(Code::MsgReplayed))
+            }
+            Some(Past { outcome: Known::Settled(place), .. }) => {
+                self.entries.remove(&key);
+                Ok(Begin::Replay(place))
+            }
+            Some(Past { outcome: Known::Refused(Code::MsgCancelled), .. }) => {
+                self.entries.remove(&key);
+                Err(Fault::new(Code::MsgCancelled))
+            }
+            // What is in the log need not be remembered for the case that this leads to nothing.
+            Some(Past { outcome: Known::Refused(_) | Known::Open, .. }) | None => {
                 self.entries.insert(key, Entry { digest, state: State::Open(None) });
                 Ok(Begin::Fresh)
             }
         }
     }
 
-    /// Remembers the outcome of an exchange, whose record is durable.
-    pub fn settle(&mut self, sender: &AgencyId, id: MessageId, digest: Digest, place: OutcomePlace) {
-        let key = (id, self.number(sender));
-        self.entries.insert(key, Entry { digest, state: State::Settled(place) });
-    }
-
-    /// Remembers a message that was permitted by another run of this program, of which nothing more is known: it may come again,
-    /// and no other with its id.
-    pub fn remember(&mut self, sender: &AgencyId, id: MessageId, digest: Digest) {
-        let key = (id, self.number(sender));
-        self.entries.entry(key).or_insert(Entry { digest, state: State::Refused(Code::HttpBusy) });
-    }
-
-    /// Such a message is kept, and gone on with.
-    pub fn go_on(&mut self, sender: &AgencyId, id: MessageId) {
-        let key = (id, self.number(sender));
-        if let Some(Entry { state: state @ State::Refused(_), .. }) = self.entries.get_mut(&key) {
-            *state = State::Open(None);
+    /// The log could not be asked.
+    pub fn not_found_out(&mut self, inquiry: Inquiry) {
+        if let Some(Entry { state: State::Sought, .. }) = self.entries.get(&inquiry.key) {
+            self.entries.remove(&inquiry.key);
         }
     }
 
-    /// Remembers how such a message failed.
-    pub fn remember_failure(&mut self, sender: &AgencyId, id: MessageId, code: Code) {
+    /// Remembers the outcome of an exchange, whose record is durable.
+    pub fn settle(&mut self, sender: &AgencyId, id: MessageId, digest: Digest, place: OutcomePlace) {
         let key = (id, self.number(sender));
-        if let Some(Entry { state: state @ State::Refused(_), .. }) = self.entries.get_mut(&key) {
-            *state = State::Refused(code);
+        let ended = Ended { outcome: Outcome::Settled(place), until: place.index.saturating_add(1) };
+        self.end(key, digest, ended);
+    }
+
+    /// Remembers how a message that was kept has failed. Whatever there is of it in the log is among the first `records`.
+    pub fn refuse(&mut self, sender: &AgencyId, id: MessageId, digest: Digest, code: Code, records: u64) {
+        let key = (id, self.number(sender));
+        let ended = Ended { outcome: Outcome::Refused(code), until: records };
+        match self.entries.get_mut(&key) {
+            // It has come again just now, and may be about to be told that it is kept.
+            Some(Entry { state: State::Open(before), digest: of }) if *of == digest => *before = Some(ended),
+            Some(Entry { state: State::Open(_) | State::Ended(Ended { outcome: Outcome::Settled(_), .. }), .. }) => {}
+            Some(Entry { state: State::Sought | State::Ended(_), .. }) | None => self.end(key, digest, ended),
         }
     }
 
     /// Forgets an exchange that was refused before anything came of it, but not that the same message was here before.
     pub fn abandon(&mut self, sender: &AgencyId, id: MessageId) {
         let key = (id, self.number(sender));
-        match self.entries.get_mut(&key) {
-            Some(Entry { state: State::Open(None), .. }) => drop(self.entries.remove(&key)),
-            Some(Entry { state, .. }) => {
-                if let State::Open(Some(code)) = *state {
-                    *state = State::Refused(code);
-                }
-            }
-            None => {}
+        let Some(Entry { state: State::Open(before), digest }) = self.entries.get(&key).copied() else { return };
+        match before {
+            None => drop(self.entries.remove(&key)),
+            Some(before) => self.end(key, digest, before),
         }
     }
 
     /// Ends an exchange that failed after it was accepted: its state can be asked for, and the same message may come
-    /// again.
-    pub fn fail(&mut self, sender: &AgencyId, id: MessageId, code: Code) {
+    /// again. Whatever there is of it in the log is among the first `records`.
+    pub fn fail(&mut self, sender: &AgencyId, id: MessageId, code: Code, records: u64) {
         let key = (id, self.number(sender));
-        if let Some(entry @ Entry { state: State::Open(_), .. }) = self.entries.get_mut(&key) {
-            entry.state = State::Refused(code);
+        if let Some(Entry { digest, state: State::Open(_) }) = self.entries.get(&key).copied() {
+            self.end(key, digest, Ended { outcome: Outcome::Refused(code), until: records });
         }
     }
 
-    /// What is known of a sender's message.
+    fn end(&mut self, key: Key, digest: Digest, ended: Ended) {
+        self.entries.insert(key, Entry { digest, state: State::Ended(ended) });
+        self.ended.push_back((ended.until, key));
+    }
+
+    /// What is known here of a sender's message. What is not may be in the log.
     pub fn look_up(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
         let number = *self.senders.get(sender)?;
-        self.entries.get(&(id, number)).map(|entry| match entry.state {
-            State::Open(_) => Known::Open,
-            State::Settled(place) => Known::Settled(place),
-            State::Refused(code) => Known::Refused(code),
-        })
+        match self.entries.get(&(id, number))?.state {
+            State::Sought => None,
+            State::Open(_) => Some(Known::Open),
+            State::Ended(Ended { outcome: Outcome::Settled(place), .. }) => Some(Known::Settled(place)),
+            State::Ended(Ended { outcome: Outcome::Refused(code), .. }) => Some(Known::Refused(code)),
+        }
     }
 
-    /// Forgets the ids that would be refused as too old anyway; ids are in the order of their time.
-    pub fn evict(&mut self, now: UnixTime) {
-        let oldest = now.minus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
-        let kept = self.entries.split_off(&(MessageId::new(oldest, [0; 10]), 0));
-        let evicted = std::mem::replace(&mut self.entries, kept);
-        // An exchange that is still open is never forgotten.
-        self.entries.extend(evicted.into_iter().filter(|(_, entry)| matches!(entry.state, State::Open(_))));
+    /// Forgets what has ended and is among the first `indexed` records, which can be found in the log; a part of it, so that
+    /// nobody waits. An exchange that is open is never forgotten.
+    pub fn forget(&mut self, indexed: u64) {
+        for _ in 0..limits::LEDGER_FORGETS {
+            let Some((_, key)) = self.ended.front().copied().filter(|(until, _)| *until <= indexed) else { return };
+            self.ended.pop_front();
+            // It may have been opened again, and have ended otherwise.
+            if let Some(Entry { state: State::Ended(ended), .. }) = self.entries.get(&key)
+                && ended.until <= indexed
+            {
+                self.entries.remove(&key);
+            }
+        }
     }
 
-    /// How many ids are remembered.
+    /// How many exchanges are open, or not in the index yet.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -270,84 +369,229 @@ mod tests {
     const DIGEST: Digest = Digest::from_octets([1; 32]);
     const PLACE: OutcomePlace = OutcomePlace { index: 5, segment: 1, offset: 2 };
 
+    /// Begins where the log knows nothing of the message, or this.
+    fn begin_with(
+        ledger: &mut Ledger,
+        past: Option<Past>,
+        sender: &AgencyId,
+        id: MessageId,
+        digest: Digest,
+    ) -> Result<Begin, Fault> {
+        match ledger.begin(NOW, sender, id, digest)? {
+            Seen::Here(begun) => Ok(begun),
+            Seen::Nowhere(inquiry) => ledger.found(inquiry, past),
+        }
+    }
+
+    fn begin(ledger: &mut Ledger, sender: &AgencyId, id: MessageId, digest: Digest) -> Result<Begin, Fault> {
+        begin_with(ledger, None, sender, id, digest)
+    }
+
+    const OTHER: Digest = Digest::from_octets([2; 32]);
+
     #[test]
     fn replays_are_answered_from_the_ledger_and_changes_refused() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         let wait = Err((Code::MsgInProgress, Some(1)));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST).map_err(|f| (f.code, f.retry_after_seconds)), wait);
+        let again = begin(&mut ledger, &school, id(NOW), DIGEST);
+        assert_eq!(again.map_err(|f| (f.code, f.retry_after_seconds)), wait);
         ledger.settle(&school, id(NOW), DIGEST, PLACE);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
-        let other = Digest::from_octets([2; 32]);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
-        assert_eq!(ledger.begin(NOW, &agency("xx.clinic"), id(NOW), other), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
+        assert_eq!(begin(&mut ledger, &agency("xx.clinic"), id(NOW), OTHER), Ok(Begin::Fresh));
     }
 
     #[test]
     fn the_window_bounds_the_ledger() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         let edge = NOW.minus_ms(limits::IDEMPOTENCY_WINDOW_MS);
-        assert_eq!(ledger.begin(NOW, &school, id(edge), DIGEST), Ok(Begin::Fresh));
-        assert_eq!(ledger.begin(NOW, &school, id(edge.minus_ms(1)), DIGEST).map_err(|f| f.code), Err(Code::MsgStaleId));
-        ledger.settle(&school, id(edge), DIGEST, PLACE);
-        ledger.evict(NOW.plus_ms(limits::CLOCK_SKEW_MS));
-        assert_eq!(ledger.len(), 1);
-        ledger.evict(NOW.plus_ms(limits::CLOCK_SKEW_MS + 1));
+        assert_eq!(begin(&mut ledger, &school, id(edge), DIGEST), Ok(Begin::Fresh));
+        let early = begin(&mut ledger, &school, id(edge.minus_ms(1)), DIGEST);
+        assert_eq!(early.map_err(|f| f.code), Err(Code::MsgStaleId));
+    }
+
+    #[test]
+    fn what_ended_is_forgotten_when_the_log_can_be_asked_and_not_before() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let failed = id(NOW.plus_ms(1));
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        assert_eq!(begin(&mut ledger, &school, failed, DIGEST), Ok(Begin::Fresh));
+        ledger.fail(&school, failed, Code::RteBadAnswer, 8);
+        ledger.forget(PLACE.index);
+        assert_eq!((ledger.len(), ledger.look_up(&school, id(NOW))), (2, Some(Known::Settled(PLACE))));
+        ledger.forget(PLACE.index + 1);
+        assert_eq!((ledger.len(), ledger.look_up(&school, id(NOW))), (1, None));
+        ledger.forget(7);
+        assert_eq!(ledger.look_up(&school, failed), Some(Known::Refused(Code::RteBadAnswer)));
+        ledger.forget(8);
         assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn what_came_again_is_not_forgotten_for_what_it_was_before() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer, 5);
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.forget(5);
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        ledger.forget(5);
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Settled(PLACE)));
+        ledger.forget(PLACE.index + 1);
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn what_the_log_knows_counts_as_what_the_ledger_knows() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let settled = Some(Past { digest: DIGEST, outcome: Known::Settled(PLACE) });
+        let refused = Some(Past { digest: DIGEST, outcome: Known::Refused(Code::RteBadAnswer) });
+        for past in [settled, refused] {
+            let changed = begin_with(&mut ledger, past, &school, id(NOW), OTHER);
+            assert_eq!(changed.map_err(|f| f.code), Err(Code::MsgReplayed));
+            assert!(ledger.is_empty());
+        }
+        assert_eq!(begin_with(&mut ledger, settled, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
+        assert!(ledger.is_empty());
+        assert_eq!(begin_with(&mut ledger, refused, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
+        ledger.abandon(&school, id(NOW));
+        assert_eq!(begin_with(&mut ledger, refused, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
+    }
+
+    #[test]
+    fn while_the_log_is_asked_nobody_comes_in_with_the_same_id() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let Ok(Seen::Nowhere(inquiry)) = ledger.begin(NOW, &school, id(NOW), DIGEST) else { panic!("nothing is known") };
+        for digest in [DIGEST, OTHER] {
+            // Whose message was here before is not known yet: it is not said of either that it was changed.
+            assert_eq!(ledger.begin(NOW, &school, id(NOW), digest).map_err(|f| f.code), Err(Code::MsgInProgress));
+        }
+        assert_eq!(ledger.look_up(&school, id(NOW)), None);
+        ledger.not_found_out(inquiry);
+        assert!(ledger.is_empty());
+        assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER), Ok(Begin::Fresh));
+    }
+
+    #[test]
+    fn so_many_outcomes_wait_for_the_index_and_no_more() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        for number in 0..limits::LEDGER_ENDED_MAX as u64 {
+            ledger.settle(&school, id(NOW.minus_ms(number)), DIGEST, OutcomePlace { index: number, ..PLACE });
+        }
+        let (fresh, known) = (id(NOW.plus_ms(1)), id(NOW));
+        assert_eq!(begin(&mut ledger, &school, fresh, DIGEST).map_err(|f| f.code), Err(Code::LogUnavailable));
+        assert!(matches!(begin(&mut ledger, &school, known, DIGEST), Ok(Begin::Replay(_))), "what is known is answered");
+        ledger.forget(1);
+        assert_eq!(begin(&mut ledger, &school, fresh, DIGEST), Ok(Begin::Fresh));
+    }
+
+    #[test]
+    fn what_was_kept_is_remembered_when_it_fails_also_where_it_has_just_come_again() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let (key, code) = (id(NOW), Code::RteDeadline);
+        let refused = Some(Known::Refused(code));
+        ledger.refuse(&school, key, DIGEST, code, 9);
+        assert_eq!(ledger.look_up(&school, key), refused);
+        assert_eq!(begin(&mut ledger, &school, key, DIGEST), Ok(Begin::Fresh));
+        ledger.abandon(&school, key);
+        assert_eq!(ledger.look_up(&school, key), refused, "it came again and was not taken");
+        // While it is told that it is kept, or another is told that the id is taken.
+        for (digest, expected) in [(DIGEST, refused), (OTHER, None)] {
+            let mut ledger = Ledger::new();
+            assert_eq!(begin(&mut ledger, &school, key, digest), Ok(Begin::Fresh));
+            ledger.refuse(&school, key, DIGEST, code, 9);
+            assert_eq!(ledger.look_up(&school, key), Some(Known::Open));
+            ledger.abandon(&school, key);
+            assert_eq!(ledger.look_up(&school, key), expected);
+        }
+        ledger.settle(&school, key, DIGEST, PLACE);
+        ledger.refuse(&school, key, DIGEST, code, 9);
+        assert_eq!(ledger.look_up(&school, key), Some(Known::Settled(PLACE)), "an answer stays");
+    }
+
+    #[test]
+    fn what_was_cancelled_stays_cancelled() {
+        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
+        let cancelled = Some(Past { digest: DIGEST, outcome: Known::Refused(Code::MsgCancelled) });
+        let again = begin_with(&mut ledger, cancelled, &school, id(NOW), DIGEST).map_err(|fault| fault.code);
+        assert_eq!(again, Err(Code::MsgCancelled), "by the log");
+        assert!(ledger.is_empty());
+        ledger.refuse(&school, id(NOW), DIGEST, Code::MsgCancelled, 9);
+        let again = begin(&mut ledger, &school, id(NOW), DIGEST).map_err(|fault| fault.code);
+        assert_eq!(again, Err(Code::MsgCancelled), "a copy that was on its way for long");
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::MsgCancelled)));
+    }
+
+    #[test]
+    fn what_ends_while_the_log_is_asked_is_not_begun_again() {
+        let school = agency("xx.school");
+        let asked = |digest| {
+            let mut ledger = Ledger::new();
+            let Ok(Seen::Nowhere(inquiry)) = ledger.begin(NOW, &school, id(NOW), digest) else { panic!("nothing is known") };
+            (ledger, inquiry)
+        };
+        let (mut ledger, inquiry) = asked(DIGEST);
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        assert_eq!(ledger.found(inquiry, None), Ok(Begin::Replay(PLACE)));
+        let (mut ledger, inquiry) = asked(OTHER);
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        assert_eq!(ledger.found(inquiry, None).map_err(|fault| fault.code), Err(Code::MsgReplayed));
+        let (mut ledger, inquiry) = asked(DIGEST);
+        ledger.refuse(&school, id(NOW), DIGEST, Code::RteDeadline, 9);
+        assert_eq!(ledger.found(inquiry, None), Ok(Begin::Fresh));
+        ledger.abandon(&school, id(NOW));
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteDeadline)));
+        let (mut ledger, inquiry) = asked(DIGEST);
+        ledger.settle(&school, id(NOW), DIGEST, PLACE);
+        ledger.not_found_out(inquiry);
+        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Settled(PLACE)));
     }
 
     #[test]
     fn what_was_abandoned_may_come_again() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.abandon(&school, id(NOW));
         assert_eq!(ledger.look_up(&school, id(NOW)), None);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
     }
 
     #[test]
     fn what_failed_is_known_and_may_come_again_unchanged() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
-        ledger.fail(&school, id(NOW), Code::RteBadAnswer);
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer, 9);
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
-        let other = Digest::from_octets([2; 32]);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
     }
 
     #[test]
     fn what_failed_and_was_turned_away_when_it_came_again_is_still_known() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
-        ledger.fail(&school, id(NOW), Code::RteBadAnswer);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer, 9);
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.abandon(&school, id(NOW));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
-        let other = Digest::from_octets([2; 32]);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
-    }
-
-    #[test]
-    fn what_was_cancelled_stays_cancelled() {
-        let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        ledger.remember(&school, id(NOW), DIGEST);
-        ledger.remember_failure(&school, id(NOW), Code::MsgCancelled);
-        let again = ledger.begin(NOW, &school, id(NOW), DIGEST).map_err(|fault| fault.code);
-        assert_eq!(again, Err(Code::MsgCancelled), "a copy that was on its way for long");
-        assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::MsgCancelled)));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
+        ledger.forget(9);
+        assert!(ledger.is_empty());
     }
 
     #[test]
     fn what_was_settled_stays_settled() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.settle(&school, id(NOW), DIGEST, PLACE);
         ledger.abandon(&school, id(NOW));
-        ledger.fail(&school, id(NOW), Code::RteBadAnswer);
+        ledger.fail(&school, id(NOW), Code::RteBadAnswer, 9);
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Settled(PLACE)));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
     }
 
     #[test]
@@ -369,9 +613,9 @@ mod tests {
     fn an_open_exchange_is_never_forgotten() {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         let (open, settled) = (id(NOW), id(NOW.plus_ms(1)));
-        assert_eq!(ledger.begin(NOW, &school, open, DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, open, DIGEST), Ok(Begin::Fresh));
         ledger.settle(&school, settled, DIGEST, PLACE);
-        ledger.evict(NOW.plus_ms(10 * limits::IDEMPOTENCY_WINDOW_MS));
+        ledger.forget(u64::MAX);
         assert_eq!((ledger.look_up(&school, open), ledger.look_up(&school, settled)), (Some(Known::Open), None));
     }
 

@@ -126,7 +126,7 @@ pub struct Telemetry {
     pub journal_records: Gauge,
     /// Records that the index lacks.
     pub index_lag: Gauge,
-    /// Message ids that are remembered.
+    /// Exchanges that the ledger has in memory.
     pub remembered_ids: Gauge,
     /// Records in the last checkpoint that a witness cosigned.
     pub cosigned_records: Gauge,
@@ -204,7 +204,7 @@ impl Telemetry {
         registry.register("connections_open", "Connections at the exchange listener", this.connections.clone());
         registry.register("journal_records", "Records in the journal", this.journal_records.clone());
         registry.register("index_lag_records", "Records that the index lacks", this.index_lag.clone());
-        registry.register("remembered_ids", "Message ids in the idempotency window", this.remembered_ids.clone());
+        registry.register("remembered_ids", "Exchanges that are open, or not in the index yet", this.remembered_ids.clone());
         registry.register("cosigned_records", "Records in the last cosigned checkpoint", this.cosigned_records.clone());
         registry.register("witness_answers", "Answers of witnesses, by what they said", this.witness_answers.clone());
         let ended = this.connections_ended.clone();

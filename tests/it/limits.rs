@@ -327,6 +327,8 @@ const ROWS: &[(&str, Row)] = &[
     ("HEADERS_MAX", In("src/host/transport/mod.rs", "a_request_has_so_many_header_fields_and_no_more")),
     ("BODY_MS", In("src/host/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
     ("ANSWER_MS", In("src/host/config.rs", "a_setting_tightens_a_limit_and_never_lifts_one")),
+    ("LEDGER_ENDED_MAX", In("src/exchange/ledger.rs", "so_many_outcomes_wait_for_the_index_and_no_more")),
+    ("LEDGER_FORGETS", Own),
     ("IDEMPOTENCY_WINDOW_MS", In("src/exchange/ledger.rs", "the_window_bounds_the_ledger")),
     ("DOCUMENT_WATCHED_MAX", In("src/message/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
     ("DOCUMENT_SCOPES_MAX", In("src/message/schema/tests/about.rs", "a_document_is_about_so_many_and_no_more")),

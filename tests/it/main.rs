@@ -85,6 +85,8 @@ mod pages;
 #[cfg(feature = "server")]
 mod papers;
 #[cfg(feature = "server")]
+mod past;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod pki;

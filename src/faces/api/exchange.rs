@@ -272,7 +272,7 @@ impl ExchangeApi {
     async fn known(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<(MessageId, Known), Fault> {
         let id = MessageId::parse(id).ok_or_else(|| Fault::new(Code::MsgUnknown))?;
         let wait = preference(headers).0.map_or(Duration::ZERO, |seconds| self.bounded(seconds));
-        let known = self.gateway.known_within(agency, id, wait).await;
+        let known = self.gateway.known_within(agency, id, wait).await?;
         known.map(|known| (id, known)).ok_or_else(|| Fault::new(Code::MsgUnknown))
     }
 

@@ -202,9 +202,8 @@ impl Gateway {
     /// The id must be of now and of no other message. The same request may come again: it is recorded again, and sees what
     /// came since; so nothing of it is remembered.
     fn begin_reading(&self, agency: &AgencyId, id: MessageId, digest: Digest, now: UnixTime) -> Result<(), Fault> {
-        let mut ledger = self.ledger();
-        let begun = ledger.begin(now, agency, id, digest)?;
-        ledger.abandon(agency, id);
+        let begun = self.begin(now, agency, id, digest)?;
+        self.ledger().abandon(agency, id);
         if begun == Begin::Fresh { Ok(()) } else { Err(Fault::new(Code::MsgReplayed)) }
     }
 }

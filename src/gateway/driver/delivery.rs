@@ -79,7 +79,8 @@ impl Gateway {
         let Wait::UpTo(limit) = wait else { return Ok(Reply::Accepted { id, logged }) };
         let _open = Open::new(&self.open);
         let place = self.refusals.expect(sender, id);
-        match self.known_within(sender, id, limit).await {
+        let known = self.known_within(sender, id, limit).await;
+        match known.map_err(|fault| Refused { fault, id: Some(id), logged: None })? {
             Some(Known::Settled(outcome)) => match self.answer_again(outcome) {
                 Ok(release) => Ok(Reply::Answered { id, release, replayed: Replayed::No }),
                 Err(fault) => Err(Refused { fault, id: Some(id), logged: None }),
@@ -450,7 +451,8 @@ impl Gateway {
         match self.keep(entry).await {
             Ok(committed) => {
                 let fault = Fault::new(Code::MsgCancelled);
-                self.refusals.tell(&row.sender, row.id, Refused { fault, id: Some(row.id), logged: Some(committed.logged) });
+                let refused = Refused { fault, id: Some(row.id), logged: Some(committed.logged) };
+                self.refusals.tell(&row.sender, row.id, refused);
                 self.settled.tell(&row.sender);
                 self.inbox.tell(&row.key.to);
                 self.work_changed.notify_one();
@@ -475,7 +477,7 @@ impl Gateway {
             Err(NotCancelled::TooLate) => return Err(Fault::new(Code::MsgTooLate)),
             Err(NotCancelled::Unknown) => {}
         }
-        match self.known(&cancel.sender, id) {
+        match self.known(&cancel.sender, id)? {
             Some(Known::Refused(Code::MsgCancelled)) => Ok(None),
             // Its consumer waits, and its holder has not said anything yet.
             Some(Known::Open) => Err(Fault::new(Code::MsgInProgress).with_retry_after(1)),

@@ -31,8 +31,8 @@ use crate::evidence::journal::Entry;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Peer, Snapshot};
-use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
-use crate::exchange::work::{Class, Told, Way, Ways, Work};
+use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Release, Seen};
+use crate::exchange::work::{Class, Key, Told, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
@@ -308,19 +308,17 @@ pub struct Refused {
 }
 
 impl Gateway {
-    /// Puts the parts together; the ledger learns what the store knew, and open work what it has not been told of.
+    /// Puts the parts together; open work learns what it has not been told of.
     pub fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let (store, recovered) = parts.store;
         store.attachments().limit(parts.limits.attachments_bytes);
         let clock = EngineClock::default();
-        let mut ledger = recovered.ledger;
-        ledger.evict(now());
         let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock));
         let work = open_work(&store, &world)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
             world: RwLock::new(world),
-            ledger: Mutex::new(ledger),
+            ledger: Mutex::default(),
             store: Arc::new(store),
             witnessing: parts.witnessing,
             damage: Mutex::default(),
@@ -378,8 +376,12 @@ impl Gateway {
         let telemetry = &self.telemetry;
         telemetry.open_exchanges.set(self.open_exchanges() as i64);
         telemetry.journal_records.set(self.store.size() as i64);
-        telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
-        telemetry.remembered_ids.set(self.ledger().len() as i64);
+        let indexed = self.store.index().watermark();
+        telemetry.index_lag.set(self.store.size().saturating_sub(indexed) as i64);
+        let mut ledger = self.ledger();
+        ledger.forget(indexed);
+        telemetry.remembered_ids.set(ledger.len() as i64);
+        drop(ledger);
         telemetry.holders_are(&self.standings());
         telemetry
     }
@@ -443,7 +445,7 @@ impl Gateway {
     /// count the calls.
     pub fn tidy_up(&self, turn: u64) {
         let now = now();
-        self.ledger().evict(now);
+        self.ledger().forget(self.store.index().watermark());
         self.persons().evict(now);
         let world = self.world();
         self.holders.forget(|holder| world.registry.find(holder).is_none());
@@ -507,10 +509,46 @@ impl Gateway {
         Ok((world, peer))
     }
 
+    /// Opens an exchange, or says what became of the same message before: what the ledger does not know is looked for in the log.
+    fn begin(&self, now: UnixTime, sender: &AgencyId, id: MessageId, digest: Digest) -> Result<Begin, Fault> {
+        let indexed = self.store.index().watermark();
+        let seen = {
+            let mut ledger = self.ledger();
+            ledger.forget(indexed);
+            ledger.begin(now, sender, id, digest)?
+        };
+        let inquiry = match seen {
+            Seen::Here(begun) => return Ok(begun),
+            Seen::Nowhere(inquiry) => inquiry,
+        };
+        match self.store.past(sender, id, oldest(now)) {
+            Ok(past) => self.ledger().found(inquiry, past),
+            Err(cause) => {
+                self.ledger().not_found_out(inquiry);
+                Err(log_unavailable(&cause))
+            }
+        }
+    }
+
+    /// An exchange has failed: its state can be asked for.
+    fn has_failed(&self, sender: &AgencyId, id: MessageId, code: Code) {
+        self.ledger().fail(sender, id, code, self.store.size());
+    }
+
     /// What is known of an own message.
-    pub fn known(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
-        let is_open = self.work().asked(sender, id).is_some();
-        if is_open { Some(Known::Open) } else { self.ledger().look_up(sender, id) }
+    pub fn known(&self, sender: &AgencyId, id: MessageId) -> Result<Option<Known>, Fault> {
+        if self.work().asked(sender, id).is_some() {
+            return Ok(Some(Known::Open));
+        }
+        let known = self.ledger().look_up(sender, id);
+        let now = now();
+        // What was kept may have had its outcome long after it was sent.
+        let is_past = id.time().plus_ms(limits::EVENT_LIFE_MS) < oldest(now);
+        if known.is_some() || is_past {
+            return Ok(known);
+        }
+        let past = self.store.past(sender, id, oldest(now)).map_err(|cause| log_unreadable(&cause))?;
+        Ok(past.map(|past| past.outcome))
     }
 
     /// Whether an outcome is an event.
@@ -524,11 +562,11 @@ impl Gateway {
     }
 
     /// Waits until an own message is not open any more, at most for `wait`.
-    pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Option<Known> {
+    pub async fn known_within(&self, sender: &AgencyId, id: MessageId, wait: Duration) -> Result<Option<Known>, Fault> {
         let mut settled = self.settled.of(sender);
         let _ = tokio::time::timeout(wait, async {
             let is_kept = || self.is_leaving() && self.work().asked(sender, id).is_some();
-            while self.known(sender, id) == Some(Known::Open) && !is_kept() && settled.changed().await.is_ok() {}
+            while self.known(sender, id) == Ok(Some(Known::Open)) && !is_kept() && settled.changed().await.is_ok() {}
         })
         .await;
         self.known(sender, id)
@@ -605,19 +643,20 @@ impl Gateway {
         self.work_changed.notify_one();
     }
 
-    /// Tells the ledger of the end of a question that is kept.
+    /// Tells the ledger how a question has ended that is kept.
     fn tell_ledger(&self, record: &Record, place: OutcomePlace) {
-        let (Some(sender), Some(id)) = (&record.consumer, record.message) else { return };
-        let question = match record.kind {
-            RecordKind::Refusal => record.digest,
-            _ => record.counterpart,
-        };
-        match (record.kind, question, record.code) {
-            (RecordKind::Answer, Some(question), _) => self.ledger().settle(sender, id, question, place),
-            (RecordKind::Refusal | RecordKind::Cancel, Some(question), Some(code)) => {
-                let mut ledger = self.ledger();
-                ledger.remember(sender, id, question);
-                ledger.remember_failure(sender, id, code);
+        let (Some(sender), Some(id), Some(concerned)) = (&record.consumer, record.message, record.concerns) else { return };
+        let question = if record.kind == RecordKind::Refusal { record.digest } else { record.counterpart };
+        let Some(digest) = question else { return };
+        match (record.kind, record.code) {
+            (RecordKind::Answer, _) => self.ledger().settle(sender, id, digest, place),
+            (RecordKind::Refusal | RecordKind::Cancel, Some(code)) => {
+                let key = record.provider.clone().map(|to| Key { index: concerned, to });
+                // What came after its end is on record, and changes nothing.
+                let is_open = key.is_some_and(|key| self.work().row(&key).is_some());
+                if is_open {
+                    self.ledger().refuse(sender, id, digest, code, place.index.saturating_add(1));
+                }
             }
             _ => {}
         }
@@ -690,6 +729,11 @@ fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, Store
     })?;
     work.begin(store.size());
     Ok(work)
+}
+
+/// What ended before this is not told of any more.
+fn oldest(now: UnixTime) -> UnixTime {
+    now.minus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS)
 }
 
 /// Nothing can be read from the log, which is another matter than writing to it.

@@ -142,7 +142,7 @@ impl Gateway {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
         }
-        let begun = self.ledger().begin(snapshot.now, &sender, id, digest);
+        let begun = self.begin(snapshot.now, &sender, id, digest);
         match begun {
             Ok(Begin::Replay(place)) if authenticated.message().header.kind == Kind::Event => {
                 return Ok(Taken::Told(id, place.index));
@@ -217,7 +217,7 @@ impl Gateway {
         tokio::spawn(async move {
             let result = gateway.run(&mut running, leaving).await;
             if let Err(refused) = &result {
-                gateway.ledger().fail(&running.consumer, id, refused.fault.code);
+                gateway.has_failed(&running.consumer, id, refused.fault.code);
             }
             gateway.settled.tell(&running.consumer);
             drop(running);
@@ -400,7 +400,10 @@ impl Gateway {
         let committed = self.keep(entry).await;
         attachments.into_iter().for_each(|pending| pending.settle(committed.as_ref().ok()));
         let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
-        self.ledger().settle(&running.consumer, id, digest, committed.place);
+        // Of what was kept open work has been told, and before it the ledger.
+        if running.kept.is_none() {
+            self.ledger().settle(&running.consumer, id, digest, committed.place);
+        }
         Ok(Release::new(answer, committed.logged))
     }
 

@@ -13,6 +13,7 @@ mod hashes;
 mod index;
 mod kept;
 mod keys;
+mod past;
 mod recovery;
 mod report;
 mod restore;
@@ -29,11 +30,12 @@ pub use backup::{Backed, Places, back_up};
 pub use bound::keys_fit;
 pub(crate) use durable::{make_folder, replace, sync_parent};
 use end::End;
+pub(crate) use index::Enough;
 pub use index::Index;
 pub use kept::{BackupError, Position};
 pub use keys::{Beside, Keys, PrivateHead};
+pub(crate) use past::PastSearch;
 pub use recovery::Recovered;
-pub(crate) use recovery::{Oldest, remember};
 pub use report::{Export, ExportForm, ReportError};
 pub use restore::Restoring;
 pub use shelf::{Recorded, SledShelf};
@@ -144,6 +146,31 @@ impl Store {
     }
 
     fn open_on(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
+        let (store, mut recovered) = Self::open_once(data, origin, settings, Arc::clone(&disks))?;
+        match store.recall(&mut recovered) {
+            Ok(()) => Ok((store, recovered)),
+            // A complete volume that cannot be read is made anew, as all that is derived.
+            Err(StoreError::Damaged { path, .. }) if store.index.is_part(&path) => {
+                store.close();
+                drop(store);
+                let volume = path.parent().unwrap_or(&path);
+                std::fs::remove_dir_all(volume).map_err(|cause| StoreError::io(volume, cause))?;
+                let (store, mut recovered) = Self::open_once(data, origin, settings, disks)?;
+                store.recall(&mut recovered)?;
+                Ok((store, recovered))
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Finds again what the gateway has to know from the start on.
+    fn recall(&self, recovered: &mut Recovered) -> Result<(), StoreError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        recovered.asked = self.asked_since(UnixTime::from_ms(now - now % DAY_MS))?;
+        Ok(())
+    }
+
+    fn open_once(data: &Path, origin: &str, settings: Settings, disks: writer::Disks) -> Result<(Self, Recovered), StoreError> {
         let folder = data.join("log");
         make_folder(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
         let lock = lock(&folder)?;
@@ -156,10 +183,7 @@ impl Store {
         let mut keys = Keys::open(&data.join("keys"))?;
         let tree = Arc::new(hashes::TreeFiles::open(&folder.join("tree"))?);
         let shredded = shred::resume(&folder)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let outcome = now.saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
-        let oldest = Oldest { outcome, question: now - now % DAY_MS };
-        let (recovered, opening) = recovery::recover(&folder, &tree, oldest)?;
+        let (recovered, opening) = recovery::recover(&folder, &tree)?;
         if let Some(end) = End::read(&folder) {
             end.hold(&folder, recovered.size)?;
         }

@@ -1,19 +1,15 @@
 //! Opening the journal: cut off what was never acknowledged, make the tree's edge and the index's rows anew from the live
-//! volume, and read back what the ledger needs. Volumes that are complete are not read, unless something derived from
-//! them is missing or they hold outcomes that may still be asked for.
+//! volume. Volumes that are complete are not read, unless something derived from them is missing.
 
 use super::StoreError;
 use super::bound::Committed;
 use super::hashes::{Kept, TreeFiles};
 use super::index::{Entered, Opening};
 use super::keys::PrivateHead;
-use crate::base::fault::Code;
-use crate::base::ids::{AgencyId, Digest, MessageId};
+use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::evidence::journal::{self, Erasure, Frame, FrameKind, Header};
 use crate::evidence::tlog::tree::{Edge, Head};
-use crate::exchange::ledger::{Ledger, OutcomePlace};
-use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
@@ -27,8 +23,6 @@ pub struct Recovered {
     pub size: u64,
     /// Octets at the end that were never acknowledged.
     pub cut: u64,
-    /// The messages that were permitted, and what became of them.
-    pub ledger: Ledger,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
     /// The last start of the gateway that sealed something.
@@ -175,7 +169,6 @@ pub(super) fn walk_file(
 struct Recovery<'r> {
     folder: &'r Path,
     tree: &'r TreeFiles,
-    oldest: Oldest,
     /// The first volume whose records are entered into the index.
     from: u32,
     is_tree_lost: bool,
@@ -183,28 +176,19 @@ struct Recovery<'r> {
     kept: Kept,
 }
 
-/// From when on records are needed, in milliseconds of Unix time.
-#[derive(Clone, Copy)]
-pub(crate) struct Oldest {
-    /// Outcomes that may still be asked for.
-    pub outcome: u64,
-    /// Questions of this day: never before the outcomes.
-    pub question: u64,
-}
-
 /// Reads what there is.
-pub(super) fn recover(folder: &Path, tree: &TreeFiles, oldest: Oldest) -> Result<(Recovered, Opening), StoreError> {
+pub(super) fn recover(folder: &Path, tree: &TreeFiles) -> Result<(Recovered, Opening), StoreError> {
     let segments = segments(folder)?;
     let mut starts: Vec<(u32, u64)> = segments.iter().map(|segment| (segment.header.volume, segment.header.head.size)).collect();
     starts.dedup_by_key(|(volume, _)| *volume);
     let (mut index, from) = Opening::begin(folder, &starts)?;
     let mut recovery =
-        Recovery { folder, tree, oldest, from, is_tree_lost: false, recovered: Recovered::default(), kept: Kept::default() };
+        Recovery { folder, tree, from, is_tree_lost: false, recovered: Recovered::default(), kept: Kept::default() };
     let mut previous: Option<(PathBuf, Walk)> = None;
     for (place, segment) in segments.iter().enumerate() {
         let header = &segment.header;
         let next = segments.get(place + 1).map(|next| next.header.head);
-        if header.volume < from && !recovery.needs(segment, &index, next) {
+        if header.volume < from && !recovery.needs(segment, next) {
             previous = None;
             continue;
         }
@@ -229,12 +213,11 @@ pub(super) fn start_of(head: &PrivateHead) -> u32 {
 
 impl Recovery<'_> {
     /// Whether a segment of a complete volume has to be read.
-    fn needs(&mut self, segment: &Segment, index: &Opening, next: Option<Head>) -> bool {
+    fn needs(&mut self, segment: &Segment, next: Option<Head>) -> bool {
         let is_tree_good = |head: &Head| self.tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
-        let is_fresh = index.latest(segment.header.volume) >= self.oldest.outcome;
         // What begins to be made anew is made anew to the end: the hashes of full tiles do not show that others are gone.
         self.is_tree_lost |= !is_tree_good(&segment.header.head) || next.is_some_and(|next| !is_tree_good(&next));
-        is_fresh || self.is_tree_lost
+        self.is_tree_lost
     }
 
     fn read(&mut self, segment: &Segment, erasure: Erasure, index: &mut Opening) -> Result<Walk, StoreError> {
@@ -256,7 +239,7 @@ impl Recovery<'_> {
         }
         let (folder, number) = (self.folder, segment.number);
         let walk = walk_segment(folder, segment, erasure, |offset, frame| {
-            self.take(frame, (number, offset))?;
+            self.take(frame);
             if enters {
                 let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
                 let leaf = if frame.kind == FrameKind::Record { frame.leaf.to_vec() } else { Vec::new() };
@@ -298,78 +281,13 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn take(&mut self, frame: &Frame<'_>, place: (u32, u32)) -> Result<(), StoreError> {
+    fn take(&mut self, frame: &Frame<'_>) {
         let kept = &mut self.kept;
         self.recovered.edge.push(frame.hash(), |level, hash| kept.keep(level, hash));
         if frame.kind == FrameKind::Record {
             let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
             self.recovered.start = self.recovered.start.max(start_of(&head));
             self.recovered.keys.take(frame);
-            remember(frame, place, head, self.oldest, &mut self.recovered);
         }
-        Ok(())
-    }
-}
-
-/// Takes from a record what the ledger and the budget of persons have to know.
-pub(crate) fn remember(
-    frame: &Frame<'_>,
-    (segment, offset): (u32, u32),
-    head: PrivateHead,
-    oldest: Oldest,
-    recovered: &mut Recovered,
-) {
-    #[derive(Deserialize)]
-    struct Leaf<'l> {
-        e: Option<&'l str>,
-        f: Option<&'l str>,
-        g: Option<&'l str>,
-        h: Option<&'l str>,
-        k: &'l str,
-        m: Option<&'l str>,
-        q: Option<&'l str>,
-        t: u64,
-        u: Option<&'l str>,
-        z: Option<u64>,
-    }
-    let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(frame.leaf) else { return };
-    let (Some(sender), Some(id)) = (leaf.u.and_then(AgencyId::parse), leaf.m.and_then(MessageId::parse)) else { return };
-    if leaf.t < oldest.outcome {
-        return;
-    }
-    let digest = |text: Option<&str>| text.and_then(Digest::parse_base64url);
-    match leaf.k {
-        "req" => {
-            if let Some(digest) = digest(leaf.h) {
-                recovered.ledger.remember(&sender, id, digest);
-            }
-            if leaf.t >= oldest.question && !head.persons.is_empty() {
-                let whose = leaf.f.and_then(AgencyId::parse).unwrap_or(sender);
-                recovered.asked.entry(whose).or_default().extend(head.persons);
-            }
-        }
-        // A refusal at the door has no grant, and ends nothing.
-        "err" if leaf.g.is_some() || leaf.z.is_some() => {
-            if let Some(code) = leaf.e.and_then(Code::parse) {
-                recovered.ledger.remember_failure(&sender, id, code);
-            }
-        }
-        "cnl" => {
-            if let Some(question) = digest(leaf.q) {
-                recovered.ledger.remember(&sender, id, question);
-                recovered.ledger.remember_failure(&sender, id, Code::MsgCancelled);
-            }
-        }
-        "evt" => {
-            if let Some(digest) = digest(leaf.h) {
-                recovered.ledger.settle(&sender, id, digest, OutcomePlace { index: frame.seq, segment, offset });
-            }
-        }
-        "rsp" if !frame.body.is_empty() => {
-            if let Some(digest) = digest(leaf.q) {
-                recovered.ledger.settle(&sender, id, digest, OutcomePlace { index: frame.seq, segment, offset });
-            }
-        }
-        _ => {}
     }
 }

@@ -1,5 +1,7 @@
 //! What the store promises when its disk fails, or forgets what was not synced.
 
+mod past;
+
 use super::shelf::Saving;
 use super::writer::{Disk, Disks};
 use super::*;
@@ -183,47 +185,6 @@ proptest! {
     fn what_was_acknowledged_survives_a_power_cut(records in 0..6_u64, kept: u64) {
         let (acknowledged, found) = power_cut(records, kept);
         prop_assert!(found >= acknowledged, "{acknowledged} were acknowledged, {found} are found");
-    }
-}
-
-#[test]
-fn what_became_of_messages_is_known_again() {
-    use crate::base::fault::Code;
-    use crate::exchange::ledger::{Begin, Known};
-    let (folder, runtime) = (Folder::new(), runtime());
-    let now = UnixTime::from_ms(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64);
-    let school = AgencyId::parse("xx.school").expect("a name");
-    let [asked, answered] = [1, 2].map(|octet| Digest::from_octets([octet; 32]));
-    let id = |number: u8| MessageId::new(now, [number; 10]);
-    let (store, _) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
-    let append = |number: u8, kind, change: &dyn Fn(&mut Record)| {
-        let mut record = Record::new(kind, now);
-        (record.message, record.consumer, record.digest) = (Some(id(number)), Some(school.clone()), Some(asked));
-        record.grant = crate::base::ids::Code::parse("g-1");
-        change(&mut record);
-        let body = (kind == RecordKind::Answer).then(|| vec![number]);
-        runtime.block_on(store.append(Entry { record, private: Private::default(), body })).expect("durable")
-    };
-    let ask = |number| append(number, RecordKind::Request, &|_| ());
-    let refuse = |number, code| append(number, RecordKind::Refusal, &|record| record.code = Some(code));
-    ask(1);
-    let place =
-        append(1, RecordKind::Answer, &|record| (record.digest, record.counterpart) = (Some(answered), Some(asked))).place;
-    ask(2);
-    ask(3);
-    refuse(3, Code::RteBadAnswer);
-    append(3, RecordKind::Refusal, &|record| (record.code, record.grant) = (Some(Code::MsgReplayed), None));
-    refuse(4, Code::PolPurpose);
-    append(5, RecordKind::Request, &|record| record.time = now.minus_ms(3 * DAY_MS));
-    drop(store);
-    let (_, again) = Store::open(&folder.0, ORIGIN, SMALL).expect("opens");
-    let mut ledger = again.ledger;
-    let known = [Known::Settled(place), Known::Refused(Code::HttpBusy), Known::Refused(Code::RteBadAnswer)];
-    assert_eq!([1, 2, 3].map(|number| ledger.look_up(&school, id(number))), known.map(Some));
-    assert_eq!([4, 5].map(|number| ledger.look_up(&school, id(number))), [None, None]);
-    for number in [2, 3] {
-        assert_eq!(ledger.begin(now, &school, id(number), answered).map_err(|fault| fault.code), Err(Code::MsgReplayed));
-        assert_eq!(ledger.begin(now, &school, id(number), asked), Ok(Begin::Fresh));
     }
 }
 

@@ -6,6 +6,7 @@
 //! is left out. Whatever a figure is compared with runs in the same round: processors and disks differ from minute to
 //! minute on shared machines, so only ratios within a run mean anything. `docs/performance.md` explains each row.
 
+mod endurance;
 mod forward;
 mod load;
 mod message;
@@ -18,6 +19,7 @@ mod report;
 mod rounds;
 mod world;
 
+pub use endurance::{Endurance, Point};
 pub use forward::forward;
 pub use message::{Template, Values};
 pub use primitive::canonical;
@@ -129,6 +131,16 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, 
     }
     let result = rounds::measure(options, progress);
     // What is left over in a folder for temporary files does no harm.
+    let _ = std::fs::remove_dir_all(&options.folder);
+    result
+}
+
+/// Measures what many exchanges leave behind, at each power of ten up to `most`; those beyond `driven` are written, not driven.
+pub fn endure(options: &Options, most: u64, driven: u64, progress: &mut dyn FnMut(&str)) -> Result<Endurance, BenchError> {
+    if process::can_pin() {
+        process::pin(process::LOAD_CORE);
+    }
+    let result = endurance::endure(options, most, driven, progress);
     let _ = std::fs::remove_dir_all(&options.folder);
     result
 }

@@ -62,7 +62,12 @@ impl Process {
 
     /// Its resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
-        resident_kib_of(&format!("/proc/{}", self.child.id()))
+        self.memory_kib().0
+    }
+
+    /// Its resident memory in KiB, and how much of that is anonymous: the rest are pages of files.
+    pub fn memory_kib(&self) -> (u64, u64) {
+        memory_kib_of(&format!("/proc/{}", self.child.id()))
     }
 
     /// Whether it has ended.
@@ -94,9 +99,16 @@ impl Drop for Process {
 
 /// The resident memory of a process in KiB, by its folder in /proc.
 pub fn resident_kib_of(process: &str) -> u64 {
+    memory_kib_of(process).0
+}
+
+fn memory_kib_of(process: &str) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    let figure = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    };
+    (figure("VmRSS:"), figure("RssAnon:"))
 }
 
 /// The first figure of each thread's schedstat: nanoseconds on a core.

@@ -15,16 +15,16 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// A gateway or what it is compared with, and its port.
-struct Target {
-    process: Process,
+pub(super) struct Target {
+    pub(super) process: Process,
     port: u16,
 }
 
 /// Everything that runs beside the rounds.
-struct Stage<'o> {
+pub(super) struct Stage<'o> {
     options: &'o Options,
-    world: Rc<World>,
-    load: Load,
+    pub(super) world: Rc<World>,
+    pub(super) load: Load,
     subjects: Subjects,
     provider: u16,
 }
@@ -86,7 +86,7 @@ pub(super) fn measure(options: &Options, progress: &mut dyn FnMut(&str)) -> Resu
 }
 
 impl<'o> Stage<'o> {
-    fn open(options: &'o Options) -> Result<Self, BenchError> {
+    pub(super) fn open(options: &'o Options) -> Result<Self, BenchError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(BenchError::Io)?;
         let provider = listener.local_addr().map_err(BenchError::Io)?.port();
         let world = Rc::new(World::make(&options.folder, provider)?);
@@ -102,7 +102,7 @@ impl<'o> Stage<'o> {
         self.start(name, &config, port, more).map(|(target, _)| target)
     }
 
-    fn start(&self, name: &str, config: &Path, port: u16, more: &[&str]) -> Result<(Target, Duration), BenchError> {
+    pub(super) fn start(&self, name: &str, config: &Path, port: u16, more: &[&str]) -> Result<(Target, Duration), BenchError> {
         let mut arguments = words(&[&"run", &"-c", &config]);
         arguments.extend(more.iter().map(Into::into));
         let started = Instant::now();
@@ -181,7 +181,7 @@ impl<'o> Stage<'o> {
     }
 }
 
-fn free_port() -> Result<u16, BenchError> {
+pub(super) fn free_port() -> Result<u16, BenchError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(BenchError::Io)?;
     listener.local_addr().map(|address| address.port()).map_err(BenchError::Io)
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  \
-     oncegate bench --queue 100000         beside 1,000, 10,000 and 100,000 kept requests";
+    oncegate bench --queue 100000         beside 1,000, 10,000 and 100,000 kept requests\n  \
+    oncegate bench --endurance 1000000    memory and starts after 10,000, 100,000 and 1,000,000 exchanges";
 
 /// Measure this machine and this gateway, over loopback only.
 #[derive(clap::Args)]
@@ -24,6 +25,12 @@ pub(super) struct Bench {
     /// Where the run keeps its files, which it removes; the journal's disk is that of this folder
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Only memory, starts and look-ups: at each power of ten up to so many exchanges
+    #[arg(long, value_name = "EXCHANGES", conflicts_with_all = ["quick", "seconds", "rounds", "queue"])]
+    endurance: Option<u64>,
+    /// So many of them are driven through the gateway; the records of the others are written
+    #[arg(long, value_name = "EXCHANGES", requires = "endurance", default_value_t = 1_000_000)]
+    driven: u64,
     /// Only kept requests: what one costs beside 1,000, 10,000 and so on up to so many that wait for a dead holder
     #[arg(long, value_name = "N", conflicts_with_all = ["quick", "seconds", "rounds"])]
     queue: Option<u64>,
@@ -56,6 +63,11 @@ impl Bench {
         }
         options.rounds = self.rounds.unwrap_or(options.rounds).max(1);
         options.folder = self.folder.unwrap_or(options.folder);
+        if let Some(most) = self.endurance {
+            let found = bench::endure(&options, most.max(1), self.driven, &mut |what| out.say(format_args!("{what}")));
+            let found = found.map_err(|error| Failure::new(1, error))?;
+            return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
+        }
         let report = bench::run(&options, &mut |what| out.say(format_args!("{what}"))).map_err(|error| Failure::new(1, error))?;
         if out.is_json { out.print(report.json()) } else { out.print(report.table().trim_end()) }
     }

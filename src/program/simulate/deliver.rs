@@ -341,7 +341,7 @@ impl Gateway {
         }
         let mut record = self.delivery(scene, &row, "", None);
         (record.kind, record.code) = (RecordKind::Refusal, Some(code));
-        self.keep(scene, record, None, None, Then::GivenUp(row, code));
+        self.keep(scene, record, None, None, Then::GivenUp(row));
     }
 
     fn refuse_verdict(&mut self, scene: &mut Scene<'_>, verdict: Option<Caller>, code: Code) {
@@ -350,10 +350,7 @@ impl Gateway {
         }
     }
 
-    fn refuse_kept(&mut self, scene: &mut Scene<'_>, row: &Row, code: Code) {
-        let Some(process) = &mut self.process else { return };
-        process.ledger.remember(&row.sender, row.id, row.digest);
-        process.ledger.remember_failure(&row.sender, row.id, code);
+    fn kept_has_ended(&mut self, scene: &mut Scene<'_>, row: &Row) {
         let question = scene.letters.find(&row.digest).map(|letter| letter.number);
         if let Some(question) = question {
             self.settled(scene, question);
@@ -378,7 +375,12 @@ impl Gateway {
             Then::Left { call, caller } => self.left(scene, call, caller, place),
             Then::GoneOn { post, posted } => self.gone_on(scene, post, posted, place),
             Then::Release { letter, answer, row, caller, verdict } => match place {
-                Some(place) => self.is_answered(scene, letter, answer, place, caller, verdict),
+                Some(place) => {
+                    if row.is_none() {
+                        self.first_is_answered(scene, letter, place);
+                    }
+                    self.is_answered(scene, letter, answer, caller, verdict);
+                }
                 None => self.unrecorded(scene, letter, row, caller, verdict),
             },
             Then::Hear { word, row, is_first, verdict } => {
@@ -396,7 +398,7 @@ impl Gateway {
             Then::Taken(row) => self.taken(scene, row, place),
             Then::Failed { letter, code, row, caller, verdict } => match (place, row) {
                 (Some(_), Some(row)) => {
-                    self.refuse_kept(scene, &row, code);
+                    self.kept_has_ended(scene, &row);
                     self.refuse_verdict(scene, verdict, code);
                 }
                 (Some(_), None) => {
@@ -405,8 +407,8 @@ impl Gateway {
                 }
                 (None, row) => self.unrecorded(scene, letter, row, caller, verdict),
             },
-            Then::GivenUp(row, code) => match place {
-                Some(_) if row.what == What::Question => self.refuse_kept(scene, &row, code),
+            Then::GivenUp(row) => match place {
+                Some(_) if row.what == What::Question => self.kept_has_ended(scene, &row),
                 Some(_) => {}
                 None => self.release_row(&row.key),
             },
@@ -455,7 +457,7 @@ impl Gateway {
     fn failed_first(&mut self, scene: &mut Scene<'_>, number: u32, caller: Option<Caller>, code: Code) {
         let letter = scene.letters.get(number).clone();
         if let Some(process) = &mut self.process {
-            process.ledger.fail(&scene.land.agencies[letter.from], letter.id, code);
+            process.ledger.fail(&scene.land.agencies[letter.from], letter.id, code, self.disk.size());
         }
         if let Some(caller) = caller {
             self.reply(scene, caller, Reply::Refused(code));
@@ -520,19 +522,15 @@ impl Gateway {
         }
     }
 
-    fn is_answered(
-        &mut self,
-        scene: &mut Scene<'_>,
-        number: u32,
-        answer: u32,
-        place: OutcomePlace,
-        caller: Option<Caller>,
-        verdict: Option<Caller>,
-    ) {
-        let letter = scene.letters.get(number).clone();
+    /// A question was answered that was not kept: of others the ledger has been told.
+    fn first_is_answered(&mut self, scene: &Scene<'_>, number: u32, place: OutcomePlace) {
+        let letter = scene.letters.get(number);
         if let Some(process) = &mut self.process {
             process.ledger.settle(&scene.land.agencies[letter.from], letter.id, letter.digest, place);
         }
+    }
+
+    fn is_answered(&mut self, scene: &mut Scene<'_>, number: u32, answer: u32, caller: Option<Caller>, verdict: Option<Caller>) {
         if let Some(caller) = caller {
             self.release(scene, caller, number, answer);
         }
@@ -583,12 +581,11 @@ impl Gateway {
                 }
             };
         }
-        let sender = &scene.land.agencies[question.from];
-        if scene.plan.plant == Some(Plant::SecondAnswer)
-            && matches!(process.ledger.look_up(sender, question.id), Some(Known::Settled(_)))
+        if scene.plan.plant == Some(Plant::SecondAnswer) && matches!(self.known(scene, question.number), Some(Known::Settled(_)))
         {
             return self.record_answer(scene, &question, letter.number, (None, None), None, Some(caller));
         }
+        let Some(process) = &mut self.process else { return };
         let place = process.awaited.get_mut(&question.digest);
         match place.filter(|place| place.holder == letter.from && place.late.is_none()) {
             Some(Place { post: Some(call), .. }) => {
@@ -632,7 +629,7 @@ impl Gateway {
 
     fn is_cancelled(&mut self, scene: &mut Scene<'_>, row: Row, letter: u32, caller: Caller, place: Option<OutcomePlace>) {
         if place.is_some() {
-            self.refuse_kept(scene, &row, Code::MsgCancelled);
+            self.kept_has_ended(scene, &row);
             scene.observer.cancelled(self.number, letter);
             return self.reply(scene, caller, Reply::Cancelled);
         }

@@ -180,10 +180,14 @@ impl Disk {
 
     /// The number of the message that is kept with a record.
     pub(super) fn letter(&self, place: OutcomePlace) -> Option<u32> {
+        self.with_frame(place, |frame| frame.body.first_chunk::<4>().copied())?.map(u32::from_be_bytes)
+    }
+
+    /// Reads a record again.
+    pub(super) fn with_frame<R>(&self, place: OutcomePlace, read: impl FnOnce(&Frame<'_>) -> R) -> Option<R> {
         let octets = self.segments.get(place.segment as usize)?.get(place.offset as usize..)?;
         let (frame, _) = journal::read_frame(octets, Erasure::Possible).ok()?;
-        let number = frame.body.first_chunk::<4>().filter(|_| frame.seq == place.index)?;
-        Some(u32::from_be_bytes(*number))
+        (frame.seq == place.index).then(|| read(&frame))
     }
 }
 

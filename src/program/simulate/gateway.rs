@@ -2,22 +2,23 @@
 //! `gateway::driver`, step by step, since here one thread has all of it: what the driver awaits is an event here.
 
 use super::disk::{Disk, Entry};
+use super::index::{Index, note_asked};
 use super::letters::{Letter, Sort};
 use super::plan::{Left, Trouble};
 use super::plant::Plant;
 use super::wire::{Event, Node, Packet, Reply, Scene, What as Call};
-use crate::base::fault::Code;
-use crate::base::ids::{Code as Word, Digest};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId};
 use crate::base::limits;
-use crate::base::time::UnixTime;
+use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::FrameKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::tree::Edge;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
 use crate::exchange::admission::check_times;
-use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace};
+use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Seen};
 use crate::exchange::work::{Class, Key, Memory, Row, Told, Way, Ways, What, Work, action};
-use crate::host::store::{Oldest, PrivateHead, Recovered, remember};
+use crate::host::store::PrivateHead;
 use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
 use crate::rules::registry::{Action, Registry, Status};
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ pub(super) struct Gateway {
 pub(super) struct Process {
     pub work: Work<Memory>,
     pub ledger: Ledger,
+    index: Index,
     persons: Persons,
     quotas: Quotas,
     clock: EngineClock,
@@ -132,7 +134,7 @@ pub(super) enum Then {
     /// An exchange has failed.
     Failed { letter: u32, code: Code, row: Option<Row>, caller: Option<Caller>, verdict: Option<Caller> },
     /// Something is not delivered any more.
-    GivenUp(Row, Code),
+    GivenUp(Row),
     /// A question was cancelled.
     Cancelled { row: Row, letter: u32, caller: Caller },
     /// An event was accepted.
@@ -200,19 +202,19 @@ impl Gateway {
         self.run += 1;
     }
 
-    /// Starts it: reads the journal, fills ledger and budgets, opens the shelf and tells it what it has not been told.
+    /// Starts it: reads the journal, makes the index and fills the budgets, opens the shelf and tells it what it has not been told.
     pub(super) fn start(&mut self, scene: &mut Scene<'_>) {
         let (time, plant, number) = (self.time(scene.now), scene.plan.plant, self.number);
-        let outcome = time.as_ms().saturating_sub(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS);
-        let oldest = Oldest { outcome, question: time.as_ms() - time.as_ms() % crate::base::time::DAY_MS };
-        let (mut recovered, mut records) = (Recovered::default(), Vec::new());
+        let midnight = time.as_ms() - time.as_ms() % DAY_MS;
+        let (mut asked, mut index, mut records) = (BTreeMap::new(), Index::default(), Vec::new());
         let read = self.disk.recover(plant, |place, frame| {
             let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
             if frame.kind == FrameKind::Record {
                 let place_of = OutcomePlace { index: frame.seq, segment: place.0, offset: place.1 };
-                let leaf = std::str::from_utf8(frame.leaf).ok().and_then(Leaf::parse);
-                records.extend(leaf.map(|leaf| (leaf, head.persons.first().copied(), place_of)));
-                remember(frame, place, head, oldest, &mut recovered);
+                let Some(leaf) = std::str::from_utf8(frame.leaf).ok().and_then(Leaf::parse) else { return };
+                note_asked(&mut asked, &leaf, &head.persons, midnight);
+                index.push(&leaf, place_of);
+                records.push((leaf, head.persons.first().copied(), place_of));
             }
         });
         if let Err(broken) = read {
@@ -222,8 +224,7 @@ impl Gateway {
             let agency = about(scene, leaf);
             scene.observer.record(number, place.index, leaf, &scene.letters, agency);
         }
-        let mut ledger = if plant == Some(Plant::LedgerForgotten) { Ledger::new() } else { recovered.ledger };
-        ledger.evict(time);
+        index.catch_up();
         let (shelf, mark) = self.saves.last().cloned().filter(|(_, mark)| *mark <= self.disk.size()).unwrap_or_default();
         let mark = if plant == Some(Plant::TailNotFolded) { self.disk.size() } else { mark };
         let mut work = Work::open(shelf, ways(&scene.registry));
@@ -241,8 +242,9 @@ impl Gateway {
         let clock = EngineClock::default();
         let process = Process {
             work,
-            ledger,
-            persons: Persons::since_midnight(recovered.asked, time),
+            ledger: Ledger::new(),
+            index,
+            persons: Persons::since_midnight(asked, time),
             quotas: Quotas::new(&scene.registry, &clock),
             clock,
             started: scene.now,
@@ -367,7 +369,8 @@ impl Gateway {
     fn begin(&mut self, scene: &mut Scene<'_>, caller: Caller, letter: &Letter, wait: u64) {
         let (time, sender) = (self.time(scene.now), &scene.land.agencies[letter.from]);
         let Some(process) = &mut self.process else { return };
-        match process.ledger.begin(time, sender, letter.id, letter.digest) {
+        let begun = process.begin(&self.disk, scene.plan.plant, time, (sender, letter.id, letter.digest));
+        match begun {
             Ok(Begin::Replay(_)) if letter.sort == Sort::Event => return self.promise(scene, caller, letter.number),
             Ok(Begin::Replay(place)) => return self.answer_again(scene, caller, letter.number, place),
             Ok(Begin::Fresh) => {}
@@ -466,8 +469,11 @@ impl Gateway {
     pub(super) fn known(&self, scene: &Scene<'_>, letter: u32) -> Option<Known> {
         let letter = scene.letters.get(letter);
         let (process, sender) = (self.process.as_ref()?, &scene.land.agencies[letter.from]);
-        let is_open = process.work.asked(sender, letter.id).is_some();
-        if is_open { Some(Known::Open) } else { process.ledger.look_up(sender, letter.id) }
+        if process.work.asked(sender, letter.id).is_some() {
+            return Some(Known::Open);
+        }
+        let past = || process.index.past(&self.disk, (sender, letter.id), oldest(self.time(scene.now)));
+        process.ledger.look_up(sender, letter.id).or_else(|| past().map(|past| past.outcome))
     }
 
     /// A record of a question or event, or of something said about it.
@@ -538,6 +544,7 @@ impl Gateway {
             let agency = about(scene, &waiting.leaf);
             scene.note(|| format!("record {}: {}", place.index, waiting.entry.leaf));
             scene.observer.record(self.number, place.index, &waiting.leaf, &scene.letters, agency);
+            process.index.push(&waiting.leaf, *place);
         }
         let mut order: Vec<(usize, Waiting)> = group.drain(..).enumerate().collect();
         // Whoever waited for a record goes on by itself: in which order is for nobody to say.
@@ -549,18 +556,69 @@ impl Gateway {
             if let (Some(place), Some(process)) = (place, &mut self.process)
                 && is_of_work(&waiting.leaf)
             {
+                process.tell_ledger(&waiting.leaf, place);
                 tell(&mut process.work, scene, &waiting.leaf, waiting.entry.person, place);
             }
             self.go_on(scene, waiting.then, place);
+        }
+        if let Some(process) = &mut self.process {
+            process.index.go_on(&mut scene.dice);
         }
         self.write(scene);
         self.look_around(scene);
     }
 }
 
+impl Process {
+    /// As the driver begins an exchange: what the ledger does not know is looked for in the log.
+    fn begin(
+        &mut self,
+        disk: &Disk,
+        plant: Option<Plant>,
+        time: UnixTime,
+        (sender, id, digest): (&AgencyId, MessageId, Digest),
+    ) -> Result<Begin, Fault> {
+        let indexed = if plant == Some(Plant::ForgottenEarly) { disk.size() } else { self.index.watermark() };
+        self.ledger.forget(indexed);
+        match self.ledger.begin(time, sender, id, digest)? {
+            Seen::Here(begun) => Ok(begun),
+            Seen::Nowhere(inquiry) => {
+                let past = self.index.past(disk, (sender, id), oldest(time));
+                self.ledger.found(inquiry, past.filter(|_| plant != Some(Plant::PastNotAsked)))
+            }
+        }
+    }
+
+    /// As the driver tells the ledger how a question has ended that is kept.
+    fn tell_ledger(&mut self, leaf: &Leaf, place: OutcomePlace) {
+        let sender = leaf.consumer.as_deref().and_then(AgencyId::parse);
+        let id = leaf.message.as_deref().and_then(MessageId::parse);
+        let (Some(sender), Some(id), Some(concerned)) = (sender, id, leaf.concerns) else { return };
+        let question = if leaf.kind == RecordKind::Refusal.as_str() { &leaf.digest } else { &leaf.counterpart };
+        let Some(digest) = question.as_deref().and_then(Digest::parse_base64url) else { return };
+        let code = leaf.code.as_deref().and_then(Code::parse);
+        match (leaf.kind.as_str(), code) {
+            ("rsp", _) => self.ledger.settle(&sender, id, digest, place),
+            ("err" | "cnl", Some(code)) => {
+                let to = leaf.provider.as_deref().and_then(AgencyId::parse);
+                let is_open = to.is_some_and(|to| self.work.row(&Key { index: concerned, to }).is_some());
+                if is_open {
+                    self.ledger.refuse(&sender, id, digest, code, place.index + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What ended before this is not told of any more, as the driver has it.
+fn oldest(now: UnixTime) -> UnixTime {
+    now.minus_ms(limits::IDEMPOTENCY_WINDOW_MS + limits::CLOCK_SKEW_MS)
+}
+
 /// The number of the agency that a record says is to have something.
 fn about(scene: &Scene<'_>, leaf: &Leaf) -> usize {
-    let name = leaf.provider.as_deref().and_then(crate::base::ids::AgencyId::parse);
+    let name = leaf.provider.as_deref().and_then(AgencyId::parse);
     name.map_or(usize::MAX, |name| scene.land.number(&name))
 }
 

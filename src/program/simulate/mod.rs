@@ -1,9 +1,9 @@
 //! The simulator: gateways, agencies and workers on one thread, from one seed, with faults.
 //!
-//! Real are the ledger, open work with its fold over the journal, frames, commit groups and the walk of recovery, what recovery
-//! takes from records, the tree, quotas and budgets, the registry and the policy, and the check of a message's times. Modelled are
-//! the network, the disk, clocks, and the driver, step by step as `gateway::driver` has it; number, id and digest stand for signed
-//! octets. Nothing here reads a clock, and nothing is random: a seed gives the same run on every machine.
+//! Real are the ledger, open work with its fold over the journal, frames, commit groups and the walk of recovery, what is read of
+//! a message's records again, the tree, quotas and budgets, the registry and the policy, and the check of a message's times.
+//! Modelled are the network, the disk, the index, clocks, and the driver, step by step as `gateway::driver` has it; number, id and
+//! digest stand for signed octets. Nothing here reads a clock, and nothing is random: a seed gives the same run on every machine.
 //!
 //! An observer from outside says what must never be seen; a seed that fails is made smaller, and told as a line that can be a test.
 
@@ -11,6 +11,7 @@ mod deliver;
 mod dice;
 mod disk;
 mod gateway;
+mod index;
 mod letters;
 mod observer;
 mod people;

@@ -18,8 +18,10 @@ pub enum Plant {
     OrderIgnored,
     /// A start does not read who has had an event.
     EventAgain,
-    /// A start does not fill the ledger.
-    LedgerForgotten,
+    /// What the ledger does not know is not looked for in the log.
+    PastNotAsked,
+    /// The ledger forgets what the index does not have yet.
+    ForgottenEarly,
     /// A start takes records behind the last commit for good.
     TornTailBelieved,
     /// A start does not read the records that its shelf has not been told of.
@@ -32,7 +34,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AckBeforeRecord,
         Self::LeaseUnrecorded,
         Self::LeaseForgotten,
@@ -40,7 +42,8 @@ impl Plant {
         Self::ExpiredDelivered,
         Self::OrderIgnored,
         Self::EventAgain,
-        Self::LedgerForgotten,
+        Self::PastNotAsked,
+        Self::ForgottenEarly,
         Self::TornTailBelieved,
         Self::TailNotFolded,
         Self::SecondAnswer,
@@ -57,7 +60,8 @@ impl Plant {
             Self::ExpiredDelivered => "expired-delivered",
             Self::OrderIgnored => "order-ignored",
             Self::EventAgain => "event-again",
-            Self::LedgerForgotten => "ledger-forgotten",
+            Self::PastNotAsked => "past-not-asked",
+            Self::ForgottenEarly => "forgotten-early",
             Self::TornTailBelieved => "torn-tail-believed",
             Self::TailNotFolded => "tail-not-folded",
             Self::SecondAnswer => "second-answer",

@@ -309,19 +309,18 @@ impl World<'_> {
             if self.scene.observer.latest(number) > time {
                 continue;
             }
-            if letter.sort == Sort::Event && letter.expires > time.plus_ms(60_000) {
-                let Some(process) = &self.gateways[number].process else { continue };
-                let sender = &self.scene.land.agencies[letter.from];
-                if let Some(Known::Settled(place)) = process.ledger.look_up(sender, letter.id) {
-                    self.scene.observer.heard(number, place.index, letter);
-                }
+            if letter.sort == Sort::Event
+                && letter.expires > time.plus_ms(60_000)
+                && let Some(Known::Settled(place)) = self.gateways[number].known(&self.scene, letter.number)
+            {
+                self.scene.observer.heard(number, place.index, letter);
             }
         }
     }
 
     fn is_forgotten(&self, gateway: usize, letter: u32) -> bool {
         let known = self.scene.letters.get(letter).id.time().plus_ms(limits::IDEMPOTENCY_WINDOW_MS);
-        known < self.scene.observer.latest(gateway)
+        known < self.scene.observer.latest(gateway).max(self.gateways[gateway].time(self.scene.now))
     }
 
     /// Each question that was accepted has an outcome, and only events that are not past their time are left.

@@ -7,8 +7,10 @@
 
 use super::blocks::Blocks;
 use super::names::Known;
+use super::recent::Recent;
 use super::row::{By, ROW, Row};
-use super::volume::{Source, read_rows};
+use super::rows::{IdTimes, each_span, read_rows};
+use super::volume::Source;
 use crate::base::limits;
 use crate::host::store::StoreError;
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ pub(crate) struct Live {
     more: Vec<(u64, u32)>,
     /// How many rows have each name: what is rare is looked for first.
     counts: [Vec<u32>; NAMES],
+    recent: Recent,
+    ids: IdTimes,
     /// None only while it is opened anew, or when that has failed.
     tree: Option<sled::Db>,
 }
@@ -42,7 +46,8 @@ impl Live {
         std::fs::create_dir_all(&folder).map_err(io)?;
         let (tree, remade) = open_or_remake(&folder)?;
         let rows = Blocks::create(&folder.join("rows"))?;
-        Ok((Self { folder, number, first, rows, more: Vec::new(), counts: Default::default(), tree: Some(tree) }, remade))
+        let (more, counts, recent, ids) = (Vec::new(), Default::default(), Recent::default(), IdTimes::default());
+        Ok((Self { folder, number, first, rows, more, counts, recent, ids, tree: Some(tree) }, remade))
     }
 
     /// Opens sled anew: after an error it takes nothing any more.
@@ -92,10 +97,11 @@ impl Live {
     }
 
     /// Appends rows; `more` are persons beyond the first, with their places.
-    pub(crate) fn append(&mut self, rows: &[Row], more: &[(u64, u32)]) -> Result<(), StoreError> {
-        let mut octets = Vec::with_capacity(rows.len() * ROW);
+    pub(crate) fn append(&mut self, rows: &[Row], more: &[(u64, u32)], ids: IdTimes) -> Result<(), StoreError> {
+        let (mut octets, mut exchanges) = (Vec::with_capacity(rows.len() * ROW), Vec::with_capacity(rows.len()));
         for row in rows {
             row.write(&mut octets);
+            exchanges.push(row.exchange);
             // Numbers of names are given from 1 on without gaps.
             for (counts, key) in self.counts.iter_mut().zip(row.keys).filter(|(_, key)| *key != 0) {
                 if counts.len() <= key as usize {
@@ -107,6 +113,8 @@ impl Live {
             }
         }
         self.rows.append(&octets)?;
+        exchanges.into_iter().for_each(|key| self.recent.push(key));
+        self.ids = self.ids.and(ids);
         self.more.extend_from_slice(more);
         Ok(())
     }
@@ -167,6 +175,26 @@ impl Live {
         }))
     }
 
+    /// The places of the records of an exchange, latest first.
+    pub(crate) fn exchange(&self, key: u64) -> impl Iterator<Item = u32> {
+        self.recent.places(key)
+    }
+
+    /// Gives the person's key and whose budget it counts in of each question from a time on; some more than once.
+    pub(crate) fn asked_since(&self, from: u64, mut visit: impl FnMut(u64, u64)) -> Result<(), StoreError> {
+        let (mut more, mut place) = (self.more.iter().peekable(), 0);
+        each_span(&self.rows, |_, rows| {
+            for row in rows {
+                let is_meant = row.time >= from && row.budget != 0 && row.key(By::Person) != 0;
+                let beyond = std::iter::from_fn(|| more.next_if(|(_, of)| *of <= place)).map(|(person, _)| *person);
+                let persons = std::iter::once(row.key(By::Person)).chain(beyond);
+                persons.filter(|_| is_meant).for_each(|person| visit(person, row.budget.into()));
+                place += 1;
+            }
+            Ok(())
+        })
+    }
+
     /// The persons beyond the first of the rows from place `from` to before `to`.
     pub(crate) fn more_between(&self, from: u32, to: u32) -> &[(u64, u32)] {
         let (from, to) = (self.more.partition_point(|more| more.1 < from), self.more.partition_point(|more| more.1 < to));
@@ -175,7 +203,7 @@ impl Live {
 
     /// What a sealed volume is made of.
     pub(crate) fn source(&self, names: Known) -> Source<'_> {
-        Source { number: self.number, first: self.first, names, rows: &self.rows, more: &self.more }
+        Source { number: self.number, first: self.first, names, ids: self.ids, rows: &self.rows, more: &self.more }
     }
 
     pub(crate) fn flush(&self) {

@@ -2,14 +2,19 @@
 //! anew when in doubt. A thread of its own follows the writer; acknowledging never waits for it.
 
 mod blocks;
+mod exchanges;
 mod live;
 mod names;
+mod recent;
 mod row;
+mod rows;
 mod scan;
 mod search;
 mod volume;
 
+pub(crate) use exchanges::Enough;
 pub(crate) use row::{By, Row};
+use rows::IdTimes;
 pub(crate) use search::{Conditions, Hits, View};
 
 use super::StoreError;
@@ -76,6 +81,8 @@ struct Shared {
     /// It could not be written: nothing is kept for it until it has caught up from the journal. Changes under `queue`.
     has_failed: AtomicBool,
     trouble: Mutex<Option<StoreError>>,
+    /// Held while a complete volume is made anew.
+    forgetting: Mutex<()>,
     sealed: RwLock<Vec<Arc<Volume>>>,
     live: RwLock<Live>,
     names: RwLock<Names>,
@@ -103,12 +110,14 @@ pub(crate) struct Opening {
 struct Waiting {
     rows: Vec<Row>,
     more: Vec<(u64, u32)>,
+    ids: IdTimes,
 }
 
 impl Waiting {
     fn enter(&mut self, entered: &Entered, place: u32, names: &mut Names) {
-        let row = Row::of(&entered.leaf, &entered.head, (entered.segment, entered.offset), names);
+        let (row, id) = Row::of(&entered.leaf, &entered.head, (entered.segment, entered.offset), names);
         self.rows.push(row);
+        self.ids = id.map_or(self.ids, |time| self.ids.with(time));
         self.more.extend(entered.head.persons.iter().skip(1).map(|key| (*key, place)));
     }
 }
@@ -148,7 +157,7 @@ impl Opening {
 
     fn put(&mut self) -> Result<(), StoreError> {
         let (live, waiting) = (&mut self.live, &mut self.waiting);
-        live.append(&waiting.rows, &waiting.more)?;
+        live.append(&waiting.rows, &waiting.more, std::mem::take(&mut waiting.ids))?;
         waiting.rows.clear();
         waiting.more.clear();
         Ok(())
@@ -159,16 +168,10 @@ impl Opening {
         self.live.number
     }
 
-    /// The latest time in a complete volume, in milliseconds.
-    pub(crate) fn latest(&self, number: u32) -> u64 {
-        let volume = self.sealed.get(number as usize);
-        volume.and_then(|volume| volume.meta.times.iter().map(|(_, latest)| *latest).max()).unwrap_or(0)
-    }
-
     /// The journal goes on in the next volume.
     pub(crate) fn next_volume(&mut self, number: u32, first: u64) -> Result<(), StoreError> {
         self.put()?;
-        let (volume, live) = seal(&self.log, &self.live, &mut self.names, number, first)?;
+        let (volume, live) = seal(&self.log, &self.live, &mut self.names, (number, first))?;
         let old = std::mem::replace(&mut self.live, live);
         self.sealed.push(volume);
         discard(old);
@@ -187,6 +190,7 @@ impl Opening {
             told: Condvar::new(),
             has_failed: AtomicBool::new(false),
             trouble: Mutex::default(),
+            forgetting: Mutex::default(),
             sealed: RwLock::new(self.sealed),
             live: RwLock::new(self.live),
             names: RwLock::new(self.names),
@@ -258,11 +262,11 @@ impl Reader {
         }
         if place < self.start || place >= self.start + self.rows.len() as u64 || place == 0 {
             self.start = place;
-            volume.rows(place, (place + volume::SPAN).min(volume.meta.count), &mut self.rows)?;
+            volume.rows(place, (place + rows::SPAN).min(volume.meta.count), &mut self.rows)?;
         }
         let head = PrivateHead::read(frame.private).map(|(head, _)| head).unwrap_or_default();
         let leaf = if frame.kind == FrameKind::Record { frame.leaf } else { &[] };
-        let expected = Row::of(leaf, &head, (segment, offset), names);
+        let (expected, _) = Row::of(leaf, &head, (segment, offset), names);
         let found = self.rows.get((place - self.start) as usize);
         // What was erased since is still in the row.
         let is_erased = head == PrivateHead::default();
@@ -321,7 +325,7 @@ fn put_missing(live: &Live) -> Result<(), StoreError> {
 }
 
 /// Makes a complete volume of the live one, and begins the next.
-fn seal(log: &Path, live: &Live, names: &mut Names, number: u32, first: u64) -> Result<(Arc<Volume>, Live), StoreError> {
+fn seal(log: &Path, live: &Live, names: &mut Names, (number, first): (u32, u64)) -> Result<(Arc<Volume>, Live), StoreError> {
     names.sync()?;
     Volume::seal(log, &live.source(names.known()))?;
     let volume = Arc::new(Volume::open(log, live.number)?);
@@ -512,7 +516,7 @@ impl Shared {
         let first = self.live().count();
         self.live().index(first as u32, &waiting.rows, &waiting.more)?;
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        live.append(&waiting.rows, &waiting.more)?;
+        live.append(&waiting.rows, &waiting.more, std::mem::take(&mut waiting.ids))?;
         waiting.rows.clear();
         waiting.more.clear();
         Ok(())
@@ -520,7 +524,7 @@ impl Shared {
 
     fn next_volume(&self, number: u32, first: u64) -> Result<(), StoreError> {
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        let (volume, next) = seal(&self.log, &self.live(), &mut names, number, first)?;
+        let (volume, next) = seal(&self.log, &self.live(), &mut names, (number, first))?;
         drop(names);
         let old = {
             let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
@@ -651,6 +655,11 @@ impl Index {
         Ok(found)
     }
 
+    /// Whether a file is one of a complete volume.
+    pub(super) fn is_part(&self, path: &Path) -> bool {
+        self.sealed().iter().any(|volume| path.parent() == Some(&volume_path(&self.shared.log, volume.meta.number)))
+    }
+
     /// Whether a record is in a volume that is complete.
     pub(super) fn is_complete(&self, index: u64) -> bool {
         index < self.shared.live().first
@@ -658,10 +667,14 @@ impl Index {
 
     /// Makes a complete volume anew that knows less of a record, and none of its persons.
     pub(super) fn forget(&self, index: u64, less: fn(&Row) -> Row) -> Result<(), StoreError> {
+        // One at a time; who looks for something else goes on meanwhile.
+        let _forgetting = self.shared.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |volume: &&Arc<Volume>| (volume.meta.first..volume.meta.first + volume.meta.count).contains(&index);
+        let volume = self.sealed().iter().find(of).map(Arc::clone).ok_or(StoreError::Forgotten)?;
+        let made = Arc::new(volume.without(&self.shared.log, index - volume.meta.first, less)?);
         let mut sealed = self.shared.sealed.write().unwrap_or_else(PoisonError::into_inner);
-        let of = |volume: &&mut Arc<Volume>| (volume.meta.first..volume.meta.first + volume.meta.count).contains(&index);
-        let volume = sealed.iter_mut().find(of).ok_or(StoreError::Forgotten)?;
-        *volume = Arc::new(volume.without(&self.shared.log, index - volume.meta.first, less)?);
+        let place = sealed.iter_mut().find(|other| other.meta.first == made.meta.first).ok_or(StoreError::Forgotten)?;
+        *place = made;
         Ok(())
     }
 

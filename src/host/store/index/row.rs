@@ -4,11 +4,12 @@ use super::names::Names;
 use crate::base::ids::{MessageId, Uuid};
 use crate::evidence::tlog::RecordKind;
 use crate::host::store::keys::PrivateHead;
+use crate::message::crypto;
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// Octets of a row.
-pub(crate) const ROW: usize = 88;
+pub(crate) const ROW: usize = 91;
 
 /// What records are found by. Those before `Message` are names, whose keys are their numbers; the others are hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +62,10 @@ pub(crate) struct Row {
     pub offset: u32,
     /// The place of its kind among all, from 1.
     pub kind: u8,
+    /// Of a question, in whose budget of persons it counts: the number of a name.
+    pub budget: u32,
+    /// The key of the exchange whose question or end it is, of 48 bits; see [`exchange_key`].
+    pub exchange: u64,
 }
 
 /// A leaf as the index reads it.
@@ -71,6 +76,8 @@ struct Leaf<'l> {
     case: Option<&'l str>,
     d: Option<&'l str>,
     e: Option<&'l str>,
+    f: Option<&'l str>,
+    g: Option<&'l str>,
     k: &'l str,
     l: Option<u64>,
     m: Option<&'l str>,
@@ -79,6 +86,19 @@ struct Leaf<'l> {
     s: Option<&'l str>,
     t: u64,
     u: Option<&'l str>,
+    z: Option<u64>,
+}
+
+impl Leaf<'_> {
+    /// Whether it is the question of an exchange, or how it ended.
+    fn is_of_exchange(&self) -> bool {
+        match self.k {
+            "req" | "rsp" | "evt" | "cnl" => true,
+            // A refusal at the door has no grant, and ends nothing.
+            "err" => self.g.is_some() || self.z.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// The octet that stands for a kind in rows.
@@ -88,15 +108,27 @@ pub(crate) fn kind_octet(word: &str) -> u8 {
 
 impl Row {
     /// The row of a record, from its leaf and the head of its private part; names that are new get numbers. A record that
-    /// was shredded has an empty row.
-    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, place: (u32, u32), names: &mut Names) -> Self {
+    /// was shredded has an empty row. With it comes the time in the id of the message that it is of, if it is of an exchange.
+    pub(crate) fn of(leaf: &[u8], head: &PrivateHead, place: (u32, u32), names: &mut Names) -> (Self, Option<u64>) {
         let (segment, offset) = place;
-        let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else { return Self { segment, offset, ..Self::default() } };
+        let Ok(leaf) = serde_json::from_slice::<Leaf<'_>>(leaf) else {
+            return (Self { segment, offset, ..Self::default() }, None);
+        };
         let mut name = |text: Option<&str>| text.map_or(0, |text| names.number_or_new(text));
-        let message = leaf.m.and_then(MessageId::parse).map_or(0, |id| message_key(&id));
+        let id = leaf.m.and_then(MessageId::parse);
+        let message = id.map_or(0, |id| message_key(&id));
+        let id_of_exchange = id.filter(|_| leaf.is_of_exchange());
+        let exchange = leaf.u.zip(id_of_exchange).map_or(0, |(sender, id)| exchange_key(sender, &id));
+        let consumer = name(leaf.u);
+        let budget = match leaf.f {
+            _ if leaf.k != "req" => 0,
+            // Whoever asks for another asks from the other's budget.
+            Some(principal) => name(Some(principal)),
+            None => consumer,
+        };
         let case = leaf.case.and_then(Uuid::parse).map_or(0, |case| case_key(&case));
         let keys = [
-            name(leaf.u),
+            consumer,
             name(leaf.s),
             name(leaf.d),
             name(leaf.p),
@@ -107,7 +139,7 @@ impl Row {
             head.official.unwrap_or(0),
             head.persons.first().copied().unwrap_or(0),
         ];
-        Self {
+        let row = Self {
             time: leaf.t,
             keys,
             latency_us: leaf.l.unwrap_or(0).min(u64::from(u32::MAX)) as u32,
@@ -115,7 +147,10 @@ impl Row {
             segment,
             offset,
             kind: kind_octet(leaf.k),
-        }
+            budget: budget as u32,
+            exchange,
+        };
+        (row, id_of_exchange.map(|id| id.time().as_ms()))
     }
 
     /// Nothing but the place in the journal.
@@ -154,7 +189,9 @@ impl Row {
             out.extend_from_slice(&number.to_be_bytes());
         }
         out.push(self.kind);
-        out.resize(start + ROW, 0);
+        out.extend_from_slice(&self.budget.to_be_bytes());
+        out.extend_from_slice(self.exchange.to_be_bytes().get(2..).unwrap_or_default());
+        debug_assert_eq!(out.len() - start, ROW);
     }
 
     pub(crate) fn read(octets: &[u8]) -> Option<Self> {
@@ -171,6 +208,8 @@ impl Row {
         let mut number = || next(4).map(|number| number as u32);
         (row.latency_us, row.octets, row.segment, row.offset) = (number()?, number()?, number()?, number()?);
         row.kind = next(1)? as u8;
+        row.budget = next(4)? as u32;
+        row.exchange = next(6)?;
         Some(row)
     }
 }
@@ -178,6 +217,13 @@ impl Row {
 /// The random half of a message id.
 pub(crate) fn message_key(id: &MessageId) -> u64 {
     id.octets().last_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+}
+
+/// What the records of an exchange are found by: of the hash of its sender and its message id, so that nobody can choose ids with
+/// which many exchanges have one key.
+pub(crate) fn exchange_key(sender: &str, id: &MessageId) -> u64 {
+    let hash = crypto::sha256(&[id.octets().as_slice(), sender.as_bytes()].concat());
+    hash.octets().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets) >> 16)
 }
 
 /// The second half of a case's id.
@@ -191,7 +237,9 @@ mod tests {
 
     #[test]
     fn a_row_is_read_as_written() {
-        let mut row = Row { time: u64::MAX, latency_us: 1, octets: 2, segment: 3, offset: 4, kind: b'r', ..Row::default() };
+        let mut row =
+            Row { time: u64::MAX, latency_us: 1, octets: 2, segment: 3, offset: 4, kind: b'r', budget: 5, ..Row::default() };
+        row.exchange = (1 << 48) - 2;
         for (number, key) in (1..).zip(&mut row.keys) {
             *key = number;
         }

@@ -3,7 +3,8 @@
 use super::live::Live;
 use super::names::Names;
 use super::row::{By, Row, case_key, kind_octet, message_key};
-use super::volume::{SPAN, Volume};
+use super::rows::SPAN;
+use super::volume::Volume;
 use crate::base::limits;
 use crate::evidence::audit::Filter;
 use crate::host::store::StoreError;
@@ -272,7 +273,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("oncegate-search-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("writable");
         let (mut live, _) = Live::open(&folder, 0, 0).expect("opens");
-        live.append(&vec![Row { kind: 1, time: 1, ..Row::default() }; MAX + 1], &[]).expect("writable");
+        live.append(&vec![Row { kind: 1, time: 1, ..Row::default() }; MAX + 1], &[], Default::default()).expect("writable");
         let live = RwLock::new(live);
         let view = View::Live(live.read().expect("not poisoned"));
         // None of them is meant.

@@ -4,6 +4,7 @@
 use super::blocks::{BLOCK, Blocks};
 use super::names::Known;
 use super::row::{By, ROW, Row};
+use super::rows::{IdTimes, SPAN, each_span, read_rows};
 use crate::host::store::StoreError;
 use crate::host::store::durable::sync_directory;
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,6 @@ use std::path::{Path, PathBuf};
 const POSTING: u64 = 12;
 /// Postings in a block; what is left of it is zeros, so that none lies across two.
 const PER_BLOCK: u64 = BLOCK / POSTING;
-/// Rows whose times are known as a range.
-pub(crate) const SPAN: u64 = 4096;
 
 /// What is said of a volume beside its files.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,22 +27,33 @@ pub(crate) struct Meta {
     pub count: u64,
     /// Names that the rows may speak of.
     pub names: Known,
+    /// The times in the ids of messages that rows are of.
+    pub ids: IdTimes,
     /// Earliest and latest time of each span of rows.
     pub times: Vec<(u64, u64)>,
-    /// Postings of each [`By`].
+    /// Postings of each list.
     postings: Vec<u64>,
     rows: (u64, Vec<u32>),
     runs: (u64, Vec<u32>),
-    /// The first posting of each block, for each [`By`].
+    /// The first posting of each block, for each list.
     firsts: Vec<Vec<(u64, u32)>>,
 }
+
+/// The lists of a volume: the postings of each [`By`], and behind them those of exchanges, and who was asked about.
+const EXCHANGES: usize = By::ALL.len();
+/// Pairs of a person's key and the number of the agency in whose budget it counts, each once.
+const ASKED: usize = EXCHANGES + 1;
+const LISTS: usize = ASKED + 1;
+const FORMAT: u32 = 2;
 
 pub(crate) struct Volume {
     pub meta: Meta,
     rows: Blocks,
     runs: Blocks,
-    /// The block at which the postings of each [`By`] begin.
+    /// The block at which each list begins.
     starts: Vec<u64>,
+    /// The earliest and the latest time of its records.
+    range: (u64, u64),
 }
 
 pub(crate) fn volume_path(log: &Path, number: u32) -> PathBuf {
@@ -77,6 +87,7 @@ pub(crate) struct Source<'s> {
     pub number: u32,
     pub first: u64,
     pub names: Known,
+    pub ids: IdTimes,
     pub rows: &'s Blocks,
     /// Persons beyond the first of a record: key and place.
     pub more: &'s [(u64, u32)],
@@ -93,7 +104,7 @@ impl Volume {
             return Err(damaged());
         }
         let mut meta: Meta = serde_json::from_slice(json).map_err(|_| damaged())?;
-        if meta.format != 1 || meta.number != number {
+        if meta.format != FORMAT || meta.number != number || meta.postings.len() != LISTS || meta.firsts.len() != LISTS {
             return Err(damaged());
         }
         let (rows, runs) = (std::mem::take(&mut meta.rows), std::mem::take(&mut meta.runs));
@@ -103,9 +114,10 @@ impl Volume {
             starts.push(at);
             at += count.div_ceil(PER_BLOCK);
         }
-        let (rows, runs) =
-            (Blocks::open(&folder.join("rows"), rows.0, rows.1)?, Blocks::open(&folder.join("runs"), runs.0, runs.1)?);
-        Ok(Self { meta, rows, runs, starts })
+        let file = |name: &str, (length, sums): (u64, Vec<u32>)| Blocks::open(&folder.join(name), length, sums);
+        let (rows, runs) = (file("rows", rows)?, file("runs", runs)?);
+        let range = meta.times.iter().fold((u64::MAX, 0), |(from, to), span| (from.min(span.0), to.max(span.1)));
+        Ok(Self { meta, rows, runs, starts, range })
     }
 
     /// Writes a volume; once this returns it is durable under its name.
@@ -118,8 +130,15 @@ impl Volume {
         }
         std::fs::create_dir_all(&new).map_err(io)?;
         let count = source.rows.len() / ROW as u64;
-        let mut meta =
-            Meta { format: 1, number: source.number, first: source.first, count, names: source.names, ..Meta::default() };
+        let mut meta = Meta {
+            format: FORMAT,
+            number: source.number,
+            first: source.first,
+            count,
+            names: source.names,
+            ids: source.ids,
+            ..Meta::default()
+        };
         let mut rows = Blocks::create(&new.join("rows"))?;
         each_span(source.rows, |octets, found| {
             meta.times.push(times_of(found));
@@ -127,8 +146,8 @@ impl Volume {
         })?;
         meta.rows = rows.finish()?;
         let mut runs = Blocks::create(&new.join("runs"))?;
-        for by in By::ALL {
-            let postings = sorted(source, by)?;
+        for list in 0..LISTS {
+            let postings = sorted(source, list)?;
             meta.postings.push(postings.len() as u64);
             meta.firsts.push(write_run(&postings, &mut runs)?);
         }
@@ -149,6 +168,44 @@ impl Volume {
         read_rows(&self.rows, from, to, out)
     }
 
+    /// The latest time of its records.
+    pub(crate) fn latest(&self) -> u64 {
+        self.range.1
+    }
+
+    /// The places of the records of an exchange, latest first.
+    pub(crate) fn exchange(&self, key: u64) -> Places<'_> {
+        self.places_of(EXCHANGES, key, u32::MAX)
+    }
+
+    /// Gives the person's key and whose budget it counts in of each question from a time on; some more than once.
+    pub(crate) fn asked_since(&self, from: u64, mut visit: impl FnMut(u64, u64)) -> Result<(), StoreError> {
+        let (earliest, latest) = self.range;
+        if latest < from {
+            return Ok(());
+        }
+        if earliest >= from {
+            return self.each_posting(ASKED, |person, budget| visit(person, budget.into()));
+        }
+        // A volume in which the day begins.
+        let mut budgets = Vec::new();
+        each_span(&self.rows, |_, rows| {
+            budgets.extend(rows.iter().map(|row| if row.time >= from { row.budget } else { 0 }));
+            Ok(())
+        })?;
+        self.each_posting(By::Person.number(), |person, place| match budgets.get(place as usize) {
+            Some(budget) if *budget > 0 => visit(person, u64::from(*budget)),
+            _ => {}
+        })
+    }
+
+    fn each_posting(&self, list: usize, mut visit: impl FnMut(u64, u32)) -> Result<(), StoreError> {
+        for block in 0..self.meta.firsts.get(list).map_or(0, Vec::len) as u64 {
+            self.block(list, block)?.into_iter().for_each(|(key, place)| visit(key, place));
+        }
+        Ok(())
+    }
+
     /// How many postings a key has, to within a block or two.
     pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
         let Some(firsts) = self.meta.firsts.get(by.number()) else { return 0 };
@@ -159,15 +216,19 @@ impl Volume {
 
     /// The places of a key that are before `before`, in blocks, latest first.
     pub(crate) fn places(&self, by: By, key: u64, before: u32) -> Places<'_> {
-        let firsts = self.meta.firsts.get(by.number()).map_or(&[][..], Vec::as_slice);
-        // The block before the first one that begins with something later may hold the last of them.
-        let block = firsts.partition_point(|first| *first < (key, before));
-        Places { volume: self, by, key, before, block }
+        self.places_of(by.number(), key, before)
     }
 
-    fn block(&self, by: By, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
-        let count = self.meta.postings.get(by.number()).copied().unwrap_or(0);
-        let start = (self.starts.get(by.number()).copied().unwrap_or(0) + block) * BLOCK;
+    fn places_of(&self, list: usize, key: u64, before: u32) -> Places<'_> {
+        let firsts = self.meta.firsts.get(list).map_or(&[][..], Vec::as_slice);
+        // The block before the first one that begins with something later may hold the last of them.
+        let block = firsts.partition_point(|first| *first < (key, before));
+        Places { volume: self, list, key, before, block }
+    }
+
+    fn block(&self, list: usize, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
+        let count = self.meta.postings.get(list).copied().unwrap_or(0);
+        let start = (self.starts.get(list).copied().unwrap_or(0) + block) * BLOCK;
         let mut octets = Vec::new();
         self.runs.read(start, start + (count - (block * PER_BLOCK).min(count)).min(PER_BLOCK) * POSTING, &mut octets)?;
         Ok(octets.as_chunks::<12>().0.iter().filter_map(|posting| read_posting(posting)).collect())
@@ -194,13 +255,13 @@ impl Volume {
         let mut more = Vec::new();
         let blocks = self.meta.firsts.get(By::Person.number()).map_or(0, Vec::len) as u64;
         for block in 0..blocks {
-            let postings = self.block(By::Person, block)?;
+            let postings = self.block(By::Person.number(), block)?;
             more.extend(
                 postings.into_iter().filter(|(key, at)| firsts.get(*at as usize) != Some(key) && u64::from(*at) != place),
             );
         }
-        let source =
-            Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &rows, more: &more };
+        let Meta { number, first, names, ids, .. } = &self.meta;
+        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &rows, more: &more };
         Self::seal(log, &source)?;
         std::fs::remove_file(&path).map_err(|cause| StoreError::io(&path, cause))?;
         Self::open(log, self.meta.number)
@@ -218,11 +279,12 @@ impl Volume {
         if let Some(span) = (0..times.len().max(known.len())).find(|span| times.get(*span) != known.get(*span)) {
             return Ok(Some(span as u64 * SPAN));
         }
-        let source = Source { number: self.meta.number, first: self.meta.first, names: self.meta.names, rows: &self.rows, more };
-        for by in By::ALL {
-            let (mut expected, mut found) = (sorted(&source, by)?, Vec::new());
-            for (block, first) in (0..).zip(self.meta.firsts.get(by.number()).into_iter().flatten()) {
-                let postings = self.block(by, block)?;
+        let Meta { number, first, names, ids, .. } = &self.meta;
+        let source = Source { number: *number, first: *first, names: *names, ids: *ids, rows: &self.rows, more };
+        for list in 0..ASKED {
+            let (mut expected, mut found) = (sorted(&source, list)?, Vec::new());
+            for (block, first) in (0..).zip(self.meta.firsts.get(list).into_iter().flatten()) {
+                let postings = self.block(list, block)?;
                 if postings.first() != Some(first) {
                     return Ok(Some(first.1.into()));
                 }
@@ -261,7 +323,7 @@ fn times_of(rows: &[Row]) -> (u64, u64) {
 /// The places of a key, a block of them at a time, latest first.
 pub(crate) struct Places<'v> {
     volume: &'v Volume,
-    by: By,
+    list: usize,
     key: u64,
     before: u32,
     block: usize,
@@ -272,7 +334,7 @@ impl Places<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u32>>, StoreError> {
         while let Some(block) = self.block.checked_sub(1) {
             self.block = block;
-            let postings = self.volume.block(self.by, block as u64)?;
+            let postings = self.volume.block(self.list, block as u64)?;
             if postings.first().is_some_and(|first| first.0 < self.key) {
                 // Nothing of the key lies before this block.
                 self.block = 0;
@@ -293,44 +355,54 @@ fn read_posting(octets: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_be_bytes(*key), u32::from_be_bytes(*rest.first_chunk()?)))
 }
 
-pub(crate) fn read_rows(blocks: &Blocks, from: u64, to: u64, out: &mut Vec<Row>) -> Result<(), StoreError> {
-    let mut octets = Vec::new();
-    blocks.read(from * ROW as u64, to * ROW as u64, &mut octets)?;
-    out.clear();
-    out.extend(octets.chunks_exact(ROW).filter_map(Row::read));
-    Ok(())
-}
-
-/// Gives the rows of each span, as octets and as rows.
-fn each_span(blocks: &Blocks, mut visit: impl FnMut(&[u8], &[Row]) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let (mut octets, mut at) = (Vec::new(), 0);
-    while at < blocks.len() {
-        let to = (at + SPAN * ROW as u64).min(blocks.len());
-        blocks.read(at, to, &mut octets)?;
-        let rows: Vec<Row> = octets.chunks_exact(ROW).filter_map(Row::read).collect();
-        visit(&octets, &rows)?;
-        at = to;
+fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreError> {
+    if list == ASKED {
+        return asked(source);
     }
-    Ok(())
-}
-
-fn sorted(source: &Source<'_>, by: By) -> Result<Vec<(u64, u32)>, StoreError> {
-    let mut postings = Vec::new();
+    let by = By::ALL.get(list).copied();
+    let key_of = |row: &Row| match by {
+        Some(by) => row.key(by),
+        None => row.exchange,
+    };
+    // At once, and no more than it takes: what grows leaves holes in memory.
+    let mut postings = Vec::with_capacity((source.rows.len() / ROW as u64) as usize);
     let mut place = 0;
     each_span(source.rows, |_, rows| {
         for row in rows {
-            if row.key(by) != 0 {
-                postings.push((row.key(by), place));
+            let key = key_of(row);
+            if key != 0 {
+                postings.push((key, place));
             }
             place += 1;
         }
         Ok(())
     })?;
-    if by == By::Person {
+    if by == Some(By::Person) {
         postings.extend_from_slice(source.more);
     }
     postings.sort_unstable();
     Ok(postings)
+}
+
+/// Who was asked about in whose budget.
+fn asked(source: &Source<'_>) -> Result<Vec<(u64, u32)>, StoreError> {
+    let count = (source.rows.len() / ROW as u64) as usize;
+    let (mut pairs, mut budgets) = (Vec::with_capacity(count / 2), Vec::with_capacity(count));
+    each_span(source.rows, |_, rows| {
+        for row in rows {
+            budgets.push(row.budget);
+            if row.budget != 0 && row.key(By::Person) != 0 {
+                pairs.push((row.key(By::Person), row.budget));
+            }
+        }
+        Ok(())
+    })?;
+    let more = source.more.iter().map(|(person, place)| (*person, budgets.get(*place as usize).copied().unwrap_or(0)));
+    pairs.extend(more);
+    pairs.retain(|(person, budget)| *person != 0 && *budget != 0);
+    pairs.sort_unstable();
+    pairs.dedup();
+    Ok(pairs)
 }
 
 fn write_run(postings: &[(u64, u32)], runs: &mut Blocks) -> Result<Vec<(u64, u32)>, StoreError> {
