@@ -183,6 +183,21 @@ catalogue! {
     AttUnknown = "OG-ATT-008", 404, Sender, AfterChange, "no such attachment of a message from or to you is kept here", "ask with the sha256 of an attachment, while its message may be asked for";
     AttRange = "OG-ATT-009", 416, Sender, AfterChange, "the range is not in the attachment", "ask for a range within its size";
 
+    CatSyntax = "OG-CAT-001", 500, Gateway, AfterChange, "a file of the catalogue is not of its form", "correct the file at the place named; docs/situations.md has all keys";
+    CatUnknown = "OG-CAT-002", 500, Gateway, AfterChange, "a file of the catalogue speaks of something that is not there", "correct the word, or add what it means to agencies.toml, documents.toml, roles.toml or facts.toml";
+    CatOrder = "OG-CAT-003", 500, Gateway, AfterChange, "the steps of a situation have no order: one is unknown, stands twice, or waits for itself", "correct id and after of the steps that are named";
+    CatCondition = "OG-CAT-004", 500, Gateway, AfterChange, "a condition cannot be understood", "correct it at the place marked; docs/situations.md has the language";
+    CatFact = "OG-CAT-005", 500, Gateway, AfterChange, "nobody can say what a fact is", "say where it is found, what it is where there is none, or how the citizen is asked";
+    CatHolder = "OG-CAT-006", 500, Gateway, AfterChange, "nobody holds a document that is needed", "name its holder in documents.toml";
+    CatDeadline = "OG-CAT-007", 500, Gateway, AfterChange, "a term cannot be understood", "write working days as 5wd, or an ISO 8601 duration of one part";
+    CatTooMuch = "OG-CAT-008", 500, Gateway, AfterChange, "a catalogue has more of something than it may", "make it smaller; docs/limits.md has the limits";
+    CatText = "OG-CAT-009", 500, Gateway, AfterChange, "a text for people is missing in a language, or is too long", "write it in each language of catalogue.toml, in at most 300 characters";
+    CatWorse = "OG-CAT-010", 500, Gateway, AfterChange, "an overlay would make it worse for people", "leave the step as the country has it, or make it better: shorter, with fewer documents, with fewer ways";
+    CatBase = "OG-CAT-011", 500, Gateway, AfterChange, "an overlay is of a version that is not there", "compare it with the version that is, and write that as base";
+    CatGrant = "OG-CAT-012", 500, Gateway, AfterChange, "no grant lets an agency have a document that a step of it needs", "ask the authority of the registry for the grant, or leave the document out";
+    CatPath = "OG-CAT-013", 500, Gateway, AfterChange, "a document has no such place, or names nobody in such a role", "correct the path; oncegate schema fields shows all paths of a document";
+    CatInPerson = "OG-CAT-014", 500, Gateway, AfterChange, "people have to come, and no law is named", "name the law in legal, or let it be done online";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";

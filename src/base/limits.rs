@@ -434,3 +434,21 @@ pub const INBOX_BYTES_MAX: usize = 8 << 20;
 pub const WORK_SAVED_MS: u64 = 10_000;
 /// How many kept questions are on their way at once.
 pub const DELIVERIES_MAX: usize = 256;
+/// Characters of a condition.
+pub const CONDITION_CHARACTERS_MAX: usize = 2_000;
+/// How deep brackets and `!` of a condition may be nested.
+pub const CONDITION_DEPTH_MAX: usize = 64;
+/// Different facts in a condition.
+pub const CONDITION_FACTS_MAX: usize = 64;
+/// Files of a catalogue of life situations.
+pub const CATALOGUE_FILES_MAX: usize = 4_096;
+/// Octets of all of them.
+pub const CATALOGUE_BYTES_MAX: usize = 32 << 20;
+/// Mistakes that are told of a catalogue.
+pub const CATALOGUE_ERRORS_MAX: usize = 100;
+/// Facts that a catalogue knows.
+pub const CATALOGUE_FACTS_MAX: usize = 4_096;
+/// Characters of a text for people in a catalogue.
+pub const CATALOGUE_TEXT_MAX: usize = 300;
+/// Steps of a situation, with those of an overlay.
+pub const SITUATION_STEPS_MAX: usize = 256;

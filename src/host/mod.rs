@@ -1,6 +1,7 @@
 //! Disk, network, files, clocks: what the core leaves to others.
 
 pub mod authority;
+pub mod catalogue;
 pub mod config;
 pub mod control;
 pub mod expiry;

@@ -1,5 +1,8 @@
-//! Who may do what: registry, grants, quotas.
+//! Who may do what, and what the law has them do: registry, grants, quotas, conditions, life
+//! situations.
 
+pub mod condition;
 pub mod policy;
 pub mod quota;
 pub mod registry;
+pub mod situation;

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 const WINGS: &[(&str, &[&[&str]])] = &[
     ("base", &[&["limits", "time", "ids", "fault"]]),
     ("message", &[&["xml", "crypto", "parts"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
-    ("rules", &[&["registry"], &["policy", "quota"]]),
+    ("rules", &[&["registry", "condition"], &["policy", "quota", "situation"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
     ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"]]),
     (
         "host",
         &[
-            &["config", "keyfile", "store", "authority", "schemas"],
+            &["config", "keyfile", "store", "authority", "schemas", "catalogue"],
             &["control", "inforce", "telemetry", "transport"],
             &["expiry"],
         ],

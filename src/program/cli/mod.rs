@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod backup;
 mod bench;
+mod catalogue;
 mod check;
 mod complete;
 mod demo;
@@ -28,6 +29,7 @@ mod restore;
 mod run;
 mod schema;
 mod simulate;
+mod situation;
 mod witness;
 
 use crate::base::fault::Code;
@@ -95,6 +97,10 @@ enum Command {
     Validate(message::Validate),
     /// Look at sets of schemas, run tests of them, make examples
     Schema(schema::Schema),
+    /// Look at life situations, check and compare them, try them out
+    Catalogue(catalogue::Catalogue),
+    /// Tailor a life situation to what is known of somebody
+    Situation(situation::Situation),
     /// Measure this machine and this gateway, over loopback only
     Bench(bench::Bench),
     /// Run simulated gateways with faults, from seeds, and look for what must never be seen
@@ -252,6 +258,8 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.run(&out),
         Command::Validate(command) => command.run(&out),
         Command::Schema(command) => command.run(&out),
+        Command::Catalogue(command) => command.run(&out),
+        Command::Situation(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
         Command::Simulate(command) => command.run(&out),
         Command::Log(command) => command.run(&out),
