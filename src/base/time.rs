@@ -150,8 +150,8 @@ fn milliseconds(fraction: &str) -> Option<u64> {
     if fraction.is_empty() || fraction.len() > 6 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let padded = format!("{fraction:0<6}");
-    padded.parse::<u64>().ok().map(|micros| micros / 1000)
+    let digits = fraction.parse::<u64>().ok()?;
+    Some(digits * 10_u64.pow(6 - fraction.len() as u32) / 1000)
 }
 
 #[cfg(test)]

@@ -138,7 +138,11 @@ pub fn not_after(der: &[u8]) -> Option<UnixTime> {
 
 /// Decodes base64 with white space in it.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    let tight: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if !text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return BASE64.decode(text).ok();
+    }
+    let mut tight = Vec::with_capacity(text.len());
+    tight.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));
     BASE64.decode(tight).ok()
 }
 

@@ -309,7 +309,8 @@ async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, entrance:
 
 async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {
     let counters = gateway.counters();
-    let (connection, place) = match entrance.admit(knock).await {
+    // Boxed: a connection needs the room for its handshake no longer than that takes.
+    let (connection, place) = match Box::pin(entrance.admit(knock)).await {
         Ok(admitted) => admitted,
         Err(failed) => {
             if failed.turned == Turned::Handshake {
@@ -325,7 +326,7 @@ async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entranc
     counters.connection_ended(end.as_str());
     if end == End::Malformed {
         // hyper has answered it; whose it was is known, so it is on record.
-        gateway.refuse(&certificate, 0, Refusal::new(Fault::new(Code::HttpMalformed))).await;
+        Box::pin(gateway.refuse(&certificate, 0, Refusal::new(Fault::new(Code::HttpMalformed)))).await;
     }
 }
 

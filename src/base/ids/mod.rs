@@ -258,10 +258,17 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 fn write_uuid(octets: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let number = u128::from_be_bytes(*octets);
-    let part = |shift: u32, mask: u128| (number >> shift) & mask;
-    let (a, b, c) = (part(96, 0xffff_ffff), part(80, 0xffff), part(64, 0xffff));
-    write!(f, "{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", part(48, 0xffff), part(0, 0xffff_ffff_ffff))
+    // In one piece: whatever it is written to makes room once.
+    let mut text = [b'-'; 36];
+    // After 4, 6, 8 and 10 octets stands a hyphen (RFC 9562, section 4).
+    let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 0xf]);
+    for (at, digit) in places.zip(digits) {
+        if let (Some(place), Some(digit)) = (text.get_mut(at), b"0123456789abcdef".get(usize::from(digit))) {
+            *place = *digit;
+        }
+    }
+    f.write_str(std::str::from_utf8(&text).unwrap_or_default())
 }
 
 /// Lower case only: one spelling for one value.

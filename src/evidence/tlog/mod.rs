@@ -328,7 +328,12 @@ fn shown(key: &str, value: Option<&impl std::fmt::Display>, out: &mut String) {
 
 /// Digests are written in base64url without padding (RFC 4648, section 5): 43 characters.
 fn digest(key: &str, value: Option<&Digest>, out: &mut String) {
-    text(key, value.map(|digest| URL_SAFE_NO_PAD.encode(digest.octets())).as_deref(), out);
+    if let Some(digest) = value {
+        comma(out);
+        let _ = write!(out, "\"{key}\":\"");
+        URL_SAFE_NO_PAD.encode_string(digest.octets(), out);
+        out.push('"');
+    }
 }
 
 fn integer(key: &str, value: Option<u64>, out: &mut String) {

@@ -23,7 +23,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,33 +42,27 @@ impl ExchangeApi {
         Self { gateway, certificate }
     }
 
-    async fn answer(&self, request: Request<Inbound>) -> Response<Body> {
+    /// Answers a request. Each kind is a future of its own, of its own size: there are as many workers waiting at inboxes as there
+    /// are connections.
+    fn answer(self, request: Request<Inbound>) -> Answering {
         let form = Form::preferred(request.headers());
-        let trace = request.headers().get("traceparent").cloned();
-        let is_head = request.method() == Method::HEAD;
+        // Copied, since a part of the head keeps all of it.
+        let trace = request.headers().get("traceparent").and_then(|trace| HeaderValue::from_bytes(trace.as_bytes()).ok());
+        let dress = Dress { form, trace, is_head: request.method() == Method::HEAD };
         if let Err(fault) = check_head(&request) {
-            let refused = problem(&self.refuse(fault).await, form);
-            return if is_head { attachments::without_body(refused) } else { refused };
+            return Box::pin(async move { Ok(dress.refused(&self.refuse(fault).await)) });
         }
-        let (result, standing) = match (request.method(), request.uri().path()) {
-            (&Method::POST, "/v1/messages" | "/v1/trail") => self.message(request).await,
-            _ => self.read(request).await,
-        };
-        let mut response = result.unwrap_or_else(|refused| problem(&refused, form));
-        let headers = response.headers_mut();
-        if let Some(Standing { policy, per_minute, remaining }) = standing {
-            // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
-            insert(headers, "ratelimit-policy", &format!("\"{policy}\";q={per_minute};w=60"));
-            insert(headers, "ratelimit", &format!("\"{policy}\";r={remaining};t=60"));
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/v1/messages" | "/v1/trail") => {
+                Box::pin(async move { Ok(dress.put_on(self.message(request).await)) })
+            }
+            (&Method::GET, "/v1/inbox") => Box::pin(async move { Ok(dress.put_on(self.inbox(request).await)) }),
+            _ => Box::pin(async move { Ok(dress.put_on(self.read(request).await)) }),
         }
-        if let Some(trace) = trace {
-            headers.insert("traceparent", trace);
-        }
-        if is_head { attachments::without_body(response) } else { response }
     }
 
     /// What has a signed message as its body, and uses the quota of messages.
-    async fn message(&self, request: Request<Inbound>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+    async fn message(&self, request: Request<Inbound>) -> Outcome {
         let (head, body) = request.into_parts();
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let has_parts = head.uri.path() == "/v1/messages" && is_related(content_type);
@@ -96,15 +90,25 @@ impl ExchangeApi {
         (result, Some(standing))
     }
 
-    /// Everything else, which uses the quota of reads.
-    async fn read(&self, request: Request<Inbound>) -> (Result<Response<Body>, Refused>, Option<Standing>) {
-        let reader = match self.reader() {
-            Ok(reader) => reader,
-            Err(fault) => return (Err(self.refuse(fault).await), None),
+    /// A worker that comes for what waits, and may wait for it: of its request nothing is kept meanwhile.
+    async fn inbox(&self, request: Request<Inbound>) -> Outcome {
+        let (reader, standing) = match self.enter_as_reader() {
+            Ok(entered) => entered,
+            Err(fault) => return Box::pin(self.not_read(fault)).await,
         };
-        let standing = match reader.world.quotas.read(reader.peer.agency()) {
-            Ok(standing) => standing,
-            Err(fault) => return self.not_now(fault, READS).await,
+        let query = request.uri().query().unwrap_or("").to_owned();
+        let result = match Box::pin(forget(request.into_body())).await {
+            Ok(()) => reader.inbox(&query).await,
+            Err(fault) => Err(fault),
+        };
+        self.read_to_the_end(&reader, standing, result).await
+    }
+
+    /// Everything else, which uses the quota of reads.
+    async fn read(&self, request: Request<Inbound>) -> Outcome {
+        let (reader, standing) = match self.enter_as_reader() {
+            Ok(entered) => entered,
+            Err(fault) => return self.not_read(fault).await,
         };
         let (head, body) = request.into_parts();
         let result = match (&head.method, head.uri.path()) {
@@ -129,6 +133,25 @@ impl ExchangeApi {
             },
             (method, path) => Err(no_such_path(Listeners::Exchange, method, path)),
         };
+        self.read_to_the_end(&reader, standing, result).await
+    }
+
+    /// Whoever is at the other end, as a reader with quota left.
+    fn enter_as_reader(&self) -> Result<(Reader, Standing), NotRead> {
+        let reader = self.reader().map_err(NotRead::Unknown)?;
+        let standing = reader.world.quotas.read(reader.peer.agency()).map_err(NotRead::TooMuch)?;
+        Ok((reader, standing))
+    }
+
+    async fn not_read(&self, why: NotRead) -> Outcome {
+        match why {
+            NotRead::Unknown(fault) => (Err(self.refuse(fault).await), None),
+            NotRead::TooMuch(fault) => self.not_now(fault, READS).await,
+        }
+    }
+
+    /// What was read uses the quota by its length; what was refused is recorded.
+    async fn read_to_the_end(&self, reader: &Reader, standing: Standing, result: Result<Response<Body>, Fault>) -> Outcome {
         match result {
             Ok(response) => {
                 let octets = response.body().size_hint().exact().unwrap_or(0);
@@ -136,12 +159,12 @@ impl ExchangeApi {
                 reader.world.quotas.charge_reads(reader.peer.agency(), reads);
                 (Ok(response), Some(standing))
             }
-            Err(fault) => (Err(self.refuse(fault).await), Some(standing)),
+            Err(fault) => (Err(Box::pin(self.refuse(fault)).await), Some(standing)),
         }
     }
 
     /// Refuses somebody whose quota is used up, and says how it stands.
-    async fn not_now(&self, fault: Fault, policy: &'static str) -> (Result<Response<Body>, Refused>, Option<Standing>) {
+    async fn not_now(&self, fault: Fault, policy: &'static str) -> Outcome {
         let known = self.gateway.identify(&self.certificate).ok().filter(|_| fault.code == Code::LimRequests);
         let standing = known.and_then(|(world, peer)| world.quotas.used_up(peer.agency(), policy));
         (Err(self.refuse(fault).await), standing)
@@ -249,7 +272,6 @@ impl ExchangeApi {
         match super::segments(path).as_slice() {
             ["v1", "attachments", sha256] => attachments::get(&self.gateway, agency, sha256, headers),
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
-            ["v1", "inbox"] => reader.inbox(query).await,
             ["v1", "messages", id] => self.state(agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,
             ["v1", "messages", id, "receipt"] => reader.receipts(id).await,
@@ -330,11 +352,52 @@ impl ExchangeApi {
 impl Service<Request<Inbound>> for ExchangeApi {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn call(&self, request: Request<Inbound>) -> Self::Future {
-        let api = self.clone();
-        Box::pin(async move { Ok(api.answer(request).await) })
+        self.clone().answer(request)
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// What a request led to, and how its sender stands with the quota.
+type Outcome = (Result<Response<Body>, Refused>, Option<Standing>);
+
+/// Why somebody may not read.
+enum NotRead {
+    /// Nobody knows them.
+    Unknown(Fault),
+    /// Their quota is used up.
+    TooMuch(Fault),
+}
+
+/// What a response has beside what it says.
+struct Dress {
+    form: Form,
+    trace: Option<HeaderValue>,
+    is_head: bool,
+}
+
+impl Dress {
+    fn put_on(self, (result, standing): Outcome) -> Response<Body> {
+        let mut response = result.unwrap_or_else(|refused| problem(&refused, self.form));
+        let headers = response.headers_mut();
+        if let Some(Standing { policy, per_minute, remaining }) = standing {
+            // draft-ietf-httpapi-ratelimit-headers: what is left of the burst, and the window of the policy in seconds.
+            insert(headers, "ratelimit-policy", &format!("\"{policy}\";q={per_minute};w=60"));
+            insert(headers, "ratelimit", &format!("\"{policy}\";r={remaining};t=60"));
+        }
+        if let Some(trace) = self.trace {
+            headers.insert("traceparent", trace);
+        }
+        if self.is_head { attachments::without_body(response) } else { response }
+    }
+
+    /// A request whose head is wrong has no part in quotas.
+    fn refused(self, refused: &Refused) -> Response<Body> {
+        let response = problem(refused, self.form);
+        if self.is_head { attachments::without_body(response) } else { response }
     }
 }
 
@@ -356,7 +419,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
 pub fn check_head<B>(request: &Request<B>) -> Result<(), Fault> {
     check_host(request)?;
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    let line = request.method().as_str().len() + request.uri().to_string().len() + 12;
+    let line = request.method().as_str().len() + length_of(request.uri()) + 12;
     let size = fields.fold(line, usize::saturating_add);
     if size > limits::HEAD_BYTES_MAX {
         return Err(Fault::at(Code::HttpHeadTooLarge, format!("{size} bytes; the limit is {}", limits::HEAD_BYTES_MAX)));
@@ -364,6 +427,13 @@ pub fn check_head<B>(request: &Request<B>) -> Result<(), Fault> {
     check_framing(request.headers())?;
     check_single(request.headers())?;
     check_expectation(request.headers())
+}
+
+/// The length of what is asked for, as a request has it.
+fn length_of(target: &Uri) -> usize {
+    let scheme = target.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let authority = target.authority().map_or(0, |authority| authority.as_str().len());
+    scheme + authority + target.path_and_query().map_or(0, |path| path.as_str().len())
 }
 
 /// RFC 9110, section 5.3: only a field that is a list may come twice. Of two that are none each reader would take another.

@@ -212,6 +212,7 @@ pub struct PrivateHead {
 impl PrivateHead {
     /// Writes the head; what is sealed comes behind it.
     pub fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(10 + 8 * (self.persons.len() + usize::from(self.official.is_some())));
         out.extend_from_slice(&self.ticket.to_be_bytes());
         out.push(self.persons.len() as u8);
         out.push(u8::from(self.official.is_some()));
@@ -385,12 +386,13 @@ impl Keys {
         let Some(person) = subject.person() else { return Vec::new() };
         // U+0000 and U+0001 are in no document, so no other name has the same key, and no identifier.
         let named = [&person.family, &person.given, &person.birth_date];
-        let mut parts: Vec<&[u8]> = Vec::new();
-        for part in named {
-            parts.push(if part.is_some() { b"\0" } else { b"\x01" });
-            parts.push(part.as_ref().map_or("", Personal::expose).as_bytes());
-        }
-        if named.iter().any(|part| part.is_some()) { vec![first_of(self.index.tag(&parts))] } else { Vec::new() }
+        let [family, given, born] = named.map(|part| {
+            let mark: &[u8] = if part.is_some() { b"\0" } else { b"\x01" };
+            [mark, part.as_ref().map_or("", Personal::expose).as_bytes()]
+        });
+        let parts = [family, given, born];
+        let parts = parts.as_flattened();
+        if named.iter().any(|part| part.is_some()) { vec![first_of(self.index.tag(parts))] } else { Vec::new() }
     }
 
     /// The key that a person or official has in the index.

@@ -43,17 +43,20 @@ use pulse::{Felt, Heads, Paced, Pulse, Verdict};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tls::Shown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Interval;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A connection whose handshake is done.
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    /// Boxed: it is handed from one future to the next, each of which would keep room for all of it.
+    stream: Box<TlsStream<TcpStream>>,
     /// SHA-256 of the client's certificate.
     pub certificate: Digest,
     shown: Shown,
@@ -127,7 +130,7 @@ impl Connection {
         let shown = tls.shown(session).ok_or_else(|| failed(&"the certificate of a resumed session is no longer trusted"))?;
         let certificate = sha256(shown.first().ok_or_else(|| failed(&"no certificate"))?);
         let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-        Ok(Self { stream, certificate, shown, protocol })
+        Ok(Self { stream: Box::new(stream), certificate, shown, protocol })
     }
 
     /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.
@@ -209,11 +212,11 @@ where
     });
     match protocol {
         Protocol::Http1 => {
-            let connection = http1().serve_connection(io, service);
+            let connection = Box::pin(http1().serve_connection(io, service));
             drive(connection, &pulse, Heads::Begin, stop, |connection| connection.graceful_shutdown()).await
         }
         Protocol::Http2 => {
-            let connection = http2().serve_connection(io, service);
+            let connection = Box::pin(http2().serve_connection(io, service));
             drive(connection, &pulse, Heads::Unknown, stop, |connection| connection.graceful_shutdown()).await
         }
     }
@@ -226,15 +229,22 @@ async fn is_forgotten(rest: Incoming, response: &Response<Body>) -> bool {
     is_small && !response.headers().contains_key(CONNECTION) && discard(rest).await == Discarded::Whole
 }
 
-async fn drive<C>(connection: C, pulse: &Pulse, heads: Heads, mut stop: watch::Receiver<bool>, close: impl Fn(Pin<&mut C>)) -> End
+async fn drive<C>(
+    mut connection: Pin<Box<C>>,
+    pulse: &Pulse,
+    heads: Heads,
+    mut stop: watch::Receiver<bool>,
+    close: impl Fn(Pin<&mut C>),
+) -> End
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut connection = std::pin::pin!(connection);
     let mut beat = tokio::time::interval(Duration::from_millis(limits::PULSE_MS));
     let mut is_closing = false;
     loop {
         tokio::select! {
+            // The connection first: what it does decides whether its pulse is felt.
+            biased;
             ended = connection.as_mut() => return match ended {
                 Err(error) if error.is_parse() => End::Malformed,
                 _ => End::Closed,
@@ -243,7 +253,7 @@ where
                 close(connection.as_mut());
                 is_closing = true;
             }
-            _ = beat.tick() => match pulse.verdict(heads, Instant::now()) {
+            () = felt(pulse, heads, &mut beat) => match pulse.verdict(heads, Instant::now()) {
                 Verdict::Goes => {}
                 Verdict::Stuck => return End::Stuck,
                 Verdict::Idle if is_closing => return End::Closed,
@@ -254,6 +264,16 @@ where
             }
         }
     }
+}
+
+/// Waits for the next beat. Of a request that is worked on nothing can be late but what its own connection does: so ten thousand who
+/// wait for an answer on HTTP/1.1 wake nobody. On HTTP/2 others than the connection's own task move the pulse.
+async fn felt(pulse: &Pulse, heads: Heads, beat: &mut Interval) {
+    std::future::poll_fn(|context| match heads == Heads::Begin && pulse.is_calm() {
+        true => Poll::Pending,
+        false => beat.poll_tick(context).map(drop),
+    })
+    .await
 }
 
 fn http1() -> hyper::server::conn::http1::Builder {

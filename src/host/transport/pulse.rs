@@ -131,6 +131,12 @@ impl Pulse {
         }
     }
 
+    /// Whether nothing can become late unless something else happens first: a request is worked on, and nothing is on its way out.
+    pub(super) fn is_calm(&self) -> bool {
+        let state = self.state();
+        state.open > 0 && state.stalled.is_none() && state.due.is_empty() && state.came <= state.may_come
+    }
+
     /// Octets have come. Those that belong to no request are few, unless they are a flood of frames about nothing.
     fn read(&self, count: usize) -> io::Result<()> {
         let mut state = self.state();
@@ -376,6 +382,22 @@ mod tests {
         }
         let _busy = pulse.begin(0);
         assert_eq!(around(&pulse, Heads::Begin, limits::IDLE_MS)[1], Verdict::Goes, "whoever is being served is not idle");
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_is_calm_and_nobody_else() {
+        let pulse = Pulse::new(0);
+        assert!(!pulse.is_calm(), "a head has so long to come");
+        let mut busy = pulse.begin(0);
+        assert!(pulse.is_calm());
+        pulse.wrote(&Poll::Pending);
+        assert!(!pulse.is_calm(), "the peer takes nothing");
+        pulse.flushed(&Poll::Ready(()));
+        assert!(pulse.is_calm());
+        busy.sends(1);
+        assert!(!pulse.is_calm(), "a response has so long to be taken");
+        drop(busy);
+        assert!(!pulse.is_calm(), "it may be idle for so long");
     }
 
     #[test]

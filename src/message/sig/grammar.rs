@@ -94,7 +94,7 @@ impl<'a> Grammar<'a> {
             next: 0,
             depth: 0,
             collecting: None,
-            text: String::new(),
+            text: String::with_capacity(1024),
             algorithm: None,
             digest: None,
             signature: None,

@@ -42,7 +42,8 @@ pub struct Canonical<'a, O> {
 impl<'a, O: Octets> Canonical<'a, O> {
     /// A canonicaliser for parts of `input`, which writes to `out`.
     pub fn new(input: &'a [u8], out: O) -> Self {
-        Self { input, out, run: 0..0, rendered: Vec::new(), depth: 0, buffer: String::new(), order: Vec::new() }
+        let (rendered, buffer, order) = (Vec::with_capacity(8), String::with_capacity(256), Vec::with_capacity(8));
+        Self { input, out, run: 0..0, rendered, depth: 0, buffer, order }
     }
 
     /// Takes one event of the reader that reads the same input.

@@ -94,8 +94,11 @@ impl<'a> Reader<'a> {
             return Err(Violation { code: Code::XmlLimit, what: "more octets than a message may have", at: octets.len() });
         }
         let text = check_octets(octets)?;
-        let scope = Scope { bindings: vec![("xml", XML_NAMESPACE_INDEX)], uris: vec!["".into(), XML_NAMESPACE.into()] };
-        let start = Start { scope, ..Start::default() };
+        let mut scope = Scope { bindings: Vec::with_capacity(8), uris: Vec::with_capacity(8) };
+        scope.bindings.push(("xml", XML_NAMESPACE_INDEX));
+        scope.uris.extend(["".into(), XML_NAMESPACE.into()]);
+        let (attributes, declarations) = (Vec::with_capacity(4), Vec::with_capacity(4));
+        let start = Start { scope, attributes, declarations, ..Start::default() };
         Ok(Self {
             text,
             at: 0,

@@ -228,7 +228,7 @@ impl Load {
     }
 }
 
-fn fresh_id() -> Result<MessageId, BenchError> {
+pub(super) fn fresh_id() -> Result<MessageId, BenchError> {
     let random = crypto::random::<10>().map_err(|crypto::NoRandomness| BenchError::Workload("no randomness"))?;
     Ok(MessageId::new(now(), random))
 }

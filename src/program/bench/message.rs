@@ -64,6 +64,8 @@ pub const PURPOSE: &str = "benchmark";
 /// The legal basis of its grants.
 pub const BASIS: &str = "XX:BENCH:1";
 
+const CONTEXT: &str = "<Context>\n<Purpose>benchmark</Purpose><LegalBasis>XX:BENCH:1</LegalBasis>\n<Subject><t:Name>\
+                       <t:Family>Кузнецова</t:Family><t:Given>Мария</t:Given></t:Name></Subject>\n</Context>\n";
 const LIFE_MS: u64 = 10 * 60 * 1000;
 const END: &str = "</Message>";
 const ID: &str = "01990a5d-ac96-774b-8cce-b302099a8056";
@@ -72,9 +74,12 @@ const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 impl Template {
     /// An application of `size` octets before it is signed.
     pub fn request(size: usize, sample: &AgencyId) -> Result<Self, BenchError> {
-        let context = "<Context>\n<Purpose>benchmark</Purpose><LegalBasis>XX:BENCH:1</LegalBasis>\n<Subject><t:Name><t:Family>Кузнецова</t:Family>\
-                       <t:Given>Мария</t:Given></t:Name></Subject>\n</Context>\n";
-        Self::sized(size, sample, "", "application", context)
+        Self::sized(size, sample, "", "application", CONTEXT)
+    }
+
+    /// An event of the same document.
+    pub fn event(size: usize, sample: &AgencyId) -> Result<Self, BenchError> {
+        Self::sized(size, sample, "", "event", CONTEXT)
     }
 
     /// The answer to it.

@@ -11,20 +11,26 @@ mod forward;
 mod load;
 mod message;
 mod model;
+mod pair;
 mod peers;
 mod primitive;
 mod process;
 mod queue;
 mod report;
 mod rounds;
+mod subscribers;
+mod waiting;
 mod world;
 
 pub use endurance::{Endurance, Point};
 pub use forward::forward;
 pub use message::{Template, Values};
+pub use pair::{Pair, against, registry};
 pub use primitive::canonical;
 pub use queue::{Depth, queue};
 pub use report::{Report, Row};
+pub use subscribers::{Told, subscribers};
+pub use waiting::{Waiting, waiting};
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

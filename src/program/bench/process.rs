@@ -1,6 +1,7 @@
 //! Processes under measurement: started on a core of their own, their CPU time read from the scheduler's books.
 
 use super::BenchError;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::ffi::OsString;
 use std::path::Path;
@@ -23,6 +24,13 @@ pub fn pin(core: usize) {
     cores.set(core);
     // Where that is forbidden the figures are noisier, and the report says so.
     let _ = sched_setaffinity(None, &cores);
+}
+
+/// Lets this process, and what it starts, have as many files open as the system allows.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where that is forbidden fewer connections are opened, and that is said.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// A process that ends with this value.

@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 /// A gateway or what it is compared with, and its port.
 pub(super) struct Target {
     pub(super) process: Process,
-    port: u16,
+    pub(super) port: u16,
 }
 
 /// Everything that runs beside the rounds.
 pub(super) struct Stage<'o> {
     options: &'o Options,
     pub(super) world: Rc<World>,
-    pub(super) load: Load,
-    subjects: Subjects,
+    pub(super) load: Rc<Load>,
+    subjects: Rc<Subjects>,
     provider: u16,
 }
 
@@ -90,13 +90,23 @@ impl<'o> Stage<'o> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(BenchError::Io)?;
         let provider = listener.local_addr().map_err(BenchError::Io)?.port();
         let world = Rc::new(World::make(&options.folder, provider)?);
-        let subjects = Subjects::new(&world)?;
-        let load = Load::new(Rc::clone(&world), listener)?;
+        let subjects = Rc::new(Subjects::new(&world)?);
+        let load = Rc::new(Load::new(Rc::clone(&world), listener)?);
         Ok(Self { options, world, load, subjects, provider })
     }
 
+    /// The same stage for another program.
+    pub(super) fn with(&self, options: &'o Options) -> Self {
+        let (world, load, subjects) = (Rc::clone(&self.world), Rc::clone(&self.load), Rc::clone(&self.subjects));
+        Self { options, world, load, subjects, provider: self.provider }
+    }
+
+    pub(super) fn rounds(&self) -> usize {
+        self.options.rounds
+    }
+
     /// Starts a gateway with a registry of a size and a journal of its own, and waits for its first answer.
-    fn gateway(&self, name: &str, size: Size, more: &[&str]) -> Result<Target, BenchError> {
+    pub(super) fn gateway(&self, name: &str, size: Size, more: &[&str]) -> Result<Target, BenchError> {
         let (port, public) = (free_port()?, free_port()?);
         let config = self.world.configure(name, size, port, public)?;
         self.start(name, &config, port, more).map(|(target, _)| target)
@@ -116,7 +126,7 @@ impl<'o> Stage<'o> {
         Ok((Target { process, port }, first))
     }
 
-    fn forward(&self) -> Result<Target, BenchError> {
+    pub(super) fn forward(&self) -> Result<Target, BenchError> {
         let port = free_port()?;
         let folder = self.world.folder();
         let arguments = words(&[&"bench", &"--forward", &folder, &port.to_string(), &self.provider.to_string()]);
@@ -132,7 +142,7 @@ impl<'o> Stage<'o> {
         Ok(Some(Target { process, port }))
     }
 
-    fn run(&self, target: &Target, traffic: Traffic, weight: Weight, clients: usize) -> Result<Outcome, BenchError> {
+    pub(super) fn run(&self, target: &Target, traffic: Traffic, weight: Weight, clients: usize) -> Result<Outcome, BenchError> {
         let until = Until::Time(self.options.each);
         let warm = (self.options.each / 4).max(Duration::from_millis(300));
         self.load.run(&Plan { process: &target.process, port: target.port, traffic, weight, clients, warm, until })

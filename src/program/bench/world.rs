@@ -146,13 +146,22 @@ impl World {
         Ok(text)
     }
 
-    /// Writes a registry and the configuration of a gateway that uses it; gives the configuration's file.
+    /// The signing certificate of agencies that never sign.
+    pub fn filler(&self) -> &str {
+        &self.filler
+    }
+
+    /// Writes a registry of a size and the configuration of a gateway that uses it; gives the configuration's file.
     pub fn configure(&self, name: &str, size: Size, port: u16, public: u16) -> Result<PathBuf, BenchError> {
+        self.configure_with(name, &self.registry(size)?, port, public)
+    }
+
+    /// The same with a registry that is given.
+    pub fn configure_with(&self, name: &str, registry: &str, port: u16, public: u16) -> Result<PathBuf, BenchError> {
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder).map_err(|cause| BenchError::file(&folder, cause))?;
-        let text = self.registry(size)?;
-        write(&folder.join("registry.toml"), &text)?;
-        write(&folder.join("registry.sig"), &sign_registry(&text, &self.registry_key)?)?;
+        write(&folder.join("registry.toml"), registry)?;
+        write(&folder.join("registry.sig"), &sign_registry(registry, &self.registry_key)?)?;
         let configuration = format!(
             "format = 1\ndata = \"data\"\n[exchange]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"../gateway.pem\"\n\
              key = \"../gateway.key\"\nauthorities = \"../ca.pem\"\n[public]\nlisten = \"127.0.0.1:{public}\"\n[registry]\n\
@@ -169,7 +178,8 @@ fn identity(folder: &Path, name: &str) -> Result<Identity, BenchError> {
     Ok(Identity::load(&path("pem"), &path("key"), &folder.join("ca.pem"), None)?)
 }
 
-fn entry(name: &str, more: &str, system: &Digest, sign: &str) -> Result<String, BenchError> {
+/// An agency in the registry; `more` are further lines of its own.
+pub(super) fn entry(name: &str, more: &str, system: &Digest, sign: &str) -> Result<String, BenchError> {
     let certificate: String = sign.lines().filter(|line| !line.starts_with("-----")).collect();
     if certificate.is_empty() {
         return Err(BenchError::Workload("no certificate"));

@@ -1,13 +1,17 @@
 //! `oncegate bench`
 
 use super::{Failure, Out, Outcome};
-use crate::program::bench::{self, Depth, Extent, Options};
+use crate::program::bench::{self, BenchError, Depth, Extent, Options, Waiting};
 use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --json > bench.json\n  oncegate bench --rounds 9 --seconds 4\n  \
     oncegate bench --queue 100000         beside 1,000, 10,000 and 100,000 kept requests\n  \
-    oncegate bench --endurance 1000000    memory and starts after 10,000, 100,000 and 1,000,000 exchanges";
+    oncegate bench --endurance 1000000    memory and starts after 10,000, 100,000 and 1,000,000 exchanges\n  \
+    oncegate bench --waiting 10000        memory of 10,000 idle long-polls\n  \
+    oncegate bench --subscribers 1000     CPU of an event to 1,000 subscribers\n  \
+    oncegate bench --registry 10000       CPU of an exchange among 10,000 agencies, beside ten\n  \
+    oncegate bench --against ./old        CPU of this build beside that of another";
 
 /// Measure this machine and this gateway, over loopback only.
 #[derive(clap::Args)]
@@ -34,7 +38,19 @@ pub(super) struct Bench {
     /// Only kept requests: what one costs beside 1,000, 10,000 and so on up to so many that wait for a dead holder
     #[arg(long, value_name = "N", conflicts_with_all = ["quick", "seconds", "rounds"])]
     queue: Option<u64>,
-    /// Only one row of that: a part of the benchmark that it starts itself
+    /// Only workers that wait: what each of so many idle long-polls at the inbox takes of memory
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "seconds", "rounds", "queue"])]
+    waiting: Option<usize>,
+    /// Only events: what one costs that so many subscribers hear, beside one that a single subscriber hears
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "seconds", "queue", "waiting"])]
+    subscribers: Option<u64>,
+    /// Only the registry: what an exchange costs where so many agencies are registered, beside ten
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "queue", "waiting", "subscribers"])]
+    registry: Option<usize>,
+    /// Only this build beside another one, which is named
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["quick", "queue", "waiting", "subscribers", "registry"])]
+    against: Option<PathBuf>,
+    /// Only one row of kept requests: a part of the benchmark that it starts itself
     #[arg(long, hide = true)]
     depth: Option<u64>,
     /// Only forward: a part of the benchmark that it starts itself
@@ -56,6 +72,9 @@ impl Bench {
         if let Some(most) = self.queue {
             return queue(most, self.folder, out);
         }
+        if let Some(count) = self.waiting {
+            return waiting(count, self.folder, out);
+        }
         let extent = if self.quick { Extent::Quick } else { Extent::Full };
         let mut options = Options::new(extent, std::env::current_exe()?);
         if let Some(seconds) = self.seconds {
@@ -68,9 +87,39 @@ impl Bench {
             let found = found.map_err(|error| Failure::new(1, error))?;
             return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
         }
+        let failed = |error: BenchError| Failure::new(1, error);
+        if let Some(count) = self.subscribers {
+            let found = bench::subscribers(&options, count).map_err(failed)?;
+            return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
+        }
+        let pairs = match (self.registry, &self.against) {
+            (Some(agencies), _) => vec![bench::registry(&options, agencies).map_err(failed)?],
+            (None, Some(other)) => bench::against(&options, other).map_err(failed)?,
+            (None, None) => Vec::new(),
+        };
+        for pair in &pairs {
+            if out.is_json { out.print(pair.json())? } else { out.print(pair.row())? }
+        }
+        if !pairs.is_empty() {
+            return Ok(());
+        }
         let report = bench::run(&options, &mut |what| out.say(format_args!("{what}"))).map_err(|error| Failure::new(1, error))?;
         if out.is_json { out.print(report.json()) } else { out.print(report.table().trim_end()) }
     }
+}
+
+/// So many that wait, and before them a tenth of that, each in a gateway of its own.
+fn waiting(most: usize, folder: Option<PathBuf>, out: &Out) -> Outcome {
+    if !out.is_json {
+        out.print(Waiting::HEAD)?;
+    }
+    for count in [most / 10, most].into_iter().filter(|count| *count > 100 || *count == most) {
+        let mut options = Options::new(Extent::Quick, std::env::current_exe()?);
+        options.folder = folder.clone().unwrap_or(options.folder);
+        let found = bench::waiting(&options, count).map_err(|error| Failure::new(1, error))?;
+        if out.is_json { out.print(found.json())? } else { out.print(found.row())? }
+    }
+    Ok(())
 }
 
 /// Each depth in a process of its own, one after the other.
