@@ -111,6 +111,7 @@ mod sets;
 #[cfg(feature = "server")]
 mod sim;
 #[cfg(feature = "server")]
+mod situations;
 mod spoilt;
 #[cfg(feature = "server")]
 mod suspicions;

@@ -1,0 +1,176 @@
+//! Life situations as their users meet them: files, commands, the page for curators.
+
+use crate::folder::Folder;
+use crate::process::oncegate;
+use crate::tool::{root, said};
+use oncegate::rules::situation::Catalogue;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(oncegate()).args(arguments).stdin(Stdio::null()).output().expect("it starts")
+}
+
+fn good(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn the_catalogue_of_the_folder_is_that_of_the_program() {
+    fn names(folder: &Path, within: &str, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let entry = entry.expect("readable");
+            let name = format!("{within}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() { names(&entry.path(), &format!("{name}/"), found) } else { drop(found.insert(name)) }
+        }
+    }
+    let mut found = BTreeSet::new();
+    names(&root().join("schemas/catalogue"), "", &mut found);
+    let listed: BTreeSet<String> = Catalogue::built_in_files().into_iter().map(|file| file.name).collect();
+    assert_eq!(found, listed);
+}
+
+/// The blocks of docs/situations.md, as they stand there; what the page shows of their results is in what they print.
+#[test]
+fn from_an_empty_file_to_a_tested_situation() {
+    let page = fs::read_to_string(root().join("docs/situations.md")).expect("readable");
+    let (guide, _) = page.split_once("\n## Files").expect("the guide comes first");
+    let folder = Folder::new();
+    let program = Path::new(oncegate()).parent().expect("a folder");
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let mut printed = String::new();
+    for part in guide.split("```").collect::<Vec<_>>().chunks(2) {
+        let Some(block) = part.get(1) else { continue };
+        if let Some(script) = block.strip_prefix("sh\n") {
+            let output = Command::new("bash")
+                .args(["-euo", "pipefail", "-c", script])
+                .current_dir(folder.path())
+                .env("PATH", &path)
+                .output();
+            let output = output.expect("bash starts");
+            assert!(output.status.success(), "{script}\n{}", said(&output));
+            printed.push_str(&String::from_utf8_lossy(&output.stdout));
+            printed.push_str(&String::from_utf8_lossy(&output.stderr));
+        } else if let Some(shown) = block.strip_prefix("text\n") {
+            assert!(printed.contains(shown.trim_end()), "the page shows\n{shown}\nand these print\n{printed}");
+        }
+    }
+    for words in [
+        "| `dog` | 2 | 2 |",
+        "gain the step discount",
+        "wait longer: a loss",
+        "people lose by dog; --accept-loss if that is meant",
+    ] {
+        assert!(printed.contains(words), "{words} is not in\n{printed}");
+    }
+}
+
+/// A situation is a file: what the program never heard of is planned.
+#[test]
+fn a_new_situation_is_a_file() {
+    let folder = Folder::new();
+    let own = folder.path().join("own");
+    fs::create_dir_all(own.join("federal")).expect("a folder");
+    let birth = fs::read_to_string(root().join("schemas/catalogue/federal/birth-of-child.toml")).expect("readable");
+    let twins = birth.replacen("id = \"birth-of-child\"", "id = \"twins\"", 1).replacen("Birth of a child", "Birth of twins", 1);
+    fs::write(own.join("federal/twins.toml"), &twins).expect("written");
+    let own = own.to_string_lossy().into_owned();
+    assert!(good(&["catalogue", "list", "--catalogue", &own]).contains("Birth of twins"));
+    let plan = good(&["situation", "plan", "twins", "--catalogue", &own, "--fact", "child.live_birth=true", "--explain"]);
+    assert!(plan.contains("because child.live_birth is true (from the start)"), "{plan}");
+    let json: serde_json::Value =
+        serde_json::from_str(&good(&["situation", "plan", "twins", "--catalogue", &own, "--json"])).expect("JSON");
+    assert!(json["steps"].as_array().is_some_and(|steps| steps.len() >= 10) && json["fetch"].as_array().is_some(), "{json}");
+    // A file alone is planned as well, and a broken one is told as it is checked.
+    let file = folder.path().join("triplets.toml");
+    fs::write(&file, twins.replacen("id = \"twins\"", "id = \"triplets\"", 1)).expect("written");
+    good(&["situation", "plan", &file.to_string_lossy()]);
+    fs::write(&file, twins.replacen("id = \"twins\"", "id = \"triplets\"", 1).replace("1wd", "soon")).expect("written");
+    let broken = run(&["situation", "plan", &file.to_string_lossy()]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(said(&broken).contains("OG-CAT-007 \"soon\" is not a term"), "{}", said(&broken));
+}
+
+/// `overlay_may_not_worsen`, `situation_birth_spans_6_agencies` and the like are sentences here.
+#[test]
+fn an_overlay_may_not_worsen_and_says_where() {
+    let folder = Folder::new();
+    let own = folder.path().join("region/RU-YAR");
+    fs::create_dir_all(&own).expect("a folder");
+    let overlay = fs::read_to_string(root().join("schemas/catalogue/region/RU-YAR/birth-of-child.toml")).expect("readable");
+    fs::write(own.join("birth-of-child.toml"), overlay.replacen("deadline = \"PT4H\"", "deadline = \"9wd\"", 1))
+        .expect("written");
+    let refused = run(&["catalogue", "check", &folder.path().to_string_lossy()]);
+    assert_eq!(refused.status.code(), Some(2));
+    let told = said(&refused);
+    assert!(told.contains("OG-CAT-010 people would wait longer for register-birth: 9wd instead of 1wd"), "{told}");
+    assert!(told.contains("    deadline = \"9wd\"\n               ^^^^^"), "{told}");
+}
+
+#[test]
+fn the_birth_of_a_child_spans_six_agencies_and_in_yaroslavl_the_clinic_issues_both_papers() {
+    let shown: serde_json::Value = serde_json::from_str(&good(&["catalogue", "show", "birth-of-child", "--json"])).expect("JSON");
+    let steps = shown["steps"].as_array().expect("steps");
+    let agencies: BTreeSet<&str> = steps.iter().filter_map(|step| step["agency"].as_str()).collect();
+    assert!(
+        agencies.len() >= 5 && ["zags", "sfr", "tfoms", "mvd", "kindergarten"].iter().all(|one| agencies.contains(one)),
+        "{agencies:?}"
+    );
+    let region: serde_json::Value =
+        serde_json::from_str(&good(&["catalogue", "show", "birth-of-child", "--region", "RU-YAR", "--json"])).expect("JSON");
+    let steps = region["steps"].as_array().expect("steps");
+    for id in ["register-birth", "health-policy"] {
+        let step = steps.iter().find(|step| step["id"] == id).expect("there");
+        assert_eq!(
+            (step["channel"].as_str(), step["deadline"].as_str()),
+            (Some("onestop@perinatal-clinic"), Some("PT4H")),
+            "{step}"
+        );
+    }
+}
+
+/// From the third child to the first: one number in one line of one file, and who gains is counted before it is released.
+#[test]
+fn one_number_in_one_file_and_who_gains_is_counted() {
+    let folder = Folder::new();
+    let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+    let overlay = fs::read_to_string(root().join("schemas/catalogue/region/RU-YAR/birth-of-child.toml")).expect("readable");
+    for (place, text) in [(&old, overlay.clone()), (&new, overlay.replacen("birth_order >= 3", "birth_order >= 1", 1))] {
+        fs::create_dir_all(place.join("region/RU-YAR")).expect("a folder");
+        fs::write(place.join("region/RU-YAR/birth-of-child.toml"), text).expect("written");
+    }
+    let [old, new] = [&old, &new].map(|place| place.to_string_lossy().into_owned());
+    let told: serde_json::Value =
+        serde_json::from_str(&good(&["catalogue", "diff", &old, &new, "--population", "2000", "--json"])).expect("JSON");
+    let changes = told["changes"].as_array().expect("changes");
+    let own = changes.iter().find(|change| change["situation"] == "birth-of-child@RU-YAR").expect("there");
+    let gained = own["stepsGained"]["yar.third-child-kit"].as_u64().unwrap_or(0);
+    // Orders are spread evenly over 1 to 4, and the kit is for those below a threshold of income.
+    assert!((300..500).contains(&gained), "{own}");
+    assert_eq!((own["daysLost"].as_u64(), own["documentsLost"].as_u64()), (Some(0), Some(0)), "{own}");
+    let back = run(&["catalogue", "diff", &new, &old, "--population", "2000"]);
+    assert_eq!(back.status.code(), Some(1), "{}", said(&back));
+    assert!(
+        good(&["catalogue", "diff", &new, &old, "--population", "2000", "--accept-loss"])
+            .contains("lose the step yar.third-child-kit")
+    );
+}
+
+/// As large as a country's: it is read, and a broken file in it is found.
+#[test]
+fn seventy_situations_and_four_hundred_overlays_are_read() {
+    let folder = Folder::new();
+    let large = folder.path().join("large").to_string_lossy().into_owned();
+    good(&["catalogue", "generate", &large]);
+    let told: serde_json::Value = serde_json::from_str(&good(&["catalogue", "check", &large, "--json"])).expect("JSON");
+    assert_eq!((told["situations"].as_u64(), told["overlays"].as_u64()), (Some(70), Some(400)), "{told}");
+    let one = Path::new(&large).join("federal/birth-of-child-0.toml");
+    let text = fs::read_to_string(&one).expect("readable");
+    fs::write(&one, text.replacen("agency = \"tfoms\"", "agency = \"tfmos\"", 1)).expect("written");
+    let broken = said(&run(&["catalogue", "check", &large]));
+    assert!(broken.contains("OG-CAT-002 no agency is called tfmos; did you mean tfoms?"), "{broken}");
+}
