@@ -4,7 +4,7 @@ use crate::delivery::becomes;
 use crate::process::{LONG, Scene, oncegate};
 use crate::suspicions::{Answering, Manner, client, clinic_at, empty, nothing};
 use crate::tool::{STRANGER, SUBJECT, TOOLS};
-use oncegate::base::ids::{Code, Identifier};
+use oncegate::base::ids::{Code, Identifier, Region};
 use oncegate::faces::client::{Client, Signed, digest_of, problem_of, verify_under};
 use oncegate::host::schemas::sets::Sets;
 use oncegate::host::transport::{Anchors, Received, full};
@@ -53,18 +53,18 @@ pub fn header<'r>(received: &'r Received, name: &str) -> &'r str {
     received.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
 }
 
-async fn inbox(client: &Client, query: &str) -> Received {
+pub async fn inbox(client: &Client, query: &str) -> Received {
     client.get(&format!("/v1/inbox?{query}")).await.expect("the gateway is there")
 }
 
-async fn done(client: &Client, lease: &str, what: &str) -> (u16, String) {
+pub async fn done(client: &Client, lease: &str, what: &str) -> (u16, String) {
     let path = format!("/v1/inbox/{lease}/{what}");
     let received = client.post_to(&path, "application/json", Vec::new()).await.expect("the gateway is there");
     let code = if received.status.is_success() { String::new() } else { problem_of(&received).code };
     (received.status.as_u16(), code)
 }
 
-async fn state(client: &Client, request: &Signed) -> serde_json::Value {
+pub async fn state(client: &Client, request: &Signed) -> serde_json::Value {
     let received = client.get(&format!("/v1/messages/{}", request.id)).await.expect("the gateway is there");
     serde_json::from_slice(&received.body).expect("JSON")
 }
@@ -348,7 +348,12 @@ pub fn subscribe(who: &str, fields: &str) -> String {
 
 /// An event about somebody, good for an hour.
 pub fn event_of(scene: &Scene, publisher: &Client, school: &Client) -> Signed {
-    let document = Sets::built_in().example("medical-absence-note", Fullness::Full).expect("an example");
+    event_in(scene, publisher, school, Fullness::Full, None)
+}
+
+/// Such an event with more or less in its document, which may name its region.
+pub fn event_in(scene: &Scene, publisher: &Client, school: &Client, fullness: Fullness, region: Option<&str>) -> Signed {
+    let document = Sets::built_in().example("medical-absence-note", fullness).expect("an example");
     // What stands in a message has no declaration of its own.
     let document = document.split_once("?>").map_or(&*document, |(_, rest)| rest).trim();
     let asked = scene.request(school, 1);
@@ -356,8 +361,10 @@ pub fn event_of(scene: &Scene, publisher: &Client, school: &Client) -> Signed {
     let (asked, _) = verify_under(&asked.octets, &anchors, &Schemas::built_in()).expect("a question");
     let mut header = publisher.header(Kind::Event, None, None, World::Live).expect("a header");
     header.expires_at = header.created_at.plus_ms(60 * 60 * 1000);
+    let region = region.and_then(Region::parse);
+    let context = asked.context.map(|context| Context { region, ..context });
     let body = Body::Documents(Vec::new());
-    publisher.sign(&Message { header, context: asked.context, body, attachments: Vec::new() }, document).expect("signed")
+    publisher.sign(&Message { header, context, body, attachments: Vec::new() }, document).expect("signed")
 }
 
 /// Told once, heard by each whose grant fits, in order, also by whoever was away.
