@@ -1,10 +1,11 @@
 //! Who is told of an event, and who is told that it was not: by what the registry knows of its publisher, by fields, by variants.
 
-use crate::inbox::{are_outbound, done, event_in, header, inbox, post, registry, subscribe};
+use crate::inbox::{are_outbound, done, event_on, header, inbox, post, registry, state, subscribe};
 use crate::process::Scene;
 use crate::suspicions::client;
+use oncegate::base::ids::Region;
 use oncegate::faces::client::{Client, Signed, problem_of};
-use oncegate::message::xsd::example::Fullness;
+use oncegate::message::envelope::Message;
 
 const SILENT: &str = "records = \"off\"\n";
 const CLINIC: &str = "xx.demo.clinic-3";
@@ -12,6 +13,13 @@ const SCHOOL: &str = "xx.demo.school-17";
 const FUND: &str = "xx.demo.social-fund";
 const AUDITOR: &str = "xx.demo.auditor";
 const ALL: &str = "\"*\"";
+const FULL: &str = include_str!("../../schemas/examples/medical-absence-note/valid/full.xml");
+const MINIMAL: &str = include_str!("../../schemas/examples/medical-absence-note/valid/minimal.xml");
+
+fn region(name: Option<&str>) -> impl FnOnce(&mut Message) {
+    let region = name.map(|name| Region::parse(name).expect("a region"));
+    move |message| message.context.as_mut().expect("a context").region = region
+}
 
 /// A grant to be told of events, with more in it.
 fn hears(who: &str, fields: &str, more: &str) -> String {
@@ -61,7 +69,7 @@ fn a_grant_for_a_region_lets_nothing_through_of_another() {
     };
     let scene = scene(|text| here(text, "regions = [\"XX-NOR\"]"));
     let [school, clinic, fund, auditor] = [SCHOOL, CLINIC, FUND, AUDITOR].map(|who| client(&scene, who));
-    let event = |region| event_in(&scene, &clinic, &school, Fullness::Full, region);
+    let event = |name| event_on(&scene, &clinic, (&school, FULL), region(name));
     let gateway = scene.start();
     scene.block_on(async {
         for event in [event(None), event(Some("XX-NOR"))] {
@@ -100,7 +108,7 @@ fn a_grant_for_some_publishers_lets_nothing_through_of_others() {
             + &hears(AUDITOR, ALL, &format!("publishers = [\"{SCHOOL}\"]"))
     });
     let [school, clinic, fund, auditor] = [SCHOOL, CLINIC, FUND, AUDITOR].map(|who| client(&scene, who));
-    let event = |publisher| event_in(&scene, publisher, &school, Fullness::Full, None);
+    let event = |publisher| event_on(&scene, publisher, (&school, FULL), |_| {});
     let gateway = scene.start();
     scene.block_on(async {
         let (of_clinic, of_school) = (event(&clinic), event(&school));
@@ -110,6 +118,66 @@ fn a_grant_for_some_publishers_lets_nothing_through_of_others() {
         hears_of(&auditor, &of_school).await;
         hears_nothing(&fund).await;
         hears_nothing(&auditor).await;
+    });
+    gateway.stop();
+}
+
+/// The next that waits, acknowledged, is the word that an event was withheld; its record.
+async fn is_told_of_withholding(agency: &Client, event: &Signed) -> String {
+    let word = inbox(agency, "wait=20").await;
+    assert_eq!((word.status.as_u16(), header(&word, "oncegate-kind")), (200, "withheld"));
+    assert_eq!(header(&word, "oncegate-message-id"), event.id.to_string());
+    assert_eq!(header(&word, "content-type"), "application/problem+xml");
+    let text = String::from_utf8(word.body.clone()).expect("UTF-8");
+    for said in ["<code>OG-POL-013</code>", "medical-absence-note", "<help>", &format!("<messageId>{}</messageId>", event.id)] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    for inner in ["Diagnosis", "Patient", "99000000", CLINIC, FUND, AUDITOR, SCHOOL] {
+        assert!(!text.contains(inner), "no content, no person, no other agency: {text}");
+    }
+    let index = header(&word, "oncegate-log-index").to_owned();
+    assert!(text.contains(&format!("<logIndex>{index}</logIndex>")), "{text}");
+    assert_eq!(done(agency, header(&word, "oncegate-lease"), "ack").await.0, 200);
+    index
+}
+
+/// Whoever may not have a field of an event is told that it was withheld; whoever told it learns that it was from some, once, and
+/// neither from whom nor from how many. A start without the shelf folds the same again.
+#[test]
+fn an_event_with_a_field_too_many_is_withheld_and_both_sides_are_told() {
+    let scene = scene(|text| text + &hears(SCHOOL, ALL, "") + &hears(FUND, "", "") + &hears(AUDITOR, "", ""));
+    let [school, clinic, fund, auditor] = [SCHOOL, CLINIC, FUND, AUDITOR].map(|who| client(&scene, who));
+    let events = [FULL, MINIMAL].map(|document| event_on(&scene, &clinic, (&school, document), |_| {}));
+    let [full, minimal] = &events;
+    let gateway = scene.start();
+    scene.block_on(async {
+        let told = post(&clinic, full, "").await;
+        hears_of(&school, full).await;
+        let index = is_told_of_withholding(&fund, full).await;
+        for (agency, status) in [(&fund, 200), (&clinic, 404)] {
+            let record = agency.get(&format!("/v1/log/records/{index}")).await.expect("the gateway is there");
+            assert_eq!(record.status.as_u16(), status, "it is the subscriber's own, and not the publisher's");
+        }
+        assert_eq!(is_told_of_withholding(&clinic, full).await, header(&told, "oncegate-log-index"));
+        hears_nothing(&clinic).await;
+        assert_eq!(state(&clinic, full).await["code"], "OG-POL-013");
+    });
+    gateway.kill();
+    std::fs::remove_dir_all(scene.world().installation().folder().join("data/log/work")).expect("the shelf");
+    let gateway = scene.start();
+    scene.block_on(async {
+        is_told_of_withholding(&auditor, full).await;
+        for agency in [&school, &fund, &auditor, &clinic] {
+            hears_nothing(agency).await;
+        }
+        assert_eq!(state(&clinic, full).await["code"], "OG-POL-013");
+        published(&clinic, minimal).await;
+        for agency in [&school, &fund, &auditor] {
+            hears_of(agency, minimal).await;
+        }
+        hears_nothing(&clinic).await;
+        let state = state(&clinic, minimal).await;
+        assert_eq!((&state["state"], &state["code"]), (&"published".into(), &serde_json::Value::Null));
     });
     gateway.stop();
 }

@@ -61,6 +61,13 @@ pub enum Fact {
     Ended(Key),
     /// An event was accepted; the receiver of its row is its publisher.
     Published(Row),
+    /// An event was withheld from a subscriber, which is told so; and its publisher is, once.
+    Withheld {
+        /// Which, and from whom.
+        key: Key,
+        /// The word to the subscriber.
+        word: Row,
+    },
 }
 
 /// What is being done with a piece of work at this moment.
@@ -179,6 +186,11 @@ impl<S: Shelf> Work<S> {
                 let kept = [(row::event(index), event.write()), (row::fresh(index), Vec::new()), (due, Vec::new())];
                 self.shelf.write(kept.into_iter().map(|(key, value)| (key, Some(value))).collect());
             }
+            Fact::Withheld { key, word } => {
+                self.fold(Fact::Ended(key.clone()));
+                self.put(&word);
+                self.tell_publisher(key.index, &word);
+            }
         }
     }
 
@@ -251,7 +263,7 @@ impl<S: Shelf> Work<S> {
         }
     }
 
-    /// Whether a subscriber has had an event, or was refused it.
+    /// Whether a subscriber has had an event, or was refused it; of its publisher, whether it was told that it was withheld.
     pub fn has_had(&self, key: &Key) -> bool {
         self.shelf.get(&row::had(key.index, Some(&key.to))).is_some()
     }
@@ -403,6 +415,11 @@ impl<S: Shelf> Work<S> {
         Some(Row { key: Key { index, to: row.sender.clone() }, ..row })
     }
 
+    /// Whether an event was withheld from somebody.
+    pub fn is_withheld(&self, index: u64) -> bool {
+        self.event(index).is_some_and(|event| self.has_had(&event.key))
+    }
+
     /// Gives an event to a subscriber, if it has not had it and does not wait for it.
     pub fn give(&mut self, event: &Row, to: &AgencyId) {
         let key = Key { index: event.key.index, to: to.clone() };
@@ -457,6 +474,16 @@ impl<S: Shelf> Work<S> {
         if self.shelf.get(&row::event(key.index)).is_some() {
             self.shelf.write(vec![(row::had(key.index, Some(&key.to)), Some(Vec::new()))]);
         }
+    }
+
+    /// Its publisher is told once that an event was withheld from some: neither from whom nor from how many.
+    fn tell_publisher(&mut self, index: u64, word: &Row) {
+        let Some(event) = self.event(index).filter(|event| !self.has_had(&event.key)) else { return };
+        let key = Key { index: word.key.index, ..event.key.clone() };
+        let row = Row { key, what: What::Withheld, since: word.since, order: None, ..event.clone() };
+        let had = (row::had(index, Some(&event.key.to)), Some(Vec::new()));
+        self.shelf.write(put_in(&row).into_iter().chain([had]).collect());
+        self.look(&row.key.to);
     }
 
     fn put(&mut self, row: &Row) {

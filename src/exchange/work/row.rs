@@ -29,6 +29,8 @@ pub enum What {
     Cancel,
     /// An event, for a subscriber.
     Event,
+    /// A word that an event was withheld: for whom it was withheld from, and for its publisher.
+    Withheld,
 }
 
 impl What {
@@ -40,6 +42,7 @@ impl What {
             Self::Status => "status",
             Self::Cancel => "cancel",
             Self::Event => "event",
+            Self::Withheld => "withheld",
         }
     }
 }

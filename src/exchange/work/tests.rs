@@ -438,3 +438,36 @@ fn records_say_what_there_is_to_do() {
     work.fold(Fact::Ended(key(4, "xx.behind")));
     assert!(work.shelf().is_empty());
 }
+
+/// A record may be told again, and more than one subscriber may be refused the same event.
+#[test]
+fn a_publisher_is_told_once_that_its_event_was_withheld() {
+    let mut work = work();
+    let publisher = agency("xx.behind.clinic");
+    let told = Row { key: Key { index: 1, to: publisher.clone() }, sender: publisher.clone(), ..event(1, 7) };
+    let word = |index: u64, to: &str| Fact::Withheld {
+        key: key(1, to),
+        word: Row { what: What::Withheld, order: None, ..question(index, to, 3_600) },
+    };
+    let take_all = |work: &mut Work<Memory>, who: &str| {
+        let taken = take(work, who, 9);
+        taken.iter().for_each(|index| work.fold(Fact::Taken { key: key(*index, who), again: None }));
+        taken
+    };
+    work.fold(Fact::Published(told.clone()));
+    assert!(!work.is_withheld(1));
+    work.fold(word(2, "xx.behind.a"));
+    work.fold(word(2, "xx.behind.a"));
+    work.fold(word(3, "xx.behind.b"));
+    assert!(work.is_withheld(1) && work.has_had(&key(1, "xx.behind.a")));
+    assert_eq!((take_all(&mut work, "xx.behind.a"), take_all(&mut work, "xx.behind.b")), (vec![2], vec![3]));
+    assert_eq!(take_all(&mut work, "xx.behind.clinic"), [2], "one word, and none of the second");
+    work.fold(word(4, "xx.behind.c"));
+    assert_eq!(take_all(&mut work, "xx.behind.clinic"), [0; 0]);
+    let end = told.deadline.plus_ms(1);
+    while work.expired(end).is_some_and(|row| {
+        work.fold(Fact::Ended(row.key));
+        true
+    }) {}
+    assert!(work.shelf().is_empty(), "the word of an event does not keep it: {}", work.shelf().len());
+}

@@ -282,7 +282,9 @@ impl ExchangeApi {
         let (state, code) = match known {
             Known::Open if matches!(stage, Some(Stage::Delivered(_))) => ("delivered", None),
             Known::Open => ("accepted", None),
-            Known::Settled(place) if self.gateway.is_event(place) => ("published", None),
+            Known::Settled(place) if self.gateway.is_event(place) => {
+                ("published", self.gateway.withheld(place).map(Code::as_str))
+            }
             Known::Settled(_) => ("answered", None),
             Known::Refused(code @ Code::RteDeadline) => ("expired", Some(code.as_str())),
             Known::Refused(code @ Code::MsgCancelled) => ("cancelled", Some(code.as_str())),

@@ -1,14 +1,15 @@
 //! Events: accepted once, then given to each subscriber whose grant fits.
 
 use super::delivery::Unready;
-use super::{Gateway, Refused, Reply, Visit, World, log_unavailable, now};
+use super::{Gateway, Refused, Reply, Visit, World, as_xml, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::AgencyId;
+use crate::base::ids::{AgencyId, Code as Word};
 use crate::base::limits;
 use crate::evidence::journal::Entry;
+use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
-use crate::exchange::work::{Key, Row};
+use crate::exchange::work::{Key, Notice, Row, action};
 use crate::rules::registry::AgencyIndex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,12 +84,7 @@ impl Gateway {
                     if self.work().has_had(&key) {
                         continue;
                     }
-                    let fault = Fault::at(
-                        Code::PolWithheldField,
-                        "the event was not delivered: its document has a field that your grant does not give",
-                    );
-                    let fault = fault.with_private(format!("the field {path}")).with_sealed(format!("the field {path}"));
-                    if self.refuse_event(row, &agency.id, fault).await.logged.is_none() {
+                    if self.refuse_event(row, &agency.id, too_many(&path)).await.logged.is_none() {
                         return false;
                     }
                 }
@@ -109,17 +105,50 @@ impl Gateway {
         let event = event_again(self.snapshot(world), octets).map_err(Unready::refused)?;
         match event.is_for(self.snapshot(world), agency) {
             Some(Told::Yes) => Ok(()),
-            Some(Told::Withheld(_)) => Err(Unready::refused(Refusal::new(Fault::new(Code::PolWithheldField)))),
+            Some(Told::Withheld(path)) => Err(Unready::refused(Refusal::new(too_many(&path)))),
             None => Err(Unready::refused(Refusal::new(Fault::new(Code::PolNoGrant)))),
         }
     }
 
-    /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it.
-    async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
+    /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it. If that is for a
+    /// field, both are told so.
+    pub(super) async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
         let to_subscriber = Row { key: Key { index: row.key.index, to: to.clone() }, ..row.clone() };
-        let record = self.record_about(RecordKind::Refusal, &to_subscriber);
-        let cause = fault.sealed.as_deref().map(str::to_owned);
+        let mut record = self.record_about(RecordKind::Refusal, &to_subscriber);
+        if fault.code == Code::PolEventField {
+            (record.action, record.until) = (Word::parse(action::WITHHOLD), Some(row.deadline));
+            record.document_type = self.store.leaf(row.place).ok().and_then(|(leaf, _)| type_of(&leaf));
+        }
+        let detail = Some(fault.detail.as_ref()).filter(|detail| !detail.is_empty());
+        let cause = fault.sealed.as_deref().or(detail).map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
-        self.record_refusal(record, private, fault).await
+        let refused = self.record_refusal(record, private, fault).await;
+        self.inbox.tell(&row.sender);
+        refused
     }
+
+    /// The word that an event was withheld: nothing of its content, nobody whom it is about, and no other agency.
+    pub(super) fn word_of_withholding(&self, row: &Row) -> Result<Notice, Unready> {
+        let (leaf, logged) = self.store.leaf(row.place).map_err(|_| Unready::Later)?;
+        let what = type_of(&leaf).map_or_else(|| "a document".to_owned(), |what| what.to_string());
+        let is_publisher = Leaf::parse(&leaf).is_some_and(|leaf| leaf.kind == RecordKind::Event.as_str());
+        let detail = if is_publisher {
+            format!("an event of yours on {what} was withheld from some: its document has a field that their grants do not give")
+        } else {
+            format!("an event on {what} was withheld from you: its document has a field that your grant does not give")
+        };
+        let fault = Fault::at(Code::PolEventField, detail);
+        let problem = as_xml(&Refused { fault, id: Some(row.id), logged: Some(logged) });
+        Ok(Notice::word(problem, &logged))
+    }
+}
+
+/// Which field it is, is known to the operator and to auditors: that a document has it says something of whom it is about.
+fn too_many(path: &str) -> Fault {
+    let fault = Fault::at(Code::PolEventField, "its document has a field that the grant does not give");
+    fault.with_private(format!("the field {path}")).with_sealed(format!("the field {path}"))
+}
+
+fn type_of(leaf: &str) -> Option<Word> {
+    Leaf::parse(leaf)?.document_type.as_deref().and_then(Word::parse)
 }

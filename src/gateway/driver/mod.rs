@@ -13,6 +13,7 @@ mod evidence;
 mod health;
 mod holders;
 mod inbox;
+mod problem;
 mod refusals;
 mod run;
 mod seal;
@@ -21,6 +22,7 @@ pub use attachments::Carried;
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};
+pub use problem::as_xml;
 pub use seal::{SealError, SealKeys};
 
 use crate::base::fault::{Code, Fault};
@@ -511,6 +513,11 @@ impl Gateway {
     pub fn known(&self, sender: &AgencyId, id: MessageId) -> Option<Known> {
         let is_open = self.work().asked(sender, id).is_some();
         if is_open { Some(Known::Open) } else { self.ledger().look_up(sender, id) }
+    }
+
+    /// Why an event was withheld from somebody, if it was.
+    pub fn withheld(&self, event: OutcomePlace) -> Option<Code> {
+        self.work().is_withheld(event.index).then_some(Code::PolEventField)
     }
 
     /// Whether an outcome is an event.
