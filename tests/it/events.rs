@@ -4,8 +4,9 @@ use crate::inbox::{are_outbound, done, event_on, header, inbox, post, registry, 
 use crate::process::Scene;
 use crate::suspicions::client;
 use oncegate::base::ids::Region;
+use oncegate::base::limits::VARIANTS_MAX;
 use oncegate::faces::client::{Client, Signed, problem_of};
-use oncegate::message::envelope::Message;
+use oncegate::message::envelope::{Message, ReplyTo};
 
 const SILENT: &str = "records = \"off\"\n";
 const CLINIC: &str = "xx.demo.clinic-3";
@@ -44,7 +45,8 @@ fn scene(change: impl Fn(String) -> String) -> Scene {
 async fn hears_of(subscriber: &Client, event: &Signed) {
     let told = inbox(subscriber, "wait=20").await;
     assert_eq!((told.status.as_u16(), header(&told, "oncegate-kind")), (200, "event"));
-    assert_eq!(told.body, event.octets, "octet for octet");
+    assert_eq!(header(&told, "oncegate-message-id"), event.id.to_string());
+    assert!(told.body == event.octets, "octet for octet");
     assert_eq!(done(subscriber, header(&told, "oncegate-lease"), "ack").await.0, 200);
 }
 
@@ -178,6 +180,117 @@ fn an_event_with_a_field_too_many_is_withheld_and_both_sides_are_told() {
         hears_nothing(&clinic).await;
         let state = state(&clinic, minimal).await;
         assert_eq!((&state["state"], &state["code"]), (&"published".into(), &serde_json::Value::Null));
+    });
+    gateway.stop();
+}
+
+/// The event that others are variants of, and what each of them needs to name it.
+fn variant_of(event: &Signed) -> impl FnOnce(&mut Message) {
+    let reply = ReplyTo { id: event.id, digest: event.digest };
+    move |message| message.header.in_reply_to = Some(reply)
+}
+
+/// An event may have variants, which come before it and name it. Each subscriber gets the richest that it may have, and one alone,
+/// over restarts and by whatever it is granted later; nobody is told of a variant by itself.
+#[test]
+fn of_the_variants_of_an_event_each_subscriber_gets_the_richest_it_may_have_and_no_other() {
+    let fewer = FULL.replace("<Diagnosis>J06.9</Diagnosis>", "");
+    assert_ne!(fewer, FULL);
+    let but_diagnosis =
+        "\"Head/*\", \"Absence/To\", \"School\", \"InfectiousContact\", \"PeExemption\", \"VaccinationExemption\", \"Doctor\"";
+    let scene = scene(|text| text + &hears(SCHOOL, ALL, "") + &hears(FUND, but_diagnosis, ""));
+    let [school, clinic, fund, auditor] = [SCHOOL, CLINIC, FUND, AUDITOR].map(|who| client(&scene, who));
+    let event = |document| event_on(&scene, &clinic, (&school, document), |_| {});
+    let (base, next) = (event(MINIMAL), event(MINIMAL));
+    let variant = |document| event_on(&scene, &clinic, (&school, document), variant_of(&base));
+    let (middle, full) = (variant(&fewer), variant(FULL));
+    let gateway = scene.start();
+    scene.block_on(async {
+        for event in [&middle, &full] {
+            published(&clinic, event).await;
+            assert_eq!(state(&clinic, event).await["state"], "accepted", "it waits for what it is a variant of");
+        }
+        hears_nothing(&school).await;
+    });
+    gateway.kill();
+    let gateway = scene.start();
+    let lease = scene.block_on(async {
+        published(&clinic, &base).await;
+        published(&clinic, &next).await;
+        hears_of(&school, &full).await;
+        hears_of(&school, &next).await;
+        let leased = inbox(&fund, "wait=20").await;
+        assert_eq!(header(&leased, "oncegate-message-id"), middle.id.to_string());
+        assert!(leased.body == middle.octets, "octet for octet");
+        for event in [&middle, &full, &base] {
+            assert_eq!(state(&clinic, event).await["state"], "published");
+        }
+        let late = problem_of(&post(&clinic, &variant(FULL), "").await);
+        assert_eq!((late.code.as_str(), late.detail.contains("before")), ("OG-MSG-016", true), "{}", late.detail);
+        header(&leased, "oncegate-lease").to_owned()
+    });
+    gateway.kill();
+    std::fs::remove_dir_all(scene.world().installation().folder().join("data/log/work")).expect("the shelf");
+    registry(scene.world().installation(), |text| text.replace(but_diagnosis, ALL) + &hears(AUDITOR, "", ""));
+    let gateway = scene.start();
+    scene.block_on(async {
+        // Its lease was of this one, whatever it is granted since.
+        assert_eq!(done(&fund, &lease, "nack").await.0, 200);
+        let again = inbox(&fund, "wait=20").await;
+        let said = ["oncegate-message-id", "oncegate-redelivered"].map(|name| header(&again, name).to_owned());
+        assert_eq!(said, [middle.id.to_string(), "true".to_owned()]);
+        assert_eq!(done(&fund, header(&again, "oncegate-lease"), "ack").await.0, 200);
+        hears_of(&fund, &next).await;
+        hears_of(&auditor, &base).await;
+        hears_of(&auditor, &next).await;
+        for agency in [&school, &fund, &auditor, &clinic] {
+            hears_nothing(agency).await;
+        }
+    });
+    gateway.stop();
+}
+
+#[test]
+fn an_event_has_so_many_variants_and_no_more() {
+    let scene = scene(|text| text + &hears(FUND, ALL, ""));
+    let (school, clinic) = (client(&scene, SCHOOL), client(&scene, CLINIC));
+    let base = event_on(&scene, &clinic, (&school, MINIMAL), |_| {});
+    let gateway = scene.start();
+    scene.block_on(async {
+        for _ in 0..VARIANTS_MAX {
+            published(&clinic, &event_on(&scene, &clinic, (&school, FULL), variant_of(&base))).await;
+        }
+        let refused = problem_of(&post(&clinic, &event_on(&scene, &clinic, (&school, FULL), variant_of(&base)), "").await);
+        assert_eq!(refused.code, "OG-MSG-016", "{}", refused.detail);
+    });
+    gateway.stop();
+}
+
+/// What is about somebody else, or of another publisher, is no variant.
+#[test]
+fn a_variant_is_of_the_same_publisher_and_about_the_same_person() {
+    let scene = scene(|text| {
+        text + &format!("\n[[holder]]\ndocument = \"medical-absence-note\"\nagency = \"{SCHOOL}\"\n") + &hears(FUND, ALL, "")
+    });
+    let [school, clinic, fund] = [SCHOOL, CLINIC, FUND].map(|who| client(&scene, who));
+    let base = event_on(&scene, &clinic, (&school, MINIMAL), |_| {});
+    let foreign = event_on(&scene, &school, (&school, FULL), variant_of(&base));
+    let other = scene.world().people()[8].subject();
+    let about_another = event_on(&scene, &clinic, (&school, FULL), |message| {
+        variant_of(&base)(message);
+        message.context.as_mut().expect("a context").subject = other;
+    });
+    let gateway = scene.start();
+    scene.block_on(async {
+        published(&school, &foreign).await;
+        published(&clinic, &about_another).await;
+        let refused = problem_of(&post(&clinic, &base, "").await);
+        assert_eq!(refused.code, "OG-MSG-016", "{}", refused.detail);
+        assert!(refused.detail.contains(&about_another.id.to_string()), "{}", refused.detail);
+        let alone = event_on(&scene, &clinic, (&school, MINIMAL), |_| {});
+        published(&clinic, &alone).await;
+        hears_of(&fund, &alone).await;
+        hears_nothing(&fund).await;
     });
     gateway.stop();
 }

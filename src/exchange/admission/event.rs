@@ -2,10 +2,11 @@
 //!
 //! The gateway never edits: a subscriber whose grant gives fewer fields than the event's document has is not told of it.
 
+use super::answer::same_subject;
 use super::{Authenticated, Refusal, Snapshot, authenticate_again, check_times};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId, Region};
-use crate::message::envelope::{Body, Kind, Message};
+use crate::message::envelope::{Body, Kind, Message, ReplyTo};
 use crate::message::schema::{DocumentType, Facts};
 use crate::rules::policy::{self, Question};
 use crate::rules::registry::{Action, AgencyIndex, Grant, Registry, Status};
@@ -58,6 +59,23 @@ impl Event {
     /// Spends the proof for the octets.
     pub fn into_octets(self) -> Vec<u8> {
         self.octets
+    }
+
+    /// The event that it is a variant of.
+    pub fn variant_of(&self) -> Option<ReplyTo> {
+        self.message.header.in_reply_to
+    }
+
+    /// Whether both are about the same: one person or organisation, of one world.
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        let subject = |event: &Self| event.message.context.as_ref().map(|context| context.subject.clone());
+        let is_same = subject(self).zip(subject(other)).is_some_and(|(mine, other)| same_subject(&mine, &other));
+        is_same && self.message.header.world == other.message.header.world
+    }
+
+    /// How much it has that not everybody may have.
+    pub fn richness(&self) -> usize {
+        self.documents().map(|facts| facts.optional_paths.len()).sum()
     }
 
     /// Whether an agency is told, and if not, why; nothing if it has no grant that fits.

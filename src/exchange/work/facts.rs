@@ -52,7 +52,9 @@ impl<S: Shelf> Work<S> {
         Some(match (leaf.kind.as_str(), leaf.action.as_deref()) {
             ("req", _) if until.is_some() => vec![Fact::Accepted(told.question(told.place.index)?)],
             ("dlv", Some(action::KEEP)) => vec![Fact::Accepted(told.question(leaf.concerns?)?)],
-            ("dlv", Some(action::LEASE)) => vec![Fact::Leased { key: told.key()?, lease: told.place.index, until: until? }],
+            ("dlv", Some(action::LEASE)) => {
+                vec![Fact::Leased { key: told.key()?, digest: digest(&leaf.digest), lease: told.place.index, until: until? }]
+            }
             ("dlv", Some(action::EXTEND)) => vec![Fact::Extended { key: told.key()?, until: until? }],
             ("dlv", Some(action::TAKEN)) => vec![Fact::Taken { key: told.key()?, again: until }],
             // Those of exchanges that were never kept concern no other record.
@@ -61,7 +63,10 @@ impl<S: Shelf> Work<S> {
             ("err", _) => vec![Fact::Ended(told.key()?)],
             ("sts", _) => self.heard(told, concerned()?, until),
             ("cnl", _) => self.cancelled(told, concerned()?),
-            ("evt", _) => vec![Fact::Published(told.row(What::Event, told.place.index, agency(&leaf.consumer)?, told.person)?)],
+            ("evt", _) => {
+                let row = told.row(What::Event, told.place.index, agency(&leaf.consumer)?, told.person)?;
+                vec![digest(&leaf.counterpart).map_or(Fact::Published(row.clone()), |base| Fact::Variant(row, base))]
+            }
             _ => return None,
         })
     }
@@ -129,7 +134,7 @@ impl Told<'_> {
             what,
             sender,
             id: MessageId::parse(leaf.message.as_deref()?)?,
-            digest: Digest::parse_base64url(leaf.digest.as_deref()?)?,
+            digest: digest(&leaf.digest)?,
             system: leaf.system.as_deref().and_then(Digest::parse_base64url),
             class: self.class,
             since,
@@ -144,6 +149,10 @@ impl Told<'_> {
             tries: 0,
         })
     }
+}
+
+fn digest(text: &Option<String>) -> Option<Digest> {
+    text.as_deref().and_then(Digest::parse_base64url)
 }
 
 fn agency(name: &Option<String>) -> Option<AgencyId> {

@@ -14,12 +14,14 @@ mod facts;
 mod notice;
 mod row;
 mod shelf;
+mod variants;
 
 pub use doors::Way;
 pub use facts::{Told, action};
 pub use notice::Notice;
 pub use row::{Key, Row, Stage, What};
 pub use shelf::{Change, Memory, Shelf, conformance};
+pub use variants::Variant;
 
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
@@ -38,6 +40,8 @@ pub enum Fact {
     Leased {
         /// Which.
         key: Key,
+        /// The digest of what it has.
+        digest: Option<Digest>,
         /// The record of the lease.
         lease: u64,
         /// When it runs out.
@@ -61,6 +65,8 @@ pub enum Fact {
     Ended(Key),
     /// An event was accepted; the receiver of its row is its publisher.
     Published(Row),
+    /// A variant of an event was accepted, which names that event by its digest; the receiver of its row is its publisher.
+    Variant(Row, Digest),
     /// An event was withheld from a subscriber, which is told so; and its publisher is, once.
     Withheld {
         /// Which, and from whom.
@@ -154,11 +160,14 @@ impl<S: Shelf> Work<S> {
     pub fn fold(&mut self, fact: Fact) {
         match fact {
             Fact::Accepted(row) => self.put(&row),
-            Fact::Leased { key, lease, until } => {
+            Fact::Leased { key, digest, lease, until } => {
                 let is_known = self.row(&key).is_some();
                 match self.event(key.index).filter(|_| !is_known) {
                     // Of an event that has not been given to its subscribers again yet: one of them has it.
-                    Some(event) => self.put(&Row { key, stage: Stage::Leased { lease, until }, tries: 0, ..event }),
+                    Some(event) => {
+                        let given = self.given_of(event, digest, &key.to);
+                        self.put(&Row { stage: Stage::Leased { lease, until }, ..given });
+                    }
                     None => self.move_on(&key, |row| row.stage = Stage::Leased { lease, until }),
                 }
             }
@@ -185,7 +194,9 @@ impl<S: Shelf> Work<S> {
                 let due = row::due(event.deadline, &event.key);
                 let kept = [(row::event(index), event.write()), (row::fresh(index), Vec::new()), (due, Vec::new())];
                 self.shelf.write(kept.into_iter().map(|(key, value)| (key, Some(value))).collect());
+                self.join_variants(&event);
             }
+            Fact::Variant(row, base) => self.keep_variant(&row, &base),
             Fact::Withheld { key, word } => {
                 self.fold(Fact::Ended(key.clone()));
                 self.put(&word);
@@ -408,11 +419,7 @@ impl<S: Shelf> Work<S> {
 
     /// An event that is kept. The receiver of its row is its publisher.
     pub fn event(&self, index: u64) -> Option<Row> {
-        let octets = self.shelf.get(&row::event(index))?;
-        // The publisher is in the row.
-        let to = AgencyId::parse("xx.none")?;
-        let row = Row::read(Key { index, to }, &octets)?;
-        Some(Row { key: Key { index, to: row.sender.clone() }, ..row })
+        variants::read(index, &self.shelf.get(&row::event(index))?)
     }
 
     /// Whether an event was withheld from somebody.
@@ -422,11 +429,7 @@ impl<S: Shelf> Work<S> {
 
     /// Gives an event to a subscriber, if it has not had it and does not wait for it.
     pub fn give(&mut self, event: &Row, to: &AgencyId) {
-        let key = Key { index: event.key.index, to: to.clone() };
-        let is_known = self.has_had(&key) || self.row(&key).is_some();
-        if !is_known {
-            self.put(&Row { key, stage: Stage::Waiting, tries: 0, ..event.clone() });
-        }
+        self.give_variant(event, event, to);
     }
 
     /// An event was given to all that may have it.
@@ -451,7 +454,7 @@ impl<S: Shelf> Work<S> {
             .from(&[of::ROW])
             .and_then(|(key, octets)| Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets));
         let event = self.shelf.from(&[of::EVENT]).and_then(|(key, _)| self.event(row::read_event(of::EVENT, &key)?));
-        row.into_iter().chain(event).map(|row| row.since).min()
+        row.into_iter().chain(event).map(|row| row.since).chain(self.oldest_variant()).min()
     }
 
     /// The shelf.
@@ -514,6 +517,9 @@ impl<S: Shelf> Work<S> {
 
     /// Nobody may have an event any more.
     pub fn forget_event(&mut self, key: &Key) {
+        if self.forget_variant(key.index) {
+            return;
+        }
         let Some(event) = self.event(key.index) else {
             let due = self.first_due(key).map(|due| vec![(due, None)]);
             return self.shelf.write(due.unwrap_or_default());

@@ -231,6 +231,10 @@ pub(super) mod of {
     pub const FRESH: u8 = b'f';
     /// That a subscriber has had an event.
     pub const HAD: u8 = b'g';
+    /// Variants of events, by the digest of the event.
+    pub const VARIANT: u8 = b'v';
+    /// The digest of the event that something is a variant of.
+    pub const BASE: u8 = b'b';
 }
 
 fn key(of: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -341,6 +345,22 @@ pub(super) fn event(index: u64) -> Vec<u8> {
 /// An event that has not been given to all.
 pub(super) fn fresh(index: u64) -> Vec<u8> {
     key(of::FRESH, &[&index.to_be_bytes()])
+}
+
+/// The variants of an event: all of them, or one.
+pub(super) fn variant(of: &Digest, index: Option<u64>) -> Vec<u8> {
+    let start = key(of::VARIANT, &[of.octets()]);
+    index.map_or_else(|| start.clone(), |index| [start.as_slice(), &index.to_be_bytes()].concat())
+}
+
+/// Reads which it is.
+pub(super) fn read_variant(of: &Digest, key: &[u8]) -> Option<u64> {
+    number(key.strip_prefix(variant(of, None).as_slice())?).map(|(index, _)| index)
+}
+
+/// Of what something is a variant.
+pub(super) fn base(index: u64) -> Vec<u8> {
+    key(of::BASE, &[&index.to_be_bytes()])
 }
 
 /// Reads the key of an event.

@@ -9,6 +9,7 @@ use crate::evidence::journal::Entry;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
+use crate::exchange::ledger::Known;
 use crate::exchange::work::{Key, Notice, Row, action};
 use crate::rules::registry::AgencyIndex;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ impl Gateway {
         record.case = context.and_then(|context| context.case);
         (record.registry_version, record.world) = (visit.world.registry.version(), event.message().header.world);
         (record.octets, record.system) = (event.octets().len() as u64, Some(visit.peer.system()));
+        record.counterpart = event.variant_of().map(|base| base.digest);
         record.elapsed_us = visit.arrived.elapsed().as_micros() as u64;
         self.telemetry.close(&record, None);
         let private = personal(event.message());
@@ -40,6 +42,35 @@ impl Gateway {
                 Err(Refused { fault: log_unavailable(&cause), id: Some(id), logged: None })
             }
         }
+    }
+
+    /// Variants come before the event that they name, so that nobody is told of less, or more, than it may have; the event joins
+    /// what has come.
+    pub(super) fn is_of_its_variants(&self, world: &World, event: Event) -> Result<Event, Refusal> {
+        let sender = &event.message().header.from;
+        let refuse = |why: String| Refusal::of(Fault::at(Code::MsgReplyTo, why), event.message(), event.digest());
+        if let Some(base) = event.variant_of() {
+            if self.ledger().look_up(sender, base.id).is_some_and(|known| !matches!(known, Known::Refused(_))) {
+                return Err(refuse(format!("a variant comes before the event that it names, and {} is here already", base.id)));
+            }
+            if self.work().variants_naming(&base.digest, sender).len() >= limits::VARIANTS_MAX {
+                return Err(refuse(format!("an event has at most {} variants", limits::VARIANTS_MAX)));
+            }
+            return Ok(event);
+        }
+        let variants = self.work().variants_naming(&event.digest(), sender);
+        for row in variants {
+            match self.read_event(world, &row) {
+                Ok(variant) if variant.is_about_the_same(&event) => {}
+                Ok(_) => return Err(refuse(format!("{} names this event, and is about somebody else", row.id))),
+                Err(Unready::Refused(_)) => {}
+                Err(Unready::Later) => {
+                    let fault = Fault::new(Code::LogUnavailable).with_retry_after(5);
+                    return Err(Refusal::of(fault, event.message(), event.digest()));
+                }
+            }
+        }
+        Ok(event)
     }
 
     /// Gives events to their subscribers, until the gateway stops.
@@ -72,14 +103,15 @@ impl Gateway {
                 return refused.logged.is_some();
             }
         };
+        let Ok(all) = self.with_variants(&world, row, event) else { return false };
         for (index, agency) in world.registry.agencies() {
-            match event.is_for(self.snapshot(&world), index) {
+            match self.richest(&world, &all, index) {
                 None => {}
-                Some(Told::Yes) => {
-                    self.work().give(row, &agency.id);
+                Some(Ok(variant)) => {
+                    self.work().give_variant(row, variant, &agency.id);
                     self.inbox.tell(&agency.id);
                 }
-                Some(Told::Withheld(path)) => {
+                Some(Err(path)) => {
                     let key = Key { index: row.key.index, to: agency.id.clone() };
                     if self.work().has_had(&key) {
                         continue;
@@ -93,6 +125,37 @@ impl Gateway {
         self.work().given(row.key.index);
         self.work_changed.notify_one();
         true
+    }
+
+    /// An event behind its variants, of which those that may not be told any more count for nothing.
+    fn with_variants(&self, world: &World, row: &Row, event: Event) -> Result<Vec<(Row, Event)>, Unready> {
+        let variants = self.work().variants(row);
+        let mut all = Vec::with_capacity(variants.len() + 1);
+        for variant in variants {
+            match self.read_event(world, &variant) {
+                Ok(read) => all.push((variant, read)),
+                Err(Unready::Refused(_)) => {}
+                Err(later) => return Err(later),
+            }
+        }
+        all.push((row.clone(), event));
+        Ok(all)
+    }
+
+    /// The richest that an agency may have, of as rich ones the first; else a field that it may not have; nothing if it is told
+    /// of none.
+    fn richest<'e>(&self, world: &World, all: &'e [(Row, Event)], agency: AgencyIndex) -> Option<Result<&'e Row, String>> {
+        let (mut best, mut withheld) = (None, None);
+        for (row, event) in all {
+            match event.is_for(self.snapshot(world), agency) {
+                Some(Told::Yes) if best.is_none_or(|(richness, _)| event.richness() > richness) => {
+                    best = Some((event.richness(), row));
+                }
+                Some(Told::Withheld(path)) => withheld = Some(path),
+                Some(Told::Yes) | None => {}
+            }
+        }
+        best.map(|(_, row)| Ok(row)).or_else(|| withheld.map(Err))
     }
 
     fn read_event(&self, world: &World, row: &Row) -> Result<Event, Unready> {

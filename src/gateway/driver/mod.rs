@@ -34,7 +34,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Known, Ledger, OutcomePlace, Release};
-use crate::exchange::work::{Class, Told, Way, Ways, Work};
+use crate::exchange::work::{Class, Told, Variant, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
@@ -289,6 +289,17 @@ pub enum Reply {
     },
 }
 
+/// How far an event has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// It is told to whoever may hear of it.
+    Published,
+    /// It is a variant, and waits for the event that it names.
+    Waits,
+    /// It is a variant that is past its time.
+    Expired,
+}
+
 /// Whether an outcome was given before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
@@ -520,10 +531,16 @@ impl Gateway {
         self.work().is_withheld(event.index).then_some(Code::PolEventField)
     }
 
-    /// Whether an outcome is an event.
-    pub fn is_event(&self, place: OutcomePlace) -> bool {
-        let found = self.store.record(place.index).ok();
-        found.and_then(|found| Leaf::parse(&found.leaf)).is_some_and(|leaf| leaf.kind == RecordKind::Event.as_str())
+    /// How far an event has come; nothing if an outcome is none.
+    pub fn event(&self, place: OutcomePlace) -> Option<Telling> {
+        let found = self.store.record(place.index).ok().and_then(|found| Leaf::parse(&found.leaf));
+        let leaf = found.filter(|leaf| leaf.kind == RecordKind::Event.as_str())?;
+        let variant = self.work().variant(place.index);
+        Some(match (leaf.counterpart, variant) {
+            (None, _) | (_, Some(Variant::Told)) => Telling::Published,
+            (_, Some(Variant::Waits)) => Telling::Waits,
+            (_, None) => Telling::Expired,
+        })
     }
 
     fn is_stopping(&self) -> bool {

@@ -667,7 +667,7 @@ impl Gateway {
                 let lease = 1_000_000 + row.key.index;
                 let place = OutcomePlace { index: lease, ..row.place };
                 if let Some(process) = &mut self.process {
-                    process.work.fold(Fact::Leased { key: row.key.clone(), lease, until });
+                    process.work.fold(Fact::Leased { key: row.key.clone(), digest: Some(row.digest), lease, until });
                 }
                 self.is_leased(scene, row, batch, until, Some(place));
                 continue;
