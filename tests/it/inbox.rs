@@ -12,6 +12,8 @@ use oncegate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, Su
 use oncegate::message::schema::Schemas;
 use oncegate::message::xsd::example::Fullness;
 use oncegate::program::setup::Installation;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -247,6 +249,55 @@ fn a_question_is_taken_back_in_time_or_not_at_all() {
         for request in [early, late] {
             assert_eq!(state(&school, request).await["state"], "cancelled", "over a restart too");
         }
+    });
+    gateway.stop();
+}
+
+/// The figures of what is kept, as `/metrics` has them; what is 0 left out.
+async fn kept(scene: &Scene) -> Vec<String> {
+    let text = tokio::task::block_in_place(|| {
+        let mut stream = TcpStream::connect(scene.world().public_address()).expect("it listens");
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("read");
+        text
+    });
+    assert!(text.contains("\noncegate_work_oldest_seconds "), "{text}");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("oncegate_work_open"));
+    lines.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
+}
+
+/// An operator sees how much is kept, by kind and state, over restarts too.
+#[test]
+fn the_metrics_say_how_much_is_kept() {
+    let scene = scene();
+    let (school, clinic) = (scene.client(), client(&scene, CLINIC));
+    let gateway = scene.start();
+    let requests = [1, 2].map(|number| scene.request(&school, number));
+    let leased = ["{kind=\"request\",state=\"leased\"} 1".to_owned(), "{kind=\"request\",state=\"waiting\"} 1".to_owned()];
+    scene.block_on(async {
+        assert_eq!(kept(&scene).await, [""; 0]);
+        for request in &requests {
+            assert_eq!(post(&school, request, "respond-async").await.status.as_u16(), 202);
+        }
+        assert_eq!(kept(&scene).await, ["{kind=\"request\",state=\"waiting\"} 2"]);
+        assert_eq!(inbox(&clinic, "wait=9").await.status.as_u16(), 200);
+        let mut found = kept(&scene).await;
+        found.sort();
+        assert_eq!(found, leased);
+    });
+    gateway.kill();
+    let gateway = scene.start();
+    scene.block_on(async {
+        let mut found = kept(&scene).await;
+        found.sort();
+        assert_eq!(found, leased, "a start counts the same");
+        for request in &requests {
+            assert_eq!(post(&school, &cancel(&school, request), "").await.status.as_u16(), 202);
+        }
+        let notice = inbox(&clinic, "wait=9").await;
+        assert_eq!(done(&clinic, header(&notice, "oncegate-lease"), "ack").await.0, 200);
+        assert_eq!(kept(&scene).await, [""; 0]);
     });
     gateway.stop();
 }

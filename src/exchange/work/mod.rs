@@ -9,6 +9,7 @@
 //! and not message by message. Whoever cannot comes for it and gets it on lease. Of what waits for one receiver the nearest
 //! deadline comes first, within three classes; what has an order is never overtaken.
 
+mod counts;
 mod doors;
 mod facts;
 mod notice;
@@ -16,6 +17,7 @@ mod row;
 mod shelf;
 mod variants;
 
+pub use counts::{Counts, State};
 pub use doors::Way;
 pub use facts::{Told, action};
 pub use notice::Notice;
@@ -113,6 +115,7 @@ pub struct Work<S> {
     doors: Doors,
     ways: Ways,
     busy: BTreeMap<Key, Busy>,
+    counts: Counts,
     /// What has a record before this one may have been handed out by an earlier run of the program, which told nobody.
     begun: u64,
 }
@@ -123,7 +126,8 @@ pub type Ways = Box<dyn Fn(&AgencyId) -> Way + Send>;
 impl<S: Shelf> Work<S> {
     /// The work that lies on a shelf. Of all of it it is unknown whether it was handed out before, until [`Work::begin`] is told.
     pub fn open(shelf: S, ways: Ways) -> Self {
-        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), begun: u64::MAX };
+        let counts = counted(&shelf);
+        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), counts, begun: u64::MAX };
         let mut next = row::waiting_behind(None);
         while let Some(place) = work.shelf.from(&next).and_then(|(key, _)| row::read_waiting(&key)) {
             next = row::waiting_behind(Some(&place.key.to));
@@ -447,14 +451,22 @@ impl<S: Shelf> Work<S> {
         (self.ways)(to)
     }
 
+    /// How much is open.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// When the oldest of what is still to be done was accepted. Events that are kept for whoever comes late are not.
+    pub fn waits_since(&self) -> Option<UnixTime> {
+        let (key, octets) = self.shelf.from(&[of::ROW])?;
+        Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets).map(|row| row.since)
+    }
+
     /// When the oldest of what is open was accepted: its octets, and those of all later records, are still wanted.
     pub fn oldest(&self) -> Option<UnixTime> {
-        let row = self
-            .shelf
-            .from(&[of::ROW])
-            .and_then(|(key, octets)| Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets));
         let event = self.shelf.from(&[of::EVENT]).and_then(|(key, _)| self.event(row::read_event(of::EVENT, &key)?));
-        row.into_iter().chain(event).map(|row| row.since).chain(self.oldest_variant()).min()
+        let event = event.map(|event| event.since);
+        [self.waits_since(), event, self.oldest_variant()].into_iter().flatten().min()
     }
 
     /// The shelf.
@@ -485,32 +497,42 @@ impl<S: Shelf> Work<S> {
         let key = Key { index: word.key.index, ..event.key.clone() };
         let row = Row { key, what: What::Withheld, since: word.since, order: None, ..event.clone() };
         let had = (row::had(index, Some(&event.key.to)), Some(Vec::new()));
-        self.shelf.write(put_in(&row).into_iter().chain([had]).collect());
+        self.change(None, Some(&row), vec![had]);
         self.look(&row.key.to);
     }
 
     fn put(&mut self, row: &Row) {
-        let mut changes = self.row(&row.key).map_or_else(Vec::new, |before| taken_out(&before));
-        changes.extend(put_in(row));
-        self.shelf.write(changes);
+        let before = self.row(&row.key);
+        self.change(before.as_ref(), Some(row), Vec::new());
         self.look(&row.key.to);
+    }
+
+    /// Puts one row in the place of another, with what else changes, and counts them.
+    fn change(&mut self, before: Option<&Row>, after: Option<&Row>, more: Vec<Change>) {
+        let mut changes = before.map_or_else(Vec::new, taken_out);
+        changes.extend(after.map_or_else(Vec::new, put_in));
+        changes.extend(more);
+        before.into_iter().for_each(|row| self.counts.take(row));
+        after.into_iter().for_each(|row| self.counts.add(row));
+        changes.push((vec![of::COUNTS], self.counts.write()));
+        self.shelf.write(changes);
     }
 
     fn move_on(&mut self, key: &Key, change: impl FnOnce(&mut Row)) {
         if let Some(before) = self.row(key) {
             let mut row = before.clone();
             change(&mut row);
-            self.shelf.write(taken_out(&before).into_iter().chain(put_in(&row)).collect());
+            self.change(Some(&before), Some(&row), Vec::new());
         }
         self.look(&key.to);
     }
 
     fn remove(&mut self, row: &Row) {
-        let mut changes = taken_out(row);
+        let mut changes = Vec::new();
         if row.what == What::Event && self.shelf.get(&row::event(row.key.index)).is_some() {
             changes.push((row::had(row.key.index, Some(&row.key.to)), Some(Vec::new())));
         }
-        self.shelf.write(changes);
+        self.change(Some(row), None, changes);
         self.busy.remove(&row.key);
         self.look(&row.key.to);
     }
@@ -585,6 +607,20 @@ impl<S: Shelf> Work<S> {
         }
         None
     }
+}
+
+/// What lies on a shelf; one of an earlier version has no count beside it.
+fn counted(shelf: &impl Shelf) -> Counts {
+    if let Some(counts) = shelf.get(&[of::COUNTS]).and_then(|octets| Counts::read(&octets)) {
+        return counts;
+    }
+    let (mut counts, mut next) = (Counts::default(), vec![of::ROW]);
+    while let Some((key, octets)) = shelf.from(&next) {
+        let Some(found) = key.strip_prefix(&[of::ROW]).and_then(row::read_key) else { break };
+        Row::read(found, &octets).iter().for_each(|row| counts.add(row));
+        next = [key.as_slice(), &[0]].concat();
+    }
+    counts
 }
 
 /// The changes that put a row on the shelf.

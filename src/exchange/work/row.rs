@@ -34,6 +34,9 @@ pub enum What {
 }
 
 impl What {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Question, Self::Answer, Self::Status, Self::Cancel, Self::Event, Self::Withheld];
+
     /// The word for it in headers and documents.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -231,6 +234,8 @@ pub(super) mod of {
     pub const FRESH: u8 = b'f';
     /// That a subscriber has had an event.
     pub const HAD: u8 = b'g';
+    /// How much is open.
+    pub const COUNTS: u8 = b'c';
     /// Variants of events, by the digest of the event.
     pub const VARIANT: u8 = b'v';
     /// The digest of the event that something is a variant of.

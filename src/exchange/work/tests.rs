@@ -510,3 +510,27 @@ fn a_subscriber_has_one_variant_of_an_event_and_the_same_after_a_start() {
     let end = base.deadline.plus_ms(1);
     assert!(again.expired(end).is_none() && again.shelf().is_empty(), "{}", again.shelf().len());
 }
+
+/// What is counted is what lies there, whatever happens; a shelf without a count is counted.
+#[test]
+fn what_is_open_is_counted_as_it_changes() {
+    let figures = |work: &Work<Memory>| {
+        let all = work.counts().all().filter(|(_, _, count)| *count > 0);
+        all.map(|(what, state, count)| (what.as_str(), state.as_str(), count)).collect::<Vec<_>>()
+    };
+    let mut work = work();
+    accept(&mut work, (1..=3).map(|index| question(index, "xx.behind", 60)));
+    accept(&mut work, [question(1, "xx.behind", 60), Row { what: What::Status, ..question(4, "xx.behind.asks", 60) }]);
+    lease(&mut work, &key(1, "xx.behind"), 9, NOW.plus_ms(9));
+    work.fold(Fact::Taken { key: key(2, "xx.behind"), again: None });
+    let open = [("request", "waiting", 1), ("request", "leased", 1), ("request", "delivered", 1), ("status", "waiting", 1)];
+    assert_eq!(figures(&work), open);
+    assert_eq!(work.waits_since(), Some(NOW));
+    let mut shelf = work.shelf().clone();
+    assert_eq!(figures(&Work::open(shelf.clone(), ways())), open);
+    shelf.write(vec![(vec![of::COUNTS], None)]);
+    assert_eq!(figures(&Work::open(shelf, ways())), open, "that of an earlier version");
+    [1, 2, 3].into_iter().for_each(|index| work.fold(Fact::Ended(key(index, "xx.behind"))));
+    work.fold(Fact::Taken { key: key(4, "xx.behind.asks"), again: None });
+    assert!(figures(&work).is_empty() && work.shelf().is_empty() && work.waits_since().is_none());
+}

@@ -394,6 +394,13 @@ impl Gateway {
         telemetry.index_lag.set(self.store.size().saturating_sub(self.store.index().watermark()) as i64);
         telemetry.remembered_ids.set(self.ledger().len() as i64);
         telemetry.holders_are(&self.standings());
+        let (open, oldest) = {
+            let work = self.work();
+            (work.counts().clone(), work.waits_since())
+        };
+        telemetry.work_is(open.all().map(|(what, state, count)| (what.as_str(), state.as_str(), count)));
+        let age = oldest.map_or(0, |oldest| now().as_ms().saturating_sub(oldest.as_ms()) / 1000);
+        telemetry.work_oldest.set(age as i64);
         telemetry
     }
 
