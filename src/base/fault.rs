@@ -144,6 +144,7 @@ catalogue! {
     PolDelegation = "OG-POL-005", 403, Sender, AfterChange, "the sender may not ask on behalf of this agency", "ask the authority for a delegation (oncegate agency delegate), or leave OnBehalfOf out and ask by your own grants";
     PolField = "OG-POL-011", 403, Sender, AfterChange, "the request selects a field that the grant does not give", "select fields that /v1/catalogue lists for you";
     PolWithheldField = "OG-POL-012", 502, Receiver, Later, "the answer holds a field that the request may not receive", "the holder must leave the field out; nothing was released";
+    PolEventField = "OG-POL-013", 403, Sender, AfterChange, "the event has a field that the grant of somebody who would be told of it does not give", "the publisher tells a variant of it without the field; the subscriber asks the authority for the field, and gets what is told from then on";
 
     LimRequests = "OG-LIM-001", 429, Sender, Later, "the agency's quota of requests is used up", "send again after Retry-After seconds";
     LimParallel = "OG-LIM-002", 429, Sender, Later, "the agency has too many exchanges open at once", "wait for answers before sending more";

@@ -430,6 +430,8 @@ pub const LEASE_MS: u64 = 60_000;
 pub const INBOX_MAX: usize = 100;
 /// How many octets it gets at once, unless the first message alone is larger.
 pub const INBOX_BYTES_MAX: usize = 8 << 20;
+/// Most variants of one event, beside the event itself.
+pub const VARIANTS_MAX: usize = 7;
 /// How often open work is saved, in milliseconds: a start reads the records behind that again.
 pub const WORK_SAVED_MS: u64 = 10_000;
 /// How many kept questions are on their way at once.

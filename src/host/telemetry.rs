@@ -68,6 +68,13 @@ struct HolderLabels {
     holder: String,
 }
 
+/// A kind of open work, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkLabels {
+    kind: Label,
+    state: Label,
+}
+
 /// What a witness answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WitnessAnswer {
@@ -142,6 +149,9 @@ pub struct Telemetry {
     holder_requests: Family<HolderLabels, Gauge>,
     holder_waiting: Family<HolderLabels, Gauge>,
     holder_left_alone: Family<HolderLabels, Gauge>,
+    work_open: Family<WorkLabels, Gauge>,
+    /// How old the oldest open work is, in seconds.
+    pub work_oldest: Gauge,
     /// Workers that do not go on, and why.
     failing: Mutex<BTreeMap<Worker, String>>,
     lines: Lines,
@@ -184,6 +194,8 @@ impl Telemetry {
             holder_requests: Family::default(),
             holder_waiting: Family::default(),
             holder_left_alone: Family::default(),
+            work_open: Family::default(),
+            work_oldest: Gauge::default(),
             failing: Mutex::default(),
             lines,
             sparing: Mutex::default(),
@@ -219,6 +231,8 @@ impl Telemetry {
         registry.register("holder_waiting", "Requests that wait for a place at a holder", this.holder_waiting.clone());
         let help = "Whether a holder has failed and is left alone or tried: 1 or 0";
         registry.register("holder_left_alone", help, this.holder_left_alone.clone());
+        registry.register("work_open", "Messages that are kept and not over, by kind and state", this.work_open.clone());
+        registry.register_with_unit("work_oldest", "How old the oldest of them is", Unit::Seconds, this.work_oldest.clone());
         for worker in Worker::ALL {
             this.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(0);
         }
@@ -237,6 +251,14 @@ impl Telemetry {
             self.expiry.get_or_create(&KindLabels { kind: Label(kind) }).set(i64::try_from(seconds).unwrap_or(i64::MAX));
         }
         *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// Sets how much is open; words come from enums.
+    pub fn work_is(&self, open: impl Iterator<Item = (&'static str, &'static str, u64)>) {
+        for (kind, state, count) in open {
+            let labels = WorkLabels { kind: Label(kind), state: Label(state) };
+            self.work_open.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Sets what stands at holders. So many are named, the worst first; the others are one, called `other`.

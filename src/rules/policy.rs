@@ -54,21 +54,28 @@ pub fn decide(registry: &Registry, question: &Question<'_>, now: UnixTime) -> Re
     let mut refusal = Fault::at(FaultCode::PolNoGrant, format!("no grant for {} exists", question.document.name));
     let mut nearest = 0;
     for (index, grant) in registry.grants_of(question.consumer, &question.document.name) {
-        let Err((step, fault)) = weigh(grant, question, now) else {
-            return Ok(Grounds {
-                grant: index,
-                grant_id: grant.id.clone(),
-                basis: Arc::clone(&grant.basis),
-                about: grant.about,
-                granted: Arc::clone(&grant.fields),
-                selected: (!question.select.is_empty()).then(|| question.select.into()),
-            });
-        };
+        let Err((step, fault)) = weigh(grant, question, now) else { return Ok(grounds(index, grant, question)) };
         if let (true, Some(fault)) = (step >= nearest, fault) {
             (nearest, refusal) = (step, fault);
         }
     }
     Err(refusal)
+}
+
+/// The grounds that one grant gives, if it permits the question.
+pub fn by_grant((index, grant): (GrantIndex, &Grant), question: &Question<'_>, now: UnixTime) -> Option<Grounds> {
+    weigh(grant, question, now).ok().map(|()| grounds(index, grant, question))
+}
+
+fn grounds(index: GrantIndex, grant: &Grant, question: &Question<'_>) -> Grounds {
+    Grounds {
+        grant: index,
+        grant_id: grant.id.clone(),
+        basis: Arc::clone(&grant.basis),
+        about: grant.about,
+        granted: Arc::clone(&grant.fields),
+        selected: (!question.select.is_empty()).then(|| question.select.into()),
+    }
 }
 
 /// Each grant that the question could stand on, in the order in which they are tried, with the rule that it fails at, if any.

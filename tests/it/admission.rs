@@ -1,7 +1,7 @@
 //! The room `admission` without a server: signed messages against a registry, check by check.
 
 use oncegate::base::fault::{Code, Fault};
-use oncegate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId};
+use oncegate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId, Region};
 use oncegate::base::time::UnixTime;
 use oncegate::exchange::admission::{
     Answer, Authenticated, Peer, Permitted, Refusal, Snapshot, admit_answer, authenticate, permit,
@@ -439,7 +439,7 @@ const QUESTIONS: &[Row] = &[
 
 fn birth(message: &mut Message, region: Option<&str>, to: Option<&str>) {
     ask(message).document_type = word(BIRTH);
-    context(message).region = region.map(str::to_owned);
+    context(message).region = region.and_then(Region::parse);
     message.header.to = to.map(agency);
 }
 

@@ -405,6 +405,7 @@ const ROWS: &[(&str, Row)] = &[
     ("LEASE_MS", Own),
     ("WORK_SAVED_MS", Own),
     ("INBOX_BYTES_MAX", Own),
+    ("VARIANTS_MAX", In("tests/it/events.rs", "an_event_has_so_many_variants_and_no_more")),
     ("INBOX_MAX", In("src/faces/api/inbox.rs", "an_inbox_is_asked_with_wait_and_max_and_nothing_else")),
     (
         "DELIVERY_PAUSE_MS",

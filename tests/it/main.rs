@@ -44,6 +44,8 @@ mod entrance;
 mod enumeration;
 mod envelope;
 #[cfg(feature = "server")]
+mod events;
+#[cfg(feature = "server")]
 mod evidence;
 #[cfg(feature = "server")]
 mod fairness;

@@ -51,8 +51,8 @@ fn the_demo_shows_five_stories_of_delivery_and_verifies_their_receipts() {
         ("no open port", &["xx.demo.archive comes for the question", "in the one call"], "req, dlv, rsp"),
         (
             "told once",
-            &["xx.demo.social-fund and xx.demo.insurer have heard", "xx.demo.statistics, granted less, is not told"],
-            "evt, err",
+            &["xx.demo.social-fund and xx.demo.insurer have heard", "xx.demo.statistics, granted less, is told that it has not"],
+            "evt, err, dlv",
         ),
         (
             "a large scan",

@@ -25,7 +25,7 @@ fn the_catalogue_of_the_folder_is_that_of_the_program() {
         for entry in fs::read_dir(folder).expect("readable") {
             let entry = entry.expect("readable");
             let name = format!("{within}{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() { names(&entry.path(), &format!("{name}/"), found) } else { drop(found.insert(name)) }
+            if entry.path().is_dir() { names(&entry.path(), &format!("{name}/"), found) } else { found.extend([name]) }
         }
     }
     let mut found = BTreeSet::new();

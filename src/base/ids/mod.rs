@@ -85,6 +85,33 @@ impl fmt::Display for Code {
     }
 }
 
+/// A region by ISO 3166-2: `RU-YAR`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(Arc<str>);
+
+impl Region {
+    /// Reads a region of the form `[A-Z]{2}-[A-Z0-9]{1,3}`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (country, part) = text.split_once('-')?;
+        let is_good = country.len() == 2
+            && country.bytes().all(|byte| byte.is_ascii_uppercase())
+            && (1..=3).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        is_good.then(|| Self(text.into()))
+    }
+
+    /// The region as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A message id: a UUID of version 7 (RFC 9562, section 5.7) in lower case, so that it carries its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);

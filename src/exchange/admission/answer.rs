@@ -164,7 +164,7 @@ fn wrong_type(question: &Permitted, found: &Word) -> Fault {
 /// Two descriptions are of one subject when they are of one kind and share an identifier; of one person also, where no identifier
 /// tells, when name and birth date are the same. An identifier of the same scheme with another value settles that they are not.
 /// Organisations may share a name, and have several: theirs counts for nothing.
-fn same_subject(left: &Subject, right: &Subject) -> bool {
+pub(super) fn same_subject(left: &Subject, right: &Subject) -> bool {
     let same_scheme = |a: &Identifier, b: &Identifier| a.scheme() == b.scheme();
     let pairs = || left.identifiers.iter().flat_map(|a| right.identifiers.iter().map(move |b| (a, b)));
     if left.kind() != right.kind() || pairs().any(|(a, b)| same_scheme(a, b) && a != b) {

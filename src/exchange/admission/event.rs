@@ -2,13 +2,14 @@
 //!
 //! The gateway never edits: a subscriber whose grant gives fewer fields than the event's document has is not told of it.
 
+use super::answer::same_subject;
 use super::{Authenticated, Refusal, Snapshot, authenticate_again, check_times};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId};
-use crate::message::envelope::{Body, Kind, Message};
+use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId, Region};
+use crate::message::envelope::{Body, Kind, Message, ReplyTo};
 use crate::message::schema::{DocumentType, Facts};
 use crate::rules::policy::{self, Question};
-use crate::rules::registry::{Action, AgencyIndex, Status};
+use crate::rules::registry::{Action, AgencyIndex, Grant, Registry, Status};
 
 /// An event that its publisher may tell.
 #[derive(Debug)]
@@ -60,6 +61,23 @@ impl Event {
         self.octets
     }
 
+    /// The event that it is a variant of.
+    pub fn variant_of(&self) -> Option<ReplyTo> {
+        self.message.header.in_reply_to
+    }
+
+    /// Whether both are about the same: one person or organisation, of one world.
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        let subject = |event: &Self| event.message.context.as_ref().map(|context| context.subject.clone());
+        let is_same = subject(self).zip(subject(other)).is_some_and(|(mine, other)| same_subject(&mine, &other));
+        is_same && self.message.header.world == other.message.header.world
+    }
+
+    /// How much it has that not everybody may have.
+    pub fn richness(&self) -> usize {
+        self.documents().map(|facts| facts.optional_paths.len()).sum()
+    }
+
     /// Whether an agency is told, and if not, why; nothing if it has no grant that fits.
     pub fn is_for(&self, snapshot: Snapshot<'_>, agency: AgencyIndex) -> Option<Told> {
         let registry = snapshot.registry;
@@ -70,7 +88,10 @@ impl Event {
         let document = snapshot.schemas.document_type(&self.what)?;
         let context = self.message.reason().ok()?;
         let mut withheld = None;
-        for (_, grant) in registry.grants_of(agency, &self.what).filter(|(_, grant)| grant.action == Action::Subscribe) {
+        let regions = self.regions(registry);
+        let is_of = |grant: &Grant| grant.sources.as_ref().is_none_or(|from| from.include(&self.message.header.from, &regions));
+        let is_for_it = |grant: &Grant| grant.action == Action::Subscribe && is_of(grant);
+        for (index, grant) in registry.grants_of(agency, &self.what).filter(|(_, grant)| is_for_it(grant)) {
             // A subscriber's purpose and basis are its own, and stand in its grant.
             let context = crate::message::envelope::Context {
                 purpose: grant.purpose.clone(),
@@ -79,7 +100,7 @@ impl Event {
             };
             let question =
                 Question { consumer: agency, action: Action::Subscribe, document, context: &context, select: &[], role: "" };
-            let Ok(grounds) = policy::decide(registry, &question, snapshot.now) else { continue };
+            let Some(grounds) = policy::by_grant((index, grant), &question, snapshot.now) else { continue };
             let found = self.documents().find_map(|facts| withheld_of(&grounds, facts, document));
             match found {
                 None => return Some(Told::Yes),
@@ -87,6 +108,13 @@ impl Event {
             }
         }
         withheld.map(Told::Withheld)
+    }
+
+    /// Where it happened, as far as that is known: in the region that it names, else in one of those that its publisher is
+    /// registered for.
+    fn regions<'e>(&'e self, registry: &'e Registry) -> Vec<&'e Region> {
+        let named = self.message.context.as_ref().and_then(|context| context.region.as_ref());
+        named.map_or_else(|| registry.regions_of(self.publisher, &self.what), |region| vec![region])
     }
 
     fn documents(&self) -> impl Iterator<Item = &Facts> {
@@ -141,7 +169,22 @@ fn what(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<Word, F
         let why = format!("only a holder of {what} tells of it; {} is none", sender.id);
         return Err(Fault::at(Code::PolNoGrant, why));
     }
+    is_registered_there(snapshot.registry, authenticated, &what)?;
     Ok(what)
+}
+
+/// Whoever holds documents of some regions tells of those.
+fn is_registered_there(registry: &Registry, authenticated: &Authenticated, what: &Word) -> Result<(), Fault> {
+    let named = authenticated.message.context.as_ref().and_then(|context| context.region.as_ref());
+    let registered = registry.regions_of(authenticated.sender, what);
+    match named.filter(|named| !registered.is_empty() && !registered.contains(named)) {
+        None => Ok(()),
+        Some(named) => {
+            let names = registered.iter().map(|region| region.as_str()).collect::<Vec<_>>().join(", ");
+            let why = format!("{} holds {what} for {names}, and the event is of {named}", authenticated.message.header.from);
+            Err(Fault::at(Code::PolNoGrant, why))
+        }
+    }
 }
 
 /// A question that its sender takes back.

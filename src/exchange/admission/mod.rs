@@ -404,7 +404,7 @@ fn first_type(documents: &[Result<Facts, Fault>], now: UnixTime) -> Result<Word,
 fn find_holder(registry: &Registry, authenticated: &Authenticated, what: &Word) -> Result<AgencyIndex, Fault> {
     let header = &authenticated.message.header;
     let none = |why: String| Fault::at(Code::RteNoHolder, why);
-    let region = authenticated.message.context.as_ref().and_then(|context| context.region.as_deref());
+    let region = authenticated.message.context.as_ref().and_then(|context| context.region.as_ref());
     let sender_world = registry.agency(authenticated.sender).map(|agency| agency.world);
     if sender_world != Some(header.world) {
         return Err(Fault::new(Code::MsgTest));

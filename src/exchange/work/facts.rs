@@ -33,6 +33,8 @@ pub mod action {
     pub const EXTEND: &str = "extend";
     /// Its receiver has taken it.
     pub const TAKEN: &str = "taken";
+    /// An event is not delivered to a subscriber, which is told so.
+    pub const WITHHOLD: &str = "withhold";
 }
 
 impl<S: Shelf> Work<S> {
@@ -50,15 +52,21 @@ impl<S: Shelf> Work<S> {
         Some(match (leaf.kind.as_str(), leaf.action.as_deref()) {
             ("req", _) if until.is_some() => vec![Fact::Accepted(told.question(told.place.index)?)],
             ("dlv", Some(action::KEEP)) => vec![Fact::Accepted(told.question(leaf.concerns?)?)],
-            ("dlv", Some(action::LEASE)) => vec![Fact::Leased { key: told.key()?, lease: told.place.index, until: until? }],
+            ("dlv", Some(action::LEASE)) => {
+                vec![Fact::Leased { key: told.key()?, digest: digest(&leaf.digest), lease: told.place.index, until: until? }]
+            }
             ("dlv", Some(action::EXTEND)) => vec![Fact::Extended { key: told.key()?, until: until? }],
             ("dlv", Some(action::TAKEN)) => vec![Fact::Taken { key: told.key()?, again: until }],
             // Those of exchanges that were never kept concern no other record.
             ("rsp", _) => self.settled(told, concerned()?),
+            ("err", Some(action::WITHHOLD)) => vec![Fact::Withheld { key: told.key()?, word: told.withheld()? }],
             ("err", _) => vec![Fact::Ended(told.key()?)],
             ("sts", _) => self.heard(told, concerned()?, until),
             ("cnl", _) => self.cancelled(told, concerned()?),
-            ("evt", _) => vec![Fact::Published(told.row(What::Event, told.place.index, agency(&leaf.consumer)?, told.person)?)],
+            ("evt", _) => {
+                let row = told.row(What::Event, told.place.index, agency(&leaf.consumer)?, told.person)?;
+                vec![digest(&leaf.counterpart).map_or(Fact::Published(row.clone()), |base| Fact::Variant(row, base))]
+            }
             _ => return None,
         })
     }
@@ -109,19 +117,29 @@ impl Told<'_> {
         self.row(What::Question, index, agency(&self.leaf.provider)?, None)
     }
 
+    /// The word to whoever an event was withheld from. It comes from nobody but the gateway, and the record names no publisher.
+    fn withheld(self) -> Option<Row> {
+        let to = agency(&self.leaf.provider)?;
+        self.row_of(What::Withheld, (self.place.index, to.clone()), to, None)
+    }
+
     fn row(self, what: What, index: u64, to: AgencyId, order: Option<u64>) -> Option<Row> {
+        self.row_of(what, (index, to), agency(&self.leaf.consumer)?, order)
+    }
+
+    fn row_of(self, what: What, (index, to): (u64, AgencyId), sender: AgencyId, order: Option<u64>) -> Option<Row> {
         let (leaf, since) = (self.leaf, UnixTime::from_ms(self.leaf.time));
         Some(Row {
             key: Key { index, to },
             what,
-            sender: agency(&leaf.consumer)?,
+            sender,
             id: MessageId::parse(leaf.message.as_deref()?)?,
-            digest: Digest::parse_base64url(leaf.digest.as_deref()?)?,
+            digest: digest(&leaf.digest)?,
             system: leaf.system.as_deref().and_then(Digest::parse_base64url),
             class: self.class,
             since,
             deadline: match what {
-                What::Question | What::Event => leaf.until.map_or(since, UnixTime::from_ms),
+                What::Question | What::Event | What::Withheld => leaf.until.map_or(since, UnixTime::from_ms),
                 // For as long as an answer may be asked for again.
                 What::Answer | What::Status | What::Cancel => since.plus_ms(limits::IDEMPOTENCY_WINDOW_MS),
             },
@@ -131,6 +149,10 @@ impl Told<'_> {
             tries: 0,
         })
     }
+}
+
+fn digest(text: &Option<String>) -> Option<Digest> {
+    text.as_deref().and_then(Digest::parse_base64url)
 }
 
 fn agency(name: &Option<String>) -> Option<AgencyId> {

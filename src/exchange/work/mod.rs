@@ -9,17 +9,21 @@
 //! and not message by message. Whoever cannot comes for it and gets it on lease. Of what waits for one receiver the nearest
 //! deadline comes first, within three classes; what has an order is never overtaken.
 
+mod counts;
 mod doors;
 mod facts;
 mod notice;
 mod row;
 mod shelf;
+mod variants;
 
+pub use counts::{Counts, State};
 pub use doors::Way;
 pub use facts::{Told, action};
 pub use notice::Notice;
 pub use row::{Key, Row, Stage, What};
 pub use shelf::{Change, Memory, Shelf, conformance};
+pub use variants::Variant;
 
 use crate::base::ids::{AgencyId, Digest, MessageId};
 use crate::base::limits;
@@ -38,6 +42,8 @@ pub enum Fact {
     Leased {
         /// Which.
         key: Key,
+        /// The digest of what it has.
+        digest: Option<Digest>,
         /// The record of the lease.
         lease: u64,
         /// When it runs out.
@@ -61,6 +67,15 @@ pub enum Fact {
     Ended(Key),
     /// An event was accepted; the receiver of its row is its publisher.
     Published(Row),
+    /// A variant of an event was accepted, which names that event by its digest; the receiver of its row is its publisher.
+    Variant(Row, Digest),
+    /// An event was withheld from a subscriber, which is told so; and its publisher is, once.
+    Withheld {
+        /// Which, and from whom.
+        key: Key,
+        /// The word to the subscriber.
+        word: Row,
+    },
 }
 
 /// What is being done with a piece of work at this moment.
@@ -100,6 +115,7 @@ pub struct Work<S> {
     doors: Doors,
     ways: Ways,
     busy: BTreeMap<Key, Busy>,
+    counts: Counts,
     /// What has a record before this one may have been handed out by an earlier run of the program, which told nobody.
     begun: u64,
 }
@@ -110,7 +126,8 @@ pub type Ways = Box<dyn Fn(&AgencyId) -> Way + Send>;
 impl<S: Shelf> Work<S> {
     /// The work that lies on a shelf. Of all of it it is unknown whether it was handed out before, until [`Work::begin`] is told.
     pub fn open(shelf: S, ways: Ways) -> Self {
-        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), begun: u64::MAX };
+        let counts = counted(&shelf);
+        let mut work = Self { shelf, doors: Doors::default(), ways, busy: BTreeMap::new(), counts, begun: u64::MAX };
         let mut next = row::waiting_behind(None);
         while let Some(place) = work.shelf.from(&next).and_then(|(key, _)| row::read_waiting(&key)) {
             next = row::waiting_behind(Some(&place.key.to));
@@ -147,11 +164,14 @@ impl<S: Shelf> Work<S> {
     pub fn fold(&mut self, fact: Fact) {
         match fact {
             Fact::Accepted(row) => self.put(&row),
-            Fact::Leased { key, lease, until } => {
+            Fact::Leased { key, digest, lease, until } => {
                 let is_known = self.row(&key).is_some();
                 match self.event(key.index).filter(|_| !is_known) {
                     // Of an event that has not been given to its subscribers again yet: one of them has it.
-                    Some(event) => self.put(&Row { key, stage: Stage::Leased { lease, until }, tries: 0, ..event }),
+                    Some(event) => {
+                        let given = self.given_of(event, digest, &key.to);
+                        self.put(&Row { stage: Stage::Leased { lease, until }, ..given });
+                    }
                     None => self.move_on(&key, |row| row.stage = Stage::Leased { lease, until }),
                 }
             }
@@ -178,6 +198,13 @@ impl<S: Shelf> Work<S> {
                 let due = row::due(event.deadline, &event.key);
                 let kept = [(row::event(index), event.write()), (row::fresh(index), Vec::new()), (due, Vec::new())];
                 self.shelf.write(kept.into_iter().map(|(key, value)| (key, Some(value))).collect());
+                self.join_variants(&event);
+            }
+            Fact::Variant(row, base) => self.keep_variant(&row, &base),
+            Fact::Withheld { key, word } => {
+                self.fold(Fact::Ended(key.clone()));
+                self.put(&word);
+                self.tell_publisher(key.index, &word);
             }
         }
     }
@@ -251,7 +278,7 @@ impl<S: Shelf> Work<S> {
         }
     }
 
-    /// Whether a subscriber has had an event, or was refused it.
+    /// Whether a subscriber has had an event, or was refused it; of its publisher, whether it was told that it was withheld.
     pub fn has_had(&self, key: &Key) -> bool {
         self.shelf.get(&row::had(key.index, Some(&key.to))).is_some()
     }
@@ -396,20 +423,17 @@ impl<S: Shelf> Work<S> {
 
     /// An event that is kept. The receiver of its row is its publisher.
     pub fn event(&self, index: u64) -> Option<Row> {
-        let octets = self.shelf.get(&row::event(index))?;
-        // The publisher is in the row.
-        let to = AgencyId::parse("xx.none")?;
-        let row = Row::read(Key { index, to }, &octets)?;
-        Some(Row { key: Key { index, to: row.sender.clone() }, ..row })
+        variants::read(index, &self.shelf.get(&row::event(index))?)
+    }
+
+    /// Whether an event was withheld from somebody.
+    pub fn is_withheld(&self, index: u64) -> bool {
+        self.event(index).is_some_and(|event| self.has_had(&event.key))
     }
 
     /// Gives an event to a subscriber, if it has not had it and does not wait for it.
     pub fn give(&mut self, event: &Row, to: &AgencyId) {
-        let key = Key { index: event.key.index, to: to.clone() };
-        let is_known = self.has_had(&key) || self.row(&key).is_some();
-        if !is_known {
-            self.put(&Row { key, stage: Stage::Waiting, tries: 0, ..event.clone() });
-        }
+        self.give_variant(event, event, to);
     }
 
     /// An event was given to all that may have it.
@@ -427,14 +451,22 @@ impl<S: Shelf> Work<S> {
         (self.ways)(to)
     }
 
+    /// How much is open.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// When the oldest of what is still to be done was accepted. Events that are kept for whoever comes late are not.
+    pub fn waits_since(&self) -> Option<UnixTime> {
+        let (key, octets) = self.shelf.from(&[of::ROW])?;
+        Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets).map(|row| row.since)
+    }
+
     /// When the oldest of what is open was accepted: its octets, and those of all later records, are still wanted.
     pub fn oldest(&self) -> Option<UnixTime> {
-        let row = self
-            .shelf
-            .from(&[of::ROW])
-            .and_then(|(key, octets)| Row::read(row::read_key(key.strip_prefix(&[of::ROW])?)?, &octets));
         let event = self.shelf.from(&[of::EVENT]).and_then(|(key, _)| self.event(row::read_event(of::EVENT, &key)?));
-        row.into_iter().chain(event).map(|row| row.since).min()
+        let event = event.map(|event| event.since);
+        [self.waits_since(), event, self.oldest_variant()].into_iter().flatten().min()
     }
 
     /// The shelf.
@@ -459,34 +491,57 @@ impl<S: Shelf> Work<S> {
         }
     }
 
-    fn put(&mut self, row: &Row) {
-        let mut changes = self.row(&row.key).map_or_else(Vec::new, |before| taken_out(&before));
-        changes.extend(put_in(row));
-        self.shelf.write(changes);
+    /// Its publisher is told once that an event was withheld from some: neither from whom nor from how many.
+    fn tell_publisher(&mut self, index: u64, word: &Row) {
+        let Some(event) = self.event(index).filter(|event| !self.has_had(&event.key)) else { return };
+        let key = Key { index: word.key.index, ..event.key.clone() };
+        let row = Row { key, what: What::Withheld, since: word.since, order: None, ..event.clone() };
+        let had = (row::had(index, Some(&event.key.to)), Some(Vec::new()));
+        self.change(None, Some(&row), vec![had]);
         self.look(&row.key.to);
+    }
+
+    fn put(&mut self, row: &Row) {
+        let before = self.row(&row.key);
+        self.change(before.as_ref(), Some(row), Vec::new());
+        self.look(&row.key.to);
+    }
+
+    /// Puts one row in the place of another, with what else changes, and counts them.
+    fn change(&mut self, before: Option<&Row>, after: Option<&Row>, more: Vec<Change>) {
+        let mut changes = before.map_or_else(Vec::new, taken_out);
+        changes.extend(after.map_or_else(Vec::new, put_in));
+        changes.extend(more);
+        before.into_iter().for_each(|row| self.counts.take(row));
+        after.into_iter().for_each(|row| self.counts.add(row));
+        changes.push((vec![of::COUNTS], self.counts.write()));
+        self.shelf.write(changes);
     }
 
     fn move_on(&mut self, key: &Key, change: impl FnOnce(&mut Row)) {
         if let Some(before) = self.row(key) {
             let mut row = before.clone();
             change(&mut row);
-            self.shelf.write(taken_out(&before).into_iter().chain(put_in(&row)).collect());
+            self.change(Some(&before), Some(&row), Vec::new());
         }
         self.look(&key.to);
     }
 
     fn remove(&mut self, row: &Row) {
-        let mut changes = taken_out(row);
+        let mut changes = Vec::new();
         if row.what == What::Event && self.shelf.get(&row::event(row.key.index)).is_some() {
             changes.push((row::had(row.key.index, Some(&row.key.to)), Some(Vec::new())));
         }
-        self.shelf.write(changes);
+        self.change(Some(row), None, changes);
         self.busy.remove(&row.key);
         self.look(&row.key.to);
     }
 
     /// Nobody may have an event any more.
     pub fn forget_event(&mut self, key: &Key) {
+        if self.forget_variant(key.index) {
+            return;
+        }
         let Some(event) = self.event(key.index) else {
             let due = self.first_due(key).map(|due| vec![(due, None)]);
             return self.shelf.write(due.unwrap_or_default());
@@ -552,6 +607,20 @@ impl<S: Shelf> Work<S> {
         }
         None
     }
+}
+
+/// What lies on a shelf; one of an earlier version has no count beside it.
+fn counted(shelf: &impl Shelf) -> Counts {
+    if let Some(counts) = shelf.get(&[of::COUNTS]).and_then(|octets| Counts::read(&octets)) {
+        return counts;
+    }
+    let (mut counts, mut next) = (Counts::default(), vec![of::ROW]);
+    while let Some((key, octets)) = shelf.from(&next) {
+        let Some(found) = key.strip_prefix(&[of::ROW]).and_then(row::read_key) else { break };
+        Row::read(found, &octets).iter().for_each(|row| counts.add(row));
+        next = [key.as_slice(), &[0]].concat();
+    }
+    counts
 }
 
 /// The changes that put a row on the shelf.

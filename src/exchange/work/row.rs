@@ -29,9 +29,14 @@ pub enum What {
     Cancel,
     /// An event, for a subscriber.
     Event,
+    /// A word that an event was withheld: for whom it was withheld from, and for its publisher.
+    Withheld,
 }
 
 impl What {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Question, Self::Answer, Self::Status, Self::Cancel, Self::Event, Self::Withheld];
+
     /// The word for it in headers and documents.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +45,7 @@ impl What {
             Self::Status => "status",
             Self::Cancel => "cancel",
             Self::Event => "event",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -228,6 +234,12 @@ pub(super) mod of {
     pub const FRESH: u8 = b'f';
     /// That a subscriber has had an event.
     pub const HAD: u8 = b'g';
+    /// How much is open.
+    pub const COUNTS: u8 = b'c';
+    /// Variants of events, by the digest of the event.
+    pub const VARIANT: u8 = b'v';
+    /// The digest of the event that something is a variant of.
+    pub const BASE: u8 = b'b';
 }
 
 fn key(of: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -338,6 +350,22 @@ pub(super) fn event(index: u64) -> Vec<u8> {
 /// An event that has not been given to all.
 pub(super) fn fresh(index: u64) -> Vec<u8> {
     key(of::FRESH, &[&index.to_be_bytes()])
+}
+
+/// The variants of an event: all of them, or one.
+pub(super) fn variant(of: &Digest, index: Option<u64>) -> Vec<u8> {
+    let start = key(of::VARIANT, &[of.octets()]);
+    index.map_or_else(|| start.clone(), |index| [start.as_slice(), &index.to_be_bytes()].concat())
+}
+
+/// Reads which it is.
+pub(super) fn read_variant(of: &Digest, key: &[u8]) -> Option<u64> {
+    number(key.strip_prefix(variant(of, None).as_slice())?).map(|(index, _)| index)
+}
+
+/// Of what something is a variant.
+pub(super) fn base(index: u64) -> Vec<u8> {
+    key(of::BASE, &[&index.to_be_bytes()])
 }
 
 /// Reads the key of an event.

@@ -56,7 +56,7 @@ fn take(work: &mut Work<Memory>, to: &str, most: usize) -> Vec<u64> {
 }
 
 fn lease(work: &mut Work<Memory>, key: &Key, lease: u64, until: UnixTime) -> bool {
-    work.fold(Fact::Leased { key: key.clone(), lease, until });
+    work.fold(Fact::Leased { key: key.clone(), digest: None, lease, until });
     work.lease(key, lease, until)
 }
 
@@ -275,7 +275,7 @@ fn a_start_finds_what_was_there_and_folds_the_same_again() {
     let facts = [
         Fact::Accepted(question(1, "xx.clinic", 60)),
         Fact::Accepted(question(2, "xx.behind", 60)),
-        Fact::Leased { key: key(2, "xx.behind"), lease: 12, until: NOW.plus_ms(9) },
+        Fact::Leased { key: key(2, "xx.behind"), digest: None, lease: 12, until: NOW.plus_ms(9) },
         Fact::Published(event(3, 1)),
         Fact::Accepted(question(4, "xx.clinic", 60)),
         Fact::Ended(key(4, "xx.clinic")),
@@ -327,7 +327,7 @@ fn an_event_on_lease_is_nobody_elses_after_its_shelf_was_lost() {
     let mut work = work();
     let (one, until) = (agency("xx.behind.one"), NOW.plus_ms(60_000));
     work.fold(Fact::Published(event(1, 7)));
-    work.fold(Fact::Leased { key: key(1, "xx.behind.one"), lease: 2, until });
+    work.fold(Fact::Leased { key: key(1, "xx.behind.one"), digest: None, lease: 2, until });
     while let Some(published) = work.fresh_event(0) {
         work.give(&published, &one);
         work.given(published.key.index);
@@ -437,4 +437,100 @@ fn records_say_what_there_is_to_do() {
     assert_eq!(take(&mut work, "xx.behind", 9), [4]);
     work.fold(Fact::Ended(key(4, "xx.behind")));
     assert!(work.shelf().is_empty());
+}
+
+/// A record may be told again, and more than one subscriber may be refused the same event.
+#[test]
+fn a_publisher_is_told_once_that_its_event_was_withheld() {
+    let mut work = work();
+    let publisher = agency("xx.behind.clinic");
+    let told = Row { key: Key { index: 1, to: publisher.clone() }, sender: publisher.clone(), ..event(1, 7) };
+    let word = |index: u64, to: &str| Fact::Withheld {
+        key: key(1, to),
+        word: Row { what: What::Withheld, order: None, ..question(index, to, 3_600) },
+    };
+    let take_all = |work: &mut Work<Memory>, who: &str| {
+        let taken = take(work, who, 9);
+        taken.iter().for_each(|index| work.fold(Fact::Taken { key: key(*index, who), again: None }));
+        taken
+    };
+    work.fold(Fact::Published(told.clone()));
+    assert!(!work.is_withheld(1));
+    work.fold(word(2, "xx.behind.a"));
+    work.fold(word(2, "xx.behind.a"));
+    work.fold(word(3, "xx.behind.b"));
+    assert!(work.is_withheld(1) && work.has_had(&key(1, "xx.behind.a")));
+    assert_eq!((take_all(&mut work, "xx.behind.a"), take_all(&mut work, "xx.behind.b")), (vec![2], vec![3]));
+    assert_eq!(take_all(&mut work, "xx.behind.clinic"), [2], "one word, and none of the second");
+    work.fold(word(4, "xx.behind.c"));
+    assert_eq!(take_all(&mut work, "xx.behind.clinic"), [0; 0]);
+    let end = told.deadline.plus_ms(1);
+    while work.expired(end).is_some_and(|row| {
+        work.fold(Fact::Ended(row.key));
+        true
+    }) {}
+    assert!(work.shelf().is_empty(), "the word of an event does not keep it: {}", work.shelf().len());
+}
+
+/// Under one key waits the one that a subscriber gets; a start that finds it on lease finds the same again.
+#[test]
+fn a_subscriber_has_one_variant_of_an_event_and_the_same_after_a_start() {
+    let publisher = agency("xx.behind.clinic");
+    let told = |index, order| Row { key: Key { index, to: publisher.clone() }, sender: publisher.clone(), ..event(index, order) };
+    let (full, base, to) = (told(1, 7), told(3, 7), agency("xx.behind.a"));
+    let foreign = Row { sender: agency("xx.behind.other"), ..told(2, 7) };
+    let published = || {
+        let mut work = work();
+        work.fold(Fact::Variant(full.clone(), base.digest));
+        work.fold(Fact::Variant(Row { key: Key { index: 2, to: foreign.sender.clone() }, ..foreign.clone() }, base.digest));
+        assert_eq!((work.variant(1), work.fresh_event(0)), (Some(Variant::Waits), None), "nobody is told of it by itself");
+        work.fold(Fact::Published(base.clone()));
+        work
+    };
+    let mut work = published();
+    assert_eq!((work.variant(1), work.variant(2)), (Some(Variant::Told), Some(Variant::Waits)));
+    let variants = work.variants(&base);
+    assert_eq!(variants.iter().map(|row| row.key.index).collect::<Vec<_>>(), [1]);
+    work.give(&base, &to);
+    work.give_variant(&base, &variants[0], &to);
+    let taken = work.take(&to, NOW, 9);
+    assert_eq!(
+        taken.iter().map(|row| (row.key.index, row.digest)).collect::<Vec<_>>(),
+        [(3, full.digest)],
+        "what nobody had seen"
+    );
+    let leased = Fact::Leased { key: key(3, "xx.behind.a"), digest: Some(full.digest), lease: 9, until: NOW.plus_ms(9) };
+    let mut again = published();
+    again.fold(leased);
+    again.give(&base, &to);
+    assert_eq!(again.leased(&to, 9).map(|row| row.digest), Some(full.digest));
+    again.fold(Fact::Taken { key: key(3, "xx.behind.a"), again: None });
+    again.give_variant(&base, &variants[0], &to);
+    assert!(!again.waits_for(&to), "it has had the event");
+    let end = base.deadline.plus_ms(1);
+    assert!(again.expired(end).is_none() && again.shelf().is_empty(), "{}", again.shelf().len());
+}
+
+/// What is counted is what lies there, whatever happens; a shelf without a count is counted.
+#[test]
+fn what_is_open_is_counted_as_it_changes() {
+    let figures = |work: &Work<Memory>| {
+        let all = work.counts().all().filter(|(_, _, count)| *count > 0);
+        all.map(|(what, state, count)| (what.as_str(), state.as_str(), count)).collect::<Vec<_>>()
+    };
+    let mut work = work();
+    accept(&mut work, (1..=3).map(|index| question(index, "xx.behind", 60)));
+    accept(&mut work, [question(1, "xx.behind", 60), Row { what: What::Status, ..question(4, "xx.behind.asks", 60) }]);
+    lease(&mut work, &key(1, "xx.behind"), 9, NOW.plus_ms(9));
+    work.fold(Fact::Taken { key: key(2, "xx.behind"), again: None });
+    let open = [("request", "waiting", 1), ("request", "leased", 1), ("request", "delivered", 1), ("status", "waiting", 1)];
+    assert_eq!(figures(&work), open);
+    assert_eq!(work.waits_since(), Some(NOW));
+    let mut shelf = work.shelf().clone();
+    assert_eq!(figures(&Work::open(shelf.clone(), ways())), open);
+    shelf.write(vec![(vec![of::COUNTS], None)]);
+    assert_eq!(figures(&Work::open(shelf, ways())), open, "that of an earlier version");
+    [1, 2, 3].into_iter().for_each(|index| work.fold(Fact::Ended(key(index, "xx.behind"))));
+    work.fold(Fact::Taken { key: key(4, "xx.behind.asks"), again: None });
+    assert!(figures(&work).is_empty() && work.shelf().is_empty() && work.waits_since().is_none());
 }

@@ -1,5 +1,6 @@
 //! What a caller may ask of whom.
 
+use crate::base::ids::Region;
 use crate::gateway::driver::{Gateway, World};
 use crate::message::schema::{DocumentType, OwnSet, Version};
 use crate::rules::registry::AgencyIndex;
@@ -55,6 +56,8 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
                 "fields": &*grant.fields,
                 "until": grant.until.to_string(),
                 "perMinute": grant.per_minute,
+                "regions": grant.sources.iter().flat_map(|from| &from.regions).map(Region::as_str).collect::<Vec<_>>(),
+                "publishers": grant.sources.iter().flat_map(|from| &from.publishers).collect::<Vec<_>>(),
                 "holders": holders.map(|agency| json!({ "agency": agency.id.as_str(), "name": agency.name })).collect::<Vec<_>>(),
             }));
         }

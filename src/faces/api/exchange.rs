@@ -11,7 +11,7 @@ use crate::base::limits;
 use crate::exchange::admission::{Peer, Refusal};
 use crate::exchange::ledger::{Known, Release};
 use crate::exchange::work::Stage;
-use crate::gateway::driver::{Carried, Gateway, Refused, Replayed, Reply, Visit, Wait, World};
+use crate::gateway::driver::{Carried, Gateway, Refused, Replayed, Reply, Telling, Visit, Wait, World};
 use crate::host::transport::{Body, Held, Inbound, forget, full, read_body, read_body_as};
 use crate::message::parts::is_related;
 use crate::rules::quota::{MESSAGES, READS, Standing};
@@ -304,8 +304,12 @@ impl ExchangeApi {
         let (state, code) = match known {
             Known::Open if matches!(stage, Some(Stage::Delivered(_))) => ("delivered", None),
             Known::Open => ("accepted", None),
-            Known::Settled(place) if self.gateway.is_event(place) => ("published", None),
-            Known::Settled(_) => ("answered", None),
+            Known::Settled(place) => match self.gateway.event(place) {
+                Some(Telling::Published) => ("published", self.gateway.withheld(place).map(Code::as_str)),
+                Some(Telling::Waits) => ("accepted", None),
+                Some(Telling::Expired) => ("expired", Some(Code::RteDeadline.as_str())),
+                None => ("answered", None),
+            },
             Known::Refused(code @ Code::RteDeadline) => ("expired", Some(code.as_str())),
             Known::Refused(code @ Code::MsgCancelled) => ("cancelled", Some(code.as_str())),
             Known::Refused(code @ (Code::RteNoHolder | Code::RteUnreachable)) => ("undeliverable", Some(code.as_str())),
@@ -321,7 +325,7 @@ impl ExchangeApi {
 
     async fn earlier_answer(&self, agency: &AgencyId, id: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         match self.known(agency, id, headers).await? {
-            (_, Known::Settled(place)) if self.gateway.is_event(place) => {
+            (_, Known::Settled(place)) if self.gateway.event(place).is_some() => {
                 Err(Fault::at(Code::MsgUnknown, "it is an event: nobody answers it"))
             }
             (id, Known::Settled(place)) => self.write_answer(id, self.gateway.answer_again(place)?, Replayed::Yes, headers),

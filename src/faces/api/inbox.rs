@@ -85,7 +85,7 @@ fn said(leased: &Leased) -> Vec<(&'static str, String)> {
 
 fn one(leased: Leased) -> Response<Body> {
     let said = said(&leased);
-    let mut response = respond(StatusCode::OK, "application/xml", leased.notice.into_octets());
+    let mut response = respond(StatusCode::OK, leased.notice.form().media(), leased.notice.into_octets());
     let headers: &mut HeaderMap = response.headers_mut();
     for (name, value) in said {
         insert(headers, name, &value);
@@ -99,7 +99,7 @@ fn several(leased: Vec<Leased>) -> Response<Body> {
     let boundary = boundary(&leased);
     let mut body = Vec::new();
     for leased in leased {
-        body.extend_from_slice(format!("--{boundary}\r\nContent-Type: application/xml\r\n").as_bytes());
+        body.extend_from_slice(format!("--{boundary}\r\nContent-Type: {}\r\n", leased.notice.form().media()).as_bytes());
         for (name, value) in said(&leased) {
             body.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }

@@ -2,9 +2,8 @@
 
 use super::respond;
 use crate::base::fault::Code;
-use crate::gateway::driver::Refused;
+use crate::gateway::driver::{Refused, as_xml};
 use crate::host::transport::Body;
-use crate::message::xml::Writer;
 use hyper::header::{ACCEPT, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Response, StatusCode};
 
@@ -80,35 +79,13 @@ pub(super) fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     }
 }
 
-fn help(code: Code) -> String {
-    code.next_step().to_owned()
-}
-
-/// RFC 9457, appendix B, keeps the namespace of RFC 7807.
-fn as_xml(refused: &Refused) -> String {
-    let fault = &refused.fault;
-    let code = fault.code;
-    let mut out = Writer::new();
-    out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").open("problem", &[("xmlns", "urn:ietf:rfc:7807")]);
-    out.leaf("type", &format!("urn:oncegate:error:{code}"))
-        .leaf("title", code.title())
-        .leaf("status", &code.status().to_string());
-    out.leaf("detail", if fault.detail.is_empty() { code.title() } else { &fault.detail });
-    out.leaf("code", code.as_str()).leaf("blame", code.blame().as_str()).leaf("retry", code.retry().as_str());
-    out.leaf_if("retryAfterSeconds", fault.retry_after_seconds.map(|seconds| seconds.to_string()).as_deref());
-    out.leaf_if("messageId", refused.id.map(|id| id.to_string()).as_deref());
-    out.leaf_if("logIndex", refused.logged.map(|logged| logged.index().to_string()).as_deref());
-    out.leaf("help", &help(code));
-    out.finish() + "\n"
-}
-
 fn as_json(refused: &Refused) -> String {
     let fault = &refused.fault;
     let code = fault.code;
     let mut problem = serde_json::json!({
         "type": format!("urn:oncegate:error:{code}"), "title": code.title(), "status": code.status(),
         "detail": if fault.detail.is_empty() { code.title() } else { &fault.detail },
-        "code": code.as_str(), "blame": code.blame().as_str(), "retry": code.retry().as_str(), "help": help(code),
+        "code": code.as_str(), "blame": code.blame().as_str(), "retry": code.retry().as_str(), "help": code.next_step(),
     });
     let extensions = [
         ("retryAfterSeconds", fault.retry_after_seconds.map(serde_json::Value::from)),

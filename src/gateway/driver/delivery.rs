@@ -139,7 +139,7 @@ impl Gateway {
         let mut record = Record::new(kind, now());
         record.concerns = Some(row.key.index);
         (record.message, record.digest, record.provider) = (Some(row.id), Some(row.digest), Some(row.key.to.clone()));
-        record.consumer = (row.what != What::Event).then(|| row.sender.clone());
+        record.consumer = (!matches!(row.what, What::Event | What::Withheld)).then(|| row.sender.clone());
         record.registry_version = self.world().registry.version();
         record
     }
@@ -296,13 +296,16 @@ impl Gateway {
 
     /// Reads something else again that is kept, and looks whether its receiver may still have it.
     pub(super) fn take_notice(&self, row: &Row) -> Result<Notice, Unready> {
-        let (octets, logged) = self.read_again(row)?;
         let world = self.world();
         let receiver = world.registry.find(&row.key.to).and_then(|index| Some((index, world.registry.agency(index)?)));
         let Some((index, _)) = receiver.filter(|(_, agency)| agency.status == Status::Active) else {
             let gone = Fault::at(Code::RteNoHolder, format!("{} is not registered, or suspended", row.key.to));
             return Err(Unready::refused(Refusal::new(gone)));
         };
+        if row.what == What::Withheld {
+            return self.word_of_withholding(row);
+        }
+        let (octets, logged) = self.read_again(row)?;
         if row.what == What::Event {
             self.may_still_hear(&world, octets.clone(), index)?;
         }
@@ -329,6 +332,7 @@ impl Gateway {
         if row.tries > 0 {
             headers.push(("oncegate-redelivered", "true".to_owned()));
         }
+        headers.push(("content-type", notice.form().media().to_owned()));
         let deadline = Duration::from_millis(self.limits.answer_ms);
         let posted = self.upstream.post(&url, Bytes::from(notice.into_octets()), &headers, deadline).await;
         match posted {
@@ -414,21 +418,25 @@ impl Gateway {
 
     /// Records that something will not be delivered any more.
     pub(super) async fn give_up(&self, row: &Row, refusal: Refusal) {
-        if matches!(row.what, What::Answer | What::Status | What::Cancel) {
+        match row.what {
             // It was on record before it waited, and can be got in other ways.
-            self.work().fold(Fact::Ended(row.key.clone()));
-            return;
+            What::Answer | What::Status | What::Cancel | What::Withheld => {
+                return self.work().fold(Fact::Ended(row.key.clone()));
+            }
+            What::Event => {
+                if self.refuse_event(row, &row.key.to, refusal.fault).await.logged.is_none() {
+                    self.work().release(&row.key);
+                }
+                return;
+            }
+            What::Question => {}
         }
         let mut record = self.record_about(RecordKind::Refusal, row);
         record.system = row.system;
         let cause = Some(refusal.fault.detail.as_ref()).filter(|detail| !detail.is_empty()).map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
         let refused = self.record_refusal(record, private, refusal.fault).await;
-        if row.what == What::Question {
-            self.end(row, Err(refused)).await;
-        } else if refused.logged.is_none() {
-            self.work().release(&row.key);
-        }
+        self.end(row, Err(refused)).await;
     }
 
     /// Takes a question back that its sender cancels, if that comes in time.

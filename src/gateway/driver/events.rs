@@ -1,14 +1,16 @@
 //! Events: accepted once, then given to each subscriber whose grant fits.
 
 use super::delivery::Unready;
-use super::{Gateway, Refused, Reply, Visit, World, log_unavailable, now};
+use super::{Gateway, Refused, Reply, Visit, World, as_xml, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::AgencyId;
+use crate::base::ids::{AgencyId, Code as Word};
 use crate::base::limits;
 use crate::evidence::journal::Entry;
+use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::{Event, Refusal, Told, event_again, personal};
-use crate::exchange::work::{Key, Row};
+use crate::exchange::ledger::Known;
+use crate::exchange::work::{Key, Notice, Row, action};
 use crate::rules::registry::AgencyIndex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ impl Gateway {
         record.case = context.and_then(|context| context.case);
         (record.registry_version, record.world) = (visit.world.registry.version(), event.message().header.world);
         (record.octets, record.system) = (event.octets().len() as u64, Some(visit.peer.system()));
+        record.counterpart = event.variant_of().map(|base| base.digest);
         record.elapsed_us = visit.arrived.elapsed().as_micros() as u64;
         self.telemetry.close(&record, None);
         let private = personal(event.message());
@@ -39,6 +42,35 @@ impl Gateway {
                 Err(Refused { fault: log_unavailable(&cause), id: Some(id), logged: None })
             }
         }
+    }
+
+    /// Variants come before the event that they name, so that nobody is told of less, or more, than it may have; the event joins
+    /// what has come.
+    pub(super) fn is_of_its_variants(&self, world: &World, event: Event) -> Result<Event, Refusal> {
+        let sender = &event.message().header.from;
+        let refuse = |why: String| Refusal::of(Fault::at(Code::MsgReplyTo, why), event.message(), event.digest());
+        if let Some(base) = event.variant_of() {
+            if self.ledger().look_up(sender, base.id).is_some_and(|known| !matches!(known, Known::Refused(_))) {
+                return Err(refuse(format!("a variant comes before the event that it names, and {} is here already", base.id)));
+            }
+            if self.work().variants_naming(&base.digest, sender).len() >= limits::VARIANTS_MAX {
+                return Err(refuse(format!("an event has at most {} variants", limits::VARIANTS_MAX)));
+            }
+            return Ok(event);
+        }
+        let variants = self.work().variants_naming(&event.digest(), sender);
+        for row in variants {
+            match self.read_event(world, &row) {
+                Ok(variant) if variant.is_about_the_same(&event) => {}
+                Ok(_) => return Err(refuse(format!("{} names this event, and is about somebody else", row.id))),
+                Err(Unready::Refused(_)) => {}
+                Err(Unready::Later) => {
+                    let fault = Fault::new(Code::LogUnavailable).with_retry_after(5);
+                    return Err(Refusal::of(fault, event.message(), event.digest()));
+                }
+            }
+        }
+        Ok(event)
     }
 
     /// Gives events to their subscribers, until the gateway stops.
@@ -71,24 +103,20 @@ impl Gateway {
                 return refused.logged.is_some();
             }
         };
+        let Ok(all) = self.with_variants(&world, row, event) else { return false };
         for (index, agency) in world.registry.agencies() {
-            match event.is_for(self.snapshot(&world), index) {
+            match self.richest(&world, &all, index) {
                 None => {}
-                Some(Told::Yes) => {
-                    self.work().give(row, &agency.id);
+                Some(Ok(variant)) => {
+                    self.work().give_variant(row, variant, &agency.id);
                     self.inbox.tell(&agency.id);
                 }
-                Some(Told::Withheld(path)) => {
+                Some(Err(path)) => {
                     let key = Key { index: row.key.index, to: agency.id.clone() };
                     if self.work().has_had(&key) {
                         continue;
                     }
-                    let fault = Fault::at(
-                        Code::PolWithheldField,
-                        "the event was not delivered: its document has a field that your grant does not give",
-                    );
-                    let fault = fault.with_private(format!("the field {path}")).with_sealed(format!("the field {path}"));
-                    if self.refuse_event(row, &agency.id, fault).await.logged.is_none() {
+                    if self.refuse_event(row, &agency.id, too_many(&path)).await.logged.is_none() {
                         return false;
                     }
                 }
@@ -97,6 +125,37 @@ impl Gateway {
         self.work().given(row.key.index);
         self.work_changed.notify_one();
         true
+    }
+
+    /// An event behind its variants, of which those that may not be told any more count for nothing.
+    fn with_variants(&self, world: &World, row: &Row, event: Event) -> Result<Vec<(Row, Event)>, Unready> {
+        let variants = self.work().variants(row);
+        let mut all = Vec::with_capacity(variants.len() + 1);
+        for variant in variants {
+            match self.read_event(world, &variant) {
+                Ok(read) => all.push((variant, read)),
+                Err(Unready::Refused(_)) => {}
+                Err(later) => return Err(later),
+            }
+        }
+        all.push((row.clone(), event));
+        Ok(all)
+    }
+
+    /// The richest that an agency may have, of as rich ones the first; else a field that it may not have; nothing if it is told
+    /// of none.
+    fn richest<'e>(&self, world: &World, all: &'e [(Row, Event)], agency: AgencyIndex) -> Option<Result<&'e Row, String>> {
+        let (mut best, mut withheld) = (None, None);
+        for (row, event) in all {
+            match event.is_for(self.snapshot(world), agency) {
+                Some(Told::Yes) if best.is_none_or(|(richness, _)| event.richness() > richness) => {
+                    best = Some((event.richness(), row));
+                }
+                Some(Told::Withheld(path)) => withheld = Some(path),
+                Some(Told::Yes) | None => {}
+            }
+        }
+        best.map(|(_, row)| Ok(row)).or_else(|| withheld.map(Err))
     }
 
     fn read_event(&self, world: &World, row: &Row) -> Result<Event, Unready> {
@@ -109,17 +168,50 @@ impl Gateway {
         let event = event_again(self.snapshot(world), octets).map_err(Unready::refused)?;
         match event.is_for(self.snapshot(world), agency) {
             Some(Told::Yes) => Ok(()),
-            Some(Told::Withheld(_)) => Err(Unready::refused(Refusal::new(Fault::new(Code::PolWithheldField)))),
+            Some(Told::Withheld(path)) => Err(Unready::refused(Refusal::new(too_many(&path)))),
             None => Err(Unready::refused(Refusal::new(Fault::new(Code::PolNoGrant)))),
         }
     }
 
-    /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it.
-    async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
+    /// Records that somebody is not told of an event: its publisher is not named beside whoever would hear it. If that is for a
+    /// field, both are told so.
+    pub(super) async fn refuse_event(&self, row: &Row, to: &AgencyId, fault: Fault) -> Refused {
         let to_subscriber = Row { key: Key { index: row.key.index, to: to.clone() }, ..row.clone() };
-        let record = self.record_about(RecordKind::Refusal, &to_subscriber);
-        let cause = fault.sealed.as_deref().map(str::to_owned);
+        let mut record = self.record_about(RecordKind::Refusal, &to_subscriber);
+        if fault.code == Code::PolEventField {
+            (record.action, record.until) = (Word::parse(action::WITHHOLD), Some(row.deadline));
+            record.document_type = self.store.leaf(row.place).ok().and_then(|(leaf, _)| type_of(&leaf));
+        }
+        let detail = Some(fault.detail.as_ref()).filter(|detail| !detail.is_empty());
+        let cause = fault.sealed.as_deref().or(detail).map(str::to_owned);
         let private = Private { is_with_request: true, cause, ..Private::default() };
-        self.record_refusal(record, private, fault).await
+        let refused = self.record_refusal(record, private, fault).await;
+        self.inbox.tell(&row.sender);
+        refused
     }
+
+    /// The word that an event was withheld: nothing of its content, nobody whom it is about, and no other agency.
+    pub(super) fn word_of_withholding(&self, row: &Row) -> Result<Notice, Unready> {
+        let (leaf, logged) = self.store.leaf(row.place).map_err(|_| Unready::Later)?;
+        let what = type_of(&leaf).map_or_else(|| "a document".to_owned(), |what| what.to_string());
+        let is_publisher = Leaf::parse(&leaf).is_some_and(|leaf| leaf.kind == RecordKind::Event.as_str());
+        let detail = if is_publisher {
+            format!("an event of yours on {what} was withheld from some: its document has a field that their grants do not give")
+        } else {
+            format!("an event on {what} was withheld from you: its document has a field that your grant does not give")
+        };
+        let fault = Fault::at(Code::PolEventField, detail);
+        let problem = as_xml(&Refused { fault, id: Some(row.id), logged: Some(logged) });
+        Ok(Notice::word(problem, &logged))
+    }
+}
+
+/// Which field it is, is known to the operator and to auditors: that a document has it says something of whom it is about.
+fn too_many(path: &str) -> Fault {
+    let fault = Fault::at(Code::PolEventField, "its document has a field that the grant does not give");
+    fault.with_private(format!("the field {path}")).with_sealed(format!("the field {path}"))
+}
+
+fn type_of(leaf: &str) -> Option<Word> {
+    Leaf::parse(leaf)?.document_type.as_deref().and_then(Word::parse)
 }

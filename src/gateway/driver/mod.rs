@@ -13,6 +13,7 @@ mod evidence;
 mod health;
 mod holders;
 mod inbox;
+mod problem;
 mod refusals;
 mod run;
 mod seal;
@@ -21,6 +22,7 @@ pub use attachments::Carried;
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};
+pub use problem::as_xml;
 pub use seal::{SealError, SealKeys};
 
 use crate::base::fault::{Code, Fault};
@@ -32,7 +34,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Release, Seen};
-use crate::exchange::work::{Class, Key, Told, Way, Ways, Work};
+use crate::exchange::work::{Class, Key, Told, Variant, Way, Ways, Work};
 use crate::gateway::witness::Witnessing;
 use crate::host::config::{Limits, Lines};
 use crate::host::schemas::sets::Sets;
@@ -287,6 +289,17 @@ pub enum Reply {
     },
 }
 
+/// How far an event has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// It is told to whoever may hear of it.
+    Published,
+    /// It is a variant, and waits for the event that it names.
+    Waits,
+    /// It is a variant that is past its time.
+    Expired,
+}
+
 /// Whether an outcome was given before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
@@ -383,6 +396,13 @@ impl Gateway {
         telemetry.remembered_ids.set(ledger.len() as i64);
         drop(ledger);
         telemetry.holders_are(&self.standings());
+        let (open, oldest) = {
+            let work = self.work();
+            (work.counts().clone(), work.waits_since())
+        };
+        telemetry.work_is(open.all().map(|(what, state, count)| (what.as_str(), state.as_str(), count)));
+        let age = oldest.map_or(0, |oldest| now().as_ms().saturating_sub(oldest.as_ms()) / 1000);
+        telemetry.work_oldest.set(age as i64);
         telemetry
     }
 
@@ -551,10 +571,21 @@ impl Gateway {
         Ok(past.map(|past| past.outcome))
     }
 
-    /// Whether an outcome is an event.
-    pub fn is_event(&self, place: OutcomePlace) -> bool {
-        let found = self.store.record(place.index).ok();
-        found.and_then(|found| Leaf::parse(&found.leaf)).is_some_and(|leaf| leaf.kind == RecordKind::Event.as_str())
+    /// Why an event was withheld from somebody, if it was.
+    pub fn withheld(&self, event: OutcomePlace) -> Option<Code> {
+        self.work().is_withheld(event.index).then_some(Code::PolEventField)
+    }
+
+    /// How far an event has come; nothing if an outcome is none.
+    pub fn event(&self, place: OutcomePlace) -> Option<Telling> {
+        let found = self.store.record(place.index).ok().and_then(|found| Leaf::parse(&found.leaf));
+        let leaf = found.filter(|leaf| leaf.kind == RecordKind::Event.as_str())?;
+        let variant = self.work().variant(place.index);
+        Some(match (leaf.counterpart, variant) {
+            (None, _) | (_, Some(Variant::Told)) => Telling::Published,
+            (_, Some(Variant::Waits)) => Telling::Waits,
+            (_, None) => Telling::Expired,
+        })
     }
 
     fn is_stopping(&self) -> bool {

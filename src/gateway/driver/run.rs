@@ -164,7 +164,7 @@ impl Gateway {
             return Ok(Taken::Replay(id, place));
         }
         if authenticated.message().header.kind == Kind::Event {
-            let event = permit_event(snapshot, authenticated);
+            let event = permit_event(snapshot, authenticated).and_then(|event| self.is_of_its_variants(&visit.world, event));
             return event.map(Taken::Event).inspect_err(|_| self.ledger().abandon(&sender, id));
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {

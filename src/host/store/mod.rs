@@ -295,6 +295,12 @@ impl Store {
         Ok((body, Logged::durable(place.index)))
     }
 
+    /// The leaf of a record at a place, and the proof that it is durable.
+    pub fn leaf(&self, place: OutcomePlace) -> Result<(String, Logged), StoreError> {
+        let found = self.with_frame(place, found)?;
+        Ok((found.leaf, Logged::durable(place.index)))
+    }
+
     /// Reads the frame of a record and holds its leaf against the tree: what was changed is never given out.
     fn with_frame<R>(&self, place: OutcomePlace, read: impl FnOnce(&journal::Frame<'_>) -> R) -> Result<R, StoreError> {
         let path = recovery::segment_path(&self.folder, place.segment);

@@ -5,7 +5,7 @@ use super::{
     Ask, Attachment, Body, Context, Described, Header, Kind, Message, Official, Person, Personal, ReplyTo, Subject, World,
 };
 use crate::base::fault::{Code as FaultCode, Fault};
-use crate::base::ids::{AgencyId, CheckDigitError, Code, Digest, Identifier, MessageId, Uuid};
+use crate::base::ids::{AgencyId, CheckDigitError, Code, Digest, Identifier, MessageId, Region, Uuid};
 use crate::base::time::{Day, UnixTime};
 use crate::message::pki;
 use crate::message::schema::{Facts, FieldPath};
@@ -38,7 +38,7 @@ pub(super) struct Draft {
     situation: Option<Code>,
     situation_version: Option<String>,
     step: Option<Code>,
-    region: Option<String>,
+    region: Option<Region>,
     trace: Option<String>,
     ask_type: Option<Code>,
     ask_of: Option<Code>,
@@ -104,7 +104,7 @@ impl Draft {
             Field::Situation => self.situation = Some(Code::parse(text).ok_or(BAD)?),
             Field::SituationVersion => self.situation_version = Some(line(text).ok_or(BAD)?),
             Field::Step => self.step = Some(Code::parse(text).ok_or(BAD)?),
-            Field::Region => self.region = Some(region(text).ok_or(BAD)?),
+            Field::Region => self.region = Some(Region::parse(text).ok_or(BAD)?),
             Field::Trace => self.trace = Some(trace(text).ok_or(BAD)?),
             _ => return self.set_body(field, text, raw, attribute),
         }
@@ -249,17 +249,6 @@ fn partial_day(text: &str) -> Option<String> {
         _ => text.to_owned(),
     };
     Day::parse(&padded).map(|_| text.to_owned())
-}
-
-/// ISO 3166-2: `RU-YAR`.
-fn region(text: &str) -> Option<String> {
-    let (country, part) = text.split_once('-')?;
-    let upper = |text: &str| text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let good = country.len() == 2
-        && country.bytes().all(|byte| byte.is_ascii_uppercase())
-        && (1..=3).contains(&part.len())
-        && upper(part);
-    good.then(|| text.to_owned())
 }
 
 /// W3C Trace Context, section 3.2, version 00.

@@ -15,7 +15,7 @@ pub use read::{Claimed, EnvelopeReader};
 pub use write::write;
 
 use crate::base::fault;
-use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
+use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Region, Uuid};
 use crate::base::time::{Day, UnixTime};
 use crate::message::schema::{Facts, FieldPath, SubjectKind};
 use std::fmt;
@@ -192,7 +192,7 @@ pub struct Context {
     /// The step of the situation.
     pub step: Option<Code>,
     /// Where, by ISO 3166-2.
-    pub region: Option<String>,
+    pub region: Option<Region>,
     /// W3C trace context.
     pub trace: Option<String>,
 }

@@ -63,7 +63,9 @@ fn write_context(context: &Context, out: &mut Writer) {
         out.leaf("Situation", situation.as_str()).leaf_if("SituationVersion", version.as_deref());
     }
     out.leaf_if("Step", context.step.as_ref().map(|step| step.as_str()));
-    out.leaf_if("Region", context.region.as_deref()).leaf_if("Trace", context.trace.as_deref()).close();
+    out.leaf_if("Region", context.region.as_ref().map(|region| region.as_str()))
+        .leaf_if("Trace", context.trace.as_deref())
+        .close();
 }
 
 /// The elements of the common types declare their namespace where they begin, as exclusive canonicalisation does.

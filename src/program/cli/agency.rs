@@ -348,14 +348,17 @@ fn grants(registry: &Registry, out: &Out) -> Outcome {
                 "format": 1, "id": grant.id.as_str(), "who": who, "action": grant.action.as_str(),
                 "what": grant.what.as_str(), "about": grant.about.as_str(), "fields": &*grant.fields, "purpose": grant.purpose.as_str(), "legalBasis": &*grant.basis,
                 "until": grant.until.to_string(), "inForce": grant.until >= today,
+                "regions": grant.sources.iter().flat_map(|from| &from.regions).map(|region| region.as_str()).collect::<Vec<_>>(),
+                "publishers": grant.sources.iter().flat_map(|from| &from.publishers).collect::<Vec<_>>(),
             }))?;
         } else {
             out.print(format_args!(
-                "{:<32} {state:<8} {} may {} {} for {} on {} until {}  {}",
+                "{:<32} {state:<8} {} may {} {}{} for {} on {} until {}  {}",
                 grant.id,
                 who,
                 grant.action.as_str(),
                 grant.what,
+                grant.sources.as_ref().map_or(String::new(), ToString::to_string),
                 grant.purpose,
                 grant.basis,
                 grant.until,

@@ -95,6 +95,10 @@ fn warnings(checked: &Checked) -> Vec<String> {
         if !held {
             warnings.push(format!("grant {} is for {}, which no agency holds", grant.id, grant.what));
         }
+        if held && !checked.registry.has_sources(grant) {
+            let sources = grant.sources.as_ref().map_or(String::new(), ToString::to_string);
+            warnings.push(format!("grant {} is for events on {}{sources}, and no such agency holds it", grant.id, grant.what));
+        }
         if !checked.registry.is_for_somebody(grant) {
             let who = grant.pattern.as_deref().unwrap_or_default();
             warnings.push(format!("grant {} is for {who}, and no registered agency has a name like that", grant.id));

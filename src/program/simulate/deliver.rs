@@ -118,7 +118,7 @@ impl Gateway {
                 let may = scene.land.permits(registry, to, Action::Subscribe, letter, time);
                 if may { Ok(number) } else { Err(Code::PolNoGrant) }
             }
-            What::Answer | What::Status | What::Cancel => Ok(number),
+            What::Answer | What::Status | What::Cancel | What::Withheld => Ok(number),
         }
     }
 
@@ -333,7 +333,7 @@ impl Gateway {
 
     /// Records that something will not be delivered any more.
     fn give_up(&mut self, scene: &mut Scene<'_>, row: Row, code: Code) {
-        if matches!(row.what, What::Answer | What::Status | What::Cancel) {
+        if matches!(row.what, What::Answer | What::Status | What::Cancel | What::Withheld) {
             if let Some(process) = &mut self.process {
                 process.work.fold(Fact::Ended(row.key));
             }
@@ -664,7 +664,7 @@ impl Gateway {
                 let lease = 1_000_000 + row.key.index;
                 let place = OutcomePlace { index: lease, ..row.place };
                 if let Some(process) = &mut self.process {
-                    process.work.fold(Fact::Leased { key: row.key.clone(), lease, until });
+                    process.work.fold(Fact::Leased { key: row.key.clone(), digest: Some(row.digest), lease, until });
                 }
                 self.is_leased(scene, row, batch, until, Some(place));
                 continue;

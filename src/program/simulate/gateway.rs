@@ -496,7 +496,7 @@ impl Gateway {
         let mut record = Record::new(RecordKind::Delivery, self.time(scene.now));
         (record.action, record.until, record.concerns) = (Word::parse(what), until, Some(row.key.index));
         (record.message, record.digest, record.provider) = (Some(row.id), Some(row.digest), Some(row.key.to.clone()));
-        record.consumer = (row.what != What::Event).then(|| row.sender.clone());
+        record.consumer = (!matches!(row.what, What::Event | What::Withheld)).then(|| row.sender.clone());
         record
     }
 

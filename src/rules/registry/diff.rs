@@ -1,7 +1,7 @@
 //! What a new registry changes for those who are in it: who may more, who may less, and what works no more.
 
 use super::{Agency, Delegation, Grant, Registry, Status, matches};
-use crate::base::ids::{AgencyId, Code, Digest};
+use crate::base::ids::{AgencyId, Code, Digest, Region};
 use crate::base::time::{Day, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,7 @@ fn registered<'r>(registry: &'r Registry, id: &AgencyId) -> Option<&'r Agency> {
 struct Side {
     systems: BTreeSet<Digest>,
     keys: BTreeSet<Digest>,
-    held: BTreeSet<(Code, Vec<String>)>,
+    held: BTreeSet<(Code, Vec<Region>)>,
 }
 
 impl Side {
@@ -339,11 +339,13 @@ fn agent_of(registry: &Registry, delegation: &Delegation) -> Concerns {
 
 /// A grant for something else, or for somebody else, is another grant, whatever it is called.
 fn is_same_right(old: &Grant, new: &Grant) -> bool {
-    (old.action, &old.what, old.about, &old.purpose, &old.basis) == (new.action, &new.what, new.about, &new.purpose, &new.basis)
+    let right = |grant: &Grant| (grant.action, grant.what.clone(), grant.about, grant.purpose.clone(), grant.sources.clone());
+    right(old) == right(new) && old.basis == new.basis
 }
 
 fn right(grant: &Grant, who: &str) -> String {
-    format!("{who} may {} {} for {} on {}", grant.action.as_str(), grant.what, grant.purpose, grant.basis)
+    let sources = grant.sources.as_ref().map_or(String::new(), ToString::to_string);
+    format!("{who} may {} {}{sources} for {} on {}", grant.action.as_str(), grant.what, grant.purpose, grant.basis)
 }
 
 fn concerns(grant: &Grant, who: &str) -> Concerns {
@@ -356,8 +358,9 @@ fn concerns(grant: &Grant, who: &str) -> Concerns {
     }
 }
 
-fn of(regions: &[String]) -> String {
-    if regions.is_empty() { String::new() } else { format!(" of {}", regions.join(", ")) }
+fn of(regions: &[Region]) -> String {
+    let names: Vec<&str> = regions.iter().map(Region::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) }
 }
 
 #[cfg(test)]
@@ -401,6 +404,22 @@ mod tests {
                 &[
                     "breaks grant g: xx.* may read medical-absence-note for p on b is taken back",
                     "widens grant g: xx.* may read medical-absence-note for q on b is given",
+                ],
+            ),
+            (
+                "purpose = \"p\"",
+                "purpose = \"p\"\naction = \"subscribe\"\nregions = [\"XX-A\", \"XX-B\"]\npublishers = [\"xx.a\"]",
+                &[
+                    "breaks grant g: xx.* may read medical-absence-note for p on b is taken back",
+                    "widens grant g: xx.* may subscribe medical-absence-note of XX-A, XX-B told by xx.a for p on b is given",
+                ],
+            ),
+            (
+                "agency = \"xx.a\"\n",
+                "agency = \"xx.a\"\nregions = [\"XX-A\"]\n",
+                &[
+                    "breaks agency xx.a holds medical-absence-note no more",
+                    "widens agency xx.a holds medical-absence-note of XX-A",
                 ],
             ),
             ("name = \"B\"", "name = \"B\"\nroles = [\"auditor\"]", &["widens agency xx.b becomes auditor"]),

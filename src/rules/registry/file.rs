@@ -2,10 +2,10 @@
 
 use super::{
     About, Action, Agency, AgencyIndex, Allowance, Delegation, Grant, GrantIndex, Holder, Key, Load, Registry, Role, Seal,
-    Status, Url,
+    Sources, Status, Url,
 };
 use crate::base::fault;
-use crate::base::ids::{AgencyId, Code, Digest};
+use crate::base::ids::{AgencyId, Code, Digest, Region};
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::message::crypto::sha256;
@@ -153,8 +153,8 @@ struct RawHolder<'t> {
     #[serde(borrow)]
     document: Spanned<&'t str>,
     agency: &'t str,
-    #[serde(default)]
-    regions: Vec<String>,
+    #[serde(default, borrow)]
+    regions: Vec<Spanned<&'t str>>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +174,10 @@ struct RawGrant<'t> {
     per_minute: Option<u32>,
     #[serde(default)]
     withheld_days: u16,
+    #[serde(default, borrow)]
+    regions: Vec<Spanned<&'t str>>,
+    #[serde(default, borrow)]
+    publishers: Vec<Spanned<&'t str>>,
 }
 
 type Loaded<T> = Result<T, (usize, String)>;
@@ -499,8 +503,38 @@ fn add_holder(registry: &mut Registry, raw: &RawHolder<'_>, schemas: &Schemas) -
             format!("{} holds documents but has no url; one that comes for its questions has url = \"{OUTBOUND}\"", raw.agency);
         return Err((place, what));
     }
-    registry.holders.entry(what).or_default().push(Holder { agency, regions: raw.regions.clone() });
+    let regions = read_regions(&raw.regions)?;
+    registry.holders.entry(what).or_default().push(Holder { agency, regions });
     Ok(())
+}
+
+fn read_regions(raw: &[Spanned<&str>]) -> Loaded<Vec<Region>> {
+    let read = |text: &Spanned<&str>| {
+        let wrong = || (text.span().start, format!("\"{}\" is not a region of ISO 3166-2 such as RU-YAR", text.get_ref()));
+        Region::parse(text.get_ref()).ok_or_else(wrong)
+    };
+    raw.iter().map(read).collect()
+}
+
+/// Whose events a grant is for, if it names some.
+fn read_sources(registry: &Registry, raw: &RawGrant<'_>, action: Action) -> Loaded<Option<Box<Sources>>> {
+    let named = [("regions", raw.regions.first()), ("publishers", raw.publishers.first())];
+    let Some((key, first)) = named.into_iter().find_map(|(key, first)| Some((key, first?))) else { return Ok(None) };
+    if action != Action::Subscribe {
+        let what = format!("{key} says whose events a grant is for; write action = \"subscribe\", or leave {key} out");
+        return Err((first.span().start, what));
+    }
+    let publisher = |text: &Spanned<&str>| {
+        let who = *text.get_ref();
+        let known = || registry.by_name.keys().map(AgencyId::as_str);
+        if !who.contains('*') && AgencyId::parse(who).is_none_or(|id| registry.find(&id).is_none()) {
+            let nearest = fault::nearest(who, known()).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
+            return Err((text.span().start, format!("no agency is called \"{who}\"{nearest}")));
+        }
+        Ok(who.into())
+    };
+    let publishers = raw.publishers.iter().map(publisher).collect::<Loaded<_>>()?;
+    Ok(Some(Box::new(Sources { regions: read_regions(&raw.regions)?, publishers })))
 }
 
 /// The url of an agency that opens no port, and comes for its questions.
@@ -575,6 +609,7 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
     if !texts.grants.insert(id.clone()) {
         return Err((place, format!("the grant {id} is given twice; every grant has a name of its own")));
     }
+    let sources = read_sources(registry, &raw, action)?;
     let index = GrantIndex(registry.grants.len() as u32);
     if raw.who.contains('*') {
         registry.patterned.entry(what.clone()).or_default().push(index);
@@ -595,6 +630,7 @@ fn add_grant(registry: &mut Registry, raw: RawGrant<'_>, schemas: &Schemas, text
         until: Day::parse(raw.until).ok_or_else(|| (place, format!("\"{}\" is not a day such as 2027-12-31", raw.until)))?,
         per_minute: raw.per_minute.map(|figure| within("per_minute", figure, 1..=u32::MAX, place)).transpose()?,
         withheld_days: raw.withheld_days,
+        sources,
     });
     Ok(())
 }
@@ -684,6 +720,39 @@ mod tests {
             let (parts, whole) = (in_parts(&text, &schemas).expect("parts"), whole(&text, &schemas).expect("a whole"));
             assert_eq!(format!("{parts:?}"), format!("{whole:?}"));
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_whose_events_a_grant_is_for_is_told_where_it_stands() {
+        let hears = |more: &str| format!("{HEAD}{}{}{more}\n", agency("clinic", ""), grant("clinic"));
+        let wrong = |more: &str| load(&hears(more), &Schemas::built_in()).map(|_| ()).map_err(|error| error.to_string());
+        let subscribe = "action = \"subscribe\"\n";
+        assert_eq!(wrong(&format!("{subscribe}regions = [\"XX-A\", \"XX-9\"]\npublishers = [\"xx.clinic\", \"yy.*\"]")), Ok(()));
+        for (more, told) in [
+            (
+                "regions = [\"XX-A\"]",
+                "line 14, column 12: regions says whose events a grant is for; write action = \"subscribe\", or leave regions out",
+            ),
+            (
+                "publishers = [\"xx.*\"]",
+                "line 14, column 15: publishers says whose events a grant is for; write action = \"subscribe\", or leave publishers out",
+            ),
+            (
+                "action = \"subscribe\"\nregions = [\"XX-A\", \"north\"]",
+                "line 15, column 20: \"north\" is not a region of ISO 3166-2 such as RU-YAR",
+            ),
+            (
+                "action = \"subscribe\"\npublishers = [\"xx.clinik\"]",
+                "line 15, column 15: no agency is called \"xx.clinik\"; did you mean \"xx.clinic\"?",
+            ),
+            ("action = \"subscribe\"\nregion = [\"XX-A\"]", "line 15, column 1: unknown field `region`"),
+        ] {
+            let error = wrong(more).expect_err(more);
+            assert!(error.starts_with(told), "{error}");
+        }
+        let holder = "[[holder]]\ndocument = \"birth-certificate\"\nagency = \"xx.clinic\"\nregions = [\"XX-north\"]\n";
+        let error = load(&(hears("") + holder), &Schemas::built_in()).expect_err("no region");
+        assert_eq!(error.to_string(), "line 18, column 12: \"XX-north\" is not a region of ISO 3166-2 such as RU-YAR");
     }
 
     #[test]

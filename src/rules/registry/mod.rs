@@ -6,10 +6,12 @@
 
 pub mod diff;
 mod file;
+mod sources;
 
 pub use file::{RegistryError, certificates};
+pub use sources::Sources;
 
-use crate::base::ids::{AgencyId, Code, Digest};
+use crate::base::ids::{AgencyId, Code, Digest, Region};
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::message::crypto::PublicKey;
@@ -435,6 +437,8 @@ pub struct Grant {
     pub per_minute: Option<u32>,
     /// For how many days the citizen is not shown what it was used for, where the law orders that.
     pub withheld_days: u16,
+    /// Whose events it is for, if it is to be told of some alone.
+    pub sources: Option<Box<Sources>>,
 }
 
 /// That an agency may ask on behalf of another: by the other's grants, never by its own.
@@ -462,7 +466,7 @@ pub struct Delegation {
 #[derive(Debug)]
 struct Holder {
     agency: AgencyIndex,
-    regions: Vec<String>,
+    regions: Vec<Region>,
 }
 
 /// The registry.
@@ -618,6 +622,24 @@ impl Registry {
         self.holders.get(what).is_some_and(|holders| holders.iter().any(|holder| holder.agency == agency))
     }
 
+    /// The regions for which an agency is registered as a holder of a document type; none if it is for everywhere.
+    pub fn regions_of(&self, agency: AgencyIndex, what: &Code) -> Vec<&Region> {
+        let holders = self.holders.get(what).map_or(&[][..], Vec::as_slice);
+        let rows = || holders.iter().filter(|holder| holder.agency == agency);
+        if rows().any(|holder| holder.regions.is_empty()) {
+            return Vec::new();
+        }
+        rows().flat_map(|holder| &holder.regions).collect()
+    }
+
+    /// Whether there is a holder whose events a grant could be for.
+    pub fn has_sources(&self, grant: &Grant) -> bool {
+        let Some(sources) = &grant.sources else { return true };
+        let holders = self.holders.get(&grant.what).map_or(&[][..], Vec::as_slice);
+        let is_source = |id: &AgencyId, regions: &[Region]| sources.may_include(id, regions);
+        holders.iter().any(|holder| self.agency(holder.agency).is_some_and(|agency| is_source(&agency.id, &holder.regions)))
+    }
+
     /// The document types that an agency holds.
     pub fn held_by(&self, agency: AgencyIndex) -> impl Iterator<Item = &Code> {
         self.holders.iter().filter(move |(_, holders)| holders.iter().any(|holder| holder.agency == agency)).map(|(what, _)| what)
@@ -629,7 +651,7 @@ impl Registry {
     }
 
     /// The one holder of a document type in a region: one that is registered for it, else one for everywhere.
-    pub fn holder(&self, what: &Code, region: Option<&str>, world: World) -> Result<AgencyIndex, NoHolder> {
+    pub fn holder(&self, what: &Code, region: Option<&Region>, world: World) -> Result<AgencyIndex, NoHolder> {
         let here = |holder: &&Holder| region.is_some_and(|region| holder.regions.iter().any(|known| known == region));
         let only = |mut holders: Box<dyn Iterator<Item = &Holder> + '_>| match (holders.next(), holders.next()) {
             (None, _) => Err(NoHolder::None),
