@@ -154,6 +154,12 @@ pub enum Verdict {
     Unknown,
 }
 
+impl From<bool> for Verdict {
+    fn from(truth: bool) -> Self {
+        if truth { Self::Yes } else { Self::No }
+    }
+}
+
 /// Facts of one condition: a bit for each, by the order in which it names them.
 type Set = u64;
 
@@ -272,9 +278,9 @@ enum Seen<'e> {
 impl<'e, F: Facts + ?Sized> Evaluation<'e, F> {
     fn node(&self, node: &'e Node) -> (Verdict, Set) {
         match node {
-            Node::Always(truth) => (verdict(*truth), 0),
+            Node::Always(truth) => (Verdict::from(*truth), 0),
             Node::Fact(fact) => match self.fact(*fact) {
-                Seen::Value(Value::Truth(truth), set) => (verdict(*truth), set),
+                Seen::Value(Value::Truth(truth), set) => (Verdict::from(*truth), set),
                 Seen::Value(_, set) | Seen::Truth(_, set) | Seen::Unknown(set) => (Verdict::Unknown, set),
             },
             Node::Not(node) => match self.node(node) {
@@ -286,8 +292,8 @@ impl<'e, F: Facts + ?Sized> Evaluation<'e, F> {
             Node::Any(nodes) => self.several(nodes, Verdict::Yes, Verdict::No),
             Node::Compare(relation, left, right) => self.compare(*relation, left, right),
             Node::OneOf(operand, values) => match self.operand(operand) {
-                Seen::Value(value, set) => (verdict(values.contains(value)), set),
-                Seen::Truth(truth, set) => (verdict(values.contains(&Value::Truth(truth))), set),
+                Seen::Value(value, set) => (Verdict::from(values.contains(value)), set),
+                Seen::Truth(truth, set) => (Verdict::from(values.contains(&Value::Truth(truth))), set),
                 Seen::Unknown(set) => (Verdict::Unknown, set),
             },
         }
@@ -310,15 +316,15 @@ impl<'e, F: Facts + ?Sized> Evaluation<'e, F> {
         match (self.operand(left), self.operand(right)) {
             (Seen::Unknown(left), Seen::Unknown(right)) => (Verdict::Unknown, left | right),
             (Seen::Unknown(set), _) | (_, Seen::Unknown(set)) => (Verdict::Unknown, set),
-            (Seen::Value(left, known), Seen::Value(right, also)) => (verdict(relation.holds(left, right)), known | also),
+            (Seen::Value(left, known), Seen::Value(right, also)) => (Verdict::from(relation.holds(left, right)), known | also),
             (Seen::Value(left, known), Seen::Truth(right, also)) => {
-                (verdict(relation.holds(left, &Value::Truth(right))), known | also)
+                (Verdict::from(relation.holds(left, &Value::Truth(right))), known | also)
             }
             (Seen::Truth(left, known), Seen::Value(right, also)) => {
-                (verdict(relation.holds(&Value::Truth(left), right)), known | also)
+                (Verdict::from(relation.holds(&Value::Truth(left), right)), known | also)
             }
             (Seen::Truth(left, known), Seen::Truth(right, also)) => {
-                (verdict(relation.holds(&Value::Truth(left), &Value::Truth(right))), known | also)
+                (Verdict::from(relation.holds(&Value::Truth(left), &Value::Truth(right))), known | also)
             }
         }
     }
@@ -339,8 +345,4 @@ impl<'e, F: Facts + ?Sized> Evaluation<'e, F> {
         let value = self.facts.get(usize::from(fact)).and_then(|index| self.known.value(*index));
         value.map_or(Seen::Unknown(set), |value| Seen::Value(value, set))
     }
-}
-
-fn verdict(truth: bool) -> Verdict {
-    if truth { Verdict::Yes } else { Verdict::No }
 }

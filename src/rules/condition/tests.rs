@@ -264,7 +264,7 @@ proptest! {
     /// With all facts known a condition is what it is in CEL.
     #[test]
     fn with_all_known_it_is_what_cel_has(text in any_condition(), facts in any_facts()) {
-        let expected = as_cel_has_it(&text, &facts).map(verdict);
+        let expected = as_cel_has_it(&text, &facts).map(Verdict::from);
         prop_assert_eq!(Some(condition(&text).evaluate(&facts).verdict), expected, "{} by {:?}", text, facts);
     }
 
@@ -278,7 +278,7 @@ proptest! {
     ) {
         let more = rest.iter().map(|(is_and, term)| format!(" {} {term}", if *is_and { "&&" } else { "||" }));
         let text = format!("{first}{}", more.collect::<String>());
-        let expected = as_cel_has_it(&text, &facts).map(verdict);
+        let expected = as_cel_has_it(&text, &facts).map(Verdict::from);
         prop_assert_eq!(Some(condition(&text).evaluate(&facts).verdict), expected, "{} by {:?}", text, facts);
     }
 

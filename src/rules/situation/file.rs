@@ -129,38 +129,29 @@ impl Reading<'_> {
     }
 
     /// A word that has to be one of those that are known.
-    pub(super) fn known<'k>(
-        &mut self,
-        file: &File,
-        text: &Spanned<String>,
-        what: &str,
-        is_known: bool,
-        known: impl Iterator<Item = &'k str>,
-    ) -> Read<Code> {
+    pub(super) fn known(&mut self, file: &File, text: &Spanned<String>, what: &str, known: &[Code]) -> Read<Code> {
         let code = self.code(file, text)?;
-        if is_known {
+        if known.contains(&code) {
             return Ok(code);
         }
-        let near = nearest(text.get_ref(), known).map_or(String::new(), |near| format!("; did you mean {near}?"));
-        self.wrong(Fault::CatUnknown, file, &text.span(), format!("no {what} is called {}{near}", text.get_ref()))
+        let near = nearest(text.get_ref(), known.iter().map(Code::as_str));
+        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        self.wrong(Fault::CatUnknown, file, &text.span(), format!("no {what} is called {code}{near}"))
     }
 
     pub(super) fn role(&mut self, file: &File, text: &Spanned<String>) -> Read<Code> {
         let known: Vec<Code> = self.catalogue.roles.keys().cloned().collect();
-        let is_known = known.iter().any(|role| role.as_str() == text.get_ref());
-        self.known(file, text, "role", is_known, known.iter().map(Code::as_str))
+        self.known(file, text, "role", &known)
     }
 
     pub(super) fn office(&mut self, file: &File, text: &Spanned<String>) -> Read<Code> {
         let known: Vec<Code> = self.catalogue.offices.keys().cloned().collect();
-        let is_known = known.iter().any(|office| office.as_str() == text.get_ref());
-        self.known(file, text, "agency", is_known, known.iter().map(Code::as_str))
+        self.known(file, text, "agency", &known)
     }
 
     pub(super) fn document(&mut self, file: &File, text: &Spanned<String>) -> Read<Code> {
         let known: Vec<Code> = self.catalogue.documents.keys().cloned().collect();
-        let is_known = known.iter().any(|document| document.as_str() == text.get_ref());
-        self.known(file, text, "document", is_known, known.iter().map(Code::as_str))
+        self.known(file, text, "document", &known)
     }
 
     /// A text in all languages of the catalogue, and in no other.
@@ -202,17 +193,9 @@ impl Reading<'_> {
         Ok(Legal { reference: reference.as_str().into(), checked })
     }
 
-    /// A name that stands in one file only.
-    pub(super) fn once(&mut self, file: &File, name: &Spanned<String>, is_known: bool) -> Read<()> {
-        if is_known {
-            return self.wrong(
-                Fault::CatOrder,
-                file,
-                &name.span(),
-                format!("{} twice: another file has it already", name.get_ref()),
-            );
-        }
-        Ok(())
+    /// A name that stood in another file before.
+    pub(super) fn twice<T>(&mut self, file: &File, name: &Spanned<String>) -> Read<T> {
+        self.wrong(Fault::CatOrder, file, &name.span(), format!("{} twice: another file has it already", name.get_ref()))
     }
 
     /// Each of several, with whatever is wrong noted.

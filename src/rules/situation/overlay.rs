@@ -8,6 +8,7 @@ use super::time::Term;
 use super::words::RawTexts;
 use super::{Channel, Must, Need, Region, Situation, Step};
 use crate::base::fault::{Code as Fault, nearest};
+use crate::base::ids::Code;
 use serde::Deserialize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -122,8 +123,8 @@ impl Reading<'_> {
 
     fn base(&mut self, file: &File, raw: &RawOverlay) -> Read<Arc<Situation>> {
         let known: Vec<Arc<Situation>> = self.catalogue.situations().filter(|known| known.region.is_none()).cloned().collect();
-        let is_known = known.iter().any(|known| known.id.as_str() == raw.overlay.get_ref());
-        let id = self.known(file, &raw.overlay, "situation", is_known, known.iter().map(|known| known.id.as_str()))?;
+        let ids: Vec<Code> = known.iter().map(|known| known.id.clone()).collect();
+        let id = self.known(file, &raw.overlay, "situation", &ids)?;
         let version = self.version(file, &raw.base)?;
         let found = known.iter().find(|known| known.id == id && known.version == version);
         found.map_or_else(

@@ -55,10 +55,11 @@ pub(super) fn roles(reading: &mut Reading<'_>, file: &File) -> Read<()> {
     let raw: RawRoles = reading.toml(file)?;
     reading.format(file, &raw.format)?;
     for (name, title) in raw.role.0 {
-        let is_known = reading.catalogue.roles.keys().any(|known| known.as_str() == name.get_ref());
-        let once = reading.once(file, &name, is_known);
-        let (Ok(name), Ok(title), Ok(())) = (reading.code(file, &name), reading.texts(file, title), once) else { continue };
-        reading.catalogue.roles.insert(name, title);
+        let (Ok(code), Ok(title)) = (reading.code(file, &name), reading.texts(file, title)) else { continue };
+        if reading.catalogue.roles.insert(code, title).is_some() {
+            // What is wrong is noted.
+            let _: Read<()> = reading.twice(file, &name);
+        }
     }
     Ok(())
 }
@@ -86,11 +87,12 @@ pub(super) fn offices(reading: &mut Reading<'_>, file: &File) -> Read<()> {
             let what = format!("level = \"{}\"; it is federal, regional, local or partner", office.level.get_ref());
             reading.note(Fault::CatSyntax, file, &office.level.span(), what);
         }
-        let is_known = reading.catalogue.offices.keys().any(|known| known.as_str() == name.get_ref());
-        let once = reading.once(file, &name, is_known);
-        let (name, title) = (reading.code(file, &name), reading.texts(file, office.title));
-        if let (Ok(name), Ok(title), Some(level), Ok(())) = (name, title, level, once) {
-            reading.catalogue.offices.insert(name, Office { title, level });
+        let (code, title) = (reading.code(file, &name), reading.texts(file, office.title));
+        if let (Ok(code), Ok(title), Some(level)) = (code, title, level)
+            && reading.catalogue.offices.insert(code, Office { title, level }).is_some()
+        {
+            // What is wrong is noted.
+            let _: Read<()> = reading.twice(file, &name);
         }
     }
     Ok(())
@@ -125,12 +127,13 @@ pub(super) fn documents(reading: &mut Reading<'_>, file: &File) -> Read<()> {
 
 fn add_document(reading: &mut Reading<'_>, file: &File, name: &Spanned<String>, raw: RawDocument) -> Read<()> {
     let code = reading.code(file, name)?;
-    let is_known = reading.catalogue.documents.contains_key(&code);
-    reading.once(file, name, is_known)?;
+    if reading.catalogue.documents.contains_key(&code) {
+        return reading.twice(file, name);
+    }
     let schemas = reading.schemas;
     let Some(known) = schemas.document_type(&code) else {
-        let known = schemas.document_types().map(|known| known.name.as_str());
-        return reading.known(file, name, "document type of the schemas", false, known).map(drop);
+        let known: Vec<Code> = schemas.document_types().map(|known| known.name.clone()).collect();
+        return reading.known(file, name, "document type of the schemas", &known).map(drop);
     };
     let names = known.roles().into_iter().filter_map(Code::parse).collect();
     let holder = match raw.holder.get_ref().as_str() {
@@ -224,8 +227,9 @@ fn role_of(name: &str) -> Option<&str> {
 
 fn read_fact(reading: &mut Reading<'_>, file: &File, name: &Spanned<String>, raw: Spanned<RawFact>) -> Read<Fact> {
     let (at, raw) = (raw.span(), raw.into_inner());
-    let is_known = reading.catalogue.numbers.contains_key(name.get_ref().as_str());
-    reading.once(file, name, is_known)?;
+    if reading.catalogue.numbers.contains_key(name.get_ref().as_str()) {
+        return reading.twice(file, name);
+    }
     if role_of(name.get_ref()).is_none() {
         let what =
             format!("\"{}\" is not the name of a fact: words with points between, as in child.birth_order", name.get_ref());
