@@ -43,6 +43,8 @@ enum State {
 pub enum Begin {
     /// New: the exchange is open from now on, until it is settled or abandoned.
     Fresh,
+    /// The same, but it failed after it was accepted before, and its holder may have had it.
+    Again,
     /// Settled before: the outcome is at this place.
     Replay(OutcomePlace),
 }
@@ -86,7 +88,7 @@ impl Ledger {
             Some(Entry { state: State::Refused(code), .. }) => {
                 let state = State::Open(Some(*code));
                 self.entries.insert(key, Entry { digest, state });
-                Ok(Begin::Fresh)
+                Ok(Begin::Again)
             }
             None => {
                 self.entries.insert(key, Entry { digest, state: State::Open(None) });
@@ -313,7 +315,7 @@ mod tests {
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
         let other = Digest::from_octets([2; 32]);
         assert_eq!(ledger.begin(NOW, &school, id(NOW), other).map_err(|f| f.code), Err(Code::MsgReplayed));
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Again));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
     }
 
@@ -322,7 +324,7 @@ mod tests {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.fail(&school, id(NOW), Code::RteBadAnswer);
-        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(ledger.begin(NOW, &school, id(NOW), DIGEST), Ok(Begin::Again));
         ledger.abandon(&school, id(NOW));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
         let other = Digest::from_octets([2; 32]);

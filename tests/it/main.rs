@@ -94,6 +94,8 @@ mod powercut;
 mod process;
 mod profile;
 #[cfg(feature = "server")]
+mod pushed;
+#[cfg(feature = "server")]
 mod refusals;
 #[cfg(feature = "server")]
 mod restart;

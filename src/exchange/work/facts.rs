@@ -33,6 +33,8 @@ pub mod action {
     pub const EXTEND: &str = "extend";
     /// Its receiver has taken it.
     pub const TAKEN: &str = "taken";
+    /// In the record of a question: it was here before, and its holder may have had it.
+    pub const AGAIN: &str = "again";
 }
 
 impl<S: Shelf> Work<S> {
@@ -106,7 +108,8 @@ impl Told<'_> {
     }
 
     fn question(self, index: u64) -> Option<Row> {
-        self.row(What::Question, index, agency(&self.leaf.provider)?, None)
+        let row = self.row(What::Question, index, agency(&self.leaf.provider)?, None)?;
+        Some(Row { tries: u32::from(self.leaf.action.as_deref() == Some(action::AGAIN)), ..row })
     }
 
     fn row(self, what: What, index: u64, to: AgencyId, order: Option<u64>) -> Option<Row> {

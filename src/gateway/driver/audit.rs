@@ -205,7 +205,7 @@ impl Gateway {
         let mut ledger = self.ledger();
         let begun = ledger.begin(now, agency, id, digest)?;
         ledger.abandon(agency, id);
-        if begun == Begin::Fresh { Ok(()) } else { Err(Fault::new(Code::MsgReplayed)) }
+        if matches!(begun, Begin::Replay(_)) { Err(Fault::new(Code::MsgReplayed)) } else { Ok(()) }
     }
 }
 
