@@ -65,6 +65,8 @@ mod inbox;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
+#[cfg(feature = "server")]
+mod letters;
 mod limits;
 #[cfg(feature = "server")]
 mod log;

@@ -9,6 +9,7 @@ use crate::base::ids::{AgencyId, Digest};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::exchange::admission::{Answer, Permitted, Refusal};
+use crate::exchange::ledger::Known;
 use crate::host::store::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, StoreError, Writing};
 use crate::host::transport::{Arrival, Body, Bytes, Came, Parts, UpstreamError, sized};
 use crate::message::crypto::{Sha256, equal, random, sha256};
@@ -121,7 +122,7 @@ impl Gateway {
         let parties = name(question.consumer()).zip(name(question.holder()));
         let taken = match parties {
             Some((consumer, holder)) => {
-                let naming = self.naming(question.octets(), question.digest(), message, [consumer, holder]);
+                let naming = self.naming(question.octets(), question.digest(), question, [consumer, holder]);
                 self.take_in(naming, &message.attachments, rest).await
             }
             None => Err(Fault::new(Code::RteNoHolder)),
@@ -143,7 +144,7 @@ impl Gateway {
     /// Takes in what an answer names, which is admitted. Whose fault it is if that fails is not said yet.
     pub(super) async fn take_in_answer(
         &self,
-        question: &Message,
+        question: &Permitted,
         answer: &Answer,
         parties: [AgencyId; 2],
         rest: Option<Box<Rest>>,
@@ -155,11 +156,25 @@ impl Gateway {
         self.take_in(naming, &answer.message().attachments, rest).await
     }
 
-    fn naming(&self, octets: &[u8], digest: Digest, question: &Message, parties: [AgencyId; 2]) -> Naming {
+    fn naming(&self, octets: &[u8], digest: Digest, question: &Permitted, parties: [AgencyId; 2]) -> Naming {
+        let (header, document) = (&question.message().header, self.world().schemas().document_type(question.what()).cloned());
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         // What is kept for long is delivered until then, and its answer may be asked for after that.
-        let until = now().plus_ms(kept).max(question.header.expires_at.plus_ms(limits::IDEMPOTENCY_WINDOW_MS));
-        Naming { octets: sha256(octets), digest, exchange: question.header.id, parties, until }
+        let longest = now().plus_ms(kept).max(header.expires_at.plus_ms(limits::IDEMPOTENCY_WINDOW_MS));
+        let shorter = document.and_then(|document| document.attachments_seconds);
+        let until = shorter.map_or(longest, |seconds| now().plus_ms(u64::from(seconds.get()) * 1000).min(longest));
+        Naming { octets: sha256(octets), digest, exchange: header.id, parties, until }
+    }
+
+    /// Removes attachments that are past their time. Those of an exchange that is open stay until it is over.
+    pub fn forget_attachments(&self) -> Result<(), StoreError> {
+        let is_open = |naming: &Naming| {
+            naming.parties.iter().any(|party| {
+                let is_kept = self.work().asked(party, naming.exchange).is_some();
+                is_kept || self.known(party, naming.exchange) == Some(Known::Open)
+            })
+        };
+        self.store.attachments().tidy_up(now(), is_open)
     }
 
     /// Takes in what a message names, and writes down that it does.
@@ -186,8 +201,8 @@ impl Gateway {
                 attachments.iter().map(again).collect::<Result<Vec<_>, _>>()?
             }
         };
-        // A message that was here before has its note.
-        if held.is_empty() || store.of_message(&naming.octets).is_some() {
+        // A message that was here before has its note; one that is past its time may go at any moment.
+        if held.is_empty() || store.has_note(&naming.octets, now()) {
             return Ok(None);
         }
         let name = |(held, named): (&Held, &Attachment)| Named {

@@ -455,7 +455,7 @@ impl Gateway {
         // What is open is still to be handed out.
         let oldest = self.work().oldest();
         let before = oldest.map_or(now.minus_ms(kept), |oldest| oldest.minus_ms(limits::CLOCK_SKEW_MS).min(now.minus_ms(kept)));
-        let forgotten = self.store.forget_bodies(before).and_then(|()| self.store.attachments().tidy_up(now));
+        let forgotten = self.store.forget_bodies(before);
         let scrubbed = self.store.scrub(turn);
         if let Err(cause) = &scrubbed
             && matches!(cause, StoreError::Damaged { .. })
