@@ -38,7 +38,14 @@ pub const KIND: &str = "multipart/related; boundary=\"b-0\"; type=\"application/
 
 pub fn attachment(id: &str, content: &[u8]) -> Attachment {
     let media_type = "application/pdf".to_owned();
-    Attachment { id: id.to_owned(), name: format!("{id}.pdf"), media_type, size: content.len() as u64, sha256: sha256(content) }
+    Attachment {
+        id: id.to_owned(),
+        name: format!("{id}.pdf"),
+        media_type,
+        size: content.len() as u64,
+        sha256: sha256(content),
+        document: None,
+    }
 }
 
 /// A signed question that names these.
@@ -108,7 +115,8 @@ pub fn post(scene: &Scene, octets: &[u8], arguments: &[&str]) -> Said {
     let file = scene.folder().join("body");
     fs::write(&file, octets).expect("writable");
     let (kind, data) = (format!("Content-Type: {KIND}"), format!("@{}", file.display()));
-    let common = ["-H", &kind, "-H", "Prefer: wait=30", "--data-binary", &data];
+    let kind = if arguments.contains(&"Content-Type: application/xml") { "Accept-Language: en" } else { &kind };
+    let common = ["-H", kind, "-H", "Prefer: wait=30", "--data-binary", &data];
     let accept = if arguments.contains(&"-H") { &[][..] } else { &["-H", "Accept: application/problem+json"][..] };
     curl(scene, SCHOOL, "/v1/messages", &[&common[..], accept, arguments].concat())
 }

@@ -1,6 +1,6 @@
 //! A document type whose attachments have a time of their own.
 
-use crate::attached::{Answer, KIND, attachment, body, curl, holder, left, post};
+use crate::attached::{Answer, KIND, attachment, body, curl, expect_nothing_left, holder, left, post};
 use crate::delivery::becomes;
 use crate::inbox::registry;
 use crate::process::{LONG, Scene};
@@ -63,8 +63,11 @@ pub fn asking(scene: &Scene, school: &Client, what: &str, attachments: Vec<Attac
 /// That there is no such document, with what it names.
 fn none(clinic: &Client, reply: ReplyTo, asked: &Message, attachments: Vec<Attachment>) -> Signed {
     let header = clinic.header(Kind::Answer, Some(asked.header.from.clone()), Some(reply), World::Live).expect("a header");
-    let Body::Ask(ask) = &asked.body else { panic!("a question") };
-    let body = Body::NoRecord { document_type: ask.document_type.clone() };
+    let document_type = match &asked.body {
+        Body::Ask(ask) => ask.document_type.clone(),
+        _ => Code::parse("letter").expect("a code"),
+    };
+    let body = Body::NoRecord { document_type };
     clinic.sign(&Message { header, context: asked.context.clone(), body, attachments }, "").expect("signed")
 }
 
@@ -168,5 +171,115 @@ fn attachments_of_an_exchange_that_is_open_stay_until_it_is_over() {
     let taken = scene.block_on(office.post(answer.octets, "", LONG)).expect("the gateway is there");
     assert_eq!(taken.status.as_u16(), 202);
     goes(&scene, &scan);
+    gateway.stop();
+}
+
+/// A letter about somebody, too large for a message.
+fn large(id: &str, more: &str) -> Vec<u8> {
+    let lines = "<Line>\u{e9}&amp; so on, line after line\r\n</Line>\n".repeat(60_000);
+    format!(
+        "<?xml version=\"1.0\"?>\n<l:Letter xmlns:l=\"urn:letters\" xmlns=\"urn:letters\"><Id>{id}</Id>{lines}{more}</l:Letter>\n"
+    )
+    .into_bytes()
+}
+
+/// The attachment that is a letter.
+fn letter(content: &[u8]) -> Attachment {
+    let document = Code::parse("letter");
+    let media_type = "application/xml; charset=utf-8".to_owned();
+    Attachment { name: "letter.xml".to_owned(), media_type, document, ..attachment("letter", content) }
+}
+
+/// A holder that answers with what it is given.
+fn answering(scene: &Scene) -> Arc<Mutex<(Vec<Attachment>, Vec<u8>)>> {
+    let given = Arc::<Mutex<(Vec<Attachment>, Vec<u8>)>>::default();
+    let known = Arc::clone(&given);
+    let answer: Answer = Arc::new(move |clinic, reply, asked| {
+        let (attachments, content) = known.lock().expect("nobody panics").clone();
+        let header = clinic.header(Kind::Answer, Some(asked.header.from.clone()), Some(reply), World::Live).expect("a header");
+        let message = Message { header, context: asked.context.clone(), body: Body::Documents(Vec::new()), attachments };
+        let signed = clinic.sign(&message, "").expect("signed").octets;
+        let mut response = Response::new(full(body(&signed, &[("letter", &content)])));
+        response.headers_mut().insert("content-type", KIND.parse().expect("a value"));
+        response
+    });
+    holder(scene, answer);
+    given
+}
+
+/// A message that comes alone.
+const XML: &[&str] = &["-H", "Content-Type: application/xml", "-H", "Accept: application/problem+json"];
+
+fn own_id(scene: &Scene) -> String {
+    let subject = scene.world().people().first().expect("a person").subject();
+    subject.identifiers.first().expect("an identifier").value().to_owned()
+}
+
+#[test]
+fn a_document_that_is_attached_is_held_to_the_rules_of_one_in_the_answer() {
+    let scene = scene("", "");
+    let given = answering(&scene);
+    let (gateway, school) = (scene.start(), scene.client());
+    let ask = |content: &[u8], attachments: Vec<Attachment>| {
+        *given.lock().expect("nobody panics") = (attachments, content.to_vec());
+        post(&scene, &asking(&scene, &school, "letter", Vec::new()).octets, XML)
+    };
+    let id = own_id(&scene);
+    let other = scene.world().people()[8].subject().identifiers[0].value().to_owned();
+    let good = large(&id, "");
+    let cut = good[..good.len() - 20].to_vec();
+    for (what, content, code, place) in [
+        ("somebody else", large(&other, ""), "OG-RTE-004", ""),
+        ("a field that was not granted", large(&id, "<Secret>x</Secret>"), "OG-POL-012", ""),
+        ("an element that the schema has not", large(&id, "<Other/>"), "OG-RTE-003", "OG-DOC-"),
+        ("a check digit", large("99000000137", ""), "OG-RTE-003", "OG-DOC-021"),
+        ("a comment", large(&id, "<!-- x -->"), "OG-RTE-003", "OG-XML-005"),
+        ("no end", cut, "OG-RTE-003", "OG-XML-002"),
+        ("another type", b"<R xmlns=\"urn:x\"/>".to_vec(), "OG-RTE-003", "OG-DOC-001"),
+    ] {
+        let refused = ask(&content, vec![letter(&content)]);
+        assert_eq!(refused.code(), code, "{what}: {}", String::from_utf8_lossy(&refused.body));
+        assert!(String::from_utf8_lossy(&refused.body).contains(place), "{what}: {}", String::from_utf8_lossy(&refused.body));
+        expect_nothing_left(&scene, what);
+    }
+    let announced = Attachment { document: Code::parse("identity-record"), ..letter(&good) };
+    let refused = ask(&good, vec![announced]);
+    assert!(refused.code() == "OG-RTE-003" && String::from_utf8_lossy(&refused.body).contains("OG-DOC-003"), "{}", refused.head);
+    let image = Attachment { media_type: "image/png".to_owned(), ..letter(&good) };
+    assert_eq!(ask(&good, vec![image]).code(), "OG-RTE-003", "no XML");
+    expect_nothing_left(&scene, "refused");
+    let answered = ask(&good, vec![letter(&good)]);
+    assert_eq!((answered.status, answered.code()), (200, String::new()));
+    assert!(good.len() > 2 << 20, "{}", good.len());
+    assert!(curl(&scene, SCHOOL, &format!("/v1/attachments/{}", sha256(&good)), &[]).body == good);
+    gateway.stop();
+}
+
+#[test]
+fn a_document_of_an_application_is_validated_whichever_way_it_comes() {
+    let scene = scene("", "");
+    clinic(&scene, b"received");
+    let (gateway, school) = (scene.start(), scene.client());
+    let apply = |attachments: Vec<Attachment>| {
+        let person = scene.world().people().first().expect("a person").subject();
+        let context = Some(Context::new(Code::parse(PURPOSE).expect("a code"), BASIS, person));
+        let header = school.header(Kind::Application, AgencyId::parse(CLINIC), None, World::Live).expect("a header");
+        let body = Body::Documents(Vec::new());
+        school.sign(&Message { header, context, body, attachments }, "").expect("signed").octets
+    };
+    let (good, bad) = (large(&own_id(&scene), ""), large(&own_id(&scene), "<Other/>"));
+    let refused = post(&scene, &body(&apply(vec![letter(&bad)]), &[("letter", &bad)]), &[]);
+    assert_eq!(refused.code(), "OG-DOC-002", "{}", String::from_utf8_lossy(&refused.body));
+    assert!(String::from_utf8_lossy(&refused.body).contains("the attachment letter: Letter"), "{}", refused.head);
+    expect_nothing_left(&scene, "refused");
+    // As something that nobody looks into it may come, and does not become a document by that.
+    let question = asking(&scene, &school, "letter", vec![attachment("letter", &bad)]);
+    assert_eq!(post(&scene, &body(&question.octets, &[("letter", &bad)]), &[]).status, 200);
+    let refused = post(&scene, &apply(vec![letter(&bad)]), XML);
+    assert_eq!(refused.code(), "OG-DOC-002", "{}", String::from_utf8_lossy(&refused.body));
+    for _ in 0..2 {
+        let taken = post(&scene, &body(&apply(vec![letter(&good)]), &[("letter", &good)]), &["-H", "Prefer: respond-async"]);
+        assert!(matches!(taken.status, 200 | 202), "{}", String::from_utf8_lossy(&taken.body));
+    }
     gateway.stop();
 }

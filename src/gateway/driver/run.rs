@@ -394,7 +394,7 @@ impl Gateway {
         match self.check(world, agency, size, check).await {
             Ok(answer) => {
                 let parties = [running.provider.clone(), running.consumer.clone()];
-                match self.take_in_answer(&running.question, &answer, parties, rest).await {
+                match self.take_in_answer((world, &running.question), &answer, parties, rest).await {
                     Ok(attachments) => Ok((answer, attachments)),
                     Err(fault) if running.kept.is_some() && may_come_again(&fault) => Err(self.not_yet(running, fault).await),
                     Err(fault) => Err(self.fail(running, Refusal::new(of_holder(&fault))).await),
