@@ -22,7 +22,7 @@ use oncegate::message::crypto::sha256;
 use oncegate::message::envelope::{Body, EnvelopeReader, Message, write};
 use oncegate::message::pki::{Certificate, decode, pem_blocks, to_pem};
 use oncegate::message::schema::{Facts, Schemas, Validator};
-use oncegate::message::xml::{Profile, ScanError, Start, Violation, Visitor, scan as read_all};
+use oncegate::message::xml::{Profile, ScanError, Start, Stream, Violation, Visitor, scan as read_all};
 use oncegate::rules::registry::Registry;
 
 /// Reads everything and forgets it.
@@ -52,9 +52,26 @@ fn said(octets: &[u8]) -> Result<Vec<Said>, Violation> {
     }
 }
 
-/// What is read, written in another spelling, is read as the same; a refusal's place is in the document.
+/// What a document says that comes in pieces of so many octets.
+fn said_in_pieces(octets: &[u8], size: usize) -> Result<Vec<Said>, Violation> {
+    let (mut stream, mut noted) = (Stream::default(), Noted::default());
+    let read = octets.chunks(size).try_for_each(|piece| stream.take(piece, &mut noted));
+    match read.and_then(|()| stream.finish(&mut noted)) {
+        Ok(()) => Ok(noted.0),
+        Err(ScanError::Xml(violation)) => Err(violation),
+    }
+}
+
+/// What is read, written in another spelling, is read as the same, and in pieces as well; a refusal's place is in the document.
 pub fn scan(input: &[u8]) {
     let result = bounded(input.len(), || read_all(input, Profile::Message, &mut Nobody));
+    let pieces = said_in_pieces(input, input.iter().map(|octet| usize::from(*octet)).sum::<usize>() % 97 + 1);
+    match (&result, pieces) {
+        (Ok(()), pieces) => assert_eq!(pieces, said(input), "in pieces it is another"),
+        (Err(ScanError::Xml(violation)), Ok(_)) => assert_eq!(violation.code, Code::XmlQName, "in pieces it is read"),
+        (Err(_), Err(_)) => {}
+        (Err(ScanError::Visitor(never)), _) => match *never {},
+    }
     if let Err(ScanError::Xml(violation)) = result {
         assert!(violation.at <= input.len(), "{violation}");
         return;

@@ -64,6 +64,10 @@ pub const LEAF_TEXT_BYTES_MAX: usize = 8 << 10;
 /// Longest text of one payload leaf that is kept whole while it is checked; text and octets that nothing is compared with may be
 /// as long as the message, and are checked as they come.
 pub const KEPT_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Largest document that comes as an attachment.
+pub const ATTACHED_DOCUMENT_BYTES_MAX: u64 = 256 << 20;
+/// Longest tag of such a document: no message has room for a longer one.
+pub const MARKUP_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 /// Most documents in one answer.
 pub const DOCUMENTS_MAX: usize = 16;
 /// Most paths in one `Select`.

@@ -88,6 +88,8 @@ type Key = (MessageId, u32);
 pub enum Begin {
     /// New: the exchange is open from now on, until it is settled or abandoned.
     Fresh,
+    /// The same, but it failed after it was accepted before, and its holder may have had it.
+    Again,
     /// Settled before: the outcome is at this place.
     Replay(OutcomePlace),
 }
@@ -149,7 +151,7 @@ impl Ledger {
             Outcome::Refused(Code::MsgCancelled) => Err(Fault::new(Code::MsgCancelled)),
             Outcome::Refused(_) => {
                 self.entries.insert(key, Entry { digest, state: State::Open(Some(before)) });
-                Ok(Begin::Fresh)
+                Ok(Begin::Again)
             }
         }
     }
@@ -182,9 +184,9 @@ impl Ledger {
                 Err(Fault::new(Code::MsgCancelled))
             }
             // What is in the log need not be remembered for the case that this leads to nothing.
-            Some(Past { outcome: Known::Refused(_) | Known::Open, .. }) | None => {
+            past => {
                 self.entries.insert(key, Entry { digest, state: State::Open(None) });
-                Ok(Begin::Fresh)
+                Ok(if past.is_some() { Begin::Again } else { Begin::Fresh })
             }
         }
     }
@@ -433,7 +435,7 @@ mod tests {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.fail(&school, id(NOW), Code::RteBadAnswer, 5);
-        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Again));
         ledger.forget(5);
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
         ledger.settle(&school, id(NOW), DIGEST, PLACE);
@@ -455,7 +457,7 @@ mod tests {
         }
         assert_eq!(begin_with(&mut ledger, settled, &school, id(NOW), DIGEST), Ok(Begin::Replay(PLACE)));
         assert!(ledger.is_empty());
-        assert_eq!(begin_with(&mut ledger, refused, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin_with(&mut ledger, refused, &school, id(NOW), DIGEST), Ok(Begin::Again));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
         ledger.abandon(&school, id(NOW));
         assert_eq!(begin_with(&mut ledger, refused, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
@@ -495,7 +497,7 @@ mod tests {
         let refused = Some(Known::Refused(code));
         ledger.refuse(&school, key, DIGEST, code, 9);
         assert_eq!(ledger.look_up(&school, key), refused);
-        assert_eq!(begin(&mut ledger, &school, key, DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, key, DIGEST), Ok(Begin::Again));
         ledger.abandon(&school, key);
         assert_eq!(ledger.look_up(&school, key), refused, "it came again and was not taken");
         // While it is told that it is kept, or another is told that the id is taken.
@@ -541,7 +543,7 @@ mod tests {
         assert_eq!(ledger.found(inquiry, None).map_err(|fault| fault.code), Err(Code::MsgReplayed));
         let (mut ledger, inquiry) = asked(DIGEST);
         ledger.refuse(&school, id(NOW), DIGEST, Code::RteDeadline, 9);
-        assert_eq!(ledger.found(inquiry, None), Ok(Begin::Fresh));
+        assert_eq!(ledger.found(inquiry, None), Ok(Begin::Again));
         ledger.abandon(&school, id(NOW));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteDeadline)));
         let (mut ledger, inquiry) = asked(DIGEST);
@@ -566,7 +568,7 @@ mod tests {
         ledger.fail(&school, id(NOW), Code::RteBadAnswer, 9);
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
         assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));
-        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Again));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Open));
     }
 
@@ -575,7 +577,7 @@ mod tests {
         let (mut ledger, school) = (Ledger::new(), agency("xx.school"));
         assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
         ledger.fail(&school, id(NOW), Code::RteBadAnswer, 9);
-        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Fresh));
+        assert_eq!(begin(&mut ledger, &school, id(NOW), DIGEST), Ok(Begin::Again));
         ledger.abandon(&school, id(NOW));
         assert_eq!(ledger.look_up(&school, id(NOW)), Some(Known::Refused(Code::RteBadAnswer)));
         assert_eq!(begin(&mut ledger, &school, id(NOW), OTHER).map_err(|f| f.code), Err(Code::MsgReplayed));

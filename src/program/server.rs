@@ -372,7 +372,17 @@ async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
                 turn += 1;
             }
             _ = health.tick() => gateway.look_after(),
-            _ = saved.tick() => gateway.save_work().await,
+            _ = saved.tick() => {
+                gateway.save_work().await;
+                let forgetting = { let gateway = Arc::clone(&gateway); move || gateway.forget_attachments() };
+                let failed = match tokio::task::spawn_blocking(forgetting).await {
+                    Ok(forgotten) => forgotten.err().map(|cause| cause.to_string()),
+                    Err(panicked) => Some(panicked.to_string()),
+                };
+                if let Some(cause) = failed {
+                    gateway.telemetry().say_sparingly(&format!("attachments past their time could not be deleted: {cause}"));
+                }
+            }
             _ = sums.tick() => gateway.record_sums().await,
             _ = ends.tick() => say_what_ends(gateway.telemetry(), &expiry::survey(&config, &gateway.world().registry, now())),
         }

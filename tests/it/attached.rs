@@ -34,11 +34,18 @@ const CLINIC: &str = "xx.demo.clinic-3";
 const FUND: &str = "xx.demo.social-fund";
 /// More than is written at once.
 const REPORT: usize = 1 << 20;
-const KIND: &str = "multipart/related; boundary=\"b-0\"; type=\"application/xml\"";
+pub const KIND: &str = "multipart/related; boundary=\"b-0\"; type=\"application/xml\"";
 
-fn attachment(id: &str, content: &[u8]) -> Attachment {
+pub fn attachment(id: &str, content: &[u8]) -> Attachment {
     let media_type = "application/pdf".to_owned();
-    Attachment { id: id.to_owned(), name: format!("{id}.pdf"), media_type, size: content.len() as u64, sha256: sha256(content) }
+    Attachment {
+        id: id.to_owned(),
+        name: format!("{id}.pdf"),
+        media_type,
+        size: content.len() as u64,
+        sha256: sha256(content),
+        document: None,
+    }
 }
 
 /// A signed question that names these.
@@ -62,21 +69,21 @@ fn root(message: &[u8]) -> Vec<u8> {
 const END: &[u8] = b"--b-0--\r\n";
 
 /// A message with parts, in the order given.
-fn body(message: &[u8], parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn body(message: &[u8], parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = root(message);
     parts.iter().for_each(|(id, content)| body.extend(part(id, content)));
     body.extend_from_slice(END);
     body
 }
 
-struct Said {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
+pub struct Said {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
 }
 
 impl Said {
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         problem["code"].as_str().unwrap_or_default().to_owned()
     }
@@ -87,7 +94,7 @@ impl Said {
 }
 
 /// What curl gets as an agency.
-fn curl(scene: &Scene, agency: &str, path: &str, arguments: &[&str]) -> Said {
+pub fn curl(scene: &Scene, agency: &str, path: &str, arguments: &[&str]) -> Said {
     let folder = scene.world().agency_folder(agency);
     let (head, body) = (scene.folder().join("curl-head"), scene.folder().join("curl-body"));
     let _ = (fs::remove_file(&head), fs::remove_file(&body));
@@ -104,11 +111,12 @@ fn curl(scene: &Scene, agency: &str, path: &str, arguments: &[&str]) -> Said {
 }
 
 /// Sends a body of several parts.
-fn post(scene: &Scene, octets: &[u8], arguments: &[&str]) -> Said {
+pub fn post(scene: &Scene, octets: &[u8], arguments: &[&str]) -> Said {
     let file = scene.folder().join("body");
     fs::write(&file, octets).expect("writable");
     let (kind, data) = (format!("Content-Type: {KIND}"), format!("@{}", file.display()));
-    let common = ["-H", &kind, "-H", "Prefer: wait=30", "--data-binary", &data];
+    let kind = if arguments.contains(&"Content-Type: application/xml") { "Accept-Language: en" } else { &kind };
+    let common = ["-H", kind, "-H", "Prefer: wait=30", "--data-binary", &data];
     let accept = if arguments.contains(&"-H") { &[][..] } else { &["-H", "Accept: application/problem+json"][..] };
     curl(scene, SCHOOL, "/v1/messages", &[&common[..], accept, arguments].concat())
 }
@@ -120,7 +128,7 @@ pub fn left(scene: &Scene) -> Vec<String> {
 }
 
 /// Waits until nothing is left: a thread that wrote may be told a moment later.
-fn expect_nothing_left(scene: &Scene, why: &str) {
+pub fn expect_nothing_left(scene: &Scene, why: &str) {
     let begun = Instant::now();
     while !left(scene).is_empty() {
         assert!(begun.elapsed() < LONG, "{why}: {:?}", left(scene));
@@ -130,12 +138,12 @@ fn expect_nothing_left(scene: &Scene, why: &str) {
 
 /// What came to a holder.
 #[derive(Clone, Default)]
-struct Seen {
-    question: Vec<u8>,
-    parts: Vec<(String, u64, Digest)>,
+pub struct Seen {
+    pub question: Vec<u8>,
+    pub parts: Vec<(String, u64, Digest)>,
 }
 
-type Answer = Arc<dyn Fn(&Client, ReplyTo, &Message) -> Response<transport::Body> + Send + Sync>;
+pub type Answer = Arc<dyn Fn(&Client, ReplyTo, &Message) -> Response<transport::Body> + Send + Sync>;
 
 async fn read(request: Request<Incoming>) -> Seen {
     let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("").to_owned();
@@ -168,7 +176,7 @@ async fn read(request: Request<Incoming>) -> Seen {
 }
 
 /// A holder in the clinic's place; gives what has come to it.
-fn holder(scene: &Scene, answer: Answer) -> Arc<Mutex<Vec<Seen>>> {
+pub fn holder(scene: &Scene, answer: Answer) -> Arc<Mutex<Vec<Seen>>> {
     let folder = scene.world().agency_folder(CLINIC);
     let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None);
     let tls = TlsAcceptor::from(identity.expect("files").server().expect("they fit").config());

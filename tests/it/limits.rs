@@ -349,6 +349,8 @@ const ROWS: &[(&str, Row)] = &[
     ("PART_HEAD_BYTES_MAX", In("src/message/parts/tests.rs", "head(limits::PART_HEAD_BYTES_MAX + 1)")),
     ("PART_FIELDS_MAX", In("src/message/parts/tests.rs", "fields(limits::PART_FIELDS_MAX + 1)")),
     ("ATTACHMENT_BYTES", In("src/gateway/driver/attachments.rs", "checked(limits::ATTACHMENT_BYTES + 1)")),
+    ("ATTACHED_DOCUMENT_BYTES_MAX", In("src/gateway/driver/attachments.rs", "document(limits::ATTACHED_DOCUMENT_BYTES_MAX + 1)")),
+    ("MARKUP_BYTES_MAX", In("src/message/xml/tests.rs", "tag(limits::MARKUP_BYTES_MAX + 1)")),
     ("ATTACHMENT_BYTES_MAX", In("src/host/config.rs", "an_attachment_may_be_made_so_large_and_no_larger")),
     ("ATTACHMENTS_BYTES", Own),
     ("ATTACHMENT_BYTES_MIN", In("src/host/store/attachments.rs", "all_together_take_so_much_and_no_more")),
@@ -848,6 +850,11 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("attributes of one element | {}; {} |", limits::DEPTH_MAX, limits::ATTRIBUTES_MAX),
         format!("nothing is compared with; else {} |", kib(limits::KEPT_TEXT_BYTES_MAX)),
         format!("| documents in one answer | {} |", limits::DOCUMENTS_MAX),
+        format!(
+            "| a document that comes as an attachment; a tag of it | {}; {} |",
+            mib(limits::ATTACHED_DOCUMENT_BYTES_MAX as usize),
+            mib(limits::MARKUP_BYTES_MAX)
+        ),
         format!("| identifiers of one person or organisation | {} |", limits::IDENTIFIERS_MAX),
         format!(
             "| paths of one `Select`; characters of the path of a field | {}; {} |",

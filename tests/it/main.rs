@@ -67,6 +67,8 @@ mod inbox;
 #[cfg(feature = "server")]
 mod installation;
 mod journal;
+#[cfg(feature = "server")]
+mod letters;
 mod limits;
 #[cfg(feature = "server")]
 mod log;
@@ -97,6 +99,8 @@ mod powercut;
 #[cfg(feature = "server")]
 mod process;
 mod profile;
+#[cfg(feature = "server")]
+mod pushed;
 #[cfg(feature = "server")]
 mod refusals;
 #[cfg(feature = "server")]

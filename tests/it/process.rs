@@ -54,7 +54,12 @@ impl Scene {
 
     /// The same, with something done to the installation before anything starts.
     pub fn prepared_without_clinic(config: &str, prepare: &dyn Fn(&Installation)) -> Self {
-        let plan = demo::Plan { config, absent: &["xx.demo.clinic-3"], prepare };
+        Self::prepared_without(config, &["xx.demo.clinic-3"], prepare)
+    }
+
+    /// The same with nobody in the places of others.
+    pub fn prepared_without(config: &str, absent: &[&str], prepare: &dyn Fn(&Installation)) -> Self {
+        let plan = demo::Plan { config, absent, prepare };
         Self::planned(&plan, Arc::new(|_| Box::pin(std::future::ready(()))))
     }
 

@@ -3,6 +3,7 @@
 
 use crate::inbox::{are_outbound, event_of, header, registry, subscribe};
 use crate::process::{LONG, Scene, oncegate};
+use crate::pushed::Holder;
 use crate::suspicions::{client, nothing};
 use crate::tool::said;
 use oncegate::base::ids::{Code, Digest};
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 const ROUNDS: usize = 200;
 const CLINIC: &str = "xx.demo.clinic-3";
 const FUND: &str = "xx.demo.social-fund";
+const REGISTRY: &str = "xx.demo.civil-registry";
 
 /// What workers have seen and done.
 #[derive(Default)]
@@ -100,13 +102,22 @@ async fn hear(school: Arc<Client>, seen: Arc<Mutex<Seen>>) {
 #[derive(Default)]
 struct Acknowledged {
     kept: Vec<Signed>,
-    answers: Vec<(Signed, Vec<u8>)>,
     events: Vec<Signed>,
     letters: Vec<Digest>,
 }
 
+/// What the fund has asked the holder that is pushed to.
+#[derive(Default)]
+struct Asked {
+    kept: Vec<Signed>,
+    answers: Vec<(Signed, Vec<u8>)>,
+    /// Of which nothing was heard yet: it is sent again.
+    unheard: Vec<Signed>,
+    again: usize,
+}
+
 /// A question that is good for an hour.
-fn lasting(client: &Client, document_type: &str, context: Context) -> Signed {
+pub fn lasting(client: &Client, document_type: &str, context: Context) -> Signed {
     lasting_with(client, document_type, context, Vec::new())
 }
 
@@ -146,7 +157,7 @@ async fn publish(cast: &Cast<'_>, told: &mut Acknowledged) {
 }
 
 async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
-    let Cast { scene, school, fund, .. } = cast;
+    let Cast { scene, school, .. } = cast;
     if round.is_multiple_of(2) {
         publish(cast, told).await;
     }
@@ -174,63 +185,93 @@ async fn traffic(cast: &Cast<'_>, round: usize, told: &mut Acknowledged) {
         told.letters.push(letter.attachment().sha256);
         told.kept.push(request);
     }
-    let person = &scene.world().people()[round % 200];
-    let context = Context::new(code("birth-allowance"), "XX:FAMILY:81", person.subject());
-    let request = lasting(fund, "identity-record", context);
-    if let Ok(received) = fund.post(request.octets.clone(), "wait=5", LONG).await {
-        match received.status.as_u16() {
-            200 => told.answers.push((request, received.body)),
-            202 => told.kept.push(request),
-            _ => {}
-        }
-    }
     if !round.is_multiple_of(2) {
         publish(cast, told).await;
     }
 }
 
-/// The gateway is killed in each round, in half of them a worker before that, with what it has on lease. Says how often.
-fn kill_in_rounds(cast: &Cast<'_>, told: &mut Acknowledged) -> [usize; 2] {
+/// The fund asks a holder that is pushed to, and asks again what it has heard nothing of.
+async fn ask_registry(cast: &Cast<'_>, round: usize, asked: &mut Asked) {
+    let code = |text| Code::parse(text).expect("a code");
+    let person = &cast.scene.world().people()[round % 200];
+    for _ in 0..2 {
+        let context = Context::new(code("birth-allowance"), "XX:FAMILY:81", person.subject());
+        asked.unheard.push(lasting(&cast.fund, "identity-record", context));
+    }
+    for number in 0..asked.unheard.len() {
+        // The newest first: the oldest may be asked again for ever.
+        let at = asked.unheard.len() - 1 - number.min(asked.unheard.len() - 1);
+        let request = &asked.unheard[at];
+        asked.again += usize::from(number > 1);
+        let prefer = if request.id.octets()[15].is_multiple_of(2) { "wait=5" } else { "respond-async" };
+        let Ok(received) = cast.fund.post(request.octets.clone(), prefer, LONG).await else { continue };
+        match received.status.as_u16() {
+            200 => asked.answers.push((asked.unheard.remove(at), received.body)),
+            202 => asked.kept.push(asked.unheard.remove(at)),
+            _ => {}
+        }
+    }
+}
+
+/// How often who was killed.
+struct Killed {
+    gateways: usize,
+    workers: usize,
+    holders: usize,
+}
+
+/// The gateway is killed in each round, in half of them a worker before that, with what it has on lease, and in half of them the
+/// holder that is pushed to.
+fn kill_in_rounds(cast: &Cast<'_>, holder: &mut Holder, (told, asked): (&mut Acknowledged, &mut Asked)) -> Killed {
     let mut dice = 12_345_u32;
     let mut roll = |sides: u32| {
         dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (dice >> 8) % sides
     };
-    let mut workers = 0;
+    let mut killed = Killed { gateways: 0, workers: 0, holders: 0 };
     for round in 0..ROUNDS {
         let gateway = cast.scene.start();
         let (pause, whom) = (u64::from(roll(120)), roll(4) as usize);
+        let dies = (roll(2) == 0).then(|| Duration::from_millis(u64::from(roll(pause as u32 + 30))));
         cast.scene.block_on(async {
             let tasks = cast.start();
-            let sending = traffic(cast, round, told);
+            let sending = async { tokio::join!(traffic(cast, round, told), ask_registry(cast, round, asked)) };
+            let killing = async {
+                let Some(at) = dies else { return };
+                tokio::time::sleep(at).await;
+                holder.kill();
+                holder.run();
+                killed.holders += 1;
+            };
             // The sender too is cut off where it stands.
-            let _ = tokio::time::timeout(Duration::from_millis(pause + 30), sending).await;
+            let sending = tokio::time::timeout(Duration::from_millis(pause + 30), sending);
+            let _ = tokio::join!(sending, killing);
             if let Some(worker) = tasks.get(whom).filter(|_| whom < 2) {
                 worker.abort();
-                workers += 1;
+                killed.workers += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             tasks.iter().for_each(JoinHandle::abort);
         });
         gateway.kill();
+        killed.gateways += 1;
     }
-    [ROUNDS, workers]
+    killed
 }
 
 /// All that was acknowledged has come to its end, and the end that was told before.
-async fn is_all_there(cast: &Cast<'_>, told: &Acknowledged) {
-    for request in &told.kept {
+async fn is_all_there(cast: &Cast<'_>, told: &Acknowledged, asked: &Asked) {
+    let kept = told.kept.iter().map(|request| (&*cast.school, request));
+    for (client, request) in kept.chain(asked.kept.iter().map(|request| (&cast.fund, request))) {
         // A lease that was lost with its worker runs out after a minute.
-        let is_funds = request.octets.windows(FUND.len()).any(|part| part == FUND.as_bytes());
-        let asking = if is_funds { &cast.fund } else { &*cast.school };
-        let answer = asking.answer_to(request.id, 2 * LONG).await.expect("the gateway is there");
+        let answer = client.answer_to(request.id, 2 * LONG).await.expect("the gateway is there");
         assert_eq!(answer.status.as_u16(), 200, "{} was accepted and is lost", request.id);
     }
     for letter in &told.letters {
         let fetched = cast.clinic.get(&format!("/v1/attachments/{letter}")).await.expect("the gateway is there");
         assert_eq!((fetched.status.as_u16(), sha256(&fetched.body)), (200, *letter), "what travelled with it is there");
     }
-    for (request, body) in &told.answers {
+    for (request, body) in &asked.answers {
         let again = cast.fund.get(&format!("/v1/messages/{}/answer", request.id)).await.expect("the gateway is there");
         assert_eq!(&again.body, body, "the answer that was given is given again");
     }
@@ -252,10 +293,11 @@ async fn is_all_there(cast: &Cast<'_>, told: &Acknowledged) {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_done_twice_whoever_is_killed() {
-    let scene = Scene::prepared_without_clinic("records = \"off\"\n", &|installation| {
+    let scene = Scene::prepared_without("records = \"off\"\n", &[CLINIC, REGISTRY], &|installation| {
         are_outbound(installation);
         registry(installation, |text| text.to_owned() + &subscribe("xx.demo.school-17", "\"*\""));
     });
+    let mut holder = Holder::start(&scene, REGISTRY, None);
     let cast = Cast {
         scene: &scene,
         school: Arc::new(scene.client()),
@@ -264,15 +306,33 @@ fn nothing_acknowledged_is_lost_and_nothing_done_twice_whoever_is_killed() {
         anchors: Anchors::load(&scene.world().agency_folder(CLINIC).join("ca.pem")).expect("authorities"),
         seen: Arc::default(),
     };
-    let mut told = Acknowledged::default();
-    let [gateways, workers] = kill_in_rounds(&cast, &mut told);
+    let (mut told, mut asked) = (Acknowledged::default(), Asked::default());
+    let killed = kill_in_rounds(&cast, &mut holder, (&mut told, &mut asked));
     let gateway = scene.start();
     scene.block_on(async {
         let tasks = cast.start();
-        is_all_there(&cast, &told).await;
+        is_all_there(&cast, &told, &asked).await;
         tasks.iter().for_each(JoinHandle::abort);
     });
     gateway.stop();
+    let redelivered = expect_nothing_twice(&cast, &holder);
+    let output = Command::new(oncegate()).args(["log", "verify", "--all", "-c"]).arg(scene.config()).output().expect("it starts");
+    assert!(output.status.success(), "{}", said(&output));
+    let Killed { gateways, workers, holders } = killed;
+    let (kept, pushed, letters) = (told.kept.len() + asked.kept.len(), asked.kept.len(), told.letters.len());
+    let (answers, events, again) = (asked.answers.len(), told.events.len(), asked.again);
+    crate::figures::tell(
+        "kill -9 under mixed traffic",
+        format!(
+            "{ROUNDS} rounds, gateway killed {gateways} times, workers {workers}, the holder that is pushed to {holders}; acknowledged: \
+             {kept} kept requests, {letters} of them with an attachment and {pushed} pushed, {answers} answers, {events} events; {again} \
+             sent again; lost 0, done twice 0; {redelivered} marked redeliveries"
+        ),
+    );
+}
+
+/// Whoever got something again was told so, and nothing was done twice; gives how much came again.
+fn expect_nothing_twice(cast: &Cast<'_>, holder: &Holder) -> usize {
     let seen = cast.seen.lock().expect("nobody panics");
     assert_eq!(seen.unmarked, Vec::<String>::new(), "came again as if it were new");
     assert!(seen.answered.values().all(|count| *count == 1), "answered twice");
@@ -281,16 +341,8 @@ fn nothing_acknowledged_is_lost_and_nothing_done_twice_whoever_is_killed() {
     let mut sorted = order.clone();
     sorted.sort();
     assert_eq!(order, sorted, "events about one person come in their order");
-    let output = Command::new(oncegate()).args(["log", "verify", "--all", "-c"]).arg(scene.config()).output().expect("it starts");
-    assert!(output.status.success(), "{}", said(&output));
-    let redelivered: usize = seen.messages.values().map(|count| count - 1).sum();
-    let (kept, answers, events) = (told.kept.len(), told.answers.len(), told.events.len());
-    let letters = told.letters.len();
-    crate::figures::tell(
-        "kill -9 under mixed traffic",
-        format!(
-            "{ROUNDS} rounds, gateway killed {gateways} times, workers {workers}; acknowledged: {kept} kept requests, {letters} of them \
-             with an attachment, {answers} answers, {events} events; lost 0, done twice 0; {redelivered} marked redeliveries"
-        ),
-    );
+    let memory = holder.memory();
+    assert_eq!(memory.unmarked, Vec::<String>::new(), "came to the holder again as if it were new");
+    assert!(memory.done.values().all(|count| *count == 1), "done twice: {:?}", memory.done);
+    seen.messages.values().chain(memory.came.values()).map(|count| count - 1).sum()
 }

@@ -435,7 +435,8 @@ mod tests {
         let leaf = record.leaf(&blind);
         assert!(leaf.len() > 1_000, "{}", leaf.len());
         // What holds until some time has no code; a word of progress no legal basis, which stands in the record of the question.
-        let kept = Record { code: None, counterpart: None, until: Some(latest), ..record.clone() };
+        let again = Code::parse("again");
+        let kept = Record { code: None, counterpart: None, until: Some(latest), action: again, ..record.clone() };
         let word = Record { code: None, basis: None, until: Some(latest), ..record.clone() };
         assert!([kept, word].iter().all(|record| record.leaf(&blind).len() > 900));
         // What is escaped takes more room than it has octets: two, or six.

@@ -77,6 +77,11 @@ fn bad(cause: &Fault) -> Fault {
     Fault::at(Code::RteBadAnswer, cause.code.as_str()).with_sealed(place)
 }
 
+/// Whether a document that came as an attachment of an answer to a question may be released: as one in the answer itself.
+pub fn admit_attached(snapshot: Snapshot<'_>, question: &Permitted, facts: &Facts) -> Result<(), Fault> {
+    check_document(snapshot, question, question.context().map(|context| &context.subject), facts)
+}
+
 fn check_header(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) -> Result<(), Fault> {
     let (asked, header) = (&question.message.header, &answer.header);
     let reply = header.in_reply_to.filter(|reply| reply.id == asked.id && reply.digest == question.digest);
@@ -120,6 +125,10 @@ fn check_body(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) ->
     }
     match &answer.body {
         Body::Documents(documents) => {
+            let is_asked = matches!(question.message.body, Body::Ask(_));
+            if let Some((_, found)) = answer.attached().find(|(_, found)| is_asked && **found != question.what) {
+                return Err(wrong_type(question, found));
+            }
             let mut documents = documents.iter();
             documents.try_for_each(|document| {
                 let facts = document.as_ref().map_err(bad)?;

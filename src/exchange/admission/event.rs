@@ -161,7 +161,7 @@ fn what(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<Word, F
     if !message.attachments.is_empty() {
         return Err(Fault::at(Code::AttUnnamed, "an event has no attachments"));
     }
-    let what = super::first_type(documents, snapshot.now)?;
+    let what = super::first_type(documents, message, snapshot.now)?;
     if documents.iter().flatten().any(|facts| facts.document_type != what) {
         return Err(Fault::at(Code::DocType, "the documents of one event are of one type"));
     }

@@ -16,7 +16,7 @@
 mod answer;
 mod event;
 
-pub use answer::{Answer, admit_answer};
+pub use answer::{Answer, admit_answer, admit_attached};
 pub use event::{Cancel, Event, Told, event_again, permit_cancel, permit_event};
 
 use crate::base::fault::{Code, Fault};
@@ -96,7 +96,10 @@ impl Refusal {
         let claimed = Claimed { id: Some(message.header.id), from: Some(message.header.from.clone()) };
         let document = match &message.body {
             Body::Ask(ask) => Some(ask.document_type.clone()),
-            Body::Documents(documents) => documents.iter().flatten().map(|facts| facts.document_type.clone()).next(),
+            Body::Documents(documents) => {
+                let types = documents.iter().flatten().map(|facts| &facts.document_type);
+                types.chain(message.attached().map(|(_, document_type)| document_type)).next().cloned()
+            }
             _ => None,
         };
         let purpose = message.context.as_ref().map(|context| context.purpose.clone());
@@ -366,7 +369,7 @@ fn find_grounds(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result
     let message = &authenticated.message;
     let (action, what, ask) = match (message.header.kind, &message.body) {
         (Kind::Request, Body::Ask(ask)) => (Action::Read, ask.document_type.clone(), Some(ask)),
-        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents, snapshot.now)?, None),
+        (Kind::Application, Body::Documents(documents)) => (Action::Apply, first_type(documents, message, snapshot.now)?, None),
         _ => return Err(Fault::new(Code::MsgKind)),
     };
     let context = message.reason()?;
@@ -390,13 +393,18 @@ fn unknown(schemas: &Schemas, what: &Word) -> String {
     }
 }
 
-/// The type of an application is that of its first document; each must be valid, and of a version that is in force.
-fn first_type(documents: &[Result<Facts, Fault>], now: UnixTime) -> Result<Word, Fault> {
+/// The type of an application is that of its first document; each must be valid, and of a version that is in force. Those that are
+/// attached come behind those that are not.
+fn first_type(documents: &[Result<Facts, Fault>], message: &Message, now: UnixTime) -> Result<Word, Fault> {
     let mut facts = documents.iter().map(|document| {
         let facts = document.as_ref().map_err(Clone::clone)?;
         facts.in_force(now.day()).map(|()| facts)
     });
-    let first = facts.next().ok_or_else(|| Fault::new(Code::MsgStructure))??.document_type.clone();
+    let attached = || message.attached().next().map(|(_, document_type)| document_type.clone());
+    let first = match facts.next() {
+        Some(first) => first?.document_type.clone(),
+        None => attached().ok_or_else(|| Fault::new(Code::MsgStructure))?,
+    };
     facts.try_for_each(|other| other.map(|_| ()))?;
     Ok(first)
 }

@@ -35,6 +35,8 @@ pub mod action {
     pub const TAKEN: &str = "taken";
     /// An event is not delivered to a subscriber, which is told so.
     pub const WITHHOLD: &str = "withhold";
+    /// In the record of a question: it was here before, and its holder may have had it.
+    pub const AGAIN: &str = "again";
 }
 
 impl<S: Shelf> Work<S> {
@@ -114,7 +116,8 @@ impl Told<'_> {
     }
 
     fn question(self, index: u64) -> Option<Row> {
-        self.row(What::Question, index, agency(&self.leaf.provider)?, None)
+        let row = self.row(What::Question, index, agency(&self.leaf.provider)?, None)?;
+        Some(Row { tries: u32::from(self.leaf.action.as_deref() == Some(action::AGAIN)), ..row })
     }
 
     /// The word to whoever an event was withheld from. It comes from nobody but the gateway, and the record names no publisher.

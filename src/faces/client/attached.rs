@@ -1,6 +1,7 @@
 //! Files that travel with a message of ours, and those that came with an answer.
 
 use super::{Client, ClientError, problem_of, unreachable};
+use crate::base::ids::Code;
 use crate::base::limits;
 use crate::host::transport::{Outflow, Received, sized};
 use crate::message::crypto::{Sha256, equal, random, sha256};
@@ -26,7 +27,18 @@ impl Attached {
         let name = name.ok_or_else(|| ClientError::Config(format!("{}: no name for an attachment", path.display())))?;
         let (size, sha256) = hash(path).map_err(failed)?;
         let (id, media_type) = (format!("file-{number}"), media_type(name).to_owned());
-        Ok(Self { path: path.to_owned(), attachment: Attachment { id, name: name.to_owned(), media_type, size, sha256 } })
+        Ok(Self {
+            path: path.to_owned(),
+            attachment: Attachment { id, name: name.to_owned(), media_type, size, sha256, document: None },
+        })
+    }
+
+    /// It is a document of this type, which its message names as one (`message.md`, "Documents that are attached").
+    #[must_use]
+    pub fn as_document(self, document_type: Code) -> Self {
+        let attachment =
+            Attachment { document: Some(document_type), media_type: "application/xml".to_owned(), ..self.attachment };
+        Self { attachment, ..self }
     }
 
     /// What the message says of it.

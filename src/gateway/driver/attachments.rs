@@ -8,12 +8,14 @@ use crate::base::fault::{Blame, Code, Fault};
 use crate::base::ids::{AgencyId, Digest};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
-use crate::exchange::admission::{Answer, Permitted, Refusal};
+use crate::exchange::admission::{Answer, Permitted, Refusal, admit_attached};
+use crate::exchange::ledger::Known;
 use crate::host::store::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, StoreError, Writing};
 use crate::host::transport::{Arrival, Body, Bytes, Came, Parts, UpstreamError, sized};
 use crate::message::crypto::{Sha256, equal, random, sha256};
 use crate::message::envelope::{Attachment, Message};
 use crate::message::parts::plain;
+use crate::message::schema::{Facts, Streamed};
 use crate::rules::registry::{AgencyIndex, Url};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -54,6 +56,9 @@ impl Carried {
         Self { octets, rest: Some(Box::new(Rest { parts, payer })) }
     }
 }
+
+/// Whether a document that came as an attachment may be there.
+type Check<'c> = &'c (dyn Fn(&Facts) -> Result<(), Fault> + Sync);
 
 /// How many attachments are on their way, of all and of each agency.
 #[derive(Default)]
@@ -121,8 +126,9 @@ impl Gateway {
         let parties = name(question.consumer()).zip(name(question.holder()));
         let taken = match parties {
             Some((consumer, holder)) => {
-                let naming = self.naming(question.octets(), question.digest(), message, [consumer, holder]);
-                self.take_in(naming, &message.attachments, rest).await
+                let naming = self.naming(question.octets(), question.digest(), question, [consumer, holder]);
+                let check = |facts: &Facts| facts.in_force(now().day());
+                self.take_in(naming, &message.attachments, rest, (&visit.world, &check)).await
             }
             None => Err(Fault::new(Code::RteNoHolder)),
         };
@@ -143,7 +149,7 @@ impl Gateway {
     /// Takes in what an answer names, which is admitted. Whose fault it is if that fails is not said yet.
     pub(super) async fn take_in_answer(
         &self,
-        question: &Message,
+        (world, question): (&Arc<World>, &Permitted),
         answer: &Answer,
         parties: [AgencyId; 2],
         rest: Option<Box<Rest>>,
@@ -152,14 +158,29 @@ impl Gateway {
             return Ok(None);
         }
         let naming = self.naming(answer.octets(), answer.digest(), question, parties);
-        self.take_in(naming, &answer.message().attachments, rest).await
+        let check = |facts: &Facts| admit_attached(self.snapshot(world), question, facts);
+        self.take_in(naming, &answer.message().attachments, rest, (world, &check)).await
     }
 
-    fn naming(&self, octets: &[u8], digest: Digest, question: &Message, parties: [AgencyId; 2]) -> Naming {
+    fn naming(&self, octets: &[u8], digest: Digest, question: &Permitted, parties: [AgencyId; 2]) -> Naming {
+        let (header, document) = (&question.message().header, self.world().schemas().document_type(question.what()).cloned());
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         // What is kept for long is delivered until then, and its answer may be asked for after that.
-        let until = now().plus_ms(kept).max(question.header.expires_at.plus_ms(limits::IDEMPOTENCY_WINDOW_MS));
-        Naming { octets: sha256(octets), digest, exchange: question.header.id, parties, until }
+        let longest = now().plus_ms(kept).max(header.expires_at.plus_ms(limits::IDEMPOTENCY_WINDOW_MS));
+        let shorter = document.and_then(|document| document.attachments_seconds);
+        let until = shorter.map_or(longest, |seconds| now().plus_ms(u64::from(seconds.get()) * 1000).min(longest));
+        Naming { octets: sha256(octets), digest, exchange: header.id, parties, until }
+    }
+
+    /// Removes attachments that are past their time. Those of an exchange that is open stay until it is over.
+    pub fn forget_attachments(&self) -> Result<(), StoreError> {
+        let is_open = |naming: &Naming| {
+            naming.parties.iter().any(|party| {
+                let is_kept = self.work().asked(party, naming.exchange).is_some();
+                is_kept || !matches!(self.known(party, naming.exchange), Ok(known) if known != Some(Known::Open))
+            })
+        };
+        self.store.attachments().tidy_up(now(), is_open)
     }
 
     /// Takes in what a message names, and writes down that it does.
@@ -168,13 +189,14 @@ impl Gateway {
         naming: Naming,
         attachments: &[Attachment],
         rest: Option<Box<Rest>>,
+        (world, check): (&Arc<World>, Check<'_>),
     ) -> Result<Option<Pending>, Fault> {
         check_named(attachments, self.limits.attachment_bytes)?;
         let (store, from) = (Arc::clone(self.store.attachments()), naming.parties[0].clone());
         let held = match rest {
             Some(rest) => {
                 let _transfer = self.transfers.begin(&from)?;
-                self.receive(rest, attachments, &from).await?
+                self.receive(rest, attachments, &from, (world, check)).await?
             }
             None => {
                 let time = now();
@@ -183,11 +205,16 @@ impl Gateway {
                         .again(&from, &named.sha256, named.size, time)
                         .ok_or_else(|| Fault::at(Code::AttMissing, named.id.clone()))
                 };
-                attachments.iter().map(again).collect::<Result<Vec<_>, _>>()?
+                let held = attachments.iter().map(again).collect::<Result<Vec<_>, _>>()?;
+                for (held, named) in held.iter().zip(attachments).filter(|(_, named)| named.document.is_some()) {
+                    let _transfer = self.transfers.begin(&from)?;
+                    check(&self.examine(world, held.content(), named).await?)?;
+                }
+                held
             }
         };
-        // A message that was here before has its note.
-        if held.is_empty() || store.of_message(&naming.octets).is_some() {
+        // A message that was here before has its note; one that is past its time may go at any moment.
+        if held.is_empty() || store.has_note(&naming.octets, now()) {
             return Ok(None);
         }
         let name = |(held, named): (&Held, &Attachment)| Named {
@@ -206,7 +233,13 @@ impl Gateway {
     }
 
     /// Reads all parts, in whatever order they come.
-    async fn receive(&self, mut rest: Box<Rest>, attachments: &[Attachment], from: &AgencyId) -> Result<Vec<Held>, Fault> {
+    async fn receive(
+        &self,
+        mut rest: Box<Rest>,
+        attachments: &[Attachment],
+        from: &AgencyId,
+        (world, check): (&Arc<World>, Check<'_>),
+    ) -> Result<Vec<Held>, Fault> {
         let total: u64 = attachments.iter().map(|named| named.size).sum();
         rest.parts.expects(total);
         let deadline = transfer_time(total, self.limits.body_ms);
@@ -227,7 +260,9 @@ impl Gateway {
                         if at.is_some() { "a part comes twice" } else { "a part is not named" },
                     ));
                 };
-                *slot = Some(self.receive_one(&mut rest, named, from).await?);
+                let (one, facts) = self.receive_one(&mut rest, named, from, world).await?;
+                facts.as_ref().map_or(Ok(()), check)?;
+                *slot = Some(one);
             }
             let missing = held.iter().zip(attachments).find(|(held, _)| held.is_none());
             match missing {
@@ -239,16 +274,46 @@ impl Gateway {
         tokio::time::timeout(deadline, reading).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Reads one part, on to the disk. A thread hashes, seals and writes, so that nobody else waits for the disk.
-    async fn receive_one(&self, rest: &mut Rest, named: &Attachment, from: &AgencyId) -> Result<Held, Fault> {
+    /// Validates a document that is there as the content of an attachment already.
+    async fn examine(&self, world: &Arc<World>, content: Content, named: &Attachment) -> Result<Facts, Fault> {
+        let (store, world, named) = (Arc::clone(self.store.attachments()), Arc::clone(world), named.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut document = document_of(&named, &world).ok_or_else(|| Fault::new(Code::DocUnknown))?;
+            let mut reading = store.read(content, 0..content.size).map_err(|cause| no_room(&cause))?;
+            while let Some(octets) = reading.chunk().map_err(|cause| no_room(&cause))? {
+                document.take(&octets).map_err(|fault| in_attachment(&named, fault))?;
+            }
+            document.finish().map_err(|fault| in_attachment(&named, fault))
+        });
+        reading.await.unwrap_or_else(|_| Err(Fault::new(Code::AttNoRoom)))
+    }
+
+    /// Reads one part, on to the disk. A thread hashes, seals and writes, so that nobody else waits for the disk; what is a document
+    /// it validates meanwhile.
+    async fn receive_one(
+        &self,
+        rest: &mut Rest,
+        named: &Attachment,
+        from: &AgencyId,
+        world: &Arc<World>,
+    ) -> Result<(Held, Option<Facts>), Fault> {
         let (give, mut take) = mpsc::channel::<Option<Vec<u8>>>(WAITING_CHUNKS);
-        let (store, from, expected) = (Arc::clone(self.store.attachments()), from.clone(), (named.size, named.sha256));
+        let (store, from, world, named) = (Arc::clone(self.store.attachments()), from.clone(), Arc::clone(world), named.clone());
         let writing = tokio::task::spawn_blocking(move || {
-            let mut sink = Sink::begin(&store, &from, expected)?;
+            let mut sink = Sink::begin(&store, &from, (named.size, named.sha256))?;
+            let mut document = document_of(&named, &world);
             loop {
                 match take.blocking_recv() {
-                    Some(Some(octets)) => sink.take(&octets)?,
-                    Some(None) => return sink.finish(),
+                    Some(Some(octets)) => {
+                        sink.take(&octets)?;
+                        let validated = document.as_mut().map_or(Ok(()), |document| document.take(&octets));
+                        validated.map_err(|fault| in_attachment(&named, fault))?;
+                    }
+                    Some(None) => {
+                        let held = sink.finish()?;
+                        let facts = document.map(Streamed::finish).transpose();
+                        return Ok((held, facts.map_err(|fault| in_attachment(&named, fault))?));
+                    }
                     // Its sender has gone away.
                     None => return Err(Fault::new(Code::HttpIncomplete)),
                 }
@@ -273,8 +338,7 @@ impl Gateway {
                 }
             }
         }
-        let held = writing.await.unwrap_or_else(|_| Err(Fault::new(Code::AttNoRoom)))?;
-        Ok(held)
+        writing.await.unwrap_or_else(|_| Err(Fault::new(Code::AttNoRoom)))
     }
 
     /// Takes octets of an agency's quota; whoever is faster than its quota is slowed down.
@@ -446,6 +510,7 @@ fn check_named(attachments: &[Attachment], bytes_max: u64) -> Result<(), Fault> 
         if before.iter().any(|other| other.name.to_lowercase() == named.name.to_lowercase()) {
             return Err(Fault::at(Code::AttName, format!("{} has the name of another", place())));
         }
+        let bytes_max = if named.document.is_some() { bytes_max.min(limits::ATTACHED_DOCUMENT_BYTES_MAX) } else { bytes_max };
         if named.size > bytes_max {
             return Err(Fault::at(Code::AttTooLarge, format!("{} has {} bytes; the limit is {bytes_max}", place(), named.size)));
         }
@@ -460,10 +525,20 @@ pub(super) fn may_come_again(fault: &Fault) -> bool {
 
 /// What is wrong with what a holder sends is told to it and to auditors.
 pub(super) fn of_holder(fault: &Fault) -> Fault {
-    if fault.code.blame() == Blame::Gateway {
+    let is_told = matches!(fault.code, Code::RteBadAnswer | Code::RteWrongSubject | Code::PolWithheldField);
+    if is_told || fault.code.blame() == Blame::Gateway {
         return fault.clone();
     }
     Fault::at(Code::RteBadAnswer, fault.code.as_str()).with_sealed(fault.to_string())
+}
+
+/// The document that an attachment is, if it is one.
+fn document_of<'w>(named: &'w Attachment, world: &'w World) -> Option<Streamed<'w>> {
+    named.document.as_ref().map(|document_type| Streamed::new(world.schemas(), document_type))
+}
+
+fn in_attachment(named: &Attachment, fault: Fault) -> Fault {
+    Fault { detail: format!("the attachment {}: {}", named.id, fault.detail).into(), ..fault }
 }
 
 fn spoilt(why: Spoilt) -> Fault {
@@ -493,6 +568,7 @@ const ROOT: &str = "message@oncegate";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::Code as Word;
 
     #[test]
     fn so_many_are_on_their_way_at_once_and_no_more() {
@@ -519,9 +595,16 @@ mod tests {
             media_type: "application/pdf".to_owned(),
             size,
             sha256: sha256(b""),
+            document: None,
         };
         let checked = |size: u64| check_named(&[named(size)], limits::ATTACHMENT_BYTES).map_err(|fault| fault.code);
         assert_eq!(checked(limits::ATTACHMENT_BYTES), Ok(()));
         assert_eq!(checked(limits::ATTACHMENT_BYTES + 1), Err(Code::AttTooLarge));
+        let document = |size: u64| {
+            let named = Attachment { document: Word::parse("letter"), ..named(size) };
+            check_named(&[named], limits::ATTACHMENT_BYTES).map_err(|fault| fault.code)
+        };
+        assert_eq!(document(limits::ATTACHED_DOCUMENT_BYTES_MAX), Ok(()));
+        assert_eq!(document(limits::ATTACHED_DOCUMENT_BYTES_MAX + 1), Err(Code::AttTooLarge));
     }
 }

@@ -204,7 +204,7 @@ impl Gateway {
     fn begin_reading(&self, agency: &AgencyId, id: MessageId, digest: Digest, now: UnixTime) -> Result<(), Fault> {
         let begun = self.begin(now, agency, id, digest)?;
         self.ledger().abandon(agency, id);
-        if begun == Begin::Fresh { Ok(()) } else { Err(Fault::new(Code::MsgReplayed)) }
+        if matches!(begun, Begin::Replay(_)) { Err(Fault::new(Code::MsgReplayed)) } else { Ok(()) }
     }
 }
 

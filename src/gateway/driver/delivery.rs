@@ -50,7 +50,7 @@ impl Gateway {
     async fn accept(&self, visit: Visit, question: Permitted) -> Result<(AgencyId, Logged), Refused> {
         let id = question.message().header.id;
         let mut running = self.running(Arc::clone(&visit.world), question, Some(visit))?;
-        let mut record = running.record(RecordKind::Request);
+        let mut record = running.request();
         record.until = Some(running.question.message().header.expires_at);
         self.telemetry.close(&record, None);
         let entry = Entry { record, private: running.private(), body: Some(running.question.octets().to_vec()) };

@@ -44,6 +44,7 @@ use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
 use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
 use crate::rules::registry::{AgencyIndex, Registry};
+use run::Tries;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -201,6 +202,8 @@ pub struct Visit {
     body: OwnedSemaphorePermit,
     /// What its message names, until that has its record.
     attachments: Option<Pending>,
+    /// Whether the holder may have had its message before.
+    tries: Tries,
 }
 
 impl Visit {
@@ -474,7 +477,7 @@ impl Gateway {
         // What is open is still to be handed out.
         let oldest = self.work().oldest();
         let before = oldest.map_or(now.minus_ms(kept), |oldest| oldest.minus_ms(limits::CLOCK_SKEW_MS).min(now.minus_ms(kept)));
-        let forgotten = self.store.forget_bodies(before).and_then(|()| self.store.attachments().tidy_up(now));
+        let forgotten = self.store.forget_bodies(before);
         let scrubbed = self.store.scrub(turn);
         if let Err(cause) = &scrubbed
             && matches!(cause, StoreError::Damaged { .. })
@@ -506,7 +509,7 @@ impl Gateway {
         let slot = world.quotas.enter(peer.agency(), declared.unwrap_or(0) as u64)?;
         // The first KiB is paid for in any case.
         let body = self.bodies.hold(declared.unwrap_or(1 << 10))?;
-        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body, attachments: None })
+        Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body, attachments: None, tries: Tries::First })
     }
 
     /// Takes room, and of the quota, for a body of which so many octets have come and whose length was not declared: what does

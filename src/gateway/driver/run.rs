@@ -5,7 +5,7 @@ use super::attachments::{Carried, Rest, may_come_again, of_holder};
 use super::holders::{self, Entering, HadItsTime, outcome_of};
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Blame, Code, Fault};
-use crate::base::ids::{AgencyId, Digest, MessageId};
+use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
@@ -15,7 +15,7 @@ use crate::exchange::admission::{
 };
 use crate::exchange::bulkhead::{Outcome, Turned};
 use crate::exchange::ledger::{Begin, Forward, Known, Release};
-use crate::exchange::work::{Key, Row, Way};
+use crate::exchange::work::{Key, Row, Way, action};
 use crate::host::store::{Committed, Pending};
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
@@ -75,6 +75,8 @@ pub(super) struct Running {
     pub(super) place: Option<holders::Place>,
     /// It is open with the holder, if somebody waits for it.
     with_holder: Option<holders::Open>,
+    /// Whether its holder may have had it when it came.
+    tries: Tries,
     _open: Open,
 }
 
@@ -116,7 +118,8 @@ impl Gateway {
                 let (gateway, id) = (Arc::clone(self), event.message().header.id);
                 to_its_end(id, async move { gateway.publish(&visit, event).await }).await
             }
-            Ok(Taken::Question(question)) => {
+            Ok(Taken::Question(question, tries)) => {
+                visit.tries = tries;
                 self.take_in_question(&mut visit, &question, rest).await?;
                 let is_kept = wait.is_none() || self.comes_for_it(&visit, &question);
                 if is_kept { self.accept_within(visit, question, wait).await } else { self.start(visit, question, wait).await }
@@ -143,14 +146,15 @@ impl Gateway {
             return Err(refuse(Fault::new(Code::HttpBusy).with_retry_after(5)));
         }
         let begun = self.begin(snapshot.now, &sender, id, digest);
-        match begun {
+        let tries = match begun {
             Ok(Begin::Replay(place)) if authenticated.message().header.kind == Kind::Event => {
                 return Ok(Taken::Told(id, place.index));
             }
             Ok(Begin::Replay(place)) => return Ok(Taken::Replay(id, place)),
-            Ok(Begin::Fresh) => {}
+            Ok(Begin::Fresh) => Tries::First,
+            Ok(Begin::Again) => Tries::Further,
             Err(fault) => return Err(refuse(fault)),
-        }
+        };
         let kept = self.work().asked(&sender, id);
         if let Some(kept) = kept {
             // What is kept was accepted, and is so again.
@@ -173,7 +177,7 @@ impl Gateway {
             counted.map_err(|fault| Refusal::of(fault, question.message(), digest))?;
             Ok(question)
         });
-        permitted.map(Taken::Question).inspect_err(|_| self.ledger().abandon(&sender, id))
+        permitted.map(|question| Taken::Question(question, tries)).inspect_err(|_| self.ledger().abandon(&sender, id))
     }
 
     /// Whether the holder of a question comes for it.
@@ -262,8 +266,22 @@ impl Gateway {
         let system = visit.as_ref().map(|visit| visit.peer.system());
         let arrived = visit.as_ref().map_or_else(Instant::now, |visit| visit.arrived);
         let open = Open::new(&self.open);
+        let tries = visit.as_ref().map_or(Tries::First, |visit| visit.tries);
         let (place, with_holder) = (None, None);
-        Ok(Running { world, system, arrived, visit, kept: None, question, consumer, provider, place, with_holder, _open: open })
+        Ok(Running {
+            world,
+            system,
+            arrived,
+            visit,
+            kept: None,
+            question,
+            consumer,
+            provider,
+            place,
+            with_holder,
+            tries,
+            _open: open,
+        })
     }
 
     /// Record, forward, check, record, release: in this order, which the types demand. Where whoever asked does not wait for all of
@@ -273,7 +291,7 @@ impl Gateway {
         running: &mut Running,
         leaving: oneshot::Receiver<oneshot::Sender<Result<Logged, Refused>>>,
     ) -> Result<Concluded, Refused> {
-        let record = running.record(RecordKind::Request);
+        let record = running.request();
         self.telemetry.close(&record, None);
         let body = self.archived(running.question.octets());
         let entry = Entry { record, private: running.private(), body };
@@ -282,7 +300,7 @@ impl Gateway {
         let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
         let logged = committed.logged;
         let forward = Forward::new(&mut running.question, &logged);
-        let (mut posting, octets) = match self.post(forward, running, Tries::First) {
+        let (mut posting, octets) = match self.post(forward, running, running.tries) {
             Ok(posting) => posting,
             Err(fault) => return Err(self.fail(running, Refusal::new(fault)).await),
         };
@@ -376,7 +394,7 @@ impl Gateway {
         match self.check(world, agency, size, check).await {
             Ok(answer) => {
                 let parties = [running.provider.clone(), running.consumer.clone()];
-                match self.take_in_answer(running.question.message(), &answer, parties, rest).await {
+                match self.take_in_answer((world, &running.question), &answer, parties, rest).await {
                     Ok(attachments) => Ok((answer, attachments)),
                     Err(fault) if running.kept.is_some() && may_come_again(&fault) => Err(self.not_yet(running, fault).await),
                     Err(fault) => Err(self.fail(running, Refusal::new(of_holder(&fault))).await),
@@ -572,7 +590,7 @@ pub(super) enum Arrived {
 }
 
 enum Taken {
-    Question(Permitted),
+    Question(Permitted, Tries),
     Replay(MessageId, crate::exchange::ledger::OutcomePlace),
     /// It is kept already.
     Kept(Row),
@@ -621,6 +639,13 @@ impl Running {
         record.concerns = self.kept;
         record.world = message.header.world;
         record.elapsed_us = self.arrived.elapsed().as_micros() as u64;
+        record
+    }
+
+    /// The record that it is permitted by.
+    pub(super) fn request(&self) -> Record {
+        let mut record = self.record(RecordKind::Request);
+        record.action = (self.tries == Tries::Further).then(|| Word::parse(action::AGAIN)).flatten();
         record
     }
 

@@ -100,6 +100,8 @@ struct Table {
     /// By hash, for whoever asks for one: the notes that name it.
     by_hash: BTreeMap<Digest, BTreeSet<u64>>,
     by_message: BTreeMap<Digest, u64>,
+    /// By the end of their time.
+    by_end: BTreeSet<(UnixTime, u64)>,
 }
 
 /// All attachments of a store.
@@ -155,7 +157,12 @@ impl Attachments {
             }
         }
         let named: BTreeSet<u64> = self.table().contents.keys().copied().collect();
-        contents.difference(&named).try_for_each(|ticket| remove(&self.path("c", *ticket)))
+        let unnamed: Vec<u64> = contents.difference(&named).copied().collect();
+        // It may have been about to be erased when the gateway ended.
+        if !unnamed.is_empty() {
+            self.keys.erase_bodies(&unnamed, 0)?;
+        }
+        unnamed.into_iter().try_for_each(|ticket| remove(&self.path("c", ticket)))
     }
 
     /// Takes a note up again that is in the folder.
@@ -329,21 +336,33 @@ impl Attachments {
         Ok(Reading { content, key: self.key(content.ticket)?, file, path, range, is_placed: false })
     }
 
-    /// Removes what is kept no longer.
-    pub fn tidy_up(&self, now: UnixTime) -> Result<(), StoreError> {
-        self.remove(|note| note.naming.until <= now)
+    /// Whether a message has a note whose time has not passed.
+    pub fn has_note(&self, octets: &Digest, now: UnixTime) -> bool {
+        let table = self.table();
+        table.by_message.get(octets).and_then(|ticket| table.notes.get(ticket)).is_some_and(|note| note.naming.until > now)
+    }
+
+    /// Removes what is kept no longer, but nothing of an exchange that is open.
+    pub fn tidy_up(&self, now: UnixTime, is_open: impl Fn(&Naming) -> bool) -> Result<(), StoreError> {
+        let past: Vec<(u64, Naming)> = {
+            let table = self.table();
+            let past = table.by_end.iter().take_while(|(until, _)| *until <= now);
+            past.filter_map(|(_, ticket)| Some((*ticket, table.notes.get(ticket)?.naming.clone()))).collect()
+        };
+        self.remove(past.into_iter().filter(|(_, naming)| !is_open(naming)).map(|(ticket, _)| ticket).collect())
     }
 
     /// Removes what a message names: it was erased.
     pub(super) fn erase(&self, digest: &str) -> Result<(), StoreError> {
-        self.remove(|note| note.naming.digest.to_string() == digest || note.naming.digest.to_base64url() == digest)
+        let is_it = |note: &Note| note.naming.digest.to_string() == digest || note.naming.digest.to_base64url() == digest;
+        let over = {
+            let table = self.table();
+            table.notes.iter().filter(|(_, note)| is_it(note)).map(|(ticket, _)| *ticket).collect()
+        };
+        self.remove(over)
     }
 
-    fn remove(&self, is_over: impl Fn(&Note) -> bool) -> Result<(), StoreError> {
-        let over: Vec<u64> = {
-            let table = self.table();
-            table.notes.iter().filter(|(_, note)| is_over(note)).map(|(ticket, _)| *ticket).collect()
-        };
+    fn remove(&self, over: Vec<u64>) -> Result<(), StoreError> {
         if over.is_empty() {
             return Ok(());
         }
@@ -405,11 +424,13 @@ impl Table {
             }
         }
         self.by_message.insert(note.naming.octets, ticket);
+        self.by_end.insert((note.naming.until, ticket));
         self.notes.insert(ticket, note);
     }
 
     fn take(&mut self, ticket: u64) -> Option<Note> {
         let note = self.notes.remove(&ticket)?;
+        self.by_end.remove(&(note.naming.until, ticket));
         for Named { content, .. } in &note.named {
             if let Some(notes) = self.by_hash.get_mut(&content.sha256) {
                 notes.remove(&ticket);
@@ -822,7 +843,9 @@ mod tests {
         let later = NOW.plus_ms(limits::ATTACHMENT_AGAIN_MS + 1);
         assert!(attachments.again(&agency("xx.school"), &sha256(b"shared"), 6, later).is_none(), "too long ago");
         noted(&attachments, 2, vec![again]).settle_as_recorded();
-        attachments.tidy_up(one.until).expect("writable");
+        attachments.tidy_up(one.until, |naming| naming.octets == one.octets).expect("writable");
+        assert_eq!(folder.left().len(), 3, "nothing of an exchange that is open");
+        attachments.tidy_up(one.until, |_| false).expect("writable");
         assert_eq!(folder.left().len(), 2, "what is still named stays");
         assert!(all(&attachments, content, 0..6).is_ok());
         let copy = folder.0.join("copy");

@@ -92,6 +92,16 @@ impl Kept {
     }
 }
 
+/// Which of the two times that a request may be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    First,
+    Second,
+}
+
+/// What is said to whoever may have had a message before.
+pub const REDELIVERED: (&str, &str) = ("oncegate-redelivered", "true");
+
 /// A connection with the head of the response that came by it.
 type Headed = Result<(Kept, hyper::Response<Incoming>), UpstreamError>;
 
@@ -118,7 +128,8 @@ impl Upstream {
     }
 
     /// Posts a message and reads the answer, which must come with `200`, all within the deadline. If a connection that was kept
-    /// gives no head in good time, it is posted once more over a new one, and the first that answers is heard.
+    /// gives no head in good time, it is posted once more over a new one, and the first that answers is heard. The second says that
+    /// the provider may have had it before.
     pub async fn post(
         &self,
         url: &Url,
@@ -126,7 +137,13 @@ impl Upstream {
         headers: &[(&'static str, String)],
         deadline: Duration,
     ) -> Result<Arrival, UpstreamError> {
-        let make = || build(Method::POST, url, full(octets.clone()), headers);
+        let make = |sending: Sending| {
+            let mut headers = headers.to_vec();
+            if sending == Sending::Second && headers.iter().all(|(name, _)| *name != REDELIVERED.0) {
+                headers.push((REDELIVERED.0, REDELIVERED.1.to_owned()));
+            }
+            build(Method::POST, url, full(octets.clone()), &headers)
+        };
         let patience = Duration::from_millis(limits::AGAIN_MS).min(deadline / 2);
         let exchange = tokio::time::timeout(deadline, self.exchange(url, make, Some(patience)));
         arrival(exchange.await.unwrap_or(Err(UpstreamError::Deadline))?)
@@ -166,7 +183,7 @@ impl Upstream {
         deadline: Duration,
     ) -> Result<Received, UpstreamError> {
         let octets = Bytes::from(octets);
-        let make = || build(method.clone(), url, full(octets.clone()), headers);
+        let make = |_| build(method.clone(), url, full(octets.clone()), headers);
         tokio::time::timeout(deadline, self.exchange(url, make, None)).await.unwrap_or(Err(UpstreamError::Deadline))
     }
 
@@ -200,11 +217,11 @@ impl Upstream {
     async fn exchange(
         &self,
         url: &Url,
-        make: impl Fn() -> Result<Request<Body>, UpstreamError>,
+        make: impl Fn(Sending) -> Result<Request<Body>, UpstreamError>,
         patience: Option<Duration>,
     ) -> Result<Received, UpstreamError> {
-        let Some(kept) = self.take(url) else { return self.finish(url, self.anew(url, make()?).await?).await };
-        let mut first = std::pin::pin!(ask(kept, make()?));
+        let Some(kept) = self.take(url) else { return self.finish(url, self.anew(url, make(Sending::First)?).await?).await };
+        let mut first = std::pin::pin!(ask(kept, make(Sending::First)?));
         let headed = match patience {
             Some(patience) => tokio::time::timeout(patience, first.as_mut()).await,
             None => Ok(first.as_mut().await),
@@ -212,10 +229,10 @@ impl Upstream {
         let received = match headed {
             Ok(Ok(headed)) => self.finish(url, headed).await,
             Ok(Err(broken)) => Err(broken),
-            Err(_) => return self.either(url, first, make()?).await,
+            Err(_) => return self.either(url, first, make(Sending::Second)?).await,
         };
         match received {
-            Err(UpstreamError::Broken(_)) => self.finish(url, self.anew(url, make()?).await?).await,
+            Err(UpstreamError::Broken(_)) => self.finish(url, self.anew(url, make(Sending::Second)?).await?).await,
             received => received,
         }
     }

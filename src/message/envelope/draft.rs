@@ -50,6 +50,8 @@ pub(super) struct Draft {
     state_of: Option<Code>,
     fault: [Option<String>; 2],
     attachments: Vec<Attachment>,
+    /// The documents that are attached: id and type.
+    pub(super) attached: Vec<(String, Code)>,
 }
 
 const BAD: FaultCode = FaultCode::MsgValue;
@@ -78,6 +80,7 @@ impl Draft {
             Field::DuringFrom => self.during_from = Some(Day::parse(text).ok_or(BAD)?),
             Field::DuringTo => self.during_to = Some(Day::parse(text).ok_or(BAD)?),
             Field::Attachment => self.attachments.push(attachment(raw, attributes).ok_or(BAD)?),
+            Field::Attached => self.attached.push(attached(raw, attributes).ok_or(BAD)?),
             _ => return self.set_context(field, text, raw, attribute),
         }
         Ok(())
@@ -163,7 +166,14 @@ impl Draft {
             }),
             (None, None) => Body::Documents(std::mem::take(&mut self.documents)),
         };
-        let attachments = std::mem::take(&mut self.attachments);
+        let mut attachments = std::mem::take(&mut self.attachments);
+        for (id, document) in std::mem::take(&mut self.attached) {
+            let named =
+                attachments.iter_mut().find(|named| named.id == id && named.document.is_none() && is_xml(&named.media_type));
+            let strange =
+                || Fault::at(FaultCode::MsgStructure, "Attached names no attachment of the type application/xml, or one twice");
+            named.ok_or_else(strange)?.document = Some(document);
+        }
         Ok(Message { header, context: self.into_context(), body, attachments })
     }
 
@@ -283,7 +293,20 @@ fn attachment(text: &str, attributes: &[String]) -> Option<Attachment> {
         media_type: line(media_type)?,
         size,
         sha256: Digest::parse_hex(sha256)?,
+        document: None,
     })
+}
+
+fn attached(text: &str, attributes: &[String]) -> Option<(String, Code)> {
+    let [id, document_type] = attributes else { return None };
+    Code::parse(id).filter(|_| text.is_empty())?;
+    Some((id.clone(), Code::parse(document_type)?))
+}
+
+/// Parameters say nothing: what is read is UTF-8.
+fn is_xml(media_type: &str) -> bool {
+    let essence = media_type.split_once(';').map_or(media_type, |(essence, _)| essence.trim_end());
+    essence.eq_ignore_ascii_case("application/xml")
 }
 
 /// The largest whole number that every JSON reader keeps (RFC 8259, section 6).

@@ -18,7 +18,7 @@ pub(super) enum Model {
     Children(&'static [Particle]),
     /// Text with a meaning.
     Leaf(Field),
-    /// Documents of other namespaces.
+    /// Documents of other namespaces, and [`ATTACHED`].
     Documents,
 }
 
@@ -74,6 +74,7 @@ pub(super) enum Field {
     FaultRetry,
     Count,
     Attachment,
+    Attached,
     /// Text that is checked for its form and not kept.
     Line,
     Note,
@@ -106,6 +107,9 @@ impl Field {
             Self::FaultRetry => "never, after-change or later",
             Self::Count => "a number from 0 to 1000000",
             Self::Attachment => "no text; attributes id, name, mediaType, size and sha256 as message-1.xsd has them",
+            Self::Attached => {
+                "no text; attributes id, that of an attachment of the type application/xml, and documentType, a code"
+            }
             Self::Note => "1 to 2000 characters",
             Self::Absent => "none, unknown or withheld",
             Self::Sex => "female, male, unknown or not-applicable",
@@ -159,6 +163,9 @@ pub(super) static MESSAGE: Rule = Rule {
     attributes: &["version"],
     model: Model::Children(&[one(&[&HEADER]), optional(&[&CONTEXT]), one(&[&BODY]), optional(&[&ATTACHMENTS])]),
 };
+
+/// A document that comes as an attachment.
+pub(super) static ATTACHED: Rule = with(m("Attached", Field::Attached), &["id", "documentType"]);
 
 rules! {
     HEADER = children("Header", NAMESPACE, &[

@@ -126,10 +126,19 @@ impl Message {
     /// That its body is one of its kind's. Every face asks this of a message as soon as it is read: the gateway of what comes in
     /// and of answers, `oncegate verify`, `oncegate validate`.
     pub fn fits(&self) -> Result<(), fault::Fault> {
-        if self.header.kind.carries(&self.body) {
-            return Ok(());
+        if !self.header.kind.carries(&self.body) {
+            return Err(fault::Fault::at(fault::Code::MsgStructure, "the body is not one for this kind of message"));
         }
-        Err(fault::Fault::at(fault::Code::MsgStructure, "the body is not one for this kind of message"))
+        if self.attached().next().is_some() && !matches!(self.header.kind, Kind::Answer | Kind::Application) {
+            let only = "a document that is attached, in another message than an answer or an application";
+            return Err(fault::Fault::at(fault::Code::MsgStructure, only));
+        }
+        Ok(())
+    }
+
+    /// The documents that come as attachments, with their types.
+    pub fn attached(&self) -> impl Iterator<Item = (&Attachment, &Code)> {
+        self.attachments.iter().filter_map(|named| Some((named, named.document.as_ref()?)))
     }
 
     /// Its context, which a question cannot do without.
@@ -289,7 +298,7 @@ pub struct Official {
 pub enum Body {
     /// Asks for documents of one type.
     Ask(Ask),
-    /// Documents; each was validated against its schema while it was hashed.
+    /// Documents; each was validated against its schema while it was hashed. Those that are attached are not among them.
     Documents(Vec<Result<Facts, fault::Fault>>),
     /// The holder states that there is none.
     NoRecord {
@@ -354,4 +363,6 @@ pub struct Attachment {
     pub size: u64,
     /// Its SHA-256.
     pub sha256: Digest,
+    /// The type of the document that it is, if `Documents` names it as one.
+    pub document: Option<Code>,
 }

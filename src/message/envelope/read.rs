@@ -1,7 +1,7 @@
 //! Reading the envelope while it is hashed.
 
 use super::draft::{Draft, collapse};
-use super::grammar::{Field, MESSAGE, Model, Rule};
+use super::grammar::{ATTACHED, Field, MESSAGE, Model, Rule};
 use super::{Header, Message, NAMESPACE};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, MessageId};
@@ -124,11 +124,16 @@ impl<'s> EnvelopeReader<'s> {
     }
 
     fn start_document(&mut self, element: &Start<'_>) -> Result<(), Fault> {
+        if self.draft.documents.len().saturating_add(self.draft.attached.len()) >= limits::DOCUMENTS_MAX {
+            return Err(self.structure("too many documents", element.at()));
+        }
+        if element.is(ATTACHED.uri, ATTACHED.name) {
+            self.read_attributes(&ATTACHED, element)?;
+            self.open.push(Frame { rule: &ATTACHED, place: 0, count: 0 });
+            return Ok(());
+        }
         if matches!(element.uri(), NAMESPACE | DSIG) {
             return Err(self.structure("a document in the namespace of the message or of its signature", element.at()));
-        }
-        if self.draft.documents.len() >= limits::DOCUMENTS_MAX {
-            return Err(self.structure("too many documents", element.at()));
         }
         let mut validator = Validator::new(self.schemas);
         validator.expect(self.expected);
@@ -141,7 +146,7 @@ impl<'s> EnvelopeReader<'s> {
         let Some(frame) = self.open.last() else { return Ok(()) };
         match frame.rule.model {
             Model::Leaf(field) => self.close_leaf(field)?,
-            Model::Documents if self.draft.documents.is_empty() => {
+            Model::Documents if self.draft.documents.is_empty() && self.draft.attached.is_empty() => {
                 return Err(Fault::at(Code::MsgStructure, format!("no document in {}", self.path())));
             }
             Model::Documents => {}

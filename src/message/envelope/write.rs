@@ -25,7 +25,7 @@ pub fn write(message: &Message, documents: &str) -> String {
     if let Some(context) = &message.context {
         write_context(context, &mut out);
     }
-    write_body(&message.body, documents, &mut out);
+    write_body(message, documents, &mut out);
     if !message.attachments.is_empty() {
         out.open("Attachments", &[]);
         for part in &message.attachments {
@@ -100,12 +100,16 @@ fn write_person(person: &Person, out: &mut Writer) {
     }
 }
 
-fn write_body(body: &Body, documents: &str, out: &mut Writer) {
+fn write_body(message: &Message, documents: &str, out: &mut Writer) {
     out.open("Body", &[]);
-    match body {
+    match &message.body {
         Body::Ask(ask) => write_ask(ask, out),
         Body::Documents(_) => {
-            out.open("Documents", &[]).raw(documents).close();
+            out.open("Documents", &[]).raw(documents);
+            for (named, document_type) in message.attached() {
+                out.leaf_with("Attached", &[("documentType", document_type.as_str()), ("id", &named.id)], "");
+            }
+            out.close();
         }
         Body::NoRecord { document_type } => {
             out.open("NoRecord", &[]).leaf("DocumentType", document_type.as_str()).leaf("Searched", "the register").close();

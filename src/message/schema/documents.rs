@@ -18,6 +18,7 @@ use crate::message::xml::Start;
 use crate::message::xsd::Set;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use toml::Spanned;
 
 /// A document type.
@@ -31,6 +32,8 @@ pub struct DocumentType {
     pub title: String,
     /// How soon messages about it are handed out.
     pub priority: Priority,
+    /// How long attachments of messages about it are kept, in seconds, where that is not as long as answers.
+    pub attachments_seconds: Option<NonZeroU32>,
     /// The paths of the elements and attributes that a document may lack: what a grant may name. Those of all versions.
     pub fields: Vec<String>,
     /// The other paths: each is there wherever what it lies in is.
@@ -212,8 +215,8 @@ impl DocumentType {
         let (name, class) = (code(&row.name)?, code(&row.class)?);
         let (fields, required) = (version.fields.clone(), version.required.clone());
         let (reach, open) = (version.reach, version.open.clone());
-        let (title, priority) = (row.title.clone(), row.priority);
-        Ok(Self { name, class, title, priority, fields, required, reach, open, versions: vec![version] })
+        let (title, priority, attachments_seconds) = (row.title.clone(), row.priority, row.attachments_seconds);
+        Ok(Self { name, class, title, priority, attachments_seconds, fields, required, reach, open, versions: vec![version] })
     }
 
     /// Takes one more version of it.
@@ -292,6 +295,7 @@ pub(super) struct Row {
     title: String,
     #[serde(default)]
     priority: Priority,
+    attachments_seconds: Option<NonZeroU32>,
     version: Option<String>,
     until: Option<Spanned<String>>,
     when: Option<When>,

@@ -17,6 +17,7 @@ mod plan;
 mod rules;
 mod run;
 mod scopes;
+mod streamed;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use field::{FieldPath, Known};
 pub use own::OwnSet;
 pub use paths::Reach;
 pub use run::Validator;
+pub use streamed::Streamed;
 pub use subjects::SubjectPath;
 
 use crate::base::fault::{Code as FaultCode, Fault};

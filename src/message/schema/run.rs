@@ -128,6 +128,11 @@ impl<'s> Validator<'s> {
         }
     }
 
+    /// Whether it is known to be wrong.
+    pub fn is_refused(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// Whether the root element has ended.
     pub fn is_done(&self) -> bool {
         self.depth == 0 && (self.document.is_some() || self.fault.is_some())

@@ -8,6 +8,11 @@ pub(super) fn check_octets(octets: &[u8]) -> Result<&str, Violation> {
     if octets.starts_with(b"\xef\xbb\xbf") {
         return Err(Violation { code: Code::XmlNotUtf8, what: "a byte order mark", at: 0 });
     }
+    check_piece(octets)
+}
+
+/// The same of octets from inside a document.
+pub(super) fn check_piece(octets: &[u8]) -> Result<&str, Violation> {
     let control = |byte: &u8| *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r');
     // The fold has no early exit, so that the compiler can look at 16 octets at a time.
     if octets.iter().fold(false, |found, byte| found | control(byte)) {

@@ -11,12 +11,14 @@ mod canonical;
 mod chars;
 mod reader;
 mod start;
+mod stream;
 mod tag;
 mod write;
 
 pub use canonical::{Canonical, Octets};
 pub use reader::{Event, Profile, Reader};
 pub use start::{Attribute, Start};
+pub use stream::Stream;
 pub use write::{Writer, escape_attribute, escape_text};
 
 use crate::base::fault::Code;

@@ -1,6 +1,6 @@
 //! The strict reader: tokens with resolved names and normalised values, each with its octets.
 
-use super::chars::{check_octets, ends_text, find, is_blank, same};
+use super::chars::{check_octets, check_piece, ends_text, find, is_blank, same};
 use super::start::{Scope, Slot, Start};
 use super::tag::{parse_tag, reference, tag_length, usual_tag};
 use super::{Violation, malformed, refused};
@@ -77,14 +77,39 @@ pub struct Reader<'a> {
     has_returns: bool,
     profile: Profile,
     state: State,
+    /// How many octets of the document were before these.
+    base: usize,
+    extent: Extent,
 }
 
+/// Whether there may be more of a document than a reader has.
 #[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Part,
+}
+
+/// What a reader knows of a document whose next octets are read by another one.
+#[derive(Default)]
+pub(super) struct Place {
+    /// How many octets were read.
+    pub(super) base: usize,
+    /// The open elements: the name of each, and how much of the scope was there before it.
+    open: Vec<(String, usize, usize)>,
+    bindings: Vec<(String, u32)>,
+    uris: Vec<String>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     BeforeRoot,
     InRoot,
     EmptyTag,
-    Ended { popped: bool },
+    Ended {
+        popped: bool,
+    },
 }
 
 impl<'a> Reader<'a> {
@@ -108,7 +133,50 @@ impl<'a> Reader<'a> {
             has_returns: memchr::memchr(b'\r', octets).is_some(),
             profile,
             state: State::BeforeRoot,
+            base: 0,
+            extent: Extent::Whole,
         })
+    }
+
+    /// A reader that goes on with the next octets of a document, where another one has left it.
+    pub(super) fn resume(octets: &'a [u8], place: &'a Place) -> Result<Self, Violation> {
+        let text = if place.base == 0 { check_octets(octets)? } else { check_piece(octets)? };
+        let mut scope = Scope { bindings: vec![("xml", XML_NAMESPACE_INDEX)], uris: vec!["".into(), XML_NAMESPACE.into()] };
+        if !place.uris.is_empty() {
+            scope.bindings = place.bindings.iter().map(|(prefix, uri)| (prefix.as_str(), *uri)).collect();
+            scope.uris = place.uris.iter().map(|uri| uri.as_str().into()).collect();
+        }
+        let open = |(name, bindings, uris): &'a (String, usize, usize)| Open { name, bindings: *bindings, uris: *uris };
+        Ok(Self {
+            text,
+            at: 0,
+            start: Start { scope, ..Start::default() },
+            open: place.open.iter().map(open).collect(),
+            scratch: String::new(),
+            has_returns: memchr::memchr(b'\r', octets).is_some(),
+            profile: Profile::Message,
+            state: place.state,
+            base: place.base,
+            extent: Extent::Part,
+        })
+    }
+
+    /// Whether there is nothing more to be read here.
+    pub(super) fn is_read(&self) -> bool {
+        self.at >= self.text.len() && self.state != State::EmptyTag
+    }
+
+    /// What the next reader has to know.
+    pub(super) fn leave(mut self) -> Place {
+        self.leave_scope();
+        let Scope { bindings, uris } = std::mem::take(&mut self.start.scope);
+        Place {
+            base: self.base.saturating_add(self.text.len()),
+            open: self.open.iter().map(|open| (open.name.to_owned(), open.bindings, open.uris)).collect(),
+            bindings: bindings.into_iter().map(|(prefix, uri)| (prefix.to_owned(), uri)).collect(),
+            uris: uris.into_iter().map(std::borrow::Cow::into_owned).collect(),
+            state: self.state,
+        }
     }
 
     /// The next token.
@@ -124,10 +192,11 @@ impl<'a> Reader<'a> {
             let at = self.at;
             let rest = self.text.as_bytes().get(at..).unwrap_or_default();
             match rest {
+                [] if self.extent == Extent::Part => return Ok(Event::Done),
                 [] => return self.finish(),
                 [b'<', b'/', ..] => {
                     let (raw, name) = self.read_end(at)?;
-                    return Ok(Event::End { raw, name, at });
+                    return Ok(Event::End { raw, name, at: at.saturating_add(self.base) });
                 }
                 [b'<', b'!' | b'?', ..] => self.pass_over(at)?,
                 [b'<', ..] => {
@@ -163,6 +232,7 @@ impl<'a> Reader<'a> {
         let mut tokens = quick_xml::Reader::from_reader(self.text.as_bytes().get(at..).unwrap_or_default());
         let token = tokens.read_event().map_err(|_| malformed("markup that does not end or nest", at))?;
         match token {
+            Token::Decl(_) if self.base > 0 => Err(malformed("an XML declaration that is not at the start", at)),
             Token::Decl(_) => {
                 let raw = self.take(tokens.buffer_position() as usize);
                 check_declaration(raw, at)
@@ -213,6 +283,7 @@ impl<'a> Reader<'a> {
         self.open.push(Open { name: self.start.name, bindings, uris });
         self.start.depth = self.open.len();
         resolve_names(&mut self.start)?;
+        self.start.at = at.saturating_add(self.base);
         self.state = if empty { State::EmptyTag } else { State::InRoot };
         Ok(())
     }
@@ -283,7 +354,7 @@ impl<'a> Reader<'a> {
         let raw = self.take(length);
         let has_return = self.has_returns && memchr::memchr(b'\r', raw.as_bytes()).is_some();
         if !has_return {
-            return Ok(Event::Text { raw, text: raw, at, canonical: !has_bracket });
+            return Ok(Event::Text { raw, text: raw, at: at.saturating_add(self.base), canonical: !has_bracket });
         }
         self.scratch.clear();
         // XML 1.0, section 2.11: CR LF and a lone CR are read as LF.
@@ -292,7 +363,7 @@ impl<'a> Reader<'a> {
             self.scratch.push_str(if at > 0 && !joined { "\n" } else { "" });
             self.scratch.push_str(part);
         }
-        Ok(Event::Text { raw, text: &self.scratch, at, canonical: false })
+        Ok(Event::Text { raw, text: &self.scratch, at: at.saturating_add(self.base), canonical: false })
     }
 
     /// The next octets: whole characters, and no carriage return without what follows it.
@@ -314,11 +385,12 @@ impl<'a> Reader<'a> {
         self.scratch.clear();
         self.scratch.push(character);
         let canonical = matches!(raw, "&amp;" | "&lt;" | "&gt;" | "&#xD;");
-        Ok(Event::Text { raw, text: &self.scratch, at, canonical })
+        Ok(Event::Text { raw, text: &self.scratch, at: at.saturating_add(self.base), canonical })
     }
 
+    /// Whether the document may end here, and was well-formed.
     #[cold]
-    fn finish(&self) -> Result<Event<'_, 'a>, Violation> {
+    pub(super) fn finish(&self) -> Result<Event<'_, 'a>, Violation> {
         if !self.open.is_empty() {
             return Err(malformed("an element that does not end", self.text.len()));
         }

@@ -1,6 +1,7 @@
 //! What is read, what is refused and what is handed on: documents with their canonical form, their code, their events.
 
 use super::*;
+use crate::base::limits;
 
 fn canonical(octets: &[u8]) -> Result<String, Violation> {
     let mut reader = Reader::new(octets, Profile::Message)?;
@@ -474,4 +475,135 @@ fn found_at(found: &Result<(), ScanError<std::convert::Infallible>>) -> usize {
         Err(ScanError::Xml(violation)) => violation.at,
         _ => 0,
     }
+}
+
+/// What a document says: tags with their places, and the text between them.
+#[derive(Default)]
+struct Told(Vec<String>, String);
+
+impl Told {
+    fn flush(&mut self) {
+        if !self.1.is_empty() {
+            self.0.push(std::mem::take(&mut self.1));
+        }
+    }
+}
+
+impl Visitor for Told {
+    type Error = std::convert::Infallible;
+
+    fn start(&mut self, element: &Start<'_>) -> Result<(), Self::Error> {
+        self.flush();
+        let attributes: Vec<String> =
+            element.attributes().map(|found| format!("{{{}}}{}={:?}", found.uri, found.local, found.value)).collect();
+        let bindings = element.bindings();
+        self.0.push(format!("{} {{{}}}{} {attributes:?} {bindings:?}", element.at(), element.uri(), element.local()));
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, _: usize) -> Result<(), Self::Error> {
+        self.1.push_str(text);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Self::Error> {
+        self.flush();
+        self.0.push("end".to_owned());
+        Ok(())
+    }
+}
+
+/// What is told of a document in pieces of some size.
+fn told_in_pieces(octets: &[u8], size: usize) -> Result<Vec<String>, Code> {
+    let (mut stream, mut told) = (Stream::default(), Told::default());
+    let code = |error: ScanError<_>| match error {
+        ScanError::Xml(violation) => violation.code,
+        ScanError::Visitor(never) => match never {},
+    };
+    octets.chunks(size).try_for_each(|piece| stream.take(piece, &mut told)).map_err(code)?;
+    stream.finish(&mut told).map_err(code)?;
+    Ok(told.0)
+}
+
+#[test]
+fn a_document_in_pieces_is_the_same_document() {
+    let long = format!("<a>{}</a>", "\u{1d11e}\u{e9}]x\r\n".repeat(900));
+    let deep = format!("{}{}", "<a xmlns:p=\"urn:x\">".repeat(64), "</a>".repeat(64));
+    let too_deep = format!("{}{}", "<a>".repeat(65), "</a>".repeat(65));
+    for text in [
+        "<?xml version=\"1.0\" encoding='UTF-8'?>\r\n <a xmlns=\"urn:a\"><p:b xmlns:p=\"urn:p\" p:x='1>2' y=\"\"/>t<b>\r\r\n</b>\r</a>\n\r\n",
+        "<a>\u{feff}x\u{feff}&amp;&#x10FFFF;&#0000065;]] ]&gt;</a>",
+        "<a  b = 'c'  ><b\n/>\u{10000}</a  >",
+        "<a xmlns='urn:a'><b xmlns=''><c xmlns='urn:c'/></b><d/></a>",
+        &long,
+        &deep,
+        // Refused.
+        &too_deep,
+        "<a>x]]></a>",
+        "<a>]]]></a>",
+        "<a>&amp</a>",
+        "<a>&unknown;</a>",
+        "<a>& b;</a>",
+        "<a>&#x0;</a>",
+        "<a><b></a></b>",
+        "<a/><b/>",
+        "<a/>x",
+        "x<a/>",
+        "<a",
+        "<a>",
+        "<a></a",
+        "",
+        "  ",
+        "<a b='1' b='2'/>",
+        "<a b='<'/>",
+        "<p:a/>",
+        "<a><?xml version='1.0'?></a>",
+        " <?xml version='1.0'?><a/>",
+        "<a><!-- c > d --></a>",
+        "<a><![CDATA[x > y]]></a>",
+        "<!DOCTYPE a><a/>",
+        "<a><?p i > j?></a>",
+        "\u{feff}<a/>",
+        "<a>\u{1}</a>",
+        "<a>\u{ffff}</a>",
+        "<a xml:base='x'/>",
+    ] {
+        let mut whole = Told::default();
+        let expected = match scan(text.as_bytes(), Profile::Message, &mut whole) {
+            Ok(()) => Ok(whole.0),
+            Err(ScanError::Xml(violation)) => Err(violation.code),
+            Err(ScanError::Visitor(never)) => match never {},
+        };
+        for size in (1..40).chain([63, 64, 4096, 1 << 16]) {
+            assert_eq!(told_in_pieces(text.as_bytes(), size), expected, "{text:.200} in pieces of {size}");
+        }
+    }
+    for octets in [b"<a>\xff</a>".as_slice(), b"<a>\xc3</a>", b"<a>\xf0\x9d\x84</a>", b"<a>\xc3"] {
+        for size in 1..12 {
+            assert_eq!(told_in_pieces(octets, size), Err(Code::XmlNotUtf8), "{octets:?} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn of_a_document_in_pieces_one_tag_is_kept_and_no_more() {
+    let (mut stream, mut told) = (Stream::default(), Told::default());
+    stream.take(b"<a>", &mut told).expect("a tag");
+    let piece = vec![b'x'; 1 << 16];
+    for _ in 0..64 {
+        stream.take(&piece, &mut told).expect("text");
+        told.1.clear();
+    }
+    // A tag that does not end.
+    let tag = |length: usize| {
+        let (mut stream, mut told) = (Stream::default(), Told::default());
+        stream.take(b"<a>", &mut told).expect("a tag");
+        let tag = [b"<b c='".as_slice(), &vec![b'x'; length - 6]].concat();
+        tag.chunks(1 << 16).try_for_each(|piece| stream.take(piece, &mut told)).map_err(|error| match error {
+            ScanError::Xml(violation) => (violation.code, violation.at),
+            ScanError::Visitor(never) => match never {},
+        })
+    };
+    assert_eq!(tag(limits::MARKUP_BYTES_MAX), Ok(()));
+    assert_eq!(tag(limits::MARKUP_BYTES_MAX + 1), Err((Code::XmlLimit, 3)));
 }

@@ -151,7 +151,9 @@ pub(super) fn show(checked: &Checked, elapsed: Duration, out: &Out) -> Outcome {
     };
     let what = match &checked.message.body {
         Body::Documents(documents) => {
-            documents.first().and_then(|facts| facts.as_ref().ok()).map_or("document", |facts| facts.document_type.as_str())
+            let inline = documents.first().and_then(|facts| facts.as_ref().ok()).map(|facts| facts.document_type.as_str());
+            let attached = checked.message.attached().next().map(|(_, document_type)| document_type.as_str());
+            inline.or(attached).unwrap_or("document")
         }
         Body::NoRecord { .. } => "no record",
         Body::Later { .. } => "later",

@@ -373,7 +373,7 @@ impl Gateway {
         match begun {
             Ok(Begin::Replay(_)) if letter.sort == Sort::Event => return self.promise(scene, caller, letter.number),
             Ok(Begin::Replay(place)) => return self.answer_again(scene, caller, letter.number, place),
-            Ok(Begin::Fresh) => {}
+            Ok(Begin::Fresh | Begin::Again) => {}
             Err(fault) => return self.reply(scene, caller, Reply::Refused(fault.code)),
         }
         if let Some(kept) = process.work.asked(sender, letter.id) {
