@@ -118,6 +118,7 @@ mod sets;
 mod sim;
 #[cfg(feature = "server")]
 mod situations;
+#[cfg(feature = "server")]
 mod spoilt;
 #[cfg(feature = "server")]
 mod suspicions;

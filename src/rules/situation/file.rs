@@ -1,11 +1,12 @@
 //! The files of a catalogue, read and checked as a whole.
 //!
 //! `catalogue.toml` has the country and its languages; `roles.toml`, `agencies.toml`, `documents.toml` and `facts.toml` the words that
-//! situations speak, with further ones in `facts-own.toml` and the like; `population.toml` what people are like on whom they are tried
+//! situations speak, with further ones in `facts-own.toml` and the like; `offices.toml` which agencies
+//! they are; `population.toml` what people are like on whom they are tried
 //! out; `federal/` the situations, `region/<ISO 3166-2>/` overlays of them, `calendar/` the days off.
 
 use super::diagnostic::{Diagnostic, File};
-use super::{Catalogue, Checked, Language, Legal, Texts, words};
+use super::{Catalogue, Checked, Language, Legal, Texts, offices, words};
 use crate::base::fault::{Code as Fault, nearest};
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -61,7 +62,7 @@ impl Reading<'_> {
             let is_of_kind = |file: &&File| word_kind(&file.name) == Some(kind);
             let (own, others): (Vec<&File>, Vec<&File>) = files.into_iter().partition(is_of_kind);
             files = others;
-            if own.is_empty() && kind != "population" {
+            if own.is_empty() && !matches!(kind, "population" | "offices") {
                 self.note(Fault::CatUnknown, &empty, &(0..0), format!("the catalogue has no {kind}.toml"));
             }
             own.into_iter().for_each(|file| self.words(kind, file));
@@ -87,7 +88,8 @@ impl Reading<'_> {
             "agencies" => words::offices(self, file),
             "documents" => words::documents(self, file),
             "facts" => words::facts(self, file),
-            _ => words::population(self, file),
+            "population" => words::population(self, file),
+            _ => offices::offices(self, file),
         };
     }
 
@@ -215,7 +217,7 @@ impl Reading<'_> {
 }
 
 /// The kinds of files with words, in the order in which they are read: each speaks only of those before it.
-const KINDS: [&str; 6] = ["catalogue", "roles", "agencies", "documents", "facts", "population"];
+const KINDS: [&str; 7] = ["catalogue", "roles", "agencies", "documents", "facts", "population", "offices"];
 
 /// The kind of a file with words: `facts.toml`, or `facts-own.toml` beside it.
 fn word_kind(name: &str) -> Option<&str> {

@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod explain;
 mod file;
 pub mod measure;
+pub mod offices;
 mod overlay;
 pub mod plan;
 mod steps;
@@ -19,7 +20,7 @@ mod words;
 pub use diagnostic::{Diagnostic, File};
 
 use crate::base::fault;
-use crate::base::ids::Code;
+use crate::base::ids::{Code, Region};
 use crate::message::schema::FieldPath;
 use crate::rules::condition::{Condition, FactIndex, Kind, Value, Vocabulary};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,31 +42,6 @@ impl Texts {
     }
 }
 
-/// A region: a code of ISO 3166-2, as in `RU-YAR`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Region(Box<str>);
-
-impl Region {
-    /// Reads a region.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (country, part) = text.split_once('-')?;
-        let is_upper = |octet: u8| octet.is_ascii_uppercase();
-        let is_good = country.len() == 2 && country.bytes().all(is_upper) && (1..=3).contains(&part.len());
-        (is_good && part.bytes().all(|octet| is_upper(octet) || octet.is_ascii_digit())).then(|| Self(text.into()))
-    }
-
-    /// The region as written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// All situations, with what they speak of; nothing in it is missing or contradicts the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
@@ -76,6 +52,8 @@ pub struct Catalogue {
     numbers: BTreeMap<Box<str>, FactIndex>,
     documents: BTreeMap<Code, Document>,
     offices: BTreeMap<Code, Office>,
+    /// By kind: which agencies they are.
+    posts: BTreeMap<Code, Vec<offices::Post>>,
     /// The situations, each with its overlays worked in, by name, version and region; the one without a region is for all others.
     situations: BTreeMap<(Code, Version, Option<Region>), Arc<Situation>>,
     /// By region, and one for the country.

@@ -9,7 +9,7 @@ use super::{
     Survey, Tell, Version,
 };
 use crate::base::fault::{Code as Fault, nearest};
-use crate::base::ids::Code;
+use crate::base::ids::{Code, Region};
 use crate::base::limits;
 use crate::base::time::Day;
 use crate::rules::condition::{Condition, FactIndex, Kind};
@@ -498,7 +498,7 @@ impl Reading<'_> {
         let raw: RawCalendar = self.toml(file)?;
         self.format(file, &raw.format)?;
         let (name, at) = (raw.place.get_ref(), raw.place.span());
-        let is_place = **name == *self.catalogue.country || super::Region::parse(name).is_some();
+        let is_place = **name == *self.catalogue.country || Region::parse(name).is_some();
         if !is_place || file.name != format!("calendar/{name}.toml") {
             return self.wrong(
                 Fault::CatSyntax,

@@ -3,8 +3,9 @@
 use super::super::schema::With;
 use super::super::{Failure, Out, Outcome};
 use super::read;
+use crate::base::ids::Region;
+use crate::rules::situation::Situation;
 use crate::rules::situation::measure::Change;
-use crate::rules::situation::{Region, Situation};
 use clap::Args;
 use std::path::PathBuf;
 

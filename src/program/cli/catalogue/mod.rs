@@ -6,10 +6,13 @@ mod population;
 
 use super::schema::With;
 use super::{Failure, Out, Outcome};
-use crate::base::ids::Code;
+use crate::base::ids::{Code, Region};
+use crate::gateway::driver::now;
 use crate::host::catalogue::files;
+use crate::host::config::Config;
+use crate::program::server::check;
 use crate::rules::situation::plan::{Knowledge, Plan};
-use crate::rules::situation::{Catalogue as Loaded, Diagnostic, File, Legal, Must, Region, Situation, Step, Tell};
+use crate::rules::situation::{Catalogue as Loaded, Diagnostic, File, Legal, Must, Situation, Step, Tell};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -247,10 +250,15 @@ fn law(legal: &Legal) -> String {
 
 /// Check the files of a catalogue.
 #[derive(Args)]
-#[command(before_help = "Examples:\n  oncegate catalogue check\n  oncegate catalogue check my-situations/")]
+#[command(
+    before_help = "Examples:\n  oncegate catalogue check\n  oncegate catalogue check my-situations/\n  oncegate catalogue check my-situations/ -c office/oncegate.toml"
+)]
 struct Check {
     /// A folder of files beside those of the program, or a whole catalogue of its own
     folder: Option<PathBuf>,
+    /// The configuration of a gateway: also say which agencies, holders and grants its registry lacks; offices.toml names the agencies
+    #[arg(short, long)]
+    config: Option<PathBuf>,
     #[command(flatten)]
     with: With,
 }
@@ -258,6 +266,9 @@ struct Check {
 impl Check {
     fn run(self, out: &Out) -> Outcome {
         let catalogue = read(self.folder.as_deref(), &self.with)?;
+        if let Some(config) = &self.config {
+            self.against(out, &catalogue, config)?;
+        }
         let (own, regional): (Vec<_>, Vec<_>) = catalogue.situations().partition(|situation| situation.region.is_none());
         let steps: usize = own.iter().map(|situation| situation.steps.len()).sum();
         let plans: usize = catalogue
@@ -272,5 +283,22 @@ impl Check {
             catalogue.facts().len()
         );
         out.result(text, &json)
+    }
+
+    /// What stands between the situations and the registry of a gateway.
+    fn against(&self, out: &Out, catalogue: &Loaded, config: &Path) -> Outcome {
+        let config = Config::load(config).map_err(|error| Failure::new(2, error))?;
+        let checked = check(config).map_err(|error| Failure::new(2, error))?;
+        let mut lines = Vec::new();
+        for situation in catalogue.situations() {
+            let region = situation.region.as_ref().map_or(String::new(), |region| format!("@{region}"));
+            let obstacles = catalogue.obstacles(situation, &checked.registry, now().day());
+            lines.extend(obstacles.iter().map(|obstacle| format!("{}{region}: {obstacle}", situation.id)));
+        }
+        if lines.is_empty() {
+            out.say("the registry has what the situations need");
+            return Ok(());
+        }
+        Err(Failure::new(2, format!("the registry lacks what situations need, in {} places\n{}", lines.len(), lines.join("\n"))))
     }
 }

@@ -2,8 +2,9 @@
 
 use super::super::{Failure, Out, Outcome};
 use super::Own;
+use crate::base::ids::Region;
+use crate::rules::situation::Situation;
 use crate::rules::situation::measure::{Share, Summary};
-use crate::rules::situation::{Region, Situation};
 use clap::Args;
 
 /// Take people who do not exist through the situations, and print a table of their documents, questions and days.
