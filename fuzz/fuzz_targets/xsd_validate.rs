@@ -1,3 +1,6 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| oncegate_fuzz::run(oncegate_fuzz::Target::named("xsd_validate").expect("a target"), input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| oncegate_fuzz::run(
+    oncegate_fuzz::Target::named("xsd_validate").expect("a target"),
+    input
+));

@@ -21,6 +21,7 @@ mod seeds;
 #[cfg(feature = "server")]
 mod served;
 mod sets;
+mod situations;
 mod targets;
 mod xml;
 mod xsd;
@@ -41,6 +42,7 @@ const XML: &str = include_str!("../dict/xml.dict");
 const TEXT: &str = include_str!("../dict/text.dict");
 #[cfg(feature = "server")]
 const HTTP: &str = include_str!("../dict/http.dict");
+const SITUATION: &str = include_str!("../dict/situation.dict");
 const NONE: &str = "";
 
 /// All targets. A new one is a row here, a file in `fuzz_targets/` and a `[[bin]]` in `Cargo.toml`.
@@ -56,6 +58,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pattern", dictionary: NONE, run: xsd::pattern },
     Target { name: "documents", dictionary: TEXT, run: sets::documents },
     Target { name: "field_path", dictionary: NONE, run: sets::field_path },
+    Target { name: "condition", dictionary: SITUATION, run: situations::condition },
+    Target { name: "catalogue", dictionary: SITUATION, run: situations::catalogue },
     Target { name: "parts", dictionary: NONE, run: parts::parts },
     Target { name: "x509", dictionary: NONE, run: targets::x509 },
     Target { name: "registry", dictionary: TEXT, run: targets::registry },

@@ -34,6 +34,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "xsd_validate" | "pattern" => crate::xsd::choices(),
         "documents" => crate::sets::texts(),
         "field_path" => crate::sets::paths(),
+        "condition" => crate::situations::conditions(),
+        "catalogue" => crate::situations::catalogues(),
         "parts" => crate::parts::bodies(),
         "x509" => vec![CERTIFICATE.to_vec(), oncegate::message::pki::to_pem("CERTIFICATE", CERTIFICATE).into_bytes()],
         "registry" => vec![registry_text().into_bytes()],

@@ -132,14 +132,21 @@ fn schema(choices: &mut Choices<'_>) -> (String, Vec<Part>) {
         let uses = ["optional", "required"][usize::from(flags >> 1 & 1)];
         let wild = if flags & 4 == 4 { "<xs:anyAttribute namespace='##other' processContents='lax'/>" } else { "" };
         let of = SIMPLE[usize::from(flags >> 3 & 7)];
-        let _ = write!(out, "</xs:sequence><xs:attribute name='x' type='{of}' use='{uses}'/><xs:attribute name='f' fixed='1' type='xs:decimal'/>{wild}</xs:complexType>");
+        let _ = write!(
+            out,
+            "</xs:sequence><xs:attribute name='x' type='{of}' use='{uses}'/><xs:attribute name='f' fixed='1' type='xs:decimal'/>{wild}</xs:complexType>"
+        );
     }
-    let _ = write!(out, "<xs:complexType name='D'{mixed}><xs:complexContent><xs:extension base='T1'><xs:sequence minOccurs='0'><xs:element ref='e'/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>");
+    let _ = write!(
+        out,
+        "<xs:complexType name='D'{mixed}><xs:complexContent><xs:extension base='T1'><xs:sequence minOccurs='0'><xs:element ref='e'/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>"
+    );
     let of = |choices: &mut Choices<'_>| SIMPLE[usize::from(choices.octet() % 8)];
     let (a, b) = (of(choices), of(choices));
     let nil = ["", " nillable='true'"][usize::from(choices.octet() % 2)];
     let head = ["", " substitutionGroup='c'"][usize::from(choices.octet() % 2)];
-    let unique = ["", "<xs:unique name='u'><xs:selector xpath='.//t:a' xmlns:t='urn:t'/><xs:field xpath='.'/></xs:unique>"][usize::from(choices.octet() % 2)];
+    let unique = ["", "<xs:unique name='u'><xs:selector xpath='.//t:a' xmlns:t='urn:t'/><xs:field xpath='.'/></xs:unique>"]
+        [usize::from(choices.octet() % 2)];
     let _ = write!(
         out,
         "<xs:element name='a' type='{a}'{nil}/><xs:element name='b' type='{b}'/><xs:element name='c' type='T1'/><xs:element name='d' type='D'{head}/>\
@@ -250,8 +257,16 @@ enum Expression {
 }
 
 /// Classes with those of the letters that they have.
-const CLASSES: [(&str, &str); 8] =
-    [("a", "a"), ("b", "b"), ("[ab]", "ab"), (".", "abя1"), ("\\d", "1"), ("\\p{L}", "abя"), ("[^a]", "bя1\n"), ("[\\w-[b1]]", "aя")];
+const CLASSES: [(&str, &str); 8] = [
+    ("a", "a"),
+    ("b", "b"),
+    ("[ab]", "ab"),
+    (".", "abя1"),
+    ("\\d", "1"),
+    ("\\p{L}", "abя"),
+    ("[^a]", "bя1\n"),
+    ("[\\w-[b1]]", "aя"),
+];
 const LETTERS: [char; 5] = ['a', 'b', 'я', '1', '\n'];
 
 fn expression(choices: &mut Choices<'_>, depth: usize) -> Expression {
@@ -277,7 +292,9 @@ impl Expression {
             Self::Class(text, _) => (*text).to_owned(),
             Self::Sequence(items) => items.iter().map(Self::text).collect(),
             Self::Choice(items) => format!("({})", items.iter().map(Self::text).collect::<Vec<_>>().join("|")),
-            Self::Repeat(item, min, max) => format!("({}){{{min},{}}}", item.text(), max.map_or(String::new(), |max| max.to_string())),
+            Self::Repeat(item, min, max) => {
+                format!("({}){{{min},{}}}", item.text(), max.map_or(String::new(), |max| max.to_string()))
+            }
         }
     }
 
