@@ -50,7 +50,8 @@ impl Gateway {
         let sender = &event.message().header.from;
         let refuse = |why: String| Refusal::of(Fault::at(Code::MsgReplyTo, why), event.message(), event.digest());
         if let Some(base) = event.variant_of() {
-            if self.ledger().look_up(sender, base.id).is_some_and(|known| !matches!(known, Known::Refused(_))) {
+            let known = self.known(sender, base.id).map_err(|fault| Refusal::of(fault, event.message(), event.digest()))?;
+            if known.is_some_and(|known| !matches!(known, Known::Refused(_))) {
                 return Err(refuse(format!("a variant comes before the event that it names, and {} is here already", base.id)));
             }
             if self.work().variants_naming(&base.digest, sender).len() >= limits::VARIANTS_MAX {

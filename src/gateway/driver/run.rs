@@ -162,10 +162,12 @@ impl Gateway {
             let is_same = kept.digest == digest;
             return if is_same { Ok(Taken::Kept(kept)) } else { Err(refuse(Fault::new(Code::MsgReplayed))) };
         }
-        // It may have been kept when the ledger was asked, and answered before open work was.
-        let settled = self.ledger().look_up(&sender, id);
-        if let Some(Known::Settled(place)) = settled {
-            return Ok(Taken::Replay(id, place));
+        // It may have been kept when the ledger was asked, and have ended before open work was.
+        let begun = self.ledger().look_up(&sender, id);
+        match begun {
+            Some(Known::Open) => {}
+            Some(Known::Settled(place)) => return Ok(Taken::Replay(id, place)),
+            Some(Known::Refused(_)) | None => return Err(refuse(Fault::new(Code::MsgInProgress).with_retry_after(1))),
         }
         if authenticated.message().header.kind == Kind::Event {
             let event = permit_event(snapshot, authenticated).and_then(|event| self.is_of_its_variants(&visit.world, event));

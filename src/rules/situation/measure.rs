@@ -39,7 +39,7 @@ impl Share {
 
 /// The middle of many figures, and what nine tenths do not pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Spread {
+pub struct Figures {
     /// The median.
     pub median: f64,
     /// The 90th percentile.
@@ -48,7 +48,7 @@ pub struct Spread {
     pub most: f64,
 }
 
-impl Spread {
+impl Figures {
     fn of(mut figures: Vec<f64>) -> Self {
         figures.sort_by(f64::total_cmp);
         // The smallest figure that so many do not pass.
@@ -68,19 +68,19 @@ pub struct Summary {
     /// How many different plans they get.
     pub plans: usize,
     /// Documents that people carried before.
-    pub carried_before: Spread,
+    pub carried_before: Figures,
     /// Documents that they bring now.
-    pub brought: Spread,
+    pub brought: Figures,
     /// Documents that are fetched.
-    pub fetched: Spread,
+    pub fetched: Figures,
     /// What they are asked.
-    pub questions: Spread,
+    pub questions: Figures,
     /// How many forms they get.
-    pub forms: Spread,
+    pub forms: Figures,
     /// Working days before.
-    pub days_before: Spread,
+    pub days_before: Figures,
     /// Working days now, if each step takes its whole term.
-    pub days: Spread,
+    pub days: Figures,
     /// Whose documents are halved.
     pub documents_halved: Share,
     /// Whose waiting is halved.
@@ -95,7 +95,7 @@ impl Summary {
     /// Takes so many people through a situation.
     pub fn of(catalogue: &Catalogue, situation: &Situation, people: u64) -> Self {
         let courses: Vec<Course> = courses(catalogue, situation, people).collect();
-        let spread = |figure: fn(&Course) -> f64| Spread::of(courses.iter().map(figure).collect());
+        let spread = |figure: fn(&Course) -> f64| Figures::of(courses.iter().map(figure).collect());
         let count = |is: fn(&Course) -> bool| Share::new(courses.iter().filter(|course| is(course)).count() as u64, people);
         let often = |steps: fn(&Course) -> Vec<StepIndex>| {
             let mut often = BTreeMap::new();
@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn a_spread_has_figures_that_were_there() {
-        let spread = Spread::of(vec![5.0, 1.0, 2.0, 3.0, 4.0, 9.0, 8.0, 7.0, 6.0, 10.0]);
+        let spread = Figures::of(vec![5.0, 1.0, 2.0, 3.0, 4.0, 9.0, 8.0, 7.0, 6.0, 10.0]);
         assert_eq!((spread.median, spread.ninth, spread.most), (5.0, 9.0, 10.0));
-        assert_eq!(Spread::of(Vec::new()), Spread::default());
+        assert_eq!(Figures::of(Vec::new()), Figures::default());
     }
 }

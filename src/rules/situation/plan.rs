@@ -147,12 +147,16 @@ impl Knowledge {
                 (None, Some(none)) => (none, Origin::Absence(document.clone())),
                 (None, None) => continue,
             };
+            // What did not exist may have been made since.
+            let was_absent = |origin: &Origin| matches!(origin, Origin::Absence(absent) if absent == document);
             match self.facts.get(&fact) {
-                Some((known, _)) if *known != value => {
-                    contradictions.push(Contradiction { fact, known: known.clone(), found: value, document: document.clone() })
+                Some((known, origin)) if !was_absent(origin) => {
+                    if *known != value {
+                        let (known, document) = (known.clone(), document.clone());
+                        contradictions.push(Contradiction { fact, known, found: value, document });
+                    }
                 }
-                Some(_) => {}
-                None => drop(self.facts.insert(fact, (value, origin))),
+                _ => drop(self.facts.insert(fact, (value, origin))),
             }
         }
         for role in &situation.roles {
