@@ -233,11 +233,9 @@ impl Sets {
     /// A valid document of a type: for those that come with the gateway its full example, for others one that is made from the
     /// schema of the newest version, once.
     pub fn example(&self, name: &str, fullness: Fullness) -> Option<Arc<str>> {
-        if let Some(example) = Schemas::example(name) {
-            return Some(example.into());
-        }
-        let name = Code::parse(name)?;
-        let (own, document) = (self.owner(&name)?, self.schemas.document_type(&name)?);
+        let code = Code::parse(name)?;
+        let Some(own) = self.owner(&code) else { return Schemas::example(name).map(Into::into) };
+        let (name, document) = (code.clone(), self.schemas.document_type(&code)?);
         let version = document.newest()?;
         let set = own.schema(version)?;
         let root = set.global_element(set.names().find(&version.namespace, &version.root)?)?;
@@ -322,8 +320,9 @@ impl<'c> Reading<'c> {
     /// and a set that claims what another one has is refused.
     fn together(mut self) -> Result<Sets, Vec<SchemaError>> {
         let built_in = Schemas::built_in();
+        let kept = built_in.document_types().filter(|document| !document.gives_way);
         let mut names: BTreeMap<Code, String> =
-            built_in.document_types().map(|document| (document.name.clone(), "Oncegate's own".to_owned())).collect();
+            kept.map(|document| (document.name.clone(), "Oncegate's own".to_owned())).collect();
         let mut waiting: VecDeque<Good<'c>> = std::mem::take(&mut self.good).into();
         waiting.make_contiguous().sort_by_key(|good| !good.was_in_force());
         let mut held = Vec::new();

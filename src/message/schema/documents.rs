@@ -43,6 +43,8 @@ pub struct DocumentType {
     /// The paths of elements that may have more in them than is listed; empty for the root.
     open: Vec<String>,
     versions: Vec<Version>,
+    /// Whether another set may have a document of this name in its place.
+    pub gives_way: bool,
 }
 
 /// How soon a message is handed out of those that wait: all of one before the next.
@@ -216,7 +218,20 @@ impl DocumentType {
         let (fields, required) = (version.fields.clone(), version.required.clone());
         let (reach, open) = (version.reach, version.open.clone());
         let (title, priority, attachments_seconds) = (row.title.clone(), row.priority, row.attachments_seconds);
-        Ok(Self { name, class, title, priority, attachments_seconds, fields, required, reach, open, versions: vec![version] })
+        let gives_way = row.gives_way.as_ref().is_some_and(|gives_way| *gives_way.get_ref());
+        Ok(Self {
+            gives_way,
+            name,
+            class,
+            title,
+            priority,
+            attachments_seconds,
+            fields,
+            required,
+            reach,
+            open,
+            versions: vec![version],
+        })
     }
 
     /// Takes one more version of it.
@@ -305,6 +320,8 @@ pub(super) struct Row {
     rule: Vec<Spanned<RuleRow>>,
     /// A guess that somebody has to confirm.
     todo: Option<Spanned<String>>,
+    /// Of the documents of the program: whether another set may have one of this name in its place.
+    pub(super) gives_way: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]

@@ -78,6 +78,13 @@ impl Schemas {
     /// force. Refused is a name that two sets give.
     pub fn with(sets: Vec<Arc<OwnSet>>, absent: Vec<Code>) -> Result<Self, Vec<SchemaError>> {
         let Self { first, start, .. } = Self::built_in();
+        let claimed = |document: &DocumentType| {
+            let claims = |own: &DocumentType| own.name == document.name;
+            document.gives_way && sets.iter().any(|set| set.document_types().iter().any(claims))
+        };
+        let given: Vec<Code> =
+            first.document_types().iter().filter(|document| claimed(document)).map(|document| document.name.clone()).collect();
+        let first = if given.is_empty() { first } else { Arc::new(first.without(&given)) };
         let (mut others, mut faults): (Vec<Arc<OwnSet>>, Vec<SchemaError>) = (Vec::new(), Vec::new());
         for set in sets {
             let known = || std::iter::once(&first).chain(&others);

@@ -66,6 +66,12 @@ impl OwnSet {
         names
     }
 
+    /// The same set without some of its documents.
+    pub(super) fn without(&self, names: &[Code]) -> Self {
+        let documents = self.documents.iter().filter(|document| !names.contains(&document.name)).cloned().collect();
+        Self { name: self.name.clone(), documents, schemas: self.schemas.clone(), files: self.files.clone() }
+    }
+
     pub(super) fn of(name: &str, text: &str, shelf: &mut Shelf<'_>) -> Result<Self, Vec<SchemaError>> {
         let rows = documents::rows(text).map_err(|error| vec![error])?;
         let mut this = Self { name: name.to_owned(), documents: Vec::new(), schemas: Vec::new(), files: BTreeMap::new() };
@@ -73,6 +79,9 @@ impl OwnSet {
         let at = |(at, what): (usize, String)| SchemaError::in_text(FILE, text, at, &what);
         for (place, row) in &rows {
             faults.extend(row.guesses().into_iter().map(at));
+            if let Some(gives_way) = row.gives_way.as_ref().filter(|_| !name.is_empty()) {
+                faults.push(at((gives_way.span().start, "gives_way, which is for the documents of Oncegate alone".to_owned())));
+            }
             // Each file is compiled once, and what is wrong with it is said once.
             let schema = *places.entry(row.file.as_str()).or_insert_with(|| match shelf(&row.file) {
                 Ok(schema) => Some(this.take(schema)),
