@@ -427,9 +427,19 @@ impl Store {
     /// The records of a message and of its answer, oldest first; those only that an agency may see, if one is named. Of more
     /// than fit the refusals are left out: whoever is refused decides how many there are.
     pub fn by_message(&self, id: MessageId, scope: Option<&AgencyId>) -> Result<Vec<Found>, StoreError> {
+        let filter = Filter { message: Some(id), scope: scope.cloned(), ..Filter::default() };
+        // One look, which takes about as long for a message that is another's as for none.
+        let page = self.search(&filter, None, limits::RECEIPT_PROOFS_MAX)?;
+        let mut records = if page.next.is_none() { page.records } else { self.by_kind(&filter)? };
+        records.sort_by_key(|found| found.index);
+        Ok(records)
+    }
+
+    /// As many records as receipts may be of, by their kinds: refusals come last.
+    fn by_kind(&self, of: &Filter) -> Result<Vec<Found>, StoreError> {
         let mut records = Vec::new();
         for kind in RecordKind::ALL {
-            let filter = Filter { message: Some(id), kind: Some(kind), scope: scope.cloned(), ..Filter::default() };
+            let filter = Filter { kind: Some(kind), ..of.clone() };
             let mut before = None;
             while records.len() < limits::RECEIPT_PROOFS_MAX {
                 let page = self.search(&filter, before, limits::RECEIPT_PROOFS_MAX - records.len())?;
@@ -440,7 +450,6 @@ impl Store {
                 }
             }
         }
-        records.sort_by_key(|found| found.index);
         Ok(records)
     }
 

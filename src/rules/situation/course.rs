@@ -92,11 +92,6 @@ impl Synthetic {
         }
         person
     }
-
-    /// Somebody of whom this is known, and whose documents these are not.
-    pub fn of(facts: BTreeMap<FactIndex, Value>, missing: BTreeSet<DocumentOf>, nobody: BTreeSet<Code>) -> Self {
-        Self { facts, missing, nobody }
-    }
 }
 
 impl Content for Synthetic {
