@@ -131,6 +131,7 @@ catalogue! {
     DocSchema = "OG-DOC-002", 422, Sender, AfterChange, "the document is not valid by its schema", "check the document with: oncegate validate FILE";
     DocType = "OG-DOC-003", 422, Sender, AfterChange, "the document is of another type than asked for", "answer with the document type of the request";
     DocEnded = "OG-DOC-004", 422, Sender, AfterChange, "the document is of a version that has ended", "send a version that is in force; see /v1/catalogue";
+    DocSubject = "OG-DOC-005", 422, Sender, AfterChange, "the document of an event is about somebody else than its Context", "name in Context whom the document is about";
     DocCheckDigit = "OG-DOC-021", 422, Sender, AfterChange, "an identifier has wrong check digits or a wrong form for its scheme", "correct the identifier";
     DocPeriod = "OG-DOC-031", 422, Sender, AfterChange, "a period ends before it begins, or its number of days is wrong", "count both the first and the last day";
     DocBirth = "OG-DOC-032", 422, Sender, AfterChange, "a birth lies after the record of it", "correct the dates";

@@ -1,6 +1,6 @@
 //! Who is told of an event, and who is told that it was not: by what the registry knows of its publisher, by fields, by variants.
 
-use crate::inbox::{are_outbound, done, event_on, header, inbox, post, registry, state, subscribe};
+use crate::inbox::{PATIENT, are_outbound, done, event_on, header, inbox, post, registry, state, subscribe};
 use crate::process::Scene;
 use crate::suspicions::client;
 use oncegate::base::ids::Region;
@@ -267,6 +267,25 @@ fn an_event_has_so_many_variants_and_no_more() {
 }
 
 /// What is about somebody else, or of another publisher, is no variant.
+/// By the Context go the order of events and the trail that a person sees: the document is about nobody else.
+#[test]
+fn the_document_of_an_event_is_about_whoever_its_context_names() {
+    let scene = scene(|text| text + &hears(FUND, ALL, ""));
+    let [school, clinic, fund] = [SCHOOL, CLINIC, FUND].map(|who| client(&scene, who));
+    let other = scene.world().people()[8].subject();
+    let of_another = MINIMAL.replace(PATIENT, other.identifiers[0].value());
+    assert_ne!(of_another, MINIMAL);
+    let [good, wrong] = [MINIMAL, &of_another].map(|document| event_on(&scene, &clinic, (&school, document), |_| {}));
+    let gateway = scene.start();
+    scene.block_on(async {
+        assert_eq!(problem_of(&post(&clinic, &wrong, "").await).code, "OG-DOC-005");
+        published(&clinic, &good).await;
+        hears_of(&fund, &good).await;
+        hears_nothing(&fund).await;
+    });
+    gateway.stop();
+}
+
 #[test]
 fn a_variant_is_of_the_same_publisher_and_about_the_same_person() {
     let scene = scene(|text| {

@@ -420,8 +420,13 @@ pub fn event_on(
     let body = Body::Documents(Vec::new());
     let mut message = Message { header, context: asked.context, body, attachments: Vec::new() };
     change(&mut message);
-    publisher.sign(&message, document).expect("signed")
+    // The document is about whoever the Context names.
+    let subject = message.context.as_ref().and_then(|context| context.subject.identifiers.first()).expect("an identifier");
+    publisher.sign(&message, &document.replace(PATIENT, subject.value())).expect("signed")
 }
+
+/// The patient of the examples.
+pub const PATIENT: &str = "99000000136";
 
 /// Told once, heard by each whose grant fits, in order, also by whoever was away.
 #[test]

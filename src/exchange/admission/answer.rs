@@ -212,6 +212,12 @@ fn document_is_about((facts, document): (&Facts, &DocumentType), role: &str, ask
     described.peek().is_some() && described.all(|is_asked| is_asked)
 }
 
+/// Whether a document is about a subject in any role; one of a thing describes nobody who could be another.
+pub(super) fn is_about((facts, document): (&Facts, &DocumentType), subject: &Subject) -> bool {
+    let roles = document.roles();
+    roles.is_empty() || roles.into_iter().any(|role| document_is_about((facts, document), role, subject))
+}
+
 /// A subject of a document in the words of a question.
 fn as_asked(described: &Described) -> Subject {
     let personal = |text: &Option<String>| text.as_deref().map(Personal::new);

@@ -2,7 +2,7 @@
 //!
 //! The gateway never edits: a subscriber whose grant gives fewer fields than the event's document has is not told of it.
 
-use super::answer::same_subject;
+use super::answer::{is_about, same_subject};
 use super::{Authenticated, Refusal, Snapshot, authenticate_again, check_times};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId, Region};
@@ -157,7 +157,7 @@ fn what(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<Word, F
     if sender.world != message.header.world {
         return Err(Fault::new(Code::MsgTest));
     }
-    message.reason()?;
+    let subject = &message.reason()?.subject;
     if !message.attachments.is_empty() {
         return Err(Fault::at(Code::AttUnnamed, "an event has no attachments"));
     }
@@ -170,6 +170,11 @@ fn what(snapshot: Snapshot<'_>, authenticated: &Authenticated) -> Result<Word, F
         return Err(Fault::at(Code::PolNoGrant, why));
     }
     is_registered_there(snapshot.registry, authenticated, &what)?;
+    // By the Context go the order of events about one person, and the trail that the person sees.
+    let document = snapshot.schemas.document_type(&what).ok_or_else(|| Fault::new(Code::DocUnknown))?;
+    if documents.iter().flatten().any(|facts| !is_about((facts, document), subject)) {
+        return Err(Fault::new(Code::DocSubject));
+    }
     Ok(what)
 }
 

@@ -163,11 +163,12 @@ impl Gateway {
     }
 
     fn naming(&self, octets: &[u8], digest: Digest, question: &Permitted, parties: [AgencyId; 2]) -> Naming {
-        let (header, document) = (&question.message().header, self.world().schemas().document_type(question.what()).cloned());
+        let header = &question.message().header;
         let kept = (limits::IDEMPOTENCY_WINDOW_MS * 2).max(u64::from(self.limits.archive_days) * DAY_MS);
         // What is kept for long is delivered until then, and its answer may be asked for after that.
         let longest = now().plus_ms(kept).max(header.expires_at.plus_ms(limits::IDEMPOTENCY_WINDOW_MS));
-        let shorter = document.and_then(|document| document.attachments_seconds);
+        let world = self.world();
+        let shorter = world.schemas().document_type(question.what()).and_then(|document| document.attachments_seconds);
         let until = shorter.map_or(longest, |seconds| now().plus_ms(u64::from(seconds.get()) * 1000).min(longest));
         Naming { octets: sha256(octets), digest, exchange: header.id, parties, until }
     }
