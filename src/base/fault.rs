@@ -200,6 +200,17 @@ catalogue! {
     CatPath = "OG-CAT-013", 500, Gateway, AfterChange, "a document has no such place, or names nobody in such a role", "correct the path; oncegate schema fields shows all paths of a document";
     CatInPerson = "OG-CAT-014", 500, Gateway, AfterChange, "people have to come, and no law is named", "name the law in legal, or let it be done online";
 
+    CasUnknown = "OG-CAS-001", 404, Sender, AfterChange, "there is no such case, or you have no part in it", "check the id of the case, and ask as an agency that has a part in it";
+    CasOver = "OG-CAS-002", 409, Sender, Never, "the case is over", "apply again";
+    CasAnswer = "OG-CAS-003", 422, Sender, AfterChange, "an answer is not of its kind, or answers nothing that was asked", "answer what GET /v1/cases/{id}/form asks, each in its kind";
+    CasParty = "OG-CAS-004", 403, Sender, AfterChange, "this is for another party of the case to do", "ask whoever applied, or the coordinator";
+    CasSituation = "OG-CAS-005", 422, Sender, AfterChange, "there is no such situation, or it does not begin in this way", "see the situations and what starts them: oncegate catalogue list";
+    CasStep = "OG-CAS-006", 409, Sender, AfterChange, "the case has no such step, or it is not at a point where this can be done", "see the steps of the case: GET /v1/cases/{id}";
+    CasDocument = "OG-CAS-007", 422, Sender, AfterChange, "a document was not asked for, or is about somebody else", "bring what GET /v1/cases/{id}/form asks for";
+    CasNone = "OG-CAS-008", 404, Gateway, AfterChange, "this gateway coordinates no cases", "ask the operator to name the coordinating agency in [cases]";
+    CasGives = "OG-CAS-009", 502, Receiver, AfterChange, "an agency says that its step is done, and the document that it makes is not there", "answer with the document that the step gives";
+    CasLink = "OG-CAS-010", 410, Sender, AfterChange, "the link is not in force", "ask for a new one where you applied";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";

@@ -456,5 +456,13 @@ pub const CATALOGUE_ERRORS_MAX: usize = 100;
 pub const CATALOGUE_FACTS_MAX: usize = 4_096;
 /// Characters of a text for people in a catalogue.
 pub const CATALOGUE_TEXT_MAX: usize = 300;
+/// Answers of a citizen in one message about a case.
+pub const CASE_ANSWERS_MAX: usize = 64;
+/// After how long a case is looked at again in which nothing could be done, in milliseconds.
+pub const CASE_AGAIN_MS: u64 = 60_000;
+/// Octets of the changes of a case in one record.
+pub const CASE_CHANGES_BYTES_MAX: usize = 48 << 10;
+/// Cases that are kept in memory beside the log.
+pub const CASES_KEPT_MAX: usize = 2_048;
 /// Steps of a situation, with those of an overlay.
 pub const SITUATION_STEPS_MAX: usize = 256;

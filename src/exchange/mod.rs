@@ -2,5 +2,6 @@
 
 pub mod admission;
 pub mod bulkhead;
+pub mod cases;
 pub mod ledger;
 pub mod work;

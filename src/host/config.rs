@@ -3,10 +3,12 @@
 //! Unknown keys are errors. A setting may tighten a limit, never lift one. Paths are relative to the file.
 
 use crate::base::fault;
+use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::evidence::tlog::note::{Role, VerifierKey};
 use crate::rules::registry::Endpoint;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -28,6 +30,8 @@ pub struct Config {
     pub schemas: Option<PathBuf>,
     /// A folder with the keys of agencies for which the gateway signs, `<agency>.key` and `<agency>.pem`.
     pub seal: Option<PathBuf>,
+    /// Cases, if this gateway coordinates some.
+    pub cases: Option<Cases>,
     /// Limits, tightened.
     pub limits: Limits,
     /// The lines about records.
@@ -77,6 +81,19 @@ pub struct Stamps {
     pub url: Endpoint,
     /// How often, in hours.
     pub every_hours: u64,
+}
+
+/// Cases: who coordinates them, and by which situations.
+#[derive(Clone, Debug)]
+pub struct Cases {
+    /// The agencies in whose name the gateway coordinates, at most one of each world; their keys are in the folder `seal`.
+    pub coordinators: Vec<AgencyId>,
+    /// A folder of life situations beside those of the program.
+    pub catalogue: Option<PathBuf>,
+    /// How many times as fast the clock of cases of the test world goes.
+    pub test_pace: u32,
+    /// Where curators are told of what nobody else puts right.
+    pub curators: BTreeMap<String, String>,
 }
 
 /// The exchange listener and the gateway's own identity.
@@ -195,11 +212,22 @@ struct Raw {
     registry: RawRegistry,
     schemas: Option<String>,
     seal: Option<String>,
+    cases: Option<RawCases>,
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
     log: RawLog,
     witness: Option<RawWitnessFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCases {
+    coordinators: Spanned<Vec<String>>,
+    catalogue: Option<String>,
+    test_pace: Option<Spanned<u64>>,
+    #[serde(default)]
+    curators: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -316,7 +344,7 @@ impl Config {
                 authorities: path(raw.exchange.authorities),
                 revocation: raw.exchange.revocation.map(path),
             },
-            public: raw.public.listen.as_ref().map_or(Ok(SocketAddr::from(([127, 0, 0, 1], 8081))), address)?,
+            public: raw.public.address()?,
             registry: RegistryFiles {
                 file: path(raw.registry.file),
                 signature: path(raw.registry.signature),
@@ -324,6 +352,7 @@ impl Config {
             },
             schemas: raw.schemas.map(path),
             seal: raw.seal.map(path),
+            cases: raw.cases.map(|cases| cases.check(path)).transpose()?,
             limits: Limits {
                 message_bytes: tightened("message_bytes", raw.limits.message_bytes, standard.message_bytes as u64)? as usize,
                 attachment_bytes: within(
@@ -358,6 +387,31 @@ impl Config {
         })
     }
 }
+
+impl RawPublic {
+    fn address(&self) -> Result<SocketAddr, (usize, String)> {
+        self.listen.as_ref().map_or(Ok(SocketAddr::from(([127, 0, 0, 1], 8081))), address)
+    }
+}
+
+impl RawCases {
+    fn check(self, path: impl Fn(String) -> PathBuf) -> Result<Cases, (usize, String)> {
+        let at = self.coordinators.span().start;
+        let names = self.coordinators.into_inner();
+        let wrong = |name: &str| (at, format!("coordinators: \"{name}\" is not the name of an agency, as in ru.cases"));
+        let coordinators = names.iter().map(|name| AgencyId::parse(name).ok_or_else(|| wrong(name)));
+        let pace = within("test_pace", self.test_pace, 1, PACE_MAX)?;
+        Ok(Cases {
+            coordinators: coordinators.collect::<Result<_, _>>()?,
+            catalogue: self.catalogue.map(path),
+            test_pace: u32::try_from(pace).unwrap_or(1),
+            curators: self.curators,
+        })
+    }
+}
+
+/// A day in a second, and faster still.
+const PACE_MAX: u64 = 1_000_000;
 
 impl RawLog {
     fn check(self, path: impl Fn(String) -> PathBuf) -> Result<Log, (usize, String)> {

@@ -442,6 +442,7 @@ fn word(kind: RecordKind) -> &'static str {
         RecordKind::Delivery => "delivery",
         RecordKind::Status => "status",
         RecordKind::Cancel => "cancelled",
+        RecordKind::Case => "case",
     }
 }
 

@@ -9,9 +9,10 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
-use crate::gateway::driver::{Gateway, Parts, SealKeys, now};
+use crate::gateway::driver::{Coordination, Gateway, Parts, SealKeys, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
+use crate::host::catalogue;
 use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::host::control::{self, Answer, Command, Control, HolderStanding};
 use crate::host::expiry;
@@ -24,6 +25,7 @@ use crate::message::crypto::PublicKey;
 use crate::message::pki;
 use crate::message::schema::Schemas;
 use crate::rules::registry::{Bundle, Older, Registry};
+use crate::rules::situation::Catalogue;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -68,6 +70,8 @@ pub struct Checked {
     pub sets: Sets,
     /// The registry.
     pub registry: Registry,
+    /// The life situations.
+    pub catalogue: Arc<Catalogue>,
     identity: Identity,
     seal: SealKeys,
     witness: Option<WitnessFile>,
@@ -77,11 +81,14 @@ pub struct Checked {
 pub fn check(config: Config) -> Result<Checked, StartError> {
     let sets = load_sets(&config, None)?;
     let registry = load_registry(&config, sets.schemas())?;
+    let catalogue = Arc::new(load_catalogue(&config, sets.schemas())?);
     let exchange = &config.exchange;
     let identity = load_identity(exchange)?;
     let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let witness = config.witness.as_deref().map(WitnessFile::load).transpose()?;
-    Ok(Checked { config, sets, registry, identity, seal: seal.unwrap_or_default(), witness })
+    let seal = seal.unwrap_or_default();
+    check_coordinators(&config, &registry, &seal)?;
+    Ok(Checked { config, sets, registry, catalogue, identity, seal, witness })
 }
 
 /// Reads the sets of schemas, judged in a process of its own.
@@ -96,6 +103,37 @@ pub(super) fn load_identity(exchange: &Exchange) -> Result<Identity, StartError>
     let identity = identity.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     identity.server().and_then(|_| identity.client()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     Ok(identity)
+}
+
+/// Reads the life situations, if the gateway coordinates cases.
+pub(super) fn load_catalogue(config: &Config, schemas: &Schemas) -> Result<Catalogue, StartError> {
+    let Some(cases) = &config.cases else { return Ok(Catalogue::default()) };
+    let files = catalogue::files(cases.catalogue.as_deref()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    Catalogue::read(&files, schemas).map_err(|wrong| {
+        let more = wrong.len().saturating_sub(1);
+        let first = wrong.first().map_or_else(String::new, |first| first.to_string().trim_end().to_owned());
+        let what = if more == 0 { first } else { format!("{first}\nand {more} more: oncegate catalogue check tells them all") };
+        StartError { code: Code::CatSyntax, what }
+    })
+}
+
+/// A coordinating agency has to be one of the registry, holder of what is applied for, and its key has to be here.
+fn check_coordinators(config: &Config, registry: &Registry, seal: &SealKeys) -> Result<(), StartError> {
+    let Some(cases) = &config.cases else { return Ok(()) };
+    let mut worlds = Vec::new();
+    for coordinator in &cases.coordinators {
+        let wrong = |what: String| failed(Code::CfgInvalid)(&format!("[cases] {coordinator} {what}"));
+        let index = registry.find(coordinator).ok_or_else(|| wrong("is not in the registry; oncegate agency add".to_owned()))?;
+        if !seal.has(coordinator) {
+            return Err(wrong("has no key here to sign with: put its .key and .pem into the folder that seal names".to_owned()));
+        }
+        let world = registry.agency(index).map(|agency| agency.world);
+        if worlds.contains(&world) {
+            return Err(wrong("is the second coordinator of its world; there is one of each".to_owned()));
+        }
+        worlds.push(world);
+    }
+    Ok(())
 }
 
 pub(super) fn load_registry(config: &Config, schemas: &Schemas) -> Result<Registry, StartError> {
@@ -183,7 +221,7 @@ pub use crate::host::store::Sync as Durability;
 impl Server {
     /// Opens the store and the listeners. The gateway takes messages from `run` on.
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
-        let Checked { config, sets, registry, identity, seal, witness } = checked;
+        let Checked { config, sets, registry, catalogue, identity, seal, witness } = checked;
         let rows = expiry::survey(&config, &registry, now());
         if let Some(row) = rows.iter().find(|row| row.kind == expiry::Kind::Gateway && cannot_serve(row.state)) {
             return Err(failed(Code::CfgInvalid)(&row));
@@ -208,6 +246,9 @@ impl Server {
         // Before anybody is told that the gateway is ready: an unwatched SIGHUP would end it.
         let hangup = signal(SignalKind::hangup()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let (limits, lines) = (config.limits, config.records);
+        let coordination =
+            config.cases.as_ref().map(|cases| Coordination { coordinators: cases.coordinators.clone(), pace: cases.test_pace });
+        let coordination = coordination.unwrap_or_default();
         let trusted = trust(config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities));
         let trusted = trusted.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let witness = witness.map(|file| Witness::open(&file)).transpose();
@@ -215,7 +256,8 @@ impl Server {
         let fetcher = Fetcher::new(trusted);
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
-        let gateway = Gateway::new(Parts { registry, sets, store, witnessing, upstream, seal, limits, lines });
+        let gateway =
+            Gateway::new(Parts { registry, sets, catalogue, coordination, store, witnessing, upstream, seal, limits, lines });
         let gateway = gateway.map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
         say_what_ends(gateway.telemetry(), &rows);
         say_what_is_bad(&gateway);
@@ -257,7 +299,7 @@ impl Server {
         let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), &self.entrance, self.hangup, self.control);
         let deliveries = async {
             let gateway = || Arc::clone(&self.gateway);
-            tokio::join!(gateway().deliver_kept(), gateway().tell_events());
+            tokio::join!(gateway().deliver_kept(), gateway().tell_events(), gateway().drive_cases());
             std::future::pending().await
         };
         let stop = async {
@@ -457,6 +499,19 @@ fn read_world_again(gateway: &Gateway, config: &Config, answer: &mut Answer) {
         Err(error) => return answer.refused.push(format!("schemas and registry were not read again: {error}")),
     };
     answer.bad = told(&sets);
+    let catalogue = match load_catalogue(config, sets.schemas()) {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            let still = "so registry, schemas and catalogue before stay in force";
+            return answer.refused.push(format!("the catalogue was not read again: {error}; {still}"));
+        }
+    };
+    let missing = gateway.missing_situations(&catalogue);
+    if !missing.is_empty() {
+        let (missing, still) = (missing.join(", "), "so registry, schemas and catalogue before stay in force");
+        let keep = "keep its file beside the new one";
+        return answer.refused.push(format!("the catalogue lacks {missing}, by which open cases go: {keep}; {still}"));
+    }
     let registry = load_registry(config, sets.schemas());
     match registry.and_then(|registry| put_in_force(config, registry, before.registry.version())) {
         Ok(registry) => {
@@ -467,7 +522,7 @@ fn read_world_again(gateway: &Gateway, config: &Config, answer: &mut Answer) {
                 (true, count) => format!(", with {count} sets of schemas"),
             };
             answer.taken.push(format!("registry version {version} is in force{with}"));
-            gateway.reload(registry, sets);
+            gateway.reload(registry, sets, Arc::new(catalogue));
         }
         Err(error) => {
             let with = if config.schemas.is_some() { ", so the schemas before stay in force too" } else { "" };

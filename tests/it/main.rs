@@ -25,6 +25,8 @@ mod books;
 #[cfg(feature = "server")]
 mod bulkheads;
 #[cfg(feature = "server")]
+mod cases;
+#[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
 mod crash;

@@ -162,6 +162,11 @@ impl fmt::Display for MessageId {
 pub struct Uuid([u8; 16]);
 
 impl Uuid {
+    /// The UUID with these octets.
+    pub const fn from_octets(octets: [u8; 16]) -> Self {
+        Self(octets)
+    }
+
     /// Reads a UUID of any version.
     pub fn parse(text: &str) -> Option<Self> {
         parse_uuid(text).map(Self)

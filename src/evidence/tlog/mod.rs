@@ -46,11 +46,13 @@ pub enum RecordKind {
     Status,
     /// Whoever asked has cancelled a question.
     Cancel,
+    /// A change of a case.
+    Case,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Request,
         Self::Answer,
         Self::Refusal,
@@ -61,6 +63,7 @@ impl RecordKind {
         Self::Delivery,
         Self::Status,
         Self::Cancel,
+        Self::Case,
     ];
 
     /// The word in the leaf.
@@ -76,6 +79,7 @@ impl RecordKind {
             Self::Delivery => "dlv",
             Self::Status => "sts",
             Self::Cancel => "cnl",
+            Self::Case => "cse",
         }
     }
 }
@@ -155,6 +159,8 @@ pub struct Private {
     pub cause: Option<String>,
     /// Why, in the words of whoever had to give a reason.
     pub reason: Option<String>,
+    /// What has changed in a case, as JSON.
+    pub changes: Option<String>,
     /// It is sealed with the request's record already: this one has tags and index keys, and the cause of a refusal.
     pub is_with_request: bool,
 }
@@ -175,7 +181,7 @@ impl Private {
     }
 
     /// What is sealed: JSON with sorted keys; `d` document type, `e` cause, `f` fields, `i` identifiers as scheme and value, `o`
-    /// the official's, `p` purpose, `r` the role, `s` the salt, `w` the reason.
+    /// the official's, `p` purpose, `r` the role, `s` the salt, `w` the reason, `x` changes of a case.
     pub fn to_json(&self, salt: &[u8; 32]) -> String {
         let mut out = String::from("{");
         shown("d", self.document.as_ref(), &mut out);
@@ -199,6 +205,7 @@ impl Private {
         shown("r", self.role.as_ref(), &mut out);
         text("s", Some(&URL_SAFE_NO_PAD.encode(salt)), &mut out);
         text("w", self.reason.as_deref(), &mut out);
+        text("x", self.changes.as_deref(), &mut out);
         out.push('}');
         out
     }
@@ -528,6 +535,7 @@ mod tests {
             purpose: Code::parse("aid"),
             cause: Some("é".repeat(limits::CAUSE_BYTES_MAX)),
             reason: Some("a \"reason\"".to_owned()),
+            changes: None,
             is_with_request: false,
         };
         let fields = (0..limits::SELECT_PATHS_MAX).map(|number| format!("\"{number}\"")).collect::<Vec<_>>().join(",");

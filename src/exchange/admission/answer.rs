@@ -170,10 +170,15 @@ fn wrong_type(question: &Permitted, found: &Word) -> Fault {
     bad(&Fault::at(Code::DocType, format!("{found}, where {} was asked for", question.what)))
 }
 
+/// Whether a document describes a subject.
+pub fn same_subject_as(left: &Subject, described: &Described) -> bool {
+    same_subject(left, &as_asked(described))
+}
+
 /// Two descriptions are of one subject when they are of one kind and share an identifier; of one person also, where no identifier
 /// tells, when name and birth date are the same. An identifier of the same scheme with another value settles that they are not.
 /// Organisations may share a name, and have several: theirs counts for nothing.
-pub(super) fn same_subject(left: &Subject, right: &Subject) -> bool {
+pub fn same_subject(left: &Subject, right: &Subject) -> bool {
     let same_scheme = |a: &Identifier, b: &Identifier| a.scheme() == b.scheme();
     let pairs = || left.identifiers.iter().flat_map(|a| right.identifiers.iter().map(move |b| (a, b)));
     if left.kind() != right.kind() || pairs().any(|(a, b)| same_scheme(a, b) && a != b) {
@@ -219,7 +224,7 @@ pub(super) fn is_about((facts, document): (&Facts, &DocumentType), subject: &Sub
 }
 
 /// A subject of a document in the words of a question.
-fn as_asked(described: &Described) -> Subject {
+pub fn as_asked(described: &Described) -> Subject {
     let personal = |text: &Option<String>| text.as_deref().map(Personal::new);
     let said = match described.kind {
         SubjectKind::Person => envelope::Described::Person(Person {

@@ -16,11 +16,11 @@
 mod answer;
 mod event;
 
-pub use answer::{Answer, admit_answer, admit_attached};
+pub use answer::{Answer, admit_answer, admit_attached, as_asked, same_subject, same_subject_as};
 pub use event::{Cancel, Event, Told, event_again, permit_cancel, permit_event};
 
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{Code as Word, Digest, MessageId};
+use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::Private;
@@ -50,6 +50,15 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// The agency in whose name the gateway itself asks for its cases, known by the certificate that it signs with.
+    pub fn coordinator(registry: &Registry, agency: &AgencyId, certificate: Digest) -> Result<Self, Fault> {
+        let index = registry.find(agency).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
+        match registry.agency(index).map(|agency| agency.status) {
+            Some(Status::Active) => Ok(Self { agency: index, system: certificate }),
+            _ => Err(Fault::new(Code::TlsAgencySuspended)),
+        }
+    }
+
     /// The agency whose system holds this client certificate.
     pub fn identify(registry: &Registry, certificate: &Digest) -> Result<Self, Fault> {
         let index = registry.by_system(certificate).ok_or_else(|| Fault::new(Code::TlsUnknownCertificate))?;
@@ -169,6 +178,11 @@ impl Authenticated {
     /// Spends the proof for the octets that were verified.
     pub fn into_octets(self) -> Vec<u8> {
         self.octets
+    }
+
+    /// Spends the proof for digest, message and octets.
+    pub fn into_parts(self) -> (Digest, Message, Vec<u8>) {
+        (self.digest, self.message, self.octets)
     }
 }
 
@@ -320,6 +334,19 @@ fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Per
 /// ended meanwhile. When it was made was looked at when it came.
 pub fn permit_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Permitted, Refusal> {
     permitted(snapshot, authenticate_again(snapshot, octets)?)
+}
+
+/// Reads and verifies a message again that was admitted and recorded, whatever time has passed since: what it says is used.
+pub fn read_again(snapshot: Snapshot<'_>, octets: Vec<u8>) -> Result<Authenticated, Refusal> {
+    let unverified = read(snapshot, &octets)?;
+    let (claimed, digest) = (unverified.claimed(), unverified.digest());
+    let refuse = |fault| Refusal { claimed: claimed.clone(), digest: Some(digest), ..Refusal::new(fault) };
+    let sender = claimed.from.as_ref().and_then(|from| snapshot.registry.find(from));
+    let sender = sender.ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
+    let agency = snapshot.registry.agency(sender).ok_or_else(|| refuse(Fault::new(Code::SigSender)))?;
+    let price = unverified.algorithm().price();
+    let message = verify(snapshot, agency, unverified).map_err(&refuse)?;
+    Ok(Authenticated { message, digest, sender, octets, price })
 }
 
 /// Reads and verifies a message that was accepted from its sender before.

@@ -13,6 +13,8 @@ pub enum Way {
     Push,
     /// It comes for it.
     Inbox,
+    /// It is the gateway itself, for its cases.
+    Here,
 }
 
 struct Door {
@@ -32,7 +34,7 @@ impl Door {
 
     /// What is to be handed out here, if anything is.
     fn offers(&self) -> Option<&Place> {
-        self.head.as_ref().filter(|_| self.way == Way::Push && self.has_room())
+        self.head.as_ref().filter(|_| self.way != Way::Inbox && self.has_room())
     }
 }
 

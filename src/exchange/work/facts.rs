@@ -62,7 +62,7 @@ impl<S: Shelf> Work<S> {
             // Those of exchanges that were never kept concern no other record.
             ("rsp", _) => self.settled(told, concerned()?),
             ("err", Some(action::WITHHOLD)) => vec![Fact::Withheld { key: told.key()?, word: told.withheld()? }],
-            ("err", _) => vec![Fact::Ended(told.key()?)],
+            ("err" | "cse", _) => vec![Fact::Ended(told.key()?)],
             ("sts", _) => self.heard(told, concerned()?, until),
             ("cnl", _) => self.cancelled(told, concerned()?),
             ("evt", _) => {
@@ -77,7 +77,7 @@ impl<S: Shelf> Work<S> {
     fn notice(&self, told: Told<'_>, what: What, question: &Row) -> Option<Fact> {
         let to = question.sender.clone();
         // An answer can be got by its id, and nobody's server was told that one would come by itself.
-        if what == What::Answer && self.way(&to) == Way::Push {
+        if what == What::Answer && self.way(&to) == Way::Push || self.way(&to) == Way::Here {
             return None;
         }
         // Words about one question come in their order.

@@ -29,6 +29,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Where signed messages are sent to: what is about cases has paths of its own, and is a message like any other.
+fn is_of_messages(path: &str) -> bool {
+    let is_of_cases = matches!(super::segments(path).as_slice(), ["v1", "cases"] | ["v1", "cases", _, "orders"]);
+    is_of_cases || matches!(path, "/v1/messages" | "/v1/trail")
+}
+
 /// The API of one connection.
 #[derive(Clone)]
 pub struct ExchangeApi {
@@ -53,7 +59,7 @@ impl ExchangeApi {
             return Box::pin(async move { Ok(dress.refused(&self.refuse(fault).await)) });
         }
         match (request.method(), request.uri().path()) {
-            (&Method::POST, "/v1/messages" | "/v1/trail") => {
+            (&Method::POST, path) if is_of_messages(path) => {
                 Box::pin(async move { Ok(dress.put_on(self.message(request).await)) })
             }
             (&Method::GET, "/v1/inbox") => Box::pin(async move { Ok(dress.put_on(self.inbox(request).await)) }),
@@ -77,7 +83,7 @@ impl ExchangeApi {
         let slot = Arc::clone(visit.slot());
         let standing = slot.standing();
         let mut result = match head.uri.path() {
-            "/v1/messages" => match self.take(visit, &head, body).await {
+            path if path != "/v1/trail" => match self.take(visit, &head, body).await {
                 Ok(reply) => self.write(reply, &head.headers).await,
                 Err(refused) => Err(refused),
             },
@@ -271,6 +277,8 @@ impl ExchangeApi {
         }
         match super::segments(path).as_slice() {
             ["v1", "attachments", sha256] => attachments::get(&self.gateway, agency, sha256, headers),
+            ["v1", "cases", id] => reader.case(id, "", query).await,
+            ["v1", "cases", id, what @ ("timeline" | "form")] => reader.case(id, what, query).await,
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
             ["v1", "messages", id] => self.state(agency, id, headers).await,
             ["v1", "messages", id, "answer"] => self.earlier_answer(agency, id, headers).await,

@@ -4,6 +4,7 @@
 
 mod apart;
 mod attachments;
+mod cases;
 mod catalogue;
 mod evidence;
 mod exchange;
@@ -39,6 +40,12 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("POST", "/v1/inbox/{lease}/extend", Listeners::Exchange),
     ("GET", "/v1/attachments/{sha256}", Listeners::Exchange),
     ("HEAD", "/v1/attachments/{sha256}", Listeners::Exchange),
+    ("POST", "/v1/cases", Listeners::Exchange),
+    ("GET", "/v1/cases/{id}", Listeners::Exchange),
+    ("GET", "/v1/cases/{id}/timeline", Listeners::Exchange),
+    ("GET", "/v1/cases/{id}/form", Listeners::Exchange),
+    ("POST", "/v1/cases/{id}/orders", Listeners::Exchange),
+    ("GET", "/v1/my/{link}", Listeners::Public),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("POST", "/v1/trail", Listeners::Exchange),

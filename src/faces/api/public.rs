@@ -72,6 +72,16 @@ impl Service<Request<Inbound>> for PublicApi {
             let api = self.clone();
             return Box::pin(async move { Ok(api.file(&request).await) });
         }
+        if let (&Method::GET, ["v1", "my", link]) = (request.method(), super::segments(path).as_slice()) {
+            let (api, link) = (self.clone(), (*link).to_owned());
+            return Box::pin(async move {
+                let query = request.uri().query().unwrap_or("");
+                Ok(match super::cases::mine(&api.gateway, &link, query).await {
+                    Ok(response) => response,
+                    Err(fault) => problem(&Refused { fault, id: None, logged: None }, Form::preferred(request.headers())),
+                })
+            });
+        }
         let Some(witness) = self.witness.clone().filter(|witness| witness.has(path)) else {
             return Box::pin(std::future::ready(Ok(self.answer(&request))));
         };

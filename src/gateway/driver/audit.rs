@@ -47,6 +47,9 @@ pub struct Opened {
     /// The reason given.
     #[serde(rename = "w")]
     pub reason: Option<String>,
+    /// Changes of a case.
+    #[serde(rename = "x")]
+    pub changes: Option<String>,
 }
 
 impl Opened {

@@ -183,6 +183,15 @@ impl Gateway {
         tokio::spawn(async move {
             match (is_over, row.what) {
                 (true, _) => gateway.give_up(&row, Refusal::new(Fault::new(Code::RteDeadline))).await,
+                (false, what) if gateway.cases.is_coordinator(&row.key.to) => match what {
+                    What::Question => gateway.case_order(&row).await,
+                    What::Event => gateway.case_event(&row).await,
+                    // Nobody has to be told what the gateway knows itself.
+                    What::Answer | What::Status | What::Cancel | What::Withheld => {
+                        gateway.work().reached(&row.key.to);
+                        gateway.give_up(&row, Refusal::new(Fault::new(Code::RteNoHolder))).await;
+                    }
+                },
                 (false, What::Question) => gateway.deliver(&row).await,
                 (false, _) => gateway.hand_over(&row).await,
             }
@@ -347,7 +356,7 @@ impl Gateway {
     }
 
     /// The receiver could not be reached.
-    fn again(&self, row: &Row) {
+    pub(super) fn again(&self, row: &Row) {
         let time = now();
         // Any number will do that is not the same for all.
         let spread = (time.as_ms() ^ row.key.index.wrapping_mul(2_654_435_761)) % 1000;
@@ -356,7 +365,7 @@ impl Gateway {
     }
 
     /// What came is not on record, and comes another time. It is not asked for at once: what stood in its way may still do so.
-    fn later(&self, row: &Row) {
+    pub(super) fn later(&self, row: &Row) {
         let mut work = self.work();
         work.release(&row.key);
         work.leave_alone(&row.key.to, now().plus_ms(limits::DELIVERY_PAUSE_MS));
@@ -383,7 +392,7 @@ impl Gateway {
     }
 
     /// It is over, if that is on record; else it is tried again.
-    async fn end(&self, row: &Row, concluded: Result<Concluded, Refused>) {
+    pub(super) async fn end(&self, row: &Row, concluded: Result<Concluded, Refused>) {
         match concluded {
             Err(Refused { logged: None, .. }) => return self.later(row),
             Err(refused) => self.refusals.tell(&row.sender, row.id, refused),

@@ -7,6 +7,7 @@ mod answers;
 mod attachments;
 pub mod audit;
 mod bodies;
+mod cases;
 mod delivery;
 mod events;
 mod evidence;
@@ -19,6 +20,7 @@ mod run;
 mod seal;
 
 pub use attachments::Carried;
+pub use cases::{CaseError, Coordination};
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};
@@ -44,6 +46,7 @@ use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
 use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
 use crate::rules::registry::{AgencyIndex, Registry};
+use crate::rules::situation::Catalogue;
 use run::Tries;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,6 +72,7 @@ pub struct Gateway {
     /// Told when there may be something to deliver.
     work_changed: Notify,
     deliveries: Arc<Semaphore>,
+    cases: cases::Cases,
     persons: Mutex<Persons>,
     clock: EngineClock,
     started: Instant,
@@ -100,6 +104,8 @@ pub struct World {
     pub registry: Registry,
     /// The schemas.
     pub sets: Arc<Sets>,
+    /// The life situations.
+    pub catalogue: Arc<Catalogue>,
     /// Its quotas.
     pub quotas: Quotas,
     /// The longest time for which a grant withholds accesses from citizens.
@@ -126,11 +132,11 @@ impl Lanes {
 }
 
 impl World {
-    fn new(registry: Registry, sets: Arc<Sets>, clock: &EngineClock) -> Self {
+    fn new(registry: Registry, sets: Arc<Sets>, catalogue: Arc<Catalogue>, clock: &EngineClock) -> Self {
         let quotas = Quotas::new(&registry, clock);
         let lanes = registry.agencies().map(|_| Lanes::new()).collect();
         let withheld_days = registry.grants().map(|grant| grant.withheld_days).max().unwrap_or(0);
-        Self { registry, sets, quotas, withheld_days, lanes }
+        Self { registry, sets, catalogue, quotas, withheld_days, lanes }
     }
 
     /// What documents are held against.
@@ -179,6 +185,10 @@ pub struct Parts {
     pub registry: Registry,
     /// The schemas.
     pub sets: Sets,
+    /// The life situations.
+    pub catalogue: Arc<Catalogue>,
+    /// Who coordinates cases.
+    pub coordination: Coordination,
     /// The store, and what it knew.
     pub store: (Store, Recovered),
     /// Who cosigns the log's checkpoints.
@@ -329,8 +339,11 @@ impl Gateway {
         let (store, recovered) = parts.store;
         store.attachments().limit(parts.limits.attachments_bytes);
         let clock = EngineClock::default();
-        let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), &clock));
-        let work = open_work(&store, &world)?;
+        let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), parts.catalogue, &clock));
+        let coordinators = Arc::new(parts.coordination.coordinators.clone());
+        let work = open_work(&store, &world, &coordinators)?;
+        let cases = cases::Cases::new(parts.coordination);
+        cases.open(&store)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
             world: RwLock::new(world),
@@ -346,6 +359,7 @@ impl Gateway {
             telling: tokio::sync::RwLock::default(),
             work_changed: Notify::new(),
             deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
+            cases,
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
             clock,
             started: Instant::now(),
@@ -369,10 +383,10 @@ impl Gateway {
 
     /// Puts another registry in force, with the schemas that it was checked against; exchanges that are open go on by those they
     /// began with.
-    pub fn reload(&self, registry: Registry, sets: Arc<Sets>) {
-        let world = Arc::new(World::new(registry, sets, &self.clock));
+    pub fn reload(&self, registry: Registry, sets: Arc<Sets>, catalogue: Arc<Catalogue>) {
+        let world = Arc::new(World::new(registry, sets, catalogue, &self.clock));
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&world);
-        self.work().arrange(ways(world));
+        self.work().arrange(ways(world, self.cases.coordinators()));
         self.published.notify_one();
         self.work_changed.notify_one();
     }
@@ -643,7 +657,8 @@ impl Gateway {
 
     /// Makes a record durable. That it fails is told once, until it succeeds again.
     async fn keep(&self, entry: Entry) -> Result<Committed, StoreError> {
-        let told = is_of_work(&entry.record).then(|| (entry.record.clone(), self.store.person_keys(&entry.private.subject)));
+        let is_told = is_of_work(&entry.record) || self.cases.concerns(&entry.record);
+        let told = is_told.then(|| (entry.record.clone(), self.store.person_keys(&entry.private.subject)));
         let telling = if told.is_some() { Some(self.telling.read().await) } else { None };
         let kept = self.store.append(entry).await;
         if let (Ok(committed), Some((record, persons))) = (&kept, told) {
@@ -666,6 +681,9 @@ impl Gateway {
     /// Tells open work of a record, and those who wait for what may have come of it.
     fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
         let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
+        if !is_of_work(record) {
+            return self.cases.tell(&leaf, place);
+        }
         let class = class_of(&self.world(), &leaf);
         // Before open work forgets it: else the same message would be new for a moment.
         self.tell_ledger(record, place);
@@ -675,6 +693,7 @@ impl Gateway {
         }
         [&record.provider, &record.consumer].into_iter().flatten().for_each(|agency| self.inbox.tell(agency));
         self.work_changed.notify_one();
+        self.cases.tell(&leaf, place);
     }
 
     /// Tells the ledger how a question has ended that is kept.
@@ -703,12 +722,21 @@ impl Gateway {
             self.store.size()
         };
         let noted = self.work().shelf_mut().note(mark);
+        let of_cases = self.note_cases(mark);
         let saved = match noted {
             Ok(saving) => tokio::task::spawn_blocking(move || saving.save()).await.unwrap_or(Err(StoreError::Stopped)),
             Err(cause) => Err(cause),
         };
         if let Err(cause) = saved {
             self.telemetry.say_sparingly(&format!("open work could not be saved, and is in the journal: {cause}"));
+        }
+        let saved = match of_cases {
+            Some(Ok(saving)) => tokio::task::spawn_blocking(move || saving.save()).await.unwrap_or(Err(StoreError::Stopped)),
+            Some(Err(cause)) => Err(cause),
+            None => Ok(()),
+        };
+        if let Err(cause) = saved {
+            self.telemetry.say_sparingly(&format!("the book of cases could not be saved, and is in the journal: {cause}"));
         }
     }
 
@@ -735,6 +763,7 @@ fn is_of_work(record: &Record) -> bool {
         RecordKind::Request => record.until.is_some(),
         RecordKind::Answer | RecordKind::Refusal => record.concerns.is_some(),
         RecordKind::Event | RecordKind::Delivery | RecordKind::Status | RecordKind::Cancel => true,
+        RecordKind::Case => record.concerns.is_some(),
         RecordKind::Audit | RecordKind::Erasure | RecordKind::Administration => false,
     }
 }
@@ -745,17 +774,20 @@ fn class_of(world: &World, leaf: &Leaf) -> Class {
 }
 
 /// Whoever has an address is sent what waits for it; everybody else comes for it.
-fn ways(world: Arc<World>) -> Ways {
+fn ways(world: Arc<World>, coordinators: Arc<Vec<AgencyId>>) -> Ways {
     Box::new(move |to| {
+        if coordinators.contains(to) {
+            return Way::Here;
+        }
         let agency = world.registry.find(to).and_then(|index| world.registry.agency(index));
         if agency.is_some_and(|agency| agency.url.is_some()) { Way::Push } else { Way::Inbox }
     })
 }
 
 /// Opens open work, and tells it of the records that it has not been told of.
-fn open_work(store: &Store, world: &Arc<World>) -> Result<Work<SledShelf>, StoreError> {
+fn open_work(store: &Store, world: &Arc<World>, coordinators: &Arc<Vec<AgencyId>>) -> Result<Work<SledShelf>, StoreError> {
     let (shelf, mark) = store.shelf()?;
-    let mut work = Work::open(shelf, ways(Arc::clone(world)));
+    let mut work = Work::open(shelf, ways(Arc::clone(world), Arc::clone(coordinators)));
     let oldest = now().minus_ms(limits::EVENT_LIFE_MS + limits::CLOCK_SKEW_MS);
     store.tell(mark, oldest, &mut |recorded| {
         let (class, person) = (class_of(world, &recorded.leaf), recorded.persons.first().copied());
@@ -795,7 +827,7 @@ mod tests {
         let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
         let find = |name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
         let agencies = ["xx.school", "xx.clinic"].map(find);
-        (World::new(registry, Arc::new(Sets::built_in()), &EngineClock::default()), agencies)
+        (World::new(registry, Arc::new(Sets::built_in()), Arc::default(), &EngineClock::default()), agencies)
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Gateway {
     /// Whether the holder of a question comes for it.
     fn comes_for_it(&self, visit: &Visit, question: &Permitted) -> bool {
         let holder = visit.world.registry.agency(question.holder());
-        holder.is_some_and(|holder| self.work().way(&holder.id) == Way::Inbox)
+        holder.is_some_and(|holder| self.work().way(&holder.id) != Way::Push)
     }
 
     /// Who tries out numbers is stopped before the holder is asked.

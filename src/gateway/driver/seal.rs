@@ -1,9 +1,9 @@
 //! Signing at the door for agencies whose key the gateway holds (`seal = "gateway"` in the registry).
 
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::AgencyId;
+use crate::base::ids::{AgencyId, Digest};
 use crate::host::keyfile;
-use crate::message::crypto::PrivateKey;
+use crate::message::crypto::{PrivateKey, sha256};
 use crate::message::pki;
 use crate::message::sig;
 use crate::rules::registry::{AgencyIndex, Registry, Seal};
@@ -48,6 +48,26 @@ impl SealKeys {
             keys.insert(agency, (key, certificate));
         }
         Ok(Self(keys))
+    }
+
+    /// Signs a message of an agency whose key is here.
+    pub(super) fn sign(&self, agency: &AgencyId, unsigned: &[u8]) -> Option<Result<Vec<u8>, Fault>> {
+        let (key, certificate) = self.0.get(agency)?;
+        let failed = |error| match error {
+            sig::SignError::Document(fault) => fault,
+            sig::SignError::Key => Fault::new(Code::LogUnavailable).with_private("a seal key could not sign"),
+        };
+        Some(sig::sign(unsigned, key, Some(certificate)).map_err(failed))
+    }
+
+    /// Whether the key of an agency is here.
+    pub fn has(&self, agency: &AgencyId) -> bool {
+        self.0.contains_key(agency)
+    }
+
+    /// SHA-256 of the certificate of an agency whose key is here.
+    pub(super) fn certificate(&self, agency: &AgencyId) -> Option<Digest> {
+        self.0.get(agency).map(|(_, certificate)| sha256(certificate))
     }
 
     /// Signs an unsigned message of an agency that leaves signing to the gateway; any other message stays as it is.

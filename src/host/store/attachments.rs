@@ -352,6 +352,12 @@ impl Attachments {
         self.remove(past.into_iter().filter(|(_, naming)| !is_open(naming)).map(|(ticket, _)| ticket).collect())
     }
 
+    /// Removes what is kept under a name: nobody needs it any more.
+    pub fn forget(&self, octets: &Digest) -> Result<(), StoreError> {
+        let ticket = self.table().by_message.get(octets).copied();
+        self.remove(ticket.into_iter().collect())
+    }
+
     /// Removes what a message names: it was erased.
     pub(super) fn erase(&self, digest: &str) -> Result<(), StoreError> {
         let is_it = |note: &Note| note.naming.digest.to_string() == digest || note.naming.digest.to_base64url() == digest;
@@ -473,10 +479,22 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// What it names is kept for the gateway itself: its record came before, or comes whatever becomes of it.
+    pub fn keep(mut self) {
+        self.recorded();
+    }
+
     /// Says what became of the record of the message: with one, what it names may be given out. Without, it is not known whether
     /// it is on the disk; the next start looks.
     pub fn settle(mut self, committed: Option<&Committed>) {
-        let Some(ticket) = self.ticket.take().filter(|_| committed.is_some()) else { return };
+        match committed {
+            Some(_) => self.recorded(),
+            None => self.ticket = None,
+        }
+    }
+
+    fn recorded(&mut self) {
+        let Some(ticket) = self.ticket.take() else { return };
         let attachments = &self.attachments;
         if let Some(note) = attachments.table().notes.get_mut(&ticket) {
             note.is_recorded = true;

@@ -38,7 +38,7 @@ pub(crate) use past::PastSearch;
 pub use recovery::Recovered;
 pub use report::{Export, ExportForm, ReportError};
 pub use restore::Restoring;
-pub use shelf::{Recorded, SledShelf};
+pub use shelf::{Recorded, Saving, SledShelf};
 pub use upkeep::Scrubbed;
 pub use whole::{NotVerified, Note, Verified, verify_all};
 pub use writer::{Committed, Settings, StoreError, Sync};
@@ -105,8 +105,9 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(&folder).map_err(|cause| StoreError::io(&folder, cause))?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_str().unwrap_or("");
-        let is_derived =
-            matches!(name, "tree" | "names" | "end" | shelf::SHELF) || name.starts_with("vol-") || name.starts_with("live-");
+        let is_derived = matches!(name, "tree" | "names" | "end" | shelf::SHELF | shelf::SHELF_OF_CASES)
+            || name.starts_with("vol-")
+            || name.starts_with("live-");
         if is_derived {
             let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|cause| StoreError::io(&path, cause))?;

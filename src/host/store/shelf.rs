@@ -3,7 +3,10 @@
 
 use super::index::Entered;
 use super::{Store, StoreError, again};
+use crate::base::ids::Uuid;
 use crate::base::time::UnixTime;
+use crate::evidence::audit::Filter;
+use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::ledger::OutcomePlace;
 use crate::exchange::work::{Change, Shelf};
@@ -139,6 +142,9 @@ fn quietly<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 /// Before all keys of work.
 const MARK: &[u8] = &[0];
 const CACHE_BYTES: u64 = 8 << 20;
+pub(super) const SHELF_OF_CASES: &str = "cases";
+/// Records of one look at the index.
+const PAGE: usize = 1_000;
 
 /// A record as it is told again.
 pub struct Recorded {
@@ -163,6 +169,53 @@ impl Store {
             return Ok((SledShelf::open(&folder)?, 0));
         }
         Ok((shelf, mark))
+    }
+
+    /// The shelf of cases, and how many records it has been told of.
+    pub fn shelf_of_cases(&self) -> Result<(SledShelf, u64), StoreError> {
+        let folder = self.folder.join(SHELF_OF_CASES);
+        let shelf = SledShelf::open(&folder)?;
+        let mark = shelf.mark();
+        if mark > self.size() {
+            drop(shelf);
+            std::fs::remove_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
+            return Ok((SledShelf::open(&folder)?, 0));
+        }
+        Ok((shelf, mark))
+    }
+
+    /// Tells of all records of cases that the index has, in their order; gives how many records the index has.
+    pub fn tell_cases(&self, tell: &mut dyn FnMut(&Leaf, u64)) -> Result<u64, StoreError> {
+        let until = self.index.watermark();
+        let filter = Filter { kind: Some(RecordKind::Case), ..Filter::default() };
+        for (index, leaf) in self.all_of(&filter, until)? {
+            tell(&leaf, index);
+        }
+        // From the beginning, if the index is at its beginning.
+        Ok(until.max(u64::from(self.size() > 0)))
+    }
+
+    /// The records of the changes of a case, in their order.
+    pub fn records_of_case(&self, case: &Uuid) -> Result<Vec<u64>, StoreError> {
+        let filter = Filter { kind: Some(RecordKind::Case), case: Some(*case), ..Filter::default() };
+        let found = self.all_of(&filter, u64::MAX)?;
+        let is_change = |leaf: &Leaf| leaf.action.as_deref() != Some("hand");
+        Ok(found.into_iter().filter(|(_, leaf)| is_change(leaf)).map(|(index, _)| index).collect())
+    }
+
+    fn all_of(&self, filter: &Filter, until: u64) -> Result<Vec<(u64, Leaf)>, StoreError> {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = self.search(filter, before, PAGE)?;
+            found.extend(page.records.iter().filter_map(|record| Some((record.index, Leaf::parse(&record.leaf)?))));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        found.retain(|(index, _)| *index < until);
+        found.reverse();
+        Ok(found)
     }
 
     /// Tells of the records from an index on, in their order. What is older than `oldest` may be left out.

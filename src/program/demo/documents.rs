@@ -55,6 +55,19 @@ fn period(element: &'static str, from: Day, to: Day, out: &mut Writer) {
     out.open(element, &[]).leaf("t:From", &from.to_string()).leaf("t:To", &to.to_string()).close();
 }
 
+/// A note for so many days, with a diagnosis or without one.
+pub(super) fn absence_note_of(pupil: &Person, days: i64, diagnosis: Option<&str>) -> String {
+    let mut out = begin("MedicalAbsenceNote", "medical-absence-note");
+    person("Patient", pupil, &mut out);
+    let today = now().day().days_since_epoch();
+    let day = |offset: i64| Day::from_days(today + offset);
+    period("Absence", day(1 - days), day(0), &mut out);
+    out.leaf("Days", &days.to_string()).leaf("Reason", "illness").leaf("FirstOrFollowUp", "first");
+    period("PeExemption", day(1), day(12), &mut out);
+    out.leaf("MayReturnOn", &day(1).to_string()).leaf_if("Diagnosis", diagnosis);
+    out.finish()
+}
+
 fn absence_note(pupil: &Person) -> String {
     let mut out = begin("MedicalAbsenceNote", "medical-absence-note");
     person("Patient", pupil, &mut out);

@@ -9,6 +9,7 @@ mod evidence;
 mod people;
 mod provider;
 mod refusals;
+mod town;
 mod world;
 
 pub use delivery::{Cast, Stage, Story, Told};
@@ -16,4 +17,5 @@ pub use evidence::{DemoWitness, change_record, copy, drop_record};
 pub use people::{Person, Role, people};
 pub use provider::{Behaviour, Observer, Provider};
 pub use refusals::{CASES, Case, Sent, Shape, Verdict};
+pub use town::{Asked, COORDINATOR, Manners, PORTAL, Tasked, Town, TownPlan, of_kind};
 pub use world::{Elsewhere, Plan, World, WorldError};

@@ -24,7 +24,7 @@ pub struct Person {
 }
 
 /// A place in a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// The mother.
     Mother,

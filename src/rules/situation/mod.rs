@@ -326,6 +326,8 @@ pub struct Step {
     pub title: Texts,
     /// Whose it is.
     pub office: Code,
+    /// The fact that says which agency of that kind: an identifier by which it is called in documents.
+    pub at: Option<FactIndex>,
     /// The service within the agency.
     pub service: Code,
     /// Under which condition it applies.

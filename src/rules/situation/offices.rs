@@ -19,6 +19,8 @@ pub struct Post {
     pub agency: AgencyId,
     /// The regions that it is for; for all others if it names none.
     pub regions: Vec<Region>,
+    /// What it is called in documents, where they say which agency does a step: its identifiers.
+    pub called: Vec<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +38,8 @@ struct RawPost {
     agency: Spanned<String>,
     #[serde(default)]
     regions: Vec<Spanned<String>>,
+    #[serde(default)]
+    called: Vec<String>,
 }
 
 pub(super) fn offices(reading: &mut Reading<'_>, file: &File) -> Read<()> {
@@ -51,8 +55,9 @@ pub(super) fn offices(reading: &mut Reading<'_>, file: &File) -> Read<()> {
             let what = format!("\"{}\" is not the name of an agency, as in ru.yar.school-17", post.agency.get_ref());
             reading.note(Fault::CatSyntax, file, &post.agency.span(), what);
         }
+        let called = post.called.into_iter().map(String::into_boxed_str).collect();
         if let (Ok(kind), Some(agency)) = (reading.office(file, &post.kind), agency) {
-            reading.catalogue.posts.entry(kind).or_default().push(Post { agency, regions });
+            reading.catalogue.posts.entry(kind).or_default().push(Post { agency, regions, called });
         }
     }
     Ok(())
@@ -114,6 +119,12 @@ impl Catalogue {
         let own: Vec<&AgencyId> = posts.iter().filter(of_region).map(|post| &post.agency).collect();
         let for_all = || posts.iter().filter(|post| post.regions.is_empty()).map(|post| &post.agency).collect();
         if own.is_empty() { for_all() } else { own }
+    }
+
+    /// The agency of a kind that is called so in documents.
+    pub fn agency_called(&self, kind: &Code, name: &str) -> Option<&AgencyId> {
+        let posts = self.posts.get(kind).map_or(&[][..], Vec::as_slice);
+        posts.iter().find(|post| post.called.iter().any(|called| **called == *name)).map(|post| &post.agency)
     }
 
     /// What stands between a situation and a registry on a day, each once.

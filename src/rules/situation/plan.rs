@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Held {
     /// Its holder is being asked.
     Asked,
+    /// Its holder has been asked and takes its time: nothing else waits for it.
+    Late,
     /// It is there.
     Here,
     /// Its holder has signed that there is none.
@@ -86,8 +88,29 @@ impl Knowledge {
         Self { people: known.map(|role| (role.name.clone(), Person::Known)).collect(), ..Self::default() }
     }
 
-    fn is_asking(&self) -> bool {
+    /// Whether an answer to anything is still expected at once.
+    pub fn is_asking(&self) -> bool {
         self.documents.values().any(|held| *held == Held::Asked)
+    }
+
+    /// Whether the holder of a document is being asked, and expected to answer at once.
+    pub fn is_asked(&self, document: &DocumentOf) -> bool {
+        self.held(document) == Some(Held::Asked)
+    }
+
+    /// Whether the holder of a document has been asked, and takes its time.
+    pub fn is_waited_for(&self, document: &DocumentOf) -> bool {
+        self.held(document) == Some(Held::Late)
+    }
+
+    /// Whether a document is there.
+    pub fn is_here(&self, document: &DocumentOf) -> bool {
+        self.held(document) == Some(Held::Here)
+    }
+
+    /// Whether the citizen is asked for a document, since its holder is silent.
+    pub fn is_silent_about(&self, document: &DocumentOf) -> bool {
+        self.held(document) == Some(Held::Silent)
     }
 
     /// What has become of a document.
@@ -123,6 +146,21 @@ impl Knowledge {
     /// A document's holder is being asked.
     pub fn ask(&mut self, document: DocumentOf) {
         self.documents.entry(document).or_insert(Held::Asked);
+    }
+
+    /// A document's holder is asked once more.
+    pub fn ask_again(&mut self, document: DocumentOf) {
+        let held = self.documents.entry(document).or_insert(Held::Asked);
+        if *held == Held::Late {
+            *held = Held::Asked;
+        }
+    }
+
+    /// A document's holder takes its time.
+    pub fn is_late(&mut self, document: &DocumentOf) {
+        if let Some(held) = self.documents.get_mut(document).filter(|held| **held == Held::Asked) {
+            *held = Held::Late;
+        }
     }
 
     /// A document's holder is silent for too long.
@@ -338,6 +376,7 @@ impl Planning<'_> {
         let is_before = |planning: &Self, after: &StepIndex| !matches!(planning.stage(*after), Stage::Off | Stage::Over);
         let steps = step.after.iter().filter(|after| is_before(self, after)).map(|after| Wait::Step(*after));
         let mut waits: Vec<Wait> = steps.collect();
+        waits.extend(self.whose(step));
         for need in &step.needs {
             if self.is_met(need) {
                 continue;
@@ -352,6 +391,22 @@ impl Planning<'_> {
             }
         }
         waits
+    }
+
+    /// The document that says which agency does a step, if that is not known yet.
+    fn whose(&mut self, step: &Step) -> Option<Wait> {
+        let at = step.at.filter(|at| self.knowledge.known(*at).is_none())?;
+        let document = self.catalogue.fact(at)?.source.as_ref()?.document.clone();
+        if matches!(self.knowledge.held(&document), Some(Held::Here | Held::Absent)) {
+            return None;
+        }
+        match self.given_by(&document) {
+            Some(giver) => Some(Wait::Step(giver)),
+            None => {
+                self.want_document(&document);
+                Some(Wait::Document(document))
+            }
+        }
     }
 
     fn is_met(&self, need: &Need) -> bool {
@@ -387,7 +442,7 @@ impl Planning<'_> {
         let Some(source) = &known.source else { return asked.extend([fact]) };
         let document = &source.document;
         match self.knowledge.held(document) {
-            Some(Held::Asked) => {}
+            Some(Held::Asked | Held::Late) => {}
             Some(Held::Here | Held::Absent | Held::Silent) if known.ask.is_some() => asked.extend([fact]),
             Some(Held::Silent) => self.plan.bring.extend([document.clone()]),
             Some(Held::Here | Held::Absent) => {}
@@ -417,7 +472,7 @@ impl Planning<'_> {
             return;
         }
         match self.knowledge.held(document) {
-            Some(Held::Asked | Held::Here) => return,
+            Some(Held::Asked | Held::Late | Held::Here) => return,
             // There is none, and there has to be one: the citizen may know better.
             Some(Held::Absent | Held::Silent) => return self.plan.bring.extend([document.clone()]),
             None => {}

@@ -72,6 +72,7 @@ pub(super) struct RawStep {
     pub id: Word,
     title: RawTexts,
     agency: Word,
+    at: Option<Word>,
     service: Word,
     when: Option<Word>,
     #[serde(default)]
@@ -329,16 +330,19 @@ impl Reading<'_> {
         let purpose = raw.purpose.as_ref().map(|purpose| self.code(file, purpose)).transpose();
         let legal = raw.legal.as_ref().map(|legal| self.legal(file, legal, around.checked)).transpose();
         let fallback = self.fallback(file, raw.fallback.as_ref());
+        let at = raw.at.as_ref().map(|at| self.named_at(around, at)).transpose();
         if let (Ok(Channel::InPerson), Ok(None), Some(at)) = (&channel, &legal, &raw.channel) {
             self.note(Fault::CatInPerson, file, &at.span(), "why do people have to come? Name the law: legal = \"RU:...\"");
         }
         let (id, title, office, service, when) = (id?, title?, office?, service?, when?);
+        let at = at?;
         let (gives, deadline, expires, tell) = (gives?, deadline?, expires?, tell);
         let (channel, purpose, legal, fallback) = (channel?, purpose?, legal?, fallback?);
         Ok(Step {
             id,
             title,
             office,
+            at,
             service,
             when,
             after,
@@ -433,6 +437,17 @@ impl Reading<'_> {
         }
         let path = read_path(self, file, &document, &Spanned::new(text.span(), path.to_owned()))?;
         Ok((document, path))
+    }
+
+    /// The fact by which an agency is called.
+    fn named_at(&mut self, around: &Around<'_>, at: &Word) -> Read<FactIndex> {
+        let fact = self.fact(around, at)?;
+        let is_found = self.catalogue.fact(fact).is_some_and(|fact| fact.kind == Kind::Text && fact.source.is_some());
+        if is_found {
+            return Ok(fact);
+        }
+        let what = format!("{} is not a text in a document, by which an agency could be called", at.get_ref());
+        self.wrong(Fault::CatFact, around.file, &at.span(), what)
     }
 
     fn expiry(&mut self, around: &Around<'_>, expires: Option<&Word>, from: Option<&Word>) -> Read<Option<Expiry>> {

@@ -1,0 +1,77 @@
+//! Cases: what each party may see of one, and what a citizen sees by a personal link.
+
+use super::log::Reader;
+use super::respond;
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::Uuid;
+use crate::evidence::audit::{Pairs, QueryError};
+use crate::exchange::cases::Part;
+use crate::gateway::driver::{CaseError, Gateway, log_unreadable};
+use crate::host::transport::Body;
+use hyper::{Response, StatusCode};
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+enum Look {
+    Case,
+    Timeline,
+    Form,
+}
+
+impl Reader {
+    /// `GET /v1/cases/{id}`, `/timeline`, `/form`.
+    pub(super) async fn case(&self, id: &str, what: &str, query: &str) -> Result<Response<Body>, Fault> {
+        let unknown = || Fault::new(Code::CasUnknown);
+        let id = Uuid::parse(id).ok_or_else(unknown)?;
+        let language = language(query)?;
+        let look = match what {
+            "timeline" => Look::Timeline,
+            "form" => Look::Form,
+            _ => Look::Case,
+        };
+        let shown = self.gateway.case(id, &self.agency, |case, around, part| match (look, part) {
+            (Look::Case, part) => Some(case.view(around, part, &language)),
+            (Look::Timeline, part) => Some(case.timeline_view(part)),
+            (Look::Form, Part::Whole) => Some(case.form_view(around, &language)),
+            // What a citizen is asked is for whoever speaks for them.
+            (Look::Form, Part::Of(_)) => None,
+        });
+        let shown = shown.await.map_err(fault_of)?.ok_or_else(|| Fault::new(Code::CasParty))?;
+        Ok(respond(StatusCode::OK, "application/json", shown.to_string()))
+    }
+}
+
+/// `GET /v1/my/{link}`: a case by a personal link.
+pub(super) async fn mine(gateway: &Gateway, link: &str, query: &str) -> Result<Response<Body>, Fault> {
+    let language = language(query)?;
+    let shown = gateway.case_by_link(link, |case, around| {
+        serde_json::json!({
+            "case": case.view(around, Part::Whole, &language), "timeline": case.timeline_view(Part::Whole),
+        })
+    });
+    let shown = shown.await.map_err(|error| match error {
+        CaseError::Unknown => Fault::new(Code::CasLink),
+        CaseError::Unreadable(cause) => log_unreadable(&cause),
+    })?;
+    let mut response = respond(StatusCode::OK, "application/json", shown.to_string());
+    let headers = response.headers_mut();
+    headers.insert(hyper::header::CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    headers.insert("referrer-policy", hyper::header::HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
+
+fn language(query: &str) -> Result<String, Fault> {
+    let mut pairs = Pairs::parse(query)?;
+    let language = pairs.take("language").unwrap_or_else(|| "en".to_owned());
+    match pairs.iter().next() {
+        Some((key, _)) => Err(QueryError::unknown(key).into()),
+        None => Ok(language),
+    }
+}
+
+fn fault_of(error: CaseError) -> Fault {
+    match error {
+        CaseError::Unknown => Fault::new(Code::CasUnknown),
+        CaseError::Unreadable(cause) => log_unreadable(&cause),
+    }
+}

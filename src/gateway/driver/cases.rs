@@ -1,0 +1,667 @@
+//! Cases: drives what [`exchange::cases`](crate::exchange::cases) decides.
+//!
+//! Each change is recorded before anything comes of it. Messages of a case are ordinary messages of the coordinating agency, signed with
+//! its key and submitted like anybody's. What comes of them is heard from their records; what started or changes a case waits in open work
+//! until the change is recorded, whose record ends it. One thing at a time is done in a case, and any number of cases at once.
+
+mod letters;
+mod starts;
+
+use super::run::Open;
+use super::{Gateway, World, now};
+use crate::base::fault::Code;
+use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId, Uuid};
+use crate::base::limits;
+use crate::base::time::UnixTime;
+use crate::evidence::journal::Entry;
+use crate::evidence::tlog::leaf::Leaf;
+use crate::evidence::tlog::{Private, Record, RecordKind};
+use crate::exchange::admission::read_again;
+use crate::exchange::cases::{
+    Around, Book, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sent, StartedBy, action, read, write,
+};
+use crate::exchange::ledger::{Known, OutcomePlace};
+use crate::exchange::work::Row;
+use crate::host::store::{Saving, SledShelf, Store, StoreError};
+use crate::message::crypto::{Sha256, equal, random, sha256};
+use crate::message::envelope::Subject;
+use crate::rules::situation::{Catalogue, Situation, Version};
+use letters::paper_key;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+
+/// Who coordinates cases, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Coordination {
+    /// The agencies in whose name cases are coordinated: at most one of each world.
+    pub coordinators: Vec<AgencyId>,
+    /// How many times as fast the clock of cases of the test world goes.
+    pub pace: u32,
+}
+
+/// All cases of a gateway.
+pub(super) struct Cases {
+    coordination: Coordination,
+    book: Mutex<Option<Book<SledShelf>>>,
+    /// Those that something was done in lately.
+    kept: Mutex<Kept>,
+    hints: Mutex<Hints>,
+    changed: Notify,
+    room: Arc<Semaphore>,
+    /// Told of a case that has changed.
+    watched: tokio::sync::broadcast::Sender<Uuid>,
+}
+
+type Held = Arc<tokio::sync::Mutex<Option<InHand>>>;
+
+#[derive(Default)]
+struct Kept {
+    cases: BTreeMap<Uuid, (u64, Held)>,
+    by_use: BTreeMap<u64, Uuid>,
+    uses: u64,
+}
+
+/// A case, and the version of its situation.
+struct InHand {
+    case: Case,
+    situation: Arc<Situation>,
+    /// Messages of which it is known that they were taken.
+    sent: BTreeSet<MessageId>,
+}
+
+/// What was recorded of messages of cases, and has to be heard.
+#[derive(Default)]
+struct Hints {
+    waiting: BTreeMap<Uuid, VecDeque<Hint>>,
+    ready: VecDeque<Uuid>,
+    /// Records that were not heard of yet: a start begins with the first of them.
+    open: BTreeSet<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hint {
+    message: MessageId,
+    place: OutcomePlace,
+    code: Option<Code>,
+}
+
+/// A change of a case, and what it ends.
+struct Step<'s> {
+    /// The work that it ends.
+    ends: Option<&'s Row>,
+    /// Whom it is by.
+    by: &'s AgencyId,
+    at: UnixTime,
+}
+
+impl Cases {
+    /// No cases yet: [`Cases::open`] opens the book.
+    pub(super) fn new(coordination: Coordination) -> Self {
+        Self {
+            coordination,
+            book: Mutex::default(),
+            kept: Mutex::default(),
+            hints: Mutex::default(),
+            changed: Notify::new(),
+            room: Arc::new(Semaphore::new(CASES_AT_ONCE)),
+            watched: tokio::sync::broadcast::channel(256).0,
+        }
+    }
+
+    /// Opens the book of cases, and tells it of the records that it has not been told of.
+    pub(super) fn open(&self, store: &Store) -> Result<(), StoreError> {
+        if self.coordination.coordinators.is_empty() {
+            return Ok(());
+        }
+        let (shelf, mark) = store.shelf_of_cases()?;
+        let mut book = Book::open(shelf);
+        let from = if mark == 0 { store.tell_cases(&mut |leaf, index| book.record(leaf, index))? } else { mark };
+        store.tell(from, UnixTime::default(), &mut |recorded| {
+            book.record(&recorded.leaf, recorded.place.index);
+            if let Some((case, hint)) = self.hint_of(&recorded.leaf, recorded.place) {
+                self.hints().put(case, hint);
+            }
+        })?;
+        *self.book.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
+        Ok(())
+    }
+
+    /// The agencies in whose name cases are coordinated.
+    pub(super) fn coordinators(&self) -> Arc<Vec<AgencyId>> {
+        Arc::new(self.coordination.coordinators.clone())
+    }
+
+    /// Whether an agency is a coordinating one.
+    pub(super) fn is_coordinator(&self, agency: &AgencyId) -> bool {
+        self.coordination.coordinators.contains(agency)
+    }
+
+    fn book<T>(&self, ask: impl FnOnce(&mut Book<SledShelf>) -> T) -> Option<T> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(ask)
+    }
+
+    fn hints(&self) -> MutexGuard<'_, Hints> {
+        self.hints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a record says of a message of a case.
+    fn hint_of(&self, leaf: &Leaf, place: OutcomePlace) -> Option<(Uuid, Hint)> {
+        let is_outcome = matches!(leaf.kind.as_str(), "rsp" | "sts" | "err");
+        let consumer = leaf.consumer.as_deref().and_then(AgencyId::parse).filter(|_| is_outcome)?;
+        let case = leaf.case.as_deref().and_then(Uuid::parse).filter(|_| self.is_coordinator(&consumer))?;
+        let message = leaf.message.as_deref().and_then(MessageId::parse)?;
+        let code = leaf.code.as_deref().and_then(|code| Code::ALL.iter().copied().find(|known| known.as_str() == code));
+        if leaf.kind == "err" && code.is_none() {
+            return None;
+        }
+        Some((case, Hint { message, place, code }))
+    }
+
+    /// Takes a record into account: of a case, or of a message of one.
+    pub(super) fn tell(&self, leaf: &Leaf, place: OutcomePlace) {
+        if leaf.kind == RecordKind::Case.as_str() {
+            self.book(|book| book.record(leaf, place.index));
+            return;
+        }
+        if let Some((case, hint)) = self.hint_of(leaf, place) {
+            self.hints().put(case, hint);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether cases have to know of a record.
+    pub(super) fn concerns(&self, record: &Record) -> bool {
+        record.case.is_some() && !self.coordination.coordinators.is_empty()
+    }
+
+    fn held(&self, id: Uuid) -> Held {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.uses += 1;
+        let uses = kept.uses;
+        let before = kept.cases.get(&id).map(|(used, held)| (*used, Arc::clone(held)));
+        let held = match before {
+            Some((used, held)) => {
+                kept.by_use.remove(&used);
+                held
+            }
+            None => Held::default(),
+        };
+        kept.cases.insert(id, (uses, Arc::clone(&held)));
+        kept.by_use.insert(uses, id);
+        // Those in which something is just being done stay.
+        let mut over = kept.cases.len().saturating_sub(limits::CASES_KEPT_MAX);
+        let oldest: Vec<(u64, Uuid)> = kept.by_use.iter().take(over * 2).map(|(used, id)| (*used, *id)).collect();
+        for (used, id) in oldest {
+            let is_idle = kept.cases.get(&id).is_some_and(|(_, held)| Arc::strong_count(held) == 1);
+            if over > 0 && is_idle {
+                kept.cases.remove(&id);
+                kept.by_use.remove(&used);
+                over -= 1;
+            }
+        }
+        held
+    }
+}
+
+impl Hints {
+    fn put(&mut self, case: Uuid, hint: Hint) {
+        self.open.insert(hint.place.index);
+        let waiting = self.waiting.entry(case).or_default();
+        if waiting.is_empty() {
+            self.ready.push_back(case);
+        }
+        waiting.push_back(hint);
+    }
+
+    fn next(&mut self) -> Option<(Uuid, VecDeque<Hint>)> {
+        let case = self.ready.pop_front()?;
+        Some((case, self.waiting.remove(&case).unwrap_or_default()))
+    }
+}
+
+/// Something for which a case is looked up.
+pub enum CaseError {
+    /// There is no such case, or whoever asks has no part in it.
+    Unknown,
+    /// It cannot be read just now.
+    Unreadable(StoreError),
+}
+
+impl From<StoreError> for CaseError {
+    fn from(cause: StoreError) -> Self {
+        Self::Unreadable(cause)
+    }
+}
+
+impl Gateway {
+    fn around<'a>(&self, world: &'a World, situation: &'a Situation) -> Around<'a> {
+        let (catalogue, registry, schemas) = (&*world.catalogue, &world.registry, world.schemas());
+        Around { catalogue, situation, registry, schemas, now: now() }
+    }
+
+    /// Drives all cases until the gateway stops: hears what came of their messages, and does what its time has come for.
+    pub async fn drive_cases(self: Arc<Self>) {
+        if self.cases.coordination.coordinators.is_empty() {
+            return std::future::pending().await;
+        }
+        while !self.is_stopping() {
+            let changed = self.cases.changed.notified();
+            while self.drive_next() {}
+            let time = now();
+            let wakes = self.cases.book(|book| book.wakes()).flatten();
+            let pause = wakes.map_or(PAUSE_MS_MAX, |wakes| wakes.as_ms().saturating_sub(time.as_ms()));
+            let pause = Duration::from_millis(pause.clamp(PAUSE_MS_MIN, PAUSE_MS_MAX));
+            let _ = tokio::time::timeout(pause, changed).await;
+        }
+    }
+
+    /// Has one thing done of what there is to do; nothing if there is none, or no room.
+    fn drive_next(self: &Arc<Self>) -> bool {
+        if self.is_stopping() || self.is_unrecording.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Ok(permit) = Arc::clone(&self.cases.room).try_acquire_owned() else { return false };
+        let heard = self.cases.hints().next();
+        let (id, hints) = match heard {
+            Some(heard) => heard,
+            None => match self.cases.book(|book| book.due(now())).flatten() {
+                Some(id) => (id, VecDeque::new()),
+                None => return false,
+            },
+        };
+        let gateway = Arc::clone(self);
+        let open = Open::new(&self.open);
+        tokio::spawn(async move {
+            gateway.go_on_with_case(id, hints).await;
+            drop((open, permit));
+            gateway.cases.changed.notify_one();
+        });
+        true
+    }
+
+    async fn go_on_with_case(self: &Arc<Self>, id: Uuid, hints: VecDeque<Hint>) {
+        let held = self.cases.held(id);
+        let mut slot = held.lock().await;
+        let world = self.world();
+        let went = self.hear_and_go_on(&world, id, &mut slot, &hints).await;
+        if let Err(cause) = went {
+            // What was decided may not be what is on record: it is read again.
+            *slot = None;
+            self.telemetry.say_sparingly(&format!("the case {id} waits: {cause}"));
+            for hint in hints {
+                self.cases.hints().put(id, hint);
+            }
+            tokio::time::sleep(Duration::from_millis(limits::DELIVERY_PAUSE_MS)).await;
+            return;
+        }
+        let mut waiting = self.cases.hints();
+        for hint in &hints {
+            waiting.open.remove(&hint.place.index);
+        }
+    }
+
+    async fn hear_and_go_on(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        id: Uuid,
+        slot: &mut Option<InHand>,
+        hints: &VecDeque<Hint>,
+    ) -> Result<(), StoreError> {
+        if slot.is_none() {
+            *slot = self.load_case(world, id)?;
+        }
+        let Some(hand) = slot else { return Ok(()) };
+        let mut heard = Vec::new();
+        for hint in hints {
+            heard.extend(self.changes_heard(world, hand, hint)?);
+            // Each is heard in the light of those before it.
+            if !heard.is_empty() {
+                let changes = std::mem::take(&mut heard);
+                let by = hand.case.opening.coordinator.0.clone();
+                self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
+            }
+        }
+        self.look_for_lost(world, hand).await?;
+        self.advance(world, hand).await
+    }
+
+    /// The changes that follow from the record of a message.
+    fn changes_heard(self: &Arc<Self>, world: &World, hand: &InHand, hint: &Hint) -> Result<Vec<Change>, StoreError> {
+        let around = self.around(world, &hand.situation);
+        if !hand.case.under_way().any(|(message, _)| *message == hint.message) {
+            return Ok(Vec::new());
+        }
+        if let Some(code) = hint.code {
+            return Ok(hand.case.hear(around, hint.message, &Heard::Failed(code.as_str()), &mut new_id));
+        }
+        let octets = match self.store.outcome(hint.place) {
+            Ok((octets, _)) => octets,
+            Err(StoreError::Forgotten) => {
+                return Ok(hand.case.hear(around, hint.message, &Heard::Failed(Code::AudUnavailable.as_str()), &mut new_id));
+            }
+            Err(cause) => return Err(cause),
+        };
+        let verified = match read_again(self.snapshot(world), octets.clone()) {
+            Ok(verified) => verified,
+            Err(refusal) => {
+                let code = refusal.fault.code.as_str();
+                return Ok(hand.case.hear(around, hint.message, &Heard::Failed(code), &mut new_id));
+            }
+        };
+        let reading = Reading::new(verified);
+        let changes = hand.case.hear(around, hint.message, &Heard::Message(&reading), &mut new_id);
+        self.keep_papers(&hand.case.id, &hand.case.opening.coordinator.0, &changes, &octets)?;
+        Ok(changes)
+    }
+
+    /// Reads a case from its records.
+    fn load_case(&self, world: &World, id: Uuid) -> Result<Option<InHand>, StoreError> {
+        let Some(row) = self.cases.book(|book| book.row(&id)).flatten() else { return Ok(None) };
+        let records = match row.state {
+            RowState::Open => row.records,
+            RowState::Closed => self.store.records_of_case(&id)?,
+        };
+        let mut hand: Option<InHand> = None;
+        for index in records {
+            let found = self.store.record(index)?;
+            let at = Leaf::parse(&found.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
+            let private = super::audit::opened(&self.store, index)?;
+            let Some(changes) = private.and_then(|(_, private)| private.changes).and_then(|text| read(&text)) else {
+                // It was erased.
+                return Ok(None);
+            };
+            if hand.is_none() {
+                hand = begin(world, id, &changes, at);
+            }
+            let Some(hand) = &mut hand else {
+                self.telemetry.say_sparingly(&format!("the case {id} waits: its situation is not in the catalogue"));
+                return Ok(None);
+            };
+            let situation = Arc::clone(&hand.situation);
+            hand.case.apply_all(self.around(world, &situation), at, &changes);
+        }
+        Ok(hand)
+    }
+
+    /// Does all that comes next in a case.
+    async fn advance(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS_MAX {
+            let situation = Arc::clone(&hand.situation);
+            let changes = hand.case.forward(self.around(world, &situation), &mut new_id);
+            if changes.is_empty() {
+                break;
+            }
+            let by = hand.case.opening.coordinator.0.clone();
+            self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
+            self.send(world, hand).await;
+        }
+        let situation = Arc::clone(&hand.situation);
+        let wakes = hand.case.wakes(self.around(world, &situation));
+        let id = hand.case.id;
+        self.cases.book(|book| match wakes {
+            Some(wakes) => book.wake(&id, wakes.max(now().plus_ms(PAUSE_MS_MIN))),
+            None => book.sleep(&id),
+        });
+        self.cases.changed.notify_one();
+        let _ = self.cases.watched.send(id);
+        Ok(())
+    }
+
+    /// Writes changes down, and takes them.
+    async fn record_changes(
+        self: &Arc<Self>,
+        world: &World,
+        hand: &mut InHand,
+        changes: Vec<Change>,
+        step: Step<'_>,
+    ) -> Result<(), StoreError> {
+        let mut rest = changes.as_slice();
+        while !rest.is_empty() {
+            let count = fitting(rest);
+            let (some, others) = rest.split_at(count);
+            rest = others;
+            let mut record = Record::new(RecordKind::Case, step.at);
+            let is_over = some.iter().any(|change| matches!(change, Change::Closed { .. }));
+            let what = match some.first() {
+                Some(Change::Opened(_)) => action::OPEN,
+                _ if is_over => action::CLOSE,
+                _ => action::CHANGE,
+            };
+            record.action = Word::parse(what);
+            record.case = Some(hand.case.id);
+            record.consumer = Some(step.by.clone());
+            record.purpose = Some(hand.case.opening.situation.0.clone());
+            record.registry_version = world.registry.version();
+            record.world = hand.case.opening.world();
+            // A message that is decided on and not sent when the gateway dies is sent when it wakes.
+            let sends = some.iter().any(|change| {
+                matches!(
+                    change,
+                    Change::Asked(_) | Change::Offered(_) | Change::HandedOver { .. } | Change::Told { message: Some(_), .. }
+                )
+            });
+            let situation = Arc::clone(&hand.situation);
+            hand.case.apply_all(self.around(world, &situation), step.at, some);
+            let wakes = hand.case.wakes(self.around(world, &situation));
+            let soon = step.at.plus_ms(SENT_MS);
+            record.until = if sends || !rest.is_empty() { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) } else { wakes };
+            if let Some(row) = step.ends.filter(|_| rest.is_empty()) {
+                (record.concerns, record.provider) = (Some(row.key.index), Some(row.key.to.clone()));
+            }
+            if what == action::OPEN {
+                let subject = hand.case.subject();
+                let version = &hand.case.opening.version;
+                let region = hand.case.region().map_or_else(String::new, |region| format!(" {region}"));
+                record.basis = Some(format!("{version}{region}").into());
+                record.counterpart = Some(self.start_key(&hand.case.opening, &subject, some));
+                record.digest = Some(self.subject_key(&hand.case.opening.situation.0, &subject));
+            }
+            record.digest = some.iter().find_map(|change| match change {
+                Change::Link { hash, .. } => Some(hash.0),
+                _ => record.digest,
+            });
+            let private = Private { subject: hand.case.subject(), changes: Some(write(some)), ..Private::default() };
+            self.telemetry.close(&record, None);
+            self.keep(Entry { record, private, body: None }).await?;
+            for change in some {
+                if let Change::Forgotten { document } = change
+                    && let Some(paper) = hand.case.paper_of(&document.0)
+                {
+                    self.store.attachments().forget(&paper_key(&hand.case.id, paper))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of what starts a case. It is made of keyed names of the persons: a leaf tells nobody whom it is about.
+    fn start_key(&self, opening: &Opening, subject: &Subject, changes: &[Change]) -> Digest {
+        let start = changes.iter().find_map(|change| match change {
+            Change::Came { paper, .. } if opening.start == StartedBy::Event => Some(paper.start.clone()),
+            _ => None,
+        });
+        let of = start.flatten().unwrap_or_else(|| opening.message.0.to_string());
+        self.case_key(&opening.situation.0, subject, &of)
+    }
+
+    fn subject_key(&self, situation: &Word, subject: &Subject) -> Digest {
+        self.case_key(situation, subject, "")
+    }
+
+    fn case_key(&self, situation: &Word, subject: &Subject, of: &str) -> Digest {
+        let mut persons = self.store.person_keys(subject);
+        persons.sort_unstable();
+        let mut hash = Sha256::new();
+        persons.iter().for_each(|person| hash.update(&person.to_be_bytes()));
+        hash.update(situation.as_str().as_bytes());
+        hash.update(&[0]);
+        // What tells one start from another is in the documents themselves.
+        let keyed: Vec<u8> = persons.iter().flat_map(|person| person.to_be_bytes()).chain(of.bytes()).collect();
+        hash.update(sha256(&keyed).octets());
+        hash.finish()
+    }
+
+    /// Sees what became of messages of which nothing was heard since the case was read.
+    async fn look_for_lost(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
+        let unsure: Vec<(MessageId, Sent)> =
+            hand.case.under_way().filter(|(id, _)| !hand.sent.contains(id)).map(|(id, sent)| (*id, sent.clone())).collect();
+        let coordinator = hand.case.opening.coordinator.0.clone();
+        for (id, sent) in unsure {
+            let known = self.known(&coordinator, id).map_err(|_| StoreError::Index("the log cannot be read".to_owned()))?;
+            let changes = match known {
+                Some(Known::Open) => {
+                    hand.sent.insert(id);
+                    Vec::new()
+                }
+                Some(Known::Settled(place)) => self.changes_heard(world, hand, &Hint { message: id, place, code: None })?,
+                Some(Known::Refused(code)) => {
+                    let around = self.around(world, &hand.situation);
+                    hand.case.hear(around, id, &Heard::Failed(code.as_str()), &mut new_id)
+                }
+                // It was never taken. One that is too old to be taken as it is is made anew.
+                None if sent.at.distance_ms(now()) < limits::CLOCK_SKEW_MS / 2 => Vec::new(),
+                None => {
+                    let around = self.around(world, &hand.situation);
+                    hand.case.hear(around, id, &Heard::Failed(Code::MsgExpired.as_str()), &mut new_id)
+                }
+            };
+            if !changes.is_empty() {
+                self.record_changes(world, hand, changes, Step { ends: None, by: &coordinator, at: now() }).await?;
+            }
+        }
+        self.send(world, hand).await;
+        Ok(())
+    }
+
+    /// Looks a case up for an agency that has a part in it.
+    pub async fn case<T>(
+        &self,
+        id: Uuid,
+        agency: &AgencyId,
+        look: impl FnOnce(&Case, Around<'_>, Part<'_>) -> T,
+    ) -> Result<T, CaseError> {
+        let held = self.cases.held(id);
+        let mut slot = held.lock().await;
+        let world = self.world();
+        if slot.is_none() {
+            *slot = self.load_case(&world, id)?;
+        }
+        let hand = slot.as_ref().filter(|hand| hand.case.has_part(agency)).ok_or(CaseError::Unknown)?;
+        let part = if hand.case.sees_all(agency) { Part::Whole } else { Part::Of(agency) };
+        Ok(look(&hand.case, self.around(&world, &hand.situation), part))
+    }
+
+    /// Looks a case up by a personal link that is in force.
+    pub async fn case_by_link<T>(&self, link: &str, look: impl FnOnce(&Case, Around<'_>) -> T) -> Result<T, CaseError> {
+        let hash = sha256(link.as_bytes());
+        let id = self.cases.book(|book| book.by_link(&hash)).flatten().ok_or(CaseError::Unknown)?;
+        let held = self.cases.held(id);
+        let mut slot = held.lock().await;
+        let world = self.world();
+        if slot.is_none() {
+            *slot = self.load_case(&world, id)?;
+        }
+        let is_in_force = |hand: &&InHand| {
+            let time = hand.case.time(now());
+            hand.case.link.is_some_and(|(known, until)| equal(&known, &hash) && until > time)
+        };
+        let hand = slot.as_ref().filter(is_in_force).ok_or(CaseError::Unknown)?;
+        Ok(look(&hand.case, self.around(&world, &hand.situation)))
+    }
+
+    /// Told of each case that has changed.
+    pub fn watch_cases(&self) -> tokio::sync::broadcast::Receiver<Uuid> {
+        self.cases.watched.subscribe()
+    }
+
+    /// Cases in the order in which they began, behind one.
+    pub fn cases_behind(&self, last: Option<&Uuid>, most: usize) -> Vec<CaseRow> {
+        let mut found: Vec<CaseRow> = Vec::new();
+        while found.len() < most {
+            let after = found.last().map(|row| row.id).or(last.copied());
+            let next = self.cases.book(|book| book.behind(after.as_ref())).flatten();
+            match next {
+                Some(row) => found.push(row),
+                None => break,
+            }
+        }
+        found
+    }
+
+    /// How many cases are open, and how many are over.
+    pub fn case_counts(&self) -> (u64, u64) {
+        self.cases.book(|book| book.counts()).unwrap_or_default()
+    }
+
+    /// Saves the book of cases, so that a start has few records to be told of.
+    pub(super) fn note_cases(&self, mark: u64) -> Option<Result<Saving, StoreError>> {
+        let first = self.cases.hints().open.first().copied();
+        self.cases.book(|book| book.shelf_mut().note(first.map_or(mark, |first| first.min(mark)).max(1)))
+    }
+
+    /// Whether all open cases have their situations in a catalogue; else which versions are missing.
+    pub fn missing_situations(&self, catalogue: &Catalogue) -> Vec<String> {
+        let mut missing = BTreeSet::new();
+        let mut last: Option<Uuid> = None;
+        let world = self.world();
+        while let Some(row) = self.cases.book(|book| book.behind(last.as_ref())).flatten() {
+            last = Some(row.id);
+            if row.state == RowState::Closed {
+                continue;
+            }
+            let of = |catalogue: &Catalogue| {
+                let version = row.version.as_deref().and_then(Version::parse)?;
+                catalogue.version(row.situation.as_ref()?, &version, row.region.as_ref()).is_some().then_some(())
+            };
+            if of(catalogue).is_none() && of(&world.catalogue).is_some() {
+                let (situation, version) = (row.situation.as_ref().map(Word::as_str), row.version.as_deref());
+                missing.insert(format!("{} {}", situation.unwrap_or("?"), version.unwrap_or("?")));
+            }
+        }
+        missing.into_iter().collect()
+    }
+}
+
+/// The case that the first changes make.
+fn begin(world: &World, id: Uuid, changes: &[Change], at: UnixTime) -> Option<InHand> {
+    let opening = changes.iter().find_map(|change| match change {
+        Change::Opened(opening) => Some((**opening).clone()),
+        _ => None,
+    })?;
+    let version = Version::parse(&opening.version)?;
+    let region = opening.region.as_ref().map(|region| &region.0);
+    let situation = Arc::clone(world.catalogue.version(&opening.situation.0, &version, region)?);
+    let case = Case::open(id, opening, &situation, at);
+    Some(InHand { case, situation, sent: BTreeSet::new() })
+}
+
+/// How many changes fit into one record.
+fn fitting(changes: &[Change]) -> usize {
+    let mut octets = 0;
+    let sizes = changes.iter().map(|change| write(std::slice::from_ref(change)).len());
+    let count = sizes.take_while(|size| {
+        octets += size;
+        octets <= limits::CASE_CHANGES_BYTES_MAX
+    });
+    count.count().max(1)
+}
+
+/// A message id of now. Without randomness there is no gateway.
+fn new_id() -> MessageId {
+    MessageId::new(now(), random::<10>().unwrap_or_default())
+}
+
+/// Cases in which something is done at once.
+const CASES_AT_ONCE: usize = 64;
+/// How often it is asked what comes next before others get their turn.
+const ROUNDS_MAX: usize = 16;
+const PAUSE_MS_MIN: u64 = 5;
+const PAUSE_MS_MAX: u64 = 60_000;
+/// After how long it is looked whether messages were sent that were decided on.
+const SENT_MS: u64 = 10_000;
+/// How long is waited for room, and how often.
+const BUSY_MS: u64 = 50;
+const SENDING_ROUNDS: usize = 40;

@@ -1,0 +1,373 @@
+//! What starts cases, and what is asked of them.
+
+use super::super::delivery::Unready;
+use super::super::run::{Arrived, Running};
+use super::super::{Gateway, World, now};
+use super::{InHand, Step, new_id};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{AgencyId, Code as Word, MessageId, Region, Uuid};
+use crate::base::limits;
+use crate::base::time::DAY_MS;
+use crate::evidence::journal::Entry;
+use crate::evidence::tlog::Private;
+use crate::exchange::admission::{Refusal, read_again};
+use crate::exchange::cases::{Came, Case, Change, Opening, Order, OrderOf, Reading, RowState, StartedBy, Text, Written};
+use crate::exchange::work::Row;
+use crate::host::store::StoreError;
+use crate::message::crypto::{random, sha256};
+use crate::message::envelope::{self, Body, Context, Header, Kind, Message, ReplyTo};
+use crate::rules::situation::{Catalogue, DocumentOf, Situation, Start};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Gateway {
+    /// Takes an event that the coordinator is told of: it may start cases.
+    pub(in super::super) async fn case_event(self: &Arc<Self>, row: &Row) {
+        let notice = match self.take_notice(row) {
+            Ok(notice) => notice,
+            Err(unready) => return self.not_now(row, unready).await,
+        };
+        let world = self.world();
+        let octets = notice.into_octets();
+        let reading = match read_again(self.snapshot(&world), octets.clone()) {
+            Ok(verified) => Reading::new(verified),
+            Err(refusal) => return self.not_now(row, Unready::refused(refusal)).await,
+        };
+        let started = self.start_by_event(&world, row, &reading, &octets).await;
+        let is_over = match started {
+            Ok(ended) => ended == Ends::Row || self.row_is_taken(row).await,
+            Err(cause) => {
+                self.telemetry.say_sparingly(&format!("an event that starts a case waits: {cause}"));
+                false
+            }
+        };
+        if is_over {
+            self.work().reached(&row.key.to);
+        } else {
+            self.again(row);
+        }
+        self.cases.changed.notify_one();
+        self.work_changed.notify_one();
+    }
+
+    /// Notes that something was taken of which no case came.
+    async fn row_is_taken(&self, row: &Row) -> bool {
+        let record = self.delivery(row, crate::exchange::work::action::TAKEN, None);
+        self.keep(Entry { record, private: Private::default(), body: None }).await.is_ok()
+    }
+
+    async fn start_by_event(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        row: &Row,
+        reading: &Reading,
+        octets: &[u8],
+    ) -> Result<Ends, StoreError> {
+        let Some(context) = &reading.message.context else { return Ok(Ends::Nothing) };
+        let mut ends = Ends::Nothing;
+        let Some(paper) = reading.documents().next() else { return Ok(Ends::Nothing) };
+        let what = paper.facts.document_type.clone();
+        let region = context.region.clone().or_else(|| self.region_of(world, &reading.message.header.from, &what));
+        let situations = started_by(&world.catalogue, &Start::Document(what.clone()), region.as_ref());
+        let count = situations.len();
+        for (number, situation) in situations.into_iter().enumerate() {
+            let is_last = number + 1 == count;
+            let Some(document) = document_of(&world.catalogue, &situation, &what) else { continue };
+            let opening = Opening {
+                situation: Text(situation.id.clone()),
+                version: situation.version.to_string(),
+                region: region.clone().map(Text),
+                test: reading.message.header.world == envelope::World::Test,
+                coordinator: Text(row.key.to.clone()),
+                start: StartedBy::Event,
+                by: Text(reading.message.header.from.clone()),
+                message: Text(reading.digest),
+                subject: Written::from(&context.subject),
+                pace: self.pace(reading.message.header.world),
+            };
+            let around = self.around(world, &situation);
+            let start = paper.facts.document_id.map(|id| id.to_string());
+            let fresh = Case::open(case_id(reading.message.header.id, &situation.id), opening.clone(), &situation, now());
+            let mut came = fresh.has_come(around, &document, reading, paper, Came::Start);
+            for change in &mut came {
+                if let Change::Came { paper, .. } = change {
+                    paper.start.clone_from(&start);
+                }
+            }
+            let changes: Vec<Change> = std::iter::once(Change::Opened(Box::new(opening))).chain(came).collect();
+            self.keep_papers(&fresh.id, &row.key.to, &changes, octets)?;
+            self.open_or_join(world, fresh, &situation, changes, (row, is_last)).await?;
+            if is_last {
+                ends = Ends::Row;
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Opens a case, or finds the one that was opened by the same.
+    async fn open_or_join(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        fresh: Case,
+        situation: &Arc<Situation>,
+        changes: Vec<Change>,
+        (row, ends): (&Row, bool),
+    ) -> Result<Uuid, StoreError> {
+        let subject = fresh.subject();
+        let start = self.start_key(&fresh.opening, &subject, &changes);
+        let by_application = fresh.opening.start == StartedBy::Application;
+        let same = self.subject_key(&fresh.opening.situation.0, &subject);
+        let known = self.cases.book(|book| {
+            let by_start = book.by_key(&start);
+            let by_subject = book.by_key(&same).filter(|id| {
+                let is_open = book.row(id).is_some_and(|row| row.state == RowState::Open);
+                // Two births are two cases; an application joins the one that is open.
+                is_open && by_application
+            });
+            book.row(&fresh.id).map(|row| row.id).or(by_start).or(by_subject)
+        });
+        let by = fresh.opening.by.0.clone();
+        let ends = ends.then_some(row);
+        let id = known.flatten().unwrap_or(fresh.id);
+        let held = self.cases.held(id);
+        let mut slot = held.lock().await;
+        // Somebody may have opened it meanwhile.
+        let exists = self.cases.book(|book| book.row(&id).is_some()).unwrap_or(false);
+        if !exists {
+            let (at, situation) = (fresh.opened, Arc::clone(situation));
+            let mut hand = InHand { case: fresh, situation, sent: BTreeSet::new() };
+            let opened = self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await;
+            opened?;
+            *slot = Some(hand);
+        } else {
+            if slot.is_none() {
+                *slot = self.load_case(world, id)?;
+            }
+            if let Some(hand) = slot.as_mut() {
+                let mut again = vec![Change::Again { by: Text(by.clone()) }];
+                again.extend(changes.into_iter().filter(|change| matches!(change, Change::Contact { .. })));
+                self.record_changes(world, hand, again, Step { ends, by: &by, at: now() }).await?;
+            }
+        }
+        if let Some(hand) = slot.as_mut()
+            && let Err(cause) = self.advance(world, hand).await
+        {
+            *slot = None;
+            // What has begun goes on by itself.
+            self.telemetry.say_sparingly(&format!("the case {id} waits: {cause}"));
+        }
+        Ok(id)
+    }
+
+    fn pace(&self, world: envelope::World) -> u32 {
+        if world == envelope::World::Test { self.cases.coordination.pace.max(1) } else { 1 }
+    }
+
+    /// The only region that a publisher holds such documents for.
+    fn region_of(&self, world: &World, publisher: &AgencyId, what: &Word) -> Option<Region> {
+        let index = world.registry.find(publisher)?;
+        match world.registry.regions_of(index, what).as_slice() {
+            [only] => Some((*only).clone()),
+            _ => None,
+        }
+    }
+
+    /// Takes an application to the coordinator: a case begins, or something is asked of one.
+    pub(in super::super) async fn case_order(self: &Arc<Self>, row: &Row) {
+        let (running, _) = match self.take_up(row) {
+            Ok(found) => found,
+            Err(unready) => return self.not_now(row, unready).await,
+        };
+        self.work().reached(&row.key.to);
+        if !self.work().settle(&row.key) {
+            return;
+        }
+        let result = match self.order_of(&running).await {
+            Ok(answer) => self.conclude(&running, Arrived::At(answer.into())).await,
+            Err(Ordered::Later) => return self.later(row),
+            Err(Ordered::Refused(fault)) => Err(self.fail(&running, Refusal::new(*fault)).await),
+        };
+        self.end(row, result).await;
+        self.cases.changed.notify_one();
+    }
+
+    /// Does what an application asks; the signed answer to it.
+    async fn order_of(self: &Arc<Self>, running: &Running) -> Result<Vec<u8>, Ordered> {
+        let world = Arc::clone(&running.world);
+        let octets = running.question.octets().to_vec();
+        let verified = read_again(self.snapshot(&world), octets.clone()).map_err(|refusal| Ordered::refused(refusal.fault))?;
+        let reading = Reading::new(verified);
+        let order = Order::read(&reading).map_err(Ordered::refused)?;
+        let by = reading.message.header.from.clone();
+        let (id, link) = match (&order.case, &order.of) {
+            (None, OrderOf::Begin { .. }) => (self.begin_case(&world, running, &reading, &order.of).await?, None),
+            (Some(id), _) => self.order_case(&world, *id, &by, (&order.of, &reading), &octets).await?,
+            (None, _) => return Err(Ordered::refused(Fault::new(Code::CasUnknown))),
+        };
+        let held = self.cases.held(id);
+        let slot = held.lock().await;
+        let hand = slot.as_ref().ok_or(Ordered::Later)?;
+        let around = self.around(&world, &hand.situation);
+        let state = hand.case.state_document(around, link.as_deref());
+        let asked = &reading.message;
+        let header = Header {
+            id: new_id(),
+            in_reply_to: Some(ReplyTo { id: asked.header.id, digest: reading.digest }),
+            kind: Kind::Answer,
+            from: running.provider.clone(),
+            to: Some(by),
+            created_at: now(),
+            expires_at: now().plus_ms(limits::REQUEST_LIFE_MS - limits::CLOCK_SKEW_MS),
+            world: asked.header.world,
+            signer_certificate: None,
+        };
+        let context = asked.context.clone().map(|context| Context { official: None, on_behalf_of: None, ..context });
+        let message = Message { header, context, body: Body::Documents(Vec::new()), attachments: Vec::new() };
+        self.sign_own(&running.provider, &message, &state).map_err(Ordered::refused)
+    }
+
+    async fn begin_case(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        running: &Running,
+        reading: &Reading,
+        begin: &OrderOf,
+    ) -> Result<Uuid, Ordered> {
+        let OrderOf::Begin { situation, channel, region, contact, answers } = begin else {
+            return Err(Ordered::refused(Fault::new(Code::CasSituation)));
+        };
+        let asked = &reading.message;
+        let context = asked.reason().map_err(Ordered::refused)?;
+        let region = region.clone().or_else(|| context.region.clone());
+        let wrong = |why: String| Ordered::refused(Fault::at(Code::CasSituation, why));
+        let known = world.catalogue.situation(situation, region.as_ref()).cloned();
+        let known = known.ok_or_else(|| wrong(format!("no situation is called {situation}")))?;
+        if !known.starts_on.contains(&Start::Request(channel.clone())) {
+            return Err(wrong(format!("{situation} is not applied for by way of {channel}")));
+        }
+        let opening = Opening {
+            situation: Text(known.id.clone()),
+            version: known.version.to_string(),
+            region: region.map(Text),
+            test: asked.header.world == envelope::World::Test,
+            coordinator: Text(running.provider.clone()),
+            start: StartedBy::Application,
+            by: Text(asked.header.from.clone()),
+            message: Text(reading.digest),
+            subject: Written::from(&context.subject),
+            pace: self.pace(asked.header.world),
+        };
+        let around = self.around(world, &known);
+        let facts = Case::told_at_start(around, answers).map_err(Ordered::refused)?;
+        let mut changes = vec![Change::Opened(Box::new(opening.clone()))];
+        changes.extend(contact.clone().map(|contact| Change::Contact { contact }));
+        changes.extend((!facts.is_empty()).then_some(Change::Answered { facts }));
+        let fresh = Case::open(case_id(asked.header.id, &known.id), opening, &known, now());
+        let row = self.work().asked(&running.consumer, asked.header.id);
+        let row = row.ok_or(Ordered::Later)?;
+        self.open_or_join(world, fresh, &known, changes, (&row, false)).await.map_err(|_| Ordered::Later)
+    }
+
+    async fn order_case(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        id: Uuid,
+        by: &AgencyId,
+        (order, reading): (&OrderOf, &Reading),
+        octets: &[u8],
+    ) -> Result<(Uuid, Option<String>), Ordered> {
+        let held = self.cases.held(id);
+        let mut slot = held.lock().await;
+        if slot.is_none() {
+            *slot = self.load_case(world, id).map_err(|_| Ordered::Later)?;
+        }
+        let hand = slot.as_mut().ok_or_else(|| Ordered::refused(Fault::new(Code::CasUnknown)))?;
+        // It was done before the gateway died, and not answered.
+        let is_done = hand.case.has_heard(&reading.digest);
+        let situation = Arc::clone(&hand.situation);
+        let around = self.around(world, &situation);
+        let mut link = None;
+        if !is_done {
+            let mut changes = hand.case.order(around, by, order, reading, &mut new_id).map_err(Ordered::refused)?;
+            if *order == OrderOf::Link {
+                let token = random::<16>().map_err(|_| Ordered::Later)?;
+                let text = token.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+                let until = hand.case.time(now()).plus_ms(LINK_MS).into();
+                changes.push(Change::Link { hash: Text(sha256(text.as_bytes())), until });
+                link = Some(text);
+            }
+            changes.push(Change::Heard { message: Text(reading.digest) });
+            let coordinator = hand.case.opening.coordinator.0.clone();
+            self.keep_papers(&id, &coordinator, &changes, octets).map_err(|_| Ordered::Later)?;
+            let recorded = self.record_changes(world, hand, changes, Step { ends: None, by, at: now() }).await;
+            if recorded.is_err() {
+                *slot = None;
+                return Err(Ordered::Later);
+            }
+        }
+        if let Some(hand) = slot.as_mut()
+            && self.advance(world, hand).await.is_err()
+        {
+            *slot = None;
+        }
+        if slot.is_none() {
+            *slot = self.load_case(world, id).map_err(|_| Ordered::Later)?;
+        }
+        Ok((id, link))
+    }
+}
+
+/// Whether something has ended the work that it came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Row,
+    Nothing,
+}
+
+/// Why an order is not answered.
+enum Ordered {
+    /// Another time.
+    Later,
+    /// It is refused.
+    Refused(Box<Fault>),
+}
+
+impl Ordered {
+    fn refused(fault: Fault) -> Self {
+        Self::Refused(Box::new(fault))
+    }
+}
+
+/// The newest situations that something starts in a region.
+fn started_by(catalogue: &Catalogue, start: &Start, region: Option<&Region>) -> Vec<Arc<Situation>> {
+    let named: BTreeSet<&Word> =
+        catalogue.situations().filter(|situation| situation.starts_on.contains(start)).map(|situation| &situation.id).collect();
+    let newest = named.into_iter().filter_map(|id| catalogue.situation(id, region));
+    newest.filter(|situation| situation.starts_on.contains(start)).cloned().collect()
+}
+
+/// As whose document what starts a situation is known in it.
+fn document_of(catalogue: &Catalogue, situation: &Situation, what: &Word) -> Option<DocumentOf> {
+    let of = |role: &Word| DocumentOf { document: what.clone(), role: role.clone() };
+    let is_used = |document: &DocumentOf| {
+        let in_facts =
+            catalogue.facts().iter().any(|fact| fact.source.as_ref().is_some_and(|source| source.document == *document));
+        let in_needs = situation.steps.iter().flat_map(|step| &step.needs).any(|need| need.document == *document);
+        in_facts || in_needs
+    };
+    let known = situation.roles.iter().filter(|role| role.found_in.is_empty()).map(|role| of(&role.name));
+    known.clone().find(is_used).or_else(|| known.into_iter().next())
+}
+
+/// The id of a case: its message's, but another for each situation that the message starts.
+fn case_id(message: MessageId, situation: &Word) -> Uuid {
+    let digest = sha256(&[message.octets().as_slice(), situation.as_str().as_bytes()].concat());
+    let mut octets = *message.octets();
+    for (place, octet) in octets.iter_mut().zip(digest.octets()).skip(9) {
+        *place = *octet;
+    }
+    Uuid::from_octets(octets)
+}
+
+/// How long a personal link is in force: 180 days.
+const LINK_MS: u64 = 180 * DAY_MS;

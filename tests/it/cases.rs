@@ -1,0 +1,539 @@
+//! Cases over real connections: a town of agencies that open no port, a gateway, and people who do not exist.
+
+use crate::folder::Folder;
+use crate::process::LONG;
+use oncegate::faces::client::{Client, Signed, problem_of};
+use oncegate::host::transport::Received;
+use oncegate::program::demo::{Asked, Manners, PORTAL, Person, Tasked, Town, TownPlan};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a busy machine.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// A town whose gateway runs in this process.
+pub struct Scene {
+    runtime: tokio::runtime::Runtime,
+    town: Option<Town>,
+    _folder: Folder,
+}
+
+impl Scene {
+    pub fn with(plan: TownPlan, prepare: impl FnOnce(&mut Manners)) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let folder = Folder::new();
+        let town = runtime.block_on(async {
+            let mut town = Town::found(&folder.path().join("town"), plan, Town::ports().await.expect("ports")).expect("a town");
+            prepare(&mut town.manners());
+            town.open().await.expect("a gateway");
+            town.work();
+            town
+        });
+        Self { runtime, town: Some(town), _folder: folder }
+    }
+
+    pub fn new(prepare: impl FnOnce(&mut Manners)) -> Self {
+        Self::with(TownPlan::default(), prepare)
+    }
+
+    pub fn town(&self) -> &Town {
+        self.town.as_ref().expect("it is there until it is dropped")
+    }
+
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    pub fn client(&self, name: &str) -> Client {
+        self.town().client(name).expect("a client")
+    }
+
+    pub fn send(&self, by: &str, message: &Signed) -> Received {
+        self.block_on(self.client(by).post(message.octets.clone(), "", LONG)).expect("the gateway is there")
+    }
+
+    /// The case that a message has started, as the portal or an agency sees it.
+    pub fn case(&self, by: &str, id: &str) -> Value {
+        let received = self.block_on(self.client(by).get(&format!("/v1/cases/{id}"))).expect("the gateway is there");
+        serde_json::from_slice(&received.body).expect("JSON")
+    }
+
+    /// Waits until something is so of what the agencies have seen.
+    pub fn until<T>(&self, what: &str, look: impl Fn(&Manners) -> Option<T>) -> T {
+        let end = Instant::now() + WAIT;
+        loop {
+            if let Some(found) = look(&self.town().manners()) {
+                return found;
+            }
+            if Instant::now() > end {
+                let manners = self.town().manners();
+                let asked: Vec<_> = manners.asked.iter().map(|asked| format!("{} {}", asked.kind, asked.document)).collect();
+                let tasks: Vec<_> =
+                    manners.tasks.iter().map(|task| format!("{} {:?} {:?}", task.kind, task.step, task.note)).collect();
+                let cases: BTreeSet<String> =
+                    manners.asked.iter().filter_map(|asked| Some(asked.context.as_ref()?.0.to_string())).collect();
+                drop(manners);
+                let cases: Vec<Value> = cases.iter().map(|id| self.case("xx.town.cases", id)).collect();
+                panic!("{what}; asked: {asked:?}; tasks: {tasks:?}; {cases:#?}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The case in which a step was asked of an agency.
+    pub fn case_of(&self, step: &str) -> String {
+        self.until(step, |manners| {
+            manners.tasks.iter().find(|task| task.step.as_deref() == Some(step)).map(|task| task.case.clone())
+        })
+    }
+
+    /// Waits until a case is as it should be, as the coordinator sees it.
+    pub fn becomes(&self, id: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + WAIT;
+        loop {
+            let case = self.case("xx.town.cases", id);
+            if is_so(&case) {
+                return case;
+            }
+            if Instant::now() > end {
+                panic!("{what}: {case:#}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some(town) = self.town.take() {
+            self.runtime.block_on(town.stop());
+        }
+    }
+}
+
+pub fn step_of<'c>(case: &'c Value, id: &str) -> &'c Value {
+    case["steps"].as_array().expect("steps").iter().find(|step| step["id"] == id).unwrap_or(&Value::Null)
+}
+
+pub fn state_of(case: &Value, id: &str) -> String {
+    step_of(case, id)["state"].as_str().unwrap_or("-").to_owned()
+}
+
+const DONE_WITHOUT_A_FORM: [&str; 6] =
+    ["register-birth", "snils", "health-policy", "residence", "birth-allowance", "family-capital"];
+
+fn born(scene: &Scene, household: u32, region: Option<&str>) -> String {
+    let birth = scene.town().birth(household, region).expect("signed");
+    let told = scene.send("xx.town.maternity", &birth);
+    assert_eq!(told.status.as_u16(), 202, "{:?}", problem_of(&told));
+    scene.case_of("register-birth")
+}
+
+fn are(case: &Value, steps: &[&str], state: &str) -> bool {
+    steps.iter().all(|step| state_of(case, step) == state)
+}
+
+fn order(scene: &Scene, case: &str, by: &str, about: &Person, what: &str) -> Received {
+    let markup = format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{case}</Case>{what}</CaseOrder>");
+    let signed = scene.town().apply(by, about, &markup).expect("signed");
+    scene.send(by, &signed)
+}
+
+fn application(scene: &Scene, situation: &str, about: &Person, more: &str) -> Signed {
+    let id = &about.identifier;
+    let markup = format!(
+        "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>portal</Channel>\
+         <About><Person><t:Id xmlns:t=\"urn:oncegate:types:1\" scheme=\"{}\">{}</t:Id><t:Name xmlns:t=\"urn:oncegate:types:1\">\
+         <t:Family>{}</t:Family><t:Given>{}</t:Given></t:Name></Person></About>{more}</CaseApplication>",
+        id.scheme(),
+        id.value(),
+        about.family,
+        about.given
+    );
+    scene.town().apply(PORTAL, about, &markup).expect("signed")
+}
+
+/// The id of the case that an application was answered with.
+fn case_in(received: &Received) -> String {
+    let text = String::from_utf8_lossy(&received.body).into_owned();
+    let found = text.split_once("<Case>").and_then(|(_, rest)| rest.split_once("</Case>")).map(|(id, _)| id.to_owned());
+    found.unwrap_or_else(|| panic!("{} {text}", received.status))
+}
+
+/// The hospital's signed record is all that there is: six agencies do what follows, and the family is asked once.
+#[test]
+fn a_birth_is_followed_by_all_that_follows_without_an_application() {
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, None);
+    let case = scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    // Whether the child goes to a kindergarten nobody but the family can say; where the allowance is paid nobody else knows.
+    let asked: Vec<&str> =
+        case["form"]["ask"].as_array().expect("a list").iter().filter_map(|ask| ask["fact"].as_str()).collect();
+    assert_eq!(asked, ["mother.wants_kindergarten"]);
+    let brought: Vec<&str> =
+        case["form"]["bring"].as_array().expect("a list").iter().filter_map(|bring| bring["document"].as_str()).collect();
+    assert!(brought.len() <= 1, "{brought:?}");
+    let counts = &case["counts"];
+    assert!(counts["fetched"].as_u64() >= Some(6) && counts["made"].as_u64() >= Some(5), "{counts}");
+    assert_eq!(counts["forms"], 1, "one form");
+    let agencies: BTreeSet<&str> =
+        case["steps"].as_array().expect("steps").iter().filter_map(|step| step["agency"].as_str()).collect();
+    assert!(agencies.len() >= 4, "{agencies:?}");
+    assert_eq!(case["contradictions"], Value::Array(Vec::new()));
+}
+
+/// Of each document the holder gets one question in a case, however many steps need it, and each names case, situation and step.
+#[test]
+fn asked_once_per_case() {
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let manners = scene.town().manners();
+    let mut counts: BTreeMap<(String, Option<u32>), Vec<&Asked>> = BTreeMap::new();
+    for asked in &manners.asked {
+        counts.entry((asked.document.clone(), asked.about)).or_default().push(asked);
+    }
+    for ((document, about), asked) in &counts {
+        assert_eq!(asked.len(), 1, "{document} about {about:?}");
+        let (case, situation, _) = asked[0].context.as_ref().expect("it names its case");
+        assert_eq!((case.to_string(), situation.as_str()), (id.clone(), "birth-of-child"));
+        assert!(asked[0].behalf.is_some(), "{document} is asked for on behalf of whoever needs it");
+    }
+    // The certificate was made on the way, and five steps have it, octet for octet.
+    let certificates: Vec<&Vec<u8>> = manners
+        .tasks
+        .iter()
+        .flat_map(|task| &task.enclosed)
+        .filter(|(name, _)| name == "birth-certificate:child")
+        .map(|(_, octets)| octets)
+        .collect();
+    assert!(certificates.len() >= 4, "{}", certificates.len());
+    assert!(certificates.iter().all(|octets| *octets == certificates[0] && !octets.is_empty()));
+    assert!(manners.asked.iter().all(|asked| asked.document != "birth-certificate"), "nobody is asked for what a step has made");
+}
+
+/// Each agency gets what its step names, and nothing else.
+#[test]
+fn each_agency_gets_its_part_and_no_other() {
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let manners = scene.town().manners();
+    let of = |step: &str| -> BTreeSet<String> {
+        let tasks = manners.tasks.iter().filter(|task| task.what == "step" && task.step.as_deref() == Some(step));
+        tasks.flat_map(|task| task.enclosed.iter().map(|(name, _)| name.clone())).collect()
+    };
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(of("snils"), names(&["birth-certificate:child"]));
+    assert_eq!(of("family-capital"), names(&["birth-certificate:child", "identity-record:mother"]));
+    let policy = ["birth-certificate:child", "insurance-number:child", "identity-record:mother", "residence-record:mother"];
+    assert_eq!(of("health-policy"), names(&policy));
+    drop(manners);
+    // It sees its own steps, and strangers see nothing.
+    let own = scene.case("xx.town.tfoms", &id);
+    assert_eq!(own["steps"].as_array().map(Vec::len), Some(1), "{own:#}");
+    assert!(own.get("form").is_none() && own.get("documents").is_none());
+    let strange = scene.case("xx.town.employer", &id);
+    assert_eq!(strange["code"], "OG-CAS-001");
+}
+
+/// A holder that is away: its steps wait, the others finish, and nothing is lost when it is back.
+#[test]
+fn one_agency_down() {
+    let scene = Scene::new(|manners| drop(manners.away.insert("tax".to_owned())));
+    let id = born(&scene, 3, None);
+    // Income is known to the tax service alone: the low-income allowance waits, all else goes on.
+    let case = scene.becomes(&id, "the others finish", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    assert!(matches!(state_of(&case, "unified-allowance").as_str(), "open" | "waiting"), "{case:#}");
+    assert_eq!(case["state"], "open");
+    scene.town().manners().away.clear();
+    let asked = scene.until("the tax service is asked once it is back", |manners| {
+        let asked = manners.asked.iter().filter(|asked| asked.document == "income-statement").count();
+        (asked > 0).then_some(asked)
+    });
+    assert!(asked >= 1);
+    scene.becomes(&id, "what it says is known", |case| state_of(case, "unified-allowance") != "open");
+}
+
+/// Twice the same event is one case, whatever message it comes in.
+#[test]
+fn the_same_event_twice_is_one_case() {
+    let scene = Scene::new(|_| {});
+    let town = scene.town();
+    let mother = town.mother(3);
+    let record = town.paper("medical-birth-record", &mother).expect("a record");
+    let events = [1, 2].map(|_| town.event("xx.town.maternity", &mother, &record, None).expect("signed"));
+    assert_ne!(events[0].id, events[1].id);
+    for event in [&events[0], &events[1], &events[0]] {
+        assert_eq!(scene.send("xx.town.maternity", event).status.as_u16(), 202);
+    }
+    let id = scene.case_of("register-birth");
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    scene.becomes(&id, "it was told again", |_| {
+        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
+        String::from_utf8_lossy(&received.body).contains("\"again\"")
+    });
+    let cases: BTreeSet<String> = town.manners().tasks.iter().map(|task| task.case.clone()).collect();
+    assert_eq!(cases, BTreeSet::from([id]));
+    // A second child is a second case.
+    let second = town.birth(3, None).expect("signed");
+    assert_eq!(scene.send("xx.town.maternity", &second).status.as_u16(), 202);
+    scene.until("a second case", |manners| {
+        let cases: BTreeSet<String> = manners.tasks.iter().map(|task| task.case.clone()).collect();
+        (cases.len() == 2).then_some(())
+    });
+}
+
+/// The papers of a relative are asked for where a document of the case says that there is one, and who.
+#[test]
+fn relative_needs_proof() {
+    let unmarried = |manners: &mut Manners| {
+        manners.none.insert(("marriage-record".to_owned(), None));
+        manners.none.insert(("paternity-record".to_owned(), None));
+    };
+    let about_father = |manners: &Manners| {
+        let people = oncegate::program::demo::people();
+        let is_father = |asked: &&Asked| {
+            asked
+                .about
+                .and_then(|number| people.get(number as usize))
+                .is_some_and(|person| person.role == oncegate::program::demo::Role::Father)
+        };
+        manners.asked.iter().filter(is_father).map(|asked| asked.document.clone()).collect::<Vec<_>>()
+    };
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let asked = about_father(&scene.town().manners());
+    assert!(asked.contains(&"employment-record".to_owned()), "the marriage record proves who the father is: {asked:?}");
+    let timeline = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
+    let events: Value = serde_json::from_slice(&timeline.body).expect("JSON");
+    let place = |what: &str, document: &str| {
+        events.as_array().expect("events").iter().position(|event| event["what"] == what && event["document"] == document)
+    };
+    let (proven, asked) = (place("came", "marriage-record:mother"), place("asked", "employment-record:father"));
+    assert!(proven < asked && proven.is_some(), "{proven:?} {asked:?}");
+    drop(scene);
+    // The certificate of another household's child does not name this mother: it proves nothing.
+    let scene = Scene::new(|manners| {
+        unmarried(manners);
+        manners.mistaken.insert("register-birth".to_owned());
+    });
+    let id = born(&scene, 3, None);
+    let case = scene.becomes(&id, "what is about somebody else is not taken", |case| {
+        step_of(case, "register-birth")["trouble"] == "OG-RTE-007"
+    });
+    assert_eq!(about_father(&scene.town().manners()), Vec::<String>::new());
+    assert_ne!(state_of(&case, "register-birth"), "done");
+}
+
+/// The note reaches the school at which the pupil is enrolled, and no other.
+#[test]
+fn note_reaches_register() {
+    let scene = Scene::new(|_| {});
+    let note = scene.town().note(5, 4, None).expect("signed");
+    let begun = Instant::now();
+    assert_eq!(scene.send("xx.town.clinic", &note).status.as_u16(), 202);
+    let task = scene
+        .until("the school has it", |manners| manners.tasks.iter().find(|task| task.step.as_deref() == Some("excuse")).cloned());
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert_eq!(task.kind, "school");
+    assert_eq!(task.enclosed.len(), 1);
+    assert!(task.enclosed[0].1 == note.octets, "octet for octet as the clinic has signed it");
+    let case = scene.becomes(&task.case, "it is over", |case| case["state"] == "done");
+    assert_eq!(state_of(&case, "excuse"), "done");
+    assert_eq!(case["counts"]["brought"], 0);
+    assert!(scene.town().manners().tasks.iter().all(|task| task.kind != "school-2"));
+}
+
+/// The diagnosis stays at the clinic: a note with it is withheld, and what the school gets has none.
+#[test]
+fn diagnosis_never_reaches_school() {
+    let scene = Scene::new(|_| {});
+    let full = scene.town().note(5, 4, Some("J06.9")).expect("signed");
+    assert_eq!(scene.send("xx.town.clinic", &full).status.as_u16(), 202);
+    let plain = scene.town().note(5, 4, None).expect("signed");
+    assert_eq!(scene.send("xx.town.clinic", &plain).status.as_u16(), 202);
+    let task = scene.until("the school has the note", |manners| manners.tasks.iter().find(|task| task.kind == "school").cloned());
+    scene.becomes(&task.case, "it is over", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let cases: BTreeSet<&str> = manners.tasks.iter().map(|task| task.case.as_str()).collect();
+    assert_eq!(cases.len(), 1, "the note with the diagnosis has started nothing");
+    for (kind, all) in manners.octets.iter().filter(|(kind, _)| *kind != "clinic") {
+        let has_it = |octets: &Vec<u8>| {
+            octets.windows(5).any(|part| part == b"J06.9") || octets.windows(9).any(|part| part == b"Diagnosis")
+        };
+        assert!(!all.iter().any(has_it), "{kind} has the diagnosis");
+    }
+}
+
+/// What a citizen alone can say is asked in one form, and answered by whoever applied: in its kind, and nothing else.
+#[test]
+fn the_form_is_answered_by_whoever_applied_and_by_nobody_else() {
+    let scene = Scene::new(|_| {});
+    let (mother, other) = (scene.town().mother(3), scene.town().mother(4));
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "the form is there", |case| case["form"]["ask"].as_array().is_some_and(|ask| !ask.is_empty()));
+    let yes = "<Answer fact=\"mother.wants_kindergarten\">true</Answer>";
+    // The portal has no part in it yet.
+    assert_eq!(problem_of(&order(&scene, &id, PORTAL, &mother, yes)).code, "OG-CAS-001");
+    let joined = scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, ""));
+    assert_eq!(case_in(&joined), id, "there is a case already");
+    for (what, code) in [
+        ("<Answer fact=\"mother.wants_kindergarten\">perhaps</Answer>", "OG-CAS-003"),
+        ("<Answer fact=\"mother.employed\">true</Answer>", "OG-CAS-003"),
+        ("<Bring/>", "OG-CAS-007"),
+        ("<HandOver><Step>snils</Step><To>xx.town.nobody</To></HandOver>", "OG-CAS-006"),
+        ("<Remind><Step>kindergarten</Step></Remind>", "OG-CAS-006"),
+    ] {
+        assert_eq!(problem_of(&order(&scene, &id, PORTAL, &mother, what)).code, code, "{what}");
+    }
+    // An agency does its steps, and speaks for nobody.
+    assert_eq!(problem_of(&order(&scene, &id, "xx.town.zags", &mother, yes)).code, "OG-CAS-004");
+    let bank = scene.town().paper("bank-details", &other).expect("a document");
+    let wrong = scene.town().apply(
+        PORTAL,
+        &mother,
+        &format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{bank}"),
+    );
+    assert_eq!(problem_of(&scene.send(PORTAL, &wrong.expect("signed"))).code, "OG-CAS-007", "of somebody else");
+    assert_eq!(order(&scene, &id, PORTAL, &mother, yes).status.as_u16(), 200);
+    scene.becomes(&id, "the kindergarten is asked", |case| state_of(case, "kindergarten") == "done");
+    let bank = scene.town().paper("bank-details", &mother).expect("a document");
+    let brought = scene.town().apply(
+        PORTAL,
+        &mother,
+        &format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{bank}"),
+    );
+    let brought = scene.send(PORTAL, &brought.expect("signed"));
+    assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    let case = scene.becomes(&id, "it is over", |case| case["state"] == "done");
+    assert_eq!((&case["counts"]["brought"], &case["counts"]["answered"]), (&Value::from(1), &Value::from(1)));
+    assert_eq!(problem_of(&order(&scene, &id, PORTAL, &mother, "<Withdraw></Withdraw>")).code, "OG-CAS-002");
+}
+
+/// A case is taken back: nothing more is asked, and it says so.
+#[test]
+fn what_is_withdrawn_is_over() {
+    let scene = Scene::new(|manners| drop(manners.idle.insert("register-birth".to_owned())));
+    let mother = scene.town().mother(3);
+    let applied = scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, ""));
+    let id = case_in(&applied);
+    scene.becomes(&id, "the registry is at work", |case| state_of(case, "register-birth") == "accepted");
+    assert_eq!(order(&scene, &id, PORTAL, &mother, "<Withdraw></Withdraw>").status.as_u16(), 200);
+    let case = scene.becomes(&id, "it is over", |case| case["state"] == "withdrawn");
+    assert_eq!(case["form"]["ask"], Value::Array(Vec::new()));
+    // Another may begin.
+    let again = scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, ""));
+    assert_ne!(case_in(&again), id);
+}
+
+/// An assistant is told of each change of a step.
+#[test]
+fn no_change_without_assistant_told() {
+    let scene = Scene::new(|manners| drop(manners.idle.insert("register-birth".to_owned())));
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    scene.becomes(&id, "the registry is at work", |case| state_of(case, "register-birth") == "accepted");
+    let assistant = "<Assistant><Agency>xx.town.social</Agency><Name>Team 4</Name></Assistant>";
+    assert_eq!(order(&scene, &id, PORTAL, &mother, assistant).status.as_u16(), 200);
+    scene.town().manners().idle.clear();
+    let hand_over = "<HandOver><Step>register-birth</Step><To>xx.town.zags-2</To></HandOver>";
+    assert_eq!(order(&scene, &id, "xx.town.social", &mother, hand_over).status.as_u16(), 200);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    for (step, note) in [
+        ("register-birth", "handed-over"),
+        ("register-birth", "done"),
+        ("snils", "started"),
+        ("snils", "done"),
+        ("residence", "done"),
+    ] {
+        scene.until(&format!("the assistant is told: {step} {note}"), |manners| {
+            let told = |task: &&Tasked| {
+                task.kind == "social"
+                    && task.what == "notice"
+                    && task.step.as_deref() == Some(step)
+                    && task.note.as_deref() == Some(note)
+            };
+            manners.tasks.iter().find(told).map(|_| ())
+        });
+    }
+    let seen = scene.case("xx.town.social", &id);
+    assert!(seen["steps"].as_array().is_some_and(|steps| steps.len() > 5), "it sees all of the case");
+}
+
+/// A step goes from one institution to another and a third; the case stays one, and each has acknowledged it.
+#[test]
+fn handover_keeps_thread() {
+    let scene = Scene::new(|manners| drop(manners.idle.insert("register-birth".to_owned())));
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    for (by, to) in [(PORTAL, "xx.town.zags-2"), ("xx.town.zags-2", "xx.town.zags-3")] {
+        scene.becomes(&id, "somebody is at work", |case| state_of(case, "register-birth") == "accepted");
+        let hand_over = format!("<HandOver><Step>register-birth</Step><To>{to}</To></HandOver>");
+        let taken = order(&scene, &id, by, &mother, &hand_over);
+        assert_eq!(taken.status.as_u16(), 200, "{:?}", problem_of(&taken));
+        scene.becomes(&id, "it has gone over", |case| {
+            step_of(case, "register-birth")["agency"] == to && state_of(case, "register-birth") == "accepted"
+        });
+    }
+    let manners = scene.town().manners();
+    let kinds: Vec<&str> = manners
+        .tasks
+        .iter()
+        .filter(|task| task.what == "step" && task.step.as_deref() == Some("register-birth"))
+        .map(|task| task.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["zags", "zags-2", "zags-3"]);
+    assert!(manners.tasks.iter().all(|task| task.case == id));
+}
+
+/// In Yaroslavl certificate and policy are issued at the clinic, in hours.
+#[test]
+fn in_yaroslavl_the_clinic_issues_certificate_and_policy() {
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, Some("RU-YAR"));
+    let case = scene.becomes(&id, "both are issued", |case| are(case, &["register-birth", "health-policy"], "done"));
+    for step in ["register-birth", "health-policy"] {
+        let step = step_of(&case, step);
+        assert_eq!(
+            (&step["channel"], &step["agency"]),
+            (&Value::from("onestop@perinatal-clinic"), &Value::from("xx.town.perinatal-clinic"))
+        );
+    }
+    assert_eq!(case["region"], "RU-YAR");
+}
+
+/// A personal link shows the case, until another takes its place.
+#[test]
+fn a_personal_link_is_in_force_until_another_is() {
+    let scene = Scene::new(|_| {});
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let link = || {
+        let received = order(&scene, &id, PORTAL, &mother, "<Link></Link>");
+        let text = String::from_utf8_lossy(&received.body).into_owned();
+        text.split_once("<Link>")
+            .and_then(|(_, rest)| rest.split_once("</Link>"))
+            .map(|(link, _)| link.to_owned())
+            .unwrap_or_else(|| panic!("{text}"))
+    };
+    let address = scene.town().public_address();
+    let look = |link: &str| {
+        let output = std::process::Command::new("curl")
+            .args(["-s", "-w", "\n%{http_code}", &format!("http://{address}/v1/my/{link}")])
+            .output()
+            .expect("curl starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.rsplit_once('\n').map(|(body, code)| (body.to_owned(), code.to_owned())).expect("a status")
+    };
+    let first = link();
+    assert_eq!(first.len(), 32, "128 bits");
+    let (body, code) = look(&first);
+    assert!(code == "200" && body.contains(&id) && body.contains("register-birth"), "{code} {body}");
+    let second = link();
+    assert_eq!(look(&first).1, "410", "a link that was replaced");
+    assert_eq!(look(&second).1, "200");
+    assert_eq!(look(&"0".repeat(32)).1, "410", "a guessed one");
+}
