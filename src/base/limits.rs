@@ -466,3 +466,15 @@ pub const CASE_CHANGES_BYTES_MAX: usize = 48 << 10;
 pub const CASES_KEPT_MAX: usize = 2_048;
 /// Steps of a situation, with those of an overlay.
 pub const SITUATION_STEPS_MAX: usize = 256;
+/// How long a mail server may take for one notice.
+pub const MAIL_MS: u64 = 30_000;
+/// How long the end of a connection to it is waited for, when it has the notice.
+pub const MAIL_END_MS: u64 = 1_000;
+/// Octets of a reply of a mail server before TLS begins.
+pub const MAIL_REPLY_BYTES_MAX: usize = 8 << 10;
+/// How long a webhook may take to confirm a notice.
+pub const WEBHOOK_MS: u64 = 10_000;
+/// Octets that are read of what it answers beside its status.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Webhooks in the operator's own network.
+pub const WEBHOOK_HOSTS_MAX: usize = 64;

@@ -158,7 +158,7 @@ pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError
     Ok(BASE64.encode(signature) + "\n")
 }
 
-/// Makes the key of a log or a witness, in PEM.
+/// Makes the key of a log, of a witness or of notices, in PEM.
 pub fn make_log_key() -> Result<String, AuthorityError> {
     Ok(ed25519_key()?.serialize_pem())
 }

@@ -1,7 +1,8 @@
 //! A catalogue of life situations as files: those that come with the program, with those of an operator's folder beside them.
 //!
 //! A folder that has a `catalogue.toml` is a catalogue of its own. The files of any other folder come beside those of the program, and
-//! replace those of the same name. Names that begin with a dot are passed over, and so is what is neither a folder nor `*.toml`.
+//! replace those of the same name. Names that begin with a dot are passed over, and so is what is neither a folder nor `*.toml`,
+//! nor `*.txt` in `texts`.
 
 use crate::base::limits;
 use crate::rules::situation::{Catalogue, File};
@@ -52,7 +53,7 @@ fn read(folder: &Path, within: &str, files: &mut Vec<File>) -> Result<(), Unread
         // federal/x.toml, region/RU-YAR/x.toml: no deeper.
         if kind.is_dir() && within.matches('/').count() < 2 {
             read(&path, &format!("{within}{name}/"), files)?;
-        } else if kind.is_file() && name.ends_with(".toml") {
+        } else if kind.is_file() && (name.ends_with(".toml") || within.starts_with("texts/") && name.ends_with(".txt")) {
             if files.len() >= limits::CATALOGUE_FILES_MAX {
                 return Err(told(folder, &format_args!("a catalogue has at most {} files", limits::CATALOGUE_FILES_MAX)));
             }

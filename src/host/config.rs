@@ -2,6 +2,11 @@
 //!
 //! Unknown keys are errors. A setting may tighten a limit, never lift one. Paths are relative to the file.
 
+mod notices;
+
+pub(crate) use notices::is_loopback;
+pub use notices::{Login, Mail, Notices, Relay, Wire};
+
 use crate::base::fault;
 use crate::base::ids::AgencyId;
 use crate::base::limits;
@@ -40,6 +45,8 @@ pub struct Config {
     pub log: Log,
     /// The file of the witness that this gateway is for the logs of others.
     pub witness: Option<PathBuf>,
+    /// How people are told of their cases.
+    pub notices: Notices,
 }
 
 /// The log: its name, its key, who witnesses it.
@@ -218,6 +225,8 @@ struct Raw {
     #[serde(default)]
     log: RawLog,
     witness: Option<RawWitnessFile>,
+    #[serde(default)]
+    notices: notices::Raw,
 }
 
 #[derive(Deserialize)]
@@ -320,20 +329,8 @@ impl Config {
             return Err((raw.format.span().start, "this gateway reads format = 1".to_owned()));
         }
         let path = |text: String| folder.join(text);
-        let standard = Limits {
-            message_bytes: limits::MESSAGE_BYTES_MAX,
-            attachment_bytes: limits::ATTACHMENT_BYTES,
-            attachments_bytes: limits::ATTACHMENTS_BYTES,
-            wait_ms: limits::WAIT_MS_MAX,
-            answer_ms: limits::ANSWER_MS,
-            body_ms: limits::BODY_MS,
-            journal_bytes: u64::MAX,
-            connections: limits::CONNECTIONS_MAX,
-            per_address: limits::ADDRESS_CONNECTIONS_MAX,
-            per_certificate: limits::CERTIFICATE_CONNECTIONS_MAX,
-            archive_days: 0,
-            attempts: Attempts::Hidden,
-        };
+        let standard = Limits::standard();
+        let notices = raw.notices.check(path, folder.join(&raw.exchange.authorities))?;
         Ok(Self {
             data: path(raw.data),
             exchange: Exchange {
@@ -384,6 +381,7 @@ impl Config {
             records: lines(raw.log.records.as_ref())?,
             log: raw.log.check(path)?,
             witness: raw.witness.map(|witness| path(witness.file)),
+            notices,
         })
     }
 }
@@ -412,6 +410,26 @@ impl RawCases {
 
 /// A day in a second, and faster still.
 const PACE_MAX: u64 = 1_000_000;
+
+impl Limits {
+    /// Those of a configuration that says nothing of them.
+    fn standard() -> Self {
+        Self {
+            message_bytes: limits::MESSAGE_BYTES_MAX,
+            attachment_bytes: limits::ATTACHMENT_BYTES,
+            attachments_bytes: limits::ATTACHMENTS_BYTES,
+            wait_ms: limits::WAIT_MS_MAX,
+            answer_ms: limits::ANSWER_MS,
+            body_ms: limits::BODY_MS,
+            journal_bytes: u64::MAX,
+            connections: limits::CONNECTIONS_MAX,
+            per_address: limits::ADDRESS_CONNECTIONS_MAX,
+            per_certificate: limits::CERTIFICATE_CONNECTIONS_MAX,
+            archive_days: 0,
+            attempts: Attempts::Hidden,
+        }
+    }
+}
 
 impl RawLog {
     fn check(self, path: impl Fn(String) -> PathBuf) -> Result<Log, (usize, String)> {
@@ -453,6 +471,13 @@ fn within(name: &str, value: Option<Spanned<u64>>, standard: u64, most: u64) -> 
         Some(value) if (1..=most).contains(value.get_ref()) => Ok(value.into_inner()),
         Some(value) => Err((value.span().start, format!("{name} is at least 1 and at most {most}"))),
     }
+}
+
+/// A list of so many at most.
+fn within_list<T>(name: &str, list: Option<Spanned<Vec<T>>>, most: usize) -> Result<Vec<T>, (usize, String)> {
+    let Some(list) = list else { return Ok(Vec::new()) };
+    let (place, list) = (list.span().start, list.into_inner());
+    if list.len() > most { Err((place, format!("{name} has at most {most} entries"))) } else { Ok(list) }
 }
 
 fn address(text: &Spanned<String>) -> Result<SocketAddr, (usize, String)> {

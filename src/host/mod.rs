@@ -7,6 +7,7 @@ pub mod control;
 pub mod expiry;
 pub mod inforce;
 pub mod keyfile;
+pub mod notices;
 pub mod schemas;
 pub mod store;
 pub mod telemetry;

@@ -79,6 +79,8 @@ mod manipulation;
 #[cfg(feature = "server")]
 mod memory;
 #[cfg(feature = "server")]
+mod notices;
+#[cfg(feature = "server")]
 mod offline;
 #[cfg(feature = "server")]
 mod operators;

@@ -18,7 +18,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
         &[
             &["config", "keyfile", "store", "authority", "schemas", "catalogue"],
             &["control", "inforce", "telemetry", "transport"],
-            &["expiry"],
+            &["expiry", "notices"],
         ],
     ),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
@@ -44,6 +44,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("xsd_schema", &["xsd"]),
     ("encoding_rs", &["schemas"]),
     ("zip", &["schemas"]),
+    ("lettre", &["notices"]),
 ];
 
 struct Source {

@@ -3,8 +3,10 @@
 //! Comparison is byte for byte everywhere: no case folding, no trimming, no Unicode. Identifiers of persons are
 //! personal data, so [`Identifier`] prints its scheme only.
 
+mod mail;
 mod scheme;
 
+pub use mail::MailAddress;
 pub use scheme::{CheckDigitError, Expected};
 
 use crate::base::time::UnixTime;

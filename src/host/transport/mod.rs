@@ -6,6 +6,7 @@
 mod astray;
 mod believe;
 mod body;
+mod dial;
 mod entrance;
 mod fetch;
 mod linger;
@@ -20,8 +21,9 @@ pub use believe::TlsError;
 pub use body::{
     Body, Gone, Held, Inbound, Outflow, Streamed, declared_length, forget, full, read_body, read_body_as, sized, streamed,
 };
+pub use dial::{Dialed, NoConnection};
 pub use entrance::{Entrance, Failed, Knock, Place, Room, Turned};
-pub use fetch::{Fetch, Fetcher};
+pub use fetch::{Fetch, Fetcher, NotTold, Telling};
 pub use hyper::body::Bytes;
 pub use parts::{Came, Parts};
 pub use plain::{Answered, Asked, Asking, serve_whole};

@@ -370,7 +370,7 @@ fn watch(stream: &TcpStream) -> rustix::io::Result<()> {
 }
 
 /// Without the port that https has anyway.
-fn host_field(url: &Url) -> String {
+pub(super) fn host_field(url: &Url) -> String {
     let authority = url.authority();
     if url.port == 443 { authority.trim_end_matches(":443").to_owned() } else { authority }
 }

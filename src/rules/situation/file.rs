@@ -3,10 +3,10 @@
 //! `catalogue.toml` has the country and its languages; `roles.toml`, `agencies.toml`, `documents.toml` and `facts.toml` the words that
 //! situations speak, with further ones in `facts-own.toml` and the like; `offices.toml` which agencies
 //! they are; `population.toml` what people are like on whom they are tried
-//! out; `federal/` the situations, `region/<ISO 3166-2>/` overlays of them, `calendar/` the days off.
+//! out; `federal/` the situations, `region/<ISO 3166-2>/` overlays of them, `calendar/` the days off, `texts/` what people are told.
 
 use super::diagnostic::{Diagnostic, File};
-use super::{Catalogue, Checked, Language, Legal, Texts, offices, words};
+use super::{Catalogue, Checked, Language, Legal, Texts, offices, texts, words};
 use crate::base::fault::{Code as Fault, nearest};
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -56,6 +56,7 @@ impl Reading<'_> {
             );
             return self.note(Fault::CatTooMuch, &empty, &(0..0), what);
         }
+        let given = files;
         let mut files: Vec<&File> = files.iter().collect();
         files.sort_by(|left, right| left.name.cmp(&right.name));
         for kind in KINDS {
@@ -69,15 +70,27 @@ impl Reading<'_> {
         }
         let (calendars, files): (Vec<&File>, Vec<&File>) = files.into_iter().partition(|file| file.name.starts_with("calendar/"));
         let (situations, files): (Vec<&File>, Vec<&File>) = files.into_iter().partition(|file| file.name.starts_with("federal/"));
-        let (overlays, others): (Vec<&File>, Vec<&File>) = files.into_iter().partition(|file| file.name.starts_with("region/"));
+        let (overlays, files): (Vec<&File>, Vec<&File>) = files.into_iter().partition(|file| file.name.starts_with("region/"));
+        let (notices, others): (Vec<&File>, Vec<&File>) =
+            files.into_iter().partition(|file| file.name.starts_with(texts::FOLDER));
         calendars.into_iter().for_each(|file| self.calendar(file));
         situations.into_iter().for_each(|file| self.situation(file));
         overlays.into_iter().for_each(|file| self.overlay(file));
+        self.notices(&notices, given);
         for file in others {
             let words = KINDS.map(|kind| format!("{kind}.toml")).join(", ");
-            let what = format!("it is none of {words}, and neither in federal/ nor in region/ or calendar/");
+            let what = format!("it is none of {words}, and neither in federal/ nor in region/, calendar/ or texts/");
             self.note(Fault::CatUnknown, file, &(0..0), what);
         }
+    }
+
+    /// The texts of notices, among all that is given.
+    fn notices(&mut self, found: &[&File], given: &[File]) {
+        for file in found {
+            // What is wrong is noted.
+            let _: Read<()> = texts::text(self, file, given);
+        }
+        texts::missing(self, given);
     }
 
     fn words(&mut self, kind: &str, file: &File) {

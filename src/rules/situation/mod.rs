@@ -13,7 +13,9 @@ pub mod measure;
 pub mod offices;
 mod overlay;
 pub mod plan;
+pub mod quiet;
 mod steps;
+pub mod texts;
 pub mod time;
 mod words;
 
@@ -59,6 +61,8 @@ pub struct Catalogue {
     /// By region, and one for the country.
     calendars: BTreeMap<Box<str>, Calendar>,
     population: Population,
+    /// What people are told.
+    texts: texts::Notices,
 }
 
 /// What people are like, where situations are tried out.

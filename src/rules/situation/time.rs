@@ -141,6 +141,11 @@ impl Calendar {
         Self { ahead_ms: i64::from(ahead_minutes) * 60_000, off, on }
     }
 
+    /// Minutes that local time is ahead of UTC.
+    pub fn ahead_minutes(&self) -> i32 {
+        i32::try_from(self.ahead_ms / 60_000).unwrap_or(0)
+    }
+
     /// Whether people work on a day.
     pub fn is_working_day(&self, day: Day) -> bool {
         // 1970-01-01 was a Thursday.

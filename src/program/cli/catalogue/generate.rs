@@ -28,7 +28,9 @@ impl Generate {
         let (federal, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.name.starts_with("federal/"));
         let mut made: Vec<(String, String)> = others
             .iter()
+            // Texts of single situations are left out with their situations.
             .filter(|file| !file.name.starts_with("region/"))
+            .filter(|file| !file.name.starts_with("texts/") || file.name.starts_with("texts/any/"))
             .map(|file| (file.name.clone(), file.text.clone()))
             .collect();
         let ids: Vec<&str> =
