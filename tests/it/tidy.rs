@@ -12,7 +12,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("message", &[&["xml", "crypto", "parts"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
     ("rules", &[&["registry", "condition"], &["policy", "quota", "situation"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
-    ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"]]),
+    ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"], &["cases"]]),
     (
         "host",
         &[
