@@ -241,7 +241,7 @@ fn each_agency_gets_its_part_and_no_other() {
 /// A holder that is away: its steps wait, the others finish, and nothing is lost when it is back.
 #[test]
 fn one_agency_down() {
-    let scene = Scene::new(|manners| _ = manners.away.insert("tax".to_owned())));
+    let scene = Scene::new(|manners| _ = manners.away.insert("tax".to_owned()));
     let id = born(&scene, 3, None);
     // Income is known to the tax service alone: the low-income allowance waits, all else goes on.
     let case = scene.becomes(&id, "the others finish", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
@@ -416,7 +416,7 @@ fn the_form_is_answered_by_whoever_applied_and_by_nobody_else() {
 /// A case is taken back: nothing more is asked, and it says so.
 #[test]
 fn what_is_withdrawn_is_over() {
-    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned())));
+    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned()));
     let mother = scene.town().mother(3);
     let applied = scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, ""));
     let id = case_in(&applied);
@@ -432,7 +432,7 @@ fn what_is_withdrawn_is_over() {
 /// An assistant is told of each change of a step.
 #[test]
 fn no_change_without_assistant_told() {
-    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned())));
+    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned()));
     let mother = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
     scene.becomes(&id, "the registry is at work", |case| state_of(case, "register-birth") == "accepted");
@@ -466,7 +466,7 @@ fn no_change_without_assistant_told() {
 /// A step goes from one institution to another and a third; the case stays one, and each has acknowledged it.
 #[test]
 fn handover_keeps_thread() {
-    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned())));
+    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned()));
     let mother = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
     for (by, to) in [(PORTAL, "xx.town.zags-2"), ("xx.town.zags-2", "xx.town.zags-3")] {
