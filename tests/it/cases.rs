@@ -1,6 +1,7 @@
 //! Cases over real connections: a town of agencies that open no port, a gateway, and people who do not exist.
 
 use crate::folder::Folder;
+use crate::notices::{Mailbox, Receiver, status};
 use crate::process::LONG;
 use oncegate::faces::client::{Client, Signed, problem_of};
 use oncegate::host::transport::Received;
@@ -120,7 +121,7 @@ pub fn state_of(case: &Value, id: &str) -> String {
     step_of(case, id)["state"].as_str().unwrap_or("-").to_owned()
 }
 
-const DONE_WITHOUT_A_FORM: [&str; 6] =
+pub const DONE_WITHOUT_A_FORM: [&str; 6] =
     ["register-birth", "snils", "health-policy", "residence", "birth-allowance", "family-capital"];
 
 fn born(scene: &Scene, household: u32, region: Option<&str>) -> String {
@@ -536,4 +537,88 @@ fn a_personal_link_is_in_force_until_another_is() {
     assert_eq!(look(&first).1, "410", "a link that was replaced");
     assert_eq!(look(&second).1, "200");
     assert_eq!(look(&"0".repeat(32)).1, "410", "a guessed one");
+}
+
+/// What a case tells a citizen goes out by mail, in their language, and a curator is told without names; each once.
+#[test]
+fn people_are_told_by_mail_and_webhook() {
+    let mailbox = Mailbox::start("plain");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let hook = runtime.block_on(Receiver::start(vec![status("503 Service Unavailable"), status("204 No Content")]));
+    let config = format!(
+        "records = \"off\"\n[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\n\
+         webhook_key = \"w.key\"\nwebhook_hosts = [\"{}\"]\npublic_url = \"https://town.example\"\nquiet = \"off\"\n",
+        mailbox.port, hook.at
+    );
+    let curators = BTreeMap::from([("curator:births".to_owned(), format!("http://{}/curator", hook.at))]);
+    let plan = TownPlan { config, curators, ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| {
+        manners.refused.insert("family-capital".to_owned(), "It was given before".to_owned());
+    });
+    let mother = scene.town().mother(3);
+    let contact = "<Contact><Address>mailto:maria@home.example</Address><Language>ru</Language></Contact>";
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, contact)));
+    scene.becomes(&id, "it is refused", |case| state_of(case, "family-capital") == "refused");
+    let end = Instant::now() + WAIT;
+    let has = |mails: &[Value], words: &str| mails.iter().any(|mail| mail.to_string().contains(words));
+    while !has(&mailbox.mails(), "СНИЛС") || hook.heard().len() < 2 {
+        assert!(Instant::now() < end, "{:#?} {:?}", mailbox.mails(), hook.heard());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mails = mailbox.mails();
+    assert!(has(&mails, "https://town.example/v1/my/"), "{mails:#?}");
+    // It was refused once, and told again with the same id.
+    let ids: BTreeSet<String> = hook
+        .heard()
+        .iter()
+        .take(2)
+        .map(|told| {
+            let body: Value = serde_json::from_str(told.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+            assert!(!told.contains(&mother.family) && body["case"] == id.as_str(), "{told}");
+            body["id"].to_string()
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+    // The link of the mail shows the case.
+    let link = mails.iter().find_map(|mail| {
+        let text = mail.to_string();
+        text.split_once("/v1/my/").map(|(_, rest)| rest.chars().take(32).collect::<String>())
+    });
+    let address = format!("http://{}/v1/my/{}", scene.town().public_address(), link.expect("a link"));
+    let output = std::process::Command::new("curl").args(["-s", &address]).output().expect("curl starts");
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&id));
+}
+
+/// Whoever listens hears of each change as it comes.
+#[test]
+fn changes_are_told_as_they_come() {
+    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned()));
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let client = scene.client(PORTAL);
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::<u8>::new()));
+    let listening = {
+        let (heard, path) = (std::sync::Arc::clone(&heard), format!("/v1/cases/{id}/events"));
+        scene.runtime.spawn(async move {
+            let _ = client
+                .download(&path, |octets| {
+                    heard.lock().expect("nobody panics").extend_from_slice(octets);
+                    Ok(())
+                })
+                .await;
+        })
+    };
+    let said = |words: &str| String::from_utf8_lossy(&heard.lock().expect("nobody panics")).contains(words);
+    let wait = |words: &str| {
+        let end = Instant::now() + WAIT;
+        while !said(words) {
+            assert!(Instant::now() < end, "{words}: {}", String::from_utf8_lossy(&heard.lock().expect("nobody panics")));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait("event: case");
+    wait("\"state\":\"accepted\"");
+    assert_eq!(order(&scene, &id, PORTAL, &mother, "<Withdraw></Withdraw>").status.as_u16(), 200);
+    wait("\"state\":\"withdrawn\"");
+    listening.abort();
 }
