@@ -588,4 +588,4 @@ const NOTICE_MS: u64 = 60_000;
 const AGAIN_MS: u64 = 30_000;
 const AGAIN_MS_MAX: u64 = 6 * 60 * 60 * 1000;
 /// After how long a form that nobody answers ends a case in which nothing else goes on: 60 days.
-const FORM_MS: u64 = 60 * 24 * 60 * 60 * 1000;
+pub(super) const FORM_MS: u64 = 60 * 24 * 60 * 60 * 1000;

@@ -347,10 +347,13 @@ impl Case {
         titles.map(|document| document.title.in_language(language)).collect::<Vec<_>>().join(", ")
     }
 
-    /// When the term of a step is over.
+    /// When the term of a step is over, or the form's.
     pub fn due_of(&self, situation: &Situation, step: Option<&Code>) -> Option<UnixTime> {
-        let index = situation.step_named(step?)?;
-        self.line(index)?.due
+        match step {
+            Some(step) => self.line(situation.step_named(step)?)?.due,
+            // What is not about a step is about the form.
+            None => self.form.since.map(|since| since.plus_ms(forward::FORM_MS)),
+        }
     }
 
     /// Whose a step is, whoever does it.

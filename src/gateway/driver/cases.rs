@@ -410,8 +410,13 @@ impl Gateway {
             self.send(world, hand).await;
         }
         let notices = self.notify(world, hand).await?;
-        let situation = Arc::clone(&hand.situation);
-        let wakes = hand.case.wakes(self.around(world, &situation));
+        self.set_wake(world, hand, notices);
+        Ok(())
+    }
+
+    /// Says when something is to be done in a case, and that it has changed.
+    fn set_wake(&self, world: &World, hand: &InHand, notices: Option<UnixTime>) {
+        let wakes = hand.case.wakes(self.around(world, &hand.situation));
         let wakes = [wakes, notices].into_iter().flatten().min();
         let id = hand.case.id;
         self.cases.book(|book| match wakes {
@@ -420,7 +425,6 @@ impl Gateway {
         });
         self.cases.changed.notify_one();
         let _ = self.cases.watched.send(id);
-        Ok(())
     }
 
     /// Writes changes down, and takes them.

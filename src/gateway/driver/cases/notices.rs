@@ -9,6 +9,7 @@ use crate::host::config;
 use crate::host::notices::{Address, Notice, Notices, Undelivered};
 use crate::host::store::StoreError;
 use crate::message::crypto::sha256;
+use crate::rules::registry::{Endpoint, Scheme};
 use crate::rules::situation::quiet::quiet_until;
 use crate::rules::situation::texts::{Filling, TextEvent, fill};
 use std::collections::BTreeMap;
@@ -132,7 +133,7 @@ impl Gateway {
         let documents = case.asked_for(&world.catalogue, language);
         let link = case.link.filter(|_| told.whom == Whom::Applicant).and_then(|_| {
             let base = telling?.config.public_url.as_ref()?;
-            Some(base.below(&format!("/v1/my/{}", self.link_of(case, case.links).ok()?)).to_string())
+            Some(format!("{}/v1/my/{}", plain(base), self.link_of(case, case.links).ok()?))
         });
         let date = case.due_of(&hand.situation, told.step.as_ref()).map_or_else(String::new, |due| due.day().to_string());
         let filling = Filling { step: &step, situation, date: &date, agency: &agency, document: &documents, link: "" };
@@ -179,8 +180,19 @@ impl Gateway {
         if self.record_changes(&world, hand, change, Step { ends: None, by: &by, at: now() }).await.is_err() {
             // It may be told twice; its id is the same.
             *slot = None;
+            return;
         }
+        let again = hand.telling.values().filter_map(|trying| trying.again).min();
+        self.set_wake(&world, hand, again);
     }
+}
+
+/// An address as people write it: without the port that it has anyway, and without a solidus at its end.
+fn plain(base: &Endpoint) -> String {
+    let (text, port) = (base.to_string(), if base.scheme == Scheme::Https { ":443" } else { ":80" });
+    let (origin, path) = text.split_at(text.find("://").map_or(0, |at| at + 3));
+    let (host, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+    format!("{origin}{}{}", host.strip_suffix(port).unwrap_or(host), rest.trim_end_matches('/'))
 }
 
 /// The id of a notice, the same each time it is sent.
