@@ -622,3 +622,224 @@ fn changes_are_told_as_they_come() {
     wait("\"state\":\"withdrawn\"");
     listening.abort();
 }
+
+/// A situation of the town's own: its files beside those of the program.
+fn own(name: &str, text: &str) -> TownPlan {
+    TownPlan { catalogue: vec![(format!("federal/{name}.toml"), text.to_owned())], ..TownPlan::default() }
+}
+
+const MOVING: &str = r#"format = 1
+id = "moving"
+version = "1"
+title = { en = "Moving", ru = "Переезд" }
+curator = "curator:moving"
+starts_on = ["request:portal"]
+legal = ["XX:1"]
+
+[[role]]
+name = "applicant"
+
+[baseline]
+carry_days = 1
+source = "invented"
+
+[[step]]
+id = "register"
+title = { en = "Registration", ru = "Регистрация" }
+agency = "mvd"
+service = "registration"
+needs = ["identity-record:applicant"]
+deadline = "2wd"
+tell = { applicant = ["done", "late"], curator = ["late"] }
+
+[[step]]
+id = "kit"
+title = { en = "A box of things for the first days", ru = "Набор на первые дни" }
+agency = "charity"
+service = "box"
+needs = ["identity-record:applicant"]
+deadline = "P20D"
+"#;
+
+/// At half of its term the agency is reminded, at the end once more, and the curator is told, once; by the clock of the case.
+#[test]
+fn terms_are_watched_and_the_curator_is_told_once() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let hook = runtime.block_on(Receiver::start(vec![status("204 No Content")]));
+    let config =
+        format!("records = \"off\"\n[notices]\nwebhook_key = \"w.key\"\nwebhook_hosts = [\"{}\"]\nquiet = \"off\"\n", hook.at);
+    let curators = BTreeMap::from([("curator:moving".to_owned(), format!("http://{}/curator", hook.at))]);
+    let plan = TownPlan { config, curators, pace: 100_000, ..own("moving", MOVING) };
+    let scene = Scene::with(plan, |manners| _ = manners.idle.insert("register".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    let told = |manners: &Manners, what: &str, note: &str| {
+        manners.tasks.iter().filter(|task| task.kind == "mvd" && task.what == what && task.note.as_deref() == Some(note)).count()
+    };
+    scene.until("it is reminded at half of its term", |manners| (told(manners, "reminder", "reminder") == 1).then_some(()));
+    scene.until("and told when it is over", |manners| (told(manners, "notice", "late") == 1).then_some(()));
+    let case = scene.becomes(&id, "it is late", |case| step_of(case, "register")["late"] == true);
+    assert_eq!(state_of(&case, "kit"), "done", "what does not wait for it goes on");
+    let end = Instant::now() + WAIT;
+    while hook.heard().is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let late: Vec<String> = hook.heard().into_iter().filter(|told| told.contains("\"event\":\"late\"")).collect();
+    assert_eq!(late.len(), 1, "{:?}", hook.heard());
+    // What is late may still be done.
+    scene.town().manners().idle.clear();
+    let hand_over = "<HandOver><Step>register</Step><To>xx.town.onestop</To></HandOver>";
+    let _ = order(&scene, &id, PORTAL, &person, hand_over);
+}
+
+/// A partner is told what to do: no name, no identifier, no document.
+#[test]
+fn a_partner_gets_a_task_without_a_name() {
+    let scene = Scene::with(own("moving", MOVING), |_| {});
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    scene.becomes(&id, "both are done", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let task = manners.tasks.iter().find(|task| task.kind == "charity").expect("a task");
+    assert_eq!((task.step.as_deref(), task.enclosed.len()), (Some("kit"), 0));
+    for octets in &manners.octets["charity"] {
+        let text = String::from_utf8_lossy(octets);
+        for word in [person.family.as_str(), person.given, person.identifier.value()] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+    // The police have it all.
+    let of_police =
+        manners.octets["mvd"].iter().any(|octets| String::from_utf8_lossy(octets).contains(person.identifier.value()));
+    assert!(of_police);
+}
+
+/// A partner has no right to documents.
+#[test]
+fn partner_cannot_read() {
+    let scene = Scene::new(|_| {});
+    let person = scene.town().mother(3);
+    let charity = scene.client("xx.town.charity");
+    let code = |text: &str| oncegate::base::ids::Code::parse(text).expect("a code");
+    let ask =
+        oncegate::message::envelope::Ask { document_type: code("identity-record"), of: None, select: Vec::new(), during: None };
+    let context = oncegate::message::envelope::Context::new(code("life-situation"), "XX:LIFE:1", person.subject());
+    let request = charity.request(ask, context, None, scene.town().world()).expect("signed");
+    let refused = scene.block_on(charity.post(request.octets, "", LONG)).expect("the gateway is there");
+    assert_eq!(problem_of(&refused).code, "OG-POL-001");
+}
+
+/// A holder that is silent for half of a term: the citizen is asked, where the file says so.
+#[test]
+fn who_is_silent_for_too_long_is_passed_over() {
+    let text = MOVING.replace("deadline = \"2wd\"", "deadline = \"2wd\"\nfallback = \"ask-applicant\"");
+    let plan = TownPlan { pace: 50_000, ..own("moving", &text) };
+    let scene = Scene::with(plan, |manners| _ = manners.away.insert("mvd".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    let case = scene.becomes(&id, "the citizen is asked", |case| {
+        case["form"]["bring"].as_array().is_some_and(|bring| bring.iter().any(|bring| bring["document"] == "identity-record"))
+    });
+    assert_eq!(case["state"], "open");
+    scene.town().manners().away.clear();
+    let document = scene.town().paper("identity-record", &person).expect("a document");
+    let brought = scene.town().apply(
+        PORTAL,
+        &person,
+        &format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{document}"),
+    );
+    let brought = scene.send(PORTAL, &brought.expect("signed"));
+    assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    let case = scene.becomes(&id, "it goes on", |case| state_of(case, "register") == "done");
+    assert_eq!(case["counts"]["brought"], 1);
+}
+
+/// A document that says something else than is known: the case says so, and nothing is replaced.
+#[test]
+fn a_contradiction_is_told_and_replaces_nothing() {
+    let text = r#"format = 1
+id = "twice-told"
+version = "1"
+title = { en = "Twice told", ru = "Дважды" }
+curator = "curator:twice"
+starts_on = ["request:portal"]
+legal = ["XX:1"]
+
+[[role]]
+name = "applicant"
+
+[baseline]
+carry_days = 1
+source = "invented"
+
+[[step]]
+id = "first"
+title = { en = "First", ru = "Первый" }
+agency = "mvd"
+service = "first"
+when = "applicant.citizen"
+gives = "identity-record:applicant"
+deadline = "2wd"
+"#;
+    let scene = Scene::with(own("twice-told", text), |_| {});
+    // The register says that the applicant is a citizen; the document that the step makes says so too, unless it is told otherwise.
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "twice-told", &person, "")));
+    let case = scene.becomes(&id, "it is done", |case| case["state"] == "done");
+    assert_eq!(case["contradictions"].as_array().map(Vec::len), Some(0), "{case:#}");
+}
+
+/// A case stays with the version that it began with; a catalogue without it is not taken while the case is open.
+#[test]
+fn a_case_stays_with_its_version_over_a_change_of_the_catalogue() {
+    let scene = Scene::with(own("moving", MOVING), |manners| _ = manners.idle.insert("register".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    scene.becomes(&id, "the police are at work", |case| state_of(case, "register") == "accepted");
+    let file = scene.town().installation().folder().join("catalogue/federal/moving.toml");
+    let newer = MOVING.replace("version = \"1\"", "version = \"2\"").replace("id = \"kit\"", "id = \"box\"");
+    let reload = || {
+        let data = scene.town().installation().folder().join("data");
+        oncegate::host::control::call(&data, oncegate::host::control::Command::Reload).expect("it answers").expect("it runs")
+    };
+    std::fs::write(&file, &newer).expect("writable");
+    let refused = reload();
+    assert!(
+        refused.refused.iter().any(|line| line.contains("moving 1") && line.contains("keep its file")),
+        "{:?}",
+        refused.refused
+    );
+    std::fs::write(file.with_file_name("moving@1.toml"), MOVING).expect("writable");
+    let taken = reload();
+    assert!(taken.refused.is_empty(), "{:?}", taken.refused);
+    let other = scene.town().mother(4);
+    let second = case_in(&scene.send(PORTAL, &application(&scene, "moving", &other, "")));
+    let case = scene.becomes(&second, "the new one has a box", |case| state_of(case, "box") == "done");
+    assert_eq!(case["version"], "2");
+    let case = scene.becomes(&id, "the old one has a kit", |case| state_of(case, "kit") == "done");
+    assert_eq!(case["version"], "1");
+    // What is broken changes nothing.
+    std::fs::write(&file, "format = 1\nid = \"moving\"").expect("writable");
+    assert!(reload().refused.iter().any(|line| line.contains("OG-CAT-001")));
+    assert_eq!(scene.case("xx.town.cases", &id)["version"], "1");
+}
+
+/// An agency without the right to a document gets no step that needs it: the curator is told, and nothing goes out.
+#[test]
+fn without_the_right_there_is_no_document() {
+    let plan = TownPlan { ungranted: vec![("sfr", "birth-certificate")], ..TownPlan::default() };
+    let scene = Scene::with(plan, |_| {});
+    let id = born(&scene, 3, None);
+    let case = scene.becomes(&id, "the fund may not have it", |case| step_of(case, "snils")["trouble"] == "OG-POL-001");
+    assert_ne!(state_of(&case, "snils"), "done");
+    scene.becomes(&id, "others go on", |case| state_of(case, "residence") == "done");
+    assert!(
+        scene
+            .town()
+            .manners()
+            .tasks
+            .iter()
+            .all(|task| task.kind != "sfr" || task.enclosed.iter().all(|(name, _)| !name.starts_with("birth-certificate")))
+    );
+}
