@@ -872,3 +872,35 @@ fn the_fortieth_missed_day() {
     let manners = scene.town().manners();
     assert_eq!(manners.tasks.iter().filter(|task| task.step.as_deref() == Some("catch-up")).count(), 1);
 }
+
+/// Whoever has got a paper for a step of a case stands in the trail of whom the paper is about.
+#[test]
+fn the_trail_tells_who_has_got_papers_for_their_steps() {
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let mother = scene.town().mother(3);
+    let trail = scene.block_on(async {
+        let portal = oncegate::faces::client::Client::load(&scene.town().agency_folder("xx.town.portal")).expect("a client");
+        let code = |text: &str| oncegate::base::ids::Code::parse(text).expect("a code");
+        let ask =
+            oncegate::message::envelope::Ask { document_type: code("access-trail"), of: None, select: Vec::new(), during: None };
+        let context = oncegate::message::envelope::Context::new(code("citizen-trail"), "XX:LIFE:1", mother.subject());
+        let request = portal.request(ask, context, None, scene.town().world()).expect("signed");
+        portal.post_to("/v1/trail", "application/xml", request.octets).await.expect("the gateway is there")
+    });
+    let text = String::from_utf8_lossy(&trail.body).into_owned();
+    assert!(trail.status.is_success(), "{text}");
+    let entries: Value = serde_json::from_slice(&trail.body).expect("JSON");
+    let has = |agency: &str, document: &str| {
+        entries["entries"]
+            .as_array()
+            .expect("entries")
+            .iter()
+            .any(|entry| entry["institution"] == agency && entry["documentType"] == document && entry["case"] == id.as_str())
+    };
+    // The identity record was asked for once, and three offices have it.
+    for agency in ["xx.town.zags", "xx.town.sfr", "xx.town.tfoms"] {
+        assert!(has(agency, "identity-record"), "{agency}: {entries:#}");
+    }
+}

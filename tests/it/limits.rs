@@ -343,6 +343,7 @@ const ROWS: &[(&str, Row)] = &[
     ("CASE_ANSWERS_MAX", Own),
     ("CASE_AGAIN_MS", Own),
     ("CASE_CHANGES_BYTES_MAX", Own),
+    ("TRAIL_LOOK", Own),
     ("CASES_KEPT_MAX", Own),
     ("MAIL_MS", In("tests/it/notices.rs", "whoever_hangs_is_waited_for_so_long_and_no_longer")),
     ("MAIL_END_MS", Own),

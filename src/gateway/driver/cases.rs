@@ -73,13 +73,15 @@ struct InHand {
     situation: Arc<Situation>,
     /// Messages of which it is known that they were taken.
     sent: BTreeSet<MessageId>,
+    /// Messages of which it is on record who gets what with them.
+    handed: BTreeSet<MessageId>,
     /// Notices that somebody is about.
     telling: BTreeMap<u32, notices::Trying>,
 }
 
 impl InHand {
     fn new(case: Case, situation: Arc<Situation>) -> Self {
-        Self { case, situation, sent: BTreeSet::new(), telling: BTreeMap::new() }
+        Self { case, situation, sent: BTreeSet::new(), handed: BTreeSet::new(), telling: BTreeMap::new() }
     }
 }
 
@@ -488,6 +490,7 @@ impl Gateway {
                 )
             });
             let situation = Arc::clone(&hand.situation);
+            let open: Vec<MessageId> = if is_over { hand.case.under_way().map(|(id, _)| *id).collect() } else { Vec::new() };
             hand.case.apply_all(self.around(world, &situation), step.at, some);
             let wakes = hand.case.wakes(self.around(world, &situation));
             let soon = step.at.plus_ms(SENT_MS);
@@ -510,6 +513,7 @@ impl Gateway {
             let private = Private { subject: hand.case.subject(), changes: Some(write(some)), ..Private::default() };
             self.telemetry.close(&record, None);
             self.keep(Entry { record, private, body: None }).await?;
+            self.take_back_all(world, &hand.case, &open).await;
             for change in some {
                 if let Change::Forgotten { document } = change
                     && let Some(paper) = hand.case.paper_of(&document.0)

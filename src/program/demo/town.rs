@@ -214,7 +214,8 @@ impl Town {
             of_kind("clinic-2")
         );
         for (name, holds) in [(COORDINATOR, &["case-application", "case-order"][..]), (PORTAL, &["case-task"])] {
-            let new = NewAgency { id: &agency(name), name, url: Some("outbound"), holds, more: &more };
+            let portal = if name == PORTAL { format!("{more}roles = [\"portal\"]\n") } else { more.clone() };
+            let new = NewAgency { id: &agency(name), name, url: Some("outbound"), holds, more: &portal };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }
         entries += &self.grants(&kinds);
