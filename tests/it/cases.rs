@@ -904,3 +904,59 @@ fn the_trail_tells_who_has_got_papers_for_their_steps() {
         assert!(has(agency, "identity-record"), "{agency}: {entries:#}");
     }
 }
+
+/// At three in the morning the state is shown at once, and what can wait is told when people are up; a refusal is told at once.
+#[test]
+fn state_is_visible_at_night_and_what_can_wait_is_told_in_the_morning() {
+    let mailbox = Mailbox::start("plain");
+    let config = format!(
+        "records = \"off\"\n[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\nquiet = \"21-8\"\n",
+        mailbox.port
+    );
+    let plan = TownPlan { config, ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| {
+        manners.refused.insert("birth-allowance".to_owned(), "Another office has paid it".to_owned());
+    });
+    let mother = scene.town().mother(3);
+    // Where it is three o'clock now.
+    let minute = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs() / 60 % 1440).expect("small");
+    let ahead = (180 - minute).rem_euclid(1440);
+    let ahead = if ahead > 840 { ahead - 1440 } else { ahead };
+    let contact = format!(
+        "<Contact><Address>mailto:maria@home.example</Address><Language>en</Language><AheadMinutes>{ahead}</AheadMinutes></Contact>"
+    );
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, &contact)));
+    scene.becomes(&id, "the state is shown", |case| {
+        state_of(case, "register-birth") == "done" && state_of(case, "birth-allowance") == "refused"
+    });
+    let end = Instant::now() + WAIT;
+    while mailbox.mails().is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let mails: Vec<String> = mailbox.mails().iter().map(|mail| mail["text"].to_string()).collect();
+    assert_eq!(mails.len(), 1, "only what is urgent: {mails:#?}");
+    assert!(mails[0].contains("Payment at the birth of a child"), "{mails:?}");
+}
+
+/// Whoever has no right to apply begins nothing, and what begins in no such way is refused.
+#[test]
+fn nobody_applies_without_the_right() {
+    let scene = Scene::new(|_| {});
+    let mother = scene.town().mother(3);
+    let of = |by: &str, situation: &str, channel: &str| {
+        let markup = format!(
+            "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>{channel}</Channel>\
+             <About><Person><t:Id xmlns:t=\"urn:oncegate:types:1\" scheme=\"{}\">{}</t:Id><t:Name xmlns:t=\"urn:oncegate:types:1\">\
+             <t:FamilyAbsent>unknown</t:FamilyAbsent><t:GivenAbsent>unknown</t:GivenAbsent></t:Name></Person></About></CaseApplication>",
+            mother.identifier.scheme(),
+            mother.identifier.value()
+        );
+        problem_of(&scene.send(by, &scene.town().apply(by, &mother, &markup).expect("signed"))).code
+    };
+    assert_eq!(of("xx.town.charity", "birth-of-child", "portal"), "OG-POL-001");
+    assert_eq!(of(PORTAL, "birth-of-childs", "portal"), "OG-CAS-005");
+    assert_eq!(of(PORTAL, "birth-of-child", "letter"), "OG-CAS-005");
+    assert_eq!(of(PORTAL, "pupil-illness", "portal"), "OG-CAS-005", "a note begins it");
+    assert!(scene.town().manners().tasks.is_empty());
+}
