@@ -960,3 +960,83 @@ fn nobody_applies_without_the_right() {
     assert_eq!(of(PORTAL, "pupil-illness", "portal"), "OG-CAS-005", "a note begins it");
     assert!(scene.town().manners().tasks.is_empty());
 }
+
+const COUNTED: &str = r#"format = 1
+id = "pupil-counted"
+version = "1"
+title = { en = "A pupil more", ru = "Ученик" }
+curator = "curator:schools"
+starts_on = ["document:school-enrolment"]
+legal = ["XX:1"]
+
+[[role]]
+name = "pupil"
+
+[baseline]
+carry_days = 1
+source = "invented"
+
+[[step]]
+id = "count"
+title = { en = "Count one pupil more for the school", ru = "Учесть ещё одного ученика" }
+agency = "finance"
+service = "pupil-count"
+when = "pupil.enrolled"
+needs = ["school-enrolment:pupil"]
+shows = ["pupil.school"]
+deadline = "5wd"
+"#;
+
+/// Money follows the pupil: the finance body hears of one pupil more at a school, and not of whom.
+#[test]
+fn an_enrolment_reaches_the_finance_body_as_a_count() {
+    let built_in = oncegate::rules::situation::Catalogue::built_in_files();
+    let agencies = built_in.iter().find(|file| file.name == "agencies.toml").expect("it is there").text.clone();
+    let agencies = agencies + "finance = { level = \"partner\", title = { en = \"Finance body\", ru = \"Финансы\" } }\n";
+    let catalogue = vec![("agencies.toml".to_owned(), agencies), ("federal/pupil-counted.toml".to_owned(), COUNTED.to_owned())];
+    let scene = Scene::with(TownPlan { catalogue, ..TownPlan::default() }, |_| {});
+    let pupil = scene.town().pupil(5);
+    let enrolment = scene.town().paper("school-enrolment", &pupil).expect("a document");
+    let event = scene.town().event("xx.town.education", &pupil, &enrolment, None).expect("signed");
+    assert_eq!(scene.send("xx.town.education", &event).status.as_u16(), 202);
+    let task = scene.until("it is counted", |manners| manners.tasks.iter().find(|task| task.kind == "finance").cloned());
+    scene.becomes(&task.case, "it is over", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let got = &manners.octets["finance"];
+    assert!(got.iter().any(|octets| String::from_utf8_lossy(octets).contains("<Fact name=\"pupil.school\">")));
+    for octets in got {
+        let text = String::from_utf8_lossy(octets);
+        for word in [pupil.family.as_str(), pupil.given, pupil.identifier.value()] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+}
+
+/// Neither parent works: the family is told before the right to the allowance ends, and not once it has applied.
+#[test]
+fn a_right_that_ends_is_told_of_until_it_is_used() {
+    let plan = TownPlan { pace: 1_000_000, ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| {
+        manners.none.insert(("employment-record".to_owned(), None));
+    });
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let told = || {
+        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
+        String::from_utf8_lossy(&received.body).matches("\"expiring\"").count()
+    };
+    let case = scene.becomes(&id, "it is told of in time", |_| told() >= 1);
+    assert_eq!((case["state"].as_str(), state_of(&case, "birth-allowance")), (Some("open"), "-".to_owned()));
+    let of = |name: &str| scene.town().paper(name, &mother).expect("a document");
+    let bring = format!(
+        "<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{}{}",
+        of("birth-allowance-application"),
+        of("bank-details")
+    );
+    let brought = scene.send(PORTAL, &scene.town().apply(PORTAL, &mother, &bring).expect("signed"));
+    assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    scene.becomes(&id, "it is paid", |case| state_of(case, "birth-allowance-on-application") == "done");
+    let before = told();
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(told(), before, "and silence");
+}

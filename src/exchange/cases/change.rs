@@ -292,6 +292,9 @@ pub struct Errand {
     pub basis: String,
     /// Documents that go along.
     pub enclosed: Vec<Text<DocumentOf>>,
+    /// Facts that go along, as texts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<(String, String)>,
     /// When what is asked for is due.
     pub due: Option<Time>,
     /// Until when the message holds.

@@ -6,7 +6,7 @@ use super::documents::{absence_note_of, document};
 use super::people::{Person, Role, people};
 use super::world::{WorldError, agency};
 use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
-use crate::base::time::UnixTime;
+use crate::base::time::{Day, UnixTime};
 use crate::exchange::cases::outcome_document;
 use crate::faces::client::{Client, Signed, digest_of, verify_under};
 use crate::gateway::driver::now;
@@ -169,7 +169,7 @@ impl Town {
             Listening { exchange: ports.0, public: ports.1, origin: Some("localhost/town".to_owned()), ..Listening::default() };
         let installation = Installation::create(folder, &listening)?;
         let stop = watch::channel(false).0;
-        let shared = Shared { manners: Mutex::default(), people: people(), schemas, catalogue };
+        let shared = Shared { manners: Mutex::default(), people: townspeople(), schemas, catalogue };
         let town = Self { installation, exchange: ports.0, public: ports.1, plan, stop, gateway: None, shared: Arc::new(shared) };
         town.furnish()?;
         Ok(town)
@@ -477,6 +477,13 @@ impl Town {
     pub fn paper(&self, document_type: &str, about: &Person) -> Option<String> {
         self.shared.paper(document_type, about)
     }
+}
+
+/// The people of the demo, whose newborns were born the day before.
+fn townspeople() -> Vec<Person> {
+    let yesterday = Day::from_days(now().day().days_since_epoch() - 1);
+    let born = |person: Person| if person.role == Role::Newborn { Person { born: yesterday, ..person } } else { person };
+    people().into_iter().map(born).collect()
 }
 
 /// Grants as they stand in a registry.

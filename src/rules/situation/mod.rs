@@ -351,6 +351,8 @@ pub struct Step {
     pub after: Vec<StepIndex>,
     /// What it needs.
     pub needs: Vec<Need>,
+    /// Facts that its agency is told: of a partner these alone.
+    pub shows: Vec<FactIndex>,
     /// What its agency must not get to see.
     pub withhold: Vec<(Code, FieldPath)>,
     /// The document that exists when it is done.
