@@ -197,10 +197,11 @@ mod tests {
         let code = |text: &str| Code::parse(text).expect("a code");
         let about = Subject { identifiers: vec![Identifier::synthetic(14)], ..Subject::default() };
         let answers = [("mother.wants_kindergarten".to_owned(), "a < b & c".to_owned())];
+        let (situation, channel, region) = (code("birth-of-child"), code("portal"), Region::parse("RU-YAR"));
         let new = NewCase {
-            situation: &code("birth-of-child"),
-            channel: &code("portal"),
-            region: Region::parse("RU-YAR").as_ref(),
+            situation: &situation,
+            channel: &channel,
+            region: region.as_ref(),
             about: &about,
             contact: Some(("mailto:maria@example.org", Some("ru"))),
             answers: &answers,

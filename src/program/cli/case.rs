@@ -11,7 +11,7 @@ use crate::faces::client::{CaseState, Checked, Client, ClientError, NewCase, Ord
 use crate::message::envelope::{Body, Context, Described, Kind, Message, Subject, World};
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const EXAMPLES: &str = "Examples:\n  oncegate case begin birth-of-child --subject RU-SNILS:11223344595 --as agencies/ru.portal --contact mailto:anna@example.org\n  \
@@ -240,7 +240,7 @@ fn act(action: &Action, out: &Out) -> Outcome {
             asking.order(id, Order::Answer(&answers), "", ("answered", out))
         }
         Action::Bring { id, files, asking } => {
-            let documents = files.iter().map(document).collect::<Result<String, Failure>>()?;
+            let documents = files.iter().map(|file| document(file)).collect::<Result<String, Failure>>()?;
             asking.order(id, Order::Bring, &documents, ("brought", out))
         }
         Action::Withdraw { id, asking } => asking.order(id, Order::Withdraw, "", ("withdrawn", out)),
@@ -412,7 +412,7 @@ fn pairs(given: &[String]) -> Result<Vec<(String, String)>, Failure> {
 }
 
 /// The markup of a document in a file, without what stands before its root.
-fn document(path: &PathBuf) -> Result<String, Failure> {
+fn document(path: &Path) -> Result<String, Failure> {
     let failed = |cause: &dyn std::fmt::Display| Failure::new(2, format!("{}: {cause}", path.display()));
     let text = crate::host::config::read_bounded(path).map_err(|cause| failed(&cause))?;
     let text = text.trim_start_matches('\u{feff}').trim();
