@@ -151,7 +151,7 @@ enum Action {
 #[derive(Args)]
 struct Asking {
     /// The agency's folder, or its name under ./agencies
-    #[arg(long = "as")]
+    #[arg(long = "as", id = "as")]
     agency: PathBuf,
     /// The purpose; without it, that of the agency's grant
     #[arg(long = "for")]
@@ -169,7 +169,7 @@ struct Look {
     /// The id of the case
     id: String,
     /// The agency's folder, or its name under ./agencies
-    #[arg(long = "as")]
+    #[arg(long = "as", id = "as")]
     agency: PathBuf,
     /// The language of titles and questions
     #[arg(long, default_value = "en")]
