@@ -31,6 +31,8 @@ mod case_commands;
 #[cfg(feature = "server")]
 mod cases;
 #[cfg(feature = "server")]
+mod cases_killed;
+#[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
 mod crash;
