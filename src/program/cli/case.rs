@@ -44,6 +44,15 @@ enum Action {
         before_help = "Examples:\n  oncegate case form 01990a5d-ac96-774b-8cce-b302099a8001 --language ru --as agencies/ru.portal"
     )]
     Form(Look),
+    #[command(flatten)]
+    Ask(Asked),
+    /// As the operator: what all cases carried, asked and waited for, before and now, from the log
+    Measures(measures::Measures),
+}
+
+/// What is asked of a case that there is.
+#[derive(Subcommand)]
+enum Asked {
     /// Answer what the citizen is asked
     #[command(
         before_help = "Examples:\n  oncegate case answer 01990a5d-ac96-774b-8cce-b302099a8001 mother.wants_kindergarten=true --as agencies/ru.portal"
@@ -143,8 +152,6 @@ enum Action {
         #[command(flatten)]
         asking: Asking,
     },
-    /// As the operator: what all cases carried, asked and waited for, before and now, from the log
-    Measures(measures::Measures),
 }
 
 /// Who asks, and for how long.
@@ -208,7 +215,7 @@ struct Begin {
     asking: Asking,
 }
 
-/// An order that is on its way: what is said of it when it is done.
+/// An application or an order, before it is signed.
 struct Sending<'s> {
     path: String,
     document: &'static str,
@@ -227,35 +234,35 @@ impl Case {
             Action::Timeline(look) => show::timeline(&look.fetch("/timeline")?, out),
             Action::Form(look) => show::form(&look.fetch("/form")?, &look.id, out),
             Action::Measures(measures) => measures.run(out),
-            action => act(&action, out),
+            Action::Ask(asked) => asked.run(out),
         }
     }
 }
 
-/// Does what is asked of a case that there is.
-fn act(action: &Action, out: &Out) -> Outcome {
-    match action {
-        Action::Answer { id, answers, asking } => {
-            let answers = pairs(answers)?;
-            asking.order(id, Order::Answer(&answers), "", ("answered", out))
+impl Asked {
+    fn run(&self, out: &Out) -> Outcome {
+        match self {
+            Self::Answer { id, answers, asking } => {
+                let answers = pairs(answers)?;
+                asking.order(id, Order::Answer(&answers), "", ("answered", out))
+            }
+            Self::Bring { id, files, asking } => {
+                let documents = files.iter().map(|file| document(file)).collect::<Result<String, Failure>>()?;
+                asking.order(id, Order::Bring, &documents, ("brought", out))
+            }
+            Self::Withdraw { id, asking } => asking.order(id, Order::Withdraw, "", ("withdrawn", out)),
+            Self::Assistant { id, agency: who, name, asking } => {
+                asking.order(id, Order::Assistant(&agency(who)?, name.as_deref()), "", ("has an assistant", out))
+            }
+            Self::HandOver { id, step, to, asking } => {
+                asking.order(id, Order::HandOver(&code(step)?, &agency(to)?), "", ("handing over", out))
+            }
+            Self::Remind { id, step, asking } => asking.order(id, Order::Remind(&code(step)?), "", ("reminded", out)),
+            Self::Contact { id, address, language, asking } => {
+                asking.order(id, Order::Contact(&reached(address)?, language.as_deref()), "", ("contact changed", out))
+            }
+            Self::Link { id, asking } => asking.order(id, Order::Link, "", ("link", out)),
         }
-        Action::Bring { id, files, asking } => {
-            let documents = files.iter().map(|file| document(file)).collect::<Result<String, Failure>>()?;
-            asking.order(id, Order::Bring, &documents, ("brought", out))
-        }
-        Action::Withdraw { id, asking } => asking.order(id, Order::Withdraw, "", ("withdrawn", out)),
-        Action::Assistant { id, agency: who, name, asking } => {
-            asking.order(id, Order::Assistant(&agency(who)?, name.as_deref()), "", ("has an assistant", out))
-        }
-        Action::HandOver { id, step, to, asking } => {
-            asking.order(id, Order::HandOver(&code(step)?, &agency(to)?), "", ("handing over", out))
-        }
-        Action::Remind { id, step, asking } => asking.order(id, Order::Remind(&code(step)?), "", ("reminded", out)),
-        Action::Contact { id, address, language, asking } => {
-            asking.order(id, Order::Contact(&reached(address)?, language.as_deref()), "", ("contact changed", out))
-        }
-        Action::Link { id, asking } => asking.order(id, Order::Link, "", ("link", out)),
-        Action::Begin(_) | Action::Show(_) | Action::Timeline(_) | Action::Form(_) | Action::Measures(_) => Ok(()),
     }
 }
 
@@ -289,7 +296,8 @@ impl Begin {
             world,
             asking: &self.asking,
         };
-        let (checked, state) = sending.send(&Client::load(&folder(&self.asking.agency))?)?;
+        let client = Client::load(&folder(&self.asking.agency))?;
+        let (checked, state) = runtime()?.block_on(sending.send(&client))?;
         show::state(&state, &checked, "applied for", out)
     }
 }
@@ -297,9 +305,9 @@ impl Begin {
 impl Asking {
     /// Sends an order, with documents behind it, and says what came of it.
     fn order(&self, id: &str, asked: Order<'_>, documents: &str, (done, out): (&str, &Out)) -> Outcome {
-        let (id, client) = (case_id(id)?, Client::load(&folder(&self.agency))?);
+        let (id, client, runtime) = (case_id(id)?, Client::load(&folder(&self.agency))?, runtime()?);
         // Test or live is the case's own, and no choice of whoever asks something of it.
-        let case = runtime()?.block_on(get(&client, &format!("/v1/cases/{id}")))?;
+        let case = runtime.block_on(get(&client, &format!("/v1/cases/{id}")))?;
         let world = if case["test"] == true { World::Test } else { World::Live };
         let sending = Sending {
             path: format!("/v1/cases/{id}/orders"),
@@ -310,23 +318,22 @@ impl Asking {
             world,
             asking: self,
         };
-        let (checked, state) = sending.send(&client)?;
+        let (checked, state) = runtime.block_on(sending.send(&client))?;
         show::state(&state, &checked, done, out)
     }
 }
 
 impl Sending<'_> {
     /// Signs and sends it, and checks what is answered.
-    fn send(self, client: &Client) -> Result<(Checked, CaseState), Failure> {
+    async fn send(self, client: &Client) -> Result<(Checked, CaseState), Failure> {
         let sets = self.asking.with.load()?;
-        let runtime = runtime()?;
-        let grant = runtime.block_on(self.grant(client))?;
+        let grant = self.grant(client).await?;
         let header = client.header(Kind::Application, grant.coordinator, None, self.world)?;
         let context = Context { region: self.region, ..Context::new(grant.purpose, &grant.basis, self.about) };
         let message = Message { header, context: Some(context), body: Body::Documents(Vec::new()), attachments: Vec::new() };
         let signed = client.sign(&message, &self.markup)?;
         let wait = Duration::from_secs(self.asking.wait);
-        let checked = runtime.block_on(client.exchange_at(&self.path, &signed, wait, sets.schemas()))?;
+        let checked = client.exchange_at(&self.path, &signed, wait, sets.schemas()).await?;
         let state = CaseState::read(&checked);
         let state = state.ok_or_else(|| Failure::new(6, "the answer cannot be trusted: it does not say how far the case is"))?;
         Ok((checked, state))
