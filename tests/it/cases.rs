@@ -848,3 +848,32 @@ fn without_the_right_there_is_no_document() {
             .all(|task| task.kind != "sfr" || task.enclosed.iter().all(|(name, _)| !name.starts_with("birth-certificate")))
     );
 }
+
+/// What a child has missed adds up over its notes: with the fortieth day school and family are told of lessons to catch up.
+#[test]
+fn the_fortieth_missed_day() {
+    let scene = Scene::new(|_| {});
+    let ill = |days: i64, before: usize| {
+        let note = scene.town().note(5, days, None).expect("signed");
+        assert_eq!(scene.send("xx.town.clinic", &note).status.as_u16(), 202);
+        let case = scene.until("the school has it", |manners| {
+            let excused: Vec<&Tasked> = manners.tasks.iter().filter(|task| task.step.as_deref() == Some("excuse")).collect();
+            excused.get(before).map(|task| task.case.clone())
+        });
+        scene.becomes(&case, "it is over", |case| case["state"] == "done")
+    };
+    for (number, days) in [15, 15, 9].into_iter().enumerate() {
+        let case = ill(days, number);
+        assert_eq!(state_of(&case, "catch-up"), "-", "{number}");
+    }
+    // Another child's days are its own.
+    let other = scene.town().note(9, 15, None).expect("signed");
+    assert_eq!(scene.send("xx.town.clinic", &other).status.as_u16(), 202);
+    scene.until("the school has it", |manners| {
+        (manners.tasks.iter().filter(|task| task.step.as_deref() == Some("excuse")).count() == 4).then_some(())
+    });
+    let case = ill(1, 4);
+    assert_eq!(state_of(&case, "catch-up"), "done", "39 days and one");
+    let manners = scene.town().manners();
+    assert_eq!(manners.tasks.iter().filter(|task| task.step.as_deref() == Some("catch-up")).count(), 1);
+}

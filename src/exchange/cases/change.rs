@@ -209,6 +209,13 @@ pub enum Change {
         /// Which document.
         document: Text<DocumentOf>,
     },
+    /// What adds up over the cases of a person.
+    Summed {
+        /// Which fact.
+        fact: String,
+        /// What it is.
+        sum: i64,
+    },
     /// Something that was asked of it is done: the digest of the message.
     Heard {
         /// By which message.

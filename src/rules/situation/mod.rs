@@ -125,10 +125,21 @@ pub struct Fact {
     pub kind: Kind,
     /// Where it is found.
     pub source: Option<Source>,
+    /// Of what it is the sum, if it adds up over cases.
+    pub sum: Option<Sum>,
     /// What it is if its document does not exist, or has nothing at its place.
     pub none: Option<Value>,
     /// How the citizen is asked, if nobody else can say it.
     pub ask: Option<Texts>,
+}
+
+/// What adds up over the cases of one situation about the same person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// A number in each of them.
+    pub of: FactIndex,
+    /// Of those that began within this time before.
+    pub within: Term,
 }
 
 /// Where a fact is found.
