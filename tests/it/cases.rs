@@ -42,6 +42,11 @@ impl Scene {
         self.town.as_ref().expect("it is there until it is dropped")
     }
 
+    /// Stops the gateway, and leaves its folder.
+    pub fn close(&mut self) {
+        self.runtime.block_on(self.town.as_mut().expect("it is there until it is dropped").close());
+    }
+
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }

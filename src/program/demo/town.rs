@@ -437,6 +437,17 @@ impl Town {
         &self.shared.schemas
     }
 
+    /// The life situations.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.shared.catalogue
+    }
+
+    /// How many agencies there are.
+    pub fn agencies(&self) -> usize {
+        // The coordinator and the portal are of no kind.
+        self.kinds().len() + 2
+    }
+
     /// A birth, told by the maternity hospital.
     pub fn birth(&self, household: u32, region: Option<&str>) -> Result<Signed, WorldError> {
         let mother = self.mother(household);

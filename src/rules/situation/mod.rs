@@ -13,6 +13,7 @@ pub mod measure;
 pub mod offices;
 mod overlay;
 pub mod plan;
+pub mod practice;
 pub mod quiet;
 mod steps;
 pub mod texts;
