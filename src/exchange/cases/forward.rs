@@ -325,6 +325,12 @@ impl<'n> Next<'n> {
             if let (true, None, Some(calendar)) = (is_next, line.begun, calendar) {
                 changes.push(Change::Begun { step: name.clone(), due: step.deadline.end(self.time, calendar).into() });
             }
+            let ends = step.expires.filter(|_| applies && line.state == StepState::Idle);
+            let ends = ends.and_then(|expiry| self.case.expiry(self.around, expiry));
+            if ends.is_some_and(|(_, end)| end <= self.time) {
+                changes.push(Change::Expired { step: name });
+                continue;
+            }
             let may_be_offered = line.again.as_ref().is_none_or(|(again, _)| *again <= self.time);
             if planned.stage == Stage::Ready && line.state == StepState::Idle && may_be_offered {
                 changes.push(self.offer(index, step, line, ids));
@@ -348,14 +354,10 @@ impl<'n> Next<'n> {
                     state: Handing::Overdue,
                 });
             }
-            if let (true, Some(expiry)) = (applies && line.state == StepState::Idle, step.expires)
-                && let Some((start, end)) = self.case.expiry(self.around, expiry)
+            if let Some((start, end)) = ends
+                && next_warning(start, end, line.expiring).is_some_and(|at| at <= self.time)
             {
-                if end <= self.time {
-                    changes.push(Change::Expired { step: name });
-                } else if next_warning(start, end, line.expiring).is_some_and(|at| at <= self.time) {
-                    changes.push(Change::Expiring { step: name, times: warnings(start, end, self.time) });
-                }
+                changes.push(Change::Expiring { step: name, times: warnings(start, end, self.time) });
             }
         }
     }
@@ -479,11 +481,11 @@ impl<'n> Next<'n> {
 }
 
 impl Case {
-    /// By whom a document is asked for: whoever it is about, if that is known, else whom the situation is about.
+    /// By whom a document is asked for: whoever it is about, if that is known, else somebody else whom it names.
     fn asked_by(&self, around: Around<'_>, document: &DocumentOf) -> Code {
-        let is_known = self.people.contains_key(&document.role);
-        let subject = around.situation.subject().map(|role| role.name.clone());
-        if is_known { document.role.clone() } else { subject.unwrap_or_else(|| document.role.clone()) }
+        let names = around.catalogue.documents().get(&document.document).map(|known| &known.names);
+        let roles = std::iter::once(&document.role).chain(names.into_iter().flatten());
+        roles.into_iter().find(|role| self.people.contains_key(*role)).unwrap_or(&document.role).clone()
     }
 
     /// Who is told of a change.
