@@ -6,8 +6,9 @@ use crate::base::ids::{AgencyId, Code, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::message::schema::{DocumentType, FieldPath, SubjectKind};
+use crate::rules::condition::FactIndex;
 use crate::rules::registry::{Action, Grant};
-use crate::rules::situation::plan::{Plan, Planned, Stage, Wait};
+use crate::rules::situation::plan::{Origin, Plan, Planned, Stage, Wait};
 use crate::rules::situation::{Channel, DocumentOf, Expiry, Fallback, Level, Notice as About, Step, StepIndex};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -441,12 +442,16 @@ impl<'n> Next<'n> {
         }
     }
 
+    /// Whether no step is left.
+    fn is_last(&self) -> bool {
+        self.plan.steps.iter().all(|planned| matches!(planned.stage, Stage::Off | Stage::Over))
+    }
+
     /// Whether all is over.
     fn end(&self) -> Option<Change> {
-        let is_open = |planned: &Planned| !matches!(planned.stage, Stage::Off | Stage::Over);
         let done = self.case.steps.iter().filter(|line| line.state == StepState::Done).count();
         let over = self.case.steps.iter().filter(|line| line.state.is_over()).count();
-        if !self.plan.steps.iter().any(is_open) {
+        if self.is_last() {
             let how = match (done, over) {
                 (0, 0) => Ending::Nothing,
                 (0, _) => Ending::Refused,
@@ -460,11 +465,14 @@ impl<'n> Next<'n> {
         (is_old && !is_busy && !waits).then_some(Change::Closed { how: Ending::Abandoned })
     }
 
-    /// Documents that no step needs any more.
+    /// Documents that no step needs any more. What is so only since a document is missing may be otherwise once that is made: a step
+    /// that does not apply for that keeps what it would need.
     fn forget(&self) -> Vec<Change> {
+        let is_missing = |fact: &FactIndex| matches!(self.case.knowledge.known(*fact), Some((_, Origin::Absence(_))));
         let is_needed = |document: &DocumentOf| {
             self.steps_of().any(|(_, step, line, planned)| {
-                planned.stage != Stage::Off && !line.state.is_over() && step.needs.iter().any(|need| need.document == *document)
+                let may_apply = planned.stage != Stage::Off || (!self.is_last() && planned.because.iter().any(is_missing));
+                may_apply && !line.state.is_over() && step.needs.iter().any(|need| need.document == *document)
             })
         };
         let kept = self.case.papers.iter().filter(|(_, state)| state.paper.is_some() && !state.is_forgotten);
