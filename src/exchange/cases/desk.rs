@@ -194,7 +194,7 @@ impl Case {
             OrderOf::Begin { .. } => Vec::new(),
             OrderOf::Answer(answers) => vec![self.answered(around, answers)?],
             OrderOf::Bring => self.brought(around, reading)?,
-            OrderOf::Withdraw => vec![Change::Closed { how: Ending::Withdrawn }],
+            OrderOf::Withdraw => self.forgotten().chain([Change::Closed { how: Ending::Withdrawn }]).collect(),
             OrderOf::Assistant(agency, name) => {
                 if around.registry.find(agency).is_none() {
                     return Err(Fault::at(FaultCode::CasStep, format!("no agency is called {agency}")));

@@ -33,8 +33,10 @@ impl Case {
         next.silence(&mut changes);
         next.form(&mut changes);
         if changes.is_empty() {
-            changes.extend(next.end());
-            changes.extend(next.forget());
+            changes = match next.end() {
+                Some(end) => self.forgotten().chain([end]).collect(),
+                None => next.forget(),
+            };
         }
         next.tell(&mut changes, ids);
         changes
@@ -471,7 +473,7 @@ impl<'n> Next<'n> {
         let is_missing = |fact: &FactIndex| matches!(self.case.knowledge.known(*fact), Some((_, Origin::Absence(_))));
         let is_needed = |document: &DocumentOf| {
             self.steps_of().any(|(_, step, line, planned)| {
-                let may_apply = planned.stage != Stage::Off || (!self.is_last() && planned.because.iter().any(is_missing));
+                let may_apply = planned.stage != Stage::Off || planned.because.iter().any(is_missing);
                 may_apply && !line.state.is_over() && step.needs.iter().any(|need| need.document == *document)
             })
         };
@@ -489,6 +491,12 @@ impl<'n> Next<'n> {
 }
 
 impl Case {
+    /// All documents that it has are forgotten, as they are at its end.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = Change> {
+        let kept = self.papers.iter().filter(|(_, state)| state.paper.is_some() && !state.is_forgotten);
+        kept.map(|(document, _)| Change::Forgotten { document: Text(document.clone()) })
+    }
+
     /// By whom a document is asked for: whoever it is about, if that is known, else somebody else whom it names.
     fn asked_by(&self, around: Around<'_>, document: &DocumentOf) -> Code {
         let names = around.catalogue.documents().get(&document.document).map(|known| &known.names);

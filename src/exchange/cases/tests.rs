@@ -20,6 +20,11 @@ fn situation(name: &str) -> std::sync::Arc<Situation> {
     std::sync::Arc::clone(LAND.catalogue.situation(&code(name), None).expect("there"))
 }
 
+/// How many people are taken through each situation: more for whoever sets `ONCEGATE_CASES`.
+fn people(usual: u64) -> u64 {
+    std::env::var("ONCEGATE_CASES").ok().and_then(|people| people.parse().ok()).unwrap_or(usual)
+}
+
 /// Takes people through all situations, in the way that is asked for; gives how many cases there were, and how often each end came.
 fn courses(manner: impl Fn(u64) -> Manner, people: u64) -> BTreeMap<&'static str, u64> {
     let mut ends = BTreeMap::new();
@@ -48,7 +53,7 @@ fn with_good_agencies_every_case_comes_to_its_end_as_the_planner_says() {
 
 #[test]
 fn with_bad_agencies_every_case_comes_to_an_end_once_they_mend() {
-    let ends = courses(|_| Manner::Mixed, 12);
+    let ends = courses(|_| Manner::Mixed, people(12));
     println!("{ends:?}");
     assert!(!ends.contains_key("open"), "{ends:?}");
     assert!(ends.get("done") > Some(&100) && ends.contains_key("refused"), "{ends:?}");
@@ -56,6 +61,7 @@ fn with_bad_agencies_every_case_comes_to_an_end_once_they_mend() {
 
 #[test]
 fn cases_that_are_handed_over_and_taken_back_end_once() {
-    let ends = courses(|_| Manner::HandedOver, 6);
-    assert!(!ends.contains_key("open"), "{ends:?}");
+    let ends = courses(|_| Manner::HandedOver, people(6));
+    println!("{ends:?}");
+    assert!(!ends.contains_key("open") && ends.contains_key("withdrawn"), "{ends:?}");
 }

@@ -384,6 +384,7 @@ impl<'w> World<'w> {
         let order = match number % 4 {
             0 => OrderOf::Assistant(to, None),
             1 => OrderOf::Remind(step),
+            2 if self.seed % 6 == 5 && number > 5 => OrderOf::Withdraw,
             _ => OrderOf::HandOver(step, to),
         };
         let reading = self.reading(&coordinator, Body::Documents(Vec::new()), Vec::new());
@@ -459,6 +460,9 @@ impl<'w> World<'w> {
         }
         if self.case.under_way().next().is_some() {
             self.wrong("it is over, and something is under way");
+        }
+        if self.case.papers.values().any(|state| state.paper.is_some() && !state.is_forgotten) {
+            self.wrong("it is over, and documents are kept");
         }
         self.now = self.now.plus_ms(400 * DAY_MS);
         self.go_on();
