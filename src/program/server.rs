@@ -9,7 +9,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
-use crate::gateway::driver::{Coordination, Gateway, Parts, SealKeys, now};
+use crate::gateway::driver::{Coordination, Gateway, Parts, SealKeys, TellingPeople, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::catalogue;
@@ -17,6 +17,7 @@ use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
 use crate::host::control::{self, Answer, Command, Control, HolderStanding};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
+use crate::host::notices::{Address, Notices};
 use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{Settings, Store, Sync};
 use crate::host::telemetry::{Telemetry, Worker};
@@ -115,6 +116,18 @@ pub(super) fn load_catalogue(config: &Config, schemas: &Schemas) -> Result<Catal
         let what = if more == 0 { first } else { format!("{first}\nand {more} more: oncegate catalogue check tells them all") };
         StartError { code: Code::CatSyntax, what }
     })
+}
+
+/// How people are told of cases, if there are any.
+fn open_notices(config: &Config) -> Result<Option<TellingPeople>, StartError> {
+    let Some(cases) = &config.cases else { return Ok(None) };
+    let notices = Notices::open(&config.notices).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    if let Some((curator, address)) = cases.curators.iter().find(|(_, address)| Address::parse(address).is_none()) {
+        let what =
+            format!("[cases] curators: \"{address}\" of {curator} is no address; write mailto:name@host or https://host/path");
+        return Err(failed(Code::CfgInvalid)(&what));
+    }
+    Ok(Some(TellingPeople { notices, config: config.notices.clone(), curators: cases.curators.clone() }))
 }
 
 /// A coordinating agency has to be one of the registry, holder of what is applied for, and its key has to be here.
@@ -249,6 +262,7 @@ impl Server {
         let coordination =
             config.cases.as_ref().map(|cases| Coordination { coordinators: cases.coordinators.clone(), pace: cases.test_pace });
         let coordination = coordination.unwrap_or_default();
+        let telling = open_notices(&config)?;
         let trusted = trust(config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities));
         let trusted = trusted.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let witness = witness.map(|file| Witness::open(&file)).transpose();
@@ -256,8 +270,19 @@ impl Server {
         let fetcher = Fetcher::new(trusted);
         let witnessing = Witnessing::new(&config.log.witnesses, store.0.verifier().clone(), &fetcher);
         let stamping = config.log.stamps.clone().map(|stamps| Stamping::new(stamps, config.data.join("log/stamps"), fetcher));
-        let gateway =
-            Gateway::new(Parts { registry, sets, catalogue, coordination, store, witnessing, upstream, seal, limits, lines });
+        let gateway = Gateway::new(Parts {
+            registry,
+            sets,
+            catalogue,
+            coordination,
+            telling,
+            store,
+            witnessing,
+            upstream,
+            seal,
+            limits,
+            lines,
+        });
         let gateway = gateway.map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
         say_what_ends(gateway.telemetry(), &rows);
         say_what_is_bad(&gateway);

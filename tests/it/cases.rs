@@ -1,6 +1,7 @@
 //! Cases over real connections: a town of agencies that open no port, a gateway, and people who do not exist.
 
 use crate::folder::Folder;
+use crate::notices::{Mailbox, Receiver, status};
 use crate::process::LONG;
 use oncegate::faces::client::{Client, Signed, problem_of};
 use oncegate::host::transport::Received;
@@ -120,7 +121,7 @@ pub fn state_of(case: &Value, id: &str) -> String {
     step_of(case, id)["state"].as_str().unwrap_or("-").to_owned()
 }
 
-const DONE_WITHOUT_A_FORM: [&str; 6] =
+pub const DONE_WITHOUT_A_FORM: [&str; 6] =
     ["register-birth", "snils", "health-policy", "residence", "birth-allowance", "family-capital"];
 
 fn born(scene: &Scene, household: u32, region: Option<&str>) -> String {
@@ -536,4 +537,309 @@ fn a_personal_link_is_in_force_until_another_is() {
     assert_eq!(look(&first).1, "410", "a link that was replaced");
     assert_eq!(look(&second).1, "200");
     assert_eq!(look(&"0".repeat(32)).1, "410", "a guessed one");
+}
+
+/// What a case tells a citizen goes out by mail, in their language, and a curator is told without names; each once.
+#[test]
+fn people_are_told_by_mail_and_webhook() {
+    let mailbox = Mailbox::start("plain");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let hook = runtime.block_on(Receiver::start(vec![status("503 Service Unavailable"), status("204 No Content")]));
+    let config = format!(
+        "records = \"off\"\n[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\n\
+         webhook_key = \"w.key\"\nwebhook_hosts = [\"{}\"]\npublic_url = \"https://town.example\"\nquiet = \"off\"\n",
+        mailbox.port, hook.at
+    );
+    let curators = BTreeMap::from([("curator:births".to_owned(), format!("http://{}/curator", hook.at))]);
+    let plan = TownPlan { config, curators, ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| {
+        manners.refused.insert("family-capital".to_owned(), "It was given before".to_owned());
+    });
+    let mother = scene.town().mother(3);
+    let contact = "<Contact><Address>mailto:maria@home.example</Address><Language>ru</Language></Contact>";
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, contact)));
+    scene.becomes(&id, "it is refused", |case| state_of(case, "family-capital") == "refused");
+    let end = Instant::now() + WAIT;
+    let has = |mails: &[Value], words: &str| mails.iter().any(|mail| mail.to_string().contains(words));
+    while !has(&mailbox.mails(), "СНИЛС") || hook.heard().len() < 2 {
+        assert!(Instant::now() < end, "{:#?} {:?}", mailbox.mails(), hook.heard());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mails = mailbox.mails();
+    assert!(has(&mails, "https://town.example/v1/my/"), "{mails:#?}");
+    // It was refused once, and told again with the same id.
+    let ids: BTreeSet<String> = hook
+        .heard()
+        .iter()
+        .take(2)
+        .map(|told| {
+            let body: Value = serde_json::from_str(told.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+            assert!(!told.contains(&mother.family) && body["case"] == id.as_str(), "{told}");
+            body["id"].to_string()
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+    // The link of the mail shows the case.
+    let link = mails.iter().find_map(|mail| {
+        let text = mail.to_string();
+        text.split_once("/v1/my/").map(|(_, rest)| rest.chars().take(32).collect::<String>())
+    });
+    let address = format!("http://{}/v1/my/{}", scene.town().public_address(), link.expect("a link"));
+    let output = std::process::Command::new("curl").args(["-s", &address]).output().expect("curl starts");
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&id));
+}
+
+/// Whoever listens hears of each change as it comes.
+#[test]
+fn changes_are_told_as_they_come() {
+    let scene = Scene::new(|manners| _ = manners.idle.insert("register-birth".to_owned()));
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let client = scene.client(PORTAL);
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::<u8>::new()));
+    let listening = {
+        let (heard, path) = (std::sync::Arc::clone(&heard), format!("/v1/cases/{id}/events"));
+        scene.runtime.spawn(async move {
+            let _ = client
+                .download(&path, |octets| {
+                    heard.lock().expect("nobody panics").extend_from_slice(octets);
+                    Ok(())
+                })
+                .await;
+        })
+    };
+    let said = |words: &str| String::from_utf8_lossy(&heard.lock().expect("nobody panics")).contains(words);
+    let wait = |words: &str| {
+        let end = Instant::now() + WAIT;
+        while !said(words) {
+            assert!(Instant::now() < end, "{words}: {}", String::from_utf8_lossy(&heard.lock().expect("nobody panics")));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait("event: case");
+    wait("\"state\":\"accepted\"");
+    assert_eq!(order(&scene, &id, PORTAL, &mother, "<Withdraw></Withdraw>").status.as_u16(), 200);
+    wait("\"state\":\"withdrawn\"");
+    listening.abort();
+}
+
+/// A situation of the town's own: its files beside those of the program.
+fn own(name: &str, text: &str) -> TownPlan {
+    TownPlan { catalogue: vec![(format!("federal/{name}.toml"), text.to_owned())], ..TownPlan::default() }
+}
+
+const MOVING: &str = r#"format = 1
+id = "moving"
+version = "1"
+title = { en = "Moving", ru = "Переезд" }
+curator = "curator:moving"
+starts_on = ["request:portal"]
+legal = ["XX:1"]
+
+[[role]]
+name = "applicant"
+
+[baseline]
+carry_days = 1
+source = "invented"
+
+[[step]]
+id = "register"
+title = { en = "Registration", ru = "Регистрация" }
+agency = "mvd"
+service = "registration"
+needs = ["identity-record:applicant"]
+deadline = "2wd"
+tell = { applicant = ["done", "late"], curator = ["late"] }
+
+[[step]]
+id = "kit"
+title = { en = "A box of things for the first days", ru = "Набор на первые дни" }
+agency = "charity"
+service = "box"
+needs = ["identity-record:applicant"]
+deadline = "P20D"
+"#;
+
+/// At half of its term the agency is reminded, at the end once more, and the curator is told, once; by the clock of the case.
+#[test]
+fn terms_are_watched_and_the_curator_is_told_once() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let hook = runtime.block_on(Receiver::start(vec![status("204 No Content")]));
+    let config =
+        format!("records = \"off\"\n[notices]\nwebhook_key = \"w.key\"\nwebhook_hosts = [\"{}\"]\nquiet = \"off\"\n", hook.at);
+    let curators = BTreeMap::from([("curator:moving".to_owned(), format!("http://{}/curator", hook.at))]);
+    let plan = TownPlan { config, curators, pace: 100_000, ..own("moving", MOVING) };
+    let scene = Scene::with(plan, |manners| _ = manners.idle.insert("register".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    let told = |manners: &Manners, what: &str, note: &str| {
+        manners.tasks.iter().filter(|task| task.kind == "mvd" && task.what == what && task.note.as_deref() == Some(note)).count()
+    };
+    scene.until("it is reminded at half of its term", |manners| (told(manners, "reminder", "reminder") == 1).then_some(()));
+    scene.until("and told when it is over", |manners| (told(manners, "notice", "late") == 1).then_some(()));
+    let case = scene.becomes(&id, "it is late", |case| step_of(case, "register")["late"] == true);
+    assert_eq!(state_of(&case, "kit"), "done", "what does not wait for it goes on");
+    let end = Instant::now() + WAIT;
+    while hook.heard().is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let late: Vec<String> = hook.heard().into_iter().filter(|told| told.contains("\"event\":\"late\"")).collect();
+    assert_eq!(late.len(), 1, "{:?}", hook.heard());
+    // What is late may still be done.
+    scene.town().manners().idle.clear();
+    let hand_over = "<HandOver><Step>register</Step><To>xx.town.onestop</To></HandOver>";
+    let _ = order(&scene, &id, PORTAL, &person, hand_over);
+}
+
+/// A partner is told what to do: no name, no identifier, no document.
+#[test]
+fn a_partner_gets_a_task_without_a_name() {
+    let scene = Scene::with(own("moving", MOVING), |_| {});
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    scene.becomes(&id, "both are done", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let task = manners.tasks.iter().find(|task| task.kind == "charity").expect("a task");
+    assert_eq!((task.step.as_deref(), task.enclosed.len()), (Some("kit"), 0));
+    for octets in &manners.octets["charity"] {
+        let text = String::from_utf8_lossy(octets);
+        for word in [person.family.as_str(), person.given, person.identifier.value()] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+    // The police have it all.
+    let of_police =
+        manners.octets["mvd"].iter().any(|octets| String::from_utf8_lossy(octets).contains(person.identifier.value()));
+    assert!(of_police);
+}
+
+/// A partner has no right to documents.
+#[test]
+fn partner_cannot_read() {
+    let scene = Scene::new(|_| {});
+    let person = scene.town().mother(3);
+    let charity = scene.client("xx.town.charity");
+    let code = |text: &str| oncegate::base::ids::Code::parse(text).expect("a code");
+    let ask =
+        oncegate::message::envelope::Ask { document_type: code("identity-record"), of: None, select: Vec::new(), during: None };
+    let context = oncegate::message::envelope::Context::new(code("life-situation"), "XX:LIFE:1", person.subject());
+    let request = charity.request(ask, context, None, scene.town().world()).expect("signed");
+    let refused = scene.block_on(charity.post(request.octets, "", LONG)).expect("the gateway is there");
+    assert_eq!(problem_of(&refused).code, "OG-POL-001");
+}
+
+/// A holder that is silent for half of a term: the citizen is asked, where the file says so.
+#[test]
+fn who_is_silent_for_too_long_is_passed_over() {
+    let text = MOVING.replace("deadline = \"2wd\"", "deadline = \"2wd\"\nfallback = \"ask-applicant\"");
+    let plan = TownPlan { pace: 50_000, ..own("moving", &text) };
+    let scene = Scene::with(plan, |manners| _ = manners.away.insert("mvd".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    let case = scene.becomes(&id, "the citizen is asked", |case| {
+        case["form"]["bring"].as_array().is_some_and(|bring| bring.iter().any(|bring| bring["document"] == "identity-record"))
+    });
+    assert_eq!(case["state"], "open");
+    scene.town().manners().away.clear();
+    let document = scene.town().paper("identity-record", &person).expect("a document");
+    let brought = scene.town().apply(
+        PORTAL,
+        &person,
+        &format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{document}"),
+    );
+    let brought = scene.send(PORTAL, &brought.expect("signed"));
+    assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    let case = scene.becomes(&id, "it goes on", |case| state_of(case, "register") == "done");
+    assert_eq!(case["counts"]["brought"], 1);
+}
+
+/// A document that says something else than is known: the case says so, and nothing is replaced.
+#[test]
+fn a_contradiction_is_told_and_replaces_nothing() {
+    let text = r#"format = 1
+id = "twice-told"
+version = "1"
+title = { en = "Twice told", ru = "Дважды" }
+curator = "curator:twice"
+starts_on = ["request:portal"]
+legal = ["XX:1"]
+
+[[role]]
+name = "applicant"
+
+[baseline]
+carry_days = 1
+source = "invented"
+
+[[step]]
+id = "first"
+title = { en = "First", ru = "Первый" }
+agency = "mvd"
+service = "first"
+when = "applicant.citizen"
+gives = "identity-record:applicant"
+deadline = "2wd"
+"#;
+    let scene = Scene::with(own("twice-told", text), |_| {});
+    // The register says that the applicant is a citizen; the document that the step makes says so too, unless it is told otherwise.
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "twice-told", &person, "")));
+    let case = scene.becomes(&id, "it is done", |case| case["state"] == "done");
+    assert_eq!(case["contradictions"].as_array().map(Vec::len), Some(0), "{case:#}");
+}
+
+/// A case stays with the version that it began with; a catalogue without it is not taken while the case is open.
+#[test]
+fn a_case_stays_with_its_version_over_a_change_of_the_catalogue() {
+    let scene = Scene::with(own("moving", MOVING), |manners| _ = manners.idle.insert("register".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
+    scene.becomes(&id, "the police are at work", |case| state_of(case, "register") == "accepted");
+    let file = scene.town().installation().folder().join("catalogue/federal/moving.toml");
+    let newer = MOVING.replace("version = \"1\"", "version = \"2\"").replace("id = \"kit\"", "id = \"box\"");
+    let reload = || {
+        let data = scene.town().installation().folder().join("data");
+        oncegate::host::control::call(&data, oncegate::host::control::Command::Reload).expect("it answers").expect("it runs")
+    };
+    std::fs::write(&file, &newer).expect("writable");
+    let refused = reload();
+    assert!(
+        refused.refused.iter().any(|line| line.contains("moving 1") && line.contains("keep its file")),
+        "{:?}",
+        refused.refused
+    );
+    std::fs::write(file.with_file_name("moving@1.toml"), MOVING).expect("writable");
+    let taken = reload();
+    assert!(taken.refused.is_empty(), "{:?}", taken.refused);
+    let other = scene.town().mother(4);
+    let second = case_in(&scene.send(PORTAL, &application(&scene, "moving", &other, "")));
+    let case = scene.becomes(&second, "the new one has a box", |case| state_of(case, "box") == "done");
+    assert_eq!(case["version"], "2");
+    let case = scene.becomes(&id, "the old one has a kit", |case| state_of(case, "kit") == "done");
+    assert_eq!(case["version"], "1");
+    // What is broken changes nothing.
+    std::fs::write(&file, "format = 1\nid = \"moving\"").expect("writable");
+    assert!(reload().refused.iter().any(|line| line.contains("OG-CAT-001")));
+    assert_eq!(scene.case("xx.town.cases", &id)["version"], "1");
+}
+
+/// An agency without the right to a document gets no step that needs it: the curator is told, and nothing goes out.
+#[test]
+fn without_the_right_there_is_no_document() {
+    let plan = TownPlan { ungranted: vec![("sfr", "birth-certificate")], ..TownPlan::default() };
+    let scene = Scene::with(plan, |_| {});
+    let id = born(&scene, 3, None);
+    let case = scene.becomes(&id, "the fund may not have it", |case| step_of(case, "snils")["trouble"] == "OG-POL-001");
+    assert_ne!(state_of(&case, "snils"), "done");
+    scene.becomes(&id, "others go on", |case| state_of(case, "residence") == "done");
+    assert!(
+        scene
+            .town()
+            .manners()
+            .tasks
+            .iter()
+            .all(|task| task.kind != "sfr" || task.enclosed.iter().all(|(name, _)| !name.starts_with("birth-certificate")))
+    );
 }

@@ -27,6 +27,8 @@ mod bulkheads;
 #[cfg(feature = "server")]
 mod cases;
 #[cfg(feature = "server")]
+mod cases_killed;
+#[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
 mod crash;

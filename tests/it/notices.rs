@@ -75,14 +75,14 @@ impl Drop for Program {
 }
 
 /// The mail server, and what it was given.
-struct Mailbox {
+pub struct Mailbox {
     folder: Folder,
-    port: u16,
+    pub port: u16,
     _server: Program,
 }
 
 impl Mailbox {
-    fn start(wire: &str) -> Self {
+    pub fn start(wire: &str) -> Self {
         let (folder, port) = (Folder::new(), free_port());
         certificates(folder.path());
         let python = root().join("target/peers/venv/bin/python");
@@ -105,7 +105,7 @@ impl Mailbox {
         self.notices("smtp://127.0.0.1", "")
     }
 
-    fn mails(&self) -> Vec<Value> {
+    pub fn mails(&self) -> Vec<Value> {
         let read = |number: usize| fs::read_to_string(self.folder.path().join(format!("{number}.json"))).ok();
         (1..).map_while(read).map(|text| serde_json::from_str(&text).expect("JSON")).collect()
     }
@@ -289,13 +289,13 @@ async fn whoever_hangs_is_waited_for_so_long_and_no_longer() {
 }
 
 /// Somebody who is told by HTTP: each connection gets the next answer, as it stands, and the last one again and again.
-struct Receiver {
-    at: SocketAddr,
+pub struct Receiver {
+    pub at: SocketAddr,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
-    async fn start(answers: Vec<String>) -> Self {
+    pub async fn start(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let (at, heard) = (listener.local_addr().expect("bound"), Arc::<Mutex<Vec<String>>>::default());
         let all = Arc::clone(&heard);
@@ -313,7 +313,7 @@ impl Receiver {
         Self { at, heard }
     }
 
-    fn heard(&self) -> Vec<String> {
+    pub fn heard(&self) -> Vec<String> {
         self.heard.lock().expect("nobody panics").clone()
     }
 
@@ -344,7 +344,7 @@ async fn request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<Str
     }
 }
 
-fn status(line: &str) -> String {
+pub fn status(line: &str) -> String {
     format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
 }
 

@@ -119,6 +119,7 @@ fn check_body(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) ->
     answer.fits().map_err(|fault| bad(&fault))?;
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
+        && !are_nobody(asked, &context.subject)
         && !same_subject(asked, &context.subject)
     {
         return Err(Fault::new(Code::RteWrongSubject).with_sealed("the Subject of the answer's Context is not the question's"));
@@ -139,6 +140,11 @@ fn check_body(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) ->
         Body::NoRecord { .. } | Body::Later { .. } | Body::State { .. } | Body::Fault { .. } => Ok(()),
         Body::Ask(_) => Err(bad(&Fault::at(Code::MsgStructure, "an answer asks for nothing"))),
     }
+}
+
+/// What is about nobody, as tasks for partners are, is answered about nobody.
+fn are_nobody(asked: &Subject, answered: &Subject) -> bool {
+    *asked == Subject::default() && *answered == Subject::default()
 }
 
 /// An answer to a request holds the type asked for, about the subject asked about, with no field withheld. The answer

@@ -45,7 +45,7 @@ impl Case {
     /// When there is something to do in it if nothing happens before, by everybody's clock.
     pub fn wakes(&self, around: Around<'_>) -> Option<UnixTime> {
         if self.is_over() {
-            return self.next_notice();
+            return self.next_notice(around.now);
         }
         let mut times: Vec<UnixTime> = Vec::new();
         for (index, line) in self.steps.iter().enumerate() {
@@ -78,11 +78,12 @@ impl Case {
         // What is past and was not done waits for something else.
         let next = times.into_iter().filter(|at| *at > time).min().map(|at| self.real(at));
         let resend = (!self.errands.is_empty()).then(|| around.now.plus_ms(LOOK_MS));
-        [next, resend, self.next_notice()].into_iter().flatten().min()
+        [next, resend, self.next_notice(around.now)].into_iter().flatten().min()
     }
 
-    fn next_notice(&self) -> Option<UnixTime> {
-        self.notices.iter().find(|notice| !notice.is_over).map(|notice| notice.at.plus_ms(1))
+    /// Whoever drives cases knows when a notice goes out; it is looked after for the case that it has forgotten.
+    fn next_notice(&self, now: UnixTime) -> Option<UnixTime> {
+        self.notices.iter().any(|notice| !notice.is_over).then(|| now.plus_ms(NOTICE_MS))
     }
 
     /// So many milliseconds of everybody's clock, by the case's.
@@ -599,8 +600,10 @@ fn next_warning(start: UnixTime, end: UnixTime, said: u8) -> Option<UnixTime> {
 const LATE_MS: u64 = 30_000;
 /// After how long a message is looked after of which nothing was heard.
 pub(super) const LOOK_MS: u64 = 10_000;
+/// After how long it is looked whether a notice went out.
+const NOTICE_MS: u64 = 60_000;
 /// How long is waited before something is asked again: longer and longer.
 const AGAIN_MS: u64 = 30_000;
 const AGAIN_MS_MAX: u64 = 6 * 60 * 60 * 1000;
 /// After how long a form that nobody answers ends a case in which nothing else goes on: 60 days.
-const FORM_MS: u64 = 60 * 24 * 60 * 60 * 1000;
+pub(super) const FORM_MS: u64 = 60 * 24 * 60 * 60 * 1000;

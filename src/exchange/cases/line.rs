@@ -185,6 +185,14 @@ impl<S: Shelf> Book<S> {
         }
     }
 
+    /// Something is to be done in a case at a time, or before.
+    pub fn wake_by(&mut self, id: &Uuid, at: UnixTime) {
+        let is_earlier = self.row(id).is_some_and(|row| row.wakes.is_none_or(|wakes| at < wakes));
+        if is_earlier {
+            self.wake(id, at);
+        }
+    }
+
     /// Nothing is to be done in a case unless something happens.
     pub fn sleep(&mut self, id: &Uuid) {
         let Some(before) = self.row(id) else { return };

@@ -76,6 +76,8 @@ pub struct Case {
     pub notices: Vec<Notice>,
     /// The personal link in force, by its hash.
     pub link: Option<(Digest, UnixTime)>,
+    /// How many there were.
+    pub links: u32,
     contradictions: Vec<(DocumentOf, String)>,
     counts: Counts,
     timeline: Vec<Event>,
@@ -274,6 +276,7 @@ impl Case {
             contact: Contact::default(),
             notices: Vec::new(),
             link: None,
+            links: 0,
             contradictions: Vec::new(),
             counts: Counts::default(),
             timeline: Vec::new(),
@@ -351,6 +354,21 @@ impl Case {
         self.heard.contains(message)
     }
 
+    /// The documents that the citizen is asked for, in a language.
+    pub fn asked_for(&self, catalogue: &Catalogue, language: &str) -> String {
+        let titles = self.form.bring.iter().filter_map(|document| catalogue.documents().get(&document.document));
+        titles.map(|document| document.title.in_language(language)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// When the term of a step is over, or the form's.
+    pub fn due_of(&self, situation: &Situation, step: Option<&Code>) -> Option<UnixTime> {
+        match step {
+            Some(step) => self.line(situation.step_named(step)?)?.due,
+            // What is not about a step is about the form.
+            None => self.form.since.map(|since| since.plus_ms(forward::FORM_MS)),
+        }
+    }
+
     /// Whose a step is, whoever does it.
     pub fn principal(&self, around: Around<'_>, step: &Step) -> Option<AgencyId> {
         self.principal_of(around, Self::step_index(around, &step.id)?, step)
@@ -423,7 +441,9 @@ impl Case {
                 }
             }
             Change::Contact { contact } => self.contact = contact.clone(),
-            Change::Link { hash, until } => self.link = Some((hash.0, (*until).into())),
+            Change::Link { hash, until } => {
+                (self.link, self.links) = (Some((hash.0, (*until).into())), self.links.saturating_add(1));
+            }
             Change::Heard { message } => drop(self.heard.insert(message.0)),
             Change::Again { by } => self.note(at, "again").agency = Some(by.0.clone()),
             Change::Closed { how } => self.close(at, *how),

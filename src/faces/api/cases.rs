@@ -7,8 +7,9 @@ use crate::base::ids::Uuid;
 use crate::evidence::audit::{Pairs, QueryError};
 use crate::exchange::cases::Part;
 use crate::gateway::driver::{CaseError, Gateway, log_unreadable};
-use crate::host::transport::Body;
+use crate::host::transport::{Body, streamed};
 use hyper::{Response, StatusCode};
+use std::time::Duration;
 
 /// What is looked at.
 #[derive(Clone, Copy)]
@@ -40,6 +41,65 @@ impl Reader {
         Ok(respond(StatusCode::OK, "application/json", shown.to_string()))
     }
 }
+
+impl Reader {
+    /// `GET /v1/cases/{id}/events`: the case as it is and each time it has changed, as server-sent events (WHATWG HTML, 9.2), for some
+    /// minutes; whoever wants more asks again, as browsers do.
+    pub(super) async fn case_events(&self, id: &str, query: &str) -> Result<Response<Body>, Fault> {
+        let id = Uuid::parse(id).ok_or_else(|| Fault::new(Code::CasUnknown))?;
+        let language = language(query)?;
+        let mut changes = self.gateway.watch_cases();
+        let first = self.event(id, &language).await?;
+        let (give, take) = tokio::sync::mpsc::channel(EVENTS_WAITING);
+        let reader = Self {
+            gateway: std::sync::Arc::clone(&self.gateway),
+            world: std::sync::Arc::clone(&self.world),
+            peer: self.peer,
+            agency: self.agency.clone(),
+        };
+        tokio::spawn(async move {
+            let end = tokio::time::Instant::now() + EVENTS_TIME;
+            let mut next = Some(first);
+            while let Some(event) = next {
+                if give.send(Some(event.into())).await.is_err() || tokio::time::Instant::now() > end {
+                    break;
+                }
+                next = loop {
+                    match tokio::time::timeout(EVENTS_PAUSE, changes.recv()).await {
+                        Ok(Ok(changed)) if changed == id => break reader.event(id, &language).await.ok(),
+                        // Of so many changes one may have been this case's.
+                        Ok(Err(tokio::sync::broadcast::error::RecvError::Lagged(_))) => {
+                            break reader.event(id, &language).await.ok();
+                        }
+                        Ok(Ok(_)) => {}
+                        Ok(Err(tokio::sync::broadcast::error::RecvError::Closed)) => break None,
+                        Err(_) if reader.gateway.is_ready() => break Some(": waiting\n\n".to_owned()),
+                        Err(_) => break None,
+                    }
+                };
+            }
+            let _ = give.send(None).await;
+        });
+        let mut response = Response::new(streamed(take));
+        let headers = response.headers_mut();
+        headers.insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/event-stream"));
+        headers.insert(hyper::header::CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+
+    async fn event(&self, id: Uuid, language: &str) -> Result<String, Fault> {
+        let shown = self.gateway.case(id, &self.agency, |case, around, part| case.view(around, part, language));
+        let shown = shown.await.map_err(fault_of)?;
+        Ok(format!("event: case\ndata: {shown}\n\n"))
+    }
+}
+
+/// Events that wait for a slow reader.
+const EVENTS_WAITING: usize = 4;
+/// For how long events are sent.
+const EVENTS_TIME: Duration = Duration::from_secs(600);
+/// After how long something is sent so that the connection is not taken for dead.
+const EVENTS_PAUSE: Duration = Duration::from_secs(5);
 
 /// `GET /v1/my/{link}`: a case by a personal link.
 pub(super) async fn mine(gateway: &Gateway, link: &str, query: &str) -> Result<Response<Body>, Fault> {

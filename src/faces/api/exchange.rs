@@ -278,6 +278,7 @@ impl ExchangeApi {
         match super::segments(path).as_slice() {
             ["v1", "attachments", sha256] => attachments::get(&self.gateway, agency, sha256, headers),
             ["v1", "cases", id] => reader.case(id, "", query).await,
+            ["v1", "cases", id, "events"] => reader.case_events(id, query).await,
             ["v1", "cases", id, what @ ("timeline" | "form")] => reader.case(id, what, query).await,
             ["v1", "catalogue"] => Ok(self.catalogue(world, peer)),
             ["v1", "messages", id] => self.state(agency, id, headers).await,

@@ -44,6 +44,7 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/cases/{id}", Listeners::Exchange),
     ("GET", "/v1/cases/{id}/timeline", Listeners::Exchange),
     ("GET", "/v1/cases/{id}/form", Listeners::Exchange),
+    ("GET", "/v1/cases/{id}/events", Listeners::Exchange),
     ("POST", "/v1/cases/{id}/orders", Listeners::Exchange),
     ("GET", "/v1/my/{link}", Listeners::Public),
     ("GET", "/v1/catalogue", Listeners::Exchange),

@@ -5,7 +5,10 @@
 //! until the change is recorded, whose record ends it. One thing at a time is done in a case, and any number of cases at once.
 
 mod letters;
+mod notices;
 mod starts;
+
+pub use notices::Telling;
 
 use super::run::Open;
 use super::{Gateway, World, now};
@@ -70,6 +73,14 @@ struct InHand {
     situation: Arc<Situation>,
     /// Messages of which it is known that they were taken.
     sent: BTreeSet<MessageId>,
+    /// Notices that somebody is about.
+    telling: BTreeMap<u32, notices::Trying>,
+}
+
+impl InHand {
+    fn new(case: Case, situation: Arc<Situation>) -> Self {
+        Self { case, situation, sent: BTreeSet::new(), telling: BTreeMap::new() }
+    }
 }
 
 /// What was recorded of messages of cases, and has to be heard.
@@ -398,8 +409,15 @@ impl Gateway {
             self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
             self.send(world, hand).await;
         }
-        let situation = Arc::clone(&hand.situation);
-        let wakes = hand.case.wakes(self.around(world, &situation));
+        let notices = self.notify(world, hand).await?;
+        self.set_wake(world, hand, notices);
+        Ok(())
+    }
+
+    /// Says when something is to be done in a case, and that it has changed.
+    fn set_wake(&self, world: &World, hand: &InHand, notices: Option<UnixTime>) {
+        let wakes = hand.case.wakes(self.around(world, &hand.situation));
+        let wakes = [wakes, notices].into_iter().flatten().min();
         let id = hand.case.id;
         self.cases.book(|book| match wakes {
             Some(wakes) => book.wake(&id, wakes.max(now().plus_ms(PAUSE_MS_MIN))),
@@ -407,7 +425,6 @@ impl Gateway {
         });
         self.cases.changed.notify_one();
         let _ = self.cases.watched.send(id);
-        Ok(())
     }
 
     /// Writes changes down, and takes them.
@@ -635,7 +652,7 @@ fn begin(world: &World, id: Uuid, changes: &[Change], at: UnixTime) -> Option<In
     let region = opening.region.as_ref().map(|region| &region.0);
     let situation = Arc::clone(world.catalogue.version(&opening.situation.0, &version, region)?);
     let case = Case::open(id, opening, &situation, at);
-    Some(InHand { case, situation, sent: BTreeSet::new() })
+    Some(InHand::new(case, situation))
 }
 
 /// How many changes fit into one record.

@@ -20,7 +20,7 @@ mod run;
 mod seal;
 
 pub use attachments::Carried;
-pub use cases::{CaseError, Coordination};
+pub use cases::{CaseError, Coordination, Telling as TellingPeople};
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};
@@ -73,6 +73,8 @@ pub struct Gateway {
     work_changed: Notify,
     deliveries: Arc<Semaphore>,
     cases: cases::Cases,
+    /// How people are told of their cases, if they are.
+    telling_people: Option<TellingPeople>,
     persons: Mutex<Persons>,
     clock: EngineClock,
     started: Instant,
@@ -189,6 +191,8 @@ pub struct Parts {
     pub catalogue: Arc<Catalogue>,
     /// Who coordinates cases.
     pub coordination: Coordination,
+    /// How people are told of cases.
+    pub telling: Option<TellingPeople>,
     /// The store, and what it knew.
     pub store: (Store, Recovered),
     /// Who cosigns the log's checkpoints.
@@ -360,6 +364,7 @@ impl Gateway {
             work_changed: Notify::new(),
             deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
             cases,
+            telling_people: parts.telling,
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
             clock,
             started: Instant::now(),

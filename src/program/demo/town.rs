@@ -38,6 +38,8 @@ pub struct TownPlan {
     pub world: MessageWorld,
     /// Further lines of the configuration.
     pub config: String,
+    /// Where curators are told, by their names.
+    pub curators: BTreeMap<String, String>,
     /// Grants that are left out: agency kind and document.
     pub ungranted: Vec<(&'static str, &'static str)>,
 }
@@ -49,6 +51,7 @@ impl Default for TownPlan {
             pace: 1,
             world: MessageWorld::Test,
             config: "records = \"off\"\n".to_owned(),
+            curators: BTreeMap::new(),
             ungranted: Vec::new(),
         }
     }
@@ -323,6 +326,8 @@ impl Town {
         let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
         let cases =
             format!("\n[cases]\ncoordinators = [\"{COORDINATOR}\"]\ncatalogue = \"catalogue\"\ntest_pace = {}\n", self.plan.pace);
+        let curators: String = self.plan.curators.iter().map(|(name, address)| format!("\"{name}\" = \"{address}\"\n")).collect();
+        let cases = if curators.is_empty() { cases } else { format!("{cases}[cases.curators]\n{curators}") };
         let (before, sections) = rest.split_at(rest.find("\n[").unwrap_or(rest.len()));
         let config = format!("{first}\nseal = \"seal\"\n{before}{cases}{sections}\n{}", self.plan.config);
         std::fs::write(self.installation.config(), config)?;

@@ -14,7 +14,7 @@ use crate::exchange::admission::{Refusal, read_again};
 use crate::exchange::cases::{Came, Case, Change, Opening, Order, OrderOf, Reading, RowState, StartedBy, Text, Written};
 use crate::exchange::work::Row;
 use crate::host::store::StoreError;
-use crate::message::crypto::{random, sha256};
+use crate::message::crypto::sha256;
 use crate::message::envelope::{self, Body, Context, Header, Kind, Message, ReplyTo};
 use crate::rules::situation::{Catalogue, DocumentOf, Situation, Start};
 use std::collections::BTreeSet;
@@ -135,7 +135,7 @@ impl Gateway {
         let exists = self.cases.book(|book| book.row(&id).is_some()).unwrap_or(false);
         if !exists {
             let (at, situation) = (fresh.opened, Arc::clone(situation));
-            let mut hand = InHand { case: fresh, situation, sent: BTreeSet::new() };
+            let mut hand = InHand::new(fresh, situation);
             let opened = self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await;
             opened?;
             *slot = Some(hand);
@@ -290,8 +290,7 @@ impl Gateway {
         if !is_done {
             let mut changes = hand.case.order(around, by, order, reading, &mut new_id).map_err(Ordered::refused)?;
             if *order == OrderOf::Link {
-                let token = random::<16>().map_err(|_| Ordered::Later)?;
-                let text = token.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+                let text = self.link_of(&hand.case, hand.case.links.saturating_add(1)).map_err(|_| Ordered::Later)?;
                 let until = hand.case.time(now()).plus_ms(LINK_MS).into();
                 changes.push(Change::Link { hash: Text(sha256(text.as_bytes())), until });
                 link = Some(text);
@@ -370,4 +369,4 @@ fn case_id(message: MessageId, situation: &Word) -> Uuid {
 }
 
 /// How long a personal link is in force: 180 days.
-const LINK_MS: u64 = 180 * DAY_MS;
+pub(super) const LINK_MS: u64 = 180 * DAY_MS;
