@@ -12,14 +12,6 @@ static LAND: LazyLock<Land> = LazyLock::new(|| Land::new().expect("the built-in 
 
 const START: UnixTime = UnixTime::from_ms(1_800_000_000_000);
 
-fn code(text: &str) -> Code {
-    Code::parse(text).expect("a code")
-}
-
-fn situation(name: &str) -> std::sync::Arc<Situation> {
-    std::sync::Arc::clone(LAND.catalogue.situation(&code(name), None).expect("there"))
-}
-
 /// How many people are taken through each situation: more for whoever sets `ONCEGATE_CASES`.
 fn people(usual: u64) -> u64 {
     std::env::var("ONCEGATE_CASES").ok().and_then(|people| people.parse().ok()).unwrap_or(usual)

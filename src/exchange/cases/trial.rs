@@ -42,9 +42,37 @@ pub(crate) enum Twist {
     /// It does not.
     None,
     /// It says the contrary.
+    #[cfg(test)]
     Contrary,
     /// It is about nobody of the case.
+    #[cfg(test)]
     Stranger,
+}
+
+impl Twist {
+    #[cfg(test)]
+    fn of(self, value: Value) -> Value {
+        match (value, self) {
+            (Value::Truth(truth), Self::Contrary) => Value::Truth(!truth),
+            (Value::Number(number), Self::Contrary) => Value::Number(number.saturating_add(1)),
+            (value, _) => value,
+        }
+    }
+
+    #[cfg(test)]
+    fn is_stranger(self) -> bool {
+        self == Self::Stranger
+    }
+
+    #[cfg(not(test))]
+    fn of(self, value: Value) -> Value {
+        value
+    }
+
+    #[cfg(not(test))]
+    fn is_stranger(self) -> bool {
+        false
+    }
 }
 
 /// A document, as a reading has it: what a gateway knows of it, and what stands at its places.
@@ -147,11 +175,7 @@ impl<'l> Family<'l> {
             let Some(source) = fact.source.as_ref().filter(|source| source.document == *document) else { continue };
             let is_place = fact.kind == FactKind::Text && self.person.fact(index).is_none();
             let value = self.person.fact(index).cloned().or_else(|| is_place.then(|| Value::Text(CALLED.into())));
-            let value = match (value, twist) {
-                (Some(Value::Truth(truth)), Twist::Contrary) => Some(Value::Truth(!truth)),
-                (Some(Value::Number(number)), Twist::Contrary) => Some(Value::Number(number.saturating_add(1))),
-                (value, _) => value,
-            };
+            let value = value.map(|value| twist.of(value));
             let path = source.path.as_str().to_owned();
             match (value, source.reads) {
                 (Some(Value::Truth(true)), Reads::Presence) => drop(content.entry(path).or_insert_with(String::new)),
@@ -160,7 +184,7 @@ impl<'l> Family<'l> {
             }
         }
         let mut named = Vec::new();
-        if twist == Twist::Stranger {
+        if twist.is_stranger() {
             named.push(as_named(&vec![Identifier::synthetic(4_000_000)].into(), "somebody"));
         } else {
             named.push(as_named(&self.subject(&document.role), "whoever-it-is-about"));
