@@ -1,7 +1,7 @@
 //! Simulated gateways with faults: seeds that once failed, a thousand others, planted bugs, and the command.
 
 use crate::process::oncegate;
-use oncegate::program::simulate::{Case, Counts, Plant, Simulator, Trouble};
+use oncegate::program::simulate::{Case, Counts, LifeCounts, LifePlant, Lives, Plant, Simulator, Trouble};
 use std::process::Command;
 
 /// Lines that failed once, with what was found by them; `oncegate simulate` prints such a line.
@@ -114,4 +114,51 @@ fn the_command_tells_what_happened_and_ends_badly_when_something_was_found() {
     assert!(status == Some(0) && out.contains("nothing was found"), "{out}");
     assert_eq!(run(&["--plant", "no-such-bug"]).0, Some(2));
     assert!(run(&["--list"]).1.contains("torn-tail-believed"));
+}
+
+/// Lines of cases that failed once, with what was found by them; `oncegate simulate --cases` prints such a line.
+const LIVES: &[(&str, &str)] = &[];
+
+/// So many seeds of cases are run.
+const LIVES_SEEDS: u64 = 150;
+
+fn lives() -> Lives {
+    Lives::new().expect("the built-in documents fit")
+}
+
+#[test]
+fn cases_that_failed_once_do_not_fail_again() {
+    let lives = lives();
+    for (line, what) in LIVES {
+        let case = Case::parse(line).expect("a case");
+        assert_eq!(lives.run_twice(&case, None).finding, None, "{line}: {what}");
+    }
+}
+
+#[test]
+fn cases_of_all_seeds_come_to_their_end_and_no_step_is_lost_or_done_twice() {
+    let (lives, mut counts) = (lives(), LifeCounts::default());
+    for seed in 0..LIVES_SEEDS {
+        let case = Case::of(seed);
+        let ran = if seed % 16 == 0 { lives.run_twice(&case, None) } else { lives.run(&case, None) };
+        assert_eq!(ran.finding, None, "seed {seed}: look with `oncegate simulate --cases --seed {seed}`");
+        counts.add(&ran.counts);
+    }
+    println!("{counts:?}");
+    assert!(counts.cases >= LIVES_SEEDS && counts.ended == counts.cases && counts.done > counts.cases, "{counts:?}");
+    assert!(counts.starts > LIVES_SEEDS * 2, "the gateway hardly ever starts again: {counts:?}");
+    for kind in [Trouble::Crash, Trouble::Torn, Trouble::Loss, Trouble::Twice, Trouble::AnswerTwice, Trouble::DiskFull] {
+        assert!(counts.troubles.get(&kind).is_some_and(|count| *count >= 10), "{kind:?}: {counts:?}");
+    }
+}
+
+#[test]
+fn each_planted_bug_of_cases_is_found() {
+    let lives = lives();
+    for plant in LifePlant::ALL {
+        let found = (0..LIVES_SEEDS).find_map(|seed| Some((seed, lives.run(&Case::of(seed), Some(plant)).finding?)));
+        let (seed, finding) = found.unwrap_or_else(|| panic!("{} is not found", plant.as_str()));
+        println!("{} is found with seed {seed}: {finding}", plant.as_str());
+        assert_eq!(LifePlant::parse(plant.as_str()), Some(plant));
+    }
 }

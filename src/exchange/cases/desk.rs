@@ -1,9 +1,9 @@
 //! What people and agencies ask of a case, and the documents in which a case speaks to agencies.
 
-use super::change::{Came, Change, Contact, Ending, Errand, Handing, Said, Text};
+use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text};
 use super::forward::Ids;
 use super::paper::{PaperOf, Reading};
-use super::{Around, Case, Sending, Sent};
+use super::{Around, Case, Enclosed, Sending, Sent};
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
 use crate::base::limits;
@@ -194,7 +194,7 @@ impl Case {
             OrderOf::Begin { .. } => Vec::new(),
             OrderOf::Answer(answers) => vec![self.answered(around, answers)?],
             OrderOf::Bring => self.brought(around, reading)?,
-            OrderOf::Withdraw => vec![Change::Closed { how: Ending::Withdrawn }],
+            OrderOf::Withdraw => self.forgotten().chain([Change::Closed { how: Ending::Withdrawn }]).collect(),
             OrderOf::Assistant(agency, name) => {
                 if around.registry.find(agency).is_none() {
                     return Err(Fault::at(FaultCode::CasStep, format!("no agency is called {agency}")));
@@ -250,7 +250,7 @@ impl Case {
             if asked.peek().is_none() {
                 return Err(Fault::at(FaultCode::CasDocument, format!("{what} was not asked for")));
             }
-            let is_of = |document: &&DocumentOf| self.people.get(&document.role).is_some_and(|person| paper.names(person));
+            let is_of = |document: &&DocumentOf| self.is_of(&document.role, paper);
             let nobody = || Fault::at(FaultCode::CasDocument, format!("{what} is about nobody whom it was asked for about"));
             let document = asked.find(is_of).ok_or_else(nobody)?;
             changes.extend(self.has_come(around, document, reading, paper, Came::Brought));
@@ -323,6 +323,8 @@ pub struct Made {
     pub grounds: Option<(Code, String)>,
     /// Documents that go along.
     pub enclosed: Vec<DocumentOf>,
+    /// The signed messages that they came in, in the same order.
+    pub papers: Vec<Paper>,
 }
 
 /// What a message of a case brings.
@@ -375,18 +377,18 @@ impl Case {
             step: Some(errand.step.0.clone()),
             grounds: Some((errand.purpose.0.clone(), errand.basis.clone())),
             enclosed: Vec::new(),
+            papers: Vec::new(),
         })
     }
 
     fn step_task(&self, around: Around<'_>, id: MessageId, sent: &Sent, errand: &Errand) -> Option<Made> {
         let step = around.situation.steps.iter().find(|step| step.id == errand.step.0)?;
         let is_partner = around.catalogue.offices().get(&step.office).is_some_and(|office| office.level == Level::Partner);
-        let enclosed: Vec<DocumentOf> = errand.enclosed.iter().map(|document| document.0.clone()).collect();
         let task = Task {
             step: Some(&step.id),
             service: Some(&step.service),
             due: errand.due.map(Into::into),
-            enclosed: &enclosed,
+            enclosed: &sent.enclosed,
             shown: &errand.shown,
             ..Task::of("step", step.title.in_language("en"), self.subject())
         };
@@ -403,7 +405,8 @@ impl Case {
             behalf: None,
             step: Some(errand.step.0.clone()),
             grounds: Some((errand.purpose.0.clone(), errand.basis.clone())),
-            enclosed,
+            enclosed: sent.enclosed.iter().map(|enclosed| enclosed.document.clone()).collect(),
+            papers: sent.enclosed.iter().map(|enclosed| enclosed.paper.clone()).collect(),
         })
     }
 
@@ -419,6 +422,7 @@ impl Case {
             step: step.cloned(),
             grounds: None,
             enclosed: Vec::new(),
+            papers: Vec::new(),
         }
     }
 
@@ -434,15 +438,13 @@ impl Case {
         if let Some(about) = &task.about {
             write_about(about, &mut out);
         }
-        for (number, document) in task.enclosed.iter().enumerate() {
-            let Some(paper) = self.paper(document) else { continue };
-            let is_there = self.knowledge.is_here(document);
+        for (number, Enclosed { document, paper, is_there }) in task.enclosed.iter().enumerate() {
             let id = enclosure(number);
             let attributes = [
                 ("documentType", document.document.as_str()),
                 ("from", paper.from.0.as_str()),
                 ("id", id.as_str()),
-                ("is", if is_there { "document" } else { "no-record" }),
+                ("is", if *is_there { "document" } else { "no-record" }),
                 ("messageId", &paper.message.0.to_string()),
                 ("role", document.role.as_str()),
                 ("sha256", &paper.sha256.0.to_string()),
@@ -493,7 +495,7 @@ struct Task<'t> {
     title: &'t str,
     due: Option<UnixTime>,
     about: Option<Subject>,
-    enclosed: &'t [DocumentOf],
+    enclosed: &'t [Enclosed],
     shown: &'t [(String, String)],
     note: Option<&'t String>,
 }

@@ -6,9 +6,9 @@ use crate::base::ids::{AgencyId, Code, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::message::schema::{DocumentType, FieldPath, SubjectKind};
-use crate::rules::condition::Value;
+use crate::rules::condition::{FactIndex, Value};
 use crate::rules::registry::{Action, Grant};
-use crate::rules::situation::plan::{Plan, Planned, Stage, Wait};
+use crate::rules::situation::plan::{Origin, Plan, Planned, Stage, Wait};
 use crate::rules::situation::{Channel, DocumentOf, Expiry, Fallback, Level, Notice as About, Step, StepIndex};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,8 +33,10 @@ impl Case {
         next.silence(&mut changes);
         next.form(&mut changes);
         if changes.is_empty() {
-            changes.extend(next.end());
-            changes.extend(next.forget());
+            changes = match next.end() {
+                Some(end) => self.forgotten().chain([end]).collect(),
+                None => next.forget(),
+            };
         }
         next.tell(&mut changes, ids);
         changes
@@ -328,6 +330,12 @@ impl<'n> Next<'n> {
             if let (true, None, Some(calendar)) = (is_next, line.begun, calendar) {
                 changes.push(Change::Begun { step: name.clone(), due: step.deadline.end(self.time, calendar).into() });
             }
+            let ends = step.expires.filter(|_| applies && line.state == StepState::Idle);
+            let ends = ends.and_then(|expiry| self.case.expiry(self.around, expiry));
+            if ends.is_some_and(|(_, end)| end <= self.time) {
+                changes.push(Change::Expired { step: name });
+                continue;
+            }
             let may_be_offered = line.again.as_ref().is_none_or(|(again, _)| *again <= self.time);
             if planned.stage == Stage::Ready && line.state == StepState::Idle && may_be_offered {
                 changes.push(self.offer(index, step, line, ids));
@@ -351,14 +359,10 @@ impl<'n> Next<'n> {
                     state: Handing::Overdue,
                 });
             }
-            if let (true, Some(expiry)) = (applies && line.state == StepState::Idle, step.expires)
-                && let Some((start, end)) = self.case.expiry(self.around, expiry)
+            if let Some((start, end)) = ends
+                && next_warning(start, end, line.expiring).is_some_and(|at| at <= self.time)
             {
-                if end <= self.time {
-                    changes.push(Change::Expired { step: name });
-                } else if next_warning(start, end, line.expiring).is_some_and(|at| at <= self.time) {
-                    changes.push(Change::Expiring { step: name, times: warnings(start, end, self.time) });
-                }
+                changes.push(Change::Expiring { step: name, times: warnings(start, end, self.time) });
             }
         }
     }
@@ -456,12 +460,16 @@ impl<'n> Next<'n> {
         }
     }
 
+    /// Whether no step is left.
+    fn is_last(&self) -> bool {
+        self.plan.steps.iter().all(|planned| matches!(planned.stage, Stage::Off | Stage::Over))
+    }
+
     /// Whether all is over.
     fn end(&self) -> Option<Change> {
-        let is_open = |planned: &Planned| !matches!(planned.stage, Stage::Off | Stage::Over);
         let done = self.case.steps.iter().filter(|line| line.state == StepState::Done).count();
         let over = self.case.steps.iter().filter(|line| line.state.is_over()).count();
-        if !self.plan.steps.iter().any(is_open) {
+        if self.is_last() {
             let how = match (done, over) {
                 (0, 0) => Ending::Nothing,
                 (0, _) => Ending::Refused,
@@ -480,11 +488,14 @@ impl<'n> Next<'n> {
         (is_old && !is_busy && !waits && !may_come).then_some(Change::Closed { how: Ending::Abandoned })
     }
 
-    /// Documents that no step needs any more.
+    /// Documents that no step needs any more. What is so only since a document is missing may be otherwise once that is made: a step
+    /// that does not apply for that keeps what it would need.
     fn forget(&self) -> Vec<Change> {
+        let is_missing = |fact: &FactIndex| matches!(self.case.knowledge.known(*fact), Some((_, Origin::Absence(_))));
         let is_needed = |document: &DocumentOf| {
             self.steps_of().any(|(_, step, line, planned)| {
-                planned.stage != Stage::Off && !line.state.is_over() && step.needs.iter().any(|need| need.document == *document)
+                let may_apply = planned.stage != Stage::Off || planned.because.iter().any(is_missing);
+                may_apply && !line.state.is_over() && step.needs.iter().any(|need| need.document == *document)
             })
         };
         let kept = self.case.papers.iter().filter(|(_, state)| state.paper.is_some() && !state.is_forgotten);
@@ -501,11 +512,17 @@ impl<'n> Next<'n> {
 }
 
 impl Case {
-    /// By whom a document is asked for: whoever it is about, if that is known, else whom the situation is about.
+    /// All documents that it has are forgotten, as they are at its end.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = Change> {
+        let kept = self.papers.iter().filter(|(_, state)| state.paper.is_some() && !state.is_forgotten);
+        kept.map(|(document, _)| Change::Forgotten { document: Text(document.clone()) })
+    }
+
+    /// By whom a document is asked for: whoever it is about, if that is known, else somebody else whom it names.
     fn asked_by(&self, around: Around<'_>, document: &DocumentOf) -> Code {
-        let is_known = self.people.contains_key(&document.role);
-        let subject = around.situation.subject().map(|role| role.name.clone());
-        if is_known { document.role.clone() } else { subject.unwrap_or_else(|| document.role.clone()) }
+        let names = around.catalogue.documents().get(&document.document).map(|known| &known.names);
+        let roles = std::iter::once(&document.role).chain(names.into_iter().flatten());
+        roles.into_iter().find(|role| self.people.contains_key(*role)).unwrap_or(&document.role).clone()
     }
 
     /// Who is told of a change.

@@ -150,15 +150,19 @@ impl Case {
     fn what_it_gives(&self, around: Around<'_>, step: &Step, reading: &Reading) -> Result<Vec<Change>, &'static str> {
         let Some(gives) = &step.gives else { return Ok(Vec::new()) };
         let paper = reading.document(&gives.document).ok_or("OG-CAS-009")?;
-        let is_about = match self.people.get(&gives.role) {
-            Some(person) => paper.names(person),
-            // Who it is about is known from it alone: it has to name somebody of the case as well.
-            None => self.people.values().any(|person| paper.names(person)),
-        };
-        if !is_about {
+        if !self.is_of(&gives.role, paper) {
             return Err("OG-RTE-007");
         }
         Ok(self.has_come(around, gives, reading, paper, Came::Made))
+    }
+
+    /// Whether a document is about whom it should be about.
+    pub(super) fn is_of(&self, role: &Code, paper: PaperOf<'_>) -> bool {
+        match self.people.get(role) {
+            Some(person) => paper.names(person),
+            // Who it is about is known from it alone: it has to name somebody of the case as well.
+            None => self.people.values().any(|person| paper.names(person)),
+        }
     }
 }
 

@@ -12,6 +12,8 @@ mod forward;
 mod hear;
 mod line;
 mod paper;
+#[cfg(any(test, feature = "server"))]
+pub(crate) mod trial;
 mod view;
 
 pub use change::{
@@ -201,6 +203,17 @@ pub struct Sent {
     pub at: UnixTime,
     /// What it is.
     pub what: Sending,
+    /// What goes along, as it was then: a document that comes anew meanwhile makes no other message of it.
+    enclosed: Vec<Enclosed>,
+}
+
+/// A document that goes along with a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Enclosed {
+    document: DocumentOf,
+    paper: Paper,
+    /// Whether it is there, or the word that there is none.
+    is_there: bool,
 }
 
 /// What a message of a case is.
@@ -514,16 +527,20 @@ impl Case {
 
     fn handed_over(&mut self, around: Around<'_>, at: UnixTime, step: &Text<Code>, handing: Handover) {
         let (to, state, _, message) = handing.clone();
-        if let Some(line) = self.line_mut(around, &step.0) {
+        let mut before = None;
+        if let Some(line) = self.line_mut(around, &step.0).filter(|line| !line.state.is_over()) {
             line.handing = Some(handing);
             if state == Handing::Taken {
-                (line.state, line.agency, line.errand, line.again) = (StepState::Idle, Some(to.clone()), None, None);
+                before = line.errand.take().map(|errand| errand.message.0);
+                (line.state, line.agency, line.again) = (StepState::Idle, Some(to.clone()), None);
             }
         }
+        // Whoever did it until now is not heard any more: two do not do it.
+        before.iter().for_each(|message| drop(self.errands.remove(message)));
         match (state, message) {
             (Handing::Asked, Some(message)) => {
                 let what = Sending::HandOver { step: step.0.clone(), to: to.clone() };
-                self.errands.insert(message, Sent { at, what });
+                self.errands.insert(message, Sent { at, what, enclosed: Vec::new() });
             }
             (Handing::Taken | Handing::Refused, Some(message)) => drop(self.errands.remove(&message)),
             _ => {}
@@ -555,7 +572,7 @@ impl Case {
         };
         if let Some(to) = to {
             let what = Sending::Word { to, event: event.to_owned(), step };
-            self.errands.insert(message.0, Sent { at, what });
+            self.errands.insert(message.0, Sent { at, what, enclosed: Vec::new() });
         }
     }
 
@@ -630,7 +647,8 @@ impl Case {
                 (line.offered, line.again) = (line.offered.or(Some(time)), None);
                 line.tries = errand.tries.saturating_add(1);
                 before.iter().for_each(|message| drop(self.errands.remove(message)));
-                self.errands.insert(errand.message.0, Sent { at, what: Sending::Task(errand.clone()) });
+                let enclosed = self.enclosed(errand);
+                self.errands.insert(errand.message.0, Sent { at, what: Sending::Task(errand.clone()), enclosed });
             }
             Change::NotOffered { code, again, .. } | Change::Unusable { code, again, .. } => {
                 (line.state, line.again) = (StepState::Idle, Some(((*again).into(), code.clone())));
@@ -651,6 +669,8 @@ impl Case {
                 }
                 self.knowledge.over(index);
                 before.iter().for_each(|message| drop(self.errands.remove(message)));
+                // Nobody can take over what is over.
+                self.errands.retain(|_, sent| !matches!(&sent.what, Sending::HandOver { step: other, .. } if *other == step.0));
             }
             Change::Half { .. } => line.is_half = true,
             Change::Overdue { .. } => line.is_overdue = true,
@@ -664,6 +684,14 @@ impl Case {
         self.note_step(at, what, step, agency.as_ref());
     }
 
+    fn enclosed(&self, errand: &Errand) -> Vec<Enclosed> {
+        let enclosed = errand.enclosed.iter().filter_map(|document| {
+            let (document, paper) = (document.0.clone(), self.paper(&document.0)?.clone());
+            Some(Enclosed { is_there: self.knowledge.is_here(&document), document, paper })
+        });
+        enclosed.collect()
+    }
+
     fn asked(&mut self, at: UnixTime, errand: &Errand) {
         let Some(document) = &errand.document else { return };
         let time = self.time(at);
@@ -673,7 +701,8 @@ impl Case {
         (state.asked, state.at, state.again) = (Some(Box::new(errand.clone())), time, None);
         state.tries = errand.tries.saturating_add(1);
         before.iter().for_each(|message| drop(self.errands.remove(message)));
-        self.errands.insert(errand.message.0, Sent { at, what: Sending::Ask(Box::new(errand.clone())) });
+        let what = Sending::Ask(Box::new(errand.clone()));
+        self.errands.insert(errand.message.0, Sent { at, what, enclosed: Vec::new() });
         self.note_document(at, "asked", document, Some(&errand.agency.0));
     }
 

@@ -40,6 +40,15 @@ impl Reading {
         Self { digest, message, sha256: sha256(&octets), size: octets.len() as u64, contents: texts.documents }
     }
 
+    /// A message that nobody has verified, with what its documents are said to say: for trying cases out where nothing is signed.
+    /// Nothing that a gateway got can become one.
+    #[cfg(any(test, feature = "server"))]
+    pub(super) fn tried(message: Message, contents: Vec<BTreeMap<String, String>>) -> Self {
+        let octets = message.header.id.to_string();
+        let digest = sha256(octets.as_bytes());
+        Self { digest, message, sha256: digest, size: octets.len() as u64, contents }
+    }
+
     /// Its documents that are valid, with what they say.
     pub fn documents(&self) -> impl Iterator<Item = PaperOf<'_>> {
         let Body::Documents(documents) = &self.message.body else { return [].iter().zip(&[]).filter_map(none as Pick<'_>) };

@@ -1,1 +1,59 @@
+//! The machine of cases without a gateway: people who do not exist are taken through all situations by a world that answers late, badly
+//! or not at all, in any order; after each change what must never be is looked for.
 
+mod world;
+
+use super::trial::{Family, Land, situations};
+use super::*;
+use std::sync::LazyLock;
+use world::{Manner, World};
+
+static LAND: LazyLock<Land> = LazyLock::new(|| Land::new().expect("the built-in documents fit"));
+
+const START: UnixTime = UnixTime::from_ms(1_800_000_000_000);
+
+/// How many people are taken through each situation: more for whoever sets `ONCEGATE_CASES`.
+fn people(usual: u64) -> u64 {
+    std::env::var("ONCEGATE_CASES").ok().and_then(|people| people.parse().ok()).unwrap_or(usual)
+}
+
+/// Takes people through all situations, in the way that is asked for; gives how many cases there were, and how often each end came.
+fn courses(manner: impl Fn(u64) -> Manner, people: u64) -> BTreeMap<&'static str, u64> {
+    let mut ends = BTreeMap::new();
+    for situation in situations(&LAND) {
+        for number in 0..people {
+            let family = Family::new(&LAND, &situation, number);
+            let mut world = World::new(&LAND, &family, manner(number), number);
+            let end = world.run();
+            *ends.entry(end.map_or("open", Ending::as_str)).or_default() += 1;
+        }
+    }
+    ends
+}
+
+#[test]
+fn with_good_agencies_every_case_comes_to_its_end_as_the_planner_says() {
+    for situation in situations(&LAND) {
+        for number in 0..6 {
+            let family = Family::new(&LAND, &situation, number);
+            let mut world = World::new(&LAND, &family, Manner::Good, number);
+            let end = world.run();
+            assert!(matches!(end, Some(Ending::Done | Ending::Nothing)), "{} {number}: {end:?}", situation.id);
+        }
+    }
+}
+
+#[test]
+fn with_bad_agencies_every_case_comes_to_an_end_once_they_mend() {
+    let ends = courses(|_| Manner::Mixed, people(12));
+    println!("{ends:?}");
+    assert!(!ends.contains_key("open"), "{ends:?}");
+    assert!(ends.get("done") > Some(&100) && ends.contains_key("refused"), "{ends:?}");
+}
+
+#[test]
+fn cases_that_are_handed_over_and_taken_back_end_once() {
+    let ends = courses(|_| Manner::HandedOver, people(6));
+    println!("{ends:?}");
+    assert!(!ends.contains_key("open") && ends.contains_key("withdrawn"), "{ends:?}");
+}

@@ -1,12 +1,14 @@
 //! `oncegate simulate`
 
+mod cases;
+
 use super::{Failure, Out, Outcome};
-use crate::program::simulate::{Case, Counts, Failing, Plant, Simulator, Trouble};
+use crate::program::simulate::{Case, Counts, Failing, LifePlant, Plant, Simulator, Trouble};
 use std::fmt::Write;
 use std::time::Instant;
 
 const EXAMPLES: &str = "Examples:\n  oncegate simulate --seeds 1000\n  oncegate simulate --seeds 1000000 --from 5000\n  \
-oncegate simulate --case \"17 m0,2 f1\"\n  oncegate simulate --seeds 1000 --plant lease-forgotten";
+oncegate simulate --case \"17 m0,2 f1\"\n  oncegate simulate --seeds 1000 --plant lease-forgotten\n  oncegate simulate --cases --seeds 200";
 
 /// Run simulated gateways with faults, from seeds, and look for what must never be seen.
 #[derive(clap::Args)]
@@ -21,6 +23,9 @@ pub(super) struct Simulate {
     /// Run this seed alone, and print what happens in it
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// Run cases of life situations, and not deliveries
+    #[arg(long)]
+    cases: bool,
     /// Run this line that a failing seed was made into, and print what happens in it
     #[arg(long, conflicts_with_all = ["seeds", "from", "seed"])]
     case: Option<String>,
@@ -39,6 +44,9 @@ impl Simulate {
     pub(super) fn run(self, out: &Out) -> Outcome {
         if self.list {
             return list(out);
+        }
+        if self.cases {
+            return self.run_cases(out);
         }
         let plant = match &self.plant {
             Some(name) => Some(Plant::parse(name).ok_or_else(|| Failure::new(2, format!("{name} is no bug; see --list")))?),
@@ -100,9 +108,15 @@ fn of(counts: &Counts, kind: Trouble) -> u64 {
 
 fn list(out: &Out) -> Outcome {
     let plants: Vec<&str> = Plant::ALL.into_iter().map(Plant::as_str).collect();
+    let of_cases: Vec<&str> = LifePlant::ALL.into_iter().map(LifePlant::as_str).collect();
     let faults: Vec<String> = Trouble::ALL.iter().map(|(_, name, what)| format!("{name:<14} {what}")).collect();
-    let text = format!("bugs that can be planted:\n  {}\nfaults:\n  {}", plants.join("\n  "), faults.join("\n  "));
-    out.result(text, &serde_json::json!({ "format": 1, "plants": plants, "faults": Trouble::ALL.map(|(_, name, _)| name) }))
+    let text = format!(
+        "bugs that can be planted:\n  {}\nwith --cases:\n  {}\nfaults:\n  {}",
+        plants.join("\n  "),
+        of_cases.join("\n  "),
+        faults.join("\n  ")
+    );
+    out.result(text, &serde_json::json!({ "format": 1, "plants": plants, "casePlants": of_cases, "faults": Trouble::ALL.map(|(_, name, _)| name) }))
 }
 
 fn one(out: &Out, simulator: &Simulator, case: &Case, plant: Option<Plant>) -> Outcome {

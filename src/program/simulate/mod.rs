@@ -13,6 +13,7 @@ mod disk;
 mod gateway;
 mod index;
 mod letters;
+mod life;
 mod observer;
 mod people;
 mod plan;
@@ -20,6 +21,7 @@ mod plant;
 mod wire;
 mod world;
 
+pub use life::{Counts as LifeCounts, Failing as FailingLife, Lives, Plant as LifePlant, Ran as LifeRan};
 pub use plan::{Case, Trouble};
 pub use plant::Plant;
 pub use wire::Counts;
@@ -72,12 +74,12 @@ impl Simulator {
 
     /// Leaves out of a failing case what it fails without.
     pub fn shrink(&self, case: &Case, plant: Option<Plant>) -> Failing {
-        let kind = kind_of(&self.run(case, plant));
+        let first = self.run(case, plant).finding;
         let (mut case, mut tries) = (case.clone(), 1);
         'smaller: while tries < SHRINK_RUNS {
-            for smaller in case.smaller(&Plan::of(&case, plant)) {
+            for smaller in case.smaller(Plan::of(&case, plant).sizes()) {
                 tries += 1;
-                if kind_of(&self.run(&smaller, plant)) == kind {
+                if same_kind(first.as_deref(), self.run(&smaller, plant).finding.as_deref()) {
                     case = smaller;
                     continue 'smaller;
                 }
@@ -88,9 +90,11 @@ impl Simulator {
     }
 }
 
-/// What was found, whatever it was found in.
-fn kind_of(ran: &Ran) -> Option<String> {
-    ran.finding.as_ref().map(|finding| finding.chars().filter(|character| !character.is_ascii_digit()).collect())
+/// Whether the same was found, whatever it was found in.
+fn same_kind(first: Option<&str>, second: Option<&str>) -> bool {
+    let is_word = |word: &&str| !word.contains(|letter: char| letter.is_ascii_digit());
+    let kind = |finding: Option<&str>| finding.map(|text| text.split(' ').filter(is_word).collect::<String>());
+    kind(first) == kind(second)
 }
 
 /// Most runs that are spent to make a case smaller.

@@ -227,13 +227,13 @@ impl Case {
     }
 
     /// Each part of the plan that may be left out besides, largest first.
-    pub(super) fn smaller(&self, plan: &Plan) -> Vec<Self> {
+    pub(super) fn smaller(&self, sizes: [usize; 3]) -> Vec<Self> {
         let mut smaller = Vec::new();
         let more = |list: &[usize], add: std::ops::Range<usize>| {
             let fresh: Vec<usize> = add.filter(|number| !list.contains(number)).collect();
             (!fresh.is_empty()).then(|| [list, &fresh].concat())
         };
-        let parts = [(0, plan.sendings.len()), (1, plan.faults.len()), (2, plan.habits.len())];
+        let parts = [0, 1, 2].into_iter().zip(sizes);
         for (which, count) in parts {
             for pieces in [2, 4, count.max(1)] {
                 let size = count.div_ceil(pieces).max(1);
@@ -275,6 +275,11 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// How much there is that can be left out.
+    pub(super) fn sizes(&self) -> [usize; 3] {
+        [self.sendings.len(), self.faults.len(), self.habits.len()]
     }
 
     /// How often in a thousand times something is done badly.

@@ -92,6 +92,21 @@ impl Synthetic {
         }
         person
     }
+
+    /// What is so of them.
+    pub fn fact(&self, fact: FactIndex) -> Option<&Value> {
+        self.facts.get(&fact)
+    }
+
+    /// Whether there is a document about them.
+    pub fn has(&self, document: &DocumentOf) -> bool {
+        !self.missing.contains(document)
+    }
+
+    /// Whether a document names somebody.
+    pub fn is_named(&self, found_in: &FoundIn) -> bool {
+        self.names(found_in)
+    }
 }
 
 impl Content for Synthetic {

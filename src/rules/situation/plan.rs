@@ -310,7 +310,7 @@ impl Plan {
     }
 
     fn by(catalogue: &Catalogue, situation: &Situation, knowledge: &Knowledge, givers: Givers) -> Self {
-        let mut planning = Planning { catalogue, situation, knowledge, givers, plan: Self::default(), wanted: BTreeSet::new() };
+        let mut planning = Planning { catalogue, situation, knowledge, givers, plan: Self::default(), wanted: BTreeMap::new() };
         planning.plan.steps =
             (0..).map(StepIndex).zip(&situation.steps).map(|(index, step)| planning.applies(index, step)).collect();
         let mut asked = BTreeSet::new();
@@ -350,7 +350,8 @@ struct Planning<'p> {
     knowledge: &'p Knowledge,
     givers: Givers,
     plan: Plan,
-    wanted: BTreeSet<DocumentOf>,
+    /// Documents that were looked for, and whether one can come of it.
+    wanted: BTreeMap<DocumentOf, bool>,
 }
 
 impl Planning<'_> {
@@ -452,7 +453,7 @@ impl Planning<'_> {
             Some(Held::Here | Held::Absent) => {}
             None if self.given_by(document).is_some() => {}
             None if self.knowledge.people.get(&document.role) == Some(&Person::Nobody) => asked.extend([fact]),
-            None => self.want_document(document),
+            None => _ = self.want_document(document),
         }
     }
 
@@ -470,35 +471,42 @@ impl Planning<'_> {
         }
     }
 
-    /// A document is fetched, once it is known whose it is; or the citizen brings it.
-    fn want_document(&mut self, document: &DocumentOf) {
-        if !self.wanted.insert(document.clone()) {
-            return;
+    /// A document is fetched, once it is known whose it is; or the citizen brings it. Says whether one can come of it.
+    fn want_document(&mut self, document: &DocumentOf) -> bool {
+        if let Some(known) = self.wanted.get(document) {
+            return *known;
         }
-        match self.knowledge.held(document) {
-            Some(Held::Asked | Held::Late | Held::Here) => return,
+        // Whoever is found in a document that is found by them is not found in this way.
+        self.wanted.insert(document.clone(), false);
+        let is_fetched = match self.knowledge.held(document) {
+            Some(Held::Asked | Held::Late | Held::Here) => true,
             // There is none, and there has to be one: the citizen may know better.
-            Some(Held::Absent | Held::Silent) => return self.plan.bring.extend([document.clone()]),
-            None => {}
+            Some(Held::Absent | Held::Silent) => false,
+            None => self.given_by(document).is_some() || self.fetch(document),
+        };
+        if !is_fetched {
+            self.plan.bring.extend([document.clone()]);
         }
-        if self.given_by(document).is_some() {
-            return;
-        }
+        self.wanted.insert(document.clone(), true);
+        true
+    }
+
+    /// Whether a document can be fetched, now or once it is known whose it is.
+    fn fetch(&mut self, document: &DocumentOf) -> bool {
         if self.catalogue.documents().get(&document.document).is_none_or(|known| known.holder == Keeper::Applicant) {
-            return self.plan.bring.extend([document.clone()]);
+            return false;
         }
         if let Some(by) = self.asked_by(document) {
-            return self.plan.fetch.extend([(document.clone(), by)]);
+            self.plan.fetch.extend([(document.clone(), by)]);
+            return true;
         }
-        match self.knowledge.people.get(&document.role) {
-            Some(_) => self.plan.bring.extend([document.clone()]),
-            // Who it is about is in another document, which proves it as well.
-            None => {
-                let found_in = self.situation.role(&document.role).map(|role: &Role| role.found_in.clone()).unwrap_or_default();
-                let left = found_in.iter().map(|found| &found.document);
-                let left = left.filter(|found| !matches!(self.knowledge.held(found), Some(Held::Here | Held::Absent)));
-                left.cloned().collect::<Vec<_>>().iter().for_each(|found| self.want_document(found));
-            }
+        if self.knowledge.people.contains_key(&document.role) {
+            return false;
         }
+        // Who it is about is in another document, which proves it as well.
+        let found_in = self.situation.role(&document.role).map(|role: &Role| role.found_in.clone()).unwrap_or_default();
+        let left = found_in.into_iter().map(|found| found.document);
+        let left = left.filter(|found| !matches!(self.knowledge.held(found), Some(Held::Here | Held::Absent)));
+        left.collect::<Vec<_>>().iter().fold(false, |is_found, found| self.want_document(found) || is_found)
     }
 }

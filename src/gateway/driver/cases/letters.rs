@@ -124,8 +124,7 @@ impl Gateway {
         };
         let mut attachments = Vec::with_capacity(made.enclosed.len());
         let mut handed = Vec::with_capacity(made.enclosed.len());
-        for (number, document) in made.enclosed.iter().enumerate() {
-            let paper = case.paper(document).ok_or_else(|| Fault::new(Code::AttMissing))?;
+        for (number, (document, paper)) in made.enclosed.iter().zip(&made.papers).enumerate() {
             attachments.push(Attachment {
                 id: enclosure(number),
                 name: format!("{}-{}.xml", document.document, document.role),
