@@ -213,7 +213,7 @@ impl Store {
             for (index, leaf) in self.all_of(&filter, u64::MAX)? {
                 let is_start = leaf.action.as_deref() == Some("open") && leaf.purpose.as_deref() == Some(situation.as_str());
                 let case = leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start);
-                case.into_iter().for_each(|case| drop(found.insert(index, case)));
+                found.extend(case.map(|case| (index, case)));
             }
         }
         Ok(found.into_values().collect())
