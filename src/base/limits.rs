@@ -460,6 +460,8 @@ pub const CATALOGUE_TEXT_MAX: usize = 300;
 pub const CASE_ANSWERS_MAX: usize = 64;
 /// After how long a case is looked at again in which nothing could be done, in milliseconds.
 pub const CASE_AGAIN_MS: u64 = 60_000;
+/// Records of cases that are looked at together for a citizen's trail.
+pub const TRAIL_LOOK: usize = 500;
 /// Octets of the changes of a case in one record.
 pub const CASE_CHANGES_BYTES_MAX: usize = 48 << 10;
 /// Cases that are kept in memory beside the log.

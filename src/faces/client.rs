@@ -1,9 +1,11 @@
 //! The agency's side: makes a request, sends it, and believes an answer only when it has checked it.
 
 mod attached;
+mod case;
 mod outline;
 
 pub use attached::Attached;
+pub use case::{CaseState, NewCase, Order, application, order};
 pub use outline::Row;
 
 use crate::base::fault::{Code, Fault};
@@ -32,6 +34,8 @@ const LIFE_MS: u64 = 5 * 60 * 1000;
 const TURN: Duration = Duration::from_secs(30);
 /// What a response takes beyond the time that it was waited for.
 const GRACE: Duration = Duration::from_secs(10);
+/// An answer, or why there is none.
+const ACCEPT: &str = "application/xml;q=0.9, application/problem+json";
 /// Between two questions for one answer, if a gateway waits for less than it was asked to.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -233,7 +237,7 @@ impl Client {
 
     /// Sends octets to the gateway and gives whatever comes back.
     pub async fn post(&self, octets: Vec<u8>, prefer: &str, deadline: Duration) -> Result<Received, ClientError> {
-        let headers = [("accept", "application/xml;q=0.9, application/problem+json".to_owned()), ("prefer", prefer.to_owned())];
+        let headers = [("accept", ACCEPT.to_owned()), ("prefer", prefer.to_owned())];
         let url = self.at("/v1/messages");
         self.upstream.send(Method::POST, &url, octets, &headers, deadline).await.map_err(unreachable)
     }
@@ -279,11 +283,38 @@ impl Client {
     ) -> Result<Checked, ClientError> {
         let start = Instant::now();
         let turn = wait.min(TURN);
-        let mut received = if files.is_empty() {
+        let received = if files.is_empty() {
             self.post(request.octets.clone(), &prefer(turn), turn + GRACE).await?
         } else {
             self.post_with(request.octets.clone(), files, &prefer(turn), turn + GRACE).await?
         };
+        self.conclude(received, request, (start, wait), schemas).await
+    }
+
+    /// Sends a signed application or order to its own address, waits for the answer and checks it.
+    pub async fn exchange_at(
+        &self,
+        path: &str,
+        request: &Signed,
+        wait: Duration,
+        schemas: &Schemas,
+    ) -> Result<Checked, ClientError> {
+        let start = Instant::now();
+        let turn = wait.min(TURN);
+        let headers = [("accept", ACCEPT.to_owned()), ("prefer", prefer(turn))];
+        let url = self.at(path);
+        let sent = self.upstream.send(Method::POST, &url, request.octets.clone(), &headers, turn + GRACE).await;
+        self.conclude(sent.map_err(unreachable)?, request, (start, wait), schemas).await
+    }
+
+    /// Waits for the answer, if it did not come at once, and checks it.
+    async fn conclude(
+        &self,
+        mut received: Received,
+        request: &Signed,
+        (start, wait): (Instant, Duration),
+        schemas: &Schemas,
+    ) -> Result<Checked, ClientError> {
         if received.status.as_u16() == 202 {
             received = self.answer_to(request.id, wait.saturating_sub(start.elapsed())).await?;
         }
@@ -320,7 +351,7 @@ impl Client {
         let start = Instant::now();
         loop {
             let turn = wait.saturating_sub(start.elapsed()).min(TURN);
-            let headers = [("accept", "application/xml;q=0.9, application/problem+json".to_owned()), ("prefer", prefer(turn))];
+            let headers = [("accept", ACCEPT.to_owned()), ("prefer", prefer(turn))];
             let url = self.at(&format!("/v1/messages/{id}/answer"));
             let asked = self.upstream.send(Method::GET, &url, Vec::new(), &headers, turn + GRACE).await;
             let received = asked.map_err(unreachable)?;

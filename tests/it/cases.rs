@@ -42,6 +42,11 @@ impl Scene {
         self.town.as_ref().expect("it is there until it is dropped")
     }
 
+    /// Stops the gateway, and leaves its folder.
+    pub fn close(&mut self) {
+        self.runtime.block_on(self.town.as_mut().expect("it is there until it is dropped").close());
+    }
+
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
@@ -842,4 +847,201 @@ fn without_the_right_there_is_no_document() {
             .iter()
             .all(|task| task.kind != "sfr" || task.enclosed.iter().all(|(name, _)| !name.starts_with("birth-certificate")))
     );
+}
+
+/// What a child has missed adds up over its notes: with the fortieth day school and family are told of lessons to catch up.
+#[test]
+fn the_fortieth_missed_day() {
+    let scene = Scene::new(|_| {});
+    let ill = |days: i64, before: usize| {
+        let note = scene.town().note(5, days, None).expect("signed");
+        assert_eq!(scene.send("xx.town.clinic", &note).status.as_u16(), 202);
+        let case = scene.until("the school has it", |manners| {
+            let excused: Vec<&Tasked> = manners.tasks.iter().filter(|task| task.step.as_deref() == Some("excuse")).collect();
+            excused.get(before).map(|task| task.case.clone())
+        });
+        scene.becomes(&case, "it is over", |case| case["state"] == "done")
+    };
+    for (number, days) in [15, 15, 9].into_iter().enumerate() {
+        let case = ill(days, number);
+        assert_eq!(state_of(&case, "catch-up"), "-", "{number}");
+    }
+    // Another child's days are its own.
+    let other = scene.town().note(9, 15, None).expect("signed");
+    assert_eq!(scene.send("xx.town.clinic", &other).status.as_u16(), 202);
+    scene.until("the school has it", |manners| {
+        (manners.tasks.iter().filter(|task| task.step.as_deref() == Some("excuse")).count() == 4).then_some(())
+    });
+    let case = ill(1, 4);
+    assert_eq!(state_of(&case, "catch-up"), "done", "39 days and one");
+    let manners = scene.town().manners();
+    assert_eq!(manners.tasks.iter().filter(|task| task.step.as_deref() == Some("catch-up")).count(), 1);
+}
+
+/// Whoever has got a paper for a step of a case stands in the trail of whom the paper is about.
+#[test]
+fn the_trail_tells_who_has_got_papers_for_their_steps() {
+    let scene = Scene::new(|_| {});
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let mother = scene.town().mother(3);
+    let trail = scene.block_on(async {
+        let portal = oncegate::faces::client::Client::load(&scene.town().agency_folder("xx.town.portal")).expect("a client");
+        let code = |text: &str| oncegate::base::ids::Code::parse(text).expect("a code");
+        let ask =
+            oncegate::message::envelope::Ask { document_type: code("access-trail"), of: None, select: Vec::new(), during: None };
+        let context = oncegate::message::envelope::Context::new(code("citizen-trail"), "XX:LIFE:1", mother.subject());
+        let request = portal.request(ask, context, None, scene.town().world()).expect("signed");
+        portal.post_to("/v1/trail", "application/xml", request.octets).await.expect("the gateway is there")
+    });
+    let text = String::from_utf8_lossy(&trail.body).into_owned();
+    assert!(trail.status.is_success(), "{text}");
+    let entries: Value = serde_json::from_slice(&trail.body).expect("JSON");
+    let has = |agency: &str, document: &str| {
+        entries["entries"]
+            .as_array()
+            .expect("entries")
+            .iter()
+            .any(|entry| entry["institution"] == agency && entry["documentType"] == document && entry["case"] == id.as_str())
+    };
+    // The identity record was asked for once, and three offices have it.
+    for agency in ["xx.town.zags", "xx.town.sfr", "xx.town.tfoms"] {
+        assert!(has(agency, "identity-record"), "{agency}: {entries:#}");
+    }
+}
+
+/// At three in the morning the state is shown at once, and what can wait is told when people are up; a refusal is told at once.
+#[test]
+fn state_is_visible_at_night_and_what_can_wait_is_told_in_the_morning() {
+    let mailbox = Mailbox::start("plain");
+    let config = format!(
+        "records = \"off\"\n[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\nquiet = \"21-8\"\n",
+        mailbox.port
+    );
+    let plan = TownPlan { config, ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| {
+        manners.refused.insert("birth-allowance".to_owned(), "Another office has paid it".to_owned());
+    });
+    let mother = scene.town().mother(3);
+    // Where it is three o'clock now.
+    let minute = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs() / 60 % 1440).expect("small");
+    let ahead = (180 - minute).rem_euclid(1440);
+    let ahead = if ahead > 840 { ahead - 1440 } else { ahead };
+    let contact = format!(
+        "<Contact><Address>mailto:maria@home.example</Address><Language>en</Language><AheadMinutes>{ahead}</AheadMinutes></Contact>"
+    );
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, &contact)));
+    scene.becomes(&id, "the state is shown", |case| {
+        state_of(case, "register-birth") == "done" && state_of(case, "birth-allowance") == "refused"
+    });
+    let end = Instant::now() + WAIT;
+    while mailbox.mails().is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let mails: Vec<String> = mailbox.mails().iter().map(|mail| mail["text"].to_string()).collect();
+    assert_eq!(mails.len(), 1, "only what is urgent: {mails:#?}");
+    assert!(mails[0].contains("Payment at the birth of a child"), "{mails:?}");
+}
+
+/// Whoever has no right to apply begins nothing, and what begins in no such way is refused.
+#[test]
+fn nobody_applies_without_the_right() {
+    let scene = Scene::new(|_| {});
+    let mother = scene.town().mother(3);
+    let of = |by: &str, situation: &str, channel: &str| {
+        let markup = format!(
+            "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>{channel}</Channel>\
+             <About><Person><t:Id xmlns:t=\"urn:oncegate:types:1\" scheme=\"{}\">{}</t:Id><t:Name xmlns:t=\"urn:oncegate:types:1\">\
+             <t:FamilyAbsent>unknown</t:FamilyAbsent><t:GivenAbsent>unknown</t:GivenAbsent></t:Name></Person></About></CaseApplication>",
+            mother.identifier.scheme(),
+            mother.identifier.value()
+        );
+        problem_of(&scene.send(by, &scene.town().apply(by, &mother, &markup).expect("signed"))).code
+    };
+    assert_eq!(of("xx.town.charity", "birth-of-child", "portal"), "OG-POL-001");
+    assert_eq!(of(PORTAL, "birth-of-childs", "portal"), "OG-CAS-005");
+    assert_eq!(of(PORTAL, "birth-of-child", "letter"), "OG-CAS-005");
+    assert_eq!(of(PORTAL, "pupil-illness", "portal"), "OG-CAS-005", "a note begins it");
+    assert!(scene.town().manners().tasks.is_empty());
+}
+
+const COUNTED: &str = r#"format = 1
+id = "pupil-counted"
+version = "1"
+title = { en = "A pupil more", ru = "Ученик" }
+curator = "curator:schools"
+starts_on = ["document:school-enrolment"]
+legal = ["XX:1"]
+
+[[role]]
+name = "pupil"
+
+[baseline]
+carry_days = 1
+source = "invented"
+
+[[step]]
+id = "count"
+title = { en = "Count one pupil more for the school", ru = "Учесть ещё одного ученика" }
+agency = "finance"
+service = "pupil-count"
+when = "pupil.enrolled"
+needs = ["school-enrolment:pupil"]
+shows = ["pupil.school"]
+deadline = "5wd"
+"#;
+
+/// Money follows the pupil: the finance body hears of one pupil more at a school, and not of whom.
+#[test]
+fn an_enrolment_reaches_the_finance_body_as_a_count() {
+    let built_in = oncegate::rules::situation::Catalogue::built_in_files();
+    let agencies = built_in.iter().find(|file| file.name == "agencies.toml").expect("it is there").text.clone();
+    let agencies = agencies + "finance = { level = \"partner\", title = { en = \"Finance body\", ru = \"Финансы\" } }\n";
+    let catalogue = vec![("agencies.toml".to_owned(), agencies), ("federal/pupil-counted.toml".to_owned(), COUNTED.to_owned())];
+    let scene = Scene::with(TownPlan { catalogue, ..TownPlan::default() }, |_| {});
+    let pupil = scene.town().pupil(5);
+    let enrolment = scene.town().paper("school-enrolment", &pupil).expect("a document");
+    let event = scene.town().event("xx.town.education", &pupil, &enrolment, None).expect("signed");
+    assert_eq!(scene.send("xx.town.education", &event).status.as_u16(), 202);
+    let task = scene.until("it is counted", |manners| manners.tasks.iter().find(|task| task.kind == "finance").cloned());
+    scene.becomes(&task.case, "it is over", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let got = &manners.octets["finance"];
+    assert!(got.iter().any(|octets| String::from_utf8_lossy(octets).contains("<Fact name=\"pupil.school\">")));
+    for octets in got {
+        let text = String::from_utf8_lossy(octets);
+        for word in [pupil.family.as_str(), pupil.given, pupil.identifier.value()] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+}
+
+/// Neither parent works: the family is told before the right to the allowance ends, and not once it has applied.
+#[test]
+fn a_right_that_ends_is_told_of_until_it_is_used() {
+    let plan = TownPlan { pace: 1_000_000, ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| {
+        manners.none.insert(("employment-record".to_owned(), None));
+    });
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let told = || {
+        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
+        String::from_utf8_lossy(&received.body).matches("\"expiring\"").count()
+    };
+    let case = scene.becomes(&id, "it is told of in time", |_| told() >= 1);
+    assert_eq!((case["state"].as_str(), state_of(&case, "birth-allowance")), (Some("open"), "-".to_owned()));
+    let of = |name: &str| scene.town().paper(name, &mother).expect("a document");
+    let bring = format!(
+        "<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{}{}",
+        of("birth-allowance-application"),
+        of("bank-details")
+    );
+    let brought = scene.send(PORTAL, &scene.town().apply(PORTAL, &mother, &bring).expect("signed"));
+    assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    scene.becomes(&id, "it is paid", |case| state_of(case, "birth-allowance-on-application") == "done");
+    let before = told();
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(told(), before, "and silence");
 }

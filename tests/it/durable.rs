@@ -94,7 +94,7 @@ impl Pending {
     /// What is open, but for what is made anew when it is gone.
     fn open(&self) -> Vec<String> {
         let is_derived = |path: &&PathBuf| {
-            let is_work = path.to_str().is_some_and(|path| path.contains("/log/work"));
+            let is_work = path.to_str().is_some_and(|path| path.contains("/log/work") || path.contains("/log/cases"));
             is_work
                 || path.iter().filter_map(|part| part.to_str()).any(|part| {
                     ["tree", "names", "lock", "rows.new"].contains(&part)

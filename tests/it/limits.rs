@@ -8,8 +8,9 @@ use oncegate::base::time::UnixTime;
 use oncegate::evidence::audit::{Pairs, Query};
 use oncegate::exchange::admission::check_times;
 use oncegate::message::envelope::EnvelopeReader;
-use oncegate::message::schema::Schemas;
+use oncegate::message::schema::{Schemas, Validator};
 use oncegate::message::sig;
+use oncegate::message::xml::{Profile, scan};
 use oncegate::message::xsd::compile;
 use oncegate::message::xsd::read::{Library, Source, load};
 use oncegate::rules::registry::Registry;
@@ -119,6 +120,16 @@ fn told(fault: impl Into<Fault>) -> String {
     fault.into().code.as_str().to_owned()
 }
 
+/// An order with so many answers: what it is refused for.
+fn answers(count: usize) -> Option<String> {
+    let answers = "<Answer fact=\"a.b\">1</Answer>".repeat(count);
+    let order = format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{ID}</Case>{answers}</CaseOrder>");
+    let schemas = Schemas::built_in();
+    let mut validator = Validator::new(&schemas);
+    scan(order.as_bytes(), Profile::Message, &mut validator).expect("well-formed");
+    validator.finish().err().map(told)
+}
+
 /// A message whose clock is so many milliseconds off, or whose life is so long.
 fn times(kind: &str, skew: u64, life: u64) -> Option<String> {
     let made = UnixTime::from_ms(1_772_601_129_000);
@@ -130,7 +141,7 @@ fn times(kind: &str, skew: u64, life: u64) -> Option<String> {
     );
     let schemas = Schemas::built_in();
     let mut reader = EnvelopeReader::new(&schemas);
-    oncegate::message::xml::scan(markup.as_bytes(), oncegate::message::xml::Profile::Message, &mut reader).expect("a message");
+    scan(markup.as_bytes(), Profile::Message, &mut reader).expect("a message");
     let message = reader.into_message().expect("a message");
     check_times(&message, made.plus_ms(skew)).err().map(told)
 }
@@ -340,9 +351,16 @@ const ROWS: &[(&str, Row)] = &[
     ("CATALOGUE_ERRORS_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_ERRORS_MAX")),
     ("CATALOGUE_FACTS_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_FACTS_MAX")),
     ("CATALOGUE_TEXT_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_TEXT_MAX + 1")),
-    ("CASE_ANSWERS_MAX", Own),
-    ("CASE_AGAIN_MS", Own),
+    ("CASE_ANSWERS_MAX", Here(limits::CASE_ANSWERS_MAX, answers, "OG-DOC-002")),
+    (
+        "CASE_AGAIN_MS",
+        In(
+            "src/exchange/cases/tests/limits.rs",
+            "a_case_in_which_nothing_could_be_done_is_looked_at_again_after_so_long_and_no_sooner",
+        ),
+    ),
     ("CASE_CHANGES_BYTES_MAX", Own),
+    ("TRAIL_LOOK", Own),
     ("CASES_KEPT_MAX", Own),
     ("MAIL_MS", In("tests/it/notices.rs", "whoever_hangs_is_waited_for_so_long_and_no_longer")),
     ("MAIL_END_MS", Own),
@@ -899,6 +917,13 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("kept from a citizen | {} |", number(u32::from(limits::WITHHELD_DAYS_MAX))),
         format!("anomaly search reads | {} |", number(limits::REPORT_ROWS_MAX as u32)),
         format!("| witnesses of one log | {} |", limits::WITNESSES_MAX),
+        format!(
+            "in which nothing could be done | {}; {}; {}; {} |",
+            limits::CASE_ANSWERS_MAX,
+            kib(limits::CASE_CHANGES_BYTES_MAX),
+            number(limits::CASES_KEPT_MAX as u32),
+            seconds(limits::CASE_AGAIN_MS)
+        ),
     ];
     [("docs/limits.md", said)]
 }
@@ -929,6 +954,13 @@ fn what_holds_something_is_large_enough_for_it_and_not_much_larger() {
         Schemas::built_in().document_types().filter_map(|known| Schemas::example(known.name.as_str())).map(str::len).max();
     for (what, least, is, most) in [
         ("a note with all its cosignatures", limits::WITNESSES_MAX * cosignature, note, 32 * limits::WITNESSES_MAX * cosignature),
+        // The changes are a text in the JSON that is sealed: a quotation mark in three is escaped.
+        (
+            "what is sealed of the changes of a case",
+            limits::CASE_CHANGES_BYTES_MAX * 4 / 3,
+            limits::PRIVATE_BYTES_MAX,
+            2 * limits::CASE_CHANGES_BYTES_MAX,
+        ),
         ("a proof", note + leaf + hashes, limits::PROOF_BYTES_MAX, 2 * (note + leaf + hashes)),
         ("a request to a witness", note + hashes, limits::WITNESS_REQUEST_BYTES_MAX, 2 * (note + hashes)),
         ("the first line of an export", note + leaf + 2 * hashes, limits::EXPORT_LINE_BYTES_MAX as usize, 2 * record),

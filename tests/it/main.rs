@@ -21,9 +21,13 @@ mod backup;
 #[cfg(feature = "server")]
 mod behalf;
 #[cfg(feature = "server")]
+mod births;
+#[cfg(feature = "server")]
 mod books;
 #[cfg(feature = "server")]
 mod bulkheads;
+#[cfg(feature = "server")]
+mod case_commands;
 #[cfg(feature = "server")]
 mod cases;
 #[cfg(feature = "server")]

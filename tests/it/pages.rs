@@ -4,6 +4,10 @@
 use crate::folder::Folder;
 use crate::process::oncegate;
 use crate::tool::{free_port, root, said};
+use oncegate::message::schema::{Schemas, Validator};
+use oncegate::message::xml::{Profile, scan};
+use oncegate::rules::registry::Registry;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -156,6 +160,24 @@ fn the_quick_start_works_as_it_is_written() {
         rest = after;
     }
     assert!(err.contains("OG-POL-002") && err.contains("the holder states, signed, that there is no record"), "{err}");
+}
+
+/// What stands in `docs/cases.md` can be copied: its documents are valid, its registry is one, and each type of document is shown.
+#[test]
+fn the_examples_of_cases_are_valid() {
+    let (text, schemas) = (page("docs/cases.md"), Schemas::built_in());
+    let mut shown = BTreeSet::new();
+    for document in blocks(&text, "xml") {
+        let mut validator = Validator::new(&schemas);
+        scan(document.as_bytes(), Profile::Message, &mut validator).unwrap_or_else(|error| panic!("{error:?}: {document}"));
+        let facts = validator.finish().unwrap_or_else(|fault| panic!("{fault}: {document}"));
+        shown.insert(facts.document_type.to_string());
+    }
+    let all = ["case-application", "case-order", "case-outcome", "case-state", "case-task"];
+    assert_eq!(shown, BTreeSet::from(all.map(str::to_owned)));
+    let registries = blocks(&text, "toml");
+    assert_eq!(registries.len(), 1);
+    Registry::check(registries[0], &schemas).expect("a registry");
 }
 
 /// Every Rust file under a folder, with its path.

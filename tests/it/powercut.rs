@@ -225,8 +225,9 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     while let Some(next) = folders.pop() {
         for path in fs::read_dir(&next).expect("readable").map(|entry| entry.expect("readable").path()) {
             let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-            let is_derived =
-                ["tree", "names", "work", "lost+found"].contains(&name) || name.starts_with("live-") || name.starts_with("vol-");
+            let is_derived = ["tree", "names", "work", "cases", "lost+found"].contains(&name)
+                || name.starts_with("live-")
+                || name.starts_with("vol-");
             if is_derived || name == "lock" || name.ends_with(".lock") {
                 continue;
             }

@@ -209,6 +209,13 @@ pub enum Change {
         /// Which document.
         document: Text<DocumentOf>,
     },
+    /// What adds up over the cases of a person.
+    Summed {
+        /// Which fact.
+        fact: String,
+        /// What it is.
+        sum: i64,
+    },
     /// Something that was asked of it is done: the digest of the message.
     Heard {
         /// By which message.
@@ -285,6 +292,9 @@ pub struct Errand {
     pub basis: String,
     /// Documents that go along.
     pub enclosed: Vec<Text<DocumentOf>>,
+    /// Facts that go along, as texts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<(String, String)>,
     /// When what is asked for is due.
     pub due: Option<Time>,
     /// Until when the message holds.

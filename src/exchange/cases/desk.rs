@@ -389,6 +389,7 @@ impl Case {
             service: Some(&step.service),
             due: errand.due.map(Into::into),
             enclosed: &sent.enclosed,
+            shown: &errand.shown,
             ..Task::of("step", step.title.in_language("en"), self.subject())
         };
         // A partner is told what to do, and not for whom.
@@ -450,6 +451,9 @@ impl Case {
             ];
             out.leaf_with("Enclosed", &attributes, "");
         }
+        for (name, text) in task.shown {
+            out.leaf_with("Fact", &[("name", name)], text);
+        }
         out.leaf_if("Note", task.note.map(String::as_str)).close();
         out.finish()
     }
@@ -492,12 +496,13 @@ struct Task<'t> {
     due: Option<UnixTime>,
     about: Option<Subject>,
     enclosed: &'t [Enclosed],
+    shown: &'t [(String, String)],
     note: Option<&'t String>,
 }
 
 impl<'t> Task<'t> {
     fn of(kind: &'t str, title: &'t str, about: Subject) -> Self {
-        Self { kind, step: None, service: None, title, due: None, about: Some(about), enclosed: &[], note: None }
+        Self { kind, step: None, service: None, title, due: None, about: Some(about), enclosed: &[], shown: &[], note: None }
     }
 }
 

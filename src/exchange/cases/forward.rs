@@ -6,7 +6,7 @@ use crate::base::ids::{AgencyId, Code, MessageId};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::message::schema::{DocumentType, FieldPath, SubjectKind};
-use crate::rules::condition::FactIndex;
+use crate::rules::condition::{FactIndex, Value};
 use crate::rules::registry::{Action, Grant};
 use crate::rules::situation::plan::{Origin, Plan, Planned, Stage, Wait};
 use crate::rules::situation::{Channel, DocumentOf, Expiry, Fallback, Level, Notice as About, Step, StepIndex};
@@ -109,7 +109,7 @@ impl Case {
 
     fn expiry(&self, around: Around<'_>, expiry: Expiry) -> Option<(UnixTime, UnixTime)> {
         let (value, _) = self.knowledge.known(expiry.from)?;
-        let crate::rules::condition::Value::Date(day) = value else { return None };
+        let Value::Date(day) = value else { return None };
         let calendar = around.catalogue.calendar(self.region())?;
         let start = calendar.at(*day, 0);
         Some((start, expiry.after.end(start, calendar)))
@@ -132,7 +132,7 @@ impl Case {
     fn office(&self, around: Around<'_>, office: &Code, step: &Step) -> Option<AgencyId> {
         if let Some(at) = step.at.as_ref().filter(|_| *office == step.office) {
             let (value, _) = self.knowledge.known(*at)?;
-            let crate::rules::condition::Value::Text(named) = value else { return None };
+            let Value::Text(named) = value else { return None };
             return around.catalogue.agency_called(office, named).cloned();
         }
         around.catalogue.agencies_of(office, self.region()).first().map(|agency| (*agency).clone())
@@ -258,6 +258,7 @@ impl<'n> Next<'n> {
             purpose: Text(grant.purpose.clone()),
             basis: grant.basis.to_string(),
             enclosed: Vec::new(),
+            shown: Vec::new(),
             due: None,
             expires: around.now.plus_ms(limits::REQUEST_LIFE_MS - limits::CLOCK_SKEW_MS).into(),
             tries,
@@ -398,6 +399,7 @@ impl<'n> Next<'n> {
             purpose: Text(grant.purpose.clone()),
             basis: grant.basis.to_string(),
             enclosed: needs.cloned().map(Text).collect(),
+            shown: self.shown(step),
             due: line
                 .due
                 .or_else(|| {
@@ -408,6 +410,19 @@ impl<'n> Next<'n> {
             expires: self.around.now.plus_ms(limits::EVENT_LIFE_MS - limits::CLOCK_SKEW_MS).into(),
             tries: line.tries,
         }))
+    }
+
+    /// What a step's agency is told of what is known.
+    fn shown(&self, step: &Step) -> Vec<(String, String)> {
+        let known = step.shows.iter().filter_map(|fact| {
+            let (value, _) = self.case.knowledge.known(*fact)?;
+            let text = match value {
+                Value::Text(text) => text.to_string(),
+                other => other.to_string(),
+            };
+            Some((self.around.catalogue.fact(*fact)?.name.to_string(), text))
+        });
+        known.filter(|(_, text)| !text.is_empty()).collect()
     }
 
     /// Holders that do not answer.
@@ -465,7 +480,12 @@ impl<'n> Next<'n> {
         let is_busy = self.case.steps.iter().any(|line| matches!(line.state, StepState::Offered | StepState::Accepted));
         let is_old = self.case.form.since.is_some_and(|since| since.plus_ms(FORM_MS) <= self.time);
         let waits = self.case.papers.values().any(PaperState::is_waited_for);
-        (is_old && !is_busy && !waits).then_some(Change::Closed { how: Ending::Abandoned })
+        // As long as a right can be used the citizen may come.
+        let may_come = self.steps_of().any(|(_, step, line, planned)| {
+            let end = step.expires.and_then(|expiry| self.case.expiry(self.around, expiry)).map(|(_, end)| end);
+            !line.state.is_over() && planned.stage != Stage::Off && end.is_some_and(|end| end > self.time)
+        });
+        (is_old && !is_busy && !waits && !may_come).then_some(Change::Closed { how: Ending::Abandoned })
     }
 
     /// Documents that no step needs any more. What is so only since a document is missing may be otherwise once that is made: a step

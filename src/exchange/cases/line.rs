@@ -289,3 +289,7 @@ fn read_timer(key: &[u8]) -> Option<(UnixTime, Uuid)> {
 fn read_id(octets: &[u8]) -> Option<Uuid> {
     <[u8; 16]>::try_from(octets).ok().map(Uuid::from_octets)
 }
+
+#[cfg(test)]
+#[path = "tests/limits.rs"]
+mod limits_tests;

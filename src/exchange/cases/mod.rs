@@ -32,7 +32,7 @@ use crate::message::schema::Schemas;
 use crate::rules::condition::{FactIndex, Value};
 use crate::rules::registry::Registry;
 use crate::rules::situation::plan::{Content, Knowledge, Plan};
-use crate::rules::situation::{Catalogue, DocumentOf, FoundIn, Situation, Source, Step, StepIndex};
+use crate::rules::situation::{Catalogue, DocumentOf, FoundIn, Situation, Source, Step, StepIndex, Sum};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a case is looked at by: one version of each.
@@ -354,6 +354,23 @@ impl Case {
         self.heard.contains(message)
     }
 
+    /// What adds up over cases and is not known yet, though this case's own number is: the fact, of what it is the sum, and that number.
+    pub fn unsummed(&self, around: Around<'_>) -> Vec<(FactIndex, Sum, i64)> {
+        let conditions = around.situation.steps.iter().filter_map(|step| step.when.as_ref());
+        let facts: BTreeSet<FactIndex> = conditions.flat_map(|when| when.facts()).copied().collect();
+        let unknown = facts.into_iter().filter(|fact| self.knowledge.known(*fact).is_none());
+        let sums = unknown.filter_map(|fact| Some((fact, around.catalogue.fact(fact)?.sum?)));
+        sums.filter_map(|(fact, sum)| Some((fact, sum, self.number(sum.of)?))).collect()
+    }
+
+    /// What a fact is that is a number.
+    pub fn number(&self, fact: FactIndex) -> Option<i64> {
+        match self.knowledge.known(fact) {
+            Some((Value::Number(number), _)) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// The documents that the citizen is asked for, in a language.
     pub fn asked_for(&self, catalogue: &Catalogue, language: &str) -> String {
         let titles = self.form.bring.iter().filter_map(|document| catalogue.documents().get(&document.document));
@@ -443,6 +460,11 @@ impl Case {
             Change::Contact { contact } => self.contact = contact.clone(),
             Change::Link { hash, until } => {
                 (self.link, self.links) = (Some((hash.0, (*until).into())), self.links.saturating_add(1));
+            }
+            Change::Summed { fact, sum } => {
+                if let Some(fact) = around.catalogue.fact_named(fact) {
+                    self.knowledge.start_with(fact, Value::Number(*sum));
+                }
             }
             Change::Heard { message } => drop(self.heard.insert(message.0)),
             Change::Again { by } => self.note(at, "again").agency = Some(by.0.clone()),

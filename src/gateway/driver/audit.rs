@@ -11,6 +11,7 @@ use crate::evidence::journal::Entry;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::exchange::admission::{Authenticated, Peer, Refusal, authenticate, check_times};
+use crate::exchange::cases;
 use crate::exchange::ledger::Begin;
 use crate::host::config::Attempts;
 use crate::host::store::{Page, Store, StoreError};
@@ -291,6 +292,7 @@ fn accesses(
     // Below this index not all were looked at.
     let mut from = 0;
     for identifier in subject.iter().take(limits::IDENTIFIERS_MAX) {
+        found.extend(handed(store, identifier, (before, &mut from), limit)?);
         for kind in kinds.iter().copied() {
             let filter = Filter { person: Some(identifier.clone()), kind: Some(kind), ..Filter::default() };
             let Page { records, next, .. } = store.search(&filter, before, limit)?;
@@ -309,6 +311,27 @@ fn accesses(
     Ok((found, (from > 0).then_some(from)))
 }
 
+/// The documents about a person that agencies got for steps of cases. Most records of cases are none of these.
+fn handed(
+    store: &Store,
+    person: &Identifier,
+    (before, from): (Option<u64>, &mut u64),
+    limit: usize,
+) -> Result<Vec<(u64, String)>, StoreError> {
+    let filter = Filter { person: Some(person.clone()), kind: Some(RecordKind::Case), ..Filter::default() };
+    let (mut found, mut next) = (Vec::new(), before);
+    loop {
+        let page = store.search(&filter, next, limits::TRAIL_LOOK)?;
+        let is_handed = |leaf: &str| Leaf::parse(leaf).is_some_and(|leaf| leaf.action.as_deref() == Some(cases::action::HAND));
+        found.extend(page.records.into_iter().filter(|record| is_handed(&record.leaf)).map(|record| (record.index, record.leaf)));
+        next = page.next;
+        if next.is_none() || found.len() >= limit {
+            *from = (*from).max(next.unwrap_or(0));
+            return Ok(found);
+        }
+    }
+}
+
 /// What came of a request: of what was recorded after it, up to the next time that the same message came.
 fn outcome(store: &Store, index: u64, leaf: &Leaf) -> Result<(Outcome, Option<u64>), StoreError> {
     if leaf.kind == RecordKind::Audit.as_str() {
@@ -316,6 +339,9 @@ fn outcome(store: &Store, index: u64, leaf: &Leaf) -> Result<(Outcome, Option<u6
     }
     if leaf.kind == RecordKind::Refusal.as_str() {
         return Ok((Outcome::Refused(leaf.code.clone().unwrap_or_default()), Some(index)));
+    }
+    if leaf.kind == RecordKind::Case.as_str() {
+        return Ok((Outcome::Answered, Some(index)));
     }
     let Some(id) = leaf.message.as_deref().and_then(MessageId::parse) else { return Ok((Outcome::Open, None)) };
     let consumer = leaf.consumer.as_deref().and_then(AgencyId::parse);

@@ -73,13 +73,15 @@ struct InHand {
     situation: Arc<Situation>,
     /// Messages of which it is known that they were taken.
     sent: BTreeSet<MessageId>,
+    /// Messages of which it is on record who gets what with them.
+    handed: BTreeSet<MessageId>,
     /// Notices that somebody is about.
     telling: BTreeMap<u32, notices::Trying>,
 }
 
 impl InHand {
     fn new(case: Case, situation: Arc<Situation>) -> Self {
-        Self { case, situation, sent: BTreeSet::new(), telling: BTreeMap::new() }
+        Self { case, situation, sent: BTreeSet::new(), handed: BTreeSet::new(), telling: BTreeMap::new() }
     }
 }
 
@@ -399,6 +401,7 @@ impl Gateway {
 
     /// Does all that comes next in a case.
     async fn advance(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
+        self.add_up(world, hand).await?;
         for _ in 0..ROUNDS_MAX {
             let situation = Arc::clone(&hand.situation);
             let changes = hand.case.forward(self.around(world, &situation), &mut new_id);
@@ -412,6 +415,32 @@ impl Gateway {
         let notices = self.notify(world, hand).await?;
         self.set_wake(world, hand, notices);
         Ok(())
+    }
+
+    /// Adds up what counts over all cases of the same situation and person, once this case's own part of it is known.
+    async fn add_up(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
+        let situation = Arc::clone(&hand.situation);
+        let around = self.around(world, &situation);
+        let mut changes = Vec::new();
+        for (fact, sum, own) in hand.case.unsummed(around) {
+            let Some(named) = world.catalogue.fact(fact) else { continue };
+            let mut total = own;
+            for other in self.store.cases_of(&hand.case.subject(), &situation.id)? {
+                let other = if other == hand.case.id { None } else { self.load_case(world, other)? };
+                let Some(other) = other else { continue };
+                let calendar = world.catalogue.calendar(hand.case.region());
+                let counts = calendar.is_none_or(|calendar| sum.within.end(other.case.opened, calendar) > hand.case.opened);
+                if counts && other.case.opened <= hand.case.opened {
+                    total = total.saturating_add(other.case.number(sum.of).unwrap_or(0));
+                }
+            }
+            changes.push(Change::Summed { fact: named.name.to_string(), sum: total });
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let by = hand.case.opening.coordinator.0.clone();
+        self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await
     }
 
     /// Says when something is to be done in a case, and that it has changed.
@@ -461,6 +490,7 @@ impl Gateway {
                 )
             });
             let situation = Arc::clone(&hand.situation);
+            let open: Vec<MessageId> = if is_over { hand.case.under_way().map(|(id, _)| *id).collect() } else { Vec::new() };
             hand.case.apply_all(self.around(world, &situation), step.at, some);
             let wakes = hand.case.wakes(self.around(world, &situation));
             let soon = step.at.plus_ms(SENT_MS);
@@ -483,6 +513,7 @@ impl Gateway {
             let private = Private { subject: hand.case.subject(), changes: Some(write(some)), ..Private::default() };
             self.telemetry.close(&record, None);
             self.keep(Entry { record, private, body: None }).await?;
+            self.take_back_all(world, &hand.case, &open).await;
             for change in some {
                 if let Change::Forgotten { document } = change
                     && let Some(paper) = hand.case.paper_of(&document.0)

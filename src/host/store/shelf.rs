@@ -3,13 +3,15 @@
 
 use super::index::Entered;
 use super::{Store, StoreError, again};
-use crate::base::ids::Uuid;
+use crate::base::ids::{Code, Uuid};
+use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::ledger::OutcomePlace;
 use crate::exchange::work::{Change, Shelf};
+use crate::message::envelope::Subject;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -201,6 +203,20 @@ impl Store {
         let found = self.all_of(&filter, u64::MAX)?;
         let is_change = |leaf: &Leaf| leaf.action.as_deref() != Some("hand");
         Ok(found.into_iter().filter(|(_, leaf)| is_change(leaf)).map(|(index, _)| index).collect())
+    }
+
+    /// The cases of a situation about somebody, in the order in which they began.
+    pub fn cases_of(&self, subject: &Subject, situation: &Code) -> Result<Vec<Uuid>, StoreError> {
+        let mut found = std::collections::BTreeMap::new();
+        for person in subject.identifiers.iter().take(limits::IDENTIFIERS_MAX) {
+            let filter = Filter { kind: Some(RecordKind::Case), person: Some(person.clone()), ..Filter::default() };
+            for (index, leaf) in self.all_of(&filter, u64::MAX)? {
+                let is_start = leaf.action.as_deref() == Some("open") && leaf.purpose.as_deref() == Some(situation.as_str());
+                let case = leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start);
+                found.extend(case.map(|case| (index, case)));
+            }
+        }
+        Ok(found.into_values().collect())
     }
 
     fn all_of(&self, filter: &Filter, until: u64) -> Result<Vec<(u64, Leaf)>, StoreError> {

@@ -1,7 +1,9 @@
 //! `oncegate demo`
 
+mod births;
+
 use super::{Failure, Out, Outcome, runtime};
-use crate::base::ids::Code;
+use crate::base::ids::{Code, Region};
 use crate::evidence::tlog::proof::Proof;
 use crate::faces::client::{Checked, Client, ClientError, Problem, Row, Signed, problem_of};
 use crate::gateway::witness::Witnessing;
@@ -14,12 +16,12 @@ use crate::program::demo::{Behaviour, CASES, Cast, Person, Plan, Role, Story, Wo
 use crate::program::demo::{DemoWitness, change_record, copy, drop_record};
 use crate::program::setup::Installation;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const EXAMPLES: &str =
-    "Examples:\n  oncegate demo --once\n  oncegate demo --in world     keeps the world in a folder, and stays up";
+const EXAMPLES: &str = "Examples:\n  oncegate demo --once\n  oncegate demo --birth --region RU-YAR --once     a child is born, and nothing else\n  \
+oncegate demo --in world     keeps the world in a folder, and stays up";
 
 /// Make a throw-away world and run real exchanges in it.
 #[derive(clap::Args)]
@@ -31,6 +33,12 @@ pub(super) struct Demo {
     /// The folder of the world; without it, one that is removed at the end
     #[arg(long = "in")]
     folder: Option<PathBuf>,
+    /// Only the stories of life situations: the birth of a child, and the note of a pupil
+    #[arg(long)]
+    birth: bool,
+    /// Where the child is born; in RU-YAR the perinatal clinic issues certificate and policy
+    #[arg(long)]
+    region: Option<String>,
 }
 
 /// A question of the demo: who asks, what, of whom, for which purpose, on which basis.
@@ -110,14 +118,36 @@ impl Demo {
             Some(folder) => (folder.clone(), true),
             None => (temporary, false),
         };
-        let result = runtime()?.block_on(self.play(&folder, out));
+        let region = self.region.as_deref().map(|text| {
+            let region = Region::parse(text);
+            region.ok_or_else(|| Failure::new(2, format!("\"{text}\" is not a region, as RU-YAR is (ISO 3166-2)")))
+        });
+        let region = region.transpose()?;
+        let result = runtime()?.block_on(async {
+            match self.birth {
+                true => self.births(&folder, region.as_ref(), out).await,
+                false => self.play(&folder, region.as_ref(), out).await,
+            }
+        });
         if !is_kept {
             let _ = std::fs::remove_dir_all(&folder);
         }
         result
     }
 
-    async fn play(&self, folder: &std::path::Path, out: &Out) -> Outcome {
+    /// The stories of life situations alone.
+    async fn births(&self, folder: &Path, region: Option<&Region>, out: &Out) -> Outcome {
+        let told = births::births(&folder.join("town"), region, out).await?;
+        if !self.once {
+            out.say("\nit stays up until Ctrl-C; try next");
+            told.next_steps(out)?;
+            tokio::signal::ctrl_c().await?;
+        }
+        told.stop().await;
+        Ok(())
+    }
+
+    async fn play(&self, folder: &Path, region: Option<&Region>, out: &Out) -> Outcome {
         let failed = |error: crate::program::demo::WorldError| Failure::new(1, error);
         let start = Instant::now();
         let witness = DemoWitness::make(&folder.join("witness")).await?;
@@ -159,12 +189,15 @@ impl Demo {
         refused_answer(&world, out).await?;
         evidence(&world, &mut tally, out).await?;
         delivery(&world, cast, out).await?;
+        let told = births::births(&folder.join("town"), region, out).await?;
         summary(&world, &mut tally, out)?;
         if !self.once {
             world.retire_unwell().await?;
             next_steps(&world, out)?;
+            told.next_steps(out)?;
             tokio::signal::ctrl_c().await?;
         }
+        told.stop().await;
         world.stop().await;
         Ok(())
     }
@@ -402,7 +435,10 @@ fn next_steps(world: &World, out: &Out) -> Outcome {
 
 impl From<crate::program::demo::WorldError> for Failure {
     fn from(error: crate::program::demo::WorldError) -> Self {
-        Self::new(1, error)
+        match error {
+            crate::program::demo::WorldError::Io(cause) => cause.into(),
+            other => Self::new(1, other),
+        }
     }
 }
 

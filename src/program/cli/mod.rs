@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod backup;
 mod bench;
+mod case;
 mod catalogue;
 mod check;
 mod complete;
@@ -101,6 +102,8 @@ enum Command {
     Catalogue(catalogue::Catalogue),
     /// Tailor a life situation to what is known of somebody
     Situation(situation::Situation),
+    /// Begin, see and change cases of life situations
+    Case(case::Case),
     /// Measure this machine and this gateway, over loopback only
     Bench(bench::Bench),
     /// Run simulated gateways with faults, from seeds, and look for what must never be seen
@@ -260,6 +263,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.run(&out),
         Command::Catalogue(command) => command.run(&out),
         Command::Situation(command) => command.run(&out),
+        Command::Case(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
         Command::Simulate(command) => command.run(&out),
         Command::Log(command) => command.run(&out),

@@ -91,7 +91,7 @@ fn enrolment(pupil: &Person) -> String {
 fn birth_certificate(child: &Person, family: &[Person]) -> String {
     let mut out = begin("BirthCertificate", "birth-certificate");
     out.open("Record", &[]).leaf("t:Register", "births").leaf("t:Number", &format!("1102697600{:05}", child.number));
-    out.leaf("t:Date", &Day::from_days(child.born.days_since_epoch() + 3).to_string());
+    out.leaf("t:Date", &Day::from_days(child.born.days_since_epoch() + 1).to_string());
     organisation("t:Office", 9002, "Civil registry office", &mut out);
     out.close().open("Child", &[]);
     out.leaf_with("Id", &[("scheme", child.identifier.scheme())], child.identifier.value());

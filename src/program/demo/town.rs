@@ -6,7 +6,7 @@ use super::documents::{absence_note_of, document};
 use super::people::{Person, Role, people};
 use super::world::{WorldError, agency};
 use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
-use crate::base::time::UnixTime;
+use crate::base::time::{Day, UnixTime};
 use crate::exchange::cases::outcome_document;
 use crate::faces::client::{Client, Signed, digest_of, verify_under};
 use crate::gateway::driver::now;
@@ -169,7 +169,7 @@ impl Town {
             Listening { exchange: ports.0, public: ports.1, origin: Some("localhost/town".to_owned()), ..Listening::default() };
         let installation = Installation::create(folder, &listening)?;
         let stop = watch::channel(false).0;
-        let shared = Shared { manners: Mutex::default(), people: people(), schemas, catalogue };
+        let shared = Shared { manners: Mutex::default(), people: townspeople(), schemas, catalogue };
         let town = Self { installation, exchange: ports.0, public: ports.1, plan, stop, gateway: None, shared: Arc::new(shared) };
         town.furnish()?;
         Ok(town)
@@ -214,7 +214,8 @@ impl Town {
             of_kind("clinic-2")
         );
         for (name, holds) in [(COORDINATOR, &["case-application", "case-order"][..]), (PORTAL, &["case-task"])] {
-            let new = NewAgency { id: &agency(name), name, url: Some("outbound"), holds, more: &more };
+            let portal = if name == PORTAL { format!("{more}roles = [\"portal\"]\n") } else { more.clone() };
+            let new = NewAgency { id: &agency(name), name, url: Some("outbound"), holds, more: &portal };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }
         entries += &self.grants(&kinds);
@@ -436,6 +437,17 @@ impl Town {
         &self.shared.schemas
     }
 
+    /// The life situations.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.shared.catalogue
+    }
+
+    /// How many agencies there are.
+    pub fn agencies(&self) -> usize {
+        // The coordinator and the portal are of no kind.
+        self.kinds().len() + 2
+    }
+
     /// A birth, told by the maternity hospital.
     pub fn birth(&self, household: u32, region: Option<&str>) -> Result<Signed, WorldError> {
         let mother = self.mother(household);
@@ -476,6 +488,13 @@ impl Town {
     pub fn paper(&self, document_type: &str, about: &Person) -> Option<String> {
         self.shared.paper(document_type, about)
     }
+}
+
+/// The people of the demo, whose newborns were born the day before.
+fn townspeople() -> Vec<Person> {
+    let yesterday = Day::from_days(now().day().days_since_epoch() - 1);
+    let born = |person: Person| if person.role == Role::Newborn { Person { born: yesterday, ..person } } else { person };
+    people().into_iter().map(born).collect()
 }
 
 /// Grants as they stand in a registry.

@@ -159,6 +159,12 @@ impl Course {
     /// Takes a case through, from its start to its end.
     pub fn run(catalogue: &Catalogue, situation: &Situation, person: &Synthetic) -> Self {
         let mut run = Run { catalogue, situation, person, knowledge: Knowledge::new(situation), course: Self::default() };
+        // What adds up over cases is known to whoever carries them out.
+        for (index, _) in (0..).map(FactIndex).zip(catalogue.facts()).filter(|(_, fact)| fact.sum.is_some()) {
+            if let Some(value) = person.facts.get(&index).cloned() {
+                run.knowledge.start_with(index, value);
+            }
+        }
         for fact in &situation.facts_at_start {
             let value = person.facts.get(fact).cloned().or_else(|| catalogue.fact(*fact)?.none.clone());
             if let Some(value) = value {

@@ -132,6 +132,7 @@ impl Explaining<'_> {
         let Some((value, origin)) = self.knowledge.known(index) else {
             return match &fact.source {
                 Some(source) => format!("{} is in {}", fact.name, source.document),
+                None if fact.sum.is_some() => format!("{} adds up over cases", fact.name),
                 None => format!("{} is for the citizen to say", fact.name),
             };
         };

@@ -49,7 +49,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn of(mut figures: Vec<f64>) -> Self {
+    /// Those of a list.
+    pub(super) fn of(mut figures: Vec<f64>) -> Self {
         figures.sort_by(f64::total_cmp);
         // The smallest figure that so many do not pass.
         let at = |share: f64| {
@@ -57,6 +58,29 @@ impl Figures {
             figures.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
         };
         Self { median: at(0.5), ninth: at(0.9), most: at(1.0) }
+    }
+}
+
+/// What a case cost people before: each agency demanded its own copies, and one step came after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Before {
+    /// Documents that they carried.
+    pub documents: usize,
+    /// Working days that they waited: the terms of the steps, and the ways between offices.
+    pub days: f64,
+}
+
+impl Before {
+    /// By the steps that were active; or as it was measured, where it was.
+    pub fn of(situation: &Situation, steps: impl IntoIterator<Item = StepIndex>) -> Self {
+        let baseline = &situation.baseline;
+        let steps = steps.into_iter().filter_map(|index| situation.step(index));
+        let model = steps.fold(Self::default(), |before, step| Self {
+            documents: before.documents + step.needs.len(),
+            days: before.days + step.deadline.in_working_days() + baseline.carry_days,
+        });
+        let documents = baseline.documents.map_or(model.documents, |measured| measured as usize);
+        Self { documents, days: baseline.days.unwrap_or(model.days) }
     }
 }
 

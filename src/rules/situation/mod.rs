@@ -13,6 +13,7 @@ pub mod measure;
 pub mod offices;
 mod overlay;
 pub mod plan;
+pub mod practice;
 pub mod quiet;
 mod steps;
 pub mod texts;
@@ -124,10 +125,21 @@ pub struct Fact {
     pub kind: Kind,
     /// Where it is found.
     pub source: Option<Source>,
+    /// Of what it is the sum, if it adds up over cases.
+    pub sum: Option<Sum>,
     /// What it is if its document does not exist, or has nothing at its place.
     pub none: Option<Value>,
     /// How the citizen is asked, if nobody else can say it.
     pub ask: Option<Texts>,
+}
+
+/// What adds up over the cases of one situation about the same person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// A number in each of them.
+    pub of: FactIndex,
+    /// Of those that began within this time before.
+    pub within: Term,
 }
 
 /// Where a fact is found.
@@ -340,6 +352,8 @@ pub struct Step {
     pub after: Vec<StepIndex>,
     /// What it needs.
     pub needs: Vec<Need>,
+    /// Facts that its agency is told: of a partner these alone.
+    pub shows: Vec<FactIndex>,
     /// What its agency must not get to see.
     pub withhold: Vec<(Code, FieldPath)>,
     /// The document that exists when it is done.

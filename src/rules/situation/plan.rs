@@ -440,6 +440,10 @@ impl Planning<'_> {
 
     fn want_fact(&mut self, fact: FactIndex, asked: &mut BTreeSet<FactIndex>) {
         let Some(known) = self.catalogue.fact(fact) else { return };
+        if let Some(sum) = known.sum {
+            // Whoever carries the case out adds it up, once it knows this case's own.
+            return self.want_fact(sum.of, asked);
+        }
         let Some(source) = &known.source else { return asked.extend([fact]) };
         let document = &source.document;
         match self.knowledge.held(document) {

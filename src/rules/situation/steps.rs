@@ -80,6 +80,8 @@ pub(super) struct RawStep {
     #[serde(default)]
     needs: Vec<Word>,
     #[serde(default)]
+    shows: Vec<Word>,
+    #[serde(default)]
     withhold: Vec<Word>,
     gives: Option<Word>,
     deadline: Word,
@@ -330,6 +332,7 @@ impl Reading<'_> {
         let purpose = raw.purpose.as_ref().map(|purpose| self.code(file, purpose)).transpose();
         let legal = raw.legal.as_ref().map(|legal| self.legal(file, legal, around.checked)).transpose();
         let fallback = self.fallback(file, raw.fallback.as_ref());
+        let shows = self.each(raw.shows, |reading, fact| reading.fact(around, &fact));
         let at = raw.at.as_ref().map(|at| self.named_at(around, at)).transpose();
         if let (Ok(Channel::InPerson), Ok(None), Some(at)) = (&channel, &legal, &raw.channel) {
             self.note(Fault::CatInPerson, file, &at.span(), "why do people have to come? Name the law: legal = \"RU:...\"");
@@ -347,6 +350,7 @@ impl Reading<'_> {
             when,
             after,
             needs,
+            shows,
             withhold,
             gives,
             deadline,

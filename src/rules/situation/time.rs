@@ -178,6 +178,18 @@ impl Calendar {
         self.at(day, DAY_MS)
     }
 
+    /// How many working days lie between two instants. A working day has eight hours: whoever waits for less on one has waited for that part
+    /// of it, and whoever waits for more has waited for that day. What models count with is counted in the same way.
+    pub fn working_days(&self, from: UnixTime, to: UnixTime) -> f64 {
+        let (first, last) = (self.day(from).days_since_epoch(), self.day(to).days_since_epoch());
+        let days = (first..=last).map(Day::from_days).filter(|day| self.is_working_day(*day));
+        let waited = days.map(|day| {
+            let (begins, ends) = (self.at(day, 0).max(from), self.end_of(day).min(to));
+            (ends.as_ms().saturating_sub(begins.as_ms()) as f64 / WORK_MS).min(1.0)
+        });
+        waited.sum()
+    }
+
     /// The working day that comes so many after a day.
     pub fn working_day_after(&self, day: Day, count: u32) -> Day {
         let (mut at, mut left) = (day.days_since_epoch(), count);
@@ -190,6 +202,9 @@ impl Calendar {
         Day::from_days(at)
     }
 }
+
+/// The working hours of a day.
+const WORK_MS: f64 = 8.0 * 60.0 * 60.0 * 1000.0;
 
 #[cfg(test)]
 mod tests {
@@ -272,5 +287,19 @@ mod tests {
         }
         let never = Calendar::new(0, (20_000..21_000).map(Day::from_days).collect(), BTreeSet::new());
         let _ = never.working_day_after(Day::from_days(20_000), 9);
+    }
+
+    #[test]
+    fn working_days_are_counted_in_eight_hours() {
+        let calendar = Calendar::new(180, [day("2026-03-09")].into(), BTreeSet::new());
+        let at = |text: &str| UnixTime::parse(text).expect("an instant");
+        // Friday, 9:00 to 13:00 in Moscow; the same to Tuesday, over a weekend and a holiday.
+        let near = |left: f64, right: f64| (left - right).abs() < 1e-9;
+        assert!(near(calendar.working_days(at("2026-03-06T06:00:00Z"), at("2026-03-06T10:00:00Z")), 0.5));
+        assert!(near(calendar.working_days(at("2026-03-06T06:00:00Z"), at("2026-03-10T01:00:00Z")), 1.5));
+        // Nobody waits twice for one day, and nobody before the beginning.
+        assert!(near(calendar.working_days(at("2026-03-05T21:00:00Z"), at("2026-03-06T21:00:00Z")), 1.0));
+        assert!(near(calendar.working_days(at("2026-03-07T06:00:00Z"), at("2026-03-08T06:00:00Z")), 0.0));
+        assert!(near(calendar.working_days(at("2026-03-06T10:00:00Z"), at("2026-03-06T06:00:00Z")), 0.0));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::diagnostic::File;
 use super::file::{Noted, Read, Reading, Table};
-use super::{Document, DocumentOf, Fact, Keeper, Level, Office, Reads, Source, Spread, Texts};
+use super::time::Term;
+use super::{Document, DocumentOf, Fact, Keeper, Level, Office, Reads, Source, Spread, Sum, Texts};
 use crate::base::fault::Code as Fault;
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -158,8 +159,16 @@ struct RawFacts {
 struct RawFact {
     r#type: Spanned<String>,
     from: Option<Spanned<RawSource>>,
+    sum: Option<Spanned<RawSum>>,
     none: Option<Spanned<toml::Value>>,
     ask: Option<RawTexts>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSum {
+    of: Spanned<String>,
+    within: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -239,6 +248,13 @@ fn read_fact(reading: &mut Reading<'_>, file: &File, name: &Spanned<String>, raw
         let what = format!("type = \"{}\"; it is bool, int, text or date", raw.r#type.get_ref());
         return reading.wrong(Fault::CatSyntax, file, &raw.r#type.span(), what);
     };
+    if let Some(sum) = raw.sum {
+        let at = sum.span();
+        return match (kind, &raw.from, &raw.none, &raw.ask) {
+            (Kind::Number, None, None, None) => read_sum(reading, file, name.get_ref(), sum.into_inner()),
+            _ => reading.wrong(Fault::CatFact, file, &at, "a sum is an int, and has neither from, none nor ask"),
+        };
+    }
     let source = raw.from.map(|source| read_source(reading, file, kind, source.into_inner())).transpose();
     let none = raw.none.map(|none| read_value(reading, file, kind, &none)).transpose();
     let ask: Result<Option<Texts>, Noted> = raw.ask.map(|ask| reading.texts(file, ask)).transpose();
@@ -250,8 +266,22 @@ fn read_fact(reading: &mut Reading<'_>, file: &File, name: &Spanned<String>, raw
             let what = "where there is no such document nothing says what it is: give it none = ... or ask = { ... }";
             reading.wrong(Fault::CatFact, file, &at, what)
         }
-        _ => Ok(Fact { name: name.get_ref().as_str().into(), kind, source, none, ask }),
+        _ => Ok(Fact { name: name.get_ref().as_str().into(), kind, source, sum: None, none, ask }),
     }
+}
+
+/// What adds up over the cases of a person.
+fn read_sum(reading: &mut Reading<'_>, file: &File, name: &str, raw: RawSum) -> Read<Fact> {
+    let of = reading.catalogue.fact_named(raw.of.get_ref());
+    let of = of.filter(|of| reading.catalogue.fact(*of).is_some_and(|fact| fact.kind == Kind::Number && fact.source.is_some()));
+    let Some(of) = of else {
+        let what = format!("\"{}\" is no number in a document that is described above", raw.of.get_ref());
+        return reading.wrong(Fault::CatFact, file, &raw.of.span(), what);
+    };
+    let Some(within) = Term::parse(raw.within.get_ref()) else {
+        return reading.wrong(Fault::CatDeadline, file, &raw.within.span(), Term::FORM);
+    };
+    Ok(Fact { name: name.into(), kind: Kind::Number, source: None, sum: Some(Sum { of, within }), none: None, ask: None })
 }
 
 fn read_value(reading: &mut Reading<'_>, file: &File, kind: Kind, raw: &Spanned<toml::Value>) -> Read<Value> {

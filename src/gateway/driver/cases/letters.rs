@@ -5,6 +5,7 @@ use super::super::{Gateway, Visit, Wait, World, log_unavailable, now};
 use super::{BUSY_MS, InHand, SENDING_ROUNDS, Step, new_id};
 use crate::base::fault::{Code, Fault, Retry};
 use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId, Uuid};
+use crate::base::limits;
 use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::{Private, Record, RecordKind};
@@ -12,7 +13,7 @@ use crate::exchange::admission::{Peer, read_again};
 use crate::exchange::cases::{Case, Change, Heard, MadeBody, Paper, Reading, Sent, action, enclosure};
 use crate::host::store::{Named, Naming, StoreError};
 use crate::message::crypto::sha256;
-use crate::message::envelope::{self, Attachment, Body, Context, Header, Kind, Message};
+use crate::message::envelope::{self, Attachment, Body, Context, Header, Kind, Message, ReplyTo};
 use crate::rules::policy::{self, Question};
 use crate::rules::registry::{Action, AgencyIndex, Grant, GrantIndex};
 use crate::rules::situation::{DocumentOf, Situation};
@@ -32,6 +33,9 @@ impl Gateway {
             for (id, sent) in unsent {
                 let situation = Arc::clone(&hand.situation);
                 let prepared = self.prepare(world, &hand.case, &situation, id, &sent);
+                // Who gets what is on record once, however often the message waits for room.
+                let is_handed = !hand.handed.insert(id);
+                let prepared = prepared.map(|(octets, handed)| (octets, if is_handed { Vec::new() } else { handed }));
                 let (gateway, coordinator) = (Arc::clone(self), hand.case.opening.coordinator.0.clone());
                 sending.push((id, tokio::spawn(async move { gateway.submit_own(&coordinator, prepared).await })));
             }
@@ -44,7 +48,12 @@ impl Gateway {
                         hand.case.is_sent(id);
                     }
                     // It waits for room, and is sent the same once more.
-                    Err(fault) if fault.code.retry() == Retry::Later => is_busy = true,
+                    Err(fault) if fault.code.retry() == Retry::Later => {
+                        is_busy = true;
+                        if fault.code == Code::LogUnavailable {
+                            hand.handed.remove(&id);
+                        }
+                    }
                     Err(fault) => failed.push((id, fault)),
                 }
             }
@@ -258,6 +267,34 @@ impl Gateway {
         Ok(Visit { world, peer, slot: Arc::new(slot), arrived: Instant::now(), body, attachments: None, tries: Tries::First })
     }
 
+    /// Takes back what a case that is over has asked and nobody has answered.
+    pub(super) async fn take_back_all(self: &Arc<Self>, world: &World, case: &Case, asked: &[MessageId]) {
+        let coordinator = &case.opening.coordinator.0;
+        for id in asked {
+            let row = self.work().asked(coordinator, *id);
+            let Some(row) = row else { continue };
+            let of = Word::parse("case-over");
+            let header = Header {
+                id: new_id(),
+                in_reply_to: Some(ReplyTo { id: row.id, digest: row.digest }),
+                kind: Kind::Cancel,
+                from: coordinator.clone(),
+                to: None,
+                created_at: now(),
+                expires_at: now().plus_ms(limits::REQUEST_LIFE_MS),
+                world: case.opening.world(),
+                signer_certificate: None,
+            };
+            let body = of.map(|of| Body::State { of, at: now() });
+            let message = body.map(|body| Message { header, context: None, body, attachments: Vec::new() });
+            let signed = message.and_then(|message| self.sign_own(coordinator, &message, "").ok());
+            if let (Some(octets), true) = (signed, world.registry.find(coordinator).is_some()) {
+                // What cannot be taken back any more is answered to nobody.
+                let _ = self.submit_own(coordinator, Ok((octets, Vec::new()))).await;
+            }
+        }
+    }
+
     /// Keeps the octets of documents that have come, sealed, until they are forgotten.
     pub(super) fn keep_papers(
         &self,
@@ -266,6 +303,10 @@ impl Gateway {
         changes: &[Change],
         octets: &[u8],
     ) -> Result<(), StoreError> {
+        tokio::task::block_in_place(|| self.write_papers(case, coordinator, changes, octets))
+    }
+
+    fn write_papers(&self, case: &Uuid, coordinator: &AgencyId, changes: &[Change], octets: &[u8]) -> Result<(), StoreError> {
         for change in changes {
             let paper = match change {
                 Change::Came { paper, .. } | Change::Absent { paper, .. } => paper,
