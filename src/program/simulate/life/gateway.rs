@@ -65,6 +65,8 @@ pub(super) struct Process {
     accepted: BTreeSet<MessageId>,
     taking: Option<u64>,
     is_unrecording: bool,
+    /// When it looks next.
+    wakes: Option<u64>,
 }
 
 /// A case, and what is known of its messages.
@@ -189,6 +191,7 @@ impl Gateway {
             accepted: BTreeSet::new(),
             taking: None,
             is_unrecording: false,
+            wakes: None,
         };
         for (index, leaf, number) in &records {
             let sealed = &self.sealed[*number];
@@ -281,12 +284,16 @@ impl Gateway {
                 break;
             }
         }
-        let Some(process) = &self.process else { return };
+        let Some(process) = &mut self.process else { return };
         let time = scene.time();
         let wakes = process.book.wakes().map(|wakes| wakes.as_ms().saturating_sub(time.as_ms()).clamp(5, 40 * DAY_MS));
         let pause = if process.is_unrecording { Some(1_000) } else { wakes };
         if let Some(pause) = pause {
-            scene.later(pause, Event::Wake(self.run));
+            let at = scene.now + pause;
+            if process.wakes.is_none_or(|wakes| wakes <= scene.now || wakes > at) {
+                process.wakes = Some(at);
+                scene.later(pause, Event::Wake(self.run));
+            }
         }
     }
 
@@ -729,6 +736,19 @@ impl Gateway {
         process.busy.insert(id);
         let doing = Doing { id, hints: VecDeque::new(), all: Vec::new(), is_sought: true, rounds: 0, taken: Some(message) };
         self.record(scene, doing, &changes, None);
+    }
+
+    /// What there is still to do, for whoever looks for a cause.
+    pub(super) fn waits(&self) -> String {
+        self.process.as_ref().map_or_else(String::new, |process| {
+            let (events, taking, busy) = (&process.events, process.taking, &process.busy);
+            let (mut rows, mut last) = (Vec::new(), None);
+            while let Some(row) = process.book.behind(last.as_ref()) {
+                last = Some(row.id);
+                rows.push(format!("{} {:?} {:?} {:?}", row.id, row.state, row.wakes, row.records));
+            }
+            format!("events {events:?}, taking {taking:?}, busy {busy:?}, {:?} {rows:?}", process.book.counts())
+        })
     }
 
     /// Whether nothing is left to do.

@@ -184,6 +184,8 @@ impl World<'_> {
                 return;
             }
             if self.scene.counts.steps > STEPS_MAX {
+                let waits = format!("{}, {} untaken", self.gateway.waits(), self.untaken.len());
+                self.scene.note(|| format!("it waits: {waits}"));
                 self.scene.watcher.tell(format!("after {STEPS_MAX} steps it does not come to an end"));
             }
         }
