@@ -116,7 +116,7 @@ fn the_command_tells_what_happened_and_ends_badly_when_something_was_found() {
     assert!(run(&["--list"]).1.contains("torn-tail-believed"));
 }
 
-/// Lines of cases that failed once, with what was found by them; `oncegate simulate --cases` prints such a line.
+/// Lines of cases that failed once, with what was found by them; `oncegate simulate --of cases` prints such a line.
 const LIVES: &[(&str, &str)] = &[];
 
 /// So many seeds of cases are run.
@@ -141,7 +141,7 @@ fn cases_of_all_seeds_come_to_their_end_and_no_step_is_lost_or_done_twice() {
     for seed in 0..LIVES_SEEDS {
         let case = Case::of(seed);
         let ran = if seed % 16 == 0 { lives.run_twice(&case, None) } else { lives.run(&case, None) };
-        assert_eq!(ran.finding, None, "seed {seed}: look with `oncegate simulate --cases --seed {seed}`");
+        assert_eq!(ran.finding, None, "seed {seed}: look with `oncegate simulate --of cases --seed {seed}`");
         counts.add(&ran.counts);
     }
     println!("{counts:?}");

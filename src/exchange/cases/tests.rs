@@ -46,7 +46,6 @@ fn with_good_agencies_every_case_comes_to_its_end_as_the_planner_says() {
 #[test]
 fn with_bad_agencies_every_case_comes_to_an_end_once_they_mend() {
     let ends = courses(|_| Manner::Mixed, people(12));
-    println!("{ends:?}");
     assert!(!ends.contains_key("open"), "{ends:?}");
     assert!(ends.get("done") > Some(&100) && ends.contains_key("refused"), "{ends:?}");
 }
@@ -54,6 +53,5 @@ fn with_bad_agencies_every_case_comes_to_an_end_once_they_mend() {
 #[test]
 fn cases_that_are_handed_over_and_taken_back_end_once() {
     let ends = courses(|_| Manner::HandedOver, people(6));
-    println!("{ends:?}");
     assert!(!ends.contains_key("open") && ends.contains_key("withdrawn"), "{ends:?}");
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 const EXAMPLES: &str = "Examples:\n  oncegate simulate --seeds 1000\n  oncegate simulate --seeds 1000000 --from 5000\n  \
-oncegate simulate --case \"17 m0,2 f1\"\n  oncegate simulate --seeds 1000 --plant lease-forgotten\n  oncegate simulate --cases --seeds 200";
+oncegate simulate --case \"17 m0,2 f1\"\n  oncegate simulate --seeds 1000 --plant lease-forgotten\n  oncegate simulate --of cases --seeds 200";
 
 /// Run simulated gateways with faults, from seeds, and look for what must never be seen.
 #[derive(clap::Args)]
@@ -23,9 +23,9 @@ pub(super) struct Simulate {
     /// Run this seed alone, and print what happens in it
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
-    /// Run cases of life situations, and not deliveries
-    #[arg(long)]
-    cases: bool,
+    /// What is run: deliveries, or cases of life situations
+    #[arg(long, value_enum, default_value_t = Of::Deliveries)]
+    of: Of,
     /// Run this line that a failing seed was made into, and print what happens in it
     #[arg(long, conflicts_with_all = ["seeds", "from", "seed"])]
     case: Option<String>,
@@ -40,12 +40,21 @@ pub(super) struct Simulate {
     list: bool,
 }
 
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Of {
+    /// Messages on their way
+    Deliveries,
+    /// Life situations that are carried out
+    Cases,
+}
+
 impl Simulate {
     pub(super) fn run(self, out: &Out) -> Outcome {
         if self.list {
             return list(out);
         }
-        if self.cases {
+        if self.of == Of::Cases {
             return self.run_cases(out);
         }
         let plant = match &self.plant {
@@ -111,7 +120,7 @@ fn list(out: &Out) -> Outcome {
     let of_cases: Vec<&str> = LifePlant::ALL.into_iter().map(LifePlant::as_str).collect();
     let faults: Vec<String> = Trouble::ALL.iter().map(|(_, name, what)| format!("{name:<14} {what}")).collect();
     let text = format!(
-        "bugs that can be planted:\n  {}\nwith --cases:\n  {}\nfaults:\n  {}",
+        "bugs that can be planted:\n  {}\nwith --of cases:\n  {}\nfaults:\n  {}",
         plants.join("\n  "),
         of_cases.join("\n  "),
         faults.join("\n  ")

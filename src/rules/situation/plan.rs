@@ -507,6 +507,10 @@ impl Planning<'_> {
         let found_in = self.situation.role(&document.role).map(|role: &Role| role.found_in.clone()).unwrap_or_default();
         let left = found_in.into_iter().map(|found| found.document);
         let left = left.filter(|found| !matches!(self.knowledge.held(found), Some(Held::Here | Held::Absent)));
-        left.collect::<Vec<_>>().iter().fold(false, |is_found, found| self.want_document(found) || is_found)
+        let mut is_found = false;
+        for found in left.collect::<Vec<_>>() {
+            is_found |= self.want_document(&found);
+        }
+        is_found
     }
 }

@@ -31,6 +31,13 @@ enum Coming {
     Order(u64),
 }
 
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    Question,
+    Task,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Say {
     Right,
@@ -61,13 +68,7 @@ pub(super) struct World<'w> {
     ended: BTreeSet<Code>,
     /// Documents that are here and those that were offered with.
     form: Option<UnixTime>,
-    told: Vec<(UnixTime, Told)>,
-}
-
-#[derive(Debug)]
-enum Told {
-    Change(Change),
-    Refused(String),
+    told: Vec<(UnixTime, Result<Change, String>)>,
 }
 
 impl<'w> World<'w> {
@@ -75,7 +76,7 @@ impl<'w> World<'w> {
         let dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed_5eed;
         let message = Digest::from_octets([7; 32]);
         let by = AgencyId::parse("xx.trial.onestop").expect("an agency");
-        let document = family.start().filter(|_| manner == Manner::Good || seed % 2 == 0);
+        let document = family.start().filter(|_| manner == Manner::Good || seed.is_multiple_of(2));
         let start = if document.is_some() { StartedBy::Event } else { StartedBy::Application };
         let pace = if manner == Manner::Good { 1 } else { [1, 60, 100_000][(seed % 3) as usize] };
         let opening = family.opening(start, &by, message, pace);
@@ -143,7 +144,7 @@ impl<'w> World<'w> {
 
     /// Writes changes down and takes them, and looks at what came of it.
     fn take(&mut self, changes: Vec<Change>) {
-        self.told.extend(changes.iter().map(|change| (self.now, Told::Change(change.clone()))));
+        self.told.extend(changes.iter().map(|change| (self.now, Ok(change.clone()))));
         self.look_before(&changes);
         let text = write(&changes);
         match read(&text) {
@@ -189,9 +190,9 @@ impl<'w> World<'w> {
             }
             match &sent.what {
                 Sending::Word { .. } => self.case.is_sent(id),
-                Sending::Ask(errand) => self.expect(id, errand.expires.into(), true),
-                Sending::Task(errand) => self.expect(id, errand.expires.into(), false),
-                Sending::HandOver { .. } => self.expect(id, self.now.plus_ms(6 * DAY_MS), false),
+                Sending::Ask(errand) => self.expect(id, errand.expires.into(), Asking::Question),
+                Sending::Task(errand) => self.expect(id, errand.expires.into(), Asking::Task),
+                Sending::HandOver { .. } => self.expect(id, self.now.plus_ms(6 * DAY_MS), Asking::Task),
             }
         }
     }
@@ -206,12 +207,12 @@ impl<'w> World<'w> {
     }
 
     /// Decides what will be heard of a message, and when.
-    fn expect(&mut self, id: MessageId, expires: UnixTime, is_question: bool) {
+    fn expect(&mut self, id: MessageId, expires: UnixTime, asking: Asking) {
         let pace = u64::from(self.case.opening.pace);
         let pauses = [20, 3_000, 40_000, 3_600_000, DAY_MS, 9 * DAY_MS];
         let pause = pauses[self.roll(pauses.len() as u64) as usize] / pace + self.roll(50);
         let at = if self.manner == Manner::Good { self.now.plus_ms(20 + self.roll(50)) } else { self.now.plus_ms(pause.max(1)) };
-        let all = if is_question {
+        let all = if asking == Asking::Question {
             [Say::Right, Say::Right, Say::Right, Say::Contrary, Say::Nothing, Say::Later, Say::Failed, Say::Nonsense]
         } else {
             [Say::Right, Say::Right, Say::Stranger, Say::Nonsense, Say::Refused, Say::Later, Say::Failed, Say::Nothing]
@@ -366,7 +367,7 @@ impl<'w> World<'w> {
         match self.case.order(self.around(), by, order, reading, &mut || given.next().expect("ids enough")) {
             Ok(changes) => self.take(changes),
             Err(fault) => {
-                self.told.push((self.now, Told::Refused(format!("{order:?}: {fault:?}"))));
+                self.told.push((self.now, Err(format!("{order:?}: {fault:?}"))));
                 if matches!(order, OrderOf::Answer(_)) {
                     self.wrong("the form's answer is refused");
                 }

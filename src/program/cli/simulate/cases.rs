@@ -1,4 +1,4 @@
-//! `oncegate simulate --cases`
+//! `oncegate simulate --of cases`
 
 use super::super::{Failure, Out, Outcome};
 use super::{PROGRESS_S, STEPS_SHOWN, Simulate, TWICE};
@@ -72,7 +72,7 @@ fn told_of(seed: u64, failing: &FailingLife) -> String {
     let last = steps.get(steps.len().saturating_sub(STEPS_SHOWN)..).unwrap_or_default().join("\n  ");
     format!(
         "seed {seed} fails: {finding}\nmade smaller in {} runs:\n{}the last steps:\n  {last}\n\
-         as a test:  \"{}\",\nrun it again:  oncegate simulate --cases --case \"{}\"",
+         as a test:  \"{}\",\nrun it again:  oncegate simulate --of cases --case \"{}\"",
         failing.tries, failing.plan, failing.case, failing.case
     )
 }

@@ -2,7 +2,7 @@
 //! same to a message that comes again.
 
 use super::super::plan::Trouble;
-use super::wire::{Asked, Event, Packet, Posted, Say, Scene};
+use super::wire::{Asked, Event, Packet, Posted, Say, Scene, Towards};
 use crate::base::ids::{AgencyId, MessageId};
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ impl Agencies {
     pub(super) fn take(&mut self, scene: &mut Scene<'_>, posted: &Posted) {
         let id = posted.id;
         match self.answers.get(&id) {
-            Some(Some(say)) => return scene.carry(true, Packet::Says(id, *say)),
+            Some(Some(say)) => return scene.carry(Towards::Gateway, Packet::Says(id, *say)),
             // It is at work.
             Some(None) => return,
             None => {}
@@ -30,7 +30,7 @@ impl Agencies {
         let say = if is_fault { Say::Fault } else { Say::Right };
         let asks = scene.errs(Trouble::Asks);
         if asks {
-            scene.carry(true, Packet::Says(id, Say::AtWork));
+            scene.carry(Towards::Gateway, Packet::Says(id, Say::AtWork));
         }
         let pause = match asks || scene.errs(Trouble::LateAnswer) {
             true => scene.dice.pick(&[300, 5_000, 40_000]),
@@ -47,7 +47,7 @@ impl Agencies {
     pub(super) fn say(&mut self, scene: &mut Scene<'_>, agency: &AgencyId, id: MessageId, say: Say) {
         scene.note(|| format!("{agency} says {say:?} of {id}"));
         self.answers.insert(id, Some(say));
-        scene.carry(true, Packet::Says(id, say));
+        scene.carry(Towards::Gateway, Packet::Says(id, say));
         if scene.errs(Trouble::AnswerTwice) {
             let pause = scene.dice.pick(&[0, 100, 20_000]);
             scene.later(pause, Event::Say(agency.clone(), id, say));

@@ -5,7 +5,7 @@
 use super::super::disk::{Disk, Entry};
 use super::super::plan::{Left, Trouble};
 use super::plant::Plant;
-use super::wire::{Asked, Event, Packet, Posted, Say, Scene};
+use super::wire::{Asked, Event, Packet, Posted, Say, Scene, Towards};
 use crate::base::ids::{Code, Digest, MessageId, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::journal::FrameKind;
@@ -65,6 +65,8 @@ pub(super) struct Process {
     accepted: BTreeSet<MessageId>,
     taking: Option<u64>,
     is_unrecording: bool,
+    /// When it looks next.
+    wakes: Option<u64>,
 }
 
 /// A case, and what is known of its messages.
@@ -105,6 +107,13 @@ struct Waiting {
     entry: Entry,
     leaf: Leaf,
     then: Then,
+}
+
+/// Whether a record is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
 }
 
 /// What is done once a record is durable, or could not be written.
@@ -182,6 +191,7 @@ impl Gateway {
             accepted: BTreeSet::new(),
             taking: None,
             is_unrecording: false,
+            wakes: None,
         };
         for (index, leaf, number) in &records {
             let sealed = &self.sealed[*number];
@@ -237,7 +247,7 @@ impl Gateway {
             Packet::Event(start, message) => {
                 // The ledger and the log know what was accepted.
                 if process.accepted.contains(&message) {
-                    scene.carry(false, Packet::Taken(message));
+                    scene.carry(Towards::Others, Packet::Taken(message));
                 } else if process.recording.insert(message) {
                     let mut record = Record::new(RecordKind::Event, scene.time());
                     record.message = Some(message);
@@ -274,12 +284,16 @@ impl Gateway {
                 break;
             }
         }
-        let Some(process) = &self.process else { return };
+        let Some(process) = &mut self.process else { return };
         let time = scene.time();
         let wakes = process.book.wakes().map(|wakes| wakes.as_ms().saturating_sub(time.as_ms()).clamp(5, 40 * DAY_MS));
         let pause = if process.is_unrecording { Some(1_000) } else { wakes };
         if let Some(pause) = pause {
-            scene.later(pause, Event::Wake(self.run));
+            let at = scene.now + pause;
+            if process.wakes.is_none_or(|wakes| wakes <= scene.now || wakes > at) {
+                process.wakes = Some(at);
+                scene.later(pause, Event::Wake(self.run));
+            }
         }
     }
 
@@ -611,22 +625,23 @@ impl Gateway {
             watch(scene, place.index, &waiting.leaf, sealed);
             process.tell(place.index, &waiting.leaf, sealed, 0);
         }
-        let is_kept = !places.is_empty();
+        let kept = if places.is_empty() { Kept::No } else { Kept::Yes };
         for waiting in group {
-            self.then(scene, waiting.then, is_kept);
+            self.then(scene, waiting.then, kept);
         }
         self.write(scene);
         self.look_around(scene);
     }
 
-    fn then(&mut self, scene: &mut Scene<'_>, then: Then, is_kept: bool) {
+    fn then(&mut self, scene: &mut Scene<'_>, then: Then, kept: Kept) {
+        let is_kept = kept == Kept::Yes;
         let run = self.run;
         let Some(process) = &mut self.process else { return };
         match then {
             Then::Accepted(message) => {
                 process.recording.remove(&message);
                 if is_kept {
-                    scene.carry(false, Packet::Taken(message));
+                    scene.carry(Towards::Others, Packet::Taken(message));
                 }
             }
             Then::Submitted(id, message) => {
@@ -643,7 +658,7 @@ impl Gateway {
             Then::Heard(message) => _ = process.recording.remove(&message),
             Then::Case(doing) if is_kept => {
                 process.taking = process.taking.filter(|index| process.events.contains_key(index));
-                doing.taken.into_iter().for_each(|message| scene.carry(false, Packet::Taken(message)));
+                doing.taken.into_iter().for_each(|message| scene.carry(Towards::Others, Packet::Taken(message)));
                 let doing = Doing { taken: None, ..doing };
                 self.send(scene, doing.id);
                 self.go_on(scene, doing);
@@ -669,7 +684,7 @@ impl Gateway {
         let posted = Arc::clone(&known.posted);
         scene.watcher.sent(message, posted.made);
         scene.note(|| format!("to {}: {message} {:?}", posted.to, posted.what));
-        scene.carry(false, Packet::Post(posted));
+        scene.carry(Towards::Others, Packet::Post(posted));
         scene.later(scene.plan.seed % 7 * 1_000 + 9_000, Event::Post(self.run, message));
     }
 
@@ -711,16 +726,29 @@ impl Gateway {
         let sheets = bring.iter().map(|document| family.sheet(document, Twist::None)).collect();
         let reading = land.message(&land.coordinator, (message, time), Body::Documents(Vec::new()), sheets);
         if hand.case.has_heard(&reading.digest) {
-            return scene.carry(false, Packet::Taken(message));
+            return scene.carry(Towards::Others, Packet::Taken(message));
         }
         let order = if answers.is_empty() { OrderOf::Bring } else { OrderOf::Answer(answers.to_vec()) };
         let around = land.around(&hand.situation, time);
         let ordered = hand.case.order(around, &land.coordinator, &order, &reading, &mut || fresh.pop().unwrap_or(message));
-        let Ok(mut changes) = ordered else { return scene.carry(false, Packet::Taken(message)) };
+        let Ok(mut changes) = ordered else { return scene.carry(Towards::Others, Packet::Taken(message)) };
         changes.push(Change::Heard { message: Text(reading.digest) });
         process.busy.insert(id);
         let doing = Doing { id, hints: VecDeque::new(), all: Vec::new(), is_sought: true, rounds: 0, taken: Some(message) };
         self.record(scene, doing, &changes, None);
+    }
+
+    /// What there is still to do, for whoever looks for a cause.
+    pub(super) fn waits(&self) -> String {
+        self.process.as_ref().map_or_else(String::new, |process| {
+            let (events, taking, busy) = (&process.events, process.taking, &process.busy);
+            let (mut rows, mut last) = (Vec::new(), None);
+            while let Some(row) = process.book.behind(last.as_ref()) {
+                last = Some(row.id);
+                rows.push(format!("{} {:?} {:?} {:?}", row.id, row.state, row.wakes, row.records));
+            }
+            format!("events {events:?}, taking {taking:?}, busy {busy:?}, {:?} {rows:?}", process.book.counts())
+        })
     }
 
     /// Whether nothing is left to do.

@@ -25,7 +25,7 @@ use plan::{BUSY_MS, GROUPS, Happening, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use watcher::Watcher;
-use wire::{Event, Packet, Scene};
+use wire::{Event, Packet, Scene, Telling, Towards};
 
 /// A land in which runs of cases take place.
 pub struct Lives {
@@ -159,7 +159,7 @@ struct World<'l> {
 impl World<'_> {
     fn prepare(&mut self, plan: &Plan, line: &Line) {
         for (number, start) in plan.starts.iter().enumerate().filter(|(number, _)| !line.messages.contains(number)) {
-            self.push(start.at, Event::Start(number, true));
+            self.push(start.at, Event::Start(number, Telling::First));
         }
         for (number, fault) in plan.faults.iter().enumerate().filter(|(number, _)| !line.faults.contains(number)) {
             self.push(fault.at, Event::Fault(number));
@@ -184,6 +184,8 @@ impl World<'_> {
                 return;
             }
             if self.scene.counts.steps > STEPS_MAX {
+                let waits = format!("{}, {} untaken", self.gateway.waits(), self.untaken.len());
+                self.scene.note(|| format!("it waits: {waits}"));
                 self.scene.watcher.tell(format!("after {STEPS_MAX} steps it does not come to an end"));
             }
         }
@@ -197,13 +199,13 @@ impl World<'_> {
     fn drain(&mut self) {
         for (at, event) in std::mem::take(&mut self.scene.out) {
             match event {
-                Event::Arrive(to_gateway, packet) => self.carry(to_gateway, packet),
+                Event::Arrive(towards, packet) => self.carry(towards, packet),
                 event => self.push(at, event),
             }
         }
     }
 
-    fn carry(&mut self, to_gateway: bool, packet: Packet) {
+    fn carry(&mut self, towards: Towards, packet: Packet) {
         let group = match &packet {
             Packet::Post(posted) => posted.to.as_str().bytes().map(usize::from).sum::<usize>() % GROUPS,
             Packet::Says(message, _) => usize::from(message.octets()[15]) % GROUPS,
@@ -218,29 +220,29 @@ impl World<'_> {
         }
         if self.scene.errs(Trouble::Twice) {
             let later = pause + self.scene.dice.pick(&[0, 10, 2_000, 70_000]);
-            self.push(self.scene.now + later, Event::Arrive(to_gateway, packet.clone()));
+            self.push(self.scene.now + later, Event::Arrive(towards, packet.clone()));
         }
-        self.push(self.scene.now + pause, Event::Arrive(to_gateway, packet));
+        self.push(self.scene.now + pause, Event::Arrive(towards, packet));
     }
 
     fn step(&mut self, event: Event) {
         let scene = &mut self.scene;
         let run = self.gateway.run;
         match event {
-            Event::Arrive(true, packet) => self.gateway.arrive(scene, packet),
-            Event::Arrive(false, Packet::Post(posted)) => {
+            Event::Arrive(Towards::Gateway, packet) => self.gateway.arrive(scene, packet),
+            Event::Arrive(Towards::Others, Packet::Post(posted)) => {
                 scene.counts.messages += 1;
                 self.agencies.take(scene, &posted);
             }
-            Event::Arrive(false, Packet::Taken(message)) => self.is_taken(message),
-            Event::Arrive(false, _) => {}
+            Event::Arrive(Towards::Others, Packet::Taken(message)) => self.is_taken(message),
+            Event::Arrive(Towards::Others, _) => {}
             Event::Written(of) if of == run => self.gateway.written(scene),
             Event::Wake(of) if of == run => self.gateway.wake(scene),
             Event::Save(of) if of == run => self.gateway.save(scene),
             Event::Post(of, message) if of == run => self.gateway.post(scene, message),
             Event::Written(_) | Event::Wake(_) | Event::Save(_) | Event::Post(..) => {}
             Event::Tell(message) => self.tell(message),
-            Event::Start(number, is_first) => self.start(number, is_first),
+            Event::Start(number, telling) => self.start(number, telling),
             Event::Look(id) => self.look(id),
             Event::Say(agency, message, say) => self.agencies.say(scene, &agency, message, say),
             Event::Fault(number) => self.fault(number),
@@ -249,11 +251,11 @@ impl World<'_> {
         }
     }
 
-    fn start(&mut self, number: usize, is_first: bool) {
+    fn start(&mut self, number: usize, telling: Telling) {
         let message = self.scene.id();
         self.untaken.insert(message, Packet::Event(number, message));
-        if let Some(after) = self.scene.plan.starts[number].again.filter(|_| is_first) {
-            self.scene.later(after, Event::Start(number, false));
+        if let Some(after) = self.scene.plan.starts[number].again.filter(|_| telling == Telling::First) {
+            self.scene.later(after, Event::Start(number, Telling::Again));
         }
         self.tell(message);
     }
@@ -261,7 +263,7 @@ impl World<'_> {
     /// Something is told until it is taken.
     fn tell(&mut self, message: MessageId) {
         if let Some(packet) = self.untaken.get(&message) {
-            self.scene.carry(true, packet.clone());
+            self.scene.carry(Towards::Gateway, packet.clone());
             self.scene.later(7_000, Event::Tell(message));
         }
     }
@@ -357,4 +359,4 @@ impl World<'_> {
 }
 
 /// A run of usual length has some thousands.
-const STEPS_MAX: u64 = 200_000;
+const STEPS_MAX: u64 = 60_000;

@@ -90,10 +90,10 @@ impl Watcher {
             Change::HandedOver { message: Some(message), .. } | Change::Told { message: Some(message), .. } => {
                 self.decided.insert(message.0);
             }
-            Change::Done { step } | Change::Refused { step, .. } | Change::Expired { step } => {
-                if !self.over.insert((case, step.0.clone())) {
-                    self.tell(format!("the step {} of {case} ends twice", step.0));
-                }
+            Change::Done { step } | Change::Refused { step, .. } | Change::Expired { step }
+                if !self.over.insert((case, step.0.clone())) =>
+            {
+                self.tell(format!("the step {} of {case} ends twice", step.0));
             }
             Change::Closed { .. } if !self.closed.insert(case) => self.tell(format!("the case {case} ends twice")),
             _ => {}

@@ -55,11 +55,24 @@ pub(super) enum Packet {
     Taken(MessageId),
 }
 
+/// Where something goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Towards {
+    Gateway,
+    Others,
+}
+
+/// Whether an event is told for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    First,
+    Again,
+}
+
 /// Something that is to happen.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    /// To the gateway, if it says so.
-    Arrive(bool, Packet),
+    Arrive(Towards, Packet),
     Written(u64),
     Wake(u64),
     Save(u64),
@@ -67,7 +80,7 @@ pub(super) enum Event {
     Post(u64, MessageId),
     /// An event is told, or an order given, until it is taken.
     Tell(MessageId),
-    Start(usize, bool),
+    Start(usize, Telling),
     /// The citizen looks at the form of a case.
     Look(Uuid),
     /// An agency says something by itself.
@@ -158,8 +171,8 @@ impl Scene<'_> {
     }
 
     /// Something goes by the network.
-    pub(super) fn carry(&mut self, to_gateway: bool, packet: Packet) {
-        self.out.push((self.now, Event::Arrive(to_gateway, packet)));
+    pub(super) fn carry(&mut self, towards: Towards, packet: Packet) {
+        self.out.push((self.now, Event::Arrive(towards, packet)));
     }
 
     /// A message id that was never given.
