@@ -153,7 +153,8 @@ impl Case {
     fn is_outcome_of(&self, reading: &Reading, step: &Code) -> bool {
         let outcome = Code::parse(OUTCOME).and_then(|name| reading.document(&name));
         outcome.is_none_or(|paper| {
-            paper.text("Case") == Some(self.id.to_string().as_str()) && paper.text("Step") == Some(step.as_str())
+            let is = |path: &str, own: &str| paper.text(path).is_none_or(|named| named == own);
+            is("Case", &self.id.to_string()) && is("Step", step.as_str())
         })
     }
 
