@@ -281,7 +281,10 @@ fn the_same_event_twice_is_one_case() {
         String::from_utf8_lossy(&received.body).contains("\"again\"")
     });
     let cases: BTreeSet<String> = town.manners().tasks.iter().map(|task| task.case.clone()).collect();
-    assert_eq!(cases, BTreeSet::from([id]));
+    assert_eq!(cases, BTreeSet::from([id.clone()]));
+    // Whoever tells of a birth has no part in what follows.
+    assert_eq!(problem_of(&order(&scene, &id, "xx.town.maternity", &mother, "<Withdraw></Withdraw>")).code, "OG-CAS-001");
+    assert_eq!(scene.case("xx.town.maternity", &id)["code"], "OG-CAS-001");
     // A second child is a second case.
     let second = town.birth(3, None).expect("signed");
     assert_eq!(scene.send("xx.town.maternity", &second).status.as_u16(), 202);
@@ -289,6 +292,27 @@ fn the_same_event_twice_is_one_case() {
         let cases: BTreeSet<String> = manners.tasks.iter().map(|task| task.case.clone()).collect();
         (cases.len() == 2).then_some(())
     });
+}
+
+/// Whoever applies before the hospital has told of the birth has one case with it, and the birth is registered once.
+#[test]
+fn an_event_joins_what_was_applied_for() {
+    let scene = Scene::new(|_| {});
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    scene.becomes(&id, "it is registered", |case| state_of(case, "register-birth") == "done");
+    let birth = scene.town().birth(3, None).expect("signed");
+    assert_eq!(scene.send("xx.town.maternity", &birth).status.as_u16(), 202);
+    scene.becomes(&id, "it has joined", |_| {
+        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
+        String::from_utf8_lossy(&received.body).contains("\"again\"")
+    });
+    assert_eq!(scene.send("xx.town.maternity", &birth).status.as_u16(), 202);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let manners = scene.town().manners();
+    let registered =
+        manners.tasks.iter().filter(|task| task.what == "step" && task.step.as_deref() == Some("register-birth")).count();
+    assert_eq!(registered, 1);
 }
 
 /// The papers of a relative are asked for where a document of the case says that there is one, and who.

@@ -119,7 +119,7 @@ fn check_body(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) ->
     answer.fits().map_err(|fault| bad(&fault))?;
     let asked = question.context().map(|context| &context.subject);
     if let (Some(asked), Some(context)) = (asked, &answer.context)
-        && !are_nobody(asked, &context.subject)
+        && !are_nobody(question, asked, &context.subject)
         && !same_subject(asked, &context.subject)
     {
         return Err(Fault::new(Code::RteWrongSubject).with_sealed("the Subject of the answer's Context is not the question's"));
@@ -143,8 +143,9 @@ fn check_body(snapshot: Snapshot<'_>, question: &Permitted, answer: &Message) ->
 }
 
 /// What is about nobody, as tasks for partners are, is answered about nobody.
-fn are_nobody(asked: &Subject, answered: &Subject) -> bool {
-    *asked == Subject::default() && *answered == Subject::default()
+fn are_nobody(question: &Permitted, asked: &Subject, answered: &Subject) -> bool {
+    let is_application = question.message.header.kind == Kind::Application;
+    is_application && *asked == Subject::default() && *answered == Subject::default()
 }
 
 /// An answer to a request holds the type asked for, about the subject asked about, with no field withheld. The answer

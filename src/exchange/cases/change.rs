@@ -221,6 +221,11 @@ pub enum Change {
         /// By which message.
         message: Text<Digest>,
     },
+    /// Somebody has applied for the same, and has a part in it from now on.
+    Joined {
+        /// Who.
+        by: Text<AgencyId>,
+    },
     /// The same was told or asked again.
     Again {
         /// By when, or by whom.
@@ -464,6 +469,16 @@ impl<'de, T: Form> Deserialize<'de> for Text<T> {
 /// The value of a fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said(pub Value);
+
+impl Said {
+    /// As it is written in forms.
+    pub fn text(&self) -> String {
+        match &self.0 {
+            Value::Text(text) => text.to_string(),
+            other => other.to_string(),
+        }
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]

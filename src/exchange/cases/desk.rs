@@ -8,12 +8,14 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
 use crate::base::limits;
 use crate::base::time::UnixTime;
+use crate::exchange::admission::same_subject;
 use crate::message::envelope::{Ask, Described, Subject};
 use crate::message::schema::FieldPath;
 use crate::message::xml::Writer;
 use crate::rules::condition::Value;
+use crate::rules::registry::Action;
 use crate::rules::situation::plan::Stage;
-use crate::rules::situation::{DocumentOf, Level};
+use crate::rules::situation::{DocumentOf, Keeper, Level, StepIndex};
 
 /// What is asked of a case, or that one is begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +146,7 @@ enum Standing {
 impl Case {
     fn standing(&self, agency: &AgencyId) -> Option<Standing> {
         let applied = self.opening.start == super::StartedBy::Application && self.opening.by.0 == *agency;
-        let joined = self.timeline.iter().any(|event| event.what == "again" && event.agency.as_ref() == Some(agency));
+        let joined = self.timeline.iter().any(|event| event.what == "joined" && event.agency.as_ref() == Some(agency));
         if applied || joined || self.opening.coordinator.0 == *agency {
             return Some(Standing::Applicant);
         }
@@ -179,6 +181,10 @@ impl Case {
     ) -> Result<Vec<Change>, Fault> {
         // Whether there is such a case is nothing to tell strangers.
         let standing = self.standing(by).ok_or_else(|| Fault::new(FaultCode::CasUnknown))?;
+        let about = reading.message.context.as_ref().map(|context| &context.subject);
+        if about.is_some_and(|about| *about != Subject::default() && !same_subject(about, &self.subject())) {
+            return Err(Fault::at(FaultCode::CasUnknown, "the case is about somebody else than the Context"));
+        }
         if self.is_over() && !matches!(order, OrderOf::Link | OrderOf::Contact(_)) {
             return Err(Fault::new(FaultCode::CasOver));
         }
@@ -266,6 +272,12 @@ impl Case {
         let index = Self::step_index(around, step).ok_or_else(|| wrong(format!("the situation has no step {step}")))?;
         let line = self.line(index).filter(|line| !line.state.is_over());
         let line = line.ok_or_else(|| wrong(format!("the step {step} is over")))?;
+        if matches!(line.handing, Some((_, Handing::Asked, ..))) {
+            return Err(wrong(format!("another agency is asked to take the step {step} already")));
+        }
+        if let Some(document) = self.first_without_right(around, index, to) {
+            return Err(wrong(format!("{to} has no grant for {document}, which the step needs")));
+        }
         if line.agency.as_ref() == Some(to) {
             return Err(wrong(format!("{to} does the step {step} already")));
         }
@@ -281,6 +293,19 @@ impl Case {
             until: Some(until),
             state: Handing::Asked,
         })
+    }
+
+    /// The first document that a step needs and an agency may not have.
+    fn first_without_right(&self, around: Around<'_>, step: StepIndex, to: &AgencyId) -> Option<Code> {
+        let to = around.registry.find(to)?;
+        let may_have = |document: &Code| {
+            let mut grants = around.registry.grants_of(to, document);
+            around.registry.is_holder(to, document) || grants.any(|(_, grant)| grant.action == Action::Read)
+        };
+        let is_fetched =
+            |document: &Code| around.catalogue.documents().get(document).is_some_and(|known| known.holder != Keeper::Applicant);
+        let needs = around.situation.step(step)?.needs.iter().map(|need| &need.document.document);
+        needs.into_iter().find(|document| is_fetched(document) && !may_have(document)).cloned()
     }
 
     fn remind(&self, around: Around<'_>, step: &Code, ids: Ids<'_>) -> Result<Change, Fault> {
@@ -347,14 +372,14 @@ impl Case {
                 let title = known.title.in_language("en");
                 let task =
                     Task { step: Some(step), service: Some(&known.service), ..Task::of("handover", title, self.subject()) };
-                Some(self.word(id, sent, to, Some(step), self.task(&task)))
+                Some(self.word(around, (id, sent), (to, Some(step)), task))
             }
             Sending::Word { to, event, step } => {
                 let title = step.as_ref().and_then(step_of).map_or(&around.situation.title, |step| &step.title);
                 let kind = if event == "reminder" { "reminder" } else { "notice" };
                 let task =
                     Task { step: step.as_ref(), note: Some(event), ..Task::of(kind, title.in_language("en"), self.subject()) };
-                Some(self.word(id, sent, to, step.as_ref(), self.task(&task)))
+                Some(self.word(around, (id, sent), (to, step.as_ref()), task))
             }
         }
     }
@@ -410,14 +435,26 @@ impl Case {
         })
     }
 
-    fn word(&self, id: MessageId, sent: &Sent, to: &AgencyId, step: Option<&Code>, task: String) -> Made {
+    fn word(
+        &self,
+        around: Around<'_>,
+        (id, sent): (MessageId, &Sent),
+        (to, step): (&AgencyId, Option<&Code>),
+        task: Task<'_>,
+    ) -> Made {
+        let known = step.and_then(|step| around.situation.steps.iter().find(|known| known.id == *step));
+        let office = known.and_then(|step| around.catalogue.offices().get(&step.office));
+        // A partner is not told of whom.
+        let is_assistant = self.assistant.as_ref().is_some_and(|(agency, _)| agency == to);
+        let is_partner = !is_assistant && office.is_some_and(|office| office.level == Level::Partner);
+        let task = if is_partner { Task { about: None, ..task } } else { task };
         Made {
             id,
             to: Some(to.clone()),
-            body: MadeBody::Task(task),
+            body: MadeBody::Task(self.task(&task)),
             at: sent.at,
             expires: sent.at.plus_ms(WORD_MS),
-            subject: self.subject(),
+            subject: if is_partner { Subject::default() } else { self.subject() },
             behalf: None,
             step: step.cloned(),
             grounds: None,

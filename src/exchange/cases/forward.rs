@@ -42,8 +42,15 @@ impl Case {
         changes
     }
 
-    /// When there is something to do in it if nothing happens before, by everybody's clock.
+    /// When there is something to do in it if nothing happens before, by everybody's clock, for whoever may lose messages: it is looked
+    /// after those of which nothing was heard.
     pub fn wakes(&self, around: Around<'_>) -> Option<UnixTime> {
+        let resend = (!self.errands.is_empty() && !self.is_over()).then(|| around.now.plus_ms(LOOK_MS));
+        [self.wakes_by_itself(around), resend].into_iter().flatten().min()
+    }
+
+    /// The same for whoever knows that its messages have gone out.
+    pub fn wakes_by_itself(&self, around: Around<'_>) -> Option<UnixTime> {
         if self.is_over() {
             return self.next_notice(around.now);
         }
@@ -77,8 +84,7 @@ impl Case {
         let time = self.time(around.now);
         // What is past and was not done waits for something else.
         let next = times.into_iter().filter(|at| *at > time).min().map(|at| self.real(at));
-        let resend = (!self.errands.is_empty()).then(|| around.now.plus_ms(LOOK_MS));
-        [next, resend, self.next_notice(around.now)].into_iter().flatten().min()
+        [next, self.next_notice(around.now)].into_iter().flatten().min()
     }
 
     /// Whoever drives cases knows when a notice goes out; it is looked after for the case that it has forgotten.

@@ -130,6 +130,9 @@ impl Case {
         let unusable = |code: &str| {
             vec![Change::Unusable { step: step.clone(), code: code.to_owned(), again: again(tries.saturating_add(4)) }]
         };
+        if !self.is_outcome_of(reading, &step.0) {
+            return unusable("OG-CAS-006");
+        }
         match said(reading) {
             Saying::AtWork(by) => vec![Change::Accepted { step: step.clone(), by: by.map(|by| self.time(by).into()) }],
             Saying::Refused(reason) => vec![Change::Refused { step: step.clone(), reason: reason.map(str::to_owned) }],
@@ -144,6 +147,14 @@ impl Case {
                 changes
             }
         }
+    }
+
+    /// Whether an outcome, if there is one, is that of a step of this case.
+    fn is_outcome_of(&self, reading: &Reading, step: &Code) -> bool {
+        let outcome = Code::parse(OUTCOME).and_then(|name| reading.document(&name));
+        outcome.is_none_or(|paper| {
+            paper.text("Case") == Some(self.id.to_string().as_str()) && paper.text("Step") == Some(step.as_str())
+        })
     }
 
     /// The document that a step makes: it has to be there, and to be about whom it should be about.

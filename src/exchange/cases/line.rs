@@ -118,6 +118,11 @@ impl<S: Shelf> Book<S> {
         }
         row.wakes = leaf.until.map(UnixTime::from_ms);
         row.records.push(index);
+        // An event that has joined a case that was applied for.
+        let start = leaf.counterpart.as_deref().and_then(Digest::parse_base64url);
+        if let (Some(start), true) = (start, leaf.action.as_deref() == Some(action::CHANGE)) {
+            self.shelf.write(vec![(keyed(&start), Some(id.octets().to_vec()))]);
+        }
         let link = leaf.digest.as_deref().and_then(Digest::parse_base64url);
         if let (Some(link), true) = (link, leaf.action.as_deref() == Some(action::CHANGE)) {
             self.shelf.write(vec![(linked(&link), Some(id.octets().to_vec()))]);

@@ -344,6 +344,11 @@ impl Case {
         self.papers.get(document).filter(|state| !state.is_forgotten).and_then(|state| state.paper.as_ref())
     }
 
+    /// Whether an event has told of what it is about.
+    pub fn has_start(&self) -> bool {
+        self.papers.values().filter_map(|state| state.paper.as_ref()).any(|paper| paper.way == Came::Start)
+    }
+
     /// The signed message that a document came in, forgotten or not.
     pub fn paper_of(&self, document: &DocumentOf) -> Option<&Paper> {
         self.papers.get(document).and_then(|state| state.paper.as_ref())
@@ -467,6 +472,7 @@ impl Case {
                 }
             }
             Change::Heard { message } => drop(self.heard.insert(message.0)),
+            Change::Joined { by } => self.note(at, "joined").agency = Some(by.0.clone()),
             Change::Again { by } => self.note(at, "again").agency = Some(by.0.clone()),
             Change::Closed { how } => self.close(at, *how),
             Change::Asked(_)
@@ -529,7 +535,8 @@ impl Case {
         let (to, state, _, message) = handing.clone();
         let mut before = None;
         if let Some(line) = self.line_mut(around, &step.0).filter(|line| !line.state.is_over()) {
-            line.handing = Some(handing);
+            // Whoever will not take it has no part in it.
+            line.handing = Some(handing).filter(|_| state != Handing::Refused);
             if state == Handing::Taken {
                 before = line.errand.take().map(|errand| errand.message.0);
                 (line.state, line.agency, line.again) = (StepState::Idle, Some(to.clone()), None);

@@ -110,7 +110,7 @@ pub(super) async fn mine(gateway: &Gateway, link: &str, query: &str) -> Result<R
         })
     });
     let shown = shown.await.map_err(|error| match error {
-        CaseError::Unknown => Fault::new(Code::CasLink),
+        CaseError::Unknown | CaseError::None => Fault::new(Code::CasLink),
         CaseError::Unreadable(cause) => log_unreadable(&cause),
     })?;
     let mut response = respond(StatusCode::OK, "application/json", shown.to_string());
@@ -132,6 +132,7 @@ fn language(query: &str) -> Result<String, Fault> {
 fn fault_of(error: CaseError) -> Fault {
     match error {
         CaseError::Unknown => Fault::new(Code::CasUnknown),
+        CaseError::None => Fault::new(Code::CasNone),
         CaseError::Unreadable(cause) => log_unreadable(&cause),
     }
 }

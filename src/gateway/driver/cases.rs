@@ -21,7 +21,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::read_again;
 use crate::exchange::cases::{
-    Around, Book, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sent, StartedBy, action, read, write,
+    Around, Book, Came, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
 };
 use crate::exchange::ledger::{Known, OutcomePlace};
 use crate::exchange::work::Row;
@@ -239,6 +239,8 @@ impl Hints {
 pub enum CaseError {
     /// There is no such case, or whoever asks has no part in it.
     Unknown,
+    /// There are no cases here.
+    None,
     /// It cannot be read just now.
     Unreadable(StoreError),
 }
@@ -303,6 +305,7 @@ impl Gateway {
         if let Err(cause) = went {
             // What was decided may not be what is on record: it is read again.
             *slot = None;
+            drop(slot);
             self.telemetry.say_sparingly(&format!("the case {id} waits: {cause}"));
             for hint in hints {
                 self.cases.hints().put(id, hint);
@@ -401,6 +404,7 @@ impl Gateway {
 
     /// Does all that comes next in a case.
     async fn advance(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
+        self.send(world, hand).await;
         self.add_up(world, hand).await?;
         for _ in 0..ROUNDS_MAX {
             let situation = Arc::clone(&hand.situation);
@@ -428,6 +432,9 @@ impl Gateway {
             for other in self.store.cases_of(&hand.case.subject(), &situation.id)? {
                 let other = if other == hand.case.id { None } else { self.load_case(world, other)? };
                 let Some(other) = other else { continue };
+                if other.case.opening.test != hand.case.opening.test {
+                    continue;
+                }
                 let calendar = world.catalogue.calendar(hand.case.region());
                 let counts = calendar.is_none_or(|calendar| sum.within.end(other.case.opened, calendar) > hand.case.opened);
                 if counts && other.case.opened <= hand.case.opened {
@@ -445,8 +452,9 @@ impl Gateway {
 
     /// Says when something is to be done in a case, and that it has changed.
     fn set_wake(&self, world: &World, hand: &InHand, notices: Option<UnixTime>) {
-        let wakes = hand.case.wakes(self.around(world, &hand.situation));
-        let wakes = [wakes, notices].into_iter().flatten().min();
+        let wakes = hand.case.wakes_by_itself(self.around(world, &hand.situation));
+        let unsent = hand.case.under_way().any(|(id, _)| !hand.sent.contains(id)).then(|| now().plus_ms(UNSENT_MS));
+        let wakes = [wakes, notices, unsent].into_iter().flatten().min();
         let id = hand.case.id;
         self.cases.book(|book| match wakes {
             Some(wakes) => book.wake(&id, wakes.max(now().plus_ms(PAUSE_MS_MIN))),
@@ -490,8 +498,11 @@ impl Gateway {
                 )
             });
             let situation = Arc::clone(&hand.situation);
-            let open: Vec<MessageId> = if is_over { hand.case.under_way().map(|(id, _)| *id).collect() } else { Vec::new() };
+            let before: Vec<MessageId> = hand.case.under_way().map(|(id, _)| *id).collect();
             hand.case.apply_all(self.around(world, &situation), step.at, some);
+            // What nobody waits for any more is taken back; what was answered is not open.
+            let after: BTreeSet<MessageId> = hand.case.under_way().map(|(id, _)| *id).collect();
+            let open: Vec<MessageId> = before.into_iter().filter(|id| !after.contains(id)).collect();
             let wakes = hand.case.wakes(self.around(world, &situation));
             let soon = step.at.plus_ms(SENT_MS);
             record.until = if sends || !rest.is_empty() { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) } else { wakes };
@@ -504,12 +515,14 @@ impl Gateway {
                 let region = hand.case.region().map_or_else(String::new, |region| format!(" {region}"));
                 record.basis = Some(format!("{version}{region}").into());
                 record.counterpart = Some(self.start_key(&hand.case.opening, &subject, some));
-                record.digest = Some(self.subject_key(&hand.case.opening.situation.0, &subject));
             }
             record.digest = some.iter().find_map(|change| match change {
                 Change::Link { hash, .. } => Some(hash.0),
                 _ => record.digest,
             });
+            if what == action::CHANGE && some.iter().any(is_start) {
+                record.counterpart = Some(self.start_key(&hand.case.opening, &hand.case.subject(), some));
+            }
             let private = Private { subject: hand.case.subject(), changes: Some(write(some)), ..Private::default() };
             self.telemetry.close(&record, None);
             self.keep(Entry { record, private, body: None }).await?;
@@ -528,15 +541,11 @@ impl Gateway {
     /// The key of what starts a case. It is made of keyed names of the persons: a leaf tells nobody whom it is about.
     fn start_key(&self, opening: &Opening, subject: &Subject, changes: &[Change]) -> Digest {
         let start = changes.iter().find_map(|change| match change {
-            Change::Came { paper, .. } if opening.start == StartedBy::Event => Some(paper.start.clone()),
+            Change::Came { paper, .. } if paper.way == Came::Start => Some(paper.start.clone()),
             _ => None,
         });
         let of = start.flatten().unwrap_or_else(|| opening.message.0.to_string());
         self.case_key(&opening.situation.0, subject, &of)
-    }
-
-    fn subject_key(&self, situation: &Word, subject: &Subject) -> Digest {
-        self.case_key(situation, subject, "")
     }
 
     fn case_key(&self, situation: &Word, subject: &Subject, of: &str) -> Digest {
@@ -559,7 +568,14 @@ impl Gateway {
         let coordinator = hand.case.opening.coordinator.0.clone();
         for (id, sent) in unsure {
             let known = self.known(&coordinator, id).map_err(|_| StoreError::Index("the log cannot be read".to_owned()))?;
+            // One that is too old to be taken as it is is made anew.
+            let is_old = sent.at.distance_ms(now()) >= limits::CLOCK_SKEW_MS / 2;
             let changes = match known {
+                // Of a word nothing is heard.
+                known if matches!(sent.what, Sending::Word { .. }) && (known.is_some() || is_old) => {
+                    hand.sent.insert(id);
+                    Vec::new()
+                }
                 Some(Known::Open) => {
                     hand.sent.insert(id);
                     Vec::new()
@@ -569,8 +585,8 @@ impl Gateway {
                     let around = self.around(world, &hand.situation);
                     hand.case.hear(around, id, &Heard::Failed(code.as_str()), &mut new_id)
                 }
-                // It was never taken. One that is too old to be taken as it is is made anew.
-                None if sent.at.distance_ms(now()) < limits::CLOCK_SKEW_MS / 2 => Vec::new(),
+                // It was never taken.
+                None if !is_old => Vec::new(),
                 None => {
                     let around = self.around(world, &hand.situation);
                     hand.case.hear(around, id, &Heard::Failed(Code::MsgExpired.as_str()), &mut new_id)
@@ -591,6 +607,13 @@ impl Gateway {
         agency: &AgencyId,
         look: impl FnOnce(&Case, Around<'_>, Part<'_>) -> T,
     ) -> Result<T, CaseError> {
+        if self.cases.coordination.coordinators.is_empty() {
+            return Err(CaseError::None);
+        }
+        // Whoever guesses ids takes nobody's place.
+        if self.cases.book(|book| book.row(&id)).flatten().is_none() {
+            return Err(CaseError::Unknown);
+        }
         let held = self.cases.held(id);
         let mut slot = held.lock().await;
         let world = self.world();
@@ -686,10 +709,16 @@ fn begin(world: &World, id: Uuid, changes: &[Change], at: UnixTime) -> Option<In
     Some(InHand::new(case, situation))
 }
 
+/// Whether it is the document of an event.
+fn is_start(change: &Change) -> bool {
+    matches!(change, Change::Came { paper, .. } if paper.way == Came::Start)
+}
+
 /// How many changes fit into one record.
 fn fitting(changes: &[Change]) -> usize {
     let mut octets = 0;
-    let sizes = changes.iter().map(|change| write(std::slice::from_ref(change)).len());
+    // As they lie in the sealed part: a text in a text.
+    let sizes = changes.iter().map(|change| serde_json::Value::String(write(std::slice::from_ref(change))).to_string().len());
     let count = sizes.take_while(|size| {
         octets += size;
         octets <= limits::CASE_CHANGES_BYTES_MAX
@@ -708,6 +737,8 @@ const CASES_AT_ONCE: usize = 64;
 const ROUNDS_MAX: usize = 16;
 const PAUSE_MS_MIN: u64 = 5;
 const PAUSE_MS_MAX: u64 = 60_000;
+/// After how long a message is sent for which there was no room.
+const UNSENT_MS: u64 = 1_000;
 /// After how long it is looked whether messages were sent that were decided on.
 const SENT_MS: u64 = 10_000;
 /// How long is waited for room, and how often.

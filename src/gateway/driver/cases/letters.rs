@@ -50,7 +50,8 @@ impl Gateway {
                     // It waits for room, and is sent the same once more.
                     Err(fault) if fault.code.retry() == Retry::Later => {
                         is_busy = true;
-                        if fault.code == Code::LogUnavailable {
+                        // Without room nothing was recorded.
+                        if matches!(fault.code, Code::LogUnavailable | Code::LimRequests | Code::HttpBusy) {
                             hand.handed.remove(&id);
                         }
                     }
@@ -186,7 +187,10 @@ impl Gateway {
         case: &Case,
         (document, paper): (&DocumentOf, &Paper),
     ) -> Result<(), Fault> {
-        let unreadable = |cause: StoreError| Fault::new(Code::AttNoRoom).with_private(cause.to_string()).with_retry_after(5);
+        let unreadable = |cause: StoreError| match cause {
+            StoreError::Forgotten => Fault::at(Code::AttMissing, "the document is not kept any more"),
+            cause => Fault::new(Code::AttNoRoom).with_private(cause.to_string()).with_retry_after(5),
+        };
         let octets = self.paper_octets(&case.id, paper).map_err(unreadable)?;
         let verified = read_again(self.snapshot(world), octets).map_err(|refusal| refusal.fault)?;
         let Some(what) = world.schemas().document_type(&document.document) else { return Err(Fault::new(Code::DocUnknown)) };
@@ -245,11 +249,11 @@ impl Gateway {
         prepared: Result<(Vec<u8>, Vec<Entry>), Fault>,
     ) -> Result<(), Fault> {
         let (octets, handed) = prepared?;
+        let visit = self.enter_own(coordinator, octets.len())?;
         for entry in handed {
             self.telemetry.close(&entry.record, None);
             self.keep(entry).await.map_err(|cause| log_unavailable(&cause))?;
         }
-        let visit = self.enter_own(coordinator, octets.len())?;
         let submitting: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(self.submit(visit, octets, Wait::Not));
         match submitting.await {
             Ok(_) => Ok(()),

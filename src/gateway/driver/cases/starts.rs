@@ -113,22 +113,15 @@ impl Gateway {
         changes: Vec<Change>,
         (row, ends): (&Row, bool),
     ) -> Result<Uuid, StoreError> {
-        let subject = fresh.subject();
-        let start = self.start_key(&fresh.opening, &subject, &changes);
-        let by_application = fresh.opening.start == StartedBy::Application;
-        let same = self.subject_key(&fresh.opening.situation.0, &subject);
-        let known = self.cases.book(|book| {
-            let by_start = book.by_key(&start);
-            let by_subject = book.by_key(&same).filter(|id| {
-                let is_open = book.row(id).is_some_and(|row| row.state == RowState::Open);
-                // Two births are two cases; an application joins the one that is open.
-                is_open && by_application
-            });
-            book.row(&fresh.id).map(|row| row.id).or(by_start).or(by_subject)
-        });
+        let start = self.start_key(&fresh.opening, &fresh.subject(), &changes);
+        let known = self.cases.book(|book| book.row(&fresh.id).map(|row| row.id).or(book.by_key(&start))).flatten();
+        let known = match known {
+            Some(known) => Some(known),
+            None => self.joins(world, &fresh).await?,
+        };
         let by = fresh.opening.by.0.clone();
         let ends = ends.then_some(row);
-        let id = known.flatten().unwrap_or(fresh.id);
+        let id = known.unwrap_or(fresh.id);
         let held = self.cases.held(id);
         let mut slot = held.lock().await;
         // Somebody may have opened it meanwhile.
@@ -136,16 +129,14 @@ impl Gateway {
         if !exists {
             let (at, situation) = (fresh.opened, Arc::clone(situation));
             let mut hand = InHand::new(fresh, situation);
-            let opened = self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await;
-            opened?;
+            self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await?;
             *slot = Some(hand);
         } else {
             if slot.is_none() {
                 *slot = self.load_case(world, id)?;
             }
             if let Some(hand) = slot.as_mut() {
-                let mut again = vec![Change::Again { by: Text(by.clone()) }];
-                again.extend(changes.into_iter().filter(|change| matches!(change, Change::Contact { .. })));
+                let again = self.again_in(world, hand, &fresh, changes);
                 self.record_changes(world, hand, again, Step { ends, by: &by, at: now() }).await?;
             }
         }
@@ -157,6 +148,56 @@ impl Gateway {
             self.telemetry.say_sparingly(&format!("the case {id} waits: {cause}"));
         }
         Ok(id)
+    }
+
+    /// The open case that something belongs to that begins one: whoever applies joins what an event or somebody else has begun; an event
+    /// joins what was applied for and has had none. Two births are two cases.
+    async fn joins(&self, world: &World, fresh: &Case) -> Result<Option<Uuid>, StoreError> {
+        let by_application = fresh.opening.start == StartedBy::Application;
+        for id in self.store.cases_of(&fresh.subject(), &fresh.opening.situation.0)?.into_iter().rev() {
+            let row = self.cases.book(|book| book.row(&id)).flatten();
+            if row.is_none_or(|row| row.state == RowState::Closed) {
+                continue;
+            }
+            let held = self.cases.held(id);
+            let mut slot = held.lock().await;
+            if slot.is_none() {
+                *slot = self.load_case(world, id)?;
+            }
+            let Some(hand) = slot.as_ref() else { continue };
+            let is_same_world = hand.case.opening.test == fresh.opening.test;
+            if is_same_world && !hand.case.is_over() && (by_application || !hand.case.has_start()) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is new in a case for which something else begins the same.
+    fn again_in(&self, world: &World, hand: &InHand, fresh: &Case, changes: Vec<Change>) -> Vec<Change> {
+        let by = fresh.opening.by.clone();
+        let is_new_start = fresh.opening.start == StartedBy::Event && !hand.case.has_start();
+        let mut again = match fresh.opening.start {
+            StartedBy::Application => vec![Change::Joined { by }],
+            StartedBy::Event => vec![Change::Again { by }],
+        };
+        let around = self.around(world, &hand.situation);
+        for change in changes {
+            match change {
+                // Where the citizen is reached whoever came first has said.
+                Change::Contact { .. } if hand.case.contact.address.is_none() => again.push(change),
+                Change::Answered { facts } => {
+                    let texts: Vec<(String, String)> = facts.into_iter().map(|(name, said)| (name, said.text())).collect();
+                    let asked =
+                        texts.into_iter().filter(|answer| hand.case.answered(around, std::slice::from_ref(answer)).is_ok());
+                    let asked: Vec<(String, String)> = asked.collect();
+                    again.extend(hand.case.answered(around, &asked).ok().filter(|_| !asked.is_empty()));
+                }
+                Change::Came { .. } | Change::Person { .. } if is_new_start => again.push(change),
+                _ => {}
+            }
+        }
+        again
     }
 
     fn pace(&self, world: envelope::World) -> u32 {
@@ -286,7 +327,8 @@ impl Gateway {
         let is_done = hand.case.has_heard(&reading.digest);
         let situation = Arc::clone(&hand.situation);
         let around = self.around(world, &situation);
-        let mut link = None;
+        // It was given before, and is the same as long as there is no other.
+        let mut link = if is_done && *order == OrderOf::Link { self.link_of(&hand.case, hand.case.links).ok() } else { None };
         if !is_done {
             let mut changes = hand.case.order(around, by, order, reading, &mut new_id).map_err(Ordered::refused)?;
             if *order == OrderOf::Link {
