@@ -1,5 +1,6 @@
 //! What people and agencies ask of a case, and the documents in which a case speaks to agencies.
 
+use super::Whom;
 use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text};
 use super::forward::Ids;
 use super::paper::{PaperOf, Reading};
@@ -315,7 +316,7 @@ impl Case {
             return Err(Fault::at(FaultCode::CasStep, format!("nobody is at work at the step {step}")));
         }
         let message = Some(Text(ids()));
-        Ok(Change::Told { whom: super::Whom::Agency, event: "reminder".to_owned(), step: Some(Text(step.clone())), message })
+        Ok(Change::Told { whom: Whom::Agency, event: "reminder".to_owned(), step: Some(Text(step.clone())), message })
     }
 }
 
@@ -372,14 +373,14 @@ impl Case {
                 let title = known.title.in_language("en");
                 let task =
                     Task { step: Some(step), service: Some(&known.service), ..Task::of("handover", title, self.subject()) };
-                Some(self.word(around, (id, sent), (to, Some(step)), task))
+                Some(self.word(around, (id, sent), (to, Whom::Agency, Some(step)), task))
             }
-            Sending::Word { to, event, step } => {
+            Sending::Word { to, whom, event, step } => {
                 let title = step.as_ref().and_then(step_of).map_or(&around.situation.title, |step| &step.title);
                 let kind = if event == "reminder" { "reminder" } else { "notice" };
                 let task =
                     Task { step: step.as_ref(), note: Some(event), ..Task::of(kind, title.in_language("en"), self.subject()) };
-                Some(self.word(around, (id, sent), (to, step.as_ref()), task))
+                Some(self.word(around, (id, sent), (to, *whom, step.as_ref()), task))
             }
         }
     }
@@ -439,14 +440,13 @@ impl Case {
         &self,
         around: Around<'_>,
         (id, sent): (MessageId, &Sent),
-        (to, step): (&AgencyId, Option<&Code>),
+        (to, whom, step): (&AgencyId, Whom, Option<&Code>),
         task: Task<'_>,
     ) -> Made {
         let known = step.and_then(|step| around.situation.steps.iter().find(|known| known.id == *step));
         let office = known.and_then(|step| around.catalogue.offices().get(&step.office));
         // A partner is not told of whom.
-        let is_assistant = self.assistant.as_ref().is_some_and(|(agency, _)| agency == to);
-        let is_partner = !is_assistant && office.is_some_and(|office| office.level == Level::Partner);
+        let is_partner = whom != Whom::Assistant && office.is_some_and(|office| office.level == Level::Partner);
         let task = if is_partner { Task { about: None, ..task } } else { task };
         Made {
             id,

@@ -234,6 +234,8 @@ pub enum Sending {
     Word {
         /// Who.
         to: AgencyId,
+        /// As what.
+        whom: Whom,
         /// Of what.
         event: String,
         /// Of which step.
@@ -578,7 +580,7 @@ impl Case {
             _ => step.as_ref().and_then(|step| self.line_mut(around, step)?.agency.clone()),
         };
         if let Some(to) = to {
-            let what = Sending::Word { to, event: event.to_owned(), step };
+            let what = Sending::Word { to, whom, event: event.to_owned(), step };
             self.errands.insert(message.0, Sent { at, what, enclosed: Vec::new() });
         }
     }
