@@ -162,6 +162,15 @@ impl<'w> World<'w> {
     /// What comes next, until nothing does.
     fn go_on(&mut self) {
         for round in 0.. {
+            let sums = self.case.unsummed(self.around());
+            if !sums.is_empty() && !self.case.is_over() {
+                let sums = sums.into_iter().filter_map(|(fact, _, own)| {
+                    let (fact, sum) = (self.land.catalogue.fact(fact)?.name.to_string(), own + (self.seed % 5) as i64 * 10);
+                    Some(Change::Summed { fact, sum })
+                });
+                let sums = sums.collect();
+                self.take(sums);
+            }
             let mut ids = Vec::new();
             for _ in 0..400 {
                 ids.push(self.id());

@@ -109,6 +109,14 @@ struct Waiting {
     then: Then,
 }
 
+/// Whether an event was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Yes,
+    /// Something is being done in its case.
+    Later,
+}
+
 /// Whether a record is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
@@ -307,13 +315,13 @@ impl Gateway {
     fn do_next(&mut self, scene: &mut Scene<'_>) -> bool {
         let Some(process) = self.process.as_mut().filter(|process| !process.is_unrecording) else { return false };
         // What is about one person comes in its order: one event at a time.
-        if process.taking.is_none()
-            && let Some((index, (start, message))) = process.events.first_key_value().map(|(index, event)| (*index, *event))
+        let first = process.events.first_key_value().map(|(index, event)| (*index, *event)).filter(|_| process.taking.is_none());
+        if let Some((index, (start, message))) = first
+            && self.begin(scene, index, start, message) == Begun::Yes
         {
-            process.taking = Some(index);
-            self.begin(scene, index, start, message);
             return true;
         }
+        let Some(process) = &mut self.process else { return false };
         let heard = process.hints.keys().find(|id| !process.busy.contains(*id)).copied();
         let (id, hints) = match heard {
             Some(id) => (id, process.hints.remove(&id).unwrap_or_default()),
@@ -330,25 +338,24 @@ impl Gateway {
     }
 
     /// An event begins a case, or is told again of one.
-    fn begin(&mut self, scene: &mut Scene<'_>, index: u64, start: usize, message: MessageId) {
+    fn begin(&mut self, scene: &mut Scene<'_>, index: u64, start: usize, message: MessageId) -> Begun {
         let (plant, land, situation) = (scene.plan.plant, scene.land, scene.situation(start));
         let planned = scene.plan.starts[start];
         let family = Family::new(land, &situation, planned.family);
-        let Some(document) = family.start() else { return };
+        let Some(document) = family.start() else { return Begun::Later };
         let by = land.holder(&document.document);
         let opening = family.opening(StartedBy::Event, &by, sha256(message.octets()), planned.pace);
         let name = format!("start-{start}");
         let key = sha256(format!("{} {name}", situation.id).as_bytes());
-        let Some(process) = &mut self.process else { return };
+        let Some(process) = &mut self.process else { return Begun::Later };
         let known = process.book.by_key(&key).filter(|_| plant != Some(Plant::SecondCase));
         let fresh = Case::open(Uuid::from_octets(*message.octets()), opening.clone(), &situation, scene.time());
         let id = known.unwrap_or(fresh.id);
-        if process.busy.contains(&id) {
-            process.taking = None;
-            // It is looked at again once the case is free.
-            return scene.later(50, Event::Wake(self.run));
+        // It is looked at again once the case is free.
+        if !process.busy.insert(id) {
+            return Begun::Later;
         }
-        process.busy.insert(id);
+        process.taking = Some(index);
         let (mut changes, around) = (Vec::new(), land.around(&situation, scene.time()));
         if known.is_some() || process.book.row(&id).is_some() {
             changes.push(Change::Again { by: Text(by) });
@@ -359,7 +366,7 @@ impl Gateway {
                 Body::Documents(Vec::new()),
                 vec![family.sheet(&document, Twist::None)],
             );
-            let Some(paper) = reading.document(&document.document) else { return };
+            let Some(paper) = reading.document(&document.document) else { return Begun::Later };
             changes.push(Change::Opened(Box::new(opening)));
             changes.extend(fresh.has_come(around, &document, &reading, paper, Came::Start));
             for change in &mut changes {
@@ -371,6 +378,7 @@ impl Gateway {
         }
         let doing = Doing { id, hints: VecDeque::new(), all: Vec::new(), is_sought: true, rounds: 0, taken: None };
         self.record(scene, doing, &changes, Some((index, key)));
+        Begun::Yes
     }
 
     /// Loads the case, if it is not in hand. Whether it is then.
@@ -426,7 +434,21 @@ impl Gateway {
         let Some(process) = &mut self.process else { return };
         let Some(hand) = process.hands.get(&id) else { return self.is_free(&doing) };
         let around = scene.land.around(&hand.situation, time);
+        let sums: Vec<Change> = match hand.case.is_over() {
+            true => Vec::new(),
+            // What adds up over the cases of a person: here each has one.
+            false => hand
+                .case
+                .unsummed(around)
+                .into_iter()
+                .filter_map(|(fact, _, sum)| {
+                    let fact = scene.land.catalogue.fact(fact)?.name.to_string();
+                    Some(Change::Summed { fact, sum })
+                })
+                .collect(),
+        };
         let changes = match doing.rounds < ROUNDS_MAX {
+            true if !sums.is_empty() => sums,
             true => hand.case.forward(around, &mut || fresh.pop().unwrap_or_else(|| MessageId::new(time, [9; 10]))),
             false => Vec::new(),
         };
