@@ -490,13 +490,6 @@ impl Gateway {
             record.purpose = Some(hand.case.opening.situation.0.clone());
             record.registry_version = world.registry.version();
             record.world = hand.case.opening.world();
-            // A message that is decided on and not sent when the gateway dies is sent when it wakes.
-            let sends = some.iter().any(|change| {
-                matches!(
-                    change,
-                    Change::Asked(_) | Change::Offered(_) | Change::HandedOver { .. } | Change::Told { message: Some(_), .. }
-                )
-            });
             let situation = Arc::clone(&hand.situation);
             let before: Vec<MessageId> = hand.case.under_way().map(|(id, _)| *id).collect();
             hand.case.apply_all(self.around(world, &situation), step.at, some);
@@ -505,7 +498,10 @@ impl Gateway {
             let open: Vec<MessageId> = before.into_iter().filter(|id| !after.contains(id)).collect();
             let wakes = hand.case.wakes(self.around(world, &situation));
             let soon = step.at.plus_ms(SENT_MS);
-            record.until = if sends || !rest.is_empty() { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) } else { wakes };
+            // What was decided on and not sent when the gateway dies is sent when it wakes, and what comes next is decided then: a case
+            // that waits for nothing but that would wait for ever.
+            record.until =
+                if hand.case.is_over() && rest.is_empty() { wakes } else { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) };
             if let Some(row) = step.ends.filter(|_| rest.is_empty()) {
                 (record.concerns, record.provider) = (Some(row.key.index), Some(row.key.to.clone()));
             }

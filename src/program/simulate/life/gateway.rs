@@ -582,9 +582,9 @@ impl Gateway {
             _ if changes.iter().any(|change| matches!(change, Change::Closed { .. })) => action::CLOSE,
             _ => action::CHANGE,
         };
-        let sends = hand.case.under_way().any(|(message, _)| !hand.sent.contains(message));
         let soon = time.plus_ms(SENT_MS);
-        record.until = if sends { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) } else { wakes };
+        // What comes next is decided when it wakes, if the gateway dies before.
+        record.until = if hand.case.is_over() { wakes } else { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) };
         if scene.plan.plant == Some(Plant::TimerForgotten) {
             record.until = None;
         }
@@ -904,7 +904,7 @@ fn words(changes: &[Change]) -> String {
         let text = write(std::slice::from_ref(change));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let of = |name: &str| value.get(0).and_then(|it| it.get(name)).and_then(|it| it.as_str()).unwrap_or_default().to_owned();
-        format!("{} {}{}", of("c"), of("step"), of("document"))
+        format!("{} {}{} {}", of("c"), of("step"), of("document"), of("code")).trim_end().to_owned()
     };
     changes.iter().map(word).collect::<Vec<_>>().join(", ")
 }
