@@ -152,6 +152,8 @@ pub struct Telemetry {
     work_open: Family<WorkLabels, Gauge>,
     /// How old the oldest open work is, in seconds.
     pub work_oldest: Gauge,
+    /// Cases that are open.
+    pub cases_open: Gauge,
     /// Workers that do not go on, and why.
     failing: Mutex<BTreeMap<Worker, String>>,
     lines: Lines,
@@ -196,6 +198,7 @@ impl Telemetry {
             holder_left_alone: Family::default(),
             work_open: Family::default(),
             work_oldest: Gauge::default(),
+            cases_open: Gauge::default(),
             failing: Mutex::default(),
             lines,
             sparing: Mutex::default(),
@@ -233,6 +236,7 @@ impl Telemetry {
         registry.register("holder_left_alone", help, this.holder_left_alone.clone());
         registry.register("work_open", "Messages that are kept and not over, by kind and state", this.work_open.clone());
         registry.register_with_unit("work_oldest", "How old the oldest of them is", Unit::Seconds, this.work_oldest.clone());
+        registry.register("cases_open", "Cases of life situations that are open", this.cases_open.clone());
         for worker in Worker::ALL {
             this.worker_failing.get_or_create(&WorkerLabels { worker: Label(worker.as_str()) }).set(0);
         }

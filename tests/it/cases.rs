@@ -5,6 +5,7 @@ use crate::notices::{Mailbox, Receiver, status};
 use crate::process::LONG;
 use oncegate::faces::client::{Client, Signed, problem_of};
 use oncegate::host::transport::Received;
+use oncegate::message::envelope::{Body, Context, Header, Kind, Message};
 use oncegate::program::demo::{Asked, Manners, PORTAL, Person, Tasked, Town, TownPlan};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,18 +147,35 @@ fn order(scene: &Scene, case: &str, by: &str, about: &Person, what: &str) -> Rec
     scene.send(by, &signed)
 }
 
-fn application(scene: &Scene, situation: &str, about: &Person, more: &str) -> Signed {
+/// The document with which something is applied for.
+fn applied_for(situation: &str, channel: &str, about: &Person, more: &str) -> String {
     let id = &about.identifier;
-    let markup = format!(
-        "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>portal</Channel>\
+    format!(
+        "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>{channel}</Channel>\
          <About><Person><t:Id xmlns:t=\"urn:oncegate:types:1\" scheme=\"{}\">{}</t:Id><t:Name xmlns:t=\"urn:oncegate:types:1\">\
          <t:Family>{}</t:Family><t:Given>{}</t:Given></t:Name></Person></About>{more}</CaseApplication>",
         id.scheme(),
         id.value(),
         about.family,
         about.given
-    );
-    scene.town().apply(PORTAL, about, &markup).expect("signed")
+    )
+}
+
+/// Documents that a citizen brings by way of the portal.
+fn brought(scene: &Scene, case: &str, about: &Person, documents: &[&str]) -> Received {
+    let all: String = documents.iter().map(|name| scene.town().paper(name, about).expect("a document")).collect();
+    let order = format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{case}</Case><Bring></Bring></CaseOrder>{all}");
+    scene.send(PORTAL, &scene.town().apply(PORTAL, about, &order).expect("signed"))
+}
+
+/// What happened in a case, as the coordinator sees it.
+fn timeline_of(scene: &Scene, id: &str) -> String {
+    let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
+    String::from_utf8_lossy(&received.body).into_owned()
+}
+
+fn application(scene: &Scene, situation: &str, about: &Person, more: &str) -> Signed {
+    scene.town().apply(PORTAL, about, &applied_for(situation, "portal", about, more)).expect("signed")
 }
 
 /// The id of the case that an application was answered with.
@@ -276,10 +294,7 @@ fn the_same_event_twice_is_one_case() {
     }
     let id = scene.case_of("register-birth");
     scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
-    scene.becomes(&id, "it was told again", |_| {
-        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
-        String::from_utf8_lossy(&received.body).contains("\"again\"")
-    });
+    scene.becomes(&id, "it was told again", |_| timeline_of(&scene, &id).contains("\"again\""));
     let cases: BTreeSet<String> = town.manners().tasks.iter().map(|task| task.case.clone()).collect();
     assert_eq!(cases, BTreeSet::from([id.clone()]));
     // Whoever tells of a birth has no part in what follows.
@@ -303,16 +318,75 @@ fn an_event_joins_what_was_applied_for() {
     scene.becomes(&id, "it is registered", |case| state_of(case, "register-birth") == "done");
     let birth = scene.town().birth(3, None).expect("signed");
     assert_eq!(scene.send("xx.town.maternity", &birth).status.as_u16(), 202);
-    scene.becomes(&id, "it has joined", |_| {
-        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
-        String::from_utf8_lossy(&received.body).contains("\"again\"")
-    });
+    scene.becomes(&id, "it has joined", |_| timeline_of(&scene, &id).contains("\"again\""));
     assert_eq!(scene.send("xx.town.maternity", &birth).status.as_u16(), 202);
     scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
     let manners = scene.town().manners();
     let registered =
         manners.tasks.iter().filter(|task| task.what == "step" && task.step.as_deref() == Some("register-birth")).count();
     assert_eq!(registered, 1);
+}
+
+/// The record of an event that joins is the case's: a step that waited for it gets it, though its holder was never asked for it in vain.
+#[test]
+fn what_an_event_brings_to_a_case_goes_along_with_its_steps() {
+    let scene = Scene::new(|manners| _ = manners.away.insert("maternity".to_owned()));
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let birth = scene.town().birth(3, None).expect("signed");
+    assert_eq!(scene.send("xx.town.maternity", &birth).status.as_u16(), 202);
+    let case = scene.becomes(&id, "it is registered", |case| state_of(case, "register-birth") == "done");
+    assert_eq!(step_of(&case, "register-birth")["trouble"], Value::Null);
+    let manners = scene.town().manners();
+    let task = manners.tasks.iter().find(|task| task.step.as_deref() == Some("register-birth")).expect("a task");
+    let record = task.enclosed.iter().find(|(name, _)| name == "medical-birth-record:mother");
+    assert_eq!(
+        record.map(|(_, octets)| octets),
+        Some(&birth.octets),
+        "{:?}",
+        task.enclosed.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
+}
+
+/// However many apply for the same at one moment, there is one case.
+#[test]
+fn those_who_apply_at_the_same_moment_have_one_case() {
+    let scene = Scene::new(|_| {});
+    let mother = scene.town().mother(3);
+    let applications: Vec<Signed> = (0..8).map(|_| application(&scene, "birth-of-child", &mother, "")).collect();
+    let cases = scene.block_on(async {
+        let mut sending = tokio::task::JoinSet::new();
+        for signed in applications {
+            let portal = scene.client(PORTAL);
+            sending.spawn(async move { portal.post(signed.octets, "", LONG).await.expect("the gateway is there") });
+        }
+        sending.join_all().await
+    });
+    let cases: BTreeSet<String> = cases.iter().map(case_in).collect();
+    assert_eq!(cases.len(), 1, "{cases:?}");
+}
+
+/// An id is everybody's own: whoever applies under the id of somebody else's application begins a case of their own.
+#[test]
+fn the_id_of_a_message_gives_no_part_in_the_case_of_another() {
+    let scene = Scene::new(|_| {});
+    let (mother, other) = (scene.town().mother(3), scene.town().mother(4));
+    let first = application(&scene, "birth-of-child", &mother, "");
+    let id = case_in(&scene.send(PORTAL, &first));
+    let desk = scene.client("xx.town.onestop");
+    let coordinator = oncegate::base::ids::AgencyId::parse("xx.town.cases");
+    let header = desk.header(Kind::Application, coordinator, None, scene.town().world()).expect("a header");
+    let code = |text: &str| oncegate::base::ids::Code::parse(text).expect("a code");
+    let message = Message {
+        header: Header { id: first.id, ..header },
+        context: Some(Context::new(code("life-situation"), "XX:LIFE:1", other.subject())),
+        body: Body::Documents(Vec::new()),
+        attachments: Vec::new(),
+    };
+    let second = desk.sign(&message, &applied_for("birth-of-child", "onestop", &other, "")).expect("signed");
+    assert_eq!(second.id, first.id);
+    assert_ne!(case_in(&scene.send("xx.town.onestop", &second)), id);
+    assert_eq!(scene.case("xx.town.onestop", &id)["code"], "OG-CAS-001");
 }
 
 /// The papers of a relative are asked for where a document of the case says that there is one, and who.
@@ -657,21 +731,30 @@ fn own(name: &str, text: &str) -> TownPlan {
     TownPlan { catalogue: vec![(format!("federal/{name}.toml"), text.to_owned())], ..TownPlan::default() }
 }
 
-const MOVING: &str = r#"format = 1
-id = "moving"
+/// A situation of so many steps that somebody begins.
+fn situation(id: &str, starts_on: &str, role: &str, steps: &str) -> String {
+    format!(
+        r#"format = 1
+id = "{id}"
 version = "1"
-title = { en = "Moving", ru = "Переезд" }
-curator = "curator:moving"
-starts_on = ["request:portal"]
+title = {{ en = "A situation of the town's own", ru = "Своя жизненная ситуация" }}
+curator = "curator:{id}"
+starts_on = ["{starts_on}"]
 legal = ["XX:1"]
 
 [[role]]
-name = "applicant"
+name = "{role}"
 
 [baseline]
 carry_days = 1
 source = "invented"
+{steps}"#
+    )
+}
 
+/// Somebody moves: a registration, and a partner's box.
+fn moving() -> String {
+    let steps = r#"
 [[step]]
 id = "register"
 title = { en = "Registration", ru = "Регистрация" }
@@ -689,6 +772,8 @@ service = "box"
 needs = ["identity-record:applicant"]
 deadline = "P20D"
 "#;
+    situation("moving", "request:portal", "applicant", steps)
+}
 
 /// At half of its term the agency is reminded, at the end once more, and the curator is told, once; by the clock of the case.
 #[test]
@@ -698,7 +783,7 @@ fn terms_are_watched_and_the_curator_is_told_once() {
     let config =
         format!("records = \"off\"\n[notices]\nwebhook_key = \"w.key\"\nwebhook_hosts = [\"{}\"]\nquiet = \"off\"\n", hook.at);
     let curators = BTreeMap::from([("curator:moving".to_owned(), format!("http://{}/curator", hook.at))]);
-    let plan = TownPlan { config, curators, pace: 100_000, ..own("moving", MOVING) };
+    let plan = TownPlan { config, curators, pace: 100_000, ..own("moving", &moving()) };
     let scene = Scene::with(plan, |manners| _ = manners.idle.insert("register".to_owned()));
     let person = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
@@ -725,7 +810,7 @@ fn terms_are_watched_and_the_curator_is_told_once() {
 /// A partner is told what to do: no name, no identifier, no document.
 #[test]
 fn a_partner_gets_a_task_without_a_name() {
-    let scene = Scene::with(own("moving", MOVING), |_| {});
+    let scene = Scene::with(own("moving", &moving()), |_| {});
     let person = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
     scene.becomes(&id, "both are done", |case| case["state"] == "done");
@@ -762,7 +847,7 @@ fn partner_cannot_read() {
 /// A holder that is silent for half of a term: the citizen is asked, where the file says so.
 #[test]
 fn who_is_silent_for_too_long_is_passed_over() {
-    let text = MOVING.replace("deadline = \"2wd\"", "deadline = \"2wd\"\nfallback = \"ask-applicant\"");
+    let text = moving().replace("deadline = \"2wd\"", "deadline = \"2wd\"\nfallback = \"ask-applicant\"");
     let plan = TownPlan { pace: 50_000, ..own("moving", &text) };
     let scene = Scene::with(plan, |manners| _ = manners.away.insert("mvd".to_owned()));
     let person = scene.town().mother(3);
@@ -772,36 +857,67 @@ fn who_is_silent_for_too_long_is_passed_over() {
     });
     assert_eq!(case["state"], "open");
     scene.town().manners().away.clear();
-    let document = scene.town().paper("identity-record", &person).expect("a document");
-    let brought = scene.town().apply(
-        PORTAL,
-        &person,
-        &format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{document}"),
-    );
-    let brought = scene.send(PORTAL, &brought.expect("signed"));
+    let brought = brought(&scene, &id, &person, &["identity-record"]);
     assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
     let case = scene.becomes(&id, "it goes on", |case| state_of(case, "register") == "done");
     assert_eq!(case["counts"]["brought"], 1);
 }
 
+/// Two documents that came in one signed message: what one step does not need any more is kept for the other.
+#[test]
+fn a_message_is_kept_as_long_as_one_of_its_documents_is_needed() {
+    let steps = r#"
+[[step]]
+id = "account"
+title = { en = "Note the account", ru = "Учесть счёт" }
+agency = "mvd"
+service = "account"
+needs = ["bank-details:applicant"]
+deadline = "2wd"
+
+[[step]]
+id = "look"
+title = { en = "Look into it", ru = "Проверить" }
+agency = "tax"
+service = "look"
+after = ["account"]
+deadline = "2wd"
+
+[[step]]
+id = "claim"
+title = { en = "Decide on the claim", ru = "Решить" }
+agency = "sfr"
+service = "claim"
+after = ["look"]
+needs = ["birth-allowance-application:applicant"]
+deadline = "2wd"
+"#;
+    let plan = own("claim", &situation("claim", "request:portal", "applicant", steps));
+    let scene = Scene::with(plan, |manners| _ = manners.away.insert("tax".to_owned()));
+    let person = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "claim", &person, "")));
+    scene.becomes(&id, "it is asked for both", |case| case["form"]["bring"].as_array().is_some_and(|bring| bring.len() == 2));
+    let brought = brought(&scene, &id, &person, &["bank-details", "birth-allowance-application"]);
+    assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    scene.becomes(&id, "one needs nothing any more", |case| {
+        let documents = case["documents"].as_array().into_iter().flatten();
+        documents.filter(|document| document["state"] == "forgotten").count() == 1
+    });
+    scene.town().manners().away.clear();
+    scene.becomes(&id, "all are done", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let enclosed = |step: &str| {
+        let task = manners.tasks.iter().find(|task| task.step.as_deref() == Some(step)).expect("a task");
+        task.enclosed.iter().map(|(_, octets)| octets.clone()).collect::<Vec<_>>()
+    };
+    assert!(!enclosed("account")[0].is_empty());
+    assert_eq!(enclosed("account")[0], enclosed("claim")[0]);
+}
+
 /// A document that says something else than is known: the case says so, and nothing is replaced.
 #[test]
 fn a_contradiction_is_told_and_replaces_nothing() {
-    let text = r#"format = 1
-id = "twice-told"
-version = "1"
-title = { en = "Twice told", ru = "Дважды" }
-curator = "curator:twice"
-starts_on = ["request:portal"]
-legal = ["XX:1"]
-
-[[role]]
-name = "applicant"
-
-[baseline]
-carry_days = 1
-source = "invented"
-
+    let steps = r#"
 [[step]]
 id = "first"
 title = { en = "First", ru = "Первый" }
@@ -811,23 +927,29 @@ when = "applicant.citizen"
 gives = "identity-record:applicant"
 deadline = "2wd"
 "#;
-    let scene = Scene::with(own("twice-told", text), |_| {});
-    // The register says that the applicant is a citizen; the document that the step makes says so too, unless it is told otherwise.
+    let scene = Scene::with(own("twice-told", &situation("twice-told", "request:portal", "applicant", steps)), |manners| {
+        let other = ("<Citizen>true<".to_owned(), "<Citizen>false<".to_owned());
+        manners.otherwise.insert("first".to_owned(), other);
+    });
+    // By the register the applicant is a citizen; the document that the step makes says otherwise.
     let person = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "twice-told", &person, "")));
     let case = scene.becomes(&id, "it is done", |case| case["state"] == "done");
-    assert_eq!(case["contradictions"].as_array().map(Vec::len), Some(0), "{case:#}");
+    let against = serde_json::json!([{ "document": "identity-record:applicant", "fact": "applicant.citizen" }]);
+    assert_eq!(case["contradictions"], against, "{case:#}");
+    // It applied by what was known first.
+    assert_eq!(state_of(&case, "first"), "done");
 }
 
 /// A case stays with the version that it began with; a catalogue without it is not taken while the case is open.
 #[test]
 fn a_case_stays_with_its_version_over_a_change_of_the_catalogue() {
-    let scene = Scene::with(own("moving", MOVING), |manners| _ = manners.idle.insert("register".to_owned()));
+    let scene = Scene::with(own("moving", &moving()), |manners| _ = manners.idle.insert("register".to_owned()));
     let person = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "moving", &person, "")));
     scene.becomes(&id, "the police are at work", |case| state_of(case, "register") == "accepted");
     let file = scene.town().installation().folder().join("catalogue/federal/moving.toml");
-    let newer = MOVING.replace("version = \"1\"", "version = \"2\"").replace("id = \"kit\"", "id = \"box\"");
+    let newer = moving().replace("version = \"1\"", "version = \"2\"").replace("id = \"kit\"", "id = \"box\"");
     let reload = || {
         let data = scene.town().installation().folder().join("data");
         oncegate::host::control::call(&data, oncegate::host::control::Command::Reload).expect("it answers").expect("it runs")
@@ -839,7 +961,7 @@ fn a_case_stays_with_its_version_over_a_change_of_the_catalogue() {
         "{:?}",
         refused.refused
     );
-    std::fs::write(file.with_file_name("moving@1.toml"), MOVING).expect("writable");
+    std::fs::write(file.with_file_name("moving@1.toml"), moving()).expect("writable");
     let taken = reload();
     assert!(taken.refused.is_empty(), "{:?}", taken.refused);
     let other = scene.town().mother(4);
@@ -974,13 +1096,7 @@ fn nobody_applies_without_the_right() {
     let scene = Scene::new(|_| {});
     let mother = scene.town().mother(3);
     let of = |by: &str, situation: &str, channel: &str| {
-        let markup = format!(
-            "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>{channel}</Channel>\
-             <About><Person><t:Id xmlns:t=\"urn:oncegate:types:1\" scheme=\"{}\">{}</t:Id><t:Name xmlns:t=\"urn:oncegate:types:1\">\
-             <t:FamilyAbsent>unknown</t:FamilyAbsent><t:GivenAbsent>unknown</t:GivenAbsent></t:Name></Person></About></CaseApplication>",
-            mother.identifier.scheme(),
-            mother.identifier.value()
-        );
+        let markup = applied_for(situation, channel, &mother, "");
         problem_of(&scene.send(by, &scene.town().apply(by, &mother, &markup).expect("signed"))).code
     };
     assert_eq!(of("xx.town.charity", "birth-of-child", "portal"), "OG-POL-001");
@@ -990,21 +1106,10 @@ fn nobody_applies_without_the_right() {
     assert!(scene.town().manners().tasks.is_empty());
 }
 
-const COUNTED: &str = r#"format = 1
-id = "pupil-counted"
-version = "1"
-title = { en = "A pupil more", ru = "Ученик" }
-curator = "curator:schools"
-starts_on = ["document:school-enrolment"]
-legal = ["XX:1"]
-
-[[role]]
-name = "pupil"
-
-[baseline]
-carry_days = 1
-source = "invented"
-
+/// Money follows the pupil: the finance body hears of one pupil more at a school, and not of whom.
+#[test]
+fn an_enrolment_reaches_the_finance_body_as_a_count() {
+    let steps = r#"
 [[step]]
 id = "count"
 title = { en = "Count one pupil more for the school", ru = "Учесть ещё одного ученика" }
@@ -1015,14 +1120,11 @@ needs = ["school-enrolment:pupil"]
 shows = ["pupil.school"]
 deadline = "5wd"
 "#;
-
-/// Money follows the pupil: the finance body hears of one pupil more at a school, and not of whom.
-#[test]
-fn an_enrolment_reaches_the_finance_body_as_a_count() {
+    let counted = situation("pupil-counted", "document:school-enrolment", "pupil", steps);
     let built_in = oncegate::rules::situation::Catalogue::built_in_files();
     let agencies = built_in.iter().find(|file| file.name == "agencies.toml").expect("it is there").text.clone();
     let agencies = agencies + "finance = { level = \"partner\", title = { en = \"Finance body\", ru = \"Финансы\" } }\n";
-    let catalogue = vec![("agencies.toml".to_owned(), agencies), ("federal/pupil-counted.toml".to_owned(), COUNTED.to_owned())];
+    let catalogue = vec![("agencies.toml".to_owned(), agencies), ("federal/pupil-counted.toml".to_owned(), counted)];
     let scene = Scene::with(TownPlan { catalogue, ..TownPlan::default() }, |_| {});
     let pupil = scene.town().pupil(5);
     let enrolment = scene.town().paper("school-enrolment", &pupil).expect("a document");
@@ -1050,19 +1152,10 @@ fn a_right_that_ends_is_told_of_until_it_is_used() {
     });
     let mother = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
-    let told = || {
-        let received = scene.block_on(scene.client("xx.town.cases").get(&format!("/v1/cases/{id}/timeline"))).expect("there");
-        String::from_utf8_lossy(&received.body).matches("\"expiring\"").count()
-    };
+    let told = || timeline_of(&scene, &id).matches("\"expiring\"").count();
     let case = scene.becomes(&id, "it is told of in time", |_| told() >= 1);
     assert_eq!((case["state"].as_str(), state_of(&case, "birth-allowance")), (Some("open"), "-".to_owned()));
-    let of = |name: &str| scene.town().paper(name, &mother).expect("a document");
-    let bring = format!(
-        "<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Bring></Bring></CaseOrder>{}{}",
-        of("birth-allowance-application"),
-        of("bank-details")
-    );
-    let brought = scene.send(PORTAL, &scene.town().apply(PORTAL, &mother, &bring).expect("signed"));
+    let brought = brought(&scene, &id, &mother, &["birth-allowance-application", "bank-details"]);
     assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
     scene.becomes(&id, "it is paid", |case| state_of(case, "birth-allowance-on-application") == "done");
     let before = told();

@@ -67,8 +67,8 @@ struct Written {
 /// All cases.
 pub struct Book<S> {
     shelf: S,
+    /// How many are open.
     open: u64,
-    closed: u64,
 }
 
 mod of {
@@ -76,15 +76,15 @@ mod of {
     pub const TIMER: u8 = b't';
     pub const KEY: u8 = b'k';
     pub const LINK: u8 = b'l';
-    pub const COUNTS: u8 = b'n';
+    pub const OPEN: u8 = b'o';
+    pub const COUNT: u8 = b'n';
 }
 
 impl<S: Shelf> Book<S> {
     /// The cases that lie on a shelf.
     pub fn open(shelf: S) -> Self {
-        let counts = shelf.get(&[of::COUNTS]).and_then(|octets| serde_json::from_slice(&octets).ok());
-        let (open, closed) = counts.unwrap_or((0, 0));
-        Self { shelf, open, closed }
+        let open = shelf.get(&[of::COUNT]).and_then(|octets| Some(u64::from_be_bytes(octets.try_into().ok()?)));
+        Self { shelf, open: open.unwrap_or(0) }
     }
 
     /// Takes a record, if it is one of a case: the only way in which a line changes. It may be told again.
@@ -130,13 +130,6 @@ impl<S: Shelf> Book<S> {
         if leaf.action.as_deref() == Some(action::CLOSE) {
             row.state = State::Closed;
         }
-        let was_open = before.as_ref().is_some_and(|row| row.state == State::Open);
-        match (before.is_some(), was_open, row.state) {
-            (false, _, State::Open) => self.open += 1,
-            (false, _, State::Closed) => self.closed += 1,
-            (true, true, State::Closed) => (self.open, self.closed) = (self.open.saturating_sub(1), self.closed + 1),
-            _ => {}
-        }
         self.put(before.as_ref(), &row);
     }
 
@@ -148,7 +141,12 @@ impl<S: Shelf> Book<S> {
         if before.is_none() {
             changes.extend(row.keys.iter().map(|key| (keyed(key), Some(row.id.octets().to_vec()))));
         }
-        changes.push((vec![of::COUNTS], serde_json::to_vec(&(self.open, self.closed)).ok()));
+        let was_open = before.is_some_and(|row| row.state == State::Open);
+        if was_open != (row.state == State::Open) {
+            self.open = if was_open { self.open.saturating_sub(1) } else { self.open + 1 };
+            changes.push((opened(&row.id), (!was_open).then(Vec::new)));
+            changes.push((vec![of::COUNT], Some(self.open.to_be_bytes().to_vec())));
+        }
         self.shelf.write(changes);
     }
 
@@ -211,17 +209,16 @@ impl<S: Shelf> Book<S> {
         read_timer(&key).map(|(at, _)| at)
     }
 
-    /// Cases in the order of their ids, which is that in which they began, behind one.
-    pub fn behind(&self, last: Option<&Uuid>) -> Option<CaseRow> {
-        let from = last.map_or_else(|| vec![of::CASE], |last| [case(last).as_slice(), &[0]].concat());
-        let (key, octets) = self.shelf.from(&from)?;
-        let id = read_id(key.strip_prefix(&[of::CASE])?)?;
-        CaseRow::read(id, &octets)
+    /// The first open case behind another one, in the order in which they began.
+    pub fn open_behind(&self, last: Option<&Uuid>) -> Option<CaseRow> {
+        let from = last.map_or_else(|| vec![of::OPEN], |last| [opened(last).as_slice(), &[0]].concat());
+        let (key, _) = self.shelf.from(&from)?;
+        self.row(&read_id(key.strip_prefix(&[of::OPEN])?)?)
     }
 
-    /// How many are open, and how many are over.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.open, self.closed)
+    /// How many are open.
+    pub fn count_open(&self) -> u64 {
+        self.open
     }
 
     /// The shelf.
@@ -271,6 +268,10 @@ impl CaseRow {
 
 fn case(id: &Uuid) -> Vec<u8> {
     [&[of::CASE], id.octets().as_slice()].concat()
+}
+
+fn opened(id: &Uuid) -> Vec<u8> {
+    [&[of::OPEN], id.octets().as_slice()].concat()
 }
 
 fn keyed(key: &Digest) -> Vec<u8> {

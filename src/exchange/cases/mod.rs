@@ -53,7 +53,7 @@ pub struct Around<'a> {
 /// A case.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Its id: that of the message that started it.
+    /// Its id.
     pub id: Uuid,
     /// With what it began.
     pub opening: Opening,
@@ -316,6 +316,11 @@ impl Case {
         self.people.get(role)
     }
 
+    /// The hash of the personal link by which it is shown now.
+    pub fn link_in_force(&self, now: UnixTime) -> Option<Digest> {
+        self.link.filter(|(_, until)| *until > self.time(now)).map(|(hash, _)| hash)
+    }
+
     /// Messages that are under way, of which nothing was heard yet.
     pub fn under_way(&self) -> impl Iterator<Item = (&MessageId, &Sent)> {
         self.errands.iter()
@@ -354,6 +359,12 @@ impl Case {
     /// The signed message that a document came in, forgotten or not.
     pub fn paper_of(&self, document: &DocumentOf) -> Option<&Paper> {
         self.papers.get(document).and_then(|state| state.paper.as_ref())
+    }
+
+    /// Whether it still has a document of a signed message.
+    pub fn keeps(&self, message: &Paper) -> bool {
+        let kept = self.papers.values().filter(|state| !state.is_forgotten).filter_map(|state| state.paper.as_ref());
+        kept.into_iter().any(|paper| paper.sha256 == message.sha256)
     }
 
     /// Whether what a message asked is done.

@@ -55,3 +55,18 @@ fn cases_that_are_handed_over_and_taken_back_end_once() {
     let ends = courses(|_| Manner::HandedOver, people(6));
     assert!(!ends.contains_key("open") && ends.contains_key("withdrawn"), "{ends:?}");
 }
+
+/// A link that has ended shows nothing, so that whoever is told of the case later needs another; in the case's own time.
+#[test]
+fn a_personal_link_ends_by_the_clock_of_the_case() {
+    let situation = situations(&LAND).swap_remove(0);
+    let family = Family::new(&LAND, &situation, 1);
+    let digest = crate::message::crypto::sha256(b"link");
+    let opening = family.opening(StartedBy::Application, &LAND.coordinator, digest, 10);
+    let mut case = Case::open(Uuid::from_octets([7; 16]), opening, &situation, START);
+    assert_eq!(case.link_in_force(START), None);
+    let until = case.time(START).plus_ms(1_000).into();
+    case.apply(LAND.around(&situation, START), START, &Change::Link { hash: Text(digest), until });
+    assert_eq!(case.link_in_force(START.plus_ms(99)), Some(digest));
+    assert_eq!(case.link_in_force(START.plus_ms(100)), None);
+}

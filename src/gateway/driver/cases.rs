@@ -21,7 +21,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::read_again;
 use crate::exchange::cases::{
-    Around, Book, Came, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
+    Around, Book, Came, Case, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
 };
 use crate::exchange::ledger::{Known, OutcomePlace};
 use crate::exchange::work::Row;
@@ -54,6 +54,8 @@ pub(super) struct Cases {
     hints: Mutex<Hints>,
     changed: Notify,
     room: Arc<Semaphore>,
+    /// Two starts for one person come one after the other: whoever comes second finds the case of the first.
+    starting: [tokio::sync::Mutex<()>; STARTS_AT_ONCE],
     /// Told of a case that has changed.
     watched: tokio::sync::broadcast::Sender<Uuid>,
 }
@@ -120,6 +122,7 @@ impl Cases {
             hints: Mutex::default(),
             changed: Notify::new(),
             room: Arc::new(Semaphore::new(CASES_AT_ONCE)),
+            starting: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             watched: tokio::sync::broadcast::channel(256).0,
         }
     }
@@ -265,6 +268,10 @@ impl Gateway {
         while !self.is_stopping() {
             let changed = self.cases.changed.notified();
             while self.drive_next() {}
+            if self.is_unrecording.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(limits::HEALTH_MS)).await;
+                continue;
+            }
             let time = now();
             let wakes = self.cases.book(|book| book.wakes()).flatten();
             let pause = wakes.map_or(PAUSE_MS_MAX, |wakes| wakes.as_ms().saturating_sub(time.as_ms()));
@@ -404,7 +411,7 @@ impl Gateway {
 
     /// Does all that comes next in a case.
     async fn advance(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
-        self.send(world, hand).await;
+        self.send(world, hand).await?;
         self.add_up(world, hand).await?;
         for _ in 0..ROUNDS_MAX {
             let situation = Arc::clone(&hand.situation);
@@ -414,7 +421,7 @@ impl Gateway {
             }
             let by = hand.case.opening.coordinator.0.clone();
             self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
-            self.send(world, hand).await;
+            self.send(world, hand).await?;
         }
         let notices = self.notify(world, hand).await?;
         self.set_wake(world, hand, notices);
@@ -514,7 +521,7 @@ impl Gateway {
             }
             record.digest = some.iter().find_map(|change| match change {
                 Change::Link { hash, .. } => Some(hash.0),
-                _ => record.digest,
+                _ => None,
             });
             if what == action::CHANGE && some.iter().any(is_start) {
                 record.counterpart = Some(self.start_key(&hand.case.opening, &hand.case.subject(), some));
@@ -526,6 +533,7 @@ impl Gateway {
             for change in some {
                 if let Change::Forgotten { document } = change
                     && let Some(paper) = hand.case.paper_of(&document.0)
+                    && !hand.case.keeps(paper)
                 {
                     self.store.attachments().forget(&paper_key(&hand.case.id, paper))?;
                 }
@@ -592,8 +600,7 @@ impl Gateway {
                 self.record_changes(world, hand, changes, Step { ends: None, by: &coordinator, at: now() }).await?;
             }
         }
-        self.send(world, hand).await;
-        Ok(())
+        self.send(world, hand).await
     }
 
     /// Looks a case up for an agency that has a part in it.
@@ -631,10 +638,7 @@ impl Gateway {
         if slot.is_none() {
             *slot = self.load_case(&world, id)?;
         }
-        let is_in_force = |hand: &&InHand| {
-            let time = hand.case.time(now());
-            hand.case.link.is_some_and(|(known, until)| equal(&known, &hash) && until > time)
-        };
+        let is_in_force = |hand: &&InHand| hand.case.link_in_force(now()).is_some_and(|known| equal(&known, &hash));
         let hand = slot.as_ref().filter(is_in_force).ok_or(CaseError::Unknown)?;
         Ok(look(&hand.case, self.around(&world, &hand.situation)))
     }
@@ -644,23 +648,9 @@ impl Gateway {
         self.cases.watched.subscribe()
     }
 
-    /// Cases in the order in which they began, behind one.
-    pub fn cases_behind(&self, last: Option<&Uuid>, most: usize) -> Vec<CaseRow> {
-        let mut found: Vec<CaseRow> = Vec::new();
-        while found.len() < most {
-            let after = found.last().map(|row| row.id).or(last.copied());
-            let next = self.cases.book(|book| book.behind(after.as_ref())).flatten();
-            match next {
-                Some(row) => found.push(row),
-                None => break,
-            }
-        }
-        found
-    }
-
-    /// How many cases are open, and how many are over.
-    pub fn case_counts(&self) -> (u64, u64) {
-        self.cases.book(|book| book.counts()).unwrap_or_default()
+    /// How many cases are open.
+    pub(super) fn count_open_cases(&self) -> u64 {
+        self.cases.book(|book| book.count_open()).unwrap_or_default()
     }
 
     /// Saves the book of cases, so that a start has few records to be told of.
@@ -674,11 +664,8 @@ impl Gateway {
         let mut missing = BTreeSet::new();
         let mut last: Option<Uuid> = None;
         let world = self.world();
-        while let Some(row) = self.cases.book(|book| book.behind(last.as_ref())).flatten() {
+        while let Some(row) = self.cases.book(|book| book.open_behind(last.as_ref())).flatten() {
             last = Some(row.id);
-            if row.state == RowState::Closed {
-                continue;
-            }
             let of = |catalogue: &Catalogue| {
                 let version = row.version.as_deref().and_then(Version::parse)?;
                 catalogue.version(row.situation.as_ref()?, &version, row.region.as_ref()).is_some().then_some(())
@@ -729,6 +716,8 @@ fn new_id() -> MessageId {
 
 /// Cases in which something is done at once.
 const CASES_AT_ONCE: usize = 64;
+/// Starts for different persons at once, at most.
+const STARTS_AT_ONCE: usize = 64;
 /// How often it is asked what comes next before others get their turn.
 const ROUNDS_MAX: usize = 16;
 const PAUSE_MS_MIN: u64 = 5;

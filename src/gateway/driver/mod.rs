@@ -425,6 +425,7 @@ impl Gateway {
         telemetry.work_is(open.all().map(|(what, state, count)| (what.as_str(), state.as_str(), count)));
         let age = oldest.map_or(0, |oldest| now().as_ms().saturating_sub(oldest.as_ms()) / 1000);
         telemetry.work_oldest.set(age as i64);
+        telemetry.cases_open.set(self.count_open_cases() as i64);
         telemetry
     }
 

@@ -70,6 +70,8 @@ pub struct Manners {
     pub idle: BTreeSet<String>,
     /// Steps whose document is about somebody else.
     pub mistaken: BTreeSet<String>,
+    /// Steps whose document says something else than the registers: what is replaced, by what.
+    pub otherwise: BTreeMap<String, (String, String)>,
     /// What was asked of whom: agency, document, whom it is about, on behalf of whom, message.
     pub asked: Vec<Asked>,
     /// What was to be done by whom.
@@ -706,14 +708,15 @@ impl Office {
             message: question.header.id,
             at: now(),
         };
-        let (refused, is_idle, is_mistaken) = {
+        let (refused, is_idle, is_mistaken, otherwise) = {
             let mut manners = self.shared.manners();
             for (_, octets) in &tasked.enclosed {
                 manners.octets.entry(self.kind.clone()).or_default().push(octets.clone());
             }
             manners.tasks.push(tasked);
             let step = task.step.clone().unwrap_or_default();
-            (manners.refused.get(&step).cloned(), manners.idle.contains(&step), manners.mistaken.contains(&step))
+            let otherwise = manners.otherwise.get(&step).cloned();
+            (manners.refused.get(&step).cloned(), manners.idle.contains(&step), manners.mistaken.contains(&step), otherwise)
         };
         let state = |of: &str| Some((Body::State { of: Code::parse(of)?, at: now() }, String::new()));
         if matches!(task.kind.as_str(), "notice" | "reminder") {
@@ -739,11 +742,11 @@ impl Office {
         let at = person.household() as usize * 4;
         let about = match gives.role.as_str() {
             "child" => self.shared.people.get(at + 3)?,
-            _ if is_mistaken => person,
             _ => person,
         };
         let about = if is_mistaken { self.shared.people.get((about.number as usize + 8) % 1000)? } else { about };
         let markup = self.shared.paper(gives.document.as_str(), about)?;
+        let markup = otherwise.map_or(markup.clone(), |(what, by)| markup.replace(&what, &by));
         Some((Body::Documents(Vec::new()), markup))
     }
 

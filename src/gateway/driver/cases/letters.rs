@@ -22,19 +22,19 @@ use std::time::{Duration, Instant};
 
 impl Gateway {
     /// Sends the messages that were decided on and not sent yet; all side by side.
-    pub(super) async fn send(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) {
+    pub(super) async fn send(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand) -> Result<(), StoreError> {
         for _ in 0..SENDING_ROUNDS {
             let unsent: Vec<(MessageId, Sent)> =
                 hand.case.under_way().filter(|(id, _)| !hand.sent.contains(id)).map(|(id, sent)| (*id, sent.clone())).collect();
             if unsent.is_empty() {
-                return;
+                break;
             }
             let mut sending = Vec::with_capacity(unsent.len());
             for (id, sent) in unsent {
                 let situation = Arc::clone(&hand.situation);
                 let prepared = self.prepare(world, &hand.case, &situation, id, &sent);
                 // Who gets what is on record once, however often the message waits for room.
-                let is_handed = !hand.handed.insert(id);
+                let is_handed = hand.handed.contains(&id);
                 let prepared = prepared.map(|(octets, handed)| (octets, if is_handed { Vec::new() } else { handed }));
                 let (gateway, coordinator) = (Arc::clone(self), hand.case.opening.coordinator.0.clone());
                 sending.push((id, tokio::spawn(async move { gateway.submit_own(&coordinator, prepared).await })));
@@ -42,19 +42,17 @@ impl Gateway {
             let mut failed = Vec::new();
             let mut is_busy = false;
             for (id, sending) in sending {
-                match sending.await.unwrap_or_else(|_| Err(Fault::new(Code::HttpBusy).with_retry_after(1))) {
+                let failed_itself =
+                    |_| Submitted { is_handed: false, taken: Err(Fault::new(Code::HttpBusy).with_retry_after(1)) };
+                let Submitted { is_handed, taken } = sending.await.unwrap_or_else(failed_itself);
+                hand.handed.extend(is_handed.then_some(id));
+                match taken {
                     Ok(()) => {
                         hand.sent.insert(id);
                         hand.case.is_sent(id);
                     }
                     // It waits for room, and is sent the same once more.
-                    Err(fault) if fault.code.retry() == Retry::Later => {
-                        is_busy = true;
-                        // Without room nothing was recorded.
-                        if matches!(fault.code, Code::LogUnavailable | Code::LimRequests | Code::HttpBusy) {
-                            hand.handed.remove(&id);
-                        }
-                    }
+                    Err(fault) if fault.code.retry() == Retry::Later => is_busy = true,
                     Err(fault) => failed.push((id, fault)),
                 }
             }
@@ -64,15 +62,14 @@ impl Gateway {
                 let changes = hand.case.hear(around, id, &Heard::Failed(fault.code.as_str()), &mut new_id);
                 let by = hand.case.opening.coordinator.0.clone();
                 hand.sent.insert(id);
-                if self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await.is_err() {
-                    return;
-                }
+                self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
             }
             if !is_busy {
-                return;
+                break;
             }
             tokio::time::sleep(Duration::from_millis(BUSY_MS)).await;
         }
+        Ok(())
     }
 
     /// A message of a case, signed; with the records of what it hands to an agency.
@@ -243,22 +240,29 @@ impl Gateway {
     }
 
     /// Submits a message of a case like anybody's; it is kept, and what comes of it is heard from its record.
-    async fn submit_own(
+    async fn submit_own(self: &Arc<Self>, coordinator: &AgencyId, prepared: Result<(Vec<u8>, Vec<Entry>), Fault>) -> Submitted {
+        let (visit, octets) = match self.hand_out(coordinator, prepared).await {
+            Ok(ready) => ready,
+            Err(fault) => return Submitted { is_handed: false, taken: Err(fault) },
+        };
+        let submitting: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(self.submit(visit, octets, Wait::Not));
+        let taken = submitting.await.map(drop).map_err(|refused| refused.fault);
+        Submitted { is_handed: true, taken }
+    }
+
+    /// Finds room for a message of a case, and records who gets what with it.
+    async fn hand_out(
         self: &Arc<Self>,
         coordinator: &AgencyId,
         prepared: Result<(Vec<u8>, Vec<Entry>), Fault>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(Visit, Vec<u8>), Fault> {
         let (octets, handed) = prepared?;
         let visit = self.enter_own(coordinator, octets.len())?;
         for entry in handed {
             self.telemetry.close(&entry.record, None);
             self.keep(entry).await.map_err(|cause| log_unavailable(&cause))?;
         }
-        let submitting: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(self.submit(visit, octets, Wait::Not));
-        match submitting.await {
-            Ok(_) => Ok(()),
-            Err(refused) => Err(refused.fault),
-        }
+        Ok((visit, octets))
     }
 
     fn enter_own(&self, coordinator: &AgencyId, octets: usize) -> Result<Visit, Fault> {
@@ -344,6 +348,13 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// What came of submitting a message of a case.
+struct Submitted {
+    /// Whether it is on record who gets what with it.
+    is_handed: bool,
+    taken: Result<(), Fault>,
 }
 
 /// The name under which a document of a case is kept: another for each case.

@@ -53,7 +53,7 @@ impl Gateway {
                 wakes = Some(wakes.map_or(due, |wakes| wakes.min(due)));
                 continue;
             }
-            if hand.case.link.is_none() && self.has_pages() && told.whom == Whom::Applicant {
+            if hand.case.link_in_force(now()).is_none() && self.has_pages() && told.whom == Whom::Applicant {
                 self.make_link(world, hand).await?;
             }
             hand.telling.insert(number, Trying { tries: trying.tries.saturating_add(1), again: None });
@@ -143,7 +143,7 @@ impl Gateway {
             _ => format!("{situation}: {} {step} ({agency}), {}", told.event, case.id),
         };
         Notice {
-            id: notice_id(case.id, number),
+            id: Uuid::derived(case.id.octets(), &sha256(&[case.id.octets().as_slice(), &number.to_be_bytes()].concat())),
             case: case.id,
             event,
             title: situation.to_owned(),
@@ -193,16 +193,6 @@ fn plain(base: &Endpoint) -> String {
     let (origin, path) = text.split_at(text.find("://").map_or(0, |at| at + 3));
     let (host, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
     format!("{origin}{}{}", host.strip_suffix(port).unwrap_or(host), rest.trim_end_matches('/'))
-}
-
-/// The id of a notice, the same each time it is sent.
-fn notice_id(case: Uuid, number: u32) -> Uuid {
-    let digest = sha256(&[case.octets().as_slice(), &number.to_be_bytes()].concat());
-    let mut octets = *case.octets();
-    for (place, octet) in octets.iter_mut().zip(digest.octets()).skip(9) {
-        *place = *octet;
-    }
-    Uuid::from_octets(octets)
 }
 
 /// How often a notice is sent: over about three days.

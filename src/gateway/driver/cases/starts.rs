@@ -5,7 +5,7 @@ use super::super::run::{Arrived, Running};
 use super::super::{Gateway, World, now};
 use super::{InHand, Step, new_id};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, Code as Word, MessageId, Region, Uuid};
+use crate::base::ids::{AgencyId, Code as Word, Region, Uuid};
 use crate::base::limits;
 use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
@@ -15,10 +15,11 @@ use crate::exchange::cases::{Came, Case, Change, Opening, Order, OrderOf, Readin
 use crate::exchange::work::Row;
 use crate::host::store::StoreError;
 use crate::message::crypto::sha256;
-use crate::message::envelope::{self, Body, Context, Header, Kind, Message, ReplyTo};
+use crate::message::envelope::{self, Body, Context, Header, Kind, Message, ReplyTo, Subject};
 use crate::rules::situation::{Catalogue, DocumentOf, Situation, Start};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::MutexGuard;
 
 impl Gateway {
     /// Takes an event that the coordinator is told of: it may start cases.
@@ -87,7 +88,7 @@ impl Gateway {
             };
             let around = self.around(world, &situation);
             let start = paper.facts.document_id.map(|id| id.to_string());
-            let fresh = Case::open(case_id(reading.message.header.id, &situation.id), opening.clone(), &situation, now());
+            let fresh = Case::open(case_id(reading, &situation.id), opening.clone(), &situation, now());
             let mut came = fresh.has_come(around, &document, reading, paper, Came::Start);
             for change in &mut came {
                 if let Change::Came { paper, .. } = change {
@@ -95,8 +96,7 @@ impl Gateway {
                 }
             }
             let changes: Vec<Change> = std::iter::once(Change::Opened(Box::new(opening))).chain(came).collect();
-            self.keep_papers(&fresh.id, &row.key.to, &changes, octets)?;
-            self.open_or_join(world, fresh, &situation, changes, (row, is_last)).await?;
+            self.open_or_join(world, fresh, &situation, (changes, octets), is_last.then_some(row)).await?;
             if is_last {
                 ends = Ends::Row;
             }
@@ -110,23 +110,21 @@ impl Gateway {
         world: &Arc<World>,
         fresh: Case,
         situation: &Arc<Situation>,
-        changes: Vec<Change>,
-        (row, ends): (&Row, bool),
+        (changes, octets): (Vec<Change>, &[u8]),
+        ends: Option<&Row>,
     ) -> Result<Uuid, StoreError> {
+        let alone = self.starts_alone(&fresh.subject()).await;
         let start = self.start_key(&fresh.opening, &fresh.subject(), &changes);
-        let known = self.cases.book(|book| book.row(&fresh.id).map(|row| row.id).or(book.by_key(&start))).flatten();
-        let known = match known {
+        let known = match self.cases.book(|book| book.by_key(&start)).flatten() {
             Some(known) => Some(known),
             None => self.joins(world, &fresh).await?,
         };
         let by = fresh.opening.by.0.clone();
-        let ends = ends.then_some(row);
         let id = known.unwrap_or(fresh.id);
         let held = self.cases.held(id);
         let mut slot = held.lock().await;
-        // Somebody may have opened it meanwhile.
-        let exists = self.cases.book(|book| book.row(&id).is_some()).unwrap_or(false);
-        if !exists {
+        if known.is_none() {
+            self.keep_papers(&id, &fresh.opening.coordinator.0, &changes, octets)?;
             let (at, situation) = (fresh.opened, Arc::clone(situation));
             let mut hand = InHand::new(fresh, situation);
             self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await?;
@@ -135,11 +133,18 @@ impl Gateway {
             if slot.is_none() {
                 *slot = self.load_case(world, id)?;
             }
-            if let Some(hand) = slot.as_mut() {
-                let again = self.again_in(world, hand, &fresh, changes);
-                self.record_changes(world, hand, again, Step { ends, by: &by, at: now() }).await?;
+            let Some(hand) = slot.as_mut() else {
+                return Err(StoreError::Index(format!("the case {id} cannot be read")));
+            };
+            let again = self.again_in(world, hand, &fresh, changes);
+            self.keep_papers(&id, &hand.case.opening.coordinator.0, &again, octets)?;
+            let recorded = self.record_changes(world, hand, again, Step { ends, by: &by, at: now() }).await;
+            if recorded.is_err() {
+                *slot = None;
+                recorded?;
             }
         }
+        drop(alone);
         if let Some(hand) = slot.as_mut()
             && let Err(cause) = self.advance(world, hand).await
         {
@@ -148,6 +153,18 @@ impl Gateway {
             self.telemetry.say_sparingly(&format!("the case {id} waits: {cause}"));
         }
         Ok(id)
+    }
+
+    /// Nothing else begins a case for whoever it is about as long as this is kept.
+    async fn starts_alone(&self, subject: &Subject) -> Vec<MutexGuard<'_, ()>> {
+        let places = self.store.person_keys(subject).into_iter().map(|key| key as usize % self.cases.starting.len());
+        // In one order, so that no two wait for each other.
+        let places: BTreeSet<usize> = places.collect();
+        let mut alone = Vec::with_capacity(places.len());
+        for place in places.into_iter().filter_map(|place| self.cases.starting.get(place)) {
+            alone.push(place.lock().await);
+        }
+        alone
     }
 
     /// The open case that something belongs to that begins one: whoever applies joins what an event or somebody else has begun; an event
@@ -241,7 +258,7 @@ impl Gateway {
         let order = Order::read(&reading).map_err(Ordered::refused)?;
         let by = reading.message.header.from.clone();
         let (id, link) = match (&order.case, &order.of) {
-            (None, OrderOf::Begin { .. }) => (self.begin_case(&world, running, &reading, &order.of).await?, None),
+            (None, OrderOf::Begin { .. }) => (self.begin_case(&world, running, (&order.of, &reading), &octets).await?, None),
             (Some(id), _) => self.order_case(&world, *id, &by, (&order.of, &reading), &octets).await?,
             (None, _) => return Err(Ordered::refused(Fault::new(Code::CasUnknown))),
         };
@@ -271,8 +288,8 @@ impl Gateway {
         self: &Arc<Self>,
         world: &Arc<World>,
         running: &Running,
-        reading: &Reading,
-        begin: &OrderOf,
+        (begin, reading): (&OrderOf, &Reading),
+        octets: &[u8],
     ) -> Result<Uuid, Ordered> {
         let OrderOf::Begin { situation, channel, region, contact, answers } = begin else {
             return Err(Ordered::refused(Fault::new(Code::CasSituation)));
@@ -303,10 +320,8 @@ impl Gateway {
         let mut changes = vec![Change::Opened(Box::new(opening.clone()))];
         changes.extend(contact.clone().map(|contact| Change::Contact { contact }));
         changes.extend((!facts.is_empty()).then_some(Change::Answered { facts }));
-        let fresh = Case::open(case_id(asked.header.id, &known.id), opening, &known, now());
-        let row = self.work().asked(&running.consumer, asked.header.id);
-        let row = row.ok_or(Ordered::Later)?;
-        self.open_or_join(world, fresh, &known, changes, (&row, false)).await.map_err(|_| Ordered::Later)
+        let fresh = Case::open(case_id(reading, &known.id), opening, &known, now());
+        self.open_or_join(world, fresh, &known, (changes, octets), None).await.map_err(|_| Ordered::Later)
     }
 
     async fn order_case(
@@ -400,14 +415,10 @@ fn document_of(catalogue: &Catalogue, situation: &Situation, what: &Word) -> Opt
     known.clone().find(is_used).or_else(|| known.into_iter().next())
 }
 
-/// The id of a case: its message's, but another for each situation that the message starts.
-fn case_id(message: MessageId, situation: &Word) -> Uuid {
-    let digest = sha256(&[message.octets().as_slice(), situation.as_str().as_bytes()].concat());
-    let mut octets = *message.octets();
-    for (place, octet) in octets.iter_mut().zip(digest.octets()).skip(9) {
-        *place = *octet;
-    }
-    Uuid::from_octets(octets)
+/// The id of a case: another for each situation that a message starts, and for each message, whatever id its sender gave it.
+fn case_id(reading: &Reading, situation: &Word) -> Uuid {
+    let digest = sha256(&[reading.digest.octets().as_slice(), situation.as_str().as_bytes()].concat());
+    Uuid::derived(reading.message.header.id.octets(), &digest)
 }
 
 /// How long a personal link is in force: 180 days.

@@ -765,17 +765,18 @@ impl Gateway {
         self.process.as_ref().map_or_else(String::new, |process| {
             let (events, taking, busy) = (&process.events, process.taking, &process.busy);
             let (mut rows, mut last) = (Vec::new(), None);
-            while let Some(row) = process.book.behind(last.as_ref()) {
+            while let Some(row) = process.book.open_behind(last.as_ref()) {
                 last = Some(row.id);
-                rows.push(format!("{} {:?} {:?} {:?}", row.id, row.state, row.wakes, row.records));
+                rows.push(format!("{} {:?} {:?}", row.id, row.wakes, row.records));
             }
-            format!("events {events:?}, taking {taking:?}, busy {busy:?}, {:?} {rows:?}", process.book.counts())
+            format!("events {events:?}, taking {taking:?}, busy {busy:?}, {rows:?}")
         })
     }
 
     /// Whether nothing is left to do.
     pub(super) fn is_idle(&self) -> bool {
-        let is_idle = |process: &Process| process.events.is_empty() && process.writing.is_none() && process.book.counts().0 == 0;
+        let is_idle =
+            |process: &Process| process.events.is_empty() && process.writing.is_none() && process.book.count_open() == 0;
         self.process.as_ref().is_some_and(is_idle)
     }
 }
