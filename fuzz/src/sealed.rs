@@ -37,6 +37,7 @@ fn records() -> Vec<(Private, Option<Vec<u8>>)> {
         purpose: Code::parse("p"),
         cause: Some("OG-DOC-003, in /A".to_owned()),
         reason: Some("a complaint".to_owned()),
+        changes: Some("[{\"kind\":\"begun\"}]".to_owned()),
         is_with_request: false,
     };
     let body = |text: &str| Some(text.as_bytes().to_vec());
@@ -185,6 +186,7 @@ fn rebuilt(read: &Opened) -> Private {
         purpose: read.purpose.as_deref().and_then(Code::parse),
         cause: read.cause.as_deref().map(|cause| cause[..cause.floor_char_boundary(CAUSE_BYTES_MAX)].to_owned()),
         reason: read.reason.clone(),
+        changes: read.changes.clone(),
         is_with_request: false,
     }
 }
@@ -220,6 +222,7 @@ fn sealed_now(input: &[u8]) {
         // Of an answer with its request the cause alone is sealed: another case.
         cause: texts.next().filter(|_| more & 128 > 0 && more & 24 != 24).map(|text| text.chars().take(100).collect()),
         reason: texts.next().filter(|_| more & 4 > 0).map(str::to_owned),
+        changes: texts.next().filter(|_| persons & 8 > 0).map(str::to_owned),
         is_with_request: more & 24 == 24,
     };
     let body = (more & 32 > 0).then(|| rest.to_vec());

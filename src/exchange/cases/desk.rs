@@ -10,7 +10,7 @@ use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::exchange::admission::same_subject;
-use crate::message::envelope::{Ask, Described, Subject};
+use crate::message::envelope::{Ask, Subject, write_subject};
 use crate::message::schema::FieldPath;
 use crate::message::xml::Writer;
 use crate::rules::condition::Value;
@@ -154,11 +154,7 @@ impl Case {
         if self.assistant.as_ref().is_some_and(|(assistant, _)| assistant == agency) {
             return Some(Standing::Assistant);
         }
-        let does = self.steps.iter().any(|line| {
-            let takes = line.handing.as_ref().is_some_and(|(to, ..)| to == agency);
-            line.agency.as_ref() == Some(agency) || takes
-        });
-        does.then_some(Standing::Agency)
+        self.steps.iter().any(|line| line.concerns(agency)).then_some(Standing::Agency)
     }
 
     /// Whether an agency has a part in it.
@@ -473,7 +469,9 @@ impl Case {
         out.leaf_if("Step", task.step.map(Code::as_str)).leaf_if("Service", task.service.map(Code::as_str));
         out.leaf("Title", task.title).leaf_if("Due", task.due.map(|due| due.to_string()).as_deref());
         if let Some(about) = &task.about {
-            write_about(about, &mut out);
+            out.open("About", &[]);
+            write_subject(about, "Person", &mut out);
+            out.close();
         }
         for (number, Enclosed { document, paper, is_there }) in task.enclosed.iter().enumerate() {
             let id = enclosure(number);
@@ -546,28 +544,6 @@ impl<'t> Task<'t> {
 /// The name of the so-manyth enclosed message.
 pub fn enclosure(number: usize) -> String {
     format!("d{}", number + 1)
-}
-
-fn write_about(subject: &Subject, out: &mut Writer) {
-    const TYPES: &str = crate::message::envelope::TYPES;
-    out.open("About", &[]);
-    out.open(if matches!(subject.described, Described::Person(_)) { "Person" } else { "Organisation" }, &[]);
-    for identifier in &subject.identifiers {
-        out.leaf_with("t:Id", &[("xmlns:t", TYPES), ("scheme", identifier.scheme())], identifier.value());
-    }
-    if let Described::Person(person) = &subject.described {
-        out.open("t:Name", &[("xmlns:t", TYPES)]);
-        match &person.family {
-            Some(family) => out.leaf("t:Family", family.expose()),
-            None => out.leaf("t:FamilyAbsent", "unknown"),
-        };
-        match &person.given {
-            Some(given) => out.leaf("t:Given", given.expose()),
-            None => out.leaf("t:GivenAbsent", "unknown"),
-        };
-        out.close();
-    }
-    out.close().close();
 }
 
 /// The document with which an agency says how a step ended; for those that make none.

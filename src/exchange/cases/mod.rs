@@ -32,8 +32,9 @@ use crate::message::schema::Schemas;
 use crate::rules::condition::{FactIndex, Value};
 use crate::rules::registry::Registry;
 use crate::rules::situation::plan::{Content, Knowledge, Plan};
-use crate::rules::situation::{Catalogue, DocumentOf, FoundIn, Situation, Source, Step, StepIndex, Sum};
+use crate::rules::situation::{Catalogue, DocumentOf, FoundIn, Situation, Source, Step, StepIndex, Sum, Version};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a case is looked at by: one version of each.
 #[derive(Clone, Copy)]
@@ -287,6 +288,18 @@ impl Case {
         };
         case.note(at, "opened");
         case
+    }
+
+    /// The case that its first changes make, with the version of its situation; nothing if that is not in the catalogue.
+    pub fn begun(catalogue: &Catalogue, id: Uuid, changes: &[Change], at: UnixTime) -> Option<(Self, Arc<Situation>)> {
+        let opening = changes.iter().find_map(|change| match change {
+            Change::Opened(opening) => Some((**opening).clone()),
+            _ => None,
+        })?;
+        let version = Version::parse(&opening.version)?;
+        let region = opening.region.as_ref().map(|region| &region.0);
+        let situation = Arc::clone(catalogue.version(&opening.situation.0, &version, region)?);
+        Some((Self::open(id, opening, &situation, at), situation))
     }
 
     /// The time by the case's clock.
@@ -767,6 +780,13 @@ impl Case {
 impl PaperState {
     fn new(time: UnixTime) -> Self {
         Self { paper: None, asked: None, since: time, at: time, promised: None, again: None, tries: 0, is_forgotten: false }
+    }
+}
+
+impl StepLine {
+    /// Whether it is an agency's, or may become so.
+    fn concerns(&self, agency: &AgencyId) -> bool {
+        self.agency.as_ref() == Some(agency) || self.handing.as_ref().is_some_and(|(to, ..)| to == agency)
     }
 }
 

@@ -47,10 +47,7 @@ impl Case {
         let plan = self.plan(around);
         let is_shown = |line: &StepLine| match part {
             Part::Whole => true,
-            Part::Of(agency) => {
-                let takes = line.handing.as_ref().is_some_and(|(to, ..)| to == agency);
-                line.agency.as_ref() == Some(agency) || takes
-            }
+            Part::Of(agency) => line.concerns(agency),
         };
         let rows = around.situation.steps.iter().zip(&self.steps).zip(&plan.steps);
         let steps: Vec<Value> = rows

@@ -2,7 +2,7 @@
 
 use super::Checked;
 use crate::base::ids::{AgencyId, Code, Region, Uuid};
-use crate::message::envelope::{Described, Subject, TYPES};
+use crate::message::envelope::{Subject, write_subject};
 use crate::message::xml::Writer;
 
 /// What a case is applied for with.
@@ -48,7 +48,7 @@ pub fn application(new: &NewCase<'_>) -> String {
     out.open("CaseApplication", &[("xmlns", "urn:oncegate:doc:case-application:1")]);
     out.leaf("Situation", new.situation.as_str()).leaf("Channel", new.channel.as_str());
     out.leaf_if("Region", new.region.map(Region::as_str)).open("About", &[]);
-    write_about(new.about, &mut out);
+    write_subject(new.about, "Person", &mut out);
     out.close();
     if let Some((address, language)) = new.contact {
         write_contact(address, language, &mut out);
@@ -88,32 +88,6 @@ fn write_answers(answers: &[(String, String)], out: &mut Writer) {
 
 fn write_contact(address: &str, language: Option<&str>, out: &mut Writer) {
     out.open("Contact", &[]).leaf("Address", address).leaf_if("Language", language).close();
-}
-
-/// Whom it is about; what is not known of the name is said to be unknown.
-fn write_about(subject: &Subject, out: &mut Writer) {
-    let types = [("xmlns:t", TYPES)];
-    out.open(if matches!(subject.described, Described::Person(_)) { "Person" } else { "Organisation" }, &[]);
-    for identifier in &subject.identifiers {
-        out.leaf_with("t:Id", &[types[0], ("scheme", identifier.scheme())], identifier.value());
-    }
-    match &subject.described {
-        Described::Person(person) => {
-            out.open("t:Name", &types);
-            match &person.family {
-                Some(family) => out.leaf("t:Family", family.expose()),
-                None => out.leaf("t:FamilyAbsent", "unknown"),
-            };
-            match &person.given {
-                Some(given) => out.leaf("t:Given", given.expose()),
-                None => out.leaf("t:GivenAbsent", "unknown"),
-            };
-            out.close();
-        }
-        Described::Organisation(Some(name)) => _ = out.leaf_with("t:Name", &types, name.expose()),
-        Described::Organisation(None) => {}
-    }
-    out.close();
 }
 
 /// How far a case is, as the coordinator has signed it for whoever asked something of it.
@@ -182,6 +156,7 @@ impl CaseState {
 mod tests {
     use super::*;
     use crate::base::ids::Identifier;
+    use crate::message::envelope::Described;
     use crate::message::schema::{Schemas, Validator};
     use crate::message::xml::{Profile, scan};
 

@@ -337,12 +337,10 @@ impl Gateway {
             *slot = self.load_case(world, id)?;
         }
         let Some(hand) = slot else { return Ok(()) };
-        let mut heard = Vec::new();
+        // Each is heard in the light of those before it.
         for hint in hints {
-            heard.extend(self.changes_heard(world, hand, hint)?);
-            // Each is heard in the light of those before it.
-            if !heard.is_empty() {
-                let changes = std::mem::take(&mut heard);
+            let changes = self.changes_heard(world, hand, hint)?;
+            if !changes.is_empty() {
                 let by = hand.case.opening.coordinator.0.clone();
                 self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
             }
@@ -389,15 +387,10 @@ impl Gateway {
         };
         let mut hand: Option<InHand> = None;
         for index in records {
-            let found = self.store.record(index)?;
-            let at = Leaf::parse(&found.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
-            let private = super::audit::opened(&self.store, index)?;
-            let Some(changes) = private.and_then(|(_, private)| private.changes).and_then(|text| read(&text)) else {
-                // It was erased.
-                return Ok(None);
-            };
+            let (at, Some(changes)) = changes_at(&self.store, index)? else { return Ok(None) };
             if hand.is_none() {
-                hand = begin(world, id, &changes, at);
+                let begun = Case::begun(&world.catalogue, id, &changes, at);
+                hand = begun.map(|(case, situation)| InHand::new(case, situation));
             }
             let Some(hand) = &mut hand else {
                 self.telemetry.say_sparingly(&format!("the case {id} waits: its situation is not in the catalogue"));
@@ -679,17 +672,11 @@ impl Gateway {
     }
 }
 
-/// The case that the first changes make.
-fn begin(world: &World, id: Uuid, changes: &[Change], at: UnixTime) -> Option<InHand> {
-    let opening = changes.iter().find_map(|change| match change {
-        Change::Opened(opening) => Some((**opening).clone()),
-        _ => None,
-    })?;
-    let version = Version::parse(&opening.version)?;
-    let region = opening.region.as_ref().map(|region| &region.0);
-    let situation = Arc::clone(world.catalogue.version(&opening.situation.0, &version, region)?);
-    let case = Case::open(id, opening, &situation, at);
-    Some(InHand::new(case, situation))
+/// The changes of a case in a record, and when it was written; no changes if they were erased.
+pub fn changes_at(store: &Store, index: u64) -> Result<(UnixTime, Option<Vec<Change>>), StoreError> {
+    let at = Leaf::parse(&store.record(index)?.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
+    let private = super::audit::opened(store, index)?;
+    Ok((at, private.and_then(|(_, private)| private.changes).and_then(|text| read(&text))))
 }
 
 /// Whether it is the document of an event.

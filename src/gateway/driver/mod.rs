@@ -20,7 +20,7 @@ mod run;
 mod seal;
 
 pub use attachments::Carried;
-pub use cases::{CaseError, Coordination, Telling as TellingPeople};
+pub use cases::{CaseError, Coordination, Telling as TellingPeople, changes_at};
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};

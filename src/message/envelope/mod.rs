@@ -12,7 +12,7 @@ mod read;
 mod write;
 
 pub use read::{Claimed, EnvelopeReader};
-pub use write::write;
+pub use write::{write, write_subject};
 
 use crate::base::fault;
 use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Region, Uuid};

@@ -51,7 +51,7 @@ fn write_context(context: &Context, out: &mut Writer) {
         out.leaf("LegalBasis", basis);
     }
     out.leaf_if("Consent", context.consent.map(|consent| consent.to_string()).as_deref());
-    write_subject(&context.subject, out);
+    write_subject(&context.subject, "Subject", out);
     if let Some(official) = &context.official {
         out.open("Official", &[]);
         out.leaf_with("Id", &[("scheme", official.identifier.scheme())], official.identifier.value());
@@ -68,9 +68,10 @@ fn write_context(context: &Context, out: &mut Writer) {
         .close();
 }
 
-/// The elements of the common types declare their namespace where they begin, as exclusive canonicalisation does.
-fn write_subject(subject: &Subject, out: &mut Writer) {
-    out.open(if subject.kind() == SubjectKind::Person { "Subject" } else { "Organisation" }, &[]);
+/// Writes whom something is about: a `t:Person` in an element of that name, or a `t:Organisation` in one that is called so. The elements
+/// of the common types declare their namespace where they begin, as exclusive canonicalisation does.
+pub fn write_subject(subject: &Subject, person: &'static str, out: &mut Writer) {
+    out.open(if subject.kind() == SubjectKind::Person { person } else { "Organisation" }, &[]);
     for identifier in &subject.identifiers {
         out.leaf_with("t:Id", &[("xmlns:t", TYPES), ("scheme", identifier.scheme())], identifier.value());
     }

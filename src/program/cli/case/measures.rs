@@ -5,14 +5,14 @@ use crate::base::ids::{Code, Region, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
-use crate::exchange::cases::{Around, Case, Change, Ending, action, read};
-use crate::gateway::driver::audit::opened;
+use crate::exchange::cases::{Around, Case, Ending, action};
+use crate::gateway::driver::changes_at;
 use crate::host::config::Config;
 use crate::host::store::{Settings, Store, StoreError};
 use crate::program::server::{Checked, check};
+use crate::rules::situation::Situation;
 use crate::rules::situation::measure::{Figures, Share};
 use crate::rules::situation::practice::{Measured, Recorded, Report, Stay};
-use crate::rules::situation::{Situation, Version};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -102,30 +102,15 @@ fn records(store: &Store) -> Result<BTreeMap<Uuid, Vec<u64>>, StoreError> {
 fn rebuilt(store: &Store, checked: &Checked, id: Uuid, records: &[u64]) -> Result<Option<(Case, Arc<Situation>)>, StoreError> {
     let mut found: Option<(Case, Arc<Situation>)> = None;
     for index in records {
-        let at = Leaf::parse(&store.record(*index)?.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
-        let private = opened(store, *index)?;
-        let Some(changes) = private.and_then(|(_, private)| private.changes).and_then(|text| read(&text)) else {
-            return Ok(None);
-        };
+        let (at, Some(changes)) = changes_at(store, *index)? else { return Ok(None) };
         if found.is_none() {
-            found = begun(checked, id, &changes, at);
+            found = Case::begun(&checked.catalogue, id, &changes, at);
         }
         let Some((case, situation)) = &mut found else { return Ok(None) };
         let (catalogue, registry, schemas) = (&*checked.catalogue, &checked.registry, checked.sets.schemas());
         case.apply_all(Around { catalogue, situation, registry, schemas, now: at }, at, &changes);
     }
     Ok(found)
-}
-
-fn begun(checked: &Checked, id: Uuid, changes: &[Change], at: UnixTime) -> Option<(Case, Arc<Situation>)> {
-    let opening = changes.iter().find_map(|change| match change {
-        Change::Opened(opening) => Some((**opening).clone()),
-        _ => None,
-    })?;
-    let version = Version::parse(&opening.version)?;
-    let region = opening.region.as_ref().map(|region| &region.0);
-    let situation = Arc::clone(checked.catalogue.version(&opening.situation.0, &version, region)?);
-    Some((Case::open(id, opening, &situation, at), situation))
 }
 
 /// What a case that is over was like.
