@@ -3,9 +3,10 @@
 use crate::folder::Folder;
 use crate::notices::{Mailbox, Receiver, status};
 use crate::process::LONG;
-use oncegate::faces::client::{Client, Signed, problem_of};
+use oncegate::base::ids::Code;
+use oncegate::faces::client::{Client, NewCase, Signed, application as case_application, problem_of};
 use oncegate::host::transport::Received;
-use oncegate::message::envelope::{Body, Context, Header, Kind, Message};
+use oncegate::message::envelope::{Body, Context, Header, Kind, Message, Subject};
 use oncegate::program::demo::{Asked, Manners, PORTAL, Person, Tasked, Town, TownPlan};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -609,29 +610,60 @@ fn in_yaroslavl_the_clinic_issues_certificate_and_policy() {
     assert_eq!(case["region"], "RU-YAR");
 }
 
+/// A new personal link to a case.
+fn personal_link(scene: &Scene, id: &str, by: &str, about: &Person) -> String {
+    let received = order(scene, id, by, about, "<Link></Link>");
+    let text = String::from_utf8_lossy(&received.body).into_owned();
+    let link = text.split_once("<Link>").and_then(|(_, rest)| rest.split_once("</Link>")).map(|(link, _)| link.to_owned());
+    link.unwrap_or_else(|| panic!("{text}"))
+}
+
+/// What whoever has a link is shown, and the status.
+fn by_link(scene: &Scene, link: &str) -> (String, String) {
+    let address = scene.town().public_address();
+    let output = std::process::Command::new("curl")
+        .args(["-s", "-w", "\n%{http_code}", &format!("http://{address}/v1/my/{link}")])
+        .output()
+        .expect("curl starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.rsplit_once('\n').map(|(body, code)| (body.to_owned(), code.to_owned())).expect("a status")
+}
+
+/// Whoever has a link to one case sees how far all cases of the person are, whichever agencies do them and whoever applied.
+#[test]
+fn my_shows_all_cases_of_the_subject_over_all_agencies() {
+    let scene = Scene::new(|_| {});
+    let (mother, other) = (scene.town().mother(3), scene.town().mother(4));
+    let birth = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    let desk = "xx.town.onestop";
+    let moves = scene.town().apply(desk, &mother, &applied_for("change-of-residence", "onestop", &mother, "")).expect("signed");
+    let moving = case_in(&scene.send(desk, &moves));
+    let strange = case_in(&scene.send(PORTAL, &application(&scene, "change-of-residence", &other, "")));
+    scene
+        .becomes(&moving, "it goes on", |case| are(case, &["register-residence"], "done") || case["steps"][0]["state"] != "open");
+    let link = personal_link(&scene, &birth, PORTAL, &mother);
+    let (body, code) = by_link(&scene, &link);
+    assert_eq!(code, "200", "{body}");
+    let shown: Value = serde_json::from_str(&body).expect("JSON");
+    let cases = shown["cases"].as_array().expect("a list");
+    let ids: Vec<&str> = cases.iter().filter_map(|case| case["id"].as_str()).collect();
+    assert_eq!(ids, [moving.as_str(), birth.as_str()], "the newest first, and no case of anybody else: {strange}");
+    assert!(cases.iter().all(|case| case["state"] == "open" && case["title"].is_string()), "{cases:?}");
+    assert_eq!(shown["case"]["id"], birth.as_str());
+    // What is taken back stays in the list, as such.
+    assert_eq!(order(&scene, &moving, desk, &mother, "<Withdraw></Withdraw>").status.as_u16(), 200);
+    let shown: Value = serde_json::from_str(&by_link(&scene, &link).0).expect("JSON");
+    assert_eq!(shown["cases"][0]["state"], "withdrawn", "{shown:#}");
+}
+
 /// A personal link shows the case, until another takes its place.
 #[test]
 fn a_personal_link_is_in_force_until_another_is() {
     let scene = Scene::new(|_| {});
     let mother = scene.town().mother(3);
     let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
-    let link = || {
-        let received = order(&scene, &id, PORTAL, &mother, "<Link></Link>");
-        let text = String::from_utf8_lossy(&received.body).into_owned();
-        text.split_once("<Link>")
-            .and_then(|(_, rest)| rest.split_once("</Link>"))
-            .map(|(link, _)| link.to_owned())
-            .unwrap_or_else(|| panic!("{text}"))
-    };
-    let address = scene.town().public_address();
-    let look = |link: &str| {
-        let output = std::process::Command::new("curl")
-            .args(["-s", "-w", "\n%{http_code}", &format!("http://{address}/v1/my/{link}")])
-            .output()
-            .expect("curl starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.rsplit_once('\n').map(|(body, code)| (body.to_owned(), code.to_owned())).expect("a status")
-    };
+    let link = || personal_link(&scene, &id, PORTAL, &mother);
+    let look = |link: &str| by_link(&scene, link);
     let first = link();
     assert_eq!(first.len(), 32, "128 bits");
     let (body, code) = look(&first);
@@ -1161,4 +1193,55 @@ fn a_right_that_ends_is_told_of_until_it_is_used() {
     let before = told();
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(told(), before, "and silence");
+}
+
+/// A café is begun: the application is about the business, and names who founds it, whose papers are fetched as well.
+#[test]
+fn business_event_cafe() {
+    let scene = Scene::new(|_| {});
+    let founder = scene.town().mother(3);
+    let (business, code) = (founder.business(), |text: &str| Code::parse(text).expect("a code"));
+    let (situation, channel, none) = (code("business-start"), code("portal"), &[]);
+    let apply = |others: &[(Code, Subject)]| {
+        let new = NewCase {
+            situation: &situation,
+            channel: &channel,
+            region: None,
+            about: &business,
+            others,
+            contact: None,
+            answers: none,
+        };
+        scene.send(PORTAL, &scene.town().apply_about(PORTAL, business.clone(), &case_application(&new)).expect("signed"))
+    };
+    // Whoever is not named cannot be asked about, and nobody else is taken from an application.
+    assert_eq!(problem_of(&apply(&[])).code, "OG-CAS-005");
+    let applicant = (code("applicant"), founder.subject());
+    for others in [&[applicant.clone(), applicant.clone()][..], &[applicant.clone(), (code("spouse"), founder.subject())]] {
+        assert_eq!(problem_of(&apply(others)).code, "OG-CAS-005");
+    }
+    let id = case_in(&apply(&[applicant]));
+    let steps = ["register", "small-business", "employer"];
+    let case = scene.becomes(&id, "the business is registered", |case| are(case, &steps, "done"));
+    assert_eq!(case["contradictions"], Value::Array(Vec::new()), "{case:#}");
+    let manners = scene.town().manners();
+    let asked: BTreeSet<(&str, Option<u32>)> = manners.asked.iter().map(|asked| (asked.document.as_str(), asked.about)).collect();
+    assert!(asked.contains(&("identity-record", Some(founder.number))), "{asked:?}");
+    // The registration names its founder, and it goes to those who may see that alone.
+    let notice = manners.tasks.iter().filter(|task| task.step.as_deref() == Some("simplified-tax")).count();
+    assert_eq!(notice, 0, "nobody knows yet whether it is wanted");
+    drop(manners);
+    // A citizen's own situation has no others, and takes none.
+    let mother = scene.town().mother(4);
+    let new = NewCase {
+        situation: &code("change-of-residence"),
+        channel: &channel,
+        region: None,
+        about: &mother.subject(),
+        others: &[(code("applicant"), mother.subject())],
+        contact: None,
+        answers: none,
+    };
+    let refused = scene.send(PORTAL, &scene.town().apply(PORTAL, &mother, &case_application(&new)).expect("signed"));
+    assert_eq!(problem_of(&refused).code, "OG-CAS-005");
 }

@@ -1,7 +1,7 @@
 //! What people and agencies ask of a case, and the documents in which a case speaks to agencies.
 
 use super::Whom;
-use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text};
+use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text, Written};
 use super::forward::Ids;
 use super::paper::{PaperOf, Reading};
 use super::{Around, Case, Enclosed, Sending, Sent};
@@ -16,7 +16,7 @@ use crate::message::xml::Writer;
 use crate::rules::condition::Value;
 use crate::rules::registry::Action;
 use crate::rules::situation::plan::Stage;
-use crate::rules::situation::{DocumentOf, Keeper, Level, StepIndex};
+use crate::rules::situation::{DocumentOf, Keeper, Level, Situation, StepIndex};
 
 /// What is asked of a case, or that one is begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum OrderOf {
         channel: Code,
         /// Where.
         region: Option<Region>,
+        /// Whom it is about beside its subject, by their roles.
+        others: Vec<(Code, Subject)>,
         /// Where the citizen is reached.
         contact: Option<Contact>,
         /// What the citizen says, by the names of the facts.
@@ -84,6 +86,7 @@ impl Order {
                 situation: code("Situation")?,
                 channel: code("Channel")?,
                 region,
+                others: others(paper),
                 contact: contact(paper)?,
                 answers: answers(paper),
             };
@@ -119,6 +122,12 @@ fn answers(paper: PaperOf<'_>) -> Vec<(String, String)> {
     let all = paper.texts("Answer");
     let named = all.filter_map(|(text, place)| Some((paper.text(&format!("{place}/@fact"))?.to_owned(), text.to_owned())));
     named.take(limits::CASE_ANSWERS_MAX).collect()
+}
+
+/// Those whom an application names, each in its role.
+fn others(paper: PaperOf<'_>) -> Vec<(Code, Subject)> {
+    let roles = paper.texts("Other").filter_map(|(_, place)| Code::parse(paper.text(&format!("{place}/@role"))?));
+    roles.zip(paper.subjects_as("other")).collect()
 }
 
 fn contact(paper: PaperOf<'_>) -> Result<Option<Contact>, Fault> {
@@ -242,6 +251,26 @@ impl Case {
             facts.push((name.clone(), said(around, fact, name, text)?));
         }
         Ok(facts)
+    }
+
+    /// Those whom an application has to name beside its subject: each role that no document says, and no other.
+    pub fn named_at_start(situation: &Situation, others: &[(Code, Subject)]) -> Result<Vec<Change>, Fault> {
+        let wrong = |why: String| Fault::at(FaultCode::CasSituation, why);
+        let wanted = || situation.roles.iter().skip(1).filter(|role| role.found_in.is_empty()).map(|role| &role.name);
+        if let Some((role, _)) = others.iter().find(|(role, _)| !wanted().any(|wanted| wanted == role)) {
+            return Err(wrong(format!("{} takes nobody from an application as {role}", situation.id)));
+        }
+        let named = wanted().map(|role| {
+            let mut found = others.iter().filter(|(other, _)| other == role);
+            match (found.next(), found.next()) {
+                (Some((_, subject)), None) => Ok(Change::Person { role: Text(role.clone()), subject: Written::from(subject) }),
+                (None, _) => {
+                    Err(wrong(format!("{} is about the {role} as well: name them in Other role=\"{role}\"", situation.id)))
+                }
+                (Some(_), Some(_)) => Err(wrong(format!("there is one {role} in {}, and two are named", situation.id))),
+            }
+        });
+        named.collect()
     }
 
     /// Documents that the citizen brings: those that were asked for, about those whom they are to be about.

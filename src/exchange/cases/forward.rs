@@ -252,7 +252,7 @@ impl<'n> Next<'n> {
             Some((agency, step, grant))
         });
         let (agency, step, grant) = found.ok_or("OG-POL-001")?;
-        let select = self.select(document, what, &grant.fields);
+        let select = self.select(document, (what, subject.kind()), &grant.fields);
         Ok(Errand {
             message: Text(ids()),
             agency: Text(agency),
@@ -285,7 +285,12 @@ impl<'n> Next<'n> {
 
     /// The fields that all may have who are to have the document: what is signed cannot be cut for one of them. Nothing means all that
     /// the grant gives.
-    fn select(&self, document: &DocumentOf, what: &DocumentType, granted: &Arc<[FieldPath]>) -> Vec<FieldPath> {
+    fn select(
+        &self,
+        document: &DocumentOf,
+        (what, kind): (&DocumentType, SubjectKind),
+        granted: &Arc<[FieldPath]>,
+    ) -> Vec<FieldPath> {
         let needing = || {
             self.steps_of().filter(|(_, step, line, planned)| {
                 planned.stage != Stage::Off && !line.state.is_over() && step.needs.iter().any(|need| need.document == *document)
@@ -294,10 +299,9 @@ impl<'n> Next<'n> {
         let mut others: Vec<Option<&Grant>> = Vec::new();
         let mut withheld: Vec<&FieldPath> = Vec::new();
         for (index, step, ..) in needing() {
-            let subject = self.case.subject().kind();
             let agency = self.case.principal_of(self.around, index, step);
-            others.push(agency.and_then(|agency| self.grant(&agency, step, &document.document, subject)));
-            withheld.extend(step.withhold.iter().filter(|(name, _)| *name == document.document).map(|(_, path)| path));
+            others.push(agency.and_then(|agency| self.grant(&agency, step, &document.document, kind)));
+            withheld.extend(step.withholds(&document.document));
         }
         let may_all = |path: &FieldPath| {
             others.iter().flatten().all(|grant| grant.fields.iter().any(|field| field.includes(path)))

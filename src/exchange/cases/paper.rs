@@ -129,6 +129,12 @@ impl<'r> PaperOf<'r> {
         found
     }
 
+    /// Those whom it describes in a role of its schema, in their order.
+    pub fn subjects_as(&self, role: &str) -> impl Iterator<Item = Subject> + use<'r> {
+        let role = role.to_owned();
+        self.facts.subjects.iter().filter(move |described| *described.role == *role).map(as_subject)
+    }
+
     /// Whether it describes somebody in a role of its schema.
     pub fn is_about(&self, subject: &Subject, role: &str) -> bool {
         self.facts.subjects_as(role).any(|described| same_subject_as(subject, described))

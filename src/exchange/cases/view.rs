@@ -97,6 +97,21 @@ impl Case {
         shown
     }
 
+    /// The case in a line of a list: what it is, how far, what is next, and what is asked.
+    pub fn line_view(&self, around: Around<'_>, language: &str) -> Value {
+        let plan = self.plan(around);
+        let lines = self.steps.iter().zip(&plan.steps).filter(|(_, planned)| planned.stage != Stage::Off);
+        let (all, over) = lines.clone().fold((0, 0), |(all, over), (line, _)| (all + 1, over + u32::from(line.state.is_over())));
+        let due = lines.filter(|(line, _)| !line.state.is_over()).filter_map(|(line, _)| line.due).min();
+        json!({
+            "id": self.id.to_string(), "situation": self.opening.situation.0.as_str(),
+            "title": around.situation.title.in_language(language), "opened": self.opened.to_string(),
+            "state": self.ended.map_or("open", |(how, _)| how.as_str()), "ended": moment(self.ended.map(|(_, at)| at)),
+            "steps": all, "over": over, "due": moment(due.filter(|_| !self.is_over())), "coordinator": self.opening.coordinator.0.as_str(),
+            "asks": self.form.ask.len() + self.form.bring.len(),
+        })
+    }
+
     /// What the citizen is asked.
     pub fn form_view(&self, around: Around<'_>, language: &str) -> Value {
         let ask = self.form.ask.iter().filter_map(|fact| around.catalogue.fact(*fact)).map(|fact| {

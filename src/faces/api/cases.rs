@@ -101,18 +101,20 @@ const EVENTS_TIME: Duration = Duration::from_secs(600);
 /// After how long something is sent so that the connection is not taken for dead.
 const EVENTS_PAUSE: Duration = Duration::from_secs(5);
 
-/// `GET /v1/my/{link}`: a case by a personal link.
+/// `GET /v1/my/{link}`: a case by a personal link, and how far all cases about the same person are.
 pub(super) async fn mine(gateway: &Gateway, link: &str, query: &str) -> Result<Response<Body>, Fault> {
     let language = language(query)?;
-    let shown = gateway.case_by_link(link, |case, around| {
-        serde_json::json!({
-            "case": case.view(around, Part::Whole, &language), "timeline": case.timeline_view(Part::Whole),
-        })
-    });
-    let shown = shown.await.map_err(|error| match error {
+    let fault = |error| match error {
         CaseError::Unknown | CaseError::None => Fault::new(Code::CasLink),
         CaseError::Unreadable(cause) => log_unreadable(&cause),
-    })?;
+    };
+    let found = gateway.case_by_link(link, |case, around| {
+        let whole = case.view(around, Part::Whole, &language);
+        (whole, case.timeline_view(Part::Whole), case.subject(), case.opening.world())
+    });
+    let (case, timeline, subject, world) = found.await.map_err(fault)?;
+    let all = gateway.cases_about(&subject, world, |case, around| case.line_view(around, &language)).await.map_err(fault)?;
+    let shown = serde_json::json!({ "case": case, "timeline": timeline, "cases": all });
     let mut response = respond(StatusCode::OK, "application/json", shown.to_string());
     let headers = response.headers_mut();
     headers.insert(hyper::header::CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));

@@ -15,6 +15,8 @@ pub struct NewCase<'n> {
     pub region: Option<&'n Region>,
     /// Whom it is about.
     pub about: &'n Subject,
+    /// Whom it is about as well, by their roles, where no document says it.
+    pub others: &'n [(Code, Subject)],
     /// Where the citizen is reached, `mailto:` or `https:`, and in which language.
     pub contact: Option<(&'n str, Option<&'n str>)>,
     /// What the citizen says, by the names of the facts.
@@ -50,6 +52,11 @@ pub fn application(new: &NewCase<'_>) -> String {
     out.leaf_if("Region", new.region.map(Region::as_str)).open("About", &[]);
     write_subject(new.about, "Person", &mut out);
     out.close();
+    for (role, other) in new.others {
+        out.open("Other", &[("role", role.as_str())]);
+        write_subject(other, "Person", &mut out);
+        out.close();
+    }
     if let Some((address, language)) = new.contact {
         write_contact(address, language, &mut out);
     }
@@ -178,12 +185,14 @@ mod tests {
             channel: &channel,
             region: region.as_ref(),
             about: &about,
+            others: &[],
             contact: Some(("mailto:maria@example.org", Some("ru"))),
             answers: &answers,
         };
         assert!(is_valid(&application(&new)), "{}", application(&new));
         let organisation = Subject { described: Described::Organisation(None), ..about.clone() };
-        let new = NewCase { about: &organisation, region: None, contact: None, answers: &[], ..new };
+        let others = [(code("applicant"), about.clone())];
+        let new = NewCase { about: &organisation, others: &others, region: None, contact: None, answers: &[], ..new };
         assert!(is_valid(&application(&new)), "{}", application(&new));
         let case = Uuid::parse("01990a5d-ac96-774b-8cce-b302099a8001").expect("an id");
         let agency = AgencyId::parse("xx.town.zags-2").expect("a name");

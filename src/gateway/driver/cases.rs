@@ -27,7 +27,7 @@ use crate::exchange::ledger::{Known, OutcomePlace};
 use crate::exchange::work::Row;
 use crate::host::store::{Saving, SledShelf, Store, StoreError};
 use crate::message::crypto::{Sha256, equal, random, sha256};
-use crate::message::envelope::Subject;
+use crate::message::envelope::{self, Subject};
 use crate::rules::situation::{Catalogue, Situation, Version};
 use letters::paper_key;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -429,7 +429,7 @@ impl Gateway {
         for (fact, sum, own) in hand.case.unsummed(around) {
             let Some(named) = world.catalogue.fact(fact) else { continue };
             let mut total = own;
-            for other in self.store.cases_of(&hand.case.subject(), &situation.id)? {
+            for other in self.store.cases_of(&hand.case.subject(), Some(&situation.id))? {
                 let other = if other == hand.case.id { None } else { self.load_case(world, other)? };
                 let Some(other) = other else { continue };
                 if other.case.opening.test != hand.case.opening.test {
@@ -636,6 +636,28 @@ impl Gateway {
         Ok(look(&hand.case, self.around(&world, &hand.situation)))
     }
 
+    /// Looks at the cases about somebody in one world, the newest first and so many at most. What cannot be read is left out.
+    pub async fn cases_about<T>(
+        &self,
+        subject: &Subject,
+        world: envelope::World,
+        mut look: impl FnMut(&Case, Around<'_>) -> T,
+    ) -> Result<Vec<T>, CaseError> {
+        let mut seen = Vec::new();
+        for id in self.store.cases_of(subject, None)?.into_iter().rev().take(CASES_SHOWN_MAX) {
+            let held = self.cases.held(id);
+            let mut slot = held.lock().await;
+            let current = self.world();
+            if slot.is_none() {
+                *slot = self.load_case(&current, id).unwrap_or_default();
+            }
+            if let Some(hand) = slot.as_ref().filter(|hand| hand.case.opening.world() == world) {
+                seen.push(look(&hand.case, self.around(&current, &hand.situation)));
+            }
+        }
+        Ok(seen)
+    }
+
     /// Told of each case that has changed.
     pub fn watch_cases(&self) -> tokio::sync::broadcast::Receiver<Uuid> {
         self.cases.watched.subscribe()
@@ -705,6 +727,8 @@ fn new_id() -> MessageId {
 const CASES_AT_ONCE: usize = 64;
 /// Starts for different persons at once, at most.
 const STARTS_AT_ONCE: usize = 64;
+/// Cases of one person that are shown together.
+const CASES_SHOWN_MAX: usize = 100;
 /// How often it is asked what comes next before others get their turn.
 const ROUNDS_MAX: usize = 16;
 const PAUSE_MS_MIN: u64 = 5;

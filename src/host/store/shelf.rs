@@ -205,13 +205,14 @@ impl Store {
         Ok(found.into_iter().filter(|(_, leaf)| is_change(leaf)).map(|(index, _)| index).collect())
     }
 
-    /// The cases of a situation about somebody, in the order in which they began.
-    pub fn cases_of(&self, subject: &Subject, situation: &Code) -> Result<Vec<Uuid>, StoreError> {
+    /// The cases about somebody, of one situation or of all, in the order in which they began.
+    pub fn cases_of(&self, subject: &Subject, situation: Option<&Code>) -> Result<Vec<Uuid>, StoreError> {
         let mut found = std::collections::BTreeMap::new();
         for person in subject.identifiers.iter().take(limits::IDENTIFIERS_MAX) {
             let filter = Filter { kind: Some(RecordKind::Case), person: Some(person.clone()), ..Filter::default() };
             for (index, leaf) in self.all_of(&filter, u64::MAX)? {
-                let is_start = leaf.action.as_deref() == Some("open") && leaf.purpose.as_deref() == Some(situation.as_str());
+                let is_of = situation.is_none_or(|situation| leaf.purpose.as_deref() == Some(situation.as_str()));
+                let is_start = leaf.action.as_deref() == Some("open") && is_of;
                 let case = leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start);
                 found.extend(case.map(|case| (index, case)));
             }

@@ -193,6 +193,9 @@ struct Begin {
     /// It is about an organisation
     #[arg(long)]
     organisation: bool,
+    /// Whom it is about as well, where the situation says so and no document: ROLE=SCHEME:VALUE, such as applicant=RU-SNILS:11223344595
+    #[arg(long, value_name = "ROLE=SCHEME:VALUE")]
+    other: Vec<String>,
     /// By which way it is applied for: portal, onestop
     #[arg(long, default_value = "portal")]
     channel: String,
@@ -276,12 +279,14 @@ impl Begin {
         if self.organisation {
             about.described = Described::Organisation(None);
         }
+        let others = self.other.iter().map(|text| other(text)).collect::<Result<Vec<_>, _>>()?;
         let (answers, contact) = (pairs(&self.answers)?, self.contact.as_deref().map(reached).transpose()?);
         let new = NewCase {
             situation: &situation,
             channel: &channel,
             region: region.as_ref(),
             about: &about,
+            others: &others,
             contact: contact.as_deref().map(|address| (address, self.language.as_deref())),
             answers: &answers,
         };
@@ -405,6 +410,12 @@ fn reached(text: &str) -> Result<String, Failure> {
     let is_known = ["mailto:", "https:"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
     let wrong = || Failure::new(2, format!("\"{text}\" is no address: write mailto:anna@example.org, or https:… for a webhook"));
     if is_known { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+fn other(text: &str) -> Result<(Code, Subject), Failure> {
+    let wrong = || Failure::new(2, format!("\"{text}\": write ROLE=SCHEME:VALUE, as applicant=RU-SNILS:11223344595"));
+    let (role, who) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((code(role)?, subject(who)?))
 }
 
 fn pairs(given: &[String]) -> Result<Vec<(String, String)>, Failure> {

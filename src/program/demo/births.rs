@@ -290,7 +290,15 @@ impl Family<'_> {
         let code = |text: &str| Code::parse(text).ok_or_else(|| unlike(&format!("\"{text}\" is not a code")));
         let (situation, channel) = (code("birth-of-child")?, code("portal")?);
         let about = self.mother.subject();
-        let new = NewCase { situation: &situation, channel: &channel, region: None, about: &about, contact: None, answers: &[] };
+        let new = NewCase {
+            situation: &situation,
+            channel: &channel,
+            region: None,
+            about: &about,
+            others: &[],
+            contact: None,
+            answers: &[],
+        };
         let signed = self.town.apply(PORTAL, &self.mother, &application(&new))?;
         let found = self.send("/v1/cases", &signed).await?;
         if found.case == case { Ok(()) } else { Err(unlike(&format!("the portal has another case, {}", found.case))) }

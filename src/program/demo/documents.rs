@@ -1,6 +1,6 @@
 //! The documents that the registers of the demo hold, as markup.
 
-use super::people::{Person, Role};
+use super::people::{BUSINESS_FROM, Person, Role};
 use crate::base::ids::{Identifier, MessageId};
 use crate::base::time::Day;
 use crate::gateway::driver::now;
@@ -19,6 +19,7 @@ pub(super) fn document(document_type: &str, person: &Person, family: &[Person]) 
         }
         ("identity-record", Role::Mother | Role::Father) => Some(identity(person)),
         ("residence-record", _) => Some(residence(person)),
+        ("business-registration", Role::Mother) => Some(business(person)),
         _ => None,
     }
 }
@@ -124,6 +125,16 @@ fn identity(adult: &Person) -> String {
     out.open("Document", &[]).leaf("Kind", "passport").leaf("Number", &format!("78 20 {:06}", adult.number));
     out.leaf("IssuedOn", "2020-06-01").leaf("IssuedBy", "Office 1").leaf("Valid", "true").close();
     out.leaf("Citizen", "true");
+    out.finish()
+}
+
+fn business(founder: &Person) -> String {
+    let mut out = begin("BusinessRegistration", "business-registration");
+    organisation("Company", BUSINESS_FROM + founder.household(), "Café", &mut out);
+    out.leaf("Form", "company").leaf("RegisteredOn", &now().day().to_string());
+    out.open("Address", &[]).leaf("t:Country", "RU").leaf("t:Region", "RU-YAR").close();
+    out.leaf("Active", "true").leaf("Employer", "true");
+    person("Founder", founder, &mut out);
     out.finish()
 }
 

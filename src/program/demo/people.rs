@@ -36,6 +36,9 @@ pub enum Role {
     Newborn,
 }
 
+/// The number of the first family's business.
+pub(super) const BUSINESS_FROM: u32 = 9500;
+
 const FAMILIES: [&str; 10] =
     ["Иванов", "Петров", "Кузнецов", "Соколов", "Попов", "Лебедев", "Козлов", "Новиков", "Морозов", "Волков"];
 const WOMEN: [&str; 8] = ["Анна", "Мария", "Елена", "Ольга", "Наталья", "Вера", "Дарья", "Зоя"];
@@ -52,6 +55,12 @@ impl Person {
                 birth_date: Some(Personal::new(self.born.to_string())),
             }),
         }
+    }
+
+    /// The subject of a request about the business that this person's family has.
+    pub fn business(&self) -> Subject {
+        let identifiers = vec![Identifier::synthetic(BUSINESS_FROM + self.household())];
+        Subject { identifiers, described: Described::Organisation(None) }
     }
 
     /// The family's number.

@@ -467,13 +467,18 @@ impl Town {
     pub fn event(&self, publisher: &str, about: &Person, markup: &str, region: Option<&str>) -> Result<Signed, WorldError> {
         let client = self.client(publisher)?;
         let header = client.header(Kind::Event, None, None, self.plan.world)?;
-        let context = self.context(about, region);
+        let context = self.context(about.subject(), region);
         let message = Message { header, context: Some(context), body: Body::Documents(Vec::new()), attachments: Vec::new() };
         Ok(client.sign(&message, markup)?)
     }
 
     /// An application or an order to the coordinator.
     pub fn apply(&self, by: &str, about: &Person, markup: &str) -> Result<Signed, WorldError> {
+        self.apply_about(by, about.subject(), markup)
+    }
+
+    /// The same about anybody.
+    pub fn apply_about(&self, by: &str, about: Subject, markup: &str) -> Result<Signed, WorldError> {
         let client = self.client(by)?;
         let header = client.header(Kind::Application, Some(agency(COORDINATOR)), None, self.plan.world)?;
         let context = self.context(about, None);
@@ -481,9 +486,9 @@ impl Town {
         Ok(client.sign(&message, markup)?)
     }
 
-    fn context(&self, about: &Person, region: Option<&str>) -> Context {
+    fn context(&self, about: Subject, region: Option<&str>) -> Context {
         let purpose = Code::parse(PURPOSE).expect("the purpose of the town has the form of a code");
-        Context { region: region.and_then(Region::parse), ..Context::new(purpose, BASIS, about.subject()) }
+        Context { region: region.and_then(Region::parse), ..Context::new(purpose, BASIS, about) }
     }
 
     /// A document about a person, as the town's registers have it.
@@ -533,7 +538,9 @@ impl Shared {
 
     fn person(&self, subject: &Subject) -> Option<&Person> {
         let asked = subject.identifiers.first()?;
-        self.people.iter().find(|person| person.identifier == *asked)
+        let is_hers = |person: &&Person| person.role == Role::Mother && person.business().identifiers.contains(asked);
+        let person = self.people.iter().find(|person| person.identifier == *asked);
+        person.or_else(|| self.people.iter().find(is_hers))
     }
 
     /// A document about a person.

@@ -1,5 +1,6 @@
 //! The registry as a file in TOML 1.0, turned into types; every error names its line and column.
 
+use super::group::{Groups, RawGroup};
 use super::{
     About, Action, Agency, AgencyIndex, Allowance, Delegation, Grant, GrantIndex, Holder, Key, Load, Registry, Role, Seal,
     Sources, Status, Url,
@@ -43,6 +44,8 @@ struct RawRegistry<'t> {
     format: u32,
     version: u64,
     #[serde(default, borrow)]
+    group: Vec<RawGroup<'t>>,
+    #[serde(default, borrow)]
     agency: Vec<RawAgency<'t>>,
     #[serde(default, borrow)]
     holder: Vec<RawHolder<'t>>,
@@ -62,6 +65,8 @@ struct RawHead {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSections<'t> {
+    #[serde(default, borrow)]
+    group: Vec<RawGroup<'t>>,
     #[serde(default, borrow)]
     agency: Vec<RawAgency<'t>>,
     #[serde(default, borrow)]
@@ -96,9 +101,9 @@ struct RawAgency<'t> {
     system: Vec<RawSystem<'t>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawQuota {
+pub(super) struct RawQuota {
     requests_per_minute: Option<u32>,
     burst: Option<u32>,
     kib_per_minute: Option<u32>,
@@ -106,9 +111,9 @@ struct RawQuota {
     persons_per_day: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawLoad {
+pub(super) struct RawLoad {
     parallel: Option<u32>,
     waiting: Option<u32>,
     failures: Option<u32>,
@@ -180,7 +185,7 @@ struct RawGrant<'t> {
     publishers: Vec<Spanned<&'t str>>,
 }
 
-type Loaded<T> = Result<T, (usize, String)>;
+pub(super) type Loaded<T> = Result<T, (usize, String)>;
 
 pub(super) fn load(text: &str, schemas: &Schemas) -> Result<Registry, RegistryError> {
     let built = build(text, schemas).map(|registry| Registry { digest: sha256(text.as_bytes()), ..registry });
@@ -207,7 +212,8 @@ fn whole(text: &str, schemas: &Schemas) -> Loaded<Registry> {
         return Err((0, format!("format {} is not known; this gateway reads format 1", raw.format)));
     }
     let (mut registry, mut texts) = (empty(raw.version), Texts::default());
-    let sections = RawSections { agency: raw.agency, holder: raw.holder, grant: raw.grant, delegation: raw.delegation };
+    let RawRegistry { group, agency, holder, grant, delegation, .. } = raw;
+    let sections = RawSections { group, agency, holder, grant, delegation };
     add_all(&mut registry, sections, schemas, &mut texts)?;
     Ok(registry)
 }
@@ -221,7 +227,8 @@ fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
     for kind in KINDS {
         for (_, part) in parts.iter().filter(|(of, _)| *of == kind) {
             let sections: RawSections<'_> = toml::from_str(part).ok()?;
-            let counts = [sections.agency.len(), sections.holder.len(), sections.grant.len(), sections.delegation.len()];
+            let RawSections { group, agency, holder, grant, delegation } = &sections;
+            let counts = [group.len(), agency.len(), holder.len(), grant.len(), delegation.len()];
             if KINDS.iter().zip(counts).any(|(other, count)| *other != kind && count > 0) {
                 return None;
             }
@@ -233,7 +240,7 @@ fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
     Some(registry)
 }
 
-const KINDS: [&str; 4] = ["[[agency]]", "[[holder]]", "[[grant]]", "[[delegation]]"];
+const KINDS: [&str; 5] = ["[[group]]", "[[agency]]", "[[holder]]", "[[grant]]", "[[delegation]]"];
 const SECTIONS_PER_PART: usize = 64;
 
 type Part<'t> = (&'static str, &'t str);
@@ -272,8 +279,9 @@ fn empty(version: u64) -> Registry {
 }
 
 fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
+    raw.group.into_iter().try_for_each(|group| texts.groups.add(group))?;
     for agency in &raw.agency {
-        add_agency(registry, agency)?;
+        add_agency(registry, agency, &texts.groups)?;
     }
     for holder in &raw.holder {
         add_holder(registry, holder, schemas)?;
@@ -286,6 +294,7 @@ fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, tex
 /// lists of fields.
 #[derive(Default)]
 struct Texts {
+    groups: Groups,
     purposes: BTreeSet<Code>,
     bases: BTreeSet<Arc<str>>,
     fields: BTreeSet<Arc<[FieldPath]>>,
@@ -327,7 +336,7 @@ impl Texts {
     }
 }
 
-fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
+fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>, groups: &Groups) -> Loaded<()> {
     let place = raw.id.span().start;
     let id = AgencyId::parse(raw.id.get_ref())
         .ok_or_else(|| (place, format!("\"{}\" is not the name of an agency", raw.id.get_ref())))?;
@@ -368,14 +377,14 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>) -> Loaded<()> {
     registry.agencies.push(Agency {
         carried_by,
         roles,
+        allowance: read_quota(&groups.quota(&id, raw.quota), place)?,
+        load: read_load(&groups.load(&id, raw.load), place)?,
         id,
         name: raw.name.clone(),
         status: if raw.suspended { Status::Suspended } else { Status::Active },
         world: if raw.test { World::Test } else { World::Live },
         url: url.transpose()?,
         seal,
-        allowance: raw.quota.as_ref().map_or(Ok(Allowance::default()), |quota| read_quota(quota, place))?,
-        load: raw.load.as_ref().map_or(Ok(Load::default()), |load| read_load(load, place))?,
         keys,
     });
     Ok(())
@@ -387,6 +396,40 @@ fn role(text: &str, place: usize, agency: &AgencyId) -> Loaded<Role> {
         let nearest = fault::nearest(text, known()).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
         (place, format!("{agency}: no role is called \"{text}\"{nearest}"))
     })
+}
+
+impl RawQuota {
+    /// Whether each figure may be one.
+    pub(super) fn check(&self, place: usize) -> Loaded<()> {
+        read_quota(self, place).map(drop)
+    }
+
+    /// What another has for what this does not.
+    pub(super) fn or(self, other: &Self) -> Self {
+        Self {
+            requests_per_minute: self.requests_per_minute.or(other.requests_per_minute),
+            burst: self.burst.or(other.burst),
+            kib_per_minute: self.kib_per_minute.or(other.kib_per_minute),
+            parallel: self.parallel.or(other.parallel),
+            persons_per_day: self.persons_per_day.or(other.persons_per_day),
+        }
+    }
+}
+
+impl RawLoad {
+    /// Whether each figure may be one.
+    pub(super) fn check(&self, place: usize) -> Loaded<()> {
+        read_load(self, place).map(drop)
+    }
+
+    /// What another has for what this does not.
+    pub(super) fn or(self, other: &Self) -> Self {
+        Self {
+            parallel: self.parallel.or(other.parallel),
+            waiting: self.waiting.or(other.waiting),
+            failures: self.failures.or(other.failures),
+        }
+    }
 }
 
 /// A quota of nothing would be a suspension that does not say so, and a figure that is read as another one is a wrong figure.

@@ -6,6 +6,7 @@
 
 pub mod diff;
 mod file;
+mod group;
 mod sources;
 
 pub use file::{RegistryError, certificates};
@@ -671,12 +672,14 @@ impl Registry {
     }
 }
 
-/// Whether a name fits a pattern: label by label, one `*` per label standing for any text without a dot.
+/// Whether a name fits a pattern: label by label, one `*` per label standing for any text without a dot; `**` as the last one stands for
+/// one label or more.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (mut patterns, mut names) = (pattern.split('.'), name.split('.'));
+    let (mut patterns, mut names) = (pattern.split('.').peekable(), name.split('.'));
     loop {
         match (patterns.next(), names.next()) {
             (None, None) => return true,
+            (Some("**"), Some(_)) => return patterns.peek().is_none(),
             (Some(pattern), Some(name)) if label_matches(pattern, name) => {}
             _ => return false,
         }
@@ -702,6 +705,11 @@ mod tests {
             ("ru.*.school-*", "ru.yar.clinic-3", false),
             ("ru.*", "ru.yar.school-17", false),
             ("ru.zags", "ru.zags", true),
+            ("ru.yar.**", "ru.yar.school-17", true),
+            ("ru.yar.**", "ru.yar.schools.school-17", true),
+            ("ru.yar.**", "ru.yar", false),
+            ("ru.yar.**", "ru.yaroslavl.school-17", false),
+            ("ru.**.school-17", "ru.yar.school-17", false),
             ("ru.s*s", "ru.s", false),
         ] {
             assert_eq!(matches(pattern, name), fits, "{pattern} {name}");

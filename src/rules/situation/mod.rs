@@ -577,6 +577,13 @@ impl Vocabulary for Catalogue {
     }
 }
 
+impl Step {
+    /// What its agency must not see of a document.
+    pub fn withholds(&self, document: &Code) -> impl Iterator<Item = &FieldPath> {
+        self.withhold.iter().filter(move |(name, _)| name == document).map(|(_, path)| path)
+    }
+}
+
 impl Situation {
     /// Whom it is about most of all.
     pub fn subject(&self) -> Option<&Role> {

@@ -81,6 +81,10 @@ impl Reading<'_> {
             self.note(Fault::CatWorse, file, &step.span(), what);
         }
         situation.roles = self.roles(file, raw.role, &situation.roles);
+        if let Some(role) = situation.roles.iter().skip(base.roles.len()).find(|role| role.found_in.is_empty()) {
+            let what = format!("people would have to say who the {} is: say in found_in which document does", role.name);
+            self.note(Fault::CatWorse, file, &raw.overlay.span(), what);
+        }
         let roles = situation.roles.clone();
         let around = Around { file, roles: &roles, checked: &raw.legal_checked };
         for (name, patch) in raw.patch.0 {

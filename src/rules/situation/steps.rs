@@ -156,6 +156,11 @@ impl Reading<'_> {
         if starts_on.is_empty() {
             self.note(Fault::CatSyntax, file, &raw.id.span(), "nothing starts it: starts_on = [\"request:portal\"]");
         }
+        let unnamed = roles.iter().skip(1).find(|role| role.found_in.is_empty());
+        if let Some(role) = unnamed.filter(|_| starts_on.iter().any(|start| matches!(start, Start::Document(_)))) {
+            let what = format!("an event names nobody as {}: say in found_in which document does", role.name);
+            self.note(Fault::CatSyntax, file, &raw.id.span(), what);
+        }
         if self.wrong.len() > before {
             return Err(Noted);
         }

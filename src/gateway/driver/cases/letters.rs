@@ -14,6 +14,7 @@ use crate::exchange::cases::{Case, Change, Heard, MadeBody, Paper, Reading, Sent
 use crate::host::store::{Named, Naming, StoreError};
 use crate::message::crypto::sha256;
 use crate::message::envelope::{self, Attachment, Body, Context, Header, Kind, Message, ReplyTo};
+use crate::message::schema::FieldPath;
 use crate::rules::policy::{self, Question};
 use crate::rules::registry::{Action, AgencyIndex, Grant, GrantIndex};
 use crate::rules::situation::{DocumentOf, Situation};
@@ -159,7 +160,7 @@ impl Gateway {
         (record.document_type, record.registry_version) = (Some(document.document.clone()), world.registry.version());
         (record.world, record.octets) = (case.opening.world(), paper.size);
         if !world.registry.is_holder(index, &document.document) {
-            let kind = case.subject().kind();
+            let kind = case.person(&document.role).map_or_else(|| case.subject().kind(), |person| person.kind());
             let fits = |grant: &Grant| {
                 grant.action == Action::Read
                     && grant.until >= now().day()
@@ -168,7 +169,8 @@ impl Gateway {
             };
             let none = || Fault::at(Code::PolNoGrant, format!("{principal} has no grant for {}", document.document));
             let grant = world.registry.grants_of(index, &document.document).find(|(_, grant)| fits(grant)).ok_or_else(none)?;
-            self.may_have(world, (index, grant), case, (document, paper))?;
+            let kept_back: Vec<&FieldPath> = known.map_or_else(Vec::new, |known| known.withholds(&document.document).collect());
+            self.may_have(world, (index, grant), case, (document, paper), &kept_back)?;
             (record.purpose, record.basis) = (Some(grant.1.purpose.clone()), Some(Arc::clone(&grant.1.basis)));
             record.grant = Some(grant.1.id.clone());
         }
@@ -183,6 +185,7 @@ impl Gateway {
         (agency, grant): (AgencyIndex, (GrantIndex, &Grant)),
         case: &Case,
         (document, paper): (&DocumentOf, &Paper),
+        kept_back: &[&FieldPath],
     ) -> Result<(), Fault> {
         let unreadable = |cause: StoreError| match cause {
             StoreError::Forgotten => Fault::at(Code::AttMissing, "the document is not kept any more"),
@@ -204,6 +207,10 @@ impl Gateway {
         let reading = Reading::new(verified);
         let found = reading.documents().filter(|paper| paper.facts.document_type == document.document);
         for paper in found {
+            let paths = || paper.facts.optional_paths.iter().filter_map(|path| FieldPath::parse(path));
+            if let Some(path) = paths().find(|path| kept_back.iter().any(|field| field.includes(path))) {
+                return Err(Fault::new(Code::PolWithheldField).with_private(format!("the field {path}")));
+            }
             for role in what.roles() {
                 let described = what.described(role);
                 let names = context.subject.identifiers.is_empty() || paper.is_about(&context.subject, role);

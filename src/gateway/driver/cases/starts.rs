@@ -171,7 +171,7 @@ impl Gateway {
     /// joins what was applied for and has had none. Two births are two cases.
     async fn joins(&self, world: &World, fresh: &Case) -> Result<Option<Uuid>, StoreError> {
         let by_application = fresh.opening.start == StartedBy::Application;
-        for id in self.store.cases_of(&fresh.subject(), &fresh.opening.situation.0)?.into_iter().rev() {
+        for id in self.store.cases_of(&fresh.subject(), Some(&fresh.opening.situation.0))?.into_iter().rev() {
             let row = self.cases.book(|book| book.row(&id)).flatten();
             if row.is_none_or(|row| row.state == RowState::Closed) {
                 continue;
@@ -291,7 +291,7 @@ impl Gateway {
         (begin, reading): (&OrderOf, &Reading),
         octets: &[u8],
     ) -> Result<Uuid, Ordered> {
-        let OrderOf::Begin { situation, channel, region, contact, answers } = begin else {
+        let OrderOf::Begin { situation, channel, region, others, contact, answers } = begin else {
             return Err(Ordered::refused(Fault::new(Code::CasSituation)));
         };
         let asked = &reading.message;
@@ -318,6 +318,7 @@ impl Gateway {
         let around = self.around(world, &known);
         let facts = Case::told_at_start(around, answers).map_err(Ordered::refused)?;
         let mut changes = vec![Change::Opened(Box::new(opening.clone()))];
+        changes.extend(Case::named_at_start(&known, others).map_err(Ordered::refused)?);
         changes.extend(contact.clone().map(|contact| Change::Contact { contact }));
         changes.extend((!facts.is_empty()).then_some(Change::Answered { facts }));
         let fresh = Case::open(case_id(reading, &known.id), opening, &known, now());
