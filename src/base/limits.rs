@@ -170,6 +170,8 @@ pub const LEDGER_FORGETS: usize = 64;
 pub const AGENCY_BYTES_MAX: usize = 100;
 /// Most characters of the names of agent and principal of one delegation together: both are in a leaf, beside a holder's.
 pub const DELEGATION_BYTES_MAX: usize = 84;
+/// Most characters of the names of an agency and of the one that stands in its place, together: both are in a leaf.
+pub const SUCCESSION_BYTES_MAX: usize = 84;
 /// Most keys of one agency that are valid at one time.
 pub const KEYS_PER_AGENCY_MAX: usize = 4;
 /// Longest wait that `Prefer: wait` may ask for.

@@ -17,7 +17,7 @@ use crate::host::inforce::InForce;
 use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{make_folder, replace};
 use crate::message::pki;
-use crate::rules::registry::{About, Registry, Status};
+use crate::rules::registry::{About, AgencyIndex, Registry, Status};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -352,20 +352,39 @@ impl Installation {
     /// Suspends an agency, or lets it take part again.
     pub fn suspend(&self, id: &AgencyId, suspension: Suspension) -> Result<(), SetupError> {
         let _lock = self.lock()?;
+        let line = (suspension == Suspension::Impose).then(|| "suspended = true".to_owned());
+        let expected = if suspension == Suspension::Impose { Status::Suspended } else { Status::Active };
+        let is_so = |registry: &Registry, index| registry.agency(index).is_some_and(|agency| agency.status == expected);
+        self.put_line(id, ("suspended", line), is_so)
+    }
+
+    /// Has another agency stand in the place of one, or ends that.
+    pub fn succeed(&self, id: &AgencyId, by: Option<&AgencyId>) -> Result<(), SetupError> {
+        let _lock = self.lock()?;
+        let line = by.map(|by| format!("succeeded_by = \"{by}\""));
+        let is_so = |registry: &Registry, index| {
+            registry.agency(registry.acting(index)).is_some_and(|acting| acting.id == *by.unwrap_or(id))
+        };
+        self.put_line(id, ("succeeded_by", line), is_so)
+    }
+
+    /// Puts a line into the entry of an agency in place of that of the same key, or takes that away.
+    fn put_line(
+        &self,
+        id: &AgencyId,
+        (key, line): (&str, Option<String>),
+        is_so: impl Fn(&Registry, AgencyIndex) -> bool,
+    ) -> Result<(), SetupError> {
+        let is_other = |line: &&str| line.split('=').next().is_none_or(|own| own.trim() != key);
         let text = self.changed_entry(id, |entry| {
-            let active: String =
-                entry.lines().filter(|line| line.trim() != "suspended = true").map(|line| format!("{line}\n")).collect();
-            match suspension {
-                Suspension::Lift => active,
-                Suspension::Impose => active.replacen("\nname = ", "\nsuspended = true\nname = ", 1),
-            }
+            let others: String = entry.lines().filter(is_other).map(|line| format!("{line}\n")).collect();
+            line.as_ref().map_or_else(|| others.clone(), |line| others.replacen("\nname = ", &format!("\n{line}\nname = "), 1))
         })?;
         let registry = self.check(&text)?;
         // TOML has many ways to say the same, and not all of them are understood above.
-        let expected = if suspension == Suspension::Impose { Status::Suspended } else { Status::Active };
-        if registry.find(id).and_then(|index| registry.agency(index)).is_none_or(|agency| agency.status != expected) {
+        if !registry.find(id).is_some_and(|index| is_so(&registry, index)) {
             let what = format!(
-                "the entry of {id} is not written as this command writes it: change `suspended` by hand, then oncegate agency sign"
+                "the entry of {id} is not written as this command writes it: change `{key}` by hand, then oncegate agency sign"
             );
             return Err(SetupError::Change(what));
         }

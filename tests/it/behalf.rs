@@ -132,7 +132,7 @@ fn an_agency_asks_on_behalf_of_another_by_the_others_grants_and_both_are_on_reco
     let name = file.to_str().expect("UTF-8");
     run(&scene, 0, &["log", "export", "--as", &format!("agencies/{FUND}"), "--format", "csv", "--output", name]);
     let table = std::fs::read_to_string(&file).expect("readable");
-    let columns = |line: &str| line.split(',').rev().nth(1).map(str::to_owned);
+    let columns = |line: &str| line.split(',').rev().nth(2).map(str::to_owned);
     let behalf: Vec<_> = table.lines().filter(|line| line.contains(&request.id.to_string())).filter_map(columns).collect();
     assert_eq!(
         (table.lines().next().and_then(columns).as_deref(), behalf),

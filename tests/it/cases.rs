@@ -1245,3 +1245,37 @@ fn business_event_cafe() {
     let refused = scene.send(PORTAL, &scene.town().apply(PORTAL, &mother, &case_application(&new)).expect("signed"));
     assert_eq!(problem_of(&refused).code, "OG-CAS-005");
 }
+
+/// An employment centre is merged into the one-stop desk: what is addressed to its old name reaches the desk, which answers under its own,
+/// and the log shows both.
+#[test]
+fn merge_two_agencies() {
+    let plan = TownPlan { succeeded: vec![("mvd", "onestop")], ..TownPlan::default() };
+    let scene = Scene::with(plan, |manners| _ = manners.away.insert("mvd".to_owned()));
+    let id = born(&scene, 3, None);
+    scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
+    let manners = scene.town().manners();
+    let found = |step: &str| manners.tasks.iter().find(|task| task.step.as_deref() == Some(step)).expect(step);
+    let (task, asked) =
+        (found("residence"), manners.asked.iter().find(|asked| asked.document == "identity-record").expect("asked"));
+    assert_eq!((task.kind.as_str(), asked.kind.as_str()), ("onestop", "onestop"));
+    let messages = [task.message, asked.message];
+    drop(manners);
+    for message in messages {
+        let path = format!("/v1/log/records?message={message}");
+        let received = scene.block_on(scene.client("xx.town.cases").get(&path)).expect("the gateway is there");
+        let found: Value = serde_json::from_slice(&received.body).expect("JSON");
+        let records: Vec<&Value> = found["entries"].as_array().expect("entries").iter().map(|entry| &entry["record"]).collect();
+        assert!(records.iter().any(|record| record["k"] == "rsp"), "{found}");
+        let both = |record: &Value| record["s"] == "xx.town.onestop" && record["to"] == "xx.town.mvd";
+        let exchange = |record: &&Value| record["k"] == "req" || record["k"] == "rsp";
+        assert!(records.iter().filter(|record| exchange(record)).all(|record| both(record)), "{found}");
+    }
+    // Whoever does the step sees it, under the name that it has in the case.
+    let own = scene.case("xx.town.onestop", &id);
+    assert_eq!(own["steps"].as_array().map(Vec::len), Some(1), "{own:#}");
+    assert_eq!(
+        (state_of(&own, "residence").as_str(), &step_of(&own, "residence")["agency"]),
+        ("done", &Value::from("xx.town.mvd"))
+    );
+}

@@ -429,6 +429,10 @@ const ROWS: &[(&str, Row)] = &[
     ("HOLDER_BYTES_MAX", In("src/exchange/bulkhead.rs", "messages_take_no_more_than_their_holders_share_of_the_room")),
     ("HOLDERS_MEASURED_MAX", In("src/host/telemetry.rs", "so_many_holders_are_measured_by_name_and_the_others_as_one")),
     ("DELEGATION_BYTES_MAX", In("src/rules/policy/behalf.rs", "the_names_of_a_delegation_have_so_many_characters_and_no_more")),
+    (
+        "SUCCESSION_BYTES_MAX",
+        In("src/rules/registry/succession.rs", "the_names_of_a_succession_have_so_many_characters_and_no_more"),
+    ),
     ("DELIVERIES_PER_HOLDER", In("src/exchange/work/tests.rs", "a_holder_has_so_many_under_way_and_no_more")),
     ("DELIVERIES_MAX", Own),
     ("WORK_SCAN_MAX", Own),
@@ -903,6 +907,7 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("or that wait for it, together | {} |", mib(limits::HOLDER_BYTES_MAX)),
         format!("is left alone at once | {} |", seconds(limits::HOLDER_PAUSE_MS_MAX)),
         format!("of a delegation, together | {} characters |", limits::DELEGATION_BYTES_MAX),
+        format!("in its place, together | {} characters |", limits::SUCCESSION_BYTES_MAX),
         format!("| wait of a consumer on one connection | {} |", seconds(limits::WAIT_MS_MAX)),
         format!("| connections | {} |", number(limits::CONNECTIONS_MAX as u32)),
         format!("certificate | {}; {} |", number(ADDRESS_CONNECTIONS_MAX), number(CERTIFICATE_CONNECTIONS_MAX)),

@@ -227,7 +227,7 @@ fn read_filter(pairs: &BTreeMap<String, String>) -> Option<Filter> {
 
 /// The columns of a table of records.
 pub const COLUMNS: &str = "index,time,kind,consumer,provider,document,purpose,basis,code,message,case,grant,action,concerns,\
-                           elapsed_us,octets,withheld_until,registry,on_behalf_of,leaf_sha256";
+                           elapsed_us,octets,withheld_until,registry,on_behalf_of,in_place_of,leaf_sha256";
 
 /// The row of a record in a table (RFC 4180), without its end; the last column is the hash that the tree has of it.
 pub fn csv_row(index: u64, text: &str, leaf: &Leaf) -> String {
@@ -252,6 +252,7 @@ pub fn csv_row(index: u64, text: &str, leaf: &Leaf) -> String {
         &leaf.withheld_until.map(time),
         &number(Some(leaf.registry_version)),
         &leaf.principal,
+        &leaf.addressed,
     ] {
         let column = column.as_deref().unwrap_or("");
         // A legal basis is whatever an agency has written, and what begins like this is carried out where tables are read.

@@ -69,6 +69,9 @@ pub struct Leaf {
     pub time: u64,
     /// `1` in the test world.
     pub test: Option<String>,
+    /// In whose place the provider stands.
+    #[serde(rename = "to")]
+    pub addressed: Option<String>,
     /// Who asked.
     #[serde(rename = "u")]
     pub consumer: Option<String>,

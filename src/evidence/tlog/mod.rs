@@ -103,6 +103,8 @@ pub struct Record {
     pub principal: Option<AgencyId>,
     /// Who holds.
     pub provider: Option<AgencyId>,
+    /// Whom it was for by name, if the provider stands in the place of another agency.
+    pub addressed: Option<AgencyId>,
     /// What was asked for.
     pub document_type: Option<Code>,
     /// For which purpose.
@@ -245,6 +247,7 @@ impl Record {
             consumer: None,
             principal: None,
             provider: None,
+            addressed: None,
             document_type: None,
             purpose: None,
             basis: None,
@@ -268,7 +271,7 @@ impl Record {
     /// The leaf. Keys: `a` what was done, `b` legal basis, `c` commitment to the private part, `case`, `d` document type,
     /// `e` fault code, `f` on whose behalf, `g` grant, `h` digest of the message, `i` tags of the persons, `j` commitments to keys, `k` kind, `l` microseconds since the
     /// request came, `m` message id, `n` withheld from the citizen until, `o` octets, `p` purpose, `q` digest of the message
-    /// answered, `r` registry version, `s` provider, `t` milliseconds since the epoch, `test`, `u` consumer, `v` version of
+    /// answered, `r` registry version, `s` provider, `t` milliseconds since the epoch, `test`, `to` the agency in whose place the provider stands, `u` consumer, `v` version of
     /// this form, `w` SHA-256 of unreadable octets, `x` SHA-256 of the client certificate, `z` the record concerned.
     pub fn leaf(&self, blind: &Blind) -> String {
         let mut leaf = String::with_capacity(640);
@@ -297,6 +300,7 @@ impl Record {
         shown("s", self.provider.as_ref(), &mut leaf);
         integer("t", Some(self.time.as_ms()), &mut leaf);
         text("test", (self.world == World::Test).then_some("1"), &mut leaf);
+        shown("to", self.addressed.as_ref(), &mut leaf);
         shown("u", self.consumer.as_ref(), &mut leaf);
         integer("until", self.until.map(UnixTime::as_ms), &mut leaf);
         integer("v", Some(1), &mut leaf);
@@ -430,6 +434,13 @@ mod tests {
             AgencyId::parse(&format!("{country}.{}.{}", "a".repeat(20), "b".repeat(limits::DELEGATION_BYTES_MAX / 2 - 24)))
         };
         (record.consumer, record.principal) = (part("xx"), part("yy"));
+        let leaf_of = |record: &Record| {
+            let blind = Blind { tags: vec![[0xff; limits::TAG_BYTES]; limits::IDENTIFIERS_MAX], ..Blind::default() };
+            record.leaf(&blind).len()
+        };
+        // Of an agency and who stands in its place neither.
+        let succeeded = Record { provider: part("xx"), addressed: part("yy"), ..record.clone() };
+        assert!(leaf_of(&succeeded) <= leaf_of(&record), "{} {}", leaf_of(&succeeded), leaf_of(&record));
         record.basis = Some("Ж".repeat(200).into());
         let code = Code::parse(&"c".repeat(64));
         (record.document_type, record.purpose, record.grant) = (code.clone(), code.clone(), code);

@@ -195,6 +195,7 @@ pub struct Permitted {
     digest: Digest,
     consumer: AgencyIndex,
     principal: Option<AgencyIndex>,
+    addressed: AgencyIndex,
     holder: AgencyIndex,
     what: Word,
     grounds: Grounds,
@@ -239,6 +240,11 @@ impl Permitted {
     /// Who is asked.
     pub fn holder(&self) -> AgencyIndex {
         self.holder
+    }
+
+    /// The agency that the question is for by its name, in whose place its holder may stand.
+    pub fn addressed(&self) -> AgencyIndex {
+        self.addressed
     }
 
     /// The document type.
@@ -324,10 +330,11 @@ fn permitted(snapshot: Snapshot<'_>, authenticated: Authenticated) -> Result<Per
     if principal.is_some_and(is_elsewhere) {
         return Err(refuse(Fault::new(Code::MsgTest)));
     }
-    let holder = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
+    let addressed = find_holder(snapshot.registry, &authenticated, &what).map_err(&refuse)?;
+    let holder = snapshot.registry.acting(addressed);
     let Authenticated { message, digest, sender: consumer, octets, price: _ } = authenticated;
     let length = octets.len() as u64;
-    Ok(Permitted { octets, length, message, digest, consumer, principal, holder, what, grounds })
+    Ok(Permitted { octets, length, message, digest, consumer, principal, addressed, holder, what, grounds })
 }
 
 /// Looks again at a question that was permitted and kept, before it is delivered: its keys, its grant and its holder may have
@@ -450,11 +457,12 @@ fn find_holder(registry: &Registry, authenticated: &Authenticated, what: &Word) 
             NoHolder::Several => none(format!("several holders of {what}: name one in To")),
         });
     };
-    let holder = registry.find(to).filter(|holder| registry.is_holder(*holder, what));
+    let holds = |holder: AgencyIndex| registry.is_holder(holder, what) || registry.is_holder(registry.acting(holder), what);
+    let holder = registry.find(to).filter(|holder| holds(*holder));
     let holder = holder.ok_or_else(|| none(format!("{to} does not hold {what}")))?;
-    let agency = registry.agency(holder).ok_or_else(|| none(format!("{to} is not registered")))?;
+    let agency = registry.agency(registry.acting(holder)).ok_or_else(|| none(format!("{to} is not registered")))?;
     if agency.status != Status::Active {
-        return Err(none(format!("{to} is suspended")));
+        return Err(none(format!("{} is suspended", agency.id)));
     }
     if agency.world == header.world { Ok(holder) } else { Err(Fault::new(Code::MsgTest)) }
 }

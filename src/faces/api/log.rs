@@ -487,6 +487,7 @@ fn access_json(access: &Access, world: &World, proof: Value) -> Value {
         "institution": leaf.consumer, "institutionName": name(&leaf.consumer), "role": access.role,
         "onBehalfOf": leaf.principal, "onBehalfOfName": name(&leaf.principal),
         "holder": leaf.provider, "holderName": name(&leaf.provider),
+        "inPlaceOf": leaf.addressed, "inPlaceOfName": name(&leaf.addressed),
         "documentType": leaf.document_type, "fields": access.fields, "purpose": leaf.purpose, "legalBasis": leaf.basis,
         "outcome": outcome, "code": code, "action": action, "outcomeLogIndex": access.ended, "case": leaf.case,
         "messageId": leaf.message,

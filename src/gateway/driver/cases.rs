@@ -616,8 +616,9 @@ impl Gateway {
         if slot.is_none() {
             *slot = self.load_case(&world, id)?;
         }
-        let hand = slot.as_ref().filter(|hand| hand.case.has_part(agency)).ok_or(CaseError::Unknown)?;
-        let part = if hand.case.sees_all(agency) { Part::Whole } else { Part::Of(agency) };
+        let hand = slot.as_ref().ok_or(CaseError::Unknown)?;
+        let known = part_under(&world, &hand.case, agency).ok_or(CaseError::Unknown)?;
+        let part = if hand.case.sees_all(known) { Part::Whole } else { Part::Of(known) };
         Ok(look(&hand.case, self.around(&world, &hand.situation), part))
     }
 
@@ -699,6 +700,12 @@ pub fn changes_at(store: &Store, index: u64) -> Result<(UnixTime, Option<Vec<Cha
     let at = Leaf::parse(&store.record(index)?.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
     let private = super::audit::opened(store, index)?;
     Ok((at, private.and_then(|(_, private)| private.changes).and_then(|text| read(&text))))
+}
+
+/// The name under which an agency has a part in a case: its own, or that of one in whose place it stands.
+fn part_under<'w>(world: &'w World, case: &Case, agency: &AgencyId) -> Option<&'w AgencyId> {
+    let index = world.registry.find(agency)?;
+    world.registry.names_of(index).find(|name| case.has_part(name))
 }
 
 /// Whether it is the document of an event.

@@ -628,6 +628,8 @@ impl Running {
         (record.message, record.digest) = (Some(message.header.id), Some(self.question.digest()));
         (record.consumer, record.provider) = (Some(self.consumer.clone()), Some(self.provider.clone()));
         record.principal = self.principal().cloned();
+        let addressed = self.world.registry.agency(self.question.addressed()).map(|agency| &agency.id);
+        record.addressed = addressed.filter(|addressed| **addressed != self.provider).cloned();
         record.document_type = Some(self.question.what().clone());
         record.purpose = context.map(|context| context.purpose.clone());
         record.case = context.and_then(|context| context.case);

@@ -10,7 +10,7 @@ use crate::host::authority::KeyType;
 use crate::host::config::{Config, read_bounded};
 use crate::host::control::{Command, HolderStanding, call};
 use crate::program::setup::{Installation, NewAgency, NewGrant, Suspension};
-use crate::rules::registry::{About, Agency as Registered, Registry, Status};
+use crate::rules::registry::{About, Agency as Registered, AgencyIndex, Registry, Status};
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -122,6 +122,20 @@ enum Action {
         #[arg(long)]
         lift: bool,
     },
+    /// Have another agency stand in the place of one from now on: what is addressed to the old name reaches it, and records name both
+    #[command(
+        before_help = "Examples:\n  oncegate agency succeed ru.yar.employment-3 --by ru.yar.my-documents --in office\n  oncegate agency succeed ru.yar.employment-3 --lift --in office"
+    )]
+    Succeed {
+        /// The old name
+        id: String,
+        /// Who does the work now
+        #[arg(long, required_unless_present = "lift", conflicts_with = "lift")]
+        by: Option<String>,
+        /// Let it do its work itself again
+        #[arg(long)]
+        lift: bool,
+    },
     /// Enrol a further signing key
     #[command(
         before_help = "Examples:\n  oncegate agency cert ru.yar.school-17 --in office --request key.csr --name sign-2027\n  oncegate agency cert ru.yar.school-17 --in office --name sign-2027 --ed25519"
@@ -225,6 +239,10 @@ impl Agency {
                 out.result(format_args!("{status} {id}"), &serde_json::json!({ "format": 1, "id": id, "status": status }))?;
                 tell(&installation.config(), out)
             }
+            Action::Succeed { id, by, lift: _ } => {
+                let by = by.as_deref().map(parse).transpose()?;
+                succeed(&installation, &parse(&id)?, by.as_ref(), out)
+            }
             Action::Cert { id, request, name, ed25519 } => {
                 let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
@@ -247,6 +265,14 @@ impl Agency {
             Action::Sign => sign(&installation, out),
         }
     }
+}
+
+fn succeed(installation: &Installation, id: &AgencyId, by: Option<&AgencyId>, out: &Out) -> Outcome {
+    installation.succeed(id, by).map_err(|error| Failure::new(2, error))?;
+    let said = by.map_or_else(|| format!("{id} does its work itself"), |by| format!("{by} stands in the place of {id}"));
+    let shown = serde_json::json!({ "format": 1, "id": id.as_str(), "succeededBy": by.map(AgencyId::as_str) });
+    out.result(said, &shown)?;
+    tell(&installation.config(), out)
 }
 
 fn sign(installation: &Installation, out: &Out) -> Outcome {
@@ -318,6 +344,12 @@ fn holds(installation: &Installation, id: &AgencyId, what: &str, out: &Out) -> O
 /// The registry as it stands, signed or not.
 fn draft(installation: &Installation) -> Result<Registry, Failure> {
     installation.draft().map_err(|error| Failure::new(2, error))
+}
+
+/// Who stands in the place of an agency.
+fn successor(registry: &Registry, index: AgencyIndex) -> Option<&AgencyId> {
+    let acting = registry.acting(index);
+    registry.agency(acting).filter(|_| acting != index).map(|agency| &agency.id)
 }
 
 fn status(agency: &Registered) -> &'static str {
@@ -398,6 +430,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
             "format": 1, "id": agency.id.as_str(), "name": agency.name, "status": status(agency),
             "requestsPerMinute": allowance.requests_per_minute, "burst": allowance.burst, "parallel": allowance.parallel,
             "keys": agency.key_count(), "keyIsUsable": is_usable, "holds": holds, "may": may.collect::<Vec<_>>(),
+            "succeededBy": successor(&registry, index).map(AgencyId::as_str),
             "roles": agency.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
             "load": { "parallel": load.parallel, "waiting": load.waiting, "failures": load.failures },
             "delegations": delegate::of(&registry, index).map(|found| delegate::json(&registry, found)).collect::<Vec<_>>(),
@@ -409,6 +442,7 @@ fn show(installation: &Installation, id: &AgencyId, out: &Out) -> Outcome {
         "  quota   {} requests a minute, {} at once, {} open",
         allowance.requests_per_minute, allowance.burst, allowance.parallel
     ))?;
+    successor(&registry, index).map_or(Ok(()), |by| out.print(format_args!("  place   {by} stands in its place")))?;
     let count = agency.key_count();
     out.print(format_args!("  keys    {count} enrolled, {} usable without naming one", u8::from(is_usable)))?;
     agency.roles.iter().try_for_each(|role| out.print(format_args!("  role    {}", role.as_str())))?;

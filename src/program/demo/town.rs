@@ -42,6 +42,8 @@ pub struct TownPlan {
     pub curators: BTreeMap<String, String>,
     /// Grants that are left out: agency kind and document.
     pub ungranted: Vec<(&'static str, &'static str)>,
+    /// Kinds of agencies in whose place those of another kind stand.
+    pub succeeded: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for TownPlan {
@@ -53,6 +55,7 @@ impl Default for TownPlan {
             config: "records = \"off\"\n".to_owned(),
             curators: BTreeMap::new(),
             ungranted: Vec::new(),
+            succeeded: Vec::new(),
         }
     }
 }
@@ -206,6 +209,8 @@ impl Town {
             };
             let documents = self.shared.catalogue.documents().iter().filter(|(_, document)| keeps(document));
             let holds: Vec<&str> = documents.map(|(name, _)| name.as_str()).chain(["case-task"]).collect();
+            let by = self.plan.succeeded.iter().find(|(old, _)| old == kind);
+            let more = by.map_or_else(|| more.clone(), |(_, by)| format!("{more}succeeded_by = \"{}\"\n", of_kind(by)));
             let new = NewAgency { id: &of_kind(kind), name: kind, url: Some("outbound"), holds: &holds, more: &more };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }

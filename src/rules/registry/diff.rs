@@ -108,6 +108,8 @@ struct Side {
     systems: BTreeSet<Digest>,
     keys: BTreeSet<Digest>,
     held: BTreeSet<(Code, Vec<Region>)>,
+    /// Who stands in its place.
+    successor: Option<AgencyId>,
 }
 
 impl Side {
@@ -116,7 +118,9 @@ impl Side {
         let held = registry.holders.iter().flat_map(|(what, holders)| {
             holders.iter().filter(|holder| holder.agency == index).map(|holder| (what.clone(), holder.regions.clone()))
         });
+        let acting = registry.acting(index);
         Self {
+            successor: registry.agency(acting).filter(|_| acting != index).map(|agency| agency.id.clone()),
             systems: registry.by_system.iter().filter(|(_, agency)| **agency == index).map(|(system, _)| *system).collect(),
             keys: keys.iter().filter(|key| key.state(now).is_ok()).map(|key| key.thumbprint).collect(),
             held: held.collect(),
@@ -162,6 +166,12 @@ impl Found {
         }
         if old.world != new.world {
             self.gone(id, "moves to the other world, test or live");
+        }
+        if before.successor != after.successor {
+            let concerns = Concerns { provider: Some(id.as_str().to_owned()), ..Concerns::default() };
+            let by =
+                after.successor.as_ref().map_or("it does its work itself".to_owned(), |by| format!("{by} stands in its place"));
+            self.add(Effect::Changes, format!("agency {id}: {by}"), concerns);
         }
         self.sets(&format!("agency {id}: client certificate"), &before.systems, &after.systems, asks);
         self.sets(&format!("agency {id}: valid signing key"), &before.keys, &after.keys, asks);
@@ -385,6 +395,7 @@ mod tests {
     fn each_change_says_whom_it_gives_or_takes_what() {
         for (from, to, expected) in [
             ("name = \"B\"", "name = \"C\"", &["changes agency xx.b is called \"C\""][..]),
+            ("name = \"B\"", "name = \"B\"\nsucceeded_by = \"xx.a\"", &["changes agency xx.b: xx.a stands in its place"]),
             ("burst = 7", "burst = 6", &["narrows agency xx.b: quota.burst: 7 becomes 6"]),
             ("name = \"B\"", "name = \"B\"\nload = { parallel = 7 }", &["narrows agency xx.b: load.parallel: 64 becomes 7"]),
             (

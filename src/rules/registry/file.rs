@@ -1,9 +1,11 @@
 //! The registry as a file in TOML 1.0, turned into types; every error names its line and column.
 
+use super::figures::{RawLoad, RawQuota, read_load, read_quota, within};
 use super::group::{Groups, RawGroup};
+use super::succession::{Succeeded, succeed};
 use super::{
-    About, Action, Agency, AgencyIndex, Allowance, Delegation, Grant, GrantIndex, Holder, Key, Load, Registry, Role, Seal,
-    Sources, Status, Url,
+    About, Action, Agency, AgencyIndex, Delegation, Grant, GrantIndex, Holder, Key, Loaded, Registry, Role, Seal, Sources,
+    Status, Url,
 };
 use crate::base::fault;
 use crate::base::ids::{AgencyId, Code, Digest, Region};
@@ -15,7 +17,6 @@ use crate::message::pki::Certificate;
 use crate::message::schema::{DocumentType, FieldPath, Schemas};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use toml::Spanned;
 
@@ -91,6 +92,7 @@ struct RawAgency<'t> {
     seal: Option<String>,
     quota: Option<RawQuota>,
     load: Option<RawLoad>,
+    succeeded_by: Option<Spanned<&'t str>>,
     #[serde(default)]
     carried_by: Vec<String>,
     #[serde(default)]
@@ -99,24 +101,6 @@ struct RawAgency<'t> {
     key: Vec<RawKey<'t>>,
     #[serde(default)]
     system: Vec<RawSystem<'t>>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawQuota {
-    requests_per_minute: Option<u32>,
-    burst: Option<u32>,
-    kib_per_minute: Option<u32>,
-    parallel: Option<u32>,
-    persons_per_day: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawLoad {
-    parallel: Option<u32>,
-    waiting: Option<u32>,
-    failures: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -185,8 +169,6 @@ struct RawGrant<'t> {
     publishers: Vec<Spanned<&'t str>>,
 }
 
-pub(super) type Loaded<T> = Result<T, (usize, String)>;
-
 pub(super) fn load(text: &str, schemas: &Schemas) -> Result<Registry, RegistryError> {
     let built = build(text, schemas).map(|registry| Registry { digest: sha256(text.as_bytes()), ..registry });
     built.map_err(|(offset, what)| {
@@ -215,6 +197,7 @@ fn whole(text: &str, schemas: &Schemas) -> Loaded<Registry> {
     let RawRegistry { group, agency, holder, grant, delegation, .. } = raw;
     let sections = RawSections { group, agency, holder, grant, delegation };
     add_all(&mut registry, sections, schemas, &mut texts)?;
+    succeed(&mut registry, texts.succeeded)?;
     Ok(registry)
 }
 
@@ -235,6 +218,7 @@ fn in_parts(text: &str, schemas: &Schemas) -> Option<Registry> {
             add_all(&mut registry, sections, schemas, &mut texts).ok()?;
         }
     }
+    succeed(&mut registry, texts.succeeded).ok()?;
     registry.agencies.shrink_to_fit();
     registry.grants.shrink_to_fit();
     Some(registry)
@@ -271,6 +255,7 @@ fn empty(version: u64) -> Registry {
         by_system: BTreeMap::new(),
         holders: BTreeMap::new(),
         outbound: BTreeSet::new(),
+        successors: BTreeMap::new(),
         grants: Vec::new(),
         exact: BTreeMap::new(),
         patterned: BTreeMap::new(),
@@ -281,7 +266,9 @@ fn empty(version: u64) -> Registry {
 fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, texts: &mut Texts) -> Loaded<()> {
     raw.group.into_iter().try_for_each(|group| texts.groups.add(group))?;
     for agency in &raw.agency {
-        add_agency(registry, agency, &texts.groups)?;
+        let index = add_agency(registry, agency, &texts.groups)?;
+        let by = agency.succeeded_by.as_ref();
+        texts.succeeded.extend(by.map(|by| Succeeded { old: index, place: by.span().start, by: (*by.get_ref()).to_owned() }));
     }
     for holder in &raw.holder {
         add_holder(registry, holder, schemas)?;
@@ -295,6 +282,8 @@ fn add_all(registry: &mut Registry, raw: RawSections<'_>, schemas: &Schemas, tex
 #[derive(Default)]
 struct Texts {
     groups: Groups,
+    /// Agencies in whose place others stand.
+    succeeded: Vec<Succeeded>,
     purposes: BTreeSet<Code>,
     bases: BTreeSet<Arc<str>>,
     fields: BTreeSet<Arc<[FieldPath]>>,
@@ -336,7 +325,7 @@ impl Texts {
     }
 }
 
-fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>, groups: &Groups) -> Loaded<()> {
+fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>, groups: &Groups) -> Loaded<AgencyIndex> {
     let place = raw.id.span().start;
     let id = AgencyId::parse(raw.id.get_ref())
         .ok_or_else(|| (place, format!("\"{}\" is not the name of an agency", raw.id.get_ref())))?;
@@ -387,7 +376,7 @@ fn add_agency(registry: &mut Registry, raw: &RawAgency<'_>, groups: &Groups) -> 
         seal,
         keys,
     });
-    Ok(())
+    Ok(index)
 }
 
 fn role(text: &str, place: usize, agency: &AgencyId) -> Loaded<Role> {
@@ -396,89 +385,6 @@ fn role(text: &str, place: usize, agency: &AgencyId) -> Loaded<Role> {
         let nearest = fault::nearest(text, known()).map_or(String::new(), |known| format!("; did you mean \"{known}\"?"));
         (place, format!("{agency}: no role is called \"{text}\"{nearest}"))
     })
-}
-
-impl RawQuota {
-    /// Whether each figure may be one.
-    pub(super) fn check(&self, place: usize) -> Loaded<()> {
-        read_quota(self, place).map(drop)
-    }
-
-    /// What another has for what this does not.
-    pub(super) fn or(self, other: &Self) -> Self {
-        Self {
-            requests_per_minute: self.requests_per_minute.or(other.requests_per_minute),
-            burst: self.burst.or(other.burst),
-            kib_per_minute: self.kib_per_minute.or(other.kib_per_minute),
-            parallel: self.parallel.or(other.parallel),
-            persons_per_day: self.persons_per_day.or(other.persons_per_day),
-        }
-    }
-}
-
-impl RawLoad {
-    /// Whether each figure may be one.
-    pub(super) fn check(&self, place: usize) -> Loaded<()> {
-        read_load(self, place).map(drop)
-    }
-
-    /// What another has for what this does not.
-    pub(super) fn or(self, other: &Self) -> Self {
-        Self {
-            parallel: self.parallel.or(other.parallel),
-            waiting: self.waiting.or(other.waiting),
-            failures: self.failures.or(other.failures),
-        }
-    }
-}
-
-/// A quota of nothing would be a suspension that does not say so, and a figure that is read as another one is a wrong figure.
-fn read_quota(raw: &RawQuota, place: usize) -> Loaded<Allowance> {
-    let standard = Allowance::default();
-    let figure = |name: &str, given: Option<u32>, standard: u32, range: RangeInclusive<u32>| {
-        given.map_or(Ok(standard), |figure| within(name, figure, range, place))
-    };
-    let some = 1..=u32::MAX;
-    Ok(Allowance {
-        requests_per_minute: figure("requests_per_minute", raw.requests_per_minute, standard.requests_per_minute, some.clone())?,
-        burst: figure("burst", raw.burst, standard.burst, some.clone())?,
-        kib_per_minute: figure("kib_per_minute", raw.kib_per_minute, standard.kib_per_minute, 1024..=u32::MAX)?,
-        parallel: figure("parallel", raw.parallel, standard.parallel, some)?,
-        persons_per_day: figure(
-            "persons_per_day",
-            raw.persons_per_day,
-            standard.persons_per_day,
-            1..=limits::PERSONS_PER_DAY_MAX,
-        )?,
-    })
-}
-
-fn read_load(raw: &RawLoad, place: usize) -> Loaded<Load> {
-    let standard = Load::default();
-    let figure = |name: &str, given: Option<u32>, standard: u32, range: RangeInclusive<u32>| match given {
-        Some(figure) if !range.contains(&figure) => {
-            Err((place, format!("load.{name} = {figure}: it is {} to {}", range.start(), range.end())))
-        }
-        given => Ok(given.unwrap_or(standard)),
-    };
-    Ok(Load {
-        parallel: figure("parallel", raw.parallel, standard.parallel, 1..=limits::HOLDER_PARALLEL_MAX)?,
-        waiting: figure("waiting", raw.waiting, standard.waiting, 0..=limits::HOLDER_WAITING_MAX)?,
-        failures: figure("failures", raw.failures, standard.failures, 1..=limits::HOLDER_FAILURES_MAX)?,
-    })
-}
-
-fn within(name: &str, figure: u32, range: RangeInclusive<u32>, place: usize) -> Loaded<u32> {
-    if range.contains(&figure) {
-        return Ok(figure);
-    }
-    let (least, most) = (range.start(), range.end());
-    let what = if figure < *least {
-        format!("{name} = {figure}: the least is {least}; to let an agency do nothing, suspend it")
-    } else {
-        format!("{name} = {figure}: the most is {most}")
-    };
-    Err((place, what))
 }
 
 /// The certificates of a registry's keys that are not revoked, in DER, each with its agency; nothing of a text that is no

@@ -1,6 +1,7 @@
 //! What agencies have in common: names form a tree, and what is set for a part of it holds for all agencies below.
 
-use super::file::{Loaded, RawLoad, RawQuota};
+use super::Loaded;
+use super::figures::{RawLoad, RawQuota};
 use crate::base::ids::AgencyId;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -82,7 +83,9 @@ mod tests {
         let yar = "[[group]]\nid = \"ru.yar\"\nquota = { requests_per_minute = 30, burst = 3 }\n";
         assert_eq!(quotas(&registry(yar, "").expect("good")), [30, 30, usual, usual]);
         // The nearest counts, figure by figure, and an agency's own before all.
-        let both = format!("{yar}[[group]]\nid = \"ru\"\nquota = {{ requests_per_minute = 90, parallel = 9 }}\nload = {{ waiting = 2 }}\n");
+        let both = format!(
+            "{yar}[[group]]\nid = \"ru\"\nquota = {{ requests_per_minute = 90, parallel = 9 }}\nload = {{ waiting = 2 }}\n"
+        );
         let known = registry(&both, "quota = { burst = 7 }").expect("good");
         assert_eq!(quotas(&known), [30, 30, 90, usual]);
         let school = known.agencies().next().map(|(_, agency)| (agency.allowance, agency.load)).expect("it is the first");

@@ -5,9 +5,11 @@
 //! the registry, so ten thousand agencies cost no more per exchange than ten.
 
 pub mod diff;
+mod figures;
 mod file;
 mod group;
 mod sources;
+mod succession;
 
 pub use file::{RegistryError, certificates};
 pub use sources::Sources;
@@ -22,6 +24,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// What was read, or what is wrong with it, at which offset.
+type Loaded<T> = Result<T, (usize, String)>;
 
 /// A registry file whose signature is the authority's.
 pub struct Bundle<'t>(&'t str);
@@ -481,6 +486,8 @@ pub struct Registry {
     holders: BTreeMap<Code, Vec<Holder>>,
     /// Agencies that open no port, and come for what waits for them.
     outbound: BTreeSet<AgencyIndex>,
+    /// In whose place another stands.
+    successors: BTreeMap<AgencyIndex, AgencyIndex>,
     grants: Vec<Grant>,
     exact: BTreeMap<(AgencyIndex, Code), Vec<GrantIndex>>,
     patterned: BTreeMap<Code, Vec<GrantIndex>>,
@@ -618,6 +625,17 @@ impl Registry {
         self.delegations.get(&(agent, principal)).map_or(&[], Vec::as_slice)
     }
 
+    /// Who does what an agency is asked: itself, or whoever stands in its place.
+    pub fn acting(&self, agency: AgencyIndex) -> AgencyIndex {
+        self.successors.get(&agency).copied().unwrap_or(agency)
+    }
+
+    /// An agency under all its names: its own, and those of the agencies in whose place it stands.
+    pub fn names_of(&self, agency: AgencyIndex) -> impl Iterator<Item = &AgencyId> {
+        let former = self.successors.iter().filter(move |(_, by)| **by == agency).map(|(old, _)| *old);
+        std::iter::once(agency).chain(former).filter_map(|index| self.agency(index)).map(|agency| &agency.id)
+    }
+
     /// Whether an agency is a holder of a document type.
     pub fn is_holder(&self, agency: AgencyIndex, what: &Code) -> bool {
         self.holders.get(what).is_some_and(|holders| holders.iter().any(|holder| holder.agency == agency))
@@ -651,13 +669,14 @@ impl Registry {
         self.active_holders(what, world).map(|holder| holder.agency)
     }
 
-    /// The one holder of a document type in a region: one that is registered for it, else one for everywhere.
+    /// The one holder of a document type in a region: one that is registered for it, else one for everywhere. Several in whose place one
+    /// stands are one.
     pub fn holder(&self, what: &Code, region: Option<&Region>, world: World) -> Result<AgencyIndex, NoHolder> {
         let here = |holder: &&Holder| region.is_some_and(|region| holder.regions.iter().any(|known| known == region));
-        let only = |mut holders: Box<dyn Iterator<Item = &Holder> + '_>| match (holders.next(), holders.next()) {
-            (None, _) => Err(NoHolder::None),
-            (Some(only), None) => Ok(only.agency),
-            (Some(_), Some(_)) => Err(NoHolder::Several),
+        let only = |mut holders: Box<dyn Iterator<Item = &Holder> + '_>| {
+            let first = holders.next().ok_or(NoHolder::None)?.agency;
+            let is_another = |holder: &Holder| self.acting(holder.agency) != self.acting(first);
+            if holders.any(is_another) { Err(NoHolder::Several) } else { Ok(first) }
         };
         match only(Box::new(self.active_holders(what, world).filter(here))) {
             Err(NoHolder::None) => only(Box::new(self.active_holders(what, world).filter(|holder| holder.regions.is_empty()))),
@@ -668,7 +687,7 @@ impl Registry {
     fn active_holders(&self, what: &Code, world: World) -> impl Iterator<Item = &Holder> {
         let holders = self.holders.get(what).map_or(&[][..], Vec::as_slice);
         let fits = move |agency: &Agency| agency.world == world && agency.status == Status::Active;
-        holders.iter().filter(move |holder| self.agency(holder.agency).is_some_and(fits))
+        holders.iter().filter(move |holder| self.agency(self.acting(holder.agency)).is_some_and(fits))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::delivery::Unready;
 use super::super::run::{Arrived, Running};
 use super::super::{Gateway, World, now};
-use super::{InHand, Step, new_id};
+use super::{InHand, Step, new_id, part_under};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Region, Uuid};
 use crate::base::limits;
@@ -346,7 +346,8 @@ impl Gateway {
         // It was given before, and is the same as long as there is no other.
         let mut link = if is_done && *order == OrderOf::Link { self.link_of(&hand.case, hand.case.links).ok() } else { None };
         if !is_done {
-            let mut changes = hand.case.order(around, by, order, reading, &mut new_id).map_err(Ordered::refused)?;
+            let known = part_under(world, &hand.case, by).unwrap_or(by);
+            let mut changes = hand.case.order(around, known, order, reading, &mut new_id).map_err(Ordered::refused)?;
             if *order == OrderOf::Link {
                 let text = self.link_of(&hand.case, hand.case.links.saturating_add(1)).map_err(|_| Ordered::Later)?;
                 let until = hand.case.time(now()).plus_ms(LINK_MS).into();

@@ -36,6 +36,7 @@ pub(super) fn entry(entry: &Value, out: &Out) -> Outcome {
         ("u", ""),
         ("f", "on behalf of "),
         ("s", "asks "),
+        ("to", "in place of "),
         ("d", ""),
         ("p", "for "),
         ("b", "on "),
