@@ -458,6 +458,10 @@ pub const CATALOGUE_ERRORS_MAX: usize = 100;
 pub const CATALOGUE_FACTS_MAX: usize = 4_096;
 /// Characters of a text for people in a catalogue.
 pub const CATALOGUE_TEXT_MAX: usize = 300;
+/// Times that an agency offers for a step at once.
+pub const SLOTS_MAX: usize = 64;
+/// Steps that are attended on one day.
+pub const VISITS_MAX: usize = 6;
 /// Answers of a citizen in one message about a case.
 pub const CASE_ANSWERS_MAX: usize = 64;
 /// After how long a case is looked at again in which nothing could be done, in milliseconds.

@@ -4,6 +4,7 @@ use crate::folder::Folder;
 use crate::notices::{Mailbox, Receiver, status};
 use crate::process::LONG;
 use oncegate::base::ids::Code;
+use oncegate::base::time::Day;
 use oncegate::faces::client::{Client, NewCase, Signed, application as case_application, problem_of};
 use oncegate::host::transport::Received;
 use oncegate::message::envelope::{Body, Context, Header, Kind, Message, Subject};
@@ -1278,4 +1279,57 @@ fn merge_two_agencies() {
         (state_of(&own, "residence").as_str(), &step_of(&own, "residence")["agency"]),
         ("done", &Value::from("xx.town.mvd"))
     );
+}
+
+/// Three institutions are attended on one day, one after the other: each says when it has time, the parents choose of the days that all
+/// have, and each is told when they come. None of them sees a paper before.
+#[test]
+fn all_specialists_on_one_day() {
+    let step = |id: &str, agency: &str| {
+        format!(
+            "[[step]]\nid = \"{id}\"\ntitle = {{ en = \"{id}\", ru = \"Приём\" }}\nagency = \"{agency}\"\nservice = \"{id}\"\n\
+             appointment = \"specialists\"\nneeds = [\"identity-record:applicant\"]\ndeadline = \"5wd\"\n"
+        )
+    };
+    let steps = [("eyes", "clinic"), ("heart", "hospital"), ("bureau", "mse")];
+    let file = situation("specialist-day", "request:portal", "applicant", &steps.map(|(id, agency)| step(id, agency)).concat());
+    let plan = TownPlan { catalogue: vec![("federal/specialist-day.toml".to_owned(), file)], ..TownPlan::default() };
+    // Days from tomorrow on, hours by UTC: all have time on the third day alone, and not at the same hour.
+    let today = oncegate::gateway::driver::now().day().days_since_epoch();
+    let at = |day: i64, hour: u64| {
+        let text = format!("{}T{hour:02}:00:00Z", Day::from_days(today + day));
+        oncegate::base::time::UnixTime::parse(&text).expect("an instant")
+    };
+    let slots = |list: &[(i64, u64)]| list.iter().map(|(day, hour)| (at(*day, *hour), at(*day, *hour + 1))).collect::<Vec<_>>();
+    let scene = Scene::with(plan, |manners| {
+        manners.times.insert("eyes".to_owned(), slots(&[(2, 9), (3, 9), (4, 9)]));
+        manners.times.insert("heart".to_owned(), slots(&[(2, 9), (3, 9), (3, 10)]));
+        manners.times.insert("bureau".to_owned(), slots(&[(1, 9), (3, 8), (3, 9)]));
+    });
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "specialist-day", &mother, "")));
+    let case = scene.becomes(&id, "a day is offered", |case| !case["form"]["days"].as_array().is_none_or(Vec::is_empty));
+    let day = Day::from_days(today + 3).to_string();
+    let offered = &case["form"]["days"][0];
+    assert_eq!((&offered["appointment"], &offered["days"]), (&Value::from("specialists"), &serde_json::json!([day])), "{case:#}");
+    // Nobody else's day, and nothing that was not offered.
+    let answer = |by: &str, name: &str, text: &str| {
+        problem_of(&order(&scene, &id, by, &mother, &format!("<Answer fact=\"{name}\">{text}</Answer>"))).code
+    };
+    let other = Day::from_days(today + 2).to_string();
+    assert_eq!(answer(PORTAL, "appointment.specialists", &other), "OG-CAS-003");
+    assert_eq!(answer(PORTAL, "appointment.dentists", &day), "OG-CAS-003");
+    assert_eq!(answer("xx.town.clinic", "appointment.specialists", &day), "OG-CAS-004");
+    let chosen = order(&scene, &id, PORTAL, &mother, &format!("<Answer fact=\"appointment.specialists\">{day}</Answer>"));
+    assert_eq!(chosen.status.as_u16(), 200, "{:?}", problem_of(&chosen));
+    scene.becomes(&id, "all are done", |case| case["state"] == "done");
+    let manners = scene.town().manners();
+    let of = |step: &str, what: &str| {
+        let found = manners.tasks.iter().filter(|task| task.step.as_deref() == Some(step) && task.what == what);
+        found.map(|task| (task.visit, task.enclosed.len())).collect::<Vec<_>>()
+    };
+    for (step, hour) in [("bureau", 8), ("eyes", 9), ("heart", 10)] {
+        assert_eq!(of(step, "times"), [(None, 0)], "{step} is asked when it has time, and gets no paper for that");
+        assert_eq!(of(step, "step"), [(Some(at(3, hour)), 1)], "{step}");
+    }
 }

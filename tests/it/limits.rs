@@ -351,6 +351,8 @@ const ROWS: &[(&str, Row)] = &[
     ("CATALOGUE_ERRORS_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_ERRORS_MAX")),
     ("CATALOGUE_FACTS_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_FACTS_MAX")),
     ("CATALOGUE_TEXT_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_TEXT_MAX + 1")),
+    ("SLOTS_MAX", In("src/exchange/cases/visits.rs", "times_are_taken_in_order_once_and_only_so_many")),
+    ("VISITS_MAX", In("src/rules/situation/tests.rs", "limits::VISITS_MAX + 1")),
     ("CASE_ANSWERS_MAX", Here(limits::CASE_ANSWERS_MAX, answers, "OG-DOC-002")),
     (
         "CASE_AGAIN_MS",
@@ -922,6 +924,7 @@ fn of_what_it_does_not_do() -> [Said; 1] {
         format!("kept from a citizen | {} |", number(u32::from(limits::WITHHELD_DAYS_MAX))),
         format!("anomaly search reads | {} |", number(limits::REPORT_ROWS_MAX as u32)),
         format!("| witnesses of one log | {} |", limits::WITNESSES_MAX),
+        format!("are attended on one day | {}; {} |", limits::SLOTS_MAX, limits::VISITS_MAX),
         format!(
             "in which nothing could be done | {}; {}; {}; {} |",
             limits::CASE_ANSWERS_MAX,

@@ -7,6 +7,7 @@ use crate::message::envelope::{Described, Person, Personal, Subject, World};
 use crate::rules::condition::Value;
 use crate::rules::situation::DocumentOf;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A change of a case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +81,9 @@ pub enum Change {
         ask: Vec<String>,
         /// Documents.
         bring: Vec<Text<DocumentOf>>,
+        /// Days of which one is to be chosen, by the names of the appointments.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        days: BTreeMap<Text<Code>, BTreeSet<Text<Day>>>,
     },
     /// The citizen has answered.
     Answered {
@@ -131,6 +135,27 @@ pub enum Change {
         code: String,
         /// When it is tried again.
         again: Time,
+    },
+    /// Its agency offers times at which it can be attended.
+    Offers {
+        /// Which step.
+        step: Text<Code>,
+        /// From when until when.
+        times: Vec<(Time, Time)>,
+    },
+    /// There is no day on which all steps of an appointment can be attended; when their agencies are asked again.
+    NoDay {
+        /// Which appointment.
+        appointment: Text<Code>,
+        /// When it is tried again.
+        again: Time,
+    },
+    /// The citizen has chosen a day.
+    Chosen {
+        /// Of which appointment.
+        appointment: Text<Code>,
+        /// When each of its steps is attended.
+        visits: Vec<(Text<Code>, Time)>,
     },
     /// Half of its term is over.
     Half {
@@ -300,12 +325,25 @@ pub struct Errand {
     /// Facts that go along, as texts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<(String, String)>,
+    /// What is said of the time at which a step is attended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
     /// When what is asked for is due.
     pub due: Option<Time>,
     /// Until when the message holds.
     pub expires: Time,
     /// How often it was sent before.
     pub tries: u32,
+}
+
+/// What an agency is told of the time at which a step is attended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visit {
+    /// That it is to offer some.
+    ToBeOffered,
+    /// When it is.
+    At(Time),
 }
 
 /// A signed message that a document came in, or the word that there is none.
@@ -451,7 +489,7 @@ macro_rules! forms {
     })* };
 }
 forms!(Code => Code::parse, AgencyId => AgencyId::parse, MessageId => MessageId::parse, Region => Region::parse, Uuid => Uuid::parse,
-       DocumentOf => DocumentOf::parse, Digest => Digest::parse_hex);
+       DocumentOf => DocumentOf::parse, Digest => Digest::parse_hex, Day => Day::parse);
 
 impl<T: Form> Serialize for Text<T> {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -1,7 +1,7 @@
 //! What people and agencies ask of a case, and the documents in which a case speaks to agencies.
 
 use super::Whom;
-use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text, Written};
+use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text, Visit, Written};
 use super::forward::Ids;
 use super::paper::{PaperOf, Reading};
 use super::{Around, Case, Enclosed, Sending, Sent};
@@ -204,7 +204,13 @@ impl Case {
         }
         let mut changes = match order {
             OrderOf::Begin { .. } => Vec::new(),
-            OrderOf::Answer(answers) => vec![self.answered(around, answers)?],
+            OrderOf::Answer(answers) => {
+                let (mut changes, others) = self.choices(around, answers)?;
+                if !others.is_empty() {
+                    changes.push(self.answered(around, &others)?);
+                }
+                changes
+            }
             OrderOf::Bring => self.brought(around, reading)?,
             OrderOf::Withdraw => self.forgotten().chain([Change::Closed { how: Ending::Withdrawn }]).collect(),
             OrderOf::Assistant(agency, name) => {
@@ -441,7 +447,15 @@ impl Case {
             due: errand.due.map(Into::into),
             enclosed: &sent.enclosed,
             shown: &errand.shown,
-            ..Task::of("step", step.title.in_language("en"), self.subject())
+            visit: match errand.visit {
+                Some(Visit::At(at)) => Some(at.into()),
+                _ => None,
+            },
+            ..Task::of(
+                if errand.visit == Some(Visit::ToBeOffered) { "times" } else { "step" },
+                step.title.in_language("en"),
+                self.subject(),
+            )
         };
         // A partner is told what to do, and not for whom.
         let task = if is_partner { Task { about: None, ..task } } else { task };
@@ -497,6 +511,7 @@ impl Case {
         out.leaf_if("Region", self.region().map(Region::as_str));
         out.leaf_if("Step", task.step.map(Code::as_str)).leaf_if("Service", task.service.map(Code::as_str));
         out.leaf("Title", task.title).leaf_if("Due", task.due.map(|due| due.to_string()).as_deref());
+        out.leaf_if("Visit", task.visit.map(|at| at.to_string()).as_deref());
         if let Some(about) = &task.about {
             out.open("About", &[]);
             write_subject(about, "Person", &mut out);
@@ -543,6 +558,11 @@ impl Case {
         for fact in self.form.ask.iter().filter_map(|fact| around.catalogue.fact(*fact)) {
             out.leaf_with("Ask", &[("fact", &fact.name), ("kind", fact.kind.as_str())], "");
         }
+        for (appointment, days) in &self.form.days {
+            out.open("Choose", &[("appointment", appointment.as_str())]);
+            days.iter().for_each(|day| _ = out.leaf("Day", &day.to_string()));
+            out.close();
+        }
         for document in &self.form.bring {
             out.leaf_with("Bring", &[("documentType", document.document.as_str()), ("role", document.role.as_str())], "");
         }
@@ -562,11 +582,23 @@ struct Task<'t> {
     enclosed: &'t [Enclosed],
     shown: &'t [(String, String)],
     note: Option<&'t String>,
+    visit: Option<UnixTime>,
 }
 
 impl<'t> Task<'t> {
     fn of(kind: &'t str, title: &'t str, about: Subject) -> Self {
-        Self { kind, step: None, service: None, title, due: None, about: Some(about), enclosed: &[], shown: &[], note: None }
+        Self {
+            kind,
+            step: None,
+            service: None,
+            title,
+            due: None,
+            about: Some(about),
+            enclosed: &[],
+            shown: &[],
+            note: None,
+            visit: None,
+        }
     }
 }
 
@@ -580,6 +612,18 @@ pub fn outcome_document(case: &Uuid, step: &Code, state: &str, reason: Option<&s
     let mut out = Writer::new();
     out.open("CaseOutcome", &[("xmlns", "urn:oncegate:doc:case-outcome:1")]);
     out.leaf("Case", &case.to_string()).leaf("Step", step.as_str()).leaf("State", state).leaf_if("Reason", reason).close();
+    out.finish()
+}
+
+/// The document with which an agency says when a step can be attended.
+pub fn times_document(case: &Uuid, step: &Code, times: &[(UnixTime, UnixTime)]) -> String {
+    let mut out = Writer::new();
+    out.open("CaseOutcome", &[("xmlns", "urn:oncegate:doc:case-outcome:1")]);
+    out.leaf("Case", &case.to_string()).leaf("Step", step.as_str()).leaf("State", "times");
+    for (from, until) in times {
+        out.leaf_with("Slot", &[("from", &from.to_string()), ("until", &until.to_string())], "");
+    }
+    out.close();
     out.finish()
 }
 

@@ -1,6 +1,6 @@
 //! What comes next in a case: by its plan, its terms, and what nobody has answered.
 
-use super::change::{Change, Ending, Errand, Handing, Text, Whom};
+use super::change::{Change, Ending, Errand, Handing, Text, Visit, Whom};
 use super::{Around, Case, PaperState, StepLine, StepState};
 use crate::base::ids::{AgencyId, Code, MessageId};
 use crate::base::limits;
@@ -153,15 +153,15 @@ impl Case {
     }
 }
 
-struct Next<'n> {
-    case: &'n Case,
-    around: Around<'n>,
+pub(super) struct Next<'n> {
+    pub(super) case: &'n Case,
+    pub(super) around: Around<'n>,
     plan: &'n Plan,
-    time: UnixTime,
+    pub(super) time: UnixTime,
 }
 
 impl<'n> Next<'n> {
-    fn steps_of(&self) -> impl Iterator<Item = (StepIndex, &'n Step, &'n StepLine, &'n Planned)> {
+    pub(super) fn steps_of(&self) -> impl Iterator<Item = (StepIndex, &'n Step, &'n StepLine, &'n Planned)> {
         let lines = self.case.steps.iter().zip(&self.plan.steps);
         (0..)
             .map(StepIndex)
@@ -265,6 +265,7 @@ impl<'n> Next<'n> {
             basis: grant.basis.to_string(),
             enclosed: Vec::new(),
             shown: Vec::new(),
+            visit: None,
             due: None,
             expires: around.now.plus_ms(limits::REQUEST_LIFE_MS - limits::CLOCK_SKEW_MS).into(),
             tries,
@@ -347,7 +348,8 @@ impl<'n> Next<'n> {
                 continue;
             }
             let may_be_offered = line.again.as_ref().is_none_or(|(again, _)| *again <= self.time);
-            if planned.stage == Stage::Ready && line.state == StepState::Idle && may_be_offered {
+            if planned.stage == Stage::Ready && line.state == StepState::Idle && may_be_offered && !line.waits_for_a_choice(step)
+            {
                 changes.push(self.offer(index, step, line, ids));
             }
             if let (Some(begun), Some(due)) = (line.begun, line.due) {
@@ -397,7 +399,11 @@ impl<'n> Next<'n> {
         let Some(grant) = grant else { return not_now("OG-POL-001") };
         let is_partner = self.around.catalogue.offices().get(&step.office).is_some_and(|office| office.level == Level::Partner);
         let has = |document: &DocumentOf| self.case.paper(document).is_some();
-        let needs = step.needs.iter().map(|need| &need.document).filter(|document| !is_partner && has(document));
+        let visit = step.appointment.as_ref().map(|_| line.visit.map_or(Visit::ToBeOffered, |at| Visit::At(at.into())));
+        // Whoever says when somebody can come needs nobody's papers for that.
+        let is_asked_when = visit == Some(Visit::ToBeOffered);
+        let goes_along = |document: &&DocumentOf| !is_partner && !is_asked_when && has(document);
+        let needs = step.needs.iter().map(|need| &need.document).filter(goes_along);
         Change::Offered(Box::new(Errand {
             message: Text(ids()),
             agency: Text(agency),
@@ -409,7 +415,8 @@ impl<'n> Next<'n> {
             purpose: Text(grant.purpose.clone()),
             basis: grant.basis.to_string(),
             enclosed: needs.cloned().map(Text).collect(),
-            shown: self.shown(step),
+            shown: if is_asked_when { Vec::new() } else { self.shown(step) },
+            visit,
             due: line
                 .due
                 .or_else(|| {
@@ -458,14 +465,18 @@ impl<'n> Next<'n> {
         if is_fetching || changes.iter().any(|change| matches!(change, Change::Asked(_))) {
             return;
         }
+        let days = self.days(changes);
         let form = &self.case.form;
         let ask: BTreeSet<_> = self.plan.ask.iter().copied().collect();
-        let is_new = !ask.is_subset(&form.ask) || !self.plan.bring.is_subset(&form.bring);
+        let is_new = !ask.is_subset(&form.ask)
+            || !self.plan.bring.is_subset(&form.bring)
+            || days.iter().any(|(name, days)| form.days.get(name) != Some(days));
         if is_new {
             let names = ask.union(&form.ask).filter_map(|fact| self.around.catalogue.fact(*fact));
             changes.push(Change::Form {
                 ask: names.map(|fact| fact.name.to_string()).collect(),
                 bring: self.plan.bring.union(&form.bring).cloned().map(Text).collect(),
+                days: days.into_iter().map(|(name, days)| (Text(name), days.into_iter().map(Text).collect())).collect(),
             });
         }
     }
@@ -552,7 +563,8 @@ impl Case {
             Change::HandedOver { step, state: Handing::Taken, .. } => (None, "handed-over", Some(step)),
             Change::NotHad { .. } => (None, "not-had", None),
             Change::Contradicted { .. } => (None, "contradicted", None),
-            Change::Form { ask, .. } => (None, if ask.is_empty() { "bring" } else { "form" }, None),
+            Change::Form { ask, days, .. } => (None, if ask.is_empty() && days.is_empty() { "bring" } else { "form" }, None),
+            Change::NoDay { .. } => (None, "no-day", None),
             Change::Closed { how: Ending::Withdrawn } => (None, "withdrawn", None),
             Change::Closed { .. } => (None, "closed", None),
             _ => return Vec::new(),
@@ -570,8 +582,10 @@ impl Case {
             say(Whom::Applicant, None);
         }
         // A curator is told of what nobody else puts right; of the same once.
-        let is_trouble =
-            matches!(event, "late" | "failed" | "unusable" | "hand-over-late" | "not-had" | "not-offered" | "contradicted");
+        let is_trouble = matches!(
+            event,
+            "late" | "failed" | "unusable" | "hand-over-late" | "not-had" | "not-offered" | "contradicted" | "no-day"
+        );
         let was_told = self.notices.iter().any(|notice| {
             notice.whom == Whom::Curator && notice.event == event && notice.step == step.map(|step| step.0.clone())
         });

@@ -3,6 +3,7 @@
 use super::change::{Came, Change, Handing, Text, Time};
 use super::forward::Ids;
 use super::paper::{PaperOf, Reading};
+use super::visits::{Slot, usable};
 use super::{Around, Case, Sending};
 use crate::base::ids::{Code, MessageId};
 use crate::base::time::UnixTime;
@@ -28,6 +29,8 @@ pub enum Saying<'s> {
     Refused(Option<&'s str>),
     /// It is at work, perhaps until then.
     AtWork(Option<UnixTime>),
+    /// It can be attended at these times.
+    Times(Vec<Slot>),
     /// It could not understand what it was sent.
     Fault(&'s str),
 }
@@ -46,7 +49,7 @@ impl Case {
                 let state = match heard {
                     Heard::Message(reading) => match said(reading) {
                         Saying::Done | Saying::AtWork(_) => Handing::Taken,
-                        Saying::Refused(_) | Saying::Fault(_) => Handing::Refused,
+                        Saying::Refused(_) | Saying::Fault(_) | Saying::Times(_) => Handing::Refused,
                     },
                     Heard::Failed(_) => Handing::Refused,
                 };
@@ -137,6 +140,14 @@ impl Case {
             Saying::AtWork(by) => vec![Change::Accepted { step: step.clone(), by: by.map(|by| self.time(by).into()) }],
             Saying::Refused(reason) => vec![Change::Refused { step: step.clone(), reason: reason.map(str::to_owned) }],
             Saying::Fault(code) => unusable(code),
+            Saying::Times(times) => {
+                let is_attended = around.situation.steps.iter().any(|known| known.id == step.0 && known.appointment.is_some());
+                let times = usable(times.into_iter(), self.time(around.now));
+                if !is_attended || times.is_empty() {
+                    return unusable("OG-CAS-006");
+                }
+                vec![Change::Offers { step: step.clone(), times }]
+            }
             Saying::Done => {
                 let Some(known) = around.situation.steps.iter().find(|known| known.id == step.0) else { return Vec::new() };
                 let mut changes = match self.what_it_gives(around, known, reading) {
@@ -188,6 +199,9 @@ fn said(reading: &Reading) -> Saying<'_> {
         Body::Ask(_) => Saying::Fault("OG-MSG-004"),
         Body::Documents(_) => {
             let outcome = Code::parse(OUTCOME).and_then(|name| reading.outcome(&name));
+            if outcome.is_some_and(|(state, _)| state == "times") {
+                return Saying::Times(reading.times());
+            }
             match outcome.and_then(|(state, reason)| (state == "refused").then_some(reason)) {
                 Some(reason) => Saying::Refused(reason),
                 None => Saying::Done,
@@ -197,6 +211,15 @@ fn said(reading: &Reading) -> Saying<'_> {
 }
 
 impl Reading {
+    /// The times of an outcome.
+    fn times(&self) -> Vec<Slot> {
+        let Some(paper) = Code::parse(OUTCOME).and_then(|name| self.document(&name)) else { return Vec::new() };
+        let moment = |place: &str| paper.text(place).and_then(UnixTime::parse);
+        let slots =
+            paper.texts("Slot").filter_map(|(_, at)| Some((moment(&format!("{at}/@from"))?, moment(&format!("{at}/@until"))?)));
+        slots.collect()
+    }
+
     /// State and reason of an outcome, if there is one.
     fn outcome(&self, name: &Code) -> Option<(&str, Option<&str>)> {
         let paper = self.document(name)?;

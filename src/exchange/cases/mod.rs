@@ -15,18 +15,19 @@ mod paper;
 #[cfg(any(test, feature = "server"))]
 pub(crate) mod trial;
 mod view;
+mod visits;
 
 pub use change::{
     Came, Change, Contact, Ending, Errand, Handing, Opening, Paper, Said, StartedBy, Text, Time, Whom, Written, read, write,
 };
-pub use desk::{Made, MadeBody, Order, OrderOf, enclosure, outcome_document};
+pub use desk::{Made, MadeBody, Order, OrderOf, enclosure, outcome_document, times_document};
 pub use hear::{Heard, Saying};
 pub use line::{Book, CaseRow, State as RowState, action};
 pub use paper::{PaperOf, Reading};
 pub use view::{Part, step_word};
 
 use crate::base::ids::{AgencyId, Code, Digest, MessageId, Region, Uuid};
-use crate::base::time::UnixTime;
+use crate::base::time::{Day, UnixTime};
 use crate::message::envelope::Subject;
 use crate::message::schema::Schemas;
 use crate::rules::condition::{FactIndex, Value};
@@ -164,6 +165,9 @@ struct StepLine {
     is_overdue: bool,
     expiring: u8,
     reason: Option<String>,
+    /// The times that its agency offers, and the one that it is attended at.
+    times: Vec<visits::Slot>,
+    visit: Option<UnixTime>,
     over: Option<UnixTime>,
     handing: Option<Handover>,
 }
@@ -194,6 +198,8 @@ enum StepState {
 struct Form {
     ask: BTreeSet<FactIndex>,
     bring: BTreeSet<DocumentOf>,
+    /// Days of which one is to be chosen, by appointment.
+    days: BTreeMap<Code, BTreeSet<Day>>,
     since: Option<UnixTime>,
 }
 
@@ -472,6 +478,14 @@ impl Case {
             Change::Opened(_) => {}
             Change::Person { role, subject } => drop(self.people.entry(role.0.clone()).or_insert_with(|| Subject::from(subject))),
             Change::Form { .. } | Change::Answered { .. } => self.apply_to_form(around, at, change),
+            Change::NoDay { appointment, again } => {
+                self.has_no_day(around, &appointment.0, *again);
+                self.note(at, "no-day");
+            }
+            Change::Chosen { appointment, visits } => {
+                self.chosen(around, &appointment.0, visits);
+                self.note(at, "chosen");
+            }
             Change::HandedOver { step, to, message, until, state } => {
                 let handing = (to.0.clone(), *state, until.map(UnixTime::from), message.as_ref().map(|id| id.0));
                 self.handed_over(around, at, step, handing);
@@ -514,6 +528,7 @@ impl Case {
             | Change::Offered(_)
             | Change::NotOffered { .. }
             | Change::Accepted { .. }
+            | Change::Offers { .. }
             | Change::Done { .. }
             | Change::Refused { .. }
             | Change::Unusable { .. }
@@ -535,7 +550,9 @@ impl Case {
 
     fn apply_to_form(&mut self, around: Around<'_>, at: UnixTime, change: &Change) {
         match change {
-            Change::Form { ask, bring } => {
+            Change::Form { ask, bring, days } => {
+                let days = days.iter().map(|(name, days)| (name.0.clone(), days.iter().map(|day| day.0).collect()));
+                self.form.days = days.collect();
                 self.form.ask = ask.iter().filter_map(|name| around.catalogue.fact_named(name)).collect();
                 self.form.bring = bring.iter().map(|document| document.0.clone()).collect();
                 self.form.since = Some(self.time(at));
@@ -660,6 +677,7 @@ impl Case {
             Change::Offered(errand) => (&errand.step, "offered"),
             Change::NotOffered { step, .. } => (step, "not-offered"),
             Change::Accepted { step, .. } => (step, "accepted"),
+            Change::Offers { step, .. } => (step, "times"),
             Change::Done { step } => (step, "done"),
             Change::Refused { step, .. } => (step, "refused"),
             Change::Unusable { step, .. } => (step, "unusable"),
@@ -670,6 +688,9 @@ impl Case {
             _ => return,
         };
         let Some(index) = Self::step_index(around, &step.0) else { return };
+        if let Change::Offers { times, .. } = change {
+            self.offers(around, index, times);
+        }
         let mut line = self.steps.get(usize::from(index.0)).cloned().unwrap_or_default();
         let before = line.errand.as_ref().map(|errand| errand.message.0);
         match change {
@@ -687,6 +708,7 @@ impl Case {
                 (line.state, line.again) = (StepState::Idle, Some(((*again).into(), code.clone())));
                 before.iter().for_each(|message| drop(self.errands.remove(message)));
             }
+            Change::Offers { .. } => before.iter().for_each(|message| drop(self.errands.remove(message))),
             Change::Accepted { by, .. } => {
                 (line.state, line.promised) = (StepState::Accepted, by.map(UnixTime::from).or(line.promised));
             }
@@ -771,7 +793,7 @@ impl Case {
     }
 
     fn settle_form(&mut self) {
-        if self.form.ask.is_empty() && self.form.bring.is_empty() {
+        if self.form.ask.is_empty() && self.form.bring.is_empty() && self.form.days.is_empty() {
             self.form.since = None;
         }
     }

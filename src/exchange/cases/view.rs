@@ -62,6 +62,7 @@ impl Case {
                     "agency": line.agency.as_ref().map(AgencyId::as_str), "office": step.office.as_str(),
                     "channel": step.channel.to_string(), "service": step.service.as_str(),
                     "begun": moment(line.begun), "due": moment(line.due), "over": moment(line.over),
+                    "appointment": step.appointment.as_ref().map(|name| name.as_str()), "visit": moment(line.visit),
                     "promised": moment(line.promised), "late": line.is_overdue, "reason": line.reason, "waitsFor": waits,
                     "trouble": line.again.as_ref().map(|(_, code)| code), "again": moment(line.again.as_ref().map(|(at, _)| *at)),
                     "handingOver": line.handing.as_ref().map(|(to, state, until, _)| json!({
@@ -122,7 +123,13 @@ impl Case {
             let title = around.catalogue.documents().get(&document.document).map(|known| known.title.in_language(language));
             json!({ "document": document.document.as_str(), "role": document.role.as_str(), "title": title })
         });
-        json!({ "ask": ask.collect::<Vec<_>>(), "bring": bring.collect::<Vec<_>>(), "since": moment(self.form.since) })
+        let days = self.form.days.iter().map(|(appointment, days)| {
+            let steps = around.situation.steps.iter().filter(|step| step.appointment.as_ref() == Some(appointment));
+            let steps: Vec<&str> = steps.map(|step| step.title.in_language(language)).collect();
+            let days: Vec<String> = days.iter().map(ToString::to_string).collect();
+            json!({ "appointment": appointment.as_str(), "steps": steps, "days": days })
+        });
+        json!({ "days": days.collect::<Vec<_>>(), "ask": ask.collect::<Vec<_>>(), "bring": bring.collect::<Vec<_>>(), "since": moment(self.form.since) })
     }
 
     fn documents_view(&self, around: Around<'_>, language: &str) -> Value {

@@ -114,6 +114,8 @@ pub struct CaseState {
     pub steps: Vec<StepState>,
     /// What the citizen is asked: fact and kind.
     pub ask: Vec<(String, String)>,
+    /// Of which days the citizen is to choose, by appointment.
+    pub choose: Vec<(String, Vec<String>)>,
     /// What the citizen is to bring: document and whose.
     pub bring: Vec<(String, String)>,
 }
@@ -150,6 +152,8 @@ impl CaseState {
                 "Step/@state" => said.steps.last_mut().into_iter().for_each(|step| step.state.clone_from(&value)),
                 "Ask/@fact" => said.ask.push((value, String::new())),
                 "Ask/@kind" => said.ask.last_mut().into_iter().for_each(|ask| ask.1.clone_from(&value)),
+                "Choose/@appointment" => said.choose.push((value, Vec::new())),
+                "Choose/Day" => said.choose.last_mut().into_iter().for_each(|choose| choose.1.push(value.clone())),
                 "Bring/@documentType" => said.bring.push((value, String::new())),
                 "Bring/@role" => said.bring.last_mut().into_iter().for_each(|bring| bring.1.clone_from(&value)),
                 _ => {}

@@ -7,7 +7,7 @@ use super::people::{Person, Role, people};
 use super::world::{WorldError, agency};
 use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
 use crate::base::time::{Day, UnixTime};
-use crate::exchange::cases::outcome_document;
+use crate::exchange::cases::{outcome_document, times_document};
 use crate::faces::client::{Client, Signed, digest_of, verify_under};
 use crate::gateway::driver::now;
 use crate::host::config::Config;
@@ -75,6 +75,8 @@ pub struct Manners {
     pub mistaken: BTreeSet<String>,
     /// Steps whose document says something else than the registers: what is replaced, by what.
     pub otherwise: BTreeMap<String, (String, String)>,
+    /// When steps can be attended: from when until when.
+    pub times: BTreeMap<String, Vec<(UnixTime, UnixTime)>>,
     /// What was asked of whom: agency, document, whom it is about, on behalf of whom, message.
     pub asked: Vec<Asked>,
     /// What was to be done by whom.
@@ -109,12 +111,14 @@ pub struct Asked {
 pub struct Tasked {
     /// To which kind of agency.
     pub kind: String,
-    /// What is asked: `step`, `handover`, `reminder`, `notice`.
+    /// What is asked: `step`, `times`, `handover`, `reminder`, `notice`.
     pub what: String,
     /// Which step.
     pub step: Option<String>,
     /// What a notice is about.
     pub note: Option<String>,
+    /// When a step is attended.
+    pub visit: Option<UnixTime>,
     /// The case.
     pub case: String,
     /// What came along: document and role, with the octets.
@@ -715,6 +719,7 @@ impl Office {
             what: task.kind.clone(),
             step: task.step.clone(),
             note: task.note.clone(),
+            visit: task.visit,
             case: task.case.clone(),
             enclosed,
             message: question.header.id,
@@ -738,6 +743,10 @@ impl Office {
             return state("accepted");
         }
         let (case, step) = (Uuid::parse(&task.case)?, Code::parse(task.step.as_deref()?)?);
+        if task.kind == "times" {
+            let times = self.shared.manners().times.get(step.as_str()).cloned().unwrap_or_default();
+            return Some((Body::Documents(Vec::new()), times_document(&case, &step, &times)));
+        }
         if task.kind == "handover" {
             return Some((Body::Documents(Vec::new()), outcome_document(&case, &step, "done", None)));
         }
@@ -775,6 +784,7 @@ struct TaskOf {
     region: Option<Region>,
     step: Option<String>,
     note: Option<String>,
+    visit: Option<UnixTime>,
     enclosed: Vec<String>,
 }
 
@@ -802,6 +812,7 @@ fn task_of(octets: &[u8]) -> Option<TaskOf> {
         region: inner("Region").as_deref().and_then(Region::parse),
         step: inner("Step"),
         note: inner("Note"),
+        visit: inner("Visit").as_deref().and_then(UnixTime::parse),
         enclosed: enclosed.collect(),
     })
 }

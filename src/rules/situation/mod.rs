@@ -354,6 +354,8 @@ pub struct Step {
     pub needs: Vec<Need>,
     /// Facts that its agency is told: of a partner these alone.
     pub shows: Vec<FactIndex>,
+    /// Under which name it is attended together with others, on one day that the citizen chooses.
+    pub appointment: Option<Code>,
     /// What its agency must not get to see.
     pub withhold: Vec<(Code, FieldPath)>,
     /// The document that exists when it is done.

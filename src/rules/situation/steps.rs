@@ -81,6 +81,7 @@ pub(super) struct RawStep {
     needs: Vec<Word>,
     #[serde(default)]
     shows: Vec<Word>,
+    appointment: Option<Word>,
     #[serde(default)]
     withhold: Vec<Word>,
     gives: Option<Word>,
@@ -310,6 +311,13 @@ impl Reading<'_> {
         let wrong = self.wrong.len();
         let read = self.each(raw, |reading, step| reading.step(around, &ids, step));
         let steps: Vec<Step> = before.iter().cloned().chain(read).collect();
+        let together = |name: &Code| steps.iter().filter(|step| step.appointment.as_ref() == Some(name)).count();
+        if let Some(name) =
+            steps.iter().filter_map(|step| step.appointment.as_ref()).find(|name| together(name) > limits::VISITS_MAX)
+        {
+            let what = format!("{name}: at most {} steps are attended on one day", limits::VISITS_MAX);
+            self.note(Fault::CatTooMuch, around.file, &(span.start..span.start), what);
+        }
         if self.wrong.len() == wrong
             && let Some(circle) = circle(&steps)
         {
@@ -338,12 +346,13 @@ impl Reading<'_> {
         let legal = raw.legal.as_ref().map(|legal| self.legal(file, legal, around.checked)).transpose();
         let fallback = self.fallback(file, raw.fallback.as_ref());
         let shows = self.each(raw.shows, |reading, fact| reading.fact(around, &fact));
+        let appointment = raw.appointment.as_ref().map(|name| self.code(file, name)).transpose();
         let at = raw.at.as_ref().map(|at| self.named_at(around, at)).transpose();
         if let (Ok(Channel::InPerson), Ok(None), Some(at)) = (&channel, &legal, &raw.channel) {
             self.note(Fault::CatInPerson, file, &at.span(), "why do people have to come? Name the law: legal = \"RU:...\"");
         }
         let (id, title, office, service, when) = (id?, title?, office?, service?, when?);
-        let at = at?;
+        let (at, appointment) = (at?, appointment?);
         let (gives, deadline, expires, tell) = (gives?, deadline?, expires?, tell);
         let (channel, purpose, legal, fallback) = (channel?, purpose?, legal?, fallback?);
         Ok(Step {
@@ -356,6 +365,7 @@ impl Reading<'_> {
             after,
             needs,
             shows,
+            appointment,
             withhold,
             gives,
             deadline,

@@ -478,6 +478,13 @@ fn a_hostile_catalogue_is_refused_without_end_of_words() {
         let wrong = Catalogue::read(files, &schemas).err().unwrap_or_default();
         wrong.iter().map(|wrong| format!("{} {}", wrong.code.as_str(), wrong.what)).collect()
     };
+    let together = |steps: usize| {
+        let step = |number| step(number) + "appointment = \"all\"\n";
+        changed(BIRTH, "[survey]", &format!("{}[survey]", (0..steps).map(step).collect::<String>()))
+    };
+    assert_eq!(told(&together(crate::base::limits::VISITS_MAX)), Vec::<String>::new());
+    let wrong = told(&together(crate::base::limits::VISITS_MAX + 1));
+    assert!(wrong.iter().any(|wrong| wrong.starts_with("OG-CAT-008 all: at most 6 steps")), "{wrong:?}");
     let overlay_steps = 2;
     let own =
         Catalogue::built_in(&schemas).expect("good").situation(&code("birth-of-child"), None).map_or(0, |own| own.steps.len());

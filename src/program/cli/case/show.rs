@@ -10,11 +10,12 @@ pub(super) fn state(state: &CaseState, checked: &Checked, done: &str, out: &Out)
     if out.is_json {
         let steps = state.steps.iter().map(|step| json!({ "id": step.id, "state": step.state, "due": step.due }));
         let ask = state.ask.iter().map(|(fact, kind)| json!({ "fact": fact, "kind": kind }));
+        let choose = state.choose.iter().map(|(appointment, days)| json!({ "appointment": appointment, "days": days }));
         let bring = state.bring.iter().map(|(document, role)| json!({ "document": document, "role": role }));
         return out.print(json!({
             "format": 1, "case": state.case, "situation": state.situation, "version": state.version, "state": state.state,
             "link": state.link, "steps": steps.collect::<Vec<_>>(), "ask": ask.collect::<Vec<_>>(),
-            "bring": bring.collect::<Vec<_>>(), "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index,
+            "choose": choose.collect::<Vec<_>>(), "bring": bring.collect::<Vec<_>>(), "from": from.as_str(), "signedAt": time.to_string(), "logIndex": checked.log_index,
         }));
     }
     out.print(format_args!("{done}  {} {}, case {}, {}", state.situation, state.version, state.case, state.state))?;
@@ -25,6 +26,10 @@ pub(super) fn state(state: &CaseState, checked: &Checked, done: &str, out: &Out)
     }
     for (fact, kind) in &state.ask {
         out.print(format_args!("ask    {fact} ({kind})    oncegate case answer {} {fact}=…", state.case))?;
+    }
+    for (appointment, days) in &state.choose {
+        let (days, case) = (days.join(", "), &state.case);
+        out.print(format_args!("choose {appointment}: {days}    oncegate case answer {case} appointment.{appointment}=DAY"))?;
     }
     for (document, role) in &state.bring {
         out.print(format_args!("bring  {document} of {role}    oncegate case bring {} FILE", state.case))?;
@@ -131,6 +136,12 @@ fn questions(form: &Value, id: &str, out: &Out) -> Outcome {
     for ask in rows(&form["ask"]) {
         let (fact, kind, question) = (word(ask, "fact"), word(ask, "kind"), word(ask, "question"));
         out.print(format_args!("ask    {fact} ({kind})  {question}\n       oncegate case answer {id} {fact}=…"))?;
+    }
+    for choose in rows(&form["days"]) {
+        let appointment = word(choose, "appointment");
+        let list = |key: &str| rows(&choose[key]).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+        let (steps, days) = (list("steps"), list("days"));
+        out.print(format_args!("choose {steps}: {days}\n       oncegate case answer {id} appointment.{appointment}=DAY"))?;
     }
     for bring in rows(&form["bring"]) {
         let (document, role, title) = (word(bring, "document"), word(bring, "role"), word(bring, "title"));
