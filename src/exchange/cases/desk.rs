@@ -558,7 +558,7 @@ impl Case {
         for fact in self.form.ask.iter().filter_map(|fact| around.catalogue.fact(*fact)) {
             out.leaf_with("Ask", &[("fact", &fact.name), ("kind", fact.kind.as_str())], "");
         }
-        for (appointment, days) in &self.form.days {
+        for (appointment, days) in self.choosable(around) {
             out.open("Choose", &[("appointment", appointment.as_str())]);
             days.iter().for_each(|day| _ = out.leaf("Day", &day.to_string()));
             out.close();

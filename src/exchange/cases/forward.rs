@@ -81,6 +81,7 @@ impl Case {
             times.extend(self.falls_back(around, document));
         }
         times.extend(self.form.since.map(|since| since.plus_ms(FORM_MS)));
+        times.extend(self.days_end(around));
         let time = self.time(around.now);
         // What is past and was not done waits for something else.
         let next = times.into_iter().filter(|at| *at > time).min().map(|at| self.real(at));
@@ -470,7 +471,8 @@ impl<'n> Next<'n> {
         let ask: BTreeSet<_> = self.plan.ask.iter().copied().collect();
         let is_new = !ask.is_subset(&form.ask)
             || !self.plan.bring.is_subset(&form.bring)
-            || days.iter().any(|(name, days)| form.days.get(name) != Some(days));
+            // Days that have passed are no news.
+            || days.iter().any(|(name, days)| form.days.get(name).is_none_or(|known| !days.is_subset(known)));
         if is_new {
             let names = ask.union(&form.ask).filter_map(|fact| self.around.catalogue.fact(*fact));
             changes.push(Change::Form {

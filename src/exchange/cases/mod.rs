@@ -583,6 +583,8 @@ impl Case {
             if state == Handing::Taken {
                 before = line.errand.take().map(|errand| errand.message.0);
                 (line.state, line.agency, line.again) = (StepState::Idle, Some(to.clone()), None);
+                // It has times of its own.
+                (line.times, line.visit) = (Vec::new(), None);
             }
         }
         // Whoever did it until now is not heard any more: two do not do it.

@@ -4,6 +4,8 @@
 use super::change::{StartedBy, Text, Written};
 use super::{Around, Opening, Reading};
 use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId};
+#[cfg(test)]
+use crate::base::time::Day;
 use crate::base::time::UnixTime;
 use crate::message::envelope::{Body, Described, Header, Kind, Message, Person, Personal, Subject, World};
 use crate::message::schema::{Facts, Schemas, Subject as Named, SubjectKind};
@@ -120,6 +122,20 @@ impl Land {
         let (facts, contents): (Vec<_>, Vec<_>) = sheets.into_iter().map(|(facts, content)| (Ok(facts), content)).unzip();
         let body = if matches!(body, Body::Documents(_)) { Body::Documents(facts) } else { body };
         Reading::tried(Message { header, context: None, body, attachments: Vec::new() }, contents)
+    }
+
+    /// The outcome with which an agency says when a step can be attended: at so many hours of days to come.
+    #[cfg(test)]
+    pub(crate) fn times(&self, now: UnixTime, slots: &[(i64, u64)]) -> Option<Sheet> {
+        let mut content = BTreeMap::from([("State".to_owned(), "times".to_owned())]);
+        for (number, (day, hour)) in slots.iter().enumerate() {
+            let place = if number == 0 { "Slot".to_owned() } else { format!("Slot#{}", number + 1) };
+            let day = Day::from_days(now.day().days_since_epoch() + day);
+            content.insert(format!("{place}/@from"), format!("{day}T{hour:02}:00:00Z"));
+            content.insert(format!("{place}/@until"), format!("{day}T{hour:02}:30:00Z"));
+            content.insert(place, String::new());
+        }
+        Some((facts_of(&Code::parse(super::hear::OUTCOME)?, Vec::new()), content))
     }
 
     /// The outcome with which an agency ends a step that makes no document.

@@ -123,7 +123,7 @@ impl Case {
             let title = around.catalogue.documents().get(&document.document).map(|known| known.title.in_language(language));
             json!({ "document": document.document.as_str(), "role": document.role.as_str(), "title": title })
         });
-        let days = self.form.days.iter().map(|(appointment, days)| {
+        let days = self.choosable(around).into_iter().map(|(appointment, days)| {
             let steps = around.situation.steps.iter().filter(|step| step.appointment.as_ref() == Some(appointment));
             let steps: Vec<&str> = steps.map(|step| step.title.in_language(language)).collect();
             let days: Vec<String> = days.iter().map(ToString::to_string).collect();

@@ -54,12 +54,29 @@ impl Case {
 
     /// Takes it that there is no such day: the agencies are asked for other times.
     pub(super) fn has_no_day(&mut self, around: Around<'_>, appointment: &Code, again: Time) {
+        self.form.days.remove(appointment);
+        self.settle_form();
         for (step, line) in around.situation.steps.iter().zip(&mut self.steps) {
             if step.appointment.as_ref() == Some(appointment) && line.state == StepState::Idle {
                 line.times = Vec::new();
                 line.again = Some((again.into(), NO_DAY.to_owned()));
             }
         }
+    }
+
+    /// The days that a citizen can choose now, by appointment.
+    pub(super) fn choosable(&self, around: Around<'_>) -> BTreeMap<&Code, Vec<Day>> {
+        let Some(calendar) = around.catalogue.calendar(self.region()) else { return BTreeMap::new() };
+        let today = calendar.day(self.time(around.now));
+        let to_come = |days: &BTreeSet<Day>| days.iter().filter(|day| **day > today).copied().collect::<Vec<Day>>();
+        let all = self.form.days.iter().map(|(appointment, days)| (appointment, to_come(days)));
+        all.filter(|(_, days)| !days.is_empty()).collect()
+    }
+
+    /// When the last day of an appointment begins: from then on it cannot be chosen.
+    pub(super) fn days_end(&self, around: Around<'_>) -> Option<UnixTime> {
+        let calendar = around.catalogue.calendar(self.region())?;
+        self.form.days.values().filter_map(|days| days.last()).map(|day| calendar.at(*day, 0)).min()
     }
 
     /// What follows from the days that a citizen chooses, and the answers that are about something else.
@@ -74,7 +91,8 @@ impl Case {
                 others.push((name.clone(), text.clone()));
                 continue;
             };
-            let asked = Code::parse(appointment).and_then(|name| Some((self.form.days.get(&name)?, name)));
+            let choosable = self.choosable(around);
+            let asked = Code::parse(appointment).and_then(|name| Some((choosable.get(&name)?, name)));
             let (days, appointment) = asked.ok_or_else(|| Fault::at(FaultCode::CasAnswer, format!("{name} was not asked")))?;
             let day = Day::parse(text).filter(|day| days.contains(day));
             let visits = day.and_then(|day| {

@@ -1,6 +1,7 @@
 //! A world in which a case goes on: holders, agencies and a citizen, who do things well or badly, and a clock that goes from one thing
 //! to the next.
 
+use super::super::change::Visit;
 use super::super::forward::LOOK_MS;
 use super::super::trial::{Family, Land, Twist};
 use super::super::*;
@@ -305,6 +306,11 @@ impl<'w> World<'w> {
             Sending::Task(errand) => {
                 let step = self.family.situation.steps.iter().find(|step| step.id == errand.step.0).expect("a step");
                 let from = errand.agency.0.clone();
+                if errand.visit == Some(Visit::ToBeOffered) && !matches!(say, Say::Refused | Say::Nonsense) {
+                    // Few have a day in common at once, and fewer an hour.
+                    let slots: Vec<(i64, u64)> = (0..4).map(|_| (self.roll(6) as i64, 6 + self.roll(6))).collect();
+                    return (from, self.land.times(self.case.time(self.now), &slots));
+                }
                 match (&step.gives, say) {
                     (_, Say::Refused) => (from, outcome("refused")),
                     (Some(_), Say::Nonsense) => (from, outcome("done")),
@@ -347,6 +353,13 @@ impl<'w> World<'w> {
             .iter()
             .filter_map(|fact| Some((self.land.catalogue.fact(*fact)?.name.to_string(), self.family.answer(*fact))))
             .collect();
+        let days = self.case.choosable(self.around());
+        let days: Vec<(String, String)> =
+            days.into_iter().map(|(name, days)| (format!("appointment.{name}"), days[0].to_string())).collect();
+        if !days.is_empty() {
+            let reading = self.reading(&by, Body::Documents(Vec::new()), Vec::new());
+            self.order(&by, &OrderOf::Answer(days), &reading);
+        }
         let bring: Vec<DocumentOf> = self.case.form.bring.iter().cloned().collect();
         if !asked.is_empty() {
             let reading = self.reading(&by, Body::Documents(Vec::new()), Vec::new());
@@ -612,7 +625,8 @@ impl<'w> World<'w> {
             if need.must == Must::Exist && !(is_here && case.knowledge.is_here(&need.document)) {
                 self.wrong(&format!("{} is offered without {}", step.id, need.document));
             }
-            if enclosed.contains(&need.document) != (is_here && !is_partner) {
+            let is_asked_when = errand.visit == Some(Visit::ToBeOffered);
+            if enclosed.contains(&need.document) != (is_here && !is_partner && !is_asked_when) {
                 self.wrong(&format!("{} gets {} or does not", step.id, need.document));
             }
         }
