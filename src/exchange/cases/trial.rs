@@ -202,16 +202,9 @@ impl<'l> Family<'l> {
 
     /// The document whose event starts the situation, if one does.
     pub(crate) fn start(&self) -> Option<DocumentOf> {
-        let starts = self.situation.starts_on.iter();
-        let document =
-            starts.filter_map(|start| if let Start::Document(document) = start { Some(document) } else { None }).next()?;
-        let known = self.situation.roles.iter().filter(|role| role.found_in.is_empty());
-        let of = known.map(|role| DocumentOf { document: document.clone(), role: role.name.clone() });
-        let is_used = |of: &DocumentOf| {
-            let is_source = |fact: &crate::rules::situation::Fact| fact.source.as_ref().is_some_and(|it| it.document == *of);
-            self.land.catalogue.facts().iter().any(is_source)
-        };
-        of.clone().find(is_used).or_else(|| of.into_iter().next())
+        let mut starts = self.situation.starts_on.iter();
+        let what = starts.find_map(|start| if let Start::Document(document) = start { Some(document) } else { None })?;
+        self.land.catalogue.start_document(self.situation, what)
     }
 
     /// With what their case begins.
