@@ -13,7 +13,7 @@ mod hear;
 mod line;
 mod paper;
 #[cfg(any(test, feature = "server"))]
-pub(crate) mod trial;
+pub mod trial;
 mod view;
 
 pub use change::{

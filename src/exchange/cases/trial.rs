@@ -16,7 +16,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// The land.
-pub(crate) struct Land {
+pub struct Land {
     /// The schemas of the program.
     pub schemas: Schemas,
     /// The catalogue of the program, with an agency for each office.
@@ -80,7 +80,7 @@ pub(crate) type Sheet = (Facts, BTreeMap<String, String>);
 
 impl Land {
     /// Makes the land; nothing if the built-in documents do not fit, which a test would tell.
-    pub(crate) fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let schemas = Schemas::built_in();
         let bare = Catalogue::built_in(&schemas).ok()?;
         let mut files = Catalogue::built_in_files();
@@ -91,7 +91,7 @@ impl Land {
     }
 
     /// What a case is looked at by.
-    pub(crate) fn around<'a>(&'a self, situation: &'a Situation, now: UnixTime) -> Around<'a> {
+    pub fn around<'a>(&'a self, situation: &'a Situation, now: UnixTime) -> Around<'a> {
         Around { catalogue: &self.catalogue, situation, registry: &self.registry, schemas: &self.schemas, now }
     }
 
