@@ -136,7 +136,14 @@ impl Gateway {
             Some(format!("{}/v1/my/{}", plain(base), self.link_of(case, case.links).ok()?))
         });
         let date = case.due_of(&hand.situation, told.step.as_ref()).map_or_else(String::new, |due| due.day().to_string());
-        let filling = Filling { step: &step, situation, date: &date, agency: &agency, document: &documents, link: "" };
+        let filling = Filling {
+            step: &step,
+            situation,
+            date: &date,
+            agency: &agency,
+            document: &documents,
+            link: link.as_deref().unwrap_or(""),
+        };
         let text = match told.whom {
             // A curator looks after many, and is told which and where, but not whose.
             Whom::Applicant => fill(world.catalogue.text(&hand.situation.id, event, language), &filling),
