@@ -2,7 +2,7 @@
 
 use crate::forge::Choices;
 use crate::memory::bounded_by;
-use crate::originals::{now, numbers};
+use crate::originals::now;
 use oncegate::base::ids::{AgencyId, Code, Digest, MessageId, Uuid};
 use oncegate::base::time::DAY_MS;
 use oncegate::exchange::cases::trial::Land;
@@ -10,7 +10,7 @@ use oncegate::exchange::cases::{
     Around, Came, Case, Change, Errand, Opening, Paper, Part, Said, Sending, StartedBy, Text, Written, read, write,
 };
 use oncegate::rules::condition::{Kind, Value as Fact};
-use oncegate::rules::situation::{DocumentOf, Situation, StepIndex};
+use oncegate::rules::situation::{DocumentOf, Situation};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -62,11 +62,12 @@ const CONSTANT: usize = 64 << 10;
 
 fn chosen(choices: &mut Choices<'_>) -> Vec<Vec<Change>> {
     let own = &LIVED[choices.below(LIVED.len())];
-    let mut groups = vec![own[0].clone()];
-    for number in 0..choices.octet() % 20 {
-        let lived = if choices.octet() % 4 == 0 { &LIVED[choices.below(LIVED.len())] } else { own };
-        // Often what came next.
-        let at = if choices.octet() % 2 == 0 { usize::from(number) % lived.len() } else { choices.below(lived.len()) };
+    let mut groups = Vec::new();
+    for number in 0..1 + choices.octet() % 20 {
+        let lived = if number > 0 && choices.octet() % 4 == 0 { &LIVED[choices.below(LIVED.len())] } else { own };
+        // Often what came next; what it began with first.
+        let at =
+            if number == 0 || choices.octet() % 2 == 0 { usize::from(number) % lived.len() } else { choices.below(lived.len()) };
         let mut value: Value = serde_json::from_str(&write(&lived[at])).expect("it was written");
         for _ in 0..choices.octet() % 3 {
             edit(&mut value, choices);
@@ -89,7 +90,10 @@ fn edit(value: &mut Value, choices: &mut Choices<'_>) {
         4 => i64::MIN.into(),
         5 => [1, 255, 4_294_967_295, i64::MAX][choices.below(4)].into(),
         6 => ["", "9999-12-31", "0001-01-01", "\u{1}<&\"'\\", "x@y"][choices.below(5)].into(),
-        7 => serde_json::json!({ "day": ["9999-12-31", "0001-01-01", "2026-02-28"][choices.below(3)] }),
+        7 => {
+            let day = ["9999-12-31", "0001-01-01", "2026-02-28"][choices.below(3)];
+            serde_json::json!({ "day": day })
+        }
         _ => words.get(choices.below(words.len())).cloned().unwrap_or_default(),
     };
     value.pointer_mut(place).into_iter().for_each(|place| *place = other.clone());
@@ -298,7 +302,11 @@ pub fn cases() -> Vec<Vec<u8>> {
         });
         text.into_bytes()
     });
-    texts.chain(numbers(1)).collect()
+    let choices = (0..64_u64).map(|row| {
+        let octets = (0..200_u64).map(|at| ((row * 200 + at).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8);
+        [1].into_iter().chain(octets).collect()
+    });
+    texts.chain(choices).collect()
 }
 
 const TEXT: usize = 12 << 10;

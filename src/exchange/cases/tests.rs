@@ -92,3 +92,18 @@ fn whoever_a_case_is_about_is_read_as_it_was_written() {
         assert!(matches!(&again[..], [Change::Person { subject: written, .. }] if Subject::from(written) == subject));
     }
 }
+
+/// A clock that stands still would wake a case at moments that are past, without end.
+#[test]
+fn no_case_begins_whose_clock_cannot_be() {
+    let situation = situations(&LAND).swap_remove(0);
+    let family = Family::new(&LAND, &situation, 1);
+    for (test, pace, begins) in
+        [(true, 0, false), (true, 1, true), (true, 60, true), (false, 0, false), (false, 1, true), (false, 2, false)]
+    {
+        let opening = family.opening(StartedBy::Event, &LAND.coordinator, crate::message::crypto::sha256(b"event"), pace);
+        let changes = [Change::Opened(Box::new(Opening { test, ..opening }))];
+        let begun = Case::begun(&LAND.catalogue, Uuid::from_octets([7; 16]), &changes, START);
+        assert_eq!(begun.is_some(), begins, "{test} {pace}");
+    }
+}
