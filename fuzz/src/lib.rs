@@ -6,6 +6,8 @@
 mod answers;
 #[cfg(feature = "server")]
 mod bundles;
+#[cfg(feature = "server")]
+mod changes;
 mod forge;
 #[cfg(feature = "server")]
 mod heads;
@@ -42,6 +44,8 @@ const XML: &str = include_str!("../dict/xml.dict");
 const TEXT: &str = include_str!("../dict/text.dict");
 #[cfg(feature = "server")]
 const HTTP: &str = include_str!("../dict/http.dict");
+#[cfg(feature = "server")]
+const CHANGE: &str = include_str!("../dict/change.dict");
 const SITUATION: &str = include_str!("../dict/situation.dict");
 const NONE: &str = "";
 
@@ -89,6 +93,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "answer", dictionary: XML, run: answers::answer },
     #[cfg(feature = "server")]
     Target { name: "archive", dictionary: NONE, run: sets::archive },
+    #[cfg(feature = "server")]
+    Target { name: "changes", dictionary: CHANGE, run: changes::changes },
 ];
 
 impl Target {

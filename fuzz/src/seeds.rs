@@ -76,6 +76,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "answer" => crate::answers::answers(),
         #[cfg(feature = "server")]
         "archive" => crate::sets::archives(),
+        #[cfg(feature = "server")]
+        "changes" => crate::changes::cases(),
         _ => Vec::new(),
     }
 }

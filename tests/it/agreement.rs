@@ -1,7 +1,7 @@
 //! The peers and the programs of `examples/` among themselves, without a gateway between them: what they agree on is the
 //! profile, and what fails here is not the gateway's fault.
 
-use crate::tool::{CLINIC, Provider, SCHOOL, STRANGER, SUBJECT, TOOLS, Tool, free_port, request, root, said};
+use crate::tool::{CLINIC, Program, SCHOOL, STRANGER, SUBJECT, TOOLS, Tool, free_port, request, root, said};
 use crate::vectors::canonical;
 use oncegate::base::ids::Digest;
 use std::fs;
@@ -147,7 +147,7 @@ fn no_consumer_takes_the_answer_to_another_request() {
     let port = free_port();
     let mut replay = Command::new(root().join("tests/peers/replay.sh"));
     replay.arg(&clinic).arg(port.to_string()).arg(&answer);
-    let _running = Provider::start(replay, port);
+    let _running = Program::start(replay, port);
     for consumer in TOOLS {
         let output = consumer.consumer("sign", &school, &format!("https://localhost:{port}"), SCHOOL, SUBJECT);
         let reason = String::from_utf8_lossy(&output.stderr);

@@ -687,7 +687,10 @@ fn people_are_told_by_mail_and_webhook() {
         mailbox.port, hook.at
     );
     let curators = BTreeMap::from([("curator:births".to_owned(), format!("http://{}/curator", hook.at))]);
-    let plan = TownPlan { config, curators, ..TownPlan::default() };
+    // A text may say itself where the case can be looked at.
+    let text = "Ничего делать не нужно. Готово: {step} ({agency}). Подробнее: {link}\n".to_owned();
+    let catalogue = vec![("texts/birth-of-child/done.ru.txt".to_owned(), text)];
+    let plan = TownPlan { catalogue, config, curators, ..TownPlan::default() };
     let scene = Scene::with(plan, |manners| {
         manners.refused.insert("family-capital".to_owned(), "It was given before".to_owned());
     });
@@ -702,7 +705,7 @@ fn people_are_told_by_mail_and_webhook() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let mails = mailbox.mails();
-    assert!(has(&mails, "https://town.example/v1/my/"), "{mails:#?}");
+    assert!(has(&mails, "Подробнее: https://town.example/v1/my/"), "{mails:#?}");
     // It was refused once, and told again with the same id.
     let ids: BTreeSet<String> = hook
         .heard()

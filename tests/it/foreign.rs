@@ -3,7 +3,7 @@
 
 use crate::folder::Folder;
 use crate::memory::{MemoryLog, Tree, signer};
-use crate::tool::{free_port, root, said};
+use crate::tool::{Program, free_port, root, said};
 use crate::witness::{fetcher, serve_witness};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,9 +19,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const ORIGIN: &str = "gateway.example/audit/2026";
 const SIZE: u64 = 70_000;
@@ -230,30 +230,6 @@ fn the_example_in_python_verifies_a_receipt_and_no_changed_one() {
     }
 }
 
-/// A program that ends with this value.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command, port: u16) -> Self {
-        let spawned = command.env("PYTHONDONTWRITEBYTECODE", "1").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut this = Self(spawned.expect("it starts"));
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(this.0.try_wait().is_ok_and(|ended| ended.is_none()), "{command:?} has ended");
-            assert!(Instant::now() < deadline, "{command:?} does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        this
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test]
 async fn aics_witness_cosigns_our_checkpoints_and_tells_a_fork() {
     let (folder, port) = (Folder::new(), free_port());
@@ -270,7 +246,7 @@ async fn aics_witness_cosigns_our_checkpoints_and_tells_a_fork() {
     let key = key.unwrap_or_else(|| panic!("no key in {}", said(&output)));
     let output = run(&mut witness(&["add-log", "--origin", ORIGIN, "--vkey", &log.verifier().to_string()]));
     assert!(output.status.success(), "{}", said(&output));
-    let _running = Running::start(&mut witness(&["serve"]), port);
+    let _running = Program::start(witness(&["serve"]), port);
 
     let (fetcher, telemetry) = (fetcher(folder.path()), Telemetry::new(Lines::Off));
     let url = Endpoint::parse(&format!("http://{listen}")).expect("a URL");

@@ -1,7 +1,7 @@
 //! The log over HTTP and by the command line: who may see what, who is seen looking, what citizens are shown.
 
 use crate::process::oncegate;
-use crate::tool::{Provider, free_port, root, said};
+use crate::tool::{Program, free_port, root, said};
 use crate::world::{QUICK, World};
 use oncegate::base::ids::{AgencyId, Code, Identifier, MessageId};
 use oncegate::base::limits::{EXPORT_LINE_BYTES_MAX, QUERY_BYTES_MAX};
@@ -513,7 +513,7 @@ fn a_search_says_that_the_index_lags_behind_the_log() {
     office.write("page.json", &page.to_string());
     let mut server = Command::new(root().join("tests/peers/replay.sh"));
     server.arg(office.world.agency_dir(CLINIC)).arg(port.to_string()).arg(folder.join("page.json"));
-    let _running = Provider::start(server, port);
+    let _running = Program::start(server, port);
     let (out, err) = run(folder, 0, &["log", "search", "--as", "behind"]);
     assert!(out.is_empty() && err.contains("the latest 3 are not searched yet"), "{out}{err}");
     let (out, _) = run(folder, 0, &["log", "search", "--as", "behind", "--json"]);

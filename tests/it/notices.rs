@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use crate::process::oncegate;
-use crate::tool::{free_port, root, said};
+use crate::tool::{Program, free_port, root, said};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oncegate::base::ids::Uuid;
@@ -15,12 +15,12 @@ use oncegate::rules::registry::Endpoint;
 use oncegate::rules::situation::texts::TextEvent;
 use serde_json::Value;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -48,30 +48,6 @@ fn notice() -> Notice {
 
 fn to(address: &str) -> Address {
     Address::parse(address).expect("an address")
-}
-
-/// A program that ends with this value.
-struct Program(Child);
-
-impl Program {
-    fn start(mut command: Command, port: u16) -> Self {
-        let spawned = command.env("PYTHONDONTWRITEBYTECODE", "1").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut this = Self(spawned.expect("it starts"));
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(this.0.try_wait().is_ok_and(|ended| ended.is_none()), "{command:?} has ended");
-            assert!(Instant::now() < deadline, "{command:?} does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        this
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// The mail server, and what it was given.

@@ -7,7 +7,7 @@ use crate::folder::Folder;
 use crate::others::given;
 use crate::peers::post;
 use crate::process::{LONG, Process, oncegate};
-use crate::tool::{Provider, free_port, request, root, said};
+use crate::tool::{Program, free_port, request, root, said};
 use oncegate::base::ids::{AgencyId, Code, Identifier};
 use oncegate::faces::client::{Client, ClientError};
 use oncegate::host::schemas::sets::{Judging, Sets};
@@ -90,7 +90,7 @@ struct Office {
     consumer: Client,
     url: String,
     installation: Installation,
-    _holders: Vec<Provider>,
+    _holders: Vec<Program>,
     _gateway: Process,
     folder: Folder,
 }
@@ -136,7 +136,7 @@ impl Office {
             installation.add_grant(&grant).expect("a grant");
             let mut script = Command::new(root().join("tests/peers/papers.sh"));
             script.arg(&holder).arg(paper.holder).arg(port.to_string()).arg(answer(folder.path(), paper));
-            holders.push(Provider::start(script, port));
+            holders.push(Program::start(script, port));
         }
         let gateway = Process::run(&installation.config()).unwrap_or_else(|(status, said)| panic!("{status}: {said}"));
         let consumer = Client::load(&consumer).expect("a client");

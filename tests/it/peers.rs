@@ -1,6 +1,6 @@
 //! Foreign tools and the programs of `examples/` through a running gateway, over mutual TLS.
 
-use crate::tool::{CLINIC, Provider, SCHOOL, STRANGER, SUBJECT, TOOLS, Tool, request, said};
+use crate::tool::{CLINIC, Program, SCHOOL, STRANGER, SUBJECT, TOOLS, Tool, request, said};
 use crate::world::World;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl Scene {
         Self { world: World::start_without_provider() }
     }
 
-    fn clinic(&self, provider: Tool, key: &str) -> Provider {
+    fn clinic(&self, provider: Tool, key: &str) -> Program {
         provider.provider(key, &self.agency(CLINIC), CLINIC, self.world.provider_port())
     }
 

@@ -1,7 +1,7 @@
 //! Simulated gateways with faults: seeds that once failed, a thousand others, planted bugs, and the command.
 
 use crate::process::oncegate;
-use oncegate::program::simulate::{Case, Counts, LifeCounts, LifePlant, Lives, Plant, Simulator, Trouble};
+use oncegate::program::simulate::{Case, Counted, Counts, LifeCounts, LifePlant, Lives, Plant, Simulated, Simulator, Trouble};
 use std::process::Command;
 
 /// Lines that failed once, with what was found by them; `oncegate simulate` prints such a line.

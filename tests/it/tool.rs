@@ -64,20 +64,20 @@ impl Tool {
     }
 
     /// Starts the example that answers.
-    pub fn provider(self, key: &str, agency: &Path, id: &str, port: u16) -> Provider {
+    pub fn provider(self, key: &str, agency: &Path, id: &str, port: u16) -> Program {
         let register = root().join("examples/register.csv");
         let mut command = self.command("provider");
         command.env("SIGN", key).arg(agency).args([id, &port.to_string()]).arg(register);
-        Provider::start(command, port)
+        Program::start(command, port)
     }
 
     /// Starts the example that comes for what waits.
     #[cfg(feature = "server")]
-    pub fn worker(self, agency: &Path, url: &str, id: &str) -> Provider {
+    pub fn worker(self, agency: &Path, url: &str, id: &str) -> Program {
         let register = root().join("examples/register.csv");
         let mut command = self.command("worker");
         command.arg(agency).args([url, id]).arg(register).stdout(Stdio::null()).stderr(Stdio::null());
-        Provider(command.spawn().expect("it starts"))
+        Program(command.spawn().expect("it starts"))
     }
 
     fn command(self, what: &str) -> Command {
@@ -89,25 +89,26 @@ impl Tool {
     }
 }
 
-/// A running provider; it ends with this value.
-pub struct Provider(Child);
+/// A running program; it ends with this value.
+pub struct Program(Child);
 
-impl Provider {
+impl Program {
     /// Starts a program and waits until it listens.
     pub fn start(mut command: Command, port: u16) -> Self {
-        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut provider = Self(quiet.spawn().expect("it starts"));
+        // What is in Python leaves nothing beside its sources.
+        let quiet = command.env("PYTHONDONTWRITEBYTECODE", "1").stdout(Stdio::null()).stderr(Stdio::null());
+        let mut this = Self(quiet.spawn().expect("it starts"));
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(provider.0.try_wait().is_ok_and(|ended| ended.is_none()), "{command:?} has ended");
+            assert!(this.0.try_wait().is_ok_and(|ended| ended.is_none()), "{command:?} has ended");
             assert!(Instant::now() < deadline, "{command:?} does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
-        provider
+        this
     }
 }
 
-impl Drop for Provider {
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -3,7 +3,7 @@
 use crate::crowd;
 use crate::folder::Folder;
 use crate::memory::{MemoryLog, Tree, signer};
-use crate::tool::{free_port, said};
+use crate::tool::{Program, free_port, said};
 use crate::world::{QUICK, World};
 use oncegate::base::limits;
 use oncegate::base::time::UnixTime;
@@ -19,9 +19,9 @@ use oncegate::host::transport::{Fetch, Fetcher, Received, trust};
 use oncegate::message::crypto::sha256;
 use oncegate::rules::registry::Endpoint;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
@@ -444,33 +444,11 @@ async fn a_witness_that_has_lost_its_state_is_not_believed() {
     assert_eq!(witnessing.cosigned().expect("of before").claimed().size, 50);
 }
 
-/// A running program, such as `oncegate witness`; it ends with this value.
-struct Program(Child);
-
-impl Program {
-    fn start(file: &Path, port: u16) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_oncegate"));
-        command.args(["witness", "run", "-c"]).arg(file).stderr(Stdio::null());
-        Self::spawn(command, port)
-    }
-
-    fn spawn(mut command: Command, port: u16) -> Self {
-        let mut this = Self(command.spawn().expect("it starts"));
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(this.0.try_wait().is_ok_and(|ended| ended.is_none()), "it has ended");
-            assert!(Instant::now() < deadline, "it does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        this
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// `oncegate witness`, running.
+fn running(file: &Path, port: u16) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_oncegate"));
+    command.args(["witness", "run", "-c"]).arg(file);
+    Program::start(command, port)
 }
 
 /// Killed at any time, the program never cosigns two histories: each time it is started again, it knows what it cosigned.
@@ -492,7 +470,7 @@ async fn the_program_remembers_what_it_cosigned_when_it_is_killed() {
     let at = Endpoint::parse(&format!("http://{listen}")).expect("a URL");
     let mut size = 0;
     for round in 1..=5 {
-        let _running = Program::start(&file, port);
+        let _running = running(&file, port);
         let mut tree = leaves(size as usize);
         if size > 0 {
             let other = Tree::of((0..size + 9).map(|_| b"other".to_vec()));
@@ -510,7 +488,7 @@ async fn the_program_remembers_what_it_cosigned_when_it_is_killed() {
         }
     }
     // A second one with the same state does not start.
-    let _running = Program::start(&file, port);
+    let _running = running(&file, port);
     let output = Command::new(env!("CARGO_BIN_EXE_oncegate")).args(["witness", "run", "-c", file_name]).output().expect("starts");
     assert!(!output.status.success() && said(&output).contains("another process has it"), "{}", said(&output));
 }
@@ -560,8 +538,8 @@ async fn a_witness_behind_tls_is_reached_by_its_authority() {
     let port = free_port();
     let mut socat = Command::new("socat");
     let options = format!("bind=127.0.0.1,reuseaddr,fork,verify=0,cert={},key={}", certificate.display(), key.display());
-    socat.arg(format!("OPENSSL-LISTEN:{port},{options}")).arg(format!("TCP:{}", served.address)).stderr(Stdio::null());
-    let _socat = Program::spawn(socat, port);
+    socat.arg(format!("OPENSSL-LISTEN:{port},{options}")).arg(format!("TCP:{}", served.address));
+    let _socat = Program::start(socat, port);
     let url = Endpoint::parse(&format!("https://localhost:{port}/w")).expect("a URL");
     let (log, telemetry) = (MemoryLog::new(log(), leaves(7)), Telemetry::new(Lines::Off));
     for (authorities, is_believed) in [(&root, true), (&other, false)] {

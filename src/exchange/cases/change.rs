@@ -554,7 +554,8 @@ impl<'de> Deserialize<'de> for Said {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     i: Vec<(String, String)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of an organisation: what it is called, if that is known.
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
     o: Option<Option<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     f: Option<String>,
@@ -562,6 +563,11 @@ pub struct Written {
     g: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     b: Option<String>,
+}
+
+/// What is there as `null` is there.
+fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 impl std::fmt::Debug for Written {

@@ -4,6 +4,7 @@ use super::Whom;
 use super::change::{Came, Change, Contact, Ending, Errand, Handing, Paper, Said, Text, Visit, Written};
 use super::forward::Ids;
 use super::paper::{PaperOf, Reading};
+use super::visits::is_choice;
 use super::{Around, Case, Enclosed, Sending, Sent};
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{AgencyId, Code, MessageId, Region, Uuid};
@@ -205,9 +206,10 @@ impl Case {
         let mut changes = match order {
             OrderOf::Begin { .. } => Vec::new(),
             OrderOf::Answer(answers) => {
-                let (mut changes, others) = self.choices(around, answers)?;
-                if !others.is_empty() {
-                    changes.push(self.answered(around, &others)?);
+                let (days, facts): (Vec<_>, Vec<_>) = answers.iter().cloned().partition(|(name, _)| is_choice(name));
+                let mut changes = self.choices(around, &days)?;
+                if !facts.is_empty() {
+                    changes.push(self.answered(around, &facts)?);
                 }
                 changes
             }

@@ -13,7 +13,7 @@ mod hear;
 mod line;
 mod paper;
 #[cfg(any(test, feature = "server"))]
-pub(crate) mod trial;
+pub mod trial;
 mod view;
 mod visits;
 
@@ -296,12 +296,16 @@ impl Case {
         case
     }
 
-    /// The case that its first changes make, with the version of its situation; nothing if that is not in the catalogue.
+    /// The case that its first changes make, with the version of its situation; nothing if that is not in the catalogue, or the clock of
+    /// the case would stand still, or go otherwise than everybody's in the live world: no gateway begins such a case.
     pub fn begun(catalogue: &Catalogue, id: Uuid, changes: &[Change], at: UnixTime) -> Option<(Self, Arc<Situation>)> {
         let opening = changes.iter().find_map(|change| match change {
             Change::Opened(opening) => Some((**opening).clone()),
             _ => None,
         })?;
+        if opening.pace == 0 || (opening.pace > 1 && !opening.test) {
+            return None;
+        }
         let version = Version::parse(&opening.version)?;
         let region = opening.region.as_ref().map(|region| &region.0);
         let situation = Arc::clone(catalogue.version(&opening.situation.0, &version, region)?);

@@ -5,6 +5,7 @@ mod world;
 
 use super::trial::{Family, Land, situations};
 use super::*;
+use crate::message::envelope::Described;
 use std::sync::LazyLock;
 use world::{Manner, World};
 
@@ -69,4 +70,40 @@ fn a_personal_link_ends_by_the_clock_of_the_case() {
     case.apply(LAND.around(&situation, START), START, &Change::Link { hash: Text(digest), until });
     assert_eq!(case.link_in_force(START.plus_ms(99)), Some(digest));
     assert_eq!(case.link_in_force(START.plus_ms(100)), None);
+}
+
+/// An organisation that is known by its number alone is no less an organisation once its case is read again.
+#[test]
+fn whoever_a_case_is_about_is_read_as_it_was_written() {
+    let identifiers = || vec![crate::base::ids::Identifier::synthetic(1)];
+    let text = |text: &str| Some(crate::message::envelope::Personal::new(text));
+    let person = crate::message::envelope::Person { family: text("Nobody"), given: None, birth_date: text("2026-03-04") };
+    for described in [
+        Described::Organisation(text("Nobody and Sons")),
+        Described::Organisation(None),
+        Described::Person(person),
+        Described::Person(Default::default()),
+    ] {
+        let subject = Subject { identifiers: identifiers(), described };
+        let role = Text(Code::parse("company").expect("a code"));
+        let changes = [Change::Person { role, subject: Written::from(&subject) }];
+        let again = read(&write(&changes)).expect("it was written");
+        assert_eq!(again, changes);
+        assert!(matches!(&again[..], [Change::Person { subject: written, .. }] if Subject::from(written) == subject));
+    }
+}
+
+/// A clock that stands still would wake a case at moments that are past, without end.
+#[test]
+fn no_case_begins_whose_clock_cannot_be() {
+    let situation = situations(&LAND).swap_remove(0);
+    let family = Family::new(&LAND, &situation, 1);
+    for (test, pace, begins) in
+        [(true, 0, false), (true, 1, true), (true, 60, true), (false, 0, false), (false, 1, true), (false, 2, false)]
+    {
+        let opening = family.opening(StartedBy::Event, &LAND.coordinator, crate::message::crypto::sha256(b"event"), pace);
+        let changes = [Change::Opened(Box::new(Opening { test, ..opening }))];
+        let begun = Case::begun(&LAND.catalogue, Uuid::from_octets([7; 16]), &changes, START);
+        assert_eq!(begun.is_some(), begins, "{test} {pace}");
+    }
 }

@@ -18,7 +18,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// The land.
-pub(crate) struct Land {
+pub struct Land {
     /// The schemas of the program.
     pub schemas: Schemas,
     /// The catalogue of the program, with an agency for each office.
@@ -82,7 +82,7 @@ pub(crate) type Sheet = (Facts, BTreeMap<String, String>);
 
 impl Land {
     /// Makes the land; nothing if the built-in documents do not fit, which a test would tell.
-    pub(crate) fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let schemas = Schemas::built_in();
         let bare = Catalogue::built_in(&schemas).ok()?;
         let mut files = Catalogue::built_in_files();
@@ -93,7 +93,7 @@ impl Land {
     }
 
     /// What a case is looked at by.
-    pub(crate) fn around<'a>(&'a self, situation: &'a Situation, now: UnixTime) -> Around<'a> {
+    pub fn around<'a>(&'a self, situation: &'a Situation, now: UnixTime) -> Around<'a> {
         Around { catalogue: &self.catalogue, situation, registry: &self.registry, schemas: &self.schemas, now }
     }
 
@@ -218,16 +218,9 @@ impl<'l> Family<'l> {
 
     /// The document whose event starts the situation, if one does.
     pub(crate) fn start(&self) -> Option<DocumentOf> {
-        let starts = self.situation.starts_on.iter();
-        let document =
-            starts.filter_map(|start| if let Start::Document(document) = start { Some(document) } else { None }).next()?;
-        let known = self.situation.roles.iter().filter(|role| role.found_in.is_empty());
-        let of = known.map(|role| DocumentOf { document: document.clone(), role: role.name.clone() });
-        let is_used = |of: &DocumentOf| {
-            let is_source = |fact: &crate::rules::situation::Fact| fact.source.as_ref().is_some_and(|it| it.document == *of);
-            self.land.catalogue.facts().iter().any(is_source)
-        };
-        of.clone().find(is_used).or_else(|| of.into_iter().next())
+        let mut starts = self.situation.starts_on.iter();
+        let what = starts.find_map(|start| if let Start::Document(document) = start { Some(document) } else { None })?;
+        self.land.catalogue.start_document(self.situation, what)
     }
 
     /// With what their case begins.

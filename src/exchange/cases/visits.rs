@@ -19,6 +19,11 @@ pub(super) type Slot = (UnixTime, UnixTime);
 /// How the name of an appointment is answered: `appointment.specialists=2026-12-04`.
 const ANSWER: &str = "appointment.";
 
+/// Whether an answer chooses a day.
+pub(super) fn is_choice(name: &str) -> bool {
+    name.starts_with(ANSWER)
+}
+
 impl Case {
     /// Takes the times that an agency offers: what was chosen before counts for none of the appointment's steps any more.
     pub(super) fn offers(&mut self, around: Around<'_>, step: StepIndex, times: &[(Time, Time)]) {
@@ -79,18 +84,11 @@ impl Case {
         self.form.days.values().filter_map(|days| days.last()).map(|day| calendar.at(*day, 0)).min()
     }
 
-    /// What follows from the days that a citizen chooses, and the answers that are about something else.
-    pub(super) fn choices(
-        &self,
-        around: Around<'_>,
-        answers: &[(String, String)],
-    ) -> Result<(Vec<Change>, Vec<(String, String)>), Fault> {
-        let (mut changes, mut others) = (Vec::new(), Vec::new());
+    /// What follows from the days that a citizen chooses.
+    pub(super) fn choices(&self, around: Around<'_>, answers: &[(String, String)]) -> Result<Vec<Change>, Fault> {
+        let mut changes = Vec::with_capacity(answers.len());
         for (name, text) in answers {
-            let Some(appointment) = name.strip_prefix(ANSWER) else {
-                others.push((name.clone(), text.clone()));
-                continue;
-            };
+            let appointment = name.strip_prefix(ANSWER).unwrap_or_default();
             let choosable = self.choosable(around);
             let asked = Code::parse(appointment).and_then(|name| Some((choosable.get(&name)?, name)));
             let (days, appointment) = asked.ok_or_else(|| Fault::at(FaultCode::CasAnswer, format!("{name} was not asked")))?;
@@ -104,7 +102,7 @@ impl Case {
             let wrong = || Fault::at(FaultCode::CasAnswer, format!("{name} is one of the days that are offered"));
             changes.push(Change::Chosen { appointment: Text(appointment), visits: visits.ok_or_else(wrong)? });
         }
-        Ok((changes, others))
+        Ok(changes)
     }
 
     /// The times that are offered for the steps of an appointment that are not over.

@@ -161,23 +161,19 @@ pub struct Recorded {
 impl Store {
     /// The shelf of open work, and how many records it has been told of.
     pub fn shelf(&self) -> Result<(SledShelf, u64), StoreError> {
-        let shelf = SledShelf::open(&self.folder.join(SHELF))?;
-        let mark = shelf.mark();
-        // A shelf of another log, or of a tail that is gone.
-        if mark > self.size() {
-            drop(shelf);
-            let folder = self.folder.join(SHELF);
-            std::fs::remove_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
-            return Ok((SledShelf::open(&folder)?, 0));
-        }
-        Ok((shelf, mark))
+        self.shelf_in(SHELF)
     }
 
     /// The shelf of cases, and how many records it has been told of.
     pub fn shelf_of_cases(&self) -> Result<(SledShelf, u64), StoreError> {
-        let folder = self.folder.join(SHELF_OF_CASES);
+        self.shelf_in(SHELF_OF_CASES)
+    }
+
+    fn shelf_in(&self, name: &str) -> Result<(SledShelf, u64), StoreError> {
+        let folder = self.folder.join(name);
         let shelf = SledShelf::open(&folder)?;
         let mark = shelf.mark();
+        // A shelf of another log, or of a tail that is gone.
         if mark > self.size() {
             drop(shelf);
             std::fs::remove_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
@@ -190,47 +186,47 @@ impl Store {
     pub fn tell_cases(&self, tell: &mut dyn FnMut(&Leaf, u64)) -> Result<u64, StoreError> {
         let until = self.index.watermark();
         let filter = Filter { kind: Some(RecordKind::Case), ..Filter::default() };
-        for (index, leaf) in self.all_of(&filter, until)? {
-            tell(&leaf, index);
+        // The newest are found first, and of all cases that ever were there may be very many: only where they are is kept.
+        for index in self.all_of(&filter, until, |index, _| Some(index))? {
+            if let Some(leaf) = Leaf::parse(&self.record(index)?.leaf) {
+                tell(&leaf, index);
+            }
         }
-        // From the beginning, if the index is at its beginning.
-        Ok(until.max(u64::from(self.size() > 0)))
+        Ok(until)
     }
 
     /// The records of the changes of a case, in their order.
     pub fn records_of_case(&self, case: &Uuid) -> Result<Vec<u64>, StoreError> {
         let filter = Filter { kind: Some(RecordKind::Case), case: Some(*case), ..Filter::default() };
-        let found = self.all_of(&filter, u64::MAX)?;
-        let is_change = |leaf: &Leaf| leaf.action.as_deref() != Some("hand");
-        Ok(found.into_iter().filter(|(_, leaf)| is_change(leaf)).map(|(index, _)| index).collect())
+        self.all_of(&filter, self.size(), |index, leaf| (leaf.action.as_deref() != Some("hand")).then_some(index))
     }
 
     /// The cases about somebody, of one situation or of all, in the order in which they began.
     pub fn cases_of(&self, subject: &Subject, situation: Option<&Code>) -> Result<Vec<Uuid>, StoreError> {
-        let mut found = std::collections::BTreeMap::new();
+        let mut found = BTreeMap::new();
         for person in subject.identifiers.iter().take(limits::IDENTIFIERS_MAX) {
             let filter = Filter { kind: Some(RecordKind::Case), person: Some(person.clone()), ..Filter::default() };
-            for (index, leaf) in self.all_of(&filter, u64::MAX)? {
+            found.extend(self.all_of(&filter, self.size(), |index, leaf| {
                 let is_of = situation.is_none_or(|situation| leaf.purpose.as_deref() == Some(situation.as_str()));
                 let is_start = leaf.action.as_deref() == Some("open") && is_of;
-                let case = leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start);
-                found.extend(case.map(|case| (index, case)));
-            }
+                Some((index, leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start)?))
+            })?);
         }
         Ok(found.into_values().collect())
     }
 
-    fn all_of(&self, filter: &Filter, until: u64) -> Result<Vec<(u64, Leaf)>, StoreError> {
-        let (mut found, mut before) = (Vec::new(), None);
-        loop {
+    /// What is taken of each record below `until` that a filter finds, in their order. All of these are looked at: what the index does
+    /// not know yet would look as if it had never been.
+    fn all_of<T>(&self, filter: &Filter, until: u64, take: impl Fn(u64, Leaf) -> Option<T>) -> Result<Vec<T>, StoreError> {
+        let (mut found, mut before) = (Vec::new(), Some(until));
+        while before.is_some() {
             let page = self.search(filter, before, PAGE)?;
-            found.extend(page.records.iter().filter_map(|record| Some((record.index, Leaf::parse(&record.leaf)?))));
-            before = page.next;
-            if before.is_none() {
-                break;
+            if page.indexed < until {
+                return Err(StoreError::Index(format!("it has {} of {until} records yet", page.indexed)));
             }
+            found.extend(page.records.iter().filter_map(|record| take(record.index, Leaf::parse(&record.leaf)?)));
+            before = page.next;
         }
-        found.retain(|(index, _)| *index < until);
         found.reverse();
         Ok(found)
     }

@@ -5,7 +5,7 @@ mod past;
 use super::shelf::Saving;
 use super::writer::{Disk, Disks};
 use super::*;
-use crate::base::ids::{AgencyId, Digest};
+use crate::base::ids::{AgencyId, Code, Digest, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::{Grouping, QueryError};
 use crate::evidence::tlog::{Private, Record, RecordKind};
@@ -821,4 +821,34 @@ fn what_was_saved_is_there_again_and_what_could_not_be_written_is_written_later(
     std::fs::remove_file(path.join("db")).expect("removed");
     std::fs::create_dir(path.join("db")).expect("in its place");
     assert_eq!(SledShelf::open(&path).expect("made anew").mark(), 0);
+}
+
+/// Whoever has lost what it was told of is told of all cases again, each record once, however far the index is.
+#[test]
+fn all_records_of_cases_are_told_again_once() {
+    let folder = Folder::new();
+    let case = Uuid::parse("01990a5d-ac96-774b-8cce-b302099a8058").expect("an id");
+    let of_case = |number: u64| {
+        let mut record = Record::new(RecordKind::Case, UnixTime::from_ms(1_800_000_000_000 + number));
+        (record.case, record.action) = (Some(case), Code::parse(if number == 0 { "open" } else { "change" }));
+        Entry { record, private: Private::default(), body: None }
+    };
+    let all: Vec<u64> = (0..30).collect();
+    let runtime = runtime();
+    for is_index_lost in [false, true] {
+        let (store, _) = Store::open(&folder.0, ORIGIN, Settings::default()).expect("opens");
+        if !is_index_lost {
+            for number in &all {
+                runtime.block_on(store.append(of_case(*number))).expect("it is written");
+            }
+        }
+        let mut told = Vec::new();
+        let from = store.tell_cases(&mut |_, index| told.push(index)).expect("they are told");
+        store.tell(from, UnixTime::default(), &mut |recorded| told.push(recorded.place.index)).expect("they are told");
+        assert_eq!(told, all);
+        assert_eq!(store.records_of_case(&case).expect("they are found"), all);
+        store.close();
+        drop(store);
+        remove_derived(&folder.0).expect("they are removed");
+    }
 }

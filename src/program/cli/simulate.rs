@@ -1,9 +1,8 @@
 //! `oncegate simulate`
 
-mod cases;
-
 use super::{Failure, Out, Outcome};
-use crate::program::simulate::{Case, Counts, Failing, LifePlant, Plant, Simulator, Trouble};
+use crate::program::simulate::{Case, Counted, Failing, LifePlant, Lives, Plant, Simulated, Simulator, Trouble};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Instant;
 
@@ -49,19 +48,31 @@ enum Of {
     Cases,
 }
 
+impl Of {
+    /// What the command that runs it is called with.
+    const fn option(self) -> &'static str {
+        match self {
+            Self::Deliveries => "",
+            Self::Cases => "--of cases ",
+        }
+    }
+}
+
 impl Simulate {
     pub(super) fn run(self, out: &Out) -> Outcome {
-        if self.list {
-            return list(out);
+        match self.of {
+            _ if self.list => list(out),
+            Of::Deliveries => self.run_of::<Simulator>(out),
+            Of::Cases => self.run_of::<Lives>(out),
         }
-        if self.of == Of::Cases {
-            return self.run_cases(out);
-        }
+    }
+
+    fn run_of<S: Simulated>(&self, out: &Out) -> Outcome {
         let plant = match &self.plant {
-            Some(name) => Some(Plant::parse(name).ok_or_else(|| Failure::new(2, format!("{name} is no bug; see --list")))?),
+            Some(name) => Some(S::plant(name).ok_or_else(|| Failure::new(2, format!("{name} is no bug; see --list")))?),
             None => None,
         };
-        let simulator = Simulator::new().ok_or_else(|| Failure::new(1, "the built-in documents do not fit"))?;
+        let simulator = S::new().ok_or_else(|| Failure::new(1, "the built-in documents do not fit"))?;
         let case = match (&self.case, self.seed) {
             (Some(text), _) => Some(Case::parse(text).ok_or_else(|| Failure::new(2, format!("{text} is no case")))?),
             (None, seed) => seed.map(Case::of),
@@ -72,8 +83,8 @@ impl Simulate {
         }
     }
 
-    fn many(&self, out: &Out, simulator: &Simulator, plant: Option<Plant>) -> Outcome {
-        let (began, mut told, mut counts, mut failed) = (Instant::now(), 0, Counts::default(), 0);
+    fn many<S: Simulated>(&self, out: &Out, simulator: &S, plant: Option<S::Plant>) -> Outcome {
+        let (began, mut told, mut counts, mut failed) = (Instant::now(), 0, S::Counts::default(), 0);
         for (done, seed) in (1..).zip(self.from..self.from.saturating_add(self.seeds)) {
             let case = Case::of(seed);
             let ran = if seed % TWICE == 0 { simulator.run_twice(&case, plant) } else { simulator.run(&case, plant) };
@@ -84,7 +95,7 @@ impl Simulate {
             } else if ran.finding.is_some() {
                 let failing = simulator.shrink(&case, plant);
                 out.say(table(&counts, done, began));
-                return Err(Failure::new(1, told_of(seed, &failing, &ran.counts)));
+                return Err(Failure::new(1, self.told_of(seed, &failing, &ran.counts)));
             }
             let seconds = began.elapsed().as_secs();
             if seconds >= told + PROGRESS_S {
@@ -92,15 +103,28 @@ impl Simulate {
                 out.say(format_args!("{done} of {} seeds, the next is {}", self.seeds, seed + 1));
             }
         }
-        let json = serde_json::json!({
+        let mut json = serde_json::json!({
             "format": 1, "from": self.from, "seeds": self.seeds, "findings": failed, "seconds": began.elapsed().as_secs_f64(),
-            "steps": counts.steps, "messages": counts.messages, "answered": counts.answered, "cancelled": counts.cancelled,
-            "refused": counts.refused, "events": counts.events, "records": counts.records, "starts": counts.starts,
-            "faults": Trouble::ALL.iter().map(|(kind, name, _)| (*name, of(&counts, *kind)))
-                .collect::<std::collections::BTreeMap<_, _>>(),
+            "faults": counts.faults().into_iter().map(|(kind, count)| (kind.as_str(), count)).collect::<BTreeMap<_, _>>(),
         });
+        counts.rows().into_iter().for_each(|(name, _, count)| json[name] = count.into());
         out.result(table(&counts, self.seeds, began).trim_end(), &json)?;
         if failed == 0 { Ok(()) } else { Err(Failure::new(1, format!("{failed} seeds fail"))) }
+    }
+
+    fn told_of<C: Counted>(&self, seed: u64, failing: &Failing<C>, first: &C) -> String {
+        let finding = failing.ran.finding.clone().unwrap_or_default();
+        let happened = first.faults().into_iter().filter(|(_, count)| *count > 0);
+        let faults: Vec<String> = happened.map(|(kind, count)| format!("{} {count}", kind.as_str())).collect();
+        let steps = &failing.ran.trace;
+        let last = steps.get(steps.len().saturating_sub(STEPS_SHOWN)..).unwrap_or_default().join("\n  ");
+        let (tries, plan, case) = (failing.tries, &failing.plan, &failing.case);
+        format!(
+            "seed {seed} fails: {finding}\nfaults of the whole run: {}\nmade smaller in {tries} runs:\n{plan}the last steps:\n  {last}\n\
+             as a test:  \"{case}\",\nrun it again:  oncegate simulate {}--case \"{case}\"",
+            faults.join(", "),
+            self.of.option()
+        )
     }
 }
 
@@ -110,10 +134,6 @@ const TWICE: u64 = 16;
 const PROGRESS_S: u64 = 10;
 /// How many of the last steps of a failing run are printed.
 const STEPS_SHOWN: usize = 60;
-
-fn of(counts: &Counts, kind: Trouble) -> u64 {
-    counts.troubles.get(&kind).copied().unwrap_or(0)
-}
 
 fn list(out: &Out) -> Outcome {
     let plants: Vec<&str> = Plant::ALL.into_iter().map(Plant::as_str).collect();
@@ -128,7 +148,7 @@ fn list(out: &Out) -> Outcome {
     out.result(text, &serde_json::json!({ "format": 1, "plants": plants, "casePlants": of_cases, "faults": Trouble::ALL.map(|(_, name, _)| name) }))
 }
 
-fn one(out: &Out, simulator: &Simulator, case: &Case, plant: Option<Plant>) -> Outcome {
+fn one<S: Simulated>(out: &Out, simulator: &S, case: &Case, plant: Option<S::Plant>) -> Outcome {
     let failing = simulator.told(case, plant);
     let steps = failing.ran.trace.join("\n");
     let end = failing.ran.finding.clone().map_or_else(|| "nothing was found".to_owned(), |finding| format!("FOUND: {finding}"));
@@ -140,38 +160,13 @@ fn one(out: &Out, simulator: &Simulator, case: &Case, plant: Option<Plant>) -> O
     failing.ran.finding.map_or(Ok(()), |finding| Err(Failure::new(1, finding)))
 }
 
-fn told_of(seed: u64, failing: &Failing, first: &Counts) -> String {
-    let finding = failing.ran.finding.clone().unwrap_or_default();
-    let faults: Vec<String> = first.troubles.iter().map(|(kind, count)| format!("{} {count}", kind.as_str())).collect();
-    let steps = &failing.ran.trace;
-    let last = steps.get(steps.len().saturating_sub(STEPS_SHOWN)..).unwrap_or_default().join("\n  ");
-    format!(
-        "seed {seed} fails: {finding}\nfaults of the whole run: {}\nmade smaller in {} runs:\n{}the last steps:\n  {last}\n\
-         as a test:  \"{}\",\nrun it again:  oncegate simulate --case \"{}\"",
-        faults.join(", "),
-        failing.tries,
-        failing.plan,
-        failing.case,
-        failing.case
-    )
-}
-
-fn table(counts: &Counts, seeds: u64, began: Instant) -> String {
+fn table(counts: &impl Counted, seeds: u64, began: Instant) -> String {
     let mut text = String::new();
     let seconds = began.elapsed().as_secs_f64().max(0.001);
-    for (kind, _, what) in &Trouble::ALL {
-        let _ = writeln!(text, "{:>12}  {what}", of(counts, *kind));
+    for (kind, count) in counts.faults() {
+        let _ = writeln!(text, "{count:>12}  {}", kind.in_words());
     }
-    for (count, what) in [
-        (counts.steps, "steps"),
-        (counts.starts, "starts of gateways"),
-        (counts.records, "records"),
-        (counts.messages, "messages accepted with 202"),
-        (counts.events, "of them events"),
-        (counts.answered, "questions of them answered"),
-        (counts.cancelled, "cancelled"),
-        (counts.refused, "refused, or past their time"),
-    ] {
+    for (_, what, count) in counts.rows() {
         let _ = writeln!(text, "{count:>12}  {what}");
     }
     let _ = writeln!(text, "{seeds:>12}  seeds in {seconds:.1} s, {:.0} in a second", seeds as f64 / seconds);

@@ -58,7 +58,11 @@ impl Disk {
     }
 
     /// Writes a commit group behind the end, and does not sync it; gives the places of its records. Nothing if there is no room.
-    pub(super) fn write(&mut self, entries: &[Entry], time: UnixTime) -> Option<(Vec<OutcomePlace>, Edge)> {
+    pub(super) fn write<'e>(
+        &mut self,
+        entries: impl Iterator<Item = &'e Entry>,
+        time: UnixTime,
+    ) -> Option<(Vec<OutcomePlace>, Edge)> {
         if self.is_full {
             return None;
         }

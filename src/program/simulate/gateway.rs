@@ -6,14 +6,15 @@ use super::index::{Index, note_asked};
 use super::letters::{Letter, Sort};
 use super::plan::{Left, Trouble};
 use super::plant::Plant;
+use super::saves::Saves;
 use super::wire::{Event, Node, Packet, Reply, Scene, What as Call};
+use super::writer::{Waiting, Writer, Written};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::FrameKind;
 use crate::evidence::tlog::leaf::Leaf;
-use crate::evidence::tlog::tree::Edge;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
 use crate::exchange::admission::check_times;
 use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Seen};
@@ -38,8 +39,8 @@ pub(super) struct Gateway {
     pub disk: Disk,
     offset: i64,
     drift: (u64, i64),
-    /// Open work as it was saved, with the number of records that it had been told of.
-    saves: Vec<(Memory, u64)>,
+    /// Open work as it was saved.
+    saves: Saves,
     /// Which start this is.
     pub run: u64,
     pub process: Option<Process>,
@@ -56,8 +57,7 @@ pub(super) struct Process {
     quotas: Quotas,
     clock: EngineClock,
     started: u64,
-    queue: Vec<Waiting>,
-    writing: Option<Group>,
+    writer: Writer<Then>,
     pub posts: BTreeMap<u64, Post>,
     /// By the digest of the question: who may answer it by a message of its own.
     pub awaited: BTreeMap<Digest, Place>,
@@ -69,15 +69,6 @@ pub(super) struct Process {
     pub is_telling: bool,
     /// When it looks next.
     pub wakes: Option<u64>,
-}
-
-/// A commit group that is being written, and where; nowhere if there is no room.
-struct Group(Vec<Waiting>, Option<(Vec<OutcomePlace>, Edge)>);
-
-struct Waiting {
-    entry: Entry,
-    leaf: Leaf,
-    then: Then,
 }
 
 /// Something on its way to its receiver.
@@ -152,7 +143,7 @@ pub(super) enum Then {
 impl Gateway {
     /// A gateway that has not been started.
     pub(super) fn new(number: usize) -> Self {
-        let saves = Vec::new();
+        let saves = Saves::default();
         Self { number, disk: Disk::new(), offset: 0, drift: (0, 0), saves, run: 0, process: None, doom: None }
     }
 
@@ -179,22 +170,8 @@ impl Gateway {
     pub(super) fn crash(&mut self, scene: &mut Scene<'_>, shelf: Left) {
         let Some(process) = self.process.take() else { return };
         scene.count(Trouble::Crash);
-        match shelf {
-            Left::Saved => {}
-            Left::Older => {
-                scene.count(Trouble::ShelfOlder);
-                self.saves.truncate(self.saves.len().saturating_sub(1).max(1));
-            }
-            Left::Newer => {
-                scene.count(Trouble::ShelfNewer);
-                let mark = self.saves.last().map_or(0, |(_, mark)| *mark);
-                self.saves.push((process.work.shelf().clone(), mark));
-            }
-            Left::Nothing => {
-                scene.count(Trouble::ShelfLost);
-                self.saves.clear();
-            }
-        }
+        let left = self.saves.crash(shelf, process.work.shelf());
+        left.into_iter().for_each(|trouble| scene.count(trouble));
         if let Some(trouble) = self.disk.lose(&mut scene.dice) {
             scene.count(trouble);
         }
@@ -225,7 +202,7 @@ impl Gateway {
             scene.observer.record(number, place.index, leaf, &scene.letters, agency);
         }
         index.catch_up();
-        let (shelf, mark) = self.saves.last().cloned().filter(|(_, mark)| *mark <= self.disk.size()).unwrap_or_default();
+        let (shelf, mark) = self.saves.last(self.disk.size());
         let mark = if plant == Some(Plant::TailNotFolded) { self.disk.size() } else { mark };
         let mut work = Work::open(shelf, ways(&scene.registry));
         for (leaf, person, place) in records.iter().filter(|(.., place)| place.index >= mark) {
@@ -248,8 +225,7 @@ impl Gateway {
             quotas: Quotas::new(&scene.registry, &clock),
             clock,
             started: scene.now,
-            queue: Vec::new(),
-            writing: None,
+            writer: Writer::default(),
             posts: BTreeMap::new(),
             awaited: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -271,11 +247,8 @@ impl Gateway {
     pub(super) fn save(&mut self, scene: &mut Scene<'_>) {
         let Some(process) = &self.process else { return };
         let mark = self.disk.size();
-        if self.saves.last().is_none_or(|(_, last)| *last != mark) {
-            self.saves.push((process.work.shelf().clone(), mark));
-        }
-        if self.saves.len() > 3 {
-            self.saves.remove(0);
+        if self.saves.mark() != Some(mark) {
+            self.saves.save(process.work.shelf(), mark);
         }
         if !scene.is_healed {
             scene.later(limits::WORK_SAVED_MS, Event::Save(self.number, self.run));
@@ -505,23 +478,15 @@ impl Gateway {
         let text = record.leaf(&Blind::default());
         let (Some(process), Some(leaf)) = (&mut self.process, Leaf::parse(&text)) else { return };
         let letter = letter.map(|number| (number, scene.letters.get(number).size));
-        process.queue.push(Waiting { entry: Entry { leaf: text, person, letter }, leaf, then });
+        process.writer.push(Entry { leaf: text, person, letter }, leaf, then);
         self.write(scene);
     }
 
     /// Writes what waits as a group, if none is being written.
     fn write(&mut self, scene: &mut Scene<'_>) {
         let time = self.time(scene.now);
-        let Some(process) = self.process.as_mut().filter(|process| process.writing.is_none() && !process.queue.is_empty()) else {
-            return;
-        };
-        let waiting = std::mem::take(&mut process.queue);
-        let (entries, rest): (Vec<Entry>, Vec<(Leaf, Then)>) =
-            waiting.into_iter().map(|waiting| (waiting.entry, (waiting.leaf, waiting.then))).unzip();
-        let places = self.disk.write(&entries, time);
-        let group = entries.into_iter().zip(rest).map(|(entry, (leaf, then))| Waiting { entry, leaf, then }).collect();
-        let pause = if scene.dice.hits(30) { 1_500 } else { scene.dice.between(1, 15) };
-        process.writing = Some(Group(group, places));
+        let Some(process) = &mut self.process else { return };
+        let Some(pause) = process.writer.write(&mut self.disk, &mut scene.dice, time) else { return };
         if let Some(fault) = self.doom.take() {
             scene.later(0, Event::Fault(fault));
         }
@@ -531,22 +496,19 @@ impl Gateway {
     /// A group is durable, or could not be written.
     pub(super) fn written(&mut self, scene: &mut Scene<'_>) {
         let Some(process) = &mut self.process else { return };
-        let Some(Group(mut group, written)) = process.writing.take() else { return };
-        process.is_unrecording = written.is_none();
-        let mut places = Vec::new();
-        if let Some((durable, edge)) = written {
-            places = durable;
-            self.disk.sync(edge);
-        } else {
+        let Some(Written { mut group, places }) = process.writer.sync(&mut self.disk) else { return };
+        process.is_unrecording = places.is_none();
+        if places.is_none() {
             scene.count(Trouble::DiskFull);
         }
+        let places = places.unwrap_or_default();
         for (waiting, place) in group.iter().zip(&places) {
             let agency = about(scene, &waiting.leaf);
             scene.note(|| format!("record {}: {}", place.index, waiting.entry.leaf));
             scene.observer.record(self.number, place.index, &waiting.leaf, &scene.letters, agency);
             process.index.push(&waiting.leaf, *place);
         }
-        let mut order: Vec<(usize, Waiting)> = group.drain(..).enumerate().collect();
+        let mut order: Vec<(usize, Waiting<Then>)> = group.drain(..).enumerate().collect();
         // Whoever waited for a record goes on by itself: in which order is for nobody to say.
         if order.len() > 1 && scene.dice.hits(300) {
             order.reverse();

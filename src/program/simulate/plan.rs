@@ -85,6 +85,11 @@ impl Trouble {
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, name, _)| name)
     }
+
+    /// What happened so many times.
+    pub fn in_words(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("", |(.., what)| what)
+    }
 }
 
 /// What an agency sends.
@@ -152,8 +157,7 @@ pub(super) struct Plan {
     pub gateways: usize,
     pub sendings: Vec<Sending>,
     pub faults: Vec<Fault>,
-    /// How often in a thousand times something is done badly; in the order of [`HABITS`].
-    pub habits: Vec<u64>,
+    pub habits: Habits,
     pub left_out: Case,
 }
 
@@ -265,42 +269,64 @@ impl Plan {
         let count = dice.between(4, 12);
         let sendings = (0..count).map(|_| sending(&mut dice, gateways)).collect();
         let faults = (0..dice.below(7)).map(|_| fault(&mut dice, gateways)).collect();
-        let quiet = dice.hits(100);
-        let rate = |dice: &mut Dice| if quiet || dice.hits(500) { 0 } else { dice.between(20, 250) };
-        let habits: Vec<u64> = HABITS.iter().map(|_| rate(&mut dice)).collect();
-        let mut plan = Self { seed: case.seed, plant, gateways, sendings, faults, habits, left_out: case.clone() };
-        for habit in &case.habits {
-            if let Some(rate) = plan.habits.get_mut(*habit) {
-                *rate = 0;
-            }
-        }
-        plan
+        let habits = Habits::of(&HABITS, &mut dice, 500, case);
+        Self { seed: case.seed, plant, gateways, sendings, faults, habits, left_out: case.clone() }
     }
 
     /// How much there is that can be left out.
     pub(super) fn sizes(&self) -> [usize; 3] {
-        [self.sendings.len(), self.faults.len(), self.habits.len()]
-    }
-
-    /// How often in a thousand times something is done badly.
-    pub(super) fn rate(&self, habit: Trouble) -> u64 {
-        HABITS.iter().position(|known| *known == habit).map_or(0, |at| self.habits[at])
+        [self.sendings.len(), self.faults.len(), self.habits.count()]
     }
 }
 
 /// For whoever looks for a cause: what is sent, what happens, which habits there are.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, sending) in self.sendings.iter().enumerate().filter(|(at, _)| !self.left_out.messages.contains(at)) {
-            writeln!(f, "message {number}: {sending:?}")?;
+        listed(f, "message", &self.sendings, &self.left_out.messages)?;
+        listed(f, "fault", &self.faults, &self.left_out.faults)?;
+        write!(f, "{}", self.habits)
+    }
+}
+
+/// A line for each that is not left out.
+pub(super) fn listed(f: &mut fmt::Formatter<'_>, word: &str, all: &[impl fmt::Debug], left_out: &[usize]) -> fmt::Result {
+    let mut rest = all.iter().enumerate().filter(|(number, _)| !left_out.contains(number));
+    rest.try_for_each(|(number, one)| writeln!(f, "{word} {number}: {one:?}"))
+}
+
+/// What is done badly now and then, and how often in a thousand times.
+#[derive(Clone, Debug)]
+pub(super) struct Habits(Vec<(Trouble, u64)>);
+
+impl Habits {
+    /// Those of a case, of which some are left out; each of the others is had or not: it is not so many times in a thousand.
+    pub(super) fn of(all: &[Trouble], dice: &mut Dice, none: u64, case: &Case) -> Self {
+        let quiet = dice.hits(100);
+        let mut rate = || if quiet || dice.hits(none) { 0 } else { dice.between(20, 250) };
+        let mut habits: Vec<(Trouble, u64)> = all.iter().map(|habit| (*habit, rate())).collect();
+        for habit in &case.habits {
+            if let Some((_, rate)) = habits.get_mut(*habit) {
+                *rate = 0;
+            }
         }
-        for (number, fault) in self.faults.iter().enumerate().filter(|(at, _)| !self.left_out.faults.contains(at)) {
-            writeln!(f, "fault {number}: {fault:?}")?;
-        }
-        for (habit, rate) in HABITS.iter().zip(&self.habits).filter(|(_, rate)| **rate > 0) {
-            writeln!(f, "habit {}: {rate} in a thousand", habit.as_str())?;
-        }
-        Ok(())
+        Self(habits)
+    }
+
+    /// How many there may be.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How often in a thousand times something is done badly.
+    pub(super) fn rate(&self, habit: Trouble) -> u64 {
+        self.0.iter().find(|(known, _)| *known == habit).map_or(0, |(_, rate)| *rate)
+    }
+}
+
+impl fmt::Display for Habits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut had = self.0.iter().filter(|(_, rate)| *rate > 0);
+        had.try_for_each(|(habit, rate)| writeln!(f, "habit {}: {rate} in a thousand", habit.as_str()))
     }
 }
 

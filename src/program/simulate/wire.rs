@@ -4,6 +4,7 @@ use super::dice::Dice;
 use super::letters::{Land, Letters};
 use super::observer::Observer;
 use super::plan::{Plan, Trouble};
+use super::runs::Counted;
 use crate::base::fault::Code;
 use crate::rules::registry::Registry;
 use std::collections::BTreeMap;
@@ -132,9 +133,8 @@ pub struct Counts {
     pub starts: u64,
 }
 
-impl Counts {
-    /// Adds those of another run.
-    pub fn add(&mut self, other: &Self) {
+impl Counted for Counts {
+    fn add(&mut self, other: &Self) {
         for (trouble, count) in &other.troubles {
             *self.troubles.entry(*trouble).or_default() += count;
         }
@@ -149,6 +149,23 @@ impl Counts {
             (&mut self.starts, other.starts),
         ];
         pairs.into_iter().for_each(|(sum, more)| *sum += more);
+    }
+
+    fn faults(&self) -> Vec<(Trouble, u64)> {
+        Trouble::ALL.iter().map(|(kind, ..)| (*kind, self.troubles.get(kind).copied().unwrap_or(0))).collect()
+    }
+
+    fn rows(&self) -> Vec<(&'static str, &'static str, u64)> {
+        vec![
+            ("steps", "steps", self.steps),
+            ("starts", "starts of gateways", self.starts),
+            ("records", "records", self.records),
+            ("messages", "messages accepted with 202", self.messages),
+            ("events", "of them events", self.events),
+            ("answered", "questions of them answered", self.answered),
+            ("cancelled", "cancelled", self.cancelled),
+            ("refused", "refused, or past their time", self.refused),
+        ]
     }
 }
 
@@ -175,7 +192,7 @@ pub(super) struct Scene<'w> {
 impl Scene<'_> {
     /// Whether something is done badly now.
     pub(super) fn errs(&mut self, habit: Trouble) -> bool {
-        let errs = !self.is_healed && self.dice.hits(self.plan.rate(habit));
+        let errs = !self.is_healed && self.dice.hits(self.plan.habits.rate(habit));
         if errs {
             self.count(habit);
         }

@@ -8,24 +8,12 @@ use super::observer::Observer;
 use super::people::{self, People};
 use super::plan::{BUSY_MS, Case, Happening, Plan, Sent, Trouble, When};
 use super::plant::Plant;
+use super::runs::{Notes, Ran};
 use super::wire::{Act, Counts, Event, Node, Packet, Scene, What};
 use crate::base::limits;
 use crate::exchange::ledger::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What came of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
-    /// What was seen that must never be.
-    pub finding: Option<String>,
-    /// The size and root of each gateway's log at the end.
-    pub checkpoint: String,
-    /// What happened how often.
-    pub counts: Counts,
-    /// The last steps, if they were noted.
-    pub trace: Vec<String>,
-}
 
 struct World<'w> {
     scene: Scene<'w>,
@@ -42,15 +30,8 @@ struct World<'w> {
     sent: BTreeMap<usize, u32>,
 }
 
-/// Whether what happens is noted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Notes {
-    Kept,
-    None,
-}
-
 /// Runs a case.
-pub(super) fn run(land: &Land, case: &Case, plant: Option<Plant>, notes: Notes) -> Ran {
+pub(super) fn run(land: &Land, case: &Case, plant: Option<Plant>, notes: Notes) -> Ran<Counts> {
     let plan = Arc::new(Plan::of(case, plant));
     let scene = Scene {
         now: 0,
@@ -63,7 +44,7 @@ pub(super) fn run(land: &Land, case: &Case, plant: Option<Plant>, notes: Notes) 
         out: Vec::new(),
         next_call: 0,
         is_healed: false,
-        trace: (notes == Notes::Kept).then(Vec::new),
+        trace: notes.begun(),
         plan: Arc::clone(&plan),
     };
     let gateways = (0..plan.gateways).map(Gateway::new).collect();
@@ -324,7 +305,7 @@ impl World<'_> {
     }
 
     /// Each question that was accepted has an outcome, and only events that are not past their time are left.
-    fn end(mut self) -> Ran {
+    fn end(mut self) -> Ran<Counts> {
         let is_whole = self.scene.observer.finding.is_none();
         let mut counts = std::mem::take(&mut self.scene.counts);
         for (number, letter) in self.scene.observer.promises() {

@@ -561,6 +561,19 @@ impl Catalogue {
         region.and_then(|region| of(Some(region))).or_else(|| of(None))
     }
 
+    /// As whose document something that starts a situation is known in it: of those who are known from the start, of one whose document
+    /// says a fact or is needed, if there is one.
+    pub fn start_document(&self, situation: &Situation, what: &Code) -> Option<DocumentOf> {
+        let of = |role: &Role| DocumentOf { document: what.clone(), role: role.name.clone() };
+        let is_source = |fact: &Fact, of: &DocumentOf| fact.source.as_ref().is_some_and(|source| source.document == *of);
+        let is_used = |of: &DocumentOf| {
+            let mut needs = situation.steps.iter().flat_map(|step| &step.needs);
+            self.facts.iter().any(|fact| is_source(fact, of)) || needs.any(|need| need.document == *of)
+        };
+        let known = || situation.roles.iter().filter(|role| role.found_in.is_empty()).map(of);
+        known().find(is_used).or_else(|| known().next())
+    }
+
     /// The calendar of a region, or that of its country.
     pub fn calendar(&self, region: Option<&Region>) -> Option<&Calendar> {
         let own = region.and_then(|region| self.calendars.get(region.as_str()));

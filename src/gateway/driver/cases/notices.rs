@@ -136,7 +136,14 @@ impl Gateway {
             Some(format!("{}/v1/my/{}", plain(base), self.link_of(case, case.links).ok()?))
         });
         let date = case.due_of(&hand.situation, told.step.as_ref()).map_or_else(String::new, |due| due.day().to_string());
-        let filling = Filling { step: &step, situation, date: &date, agency: &agency, document: &documents, link: "" };
+        let filling = Filling {
+            step: &step,
+            situation,
+            date: &date,
+            agency: &agency,
+            document: &documents,
+            link: link.as_deref().unwrap_or(""),
+        };
         let text = match told.whom {
             // A curator looks after many, and is told which and where, but not whose.
             Whom::Applicant => fill(world.catalogue.text(&hand.situation.id, event, language), &filling),
@@ -163,8 +170,7 @@ impl Gateway {
             Ok(()) => true,
             Err(Undelivered::Later(cause)) if tries < TRIES_MAX => {
                 self.telemetry.say_sparingly(&format!("a notice of the case {id} waits: {cause}"));
-                let pause = (PAUSE_MS << tries.min(12)).min(PAUSE_MS_MAX);
-                let again = now().plus_ms(pause);
+                let again = now().plus_ms(pause_ms(tries));
                 hand.telling.insert(number, Trying { tries, again: Some(again) });
                 self.cases.book(|book| book.wake_by(&id, again));
                 return self.cases.changed.notify_one();
@@ -195,7 +201,28 @@ fn plain(base: &Endpoint) -> String {
     format!("{origin}{}{}", host.strip_suffix(port).unwrap_or(host), rest.trim_end_matches('/'))
 }
 
+/// How long is waited before a notice is sent again that was sent so often.
+fn pause_ms(tries: u32) -> u64 {
+    (PAUSE_MS << tries.min(13)).min(PAUSE_MS_MAX)
+}
+
 /// How often a notice is sent: over about three days.
-const TRIES_MAX: u32 = 40;
+const TRIES_MAX: u32 = 48;
 const PAUSE_MS: u64 = 1_000;
 const PAUSE_MS_MAX: u64 = 2 * 60 * 60 * 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::DAY_MS;
+
+    /// As docs/notices.md says it.
+    #[test]
+    fn a_notice_is_sent_for_three_days_every_two_hours_in_the_end() {
+        let pauses: Vec<u64> = (1..TRIES_MAX).map(pause_ms).collect();
+        assert_eq!(pauses[..3], [2_000, 4_000, 8_000]);
+        assert_eq!(pauses.iter().max(), Some(&(2 * 60 * 60 * 1000)));
+        let all: u64 = pauses.iter().sum();
+        assert!(all.abs_diff(3 * DAY_MS) < DAY_MS / 10, "{all}");
+    }
+}

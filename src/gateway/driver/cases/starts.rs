@@ -16,7 +16,7 @@ use crate::exchange::work::Row;
 use crate::host::store::StoreError;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{self, Body, Context, Header, Kind, Message, ReplyTo, Subject};
-use crate::rules::situation::{Catalogue, DocumentOf, Situation, Start};
+use crate::rules::situation::{Catalogue, Situation, Start};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::MutexGuard;
@@ -73,7 +73,7 @@ impl Gateway {
         let count = situations.len();
         for (number, situation) in situations.into_iter().enumerate() {
             let is_last = number + 1 == count;
-            let Some(document) = document_of(&world.catalogue, &situation, &what) else { continue };
+            let Some(document) = world.catalogue.start_document(&situation, &what) else { continue };
             let opening = Opening {
                 situation: Text(situation.id.clone()),
                 version: situation.version.to_string(),
@@ -402,19 +402,6 @@ fn started_by(catalogue: &Catalogue, start: &Start, region: Option<&Region>) -> 
         catalogue.situations().filter(|situation| situation.starts_on.contains(start)).map(|situation| &situation.id).collect();
     let newest = named.into_iter().filter_map(|id| catalogue.situation(id, region));
     newest.filter(|situation| situation.starts_on.contains(start)).cloned().collect()
-}
-
-/// As whose document what starts a situation is known in it.
-fn document_of(catalogue: &Catalogue, situation: &Situation, what: &Word) -> Option<DocumentOf> {
-    let of = |role: &Word| DocumentOf { document: what.clone(), role: role.clone() };
-    let is_used = |document: &DocumentOf| {
-        let in_facts =
-            catalogue.facts().iter().any(|fact| fact.source.as_ref().is_some_and(|source| source.document == *document));
-        let in_needs = situation.steps.iter().flat_map(|step| &step.needs).any(|need| need.document == *document);
-        in_facts || in_needs
-    };
-    let known = situation.roles.iter().filter(|role| role.found_in.is_empty()).map(|role| of(&role.name));
-    known.clone().find(is_used).or_else(|| known.into_iter().next())
 }
 
 /// The id of a case: another for each situation that a message starts, and for each message, whatever id its sender gave it.

@@ -4,20 +4,20 @@
 
 use super::super::disk::{Disk, Entry};
 use super::super::plan::{Left, Trouble};
+use super::super::saves::Saves;
+use super::super::writer::{Writer, Written};
 use super::plant::Plant;
 use super::wire::{Asked, Event, Packet, Posted, Say, Scene, Towards};
 use crate::base::ids::{Code, Digest, MessageId, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::journal::FrameKind;
 use crate::evidence::tlog::leaf::Leaf;
-use crate::evidence::tlog::tree::Edge;
 use crate::evidence::tlog::{Blind, Record, RecordKind};
 use crate::exchange::cases::trial::{Family, Twist};
 use crate::exchange::cases::{
     Book, Came, Case, CaseRow, Change, Heard, MadeBody, OrderOf, Part, Reading, Sending, Sent, StartedBy, Text, action, read,
     write,
 };
-use crate::exchange::ledger::OutcomePlace;
 use crate::exchange::work::Memory;
 use crate::message::crypto::sha256;
 use crate::message::envelope::Body;
@@ -30,7 +30,7 @@ pub(super) struct Gateway {
     pub disk: Disk,
     /// What is sealed beside records, by the number that stands for it there.
     sealed: Vec<Sealed>,
-    saves: Vec<(Memory, u64)>,
+    saves: Saves,
     pub run: u64,
     pub process: Option<Process>,
     pub doom: Option<usize>,
@@ -53,8 +53,7 @@ pub(super) struct Process {
     hints: BTreeMap<Uuid, VecDeque<Hint>>,
     /// Records that were not heard of yet.
     unheard: BTreeSet<u64>,
-    queue: Vec<Waiting>,
-    writing: Option<Group>,
+    writer: Writer<Then>,
     /// Messages that were accepted, and what has come of them.
     known: BTreeMap<MessageId, Known>,
     /// Of which something is being recorded.
@@ -100,15 +99,6 @@ struct Doing {
     taken: Option<MessageId>,
 }
 
-/// A commit group that is being written, and where.
-struct Group(Vec<Waiting>, Option<(Vec<OutcomePlace>, Edge)>);
-
-struct Waiting {
-    entry: Entry,
-    leaf: Leaf,
-    then: Then,
-}
-
 /// Whether an event was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
@@ -138,7 +128,7 @@ enum Then {
 
 impl Gateway {
     pub(super) fn new() -> Self {
-        Self { disk: Disk::new(), sealed: Vec::new(), saves: Vec::new(), run: 0, process: None, doom: None }
+        Self { disk: Disk::new(), sealed: Vec::new(), saves: Saves::default(), run: 0, process: None, doom: None }
     }
 
     /// The power goes.
@@ -146,22 +136,8 @@ impl Gateway {
         let Some(process) = self.process.take() else { return };
         scene.count(Trouble::Crash);
         scene.note(|| "the power goes".to_owned());
-        match shelf {
-            Left::Saved => {}
-            Left::Older => {
-                scene.count(Trouble::ShelfOlder);
-                self.saves.truncate(self.saves.len().saturating_sub(1).max(1));
-            }
-            Left::Newer => {
-                scene.count(Trouble::ShelfNewer);
-                let mark = self.saves.last().map_or(0, |(_, mark)| *mark);
-                self.saves.push((process.book.shelf().clone(), mark));
-            }
-            Left::Nothing => {
-                scene.count(Trouble::ShelfLost);
-                self.saves.clear();
-            }
-        }
+        let left = self.saves.crash(shelf, process.book.shelf());
+        left.into_iter().for_each(|trouble| scene.count(trouble));
         if let Some(trouble) = self.disk.lose(&mut scene.dice) {
             scene.count(trouble);
         }
@@ -183,7 +159,7 @@ impl Gateway {
             return scene.watcher.tell(format!("the gateway after a crash: {broken}"));
         }
         let plant = scene.plan.plant;
-        let (shelf, mark) = self.saves.last().cloned().filter(|(_, mark)| *mark <= self.disk.size()).unwrap_or_default();
+        let (shelf, mark) = self.saves.last(self.disk.size());
         let mark = if plant == Some(Plant::TailNotFolded) { self.disk.size() } else { mark };
         let mut process = Process {
             book: Book::open(shelf),
@@ -191,8 +167,7 @@ impl Gateway {
             busy: BTreeSet::new(),
             hints: BTreeMap::new(),
             unheard: BTreeSet::new(),
-            queue: Vec::new(),
-            writing: None,
+            writer: Writer::default(),
             known: BTreeMap::new(),
             recording: BTreeSet::new(),
             events: BTreeMap::new(),
@@ -226,10 +201,7 @@ impl Gateway {
         self.compare(scene);
         let Some(process) = &self.process else { return };
         let mark = process.unheard.first().copied().unwrap_or(self.disk.size()).min(self.disk.size());
-        self.saves.push((process.book.shelf().clone(), mark));
-        if self.saves.len() > 3 {
-            self.saves.remove(0);
-        }
+        self.saves.save(process.book.shelf(), mark);
         if !scene.is_healed {
             scene.later(SAVE_MS, Event::Save(self.run));
         }
@@ -607,22 +579,14 @@ impl Gateway {
         let (Some(process), Some(leaf)) = (&mut self.process, Leaf::parse(&text)) else { return };
         let number = self.sealed.len() as u32;
         self.sealed.push(sealed);
-        process.queue.push(Waiting { entry: Entry { leaf: text, person: None, letter: Some((number, 40)) }, leaf, then });
+        process.writer.push(Entry { leaf: text, person: None, letter: Some((number, 40)) }, leaf, then);
         self.write(scene);
     }
 
     fn write(&mut self, scene: &mut Scene<'_>) {
         let time = scene.time();
-        let Some(process) = self.process.as_mut().filter(|process| process.writing.is_none() && !process.queue.is_empty()) else {
-            return;
-        };
-        let waiting = std::mem::take(&mut process.queue);
-        let (entries, rest): (Vec<Entry>, Vec<(Leaf, Then)>) =
-            waiting.into_iter().map(|waiting| (waiting.entry, (waiting.leaf, waiting.then))).unzip();
-        let places = self.disk.write(&entries, time);
-        let group = entries.into_iter().zip(rest).map(|(entry, (leaf, then))| Waiting { entry, leaf, then }).collect();
-        process.writing = Some(Group(group, places));
-        let pause = if scene.dice.hits(30) { 1_500 } else { scene.dice.between(1, 15) };
+        let Some(process) = &mut self.process else { return };
+        let Some(pause) = process.writer.write(&mut self.disk, &mut scene.dice, time) else { return };
         if let Some(fault) = self.doom.take() {
             scene.later(0, Event::Fault(fault));
         }
@@ -632,22 +596,19 @@ impl Gateway {
     /// A group is durable, or could not be written.
     pub(super) fn written(&mut self, scene: &mut Scene<'_>) {
         let Some(process) = &mut self.process else { return };
-        let Some(Group(group, written)) = process.writing.take() else { return };
-        process.is_unrecording = written.is_none();
-        let mut places = Vec::new();
-        if let Some((durable, edge)) = written {
-            places = durable;
-            self.disk.sync(edge);
-        } else {
+        let Some(Written { group, places }) = process.writer.sync(&mut self.disk) else { return };
+        process.is_unrecording = places.is_none();
+        if places.is_none() {
             scene.count(Trouble::DiskFull);
         }
+        let kept = if places.is_some() { Kept::Yes } else { Kept::No };
+        let places = places.unwrap_or_default();
         for (waiting, place) in group.iter().zip(&places) {
             let number = waiting.entry.letter.map_or(0, |(number, _)| number as usize);
             let sealed = &self.sealed[number];
             watch(scene, place.index, &waiting.leaf, sealed);
             process.tell(place.index, &waiting.leaf, sealed, 0);
         }
-        let kept = if places.is_empty() { Kept::No } else { Kept::Yes };
         for waiting in group {
             self.then(scene, waiting.then, kept);
         }
@@ -775,8 +736,7 @@ impl Gateway {
 
     /// Whether nothing is left to do.
     pub(super) fn is_idle(&self) -> bool {
-        let is_idle =
-            |process: &Process| process.events.is_empty() && process.writing.is_none() && process.book.count_open() == 0;
+        let is_idle = |process: &Process| process.events.is_empty() && process.writer.is_idle() && process.book.count_open() == 0;
         self.process.as_ref().is_some_and(is_idle)
     }
 }

@@ -15,7 +15,7 @@ pub use wire::Counts;
 
 use super::dice::Dice;
 use super::plan::{Case as Line, Trouble, When};
-use super::{SHRINK_RUNS, same_kind};
+use super::runs::{Notes, Ran, Simulated};
 use crate::base::ids::{MessageId, Uuid};
 use crate::exchange::cases::trial::{Family, Land, situations};
 use crate::rules::situation::Situation;
@@ -34,34 +34,11 @@ pub struct Lives {
     situations: Vec<Arc<Situation>>,
 }
 
-/// What came of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
-    /// What was seen that must never be.
-    pub finding: Option<String>,
-    /// The size and root of the log at the end.
-    pub checkpoint: String,
-    /// What happened how often.
-    pub counts: Counts,
-    /// The steps, if they were noted.
-    pub trace: Vec<String>,
-}
+impl Simulated for Lives {
+    type Plant = Plant;
+    type Counts = Counts;
 
-/// A run that fails, made as small as it could be.
-pub struct Failing {
-    /// The line that is a test.
-    pub case: Line,
-    /// What is planned in it.
-    pub plan: String,
-    /// What came of it, with its steps.
-    pub ran: Ran,
-    /// How many runs it took to make it small.
-    pub tries: u64,
-}
-
-impl Lives {
-    /// Makes the land; nothing if the built-in documents do not fit, which a test would tell.
-    pub fn new() -> Option<Self> {
+    fn new() -> Option<Self> {
         let land = Land::new()?;
         let begins = |situation: &Arc<Situation>| {
             // Whoever is known from the start is in what begins it.
@@ -72,44 +49,16 @@ impl Lives {
         Some(Self { land, situations })
     }
 
-    /// Runs a line.
-    pub fn run(&self, line: &Line, plant: Option<Plant>) -> Ran {
-        self.go(line, plant, None)
+    fn plant(name: &str) -> Option<Plant> {
+        Plant::parse(name)
     }
 
-    /// Runs a line twice, and says whether both ended in the same.
-    pub fn run_twice(&self, line: &Line, plant: Option<Plant>) -> Ran {
-        let (mut first, second) = (self.run(line, plant), self.run(line, plant));
-        if first.finding.is_none() && first != second {
-            first.finding = Some(format!("two runs of one seed ended in {} and in {}", first.checkpoint, second.checkpoint));
-        }
-        first
+    fn planned(line: &Line, plant: Option<Plant>) -> (String, [usize; 3]) {
+        let plan = Plan::of(line, plant);
+        (plan.to_string(), plan.sizes())
     }
 
-    /// Runs a line and notes what happens.
-    pub fn told(&self, line: &Line, plant: Option<Plant>) -> Failing {
-        let ran = self.go(line, plant, Some(Vec::new()));
-        Failing { plan: Plan::of(line, plant).to_string(), case: line.clone(), ran, tries: 0 }
-    }
-
-    /// Leaves out of a failing line what it fails without.
-    pub fn shrink(&self, line: &Line, plant: Option<Plant>) -> Failing {
-        let first = self.run(line, plant).finding;
-        let (mut line, mut tries) = (line.clone(), 1);
-        'smaller: while tries < SHRINK_RUNS {
-            for smaller in line.smaller(Plan::of(&line, plant).sizes()) {
-                tries += 1;
-                if same_kind(first.as_deref(), self.run(&smaller, plant).finding.as_deref()) {
-                    line = smaller;
-                    continue 'smaller;
-                }
-            }
-            break;
-        }
-        Failing { tries, ..self.told(&line, plant) }
-    }
-
-    fn go(&self, line: &Line, plant: Option<Plant>, trace: Option<Vec<String>>) -> Ran {
+    fn go(&self, line: &Line, plant: Option<Plant>, notes: Notes) -> Ran<Counts> {
         let plan = Arc::new(Plan::of(line, plant));
         let scene = Scene {
             now: 0,
@@ -121,7 +70,7 @@ impl Lives {
             out: Vec::new(),
             is_healed: false,
             ids: 0,
-            trace,
+            trace: notes.begun(),
             plan: Arc::clone(&plan),
         };
         let mut world = World {
@@ -331,7 +280,7 @@ impl World<'_> {
     }
 
     /// Each event that was taken has begun a case, and each case has come to its end.
-    fn end(mut self) -> Ran {
+    fn end(mut self) -> Ran<Counts> {
         let scene = &mut self.scene;
         if scene.watcher.finding.is_none() {
             self.gateway.compare(scene);

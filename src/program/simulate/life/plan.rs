@@ -1,7 +1,7 @@
 //! What happens in one run of cases besides what follows from it.
 
 use super::super::dice::Dice;
-use super::super::plan::{Case, Left, Trouble, When};
+use super::super::plan::{Case, Habits, Left, Trouble, When, listed};
 use super::plant::Plant;
 use std::fmt;
 
@@ -39,7 +39,7 @@ pub(super) struct Plan {
     pub plant: Option<Plant>,
     pub starts: Vec<Start>,
     pub faults: Vec<Fault>,
-    pub habits: Vec<u64>,
+    pub habits: Habits,
     pub left_out: Case,
 }
 
@@ -74,25 +74,13 @@ impl Plan {
         });
         let starts = starts.collect();
         let faults = (0..dice.below(7)).map(|_| fault(&mut dice)).collect();
-        let quiet = dice.hits(100);
-        let rate = |dice: &mut Dice| if quiet || dice.hits(400) { 0 } else { dice.between(20, 250) };
-        let mut habits: Vec<u64> = HABITS.iter().map(|_| rate(&mut dice)).collect();
-        for habit in &case.habits {
-            if let Some(rate) = habits.get_mut(*habit) {
-                *rate = 0;
-            }
-        }
+        let habits = Habits::of(&HABITS, &mut dice, 400, case);
         Self { seed: case.seed, plant, starts, faults, habits, left_out: case.clone() }
-    }
-
-    /// How often in a thousand times something is done badly.
-    pub(super) fn rate(&self, habit: Trouble) -> u64 {
-        HABITS.iter().position(|known| *known == habit).map_or(0, |at| self.habits[at])
     }
 
     /// How much there is that can be left out.
     pub(super) fn sizes(&self) -> [usize; 3] {
-        [self.starts.len(), self.faults.len(), self.habits.len()]
+        [self.starts.len(), self.faults.len(), self.habits.count()]
     }
 }
 
@@ -113,15 +101,8 @@ fn fault(dice: &mut Dice) -> Fault {
 /// For whoever looks for a cause.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, start) in self.starts.iter().enumerate().filter(|(at, _)| !self.left_out.messages.contains(at)) {
-            writeln!(f, "event {number}: {start:?}")?;
-        }
-        for (number, fault) in self.faults.iter().enumerate().filter(|(at, _)| !self.left_out.faults.contains(at)) {
-            writeln!(f, "fault {number}: {fault:?}")?;
-        }
-        for (habit, rate) in HABITS.iter().zip(&self.habits).filter(|(_, rate)| **rate > 0) {
-            writeln!(f, "habit {}: {rate} in a thousand", habit.as_str())?;
-        }
-        Ok(())
+        listed(f, "event", &self.starts, &self.left_out.messages)?;
+        listed(f, "fault", &self.faults, &self.left_out.faults)?;
+        write!(f, "{}", self.habits)
     }
 }

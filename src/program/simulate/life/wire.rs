@@ -2,6 +2,7 @@
 
 use super::super::dice::Dice;
 use super::super::plan::Trouble;
+use super::super::runs::Counted;
 use super::plan::Plan;
 use super::watcher::Watcher;
 use crate::base::ids::{AgencyId, Code, Digest, MessageId, Uuid};
@@ -111,9 +112,8 @@ pub struct Counts {
     pub starts: u64,
 }
 
-impl Counts {
-    /// Adds those of another run.
-    pub fn add(&mut self, other: &Self) {
+impl Counted for Counts {
+    fn add(&mut self, other: &Self) {
         for (trouble, count) in &other.troubles {
             *self.troubles.entry(*trouble).or_default() += count;
         }
@@ -127,6 +127,22 @@ impl Counts {
             (&mut self.starts, other.starts),
         ];
         pairs.into_iter().for_each(|(sum, more)| *sum += more);
+    }
+
+    fn faults(&self) -> Vec<(Trouble, u64)> {
+        self.troubles.iter().map(|(kind, count)| (*kind, *count)).collect()
+    }
+
+    fn rows(&self) -> Vec<(&'static str, &'static str, u64)> {
+        vec![
+            ("steps", "steps", self.steps),
+            ("starts", "starts of gateways", self.starts),
+            ("records", "records", self.records),
+            ("messages", "messages that came to agencies", self.messages),
+            ("cases", "cases", self.cases),
+            ("ended", "of them ended", self.ended),
+            ("done", "steps done by agencies", self.done),
+        ]
     }
 }
 
@@ -153,7 +169,7 @@ impl Scene<'_> {
 
     /// Whether something is done badly now.
     pub(super) fn errs(&mut self, habit: Trouble) -> bool {
-        let errs = !self.is_healed && self.dice.hits(self.plan.rate(habit));
+        let errs = !self.is_healed && self.dice.hits(self.plan.habits.rate(habit));
         if errs {
             self.count(habit);
         }
