@@ -58,6 +58,17 @@ fn the_demo_tells_of_a_birth_and_of_a_note() {
         assert!(line.ends_with(makes), "{line}");
     }
     assert_eq!(of(birth, "over"), ["xx.town.cases              the case is done"], "{birth}");
+    // The family is told of each step, and of the end, by mail.
+    let mailed = of(birth, "mailed");
+    assert!(mailed.iter().all(|line| line.starts_with("family@home.example ") && line.contains("You need to ")), "{birth}");
+    for words in ["answer a few questions", "All that follows the birth of your child is done."] {
+        assert!(mailed.iter().any(|line| line.contains(words)), "{words}: {birth}");
+    }
+    // What mails say is not what is counted.
+    let birth: String = birth.lines().filter(|line| !line.contains(" mailed ")).map(|line| format!("{line}\n")).collect();
+    let birth = birth.as_str();
+    assert_eq!(mailed.len() as u64, number(birth, " notices to the family"), "{birth}");
+    assert!(mailed.len() >= 6, "{birth}");
     // What is told in lines is what is counted.
     let documents: usize = of(birth, "fetched").iter().map(|line| line.split(", ").count()).sum();
     let (fetched, made) = (number(birth, " documents fetched"), number(birth, " made on the way"));

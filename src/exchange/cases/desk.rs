@@ -203,7 +203,7 @@ impl Case {
         if !may {
             return Err(Fault::new(FaultCode::CasParty));
         }
-        let mut changes = match order {
+        let changes = match order {
             OrderOf::Begin { .. } => Vec::new(),
             OrderOf::Answer(answers) => {
                 let (days, facts): (Vec<_>, Vec<_>) = answers.iter().cloned().partition(|(name, _)| is_choice(name));
@@ -226,9 +226,7 @@ impl Case {
             OrderOf::Contact(contact) => vec![Change::Contact { contact: contact.clone() }],
             OrderOf::Link => Vec::new(),
         };
-        let told: Vec<Change> = changes.iter().flat_map(|change| self.notices_of(around, change, ids)).collect();
-        changes.extend(told);
-        Ok(changes)
+        Ok(self.with_notices(around, changes, ids))
     }
 
     fn does(&self, around: Around<'_>, step: &Code, agency: &AgencyId) -> bool {

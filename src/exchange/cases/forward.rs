@@ -38,8 +38,7 @@ impl Case {
                 None => next.forget(),
             };
         }
-        next.tell(&mut changes, ids);
-        changes
+        self.with_notices(around, changes, ids)
     }
 
     /// When there is something to do in it if nothing happens before, by everybody's clock, for whoever may lose messages: it is looked
@@ -526,12 +525,6 @@ impl<'n> Next<'n> {
             .map(|(document, _)| Change::Forgotten { document: Text(document.clone()) })
             .collect()
     }
-
-    /// Who is told of the changes.
-    fn tell(&self, changes: &mut Vec<Change>, ids: Ids<'_>) {
-        let told: Vec<Change> = changes.iter().flat_map(|change| self.case.notices_of(self.around, change, ids)).collect();
-        changes.extend(told);
-    }
 }
 
 impl Case {
@@ -548,8 +541,15 @@ impl Case {
         roles.into_iter().find(|role| self.people.contains_key(*role)).unwrap_or(&document.role).clone()
     }
 
+    /// Changes, and behind them who is told of each.
+    pub fn with_notices(&self, around: Around<'_>, mut changes: Vec<Change>, ids: Ids<'_>) -> Vec<Change> {
+        let told: Vec<Change> = changes.iter().flat_map(|change| self.notices_of(around, change, ids)).collect();
+        changes.extend(told);
+        changes
+    }
+
     /// Who is told of a change.
-    pub(super) fn notices_of(&self, around: Around<'_>, change: &Change, ids: Ids<'_>) -> Vec<Change> {
+    fn notices_of(&self, around: Around<'_>, change: &Change, ids: Ids<'_>) -> Vec<Change> {
         let (about, event, step) = match change {
             Change::Begun { step, .. } => (Some(About::Started), "started", Some(step)),
             Change::Done { step } => (Some(About::Done), "done", Some(step)),
@@ -567,6 +567,10 @@ impl Case {
             Change::Contradicted { .. } => (None, "contradicted", None),
             Change::Form { ask, days, .. } => (None, if ask.is_empty() && days.is_empty() { "bring" } else { "form" }, None),
             Change::NoDay { .. } => (None, "no-day", None),
+            // Whoever can be reached now is asked what was asked before.
+            Change::Contact { .. } if self.form.since.is_some() && self.contact.address.is_none() => {
+                (None, if self.form.ask.is_empty() && self.form.days.is_empty() { "bring" } else { "form" }, None)
+            }
             Change::Closed { how: Ending::Withdrawn } => (None, "withdrawn", None),
             Change::Closed { .. } => (None, "closed", None),
             _ => return Vec::new(),

@@ -39,7 +39,7 @@ impl Case {
     /// The changes that follow from what was heard of a message; none if nobody waits for it any more.
     pub fn hear(&self, around: Around<'_>, message: MessageId, heard: &Heard<'_>, ids: Ids<'_>) -> Vec<Change> {
         let Some(sent) = self.errands.get(&message).filter(|_| !self.is_over()) else { return Vec::new() };
-        let mut changes = match &sent.what {
+        let changes = match &sent.what {
             Sending::Ask(errand) => errand
                 .document
                 .as_ref()
@@ -63,9 +63,7 @@ impl Case {
             }
             Sending::Word { .. } => Vec::new(),
         };
-        let told: Vec<Change> = changes.iter().flat_map(|change| self.notices_of(around, change, ids)).collect();
-        changes.extend(told);
-        changes
+        self.with_notices(around, changes, ids)
     }
 
     fn hear_of_document(&self, around: Around<'_>, document: &DocumentOf, tries: u32, heard: &Heard<'_>) -> Vec<Change> {

@@ -3,6 +3,7 @@
 //! connections: the case and its timeline, and what agencies were sent.
 
 use super::people::Person;
+use super::postbox::Postbox;
 use super::town::{COORDINATOR, PORTAL, Town};
 use super::world::WorldError;
 use crate::base::ids::{Code, Region, Uuid};
@@ -56,6 +57,8 @@ pub struct Birth {
     pub questions: u64,
     /// Forms that they came in.
     pub forms: u64,
+    /// Notices that the family got by mail.
+    pub notices: usize,
     /// Days by the clock of the case, from its start to its end.
     pub days: f64,
     /// What it cost a family before.
@@ -80,20 +83,33 @@ pub type Tell<'t> = &'t mut dyn FnMut(Line) -> io::Result<()>;
 
 /// The birth of a child in a household: the hospital tells of it, and all else follows. The family says what nobody else can say, when it
 /// was asked half a day before.
-pub async fn tell_birth(town: &Town, household: u32, region: Option<&Region>, tell: Tell<'_>) -> Result<Birth, WorldError> {
+pub async fn tell_birth(
+    town: &Town,
+    postbox: &Postbox,
+    (household, region): (u32, Option<&Region>),
+    tell: Tell<'_>,
+) -> Result<Birth, WorldError> {
     let event = town.birth(household, region.map(Region::as_str))?;
     post(&town.client("xx.town.maternity")?, &event).await?;
     tell(line("told", "xx.town.maternity", "medical-birth-record, signed; nobody applies"))?;
     let case = case_about(town, "birth-of-child", household).await?;
     let mut following = Following::new(town, case)?;
-    let mut family = Family { town, mother: town.mother(household), client: town.client(PORTAL)?, has_joined: false };
+    let family = Family { town, mother: town.mother(household), client: town.client(PORTAL)? };
+    family.join(&following.case).await?;
+    let (mut notices, mut has_ended) = (0, None);
     let end = Instant::now() + LONG;
     loop {
         let seen = following.look(tell).await?;
-        if seen["state"] != "open" {
+        for mail in postbox.take() {
+            let text = mail.text.lines().next().unwrap_or_default().trim();
+            tell(line("mailed", &mail.to, text))?;
+            notices += 1;
+            has_ended = has_ended.or_else(|| text.contains(LAST_WORDS).then_some(()));
+        }
+        if seen["state"] != "open" && has_ended.is_some() {
             // What happened between the two looks of the last one.
             following.look(tell).await?;
-            return Ok(following.birth(&seen));
+            return Ok(Birth { notices, ..following.birth(&seen) });
         }
         if is_half_a_day_old(&seen) {
             family.answers(&following.case, &seen["form"]).await?;
@@ -206,7 +222,11 @@ impl<'t> Following<'t> {
             }
             "form" => ("asked", PORTAL.to_owned(), self.new_questions(&case["form"])?),
             "answered" => ("answered", PORTAL.to_owned(), "by the family".to_owned()),
-            "again" => ("joined", agency, "the family applies, and is told of the case that there is".to_owned()),
+            "joined" => (
+                "joined",
+                agency,
+                "the family looks in, is told of the case that there is, and says where mail reaches it".to_owned(),
+            ),
             "overdue" => ("late", agency, step),
             "closed" => ("over", COORDINATOR.to_owned(), format!("the case is {}", word(case, "state"))),
             // Steps on their way, and half of a term that is over.
@@ -247,6 +267,7 @@ impl<'t> Following<'t> {
             brought: count("brought"),
             questions: count("answered"),
             forms: count("forms"),
+            notices: 0,
             days: moment(&case["ended"]).as_ms().saturating_sub(self.opened.as_ms()) as f64 / 86_400_000.0,
             before: before.unwrap_or_default(),
         }
@@ -258,16 +279,11 @@ struct Family<'t> {
     town: &'t Town,
     mother: Person,
     client: Client,
-    has_joined: bool,
 }
 
 impl Family<'_> {
     /// Says yes to what is asked, and brings what is to be brought.
-    async fn answers(&mut self, case: &str, form: &Value) -> Result<(), WorldError> {
-        if !self.has_joined {
-            self.join(case).await?;
-            self.has_joined = true;
-        }
+    async fn answers(&self, case: &str, form: &Value) -> Result<(), WorldError> {
         let id = Uuid::parse(case).ok_or_else(|| unlike("a case has no id"))?;
         let yes = |ask: &Value| (word(ask, "fact"), if ask["kind"] == "bool" { "true" } else { "1" }.to_owned());
         let answers: Vec<(String, String)> = rows(&form["ask"]).iter().map(yes).collect();
@@ -285,7 +301,7 @@ impl Family<'_> {
         Ok(())
     }
 
-    /// Whoever applies for what is there already gets to know of it.
+    /// Whoever applies for what is there already gets to know of it, and says where they are told of it.
     async fn join(&self, case: &str) -> Result<(), WorldError> {
         let code = |text: &str| Code::parse(text).ok_or_else(|| unlike(&format!("\"{text}\" is not a code")));
         let (situation, channel) = (code("birth-of-child")?, code("portal")?);
@@ -296,7 +312,7 @@ impl Family<'_> {
             region: None,
             about: &about,
             others: &[],
-            contact: None,
+            contact: Some((MAILBOX, Some("en"))),
             answers: &[],
         };
         let signed = self.town.apply(PORTAL, &self.mother, &application(&new))?;
@@ -381,6 +397,9 @@ fn unlike(what: &str) -> WorldError {
     WorldError::Unlike(what.to_owned())
 }
 
+const MAILBOX: &str = "mailto:family@home.example";
+/// With these the last mail begins to end.
+const LAST_WORDS: &str = "All that follows the birth of your child is done.";
 const NOTE_DAYS: i64 = 4;
 const DIAGNOSIS: &str = "J06.9";
 const HALF_A_DAY_MS: u64 = 12 * 60 * 60 * 1000;

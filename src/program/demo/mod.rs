@@ -8,6 +8,7 @@ mod delivery;
 mod documents;
 mod evidence;
 mod people;
+mod postbox;
 mod provider;
 mod refusals;
 mod town;
@@ -17,6 +18,7 @@ pub use births::{Birth, Line, Note, WORKING_DAY_IN_A_SECOND, tell_birth, tell_no
 pub use delivery::{Cast, Stage, Story, Told};
 pub use evidence::{DemoWitness, change_record, copy, drop_record};
 pub use people::{Person, Role, people};
+pub use postbox::{Mail, Postbox};
 pub use provider::{Behaviour, Observer, Provider};
 pub use refusals::{CASES, Case, Sent, Shape, Verdict};
 pub use town::{Asked, COORDINATOR, Manners, PORTAL, Tasked, Town, TownPlan, of_kind};

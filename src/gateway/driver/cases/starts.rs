@@ -214,7 +214,7 @@ impl Gateway {
                 _ => {}
             }
         }
-        again
+        hand.case.with_notices(around, again, &mut new_id)
     }
 
     fn pace(&self, world: envelope::World) -> u32 {

@@ -2,7 +2,7 @@
 
 use super::{Failure, Out, Outcome};
 use crate::base::ids::Region;
-use crate::program::demo::{Birth, Line, Note, Town, TownPlan, WORKING_DAY_IN_A_SECOND, tell_birth, tell_note};
+use crate::program::demo::{Birth, Line, Note, Postbox, Town, TownPlan, WORKING_DAY_IN_A_SECOND, tell_birth, tell_note};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
@@ -21,9 +21,16 @@ pub(super) struct Told {
 pub(super) async fn births(folder: &Path, region: Option<&Region>, out: &Out) -> Result<Told, Failure> {
     let start = Instant::now();
     let mut say = |line: Line| if out.is_json { Ok(()) } else { show(&line) };
-    let town = Town::start(folder, TownPlan { pace: WORKING_DAY_IN_A_SECOND, ..TownPlan::default() }).await?;
+    let postbox = Postbox::open().await.map_err(|error| Failure::new(1, error))?;
+    let mut plan = TownPlan { pace: WORKING_DAY_IN_A_SECOND, ..TownPlan::default() };
+    // Night and day are a second each: nobody is woken.
+    plan.config += &format!(
+        "[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\nquiet = \"off\"\n",
+        postbox.port()
+    );
+    let town = Town::start(folder, plan).await?;
     head(&town, region, out)?;
-    let birth = tell_birth(&town, BIRTH_IN, region, &mut say).await?;
+    let birth = tell_birth(&town, &postbox, (BIRTH_IN, region), &mut say).await?;
     birth_summary(&birth, out)?;
     if !out.is_json {
         out.print("\nThe note of a pupil who was ill: from the clinic to the class register")?;
@@ -96,6 +103,7 @@ fn birth_summary(birth: &Birth, out: &Out) -> Outcome {
         birth.forms,
         plural(birth.forms)
     ))?;
+    out.print(format_args!("   {} notices to the family by mail", birth.notices))?;
     out.print(format_args!(
         "   before: {} documents carried to the same agencies, and {:.0} working days by the terms of the law",
         birth.before.documents, birth.before.days
@@ -125,7 +133,8 @@ fn json(birth: &Birth, note: &Note, seconds: f64) -> serde_json::Value {
         "birth": {
             "case": birth.case, "state": birth.state, "steps": birth.steps, "done": birth.done, "agencies": birth.agencies,
             "atDesks": desks.collect::<Vec<_>>(), "fetched": birth.fetched, "made": birth.made, "brought": birth.brought,
-            "questions": birth.questions, "forms": birth.forms, "days": birth.days,
+            "questions": birth.questions, "forms": birth.forms, "notices": birth.notices,
+            "days": birth.days,
             "before": { "documents": birth.before.documents, "workingDays": birth.before.days },
         },
         "note": {
