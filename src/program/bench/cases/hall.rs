@@ -35,7 +35,7 @@ pub(super) const PAPERS: [&str; 14] = [
     "family-status",
     "veteran-record",
     "unemployment-registration",
-    "guardianship-record",
+    "exam-results",
 ];
 /// The situation of cases that stay open.
 pub(super) const LONG: &str = "long-case";
