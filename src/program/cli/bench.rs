@@ -102,7 +102,12 @@ impl Bench {
         if let Some(count) = self.cases {
             let found = bench::cases(&options, count, self.load, &mut |what| out.say(format_args!("{what}")));
             let found = found.map_err(failed)?;
-            return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
+            if out.is_json {
+                out.print(found.json())?
+            } else {
+                out.print(found.table())?
+            }
+            return found.stopped.map_or(Ok(()), |why| Err(Failure::new(1, why)));
         }
         let pairs = match (self.registry, &self.against) {
             (Some(agencies), _) => vec![bench::registry(&options, agencies).map_err(failed)?],

@@ -258,9 +258,15 @@ impl Gateway {
     ) -> Result<(Visit, Vec<u8>), Fault> {
         let (octets, handed) = prepared?;
         let visit = self.enter_own(coordinator, octets.len())?;
+        // All of them wait for the disk together.
+        let mut keeping = tokio::task::JoinSet::new();
         for entry in handed {
             self.telemetry.close(&entry.record, None);
-            self.keep(entry).await.map_err(|cause| log_unavailable(&cause))?;
+            let gateway = Arc::clone(self);
+            keeping.spawn(async move { gateway.keep(entry).await });
+        }
+        for kept in keeping.join_all().await {
+            kept.map_err(|cause| log_unavailable(&cause))?;
         }
         Ok((visit, octets))
     }

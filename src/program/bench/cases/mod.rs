@@ -53,6 +53,8 @@ pub struct Figure {
 pub struct Cases {
     /// The figures, in the order in which they were found.
     pub figures: Vec<Figure>,
+    /// Why there are no more of them.
+    pub stopped: Option<String>,
 }
 
 impl Figure {
@@ -71,7 +73,8 @@ impl Cases {
             let row = format!("{what:<66} {value:>10.2} {unit:<5} {limit:<9} {verdict}");
             row.trim_end().to_owned()
         };
-        self.figures.iter().map(row).collect::<Vec<_>>().join("\n")
+        let stopped = self.stopped.iter().map(|why| format!("stopped: {why}"));
+        self.figures.iter().map(row).chain(stopped).collect::<Vec<_>>().join("\n")
     }
 
     /// As a document.
@@ -82,7 +85,7 @@ impl Cases {
                 "met": figure.limit.map(|_| figure.holds()),
             })
         };
-        serde_json::json!({ "format": 1, "figures": self.figures.iter().map(figure).collect::<Vec<_>>() })
+        serde_json::json!({ "format": 1, "figures": self.figures.iter().map(figure).collect::<Vec<_>>(), "stopped": self.stopped })
     }
 
     fn add(&mut self, what: impl Into<String>, (value, unit): (f64, &'static str), limit: Option<f64>) {
@@ -97,20 +100,27 @@ pub fn cases(options: &Options, count: usize, seconds: u64, progress: &mut dyn F
         process::pin(process::LOAD_CORE);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BenchError::Io)?;
-    let result = runtime.block_on(measure(options, count.max(FIRST * 2), seconds, progress));
+    let mut found = Cases::default();
+    let result = runtime.block_on(measure(options, count.max(FIRST * 2), seconds, (&mut found, progress)));
     drop(runtime);
     let _ = std::fs::remove_dir_all(&options.folder);
-    result
+    // What takes minutes tells what it has found.
+    match result {
+        Err(error) if found.figures.is_empty() => Err(error),
+        result => Ok(Cases { stopped: result.err().map(|error| error.to_string()), ..found }),
+    }
 }
 
-async fn measure(options: &Options, count: usize, seconds: u64, progress: &mut dyn FnMut(&str)) -> Result<Cases, BenchError> {
-    let mut found = Cases::default();
+/// What was found, and who is told what is going on.
+type Told<'t> = (&'t mut Cases, &'t mut dyn FnMut(&str));
+
+async fn measure(options: &Options, count: usize, seconds: u64, (found, progress): Told<'_>) -> Result<(), BenchError> {
     let (mean, dearest) = planning::plan_us()?;
     found.add(format!("a plan of {} steps, mean of all turns of cases", planning::STEPS), (mean, "us"), Some(100.0));
     found.add("the dearest of them", (dearest, "us"), Some(100.0));
     found.add(format!("{} situations are read", planning::SITUATIONS), (planning::load_seconds()?, "s"), Some(1.0));
     let (mut few, mut many) = (Hall::open(options, "few").await?, Hall::open(options, "many").await?);
-    fetch(&few, &mut found).await?;
+    fetch(&few, found).await?;
     progress(&format!("{count} cases are begun, by an application each"));
     let mut tasks = many.begin(FIRST, LONG).await?;
     let first_kib = many.settled_kib().await;
@@ -132,13 +142,13 @@ async fn measure(options: &Options, count: usize, seconds: u64, progress: &mut d
     }
     if seconds > 0 {
         progress(&format!("{PER_SECOND} requests a second for {seconds} s"));
-        one_stop(&many, seconds, &mut tasks, &mut found).await?;
+        one_stop(&many, seconds, &mut tasks, found).await?;
     }
     progress("the catalogue is read again while cases go on");
-    reload(&many, &mut tasks, &mut found).await?;
+    reload(&many, &mut tasks, found).await?;
     progress("all cases are taken back");
-    close(&mut few, &mut many, &tasks, &mut found).await?;
-    Ok(found)
+    close(&mut few, &mut many, &tasks, found).await?;
+    Ok(())
 }
 
 /// Fourteen documents of holders that take their time.

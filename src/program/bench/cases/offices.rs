@@ -122,7 +122,7 @@ impl Offices {
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<HttpBody>, Infallible> {
         let (head, body) = request.into_parts();
         let octets = read_body(head.version, &head.headers, body.into(), BYTES_MAX, BODY_WITHIN).await.unwrap_or_default();
-        let answer = self.answer(head.uri.path().trim_start_matches('/'), &octets).await;
+        let answer = self.answer(head.uri.path().trim_start_matches('/'), root(&octets)).await;
         let mut response = Response::new(full(answer.clone().unwrap_or_default()));
         if answer.is_none() {
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -173,6 +173,16 @@ fn sign(client: &Client, kind: Kind, (to, reply, context, world): Answered<'_>, 
     let context = Context { official: None, on_behalf_of: None, ..context.clone() };
     let message = Message { header, context: Some(context), body, attachments: Vec::new() };
     client.sign(&message, markup).ok().map(|signed| signed.octets)
+}
+
+/// The message of a body, which has the documents of a task behind it: what stands in its first part.
+fn root(octets: &[u8]) -> &[u8] {
+    let Some(line) = memchr::memmem::find(octets, b"\r\n").filter(|_| octets.starts_with(b"--")) else { return octets };
+    let (boundary, rest) = octets.split_at(line);
+    let Some(from) = memchr::memmem::find(rest, b"\r\n\r\n") else { return octets };
+    let rest = rest.get(from + 4..).unwrap_or_default();
+    let end = memchr::memmem::find(rest, &[b"\r\n", boundary].concat()).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
 }
 
 /// What stands in an element; the message was verified.
