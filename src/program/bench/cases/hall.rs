@@ -4,9 +4,9 @@ use super::super::process::Process;
 use super::super::rounds::free_port;
 use super::super::{BenchError, Options, words};
 use super::offices::{Offices, Task};
-use crate::base::ids::{AgencyId, Code, Identifier, Uuid};
+use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::faces::client::{Client, NewCase, Order, application, order};
-use crate::message::envelope::{Ask, Body, Context, Kind, Message};
+use crate::message::envelope::{Ask, Body, Context, Kind, Message, Subject};
 use crate::program::demo::{COORDINATOR, PORTAL, Person, Town, TownPlan, WorldError, of_kind};
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -153,8 +153,7 @@ impl Hall {
     /// Begins so many cases, and waits until an agency is at work at each; gives those tasks.
     pub(super) async fn begin(&self, count: usize, situation: &str) -> Result<Vec<Task>, BenchError> {
         let before = self.offices.taken();
-        let applications = (0..count).map(|_| self.application(&self.somebody(), situation)).collect::<Result<Vec<_>, _>>()?;
-        self.all(applications.into_iter().map(|octets| post(self.portal.clone(), octets))).await?;
+        self.all((0..count).map(|_| self.application(&self.somebody(), situation))).await?;
         self.until_taken(before + count as u64).await?;
         Ok(self.offices.take_tasks())
     }
@@ -170,10 +169,8 @@ impl Hall {
     }
 
     /// Takes cases back.
-    pub(super) async fn withdraw(&self, cases: &[Uuid]) -> Result<(), BenchError> {
-        let orders = cases.iter().map(|case| self.to_coordinator(&self.person, &order(*case, Order::Withdraw)));
-        let orders = orders.collect::<Result<Vec<_>, _>>()?;
-        self.all(orders.into_iter().map(|octets| post(self.portal.clone(), octets))).await
+    pub(super) async fn withdraw(&self, tasks: &[Task]) -> Result<(), BenchError> {
+        self.all(tasks.iter().map(|task| self.to_coordinator(&task.context.subject, &order(task.case, Order::Withdraw)))).await
     }
 
     /// Waits until so many tasks have come in all.
@@ -188,17 +185,15 @@ impl Hall {
         Ok(())
     }
 
-    async fn all<F: Future<Output = Result<(), BenchError>> + Send + 'static>(
-        &self,
-        sending: impl Iterator<Item = F>,
-    ) -> Result<(), BenchError> {
+    /// Has the portal send what is signed just before, some at a time.
+    async fn all(&self, messages: impl Iterator<Item = Result<Vec<u8>, BenchError>>) -> Result<(), BenchError> {
         let mut under_way = JoinSet::new();
         let ended = |ended: Result<Result<(), BenchError>, _>| ended.map_err(|_| BenchError::Workload("a task has ended"))?;
-        for future in sending {
+        for message in messages {
             if under_way.len() >= AT_ONCE {
                 under_way.join_next().await.map_or(Ok(()), ended)?;
             }
-            under_way.spawn(future);
+            under_way.spawn(post(self.portal.clone(), message?));
         }
         while let Some(one) = under_way.join_next().await {
             ended(one)?;
@@ -211,12 +206,12 @@ impl Hall {
         let (situation, channel) = (code(situation)?, code("portal")?);
         let (subject, answers) = (about.subject(), &[]);
         let new = NewCase { situation: &situation, channel: &channel, region: None, about: &subject, contact: None, answers };
-        self.to_coordinator(about, &application(&new))
+        self.to_coordinator(&subject, &application(&new))
     }
 
-    fn to_coordinator(&self, about: &Person, markup: &str) -> Result<Vec<u8>, BenchError> {
+    fn to_coordinator(&self, about: &Subject, markup: &str) -> Result<Vec<u8>, BenchError> {
         let header = self.portal.header(Kind::Application, AgencyId::parse(COORDINATOR), None, self.town.world());
-        let context = Some(Context::new(code("life-situation")?, "XX:LIFE:1", about.subject()));
+        let context = Some(Context::new(code("life-situation")?, "XX:LIFE:1", about.clone()));
         let (header, body) = (header.map_err(broken)?, Body::Documents(Vec::new()));
         let message = Message { header, context, body, attachments: Vec::new() };
         self.portal.sign(&message, markup).map(|signed| signed.octets).map_err(broken)
@@ -227,6 +222,17 @@ impl Hall {
         let ask = Ask { document_type: code("identity-record")?, of: None, select: Vec::new(), during: None };
         let context = Context::new(code("life-situation")?, "XX:LIFE:1", self.somebody().subject());
         self.desk.request(ask, context, None, self.town.world()).map(|signed| signed.octets).map_err(broken)
+    }
+
+    /// Has the gateway answer one question; connections to the one before it may be tried first.
+    pub(super) async fn warm(&self) -> Result<(), BenchError> {
+        for _ in 0..5 {
+            if post(self.desk.clone(), self.question()?).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        post(self.desk.clone(), self.question()?).await
     }
 
     /// Where citizens apply.

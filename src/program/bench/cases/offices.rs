@@ -50,7 +50,8 @@ pub(super) struct Task {
     pub at: Instant,
     from: AgencyId,
     reply: ReplyTo,
-    context: Context,
+    /// With whom it is about.
+    pub context: Context,
     world: World,
 }
 
