@@ -2,7 +2,7 @@
 
 use crate::cases::{Scene, application, case_in, order, own, situation, state_of, step_of};
 use crate::process::LONG;
-use oncegate::faces::client::{Signed, problem_of};
+use oncegate::faces::client::problem_of;
 use oncegate::host::control::{Command, call};
 use oncegate::host::transport::Received;
 use oncegate::program::demo::{PORTAL, Person};
@@ -51,37 +51,36 @@ fn put(scene: &Scene, number: &str, before: &[&str]) -> Vec<String> {
     call(&folder.join("data"), Command::Reload).expect("it answers").expect("it runs").refused
 }
 
-/// Sends so many side by side.
-async fn send_all(scene: &Scene, messages: Vec<Signed>) -> Vec<Received> {
+/// A case that was begun: whom it is about, and the version that its first answer names.
+type Begun = BTreeMap<String, (Person, String)>;
+
+/// Has so many people apply side by side; gives their cases.
+async fn begin(scene: &Scene, people: &[Person]) -> Begun {
     let portal = scene.client(PORTAL);
     let mut sending = tokio::task::JoinSet::new();
-    let mut received = Vec::with_capacity(messages.len());
-    for message in messages {
-        if sending.len() >= 16 {
-            received.extend(sending.join_next().await.map(|ended: Result<Received, _>| ended.expect("nobody panics")));
-        }
-        let portal = portal.clone();
-        sending.spawn(async move { portal.post(message.octets, "", LONG).await.expect("the gateway is there") });
-    }
-    received.extend(sending.join_all().await);
-    received
-}
-
-/// The cases that were begun, each with the version that its first answer names.
-fn begun(received: &[Received]) -> BTreeMap<String, String> {
-    let version = |text: &str| Some(text.split_once("<Version>")?.1.split_once("</Version>")?.0.to_owned());
-    let cases = received.iter().map(|received| {
-        assert_eq!(received.status.as_u16(), 200, "{:?}", problem_of(received));
+    let mut cases = Begun::new();
+    let mut has_come = |(person, received): (Person, Received)| {
+        assert_eq!(received.status.as_u16(), 200, "{:?}", problem_of(&received));
         let text = String::from_utf8_lossy(&received.body);
-        (case_in(received), version(&text).unwrap_or_else(|| panic!("{text}")))
-    });
-    cases.collect()
+        let version = text.split_once("<Version>").and_then(|(_, rest)| rest.split_once("</Version>"));
+        let version = version.unwrap_or_else(|| panic!("{text}")).0.to_owned();
+        assert_eq!(cases.insert(case_in(&received), (person, version)).map(|(person, _)| person.number), None, "two are one");
+    };
+    for person in people {
+        if sending.len() >= 16 {
+            has_come(sending.join_next().await.expect("there are some").expect("nobody panics"));
+        }
+        let (portal, person, message) = (portal.clone(), person.clone(), application(scene, "moving", person, ""));
+        sending.spawn(async move { (person, portal.post(message.octets, "", LONG).await.expect("the gateway is there")) });
+    }
+    sending.join_all().await.into_iter().for_each(has_come);
+    cases
 }
 
 /// Waits until each case is as it should be.
-fn all_become(scene: &Scene, cases: &BTreeMap<String, String>, what: &str, is_so: impl Fn(&Value, &str) -> bool) {
+fn all_become(scene: &Scene, cases: &Begun, what: &str, is_so: impl Fn(&Value, &str) -> bool) {
     let end = Instant::now() + Duration::from_secs(120);
-    for (id, version) in cases {
+    for (id, (_, version)) in cases {
         loop {
             let case = scene.case("xx.town.cases", id);
             if is_so(&case, version) {
@@ -97,26 +96,18 @@ fn all_become(scene: &Scene, cases: &BTreeMap<String, String>, what: &str, is_so
 fn a_catalogue_that_changes_in_the_middle_of_many_cases_loses_none() {
     let mut scene = Scene::with(own("moving", &version("1")), |manners| _ = manners.idle.insert("register".to_owned()));
     let people: Vec<Person> = scene.town().people().iter().take(BEFORE + MEANWHILE).cloned().collect();
-    let applications: Vec<Signed> = people.iter().map(|person| application(&scene, "moving", person, "")).collect();
-    let (before, meanwhile) = {
-        let mut applications = applications.into_iter();
-        let before: Vec<Signed> = applications.by_ref().take(BEFORE).collect();
-        (before, applications.collect::<Vec<Signed>>())
-    };
-    let mut cases = begun(&scene.block_on(send_all(&scene, before)));
-    assert_eq!(cases.len(), BEFORE);
-    assert!(cases.values().all(|version| version == "1"));
+    let (first, others) = people.split_at(BEFORE);
+    let mut cases = scene.block_on(begin(&scene, first));
+    assert!(cases.len() == BEFORE && cases.values().all(|(_, version)| version == "1"));
     // Others begin while one version after the other comes into force.
-    let received = std::thread::scope(|scope| {
-        let sending = scope.spawn(|| scene.block_on(send_all(&scene, meanwhile)));
+    let newer = std::thread::scope(|scope| {
+        let beginning = scope.spawn(|| scene.block_on(begin(&scene, others)));
         for (number, at) in NEWER.iter().zip(0..) {
             let older: Vec<&str> = ["1"].into_iter().chain(NEWER.into_iter().take(at)).collect();
             assert_eq!(put(&scene, number, &older), Vec::<String>::new());
         }
-        sending.join().expect("nobody panics")
+        beginning.join().expect("nobody panics")
     });
-    let newer = begun(&received);
-    assert_eq!(newer.len(), MEANWHILE);
     cases.extend(newer);
     assert_eq!(cases.len(), BEFORE + MEANWHILE, "no two are one");
     all_become(&scene, &cases, "the office is at work, by the version that it began with", |case, version| {
@@ -131,10 +122,7 @@ fn a_catalogue_that_changes_in_the_middle_of_many_cases_loses_none() {
     // A gateway that starts again reads all of them from the log.
     scene.open_again();
     let wanted = "<Answer fact=\"applicant.needs_dormitory\">true</Answer>";
-    let mut of_person = people.iter().cycle();
-    for id in cases.keys() {
-        // Whom an order is from counts, and not whom its context is about.
-        let person = of_person.next().expect("there are people");
+    for (id, (person, _)) in &cases {
         let answered = order(&scene, id, PORTAL, person, wanted);
         assert_eq!(answered.status.as_u16(), 200, "{:?}", problem_of(&answered));
     }
