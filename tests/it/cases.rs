@@ -50,6 +50,13 @@ impl Scene {
         self.runtime.block_on(self.town.as_mut().expect("it is there until it is dropped").close());
     }
 
+    /// Stops the gateway, and starts it again.
+    pub fn open_again(&mut self) {
+        self.close();
+        let opened = self.runtime.block_on(self.town.as_mut().expect("it is there until it is dropped").open());
+        opened.expect("a gateway");
+    }
+
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
@@ -143,7 +150,7 @@ fn are(case: &Value, steps: &[&str], state: &str) -> bool {
     steps.iter().all(|step| state_of(case, step) == state)
 }
 
-fn order(scene: &Scene, case: &str, by: &str, about: &Person, what: &str) -> Received {
+pub fn order(scene: &Scene, case: &str, by: &str, about: &Person, what: &str) -> Received {
     let markup = format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{case}</Case>{what}</CaseOrder>");
     let signed = scene.town().apply(by, about, &markup).expect("signed");
     scene.send(by, &signed)
@@ -176,12 +183,12 @@ fn timeline_of(scene: &Scene, id: &str) -> String {
     String::from_utf8_lossy(&received.body).into_owned()
 }
 
-fn application(scene: &Scene, situation: &str, about: &Person, more: &str) -> Signed {
+pub fn application(scene: &Scene, situation: &str, about: &Person, more: &str) -> Signed {
     scene.town().apply(PORTAL, about, &applied_for(situation, "portal", about, more)).expect("signed")
 }
 
 /// The id of the case that an application was answered with.
-fn case_in(received: &Received) -> String {
+pub fn case_in(received: &Received) -> String {
     let text = String::from_utf8_lossy(&received.body).into_owned();
     let found = text.split_once("<Case>").and_then(|(_, rest)| rest.split_once("</Case>")).map(|(id, _)| id.to_owned());
     found.unwrap_or_else(|| panic!("{} {text}", received.status))
@@ -763,12 +770,12 @@ fn changes_are_told_as_they_come() {
 }
 
 /// A situation of the town's own: its files beside those of the program.
-fn own(name: &str, text: &str) -> TownPlan {
+pub fn own(name: &str, text: &str) -> TownPlan {
     TownPlan { catalogue: vec![(format!("federal/{name}.toml"), text.to_owned())], ..TownPlan::default() }
 }
 
 /// A situation of so many steps that somebody begins.
-fn situation(id: &str, starts_on: &str, role: &str, steps: &str) -> String {
+pub fn situation(id: &str, starts_on: &str, role: &str, steps: &str) -> String {
     format!(
         r#"format = 1
 id = "{id}"

@@ -33,6 +33,8 @@ mod cases;
 #[cfg(feature = "server")]
 mod cases_killed;
 #[cfg(feature = "server")]
+mod cases_many;
+#[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
 mod crash;

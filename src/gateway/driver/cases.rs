@@ -85,6 +85,10 @@ impl InHand {
     fn new(case: Case, situation: Arc<Situation>) -> Self {
         Self { case, situation, sent: BTreeSet::new(), handed: BTreeSet::new(), telling: BTreeMap::new() }
     }
+
+    fn is_over(&self) -> bool {
+        self.case.is_over() && self.case.under_way().next().is_none() && self.case.notices.iter().all(|notice| notice.is_over)
+    }
 }
 
 /// What was recorded of messages of cases, and has to be heard.
@@ -191,6 +195,21 @@ impl Cases {
     /// Whether cases have to know of a record.
     pub(super) fn concerns(&self, record: &Record) -> bool {
         record.case.is_some() && !self.coordination.coordinators.is_empty()
+    }
+
+    /// Takes those from memory that are over, and of which nobody has to be told any more: of them only the log knows.
+    fn let_go_of_closed(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { cases, by_use, .. } = &mut *kept;
+        cases.retain(|_, (used, held)| {
+            // Whoever is at work at one has it, and whoever waits for it.
+            let slot = if Arc::strong_count(held) == 1 { held.try_lock().ok() } else { None };
+            let is_over = slot.is_some_and(|slot| slot.as_ref().is_none_or(InHand::is_over));
+            if is_over {
+                by_use.remove(used);
+            }
+            !is_over
+        });
     }
 
     fn held(&self, id: Uuid) -> Held {
@@ -337,45 +356,70 @@ impl Gateway {
             *slot = self.load_case(world, id)?;
         }
         let Some(hand) = slot else { return Ok(()) };
-        // Each is heard in the light of those before it.
-        for hint in hints {
-            let changes = self.changes_heard(world, hand, hint)?;
-            if !changes.is_empty() {
-                let by = hand.case.opening.coordinator.0.clone();
-                self.record_changes(world, hand, changes, Step { ends: None, by: &by, at: now() }).await?;
-            }
-        }
+        self.hear_all(world, hand, hints).await?;
         self.look_for_lost(world, hand).await?;
         self.advance(world, hand).await
     }
 
-    /// The changes that follow from the record of a message.
-    fn changes_heard(self: &Arc<Self>, world: &World, hand: &InHand, hint: &Hint) -> Result<Vec<Change>, StoreError> {
-        let around = self.around(world, &hand.situation);
+    /// Hears what was recorded, each in the light of that before it. What came meanwhile is one record: documents that come at the same
+    /// time do not wait for each other's.
+    async fn hear_all(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand, hints: &VecDeque<Hint>) -> Result<(), StoreError> {
+        let situation = Arc::clone(&hand.situation);
+        let before = (hints.len() > 1).then(|| hand.case.clone());
+        let (at, mut heard, mut papers) = (now(), Vec::new(), Vec::new());
+        for hint in hints {
+            let (changes, octets) = self.changes_heard(world, hand, hint)?;
+            if before.is_some() {
+                hand.case.apply_all(self.around(world, &situation), at, &changes);
+            }
+            papers.push((changes.clone(), octets));
+            heard.extend(changes);
+        }
+        if let Some(before) = before {
+            hand.case = before;
+        }
+        self.record_heard(world, hand, (heard, papers), at).await
+    }
+
+    /// Keeps the documents of what was heard, and writes it down.
+    async fn record_heard(
+        self: &Arc<Self>,
+        world: &World,
+        hand: &mut InHand,
+        (heard, papers): (Vec<Change>, Vec<(Vec<Change>, Vec<u8>)>),
+        at: UnixTime,
+    ) -> Result<(), StoreError> {
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let by = hand.case.opening.coordinator.0.clone();
+        self.keep_papers(&hand.case.id, &by, &papers)?;
+        self.record_changes(world, hand, heard, Step { ends: None, by: &by, at }).await
+    }
+
+    /// The changes that follow from the record of a message, and its octets; they have to be kept before the changes are written down.
+    fn changes_heard(&self, world: &World, hand: &InHand, hint: &Hint) -> Result<(Vec<Change>, Vec<u8>), StoreError> {
+        let failed = |code: &str| {
+            let around = self.around(world, &hand.situation);
+            Ok((hand.case.hear(around, hint.message, &Heard::Failed(code), &mut new_id), Vec::new()))
+        };
         if !hand.case.under_way().any(|(message, _)| *message == hint.message) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         if let Some(code) = hint.code {
-            return Ok(hand.case.hear(around, hint.message, &Heard::Failed(code.as_str()), &mut new_id));
+            return failed(code.as_str());
         }
         let octets = match self.store.outcome(hint.place) {
             Ok((octets, _)) => octets,
-            Err(StoreError::Forgotten) => {
-                return Ok(hand.case.hear(around, hint.message, &Heard::Failed(Code::AudUnavailable.as_str()), &mut new_id));
-            }
+            Err(StoreError::Forgotten) => return failed(Code::AudUnavailable.as_str()),
             Err(cause) => return Err(cause),
         };
         let verified = match read_again(self.snapshot(world), octets.clone()) {
             Ok(verified) => verified,
-            Err(refusal) => {
-                let code = refusal.fault.code.as_str();
-                return Ok(hand.case.hear(around, hint.message, &Heard::Failed(code), &mut new_id));
-            }
+            Err(refusal) => return failed(refusal.fault.code.as_str()),
         };
-        let reading = Reading::new(verified);
-        let changes = hand.case.hear(around, hint.message, &Heard::Message(&reading), &mut new_id);
-        self.keep_papers(&hand.case.id, &hand.case.opening.coordinator.0, &changes, &octets)?;
-        Ok(changes)
+        let (reading, around) = (Reading::new(verified), self.around(world, &hand.situation));
+        Ok((hand.case.hear(around, hint.message, &Heard::Message(&reading), &mut new_id), octets))
     }
 
     /// Reads a case from its records.
@@ -577,7 +621,10 @@ impl Gateway {
                     hand.sent.insert(id);
                     Vec::new()
                 }
-                Some(Known::Settled(place)) => self.changes_heard(world, hand, &Hint { message: id, place, code: None })?,
+                Some(Known::Settled(place)) => {
+                    self.hear_all(world, hand, &VecDeque::from([Hint { message: id, place, code: None }])).await?;
+                    Vec::new()
+                }
                 Some(Known::Refused(code)) => {
                     let around = self.around(world, &hand.situation);
                     hand.case.hear(around, id, &Heard::Failed(code.as_str()), &mut new_id)
@@ -671,6 +718,7 @@ impl Gateway {
 
     /// Saves the book of cases, so that a start has few records to be told of.
     pub(super) fn note_cases(&self, mark: u64) -> Option<Result<Saving, StoreError>> {
+        self.cases.let_go_of_closed();
         let first = self.cases.hints().open.first().copied();
         self.cases.book(|book| book.shelf_mut().note(first.map_or(mark, |first| first.min(mark)).max(1)))
     }
@@ -697,9 +745,10 @@ impl Gateway {
 
 /// The changes of a case in a record, and when it was written; no changes if they were erased.
 pub fn changes_at(store: &Store, index: u64) -> Result<(UnixTime, Option<Vec<Change>>), StoreError> {
-    let at = Leaf::parse(&store.record(index)?.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
-    let private = super::audit::opened(store, index)?;
-    Ok((at, private.and_then(|(_, private)| private.changes).and_then(|text| read(&text))))
+    let (found, private) = store.record_and_private(index)?;
+    let at = Leaf::parse(&found.leaf).map_or_else(UnixTime::default, |leaf| UnixTime::from_ms(leaf.time));
+    let private = private.and_then(|octets| serde_json::from_slice::<super::audit::Opened>(&octets).ok());
+    Ok((at, private.and_then(|private| private.changes).and_then(|text| read(&text))))
 }
 
 /// The name under which an agency has a part in a case: its own, or that of one in whose place it stands.

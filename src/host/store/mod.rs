@@ -372,6 +372,17 @@ impl Store {
         self.with_frame(place, |frame| self.keys.open_private(frame.private))?
     }
 
+    /// A record by its index, and its personal part, opened: both with one look. Nothing for the part if it was erased.
+    pub fn record_and_private(&self, index: u64) -> Result<(Found, Option<Vec<u8>>), StoreError> {
+        let place = self.place(index)?;
+        let (found, private) = self.with_frame(place, |frame| (found(frame), self.keys.open_private(frame.private)))?;
+        match private {
+            Ok(private) => Ok((found, Some(private))),
+            Err(StoreError::Forgotten) => Ok((found, None)),
+            Err(cause) => Err(cause),
+        }
+    }
+
     /// The message that is kept with a record.
     pub fn body(&self, index: u64) -> Result<Vec<u8>, StoreError> {
         let place = self.place(index)?;

@@ -6,6 +6,7 @@
 //! is left out. Whatever a figure is compared with runs in the same round: processors and disks differ from minute to
 //! minute on shared machines, so only ratios within a run mean anything. `docs/performance.md` explains each row.
 
+mod cases;
 mod endurance;
 mod forward;
 mod load;
@@ -22,6 +23,7 @@ mod subscribers;
 mod waiting;
 mod world;
 
+pub use cases::{Cases, Figure, cases};
 pub use endurance::{Endurance, Point};
 pub use forward::forward;
 pub use message::{Template, Values};

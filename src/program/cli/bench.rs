@@ -11,6 +11,7 @@ const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --
     oncegate bench --waiting 10000        memory of 10,000 idle long-polls\n  \
     oncegate bench --subscribers 1000     CPU of an event to 1,000 subscribers\n  \
     oncegate bench --registry 10000       CPU of an exchange among 10,000 agencies, beside ten\n  \
+    oncegate bench --cases 10000          cases: planning, events, memory, the load of a one-stop centre\n  \
     oncegate bench --against ./old        CPU of this build beside that of another";
 
 /// Measure this machine and this gateway, over loopback only.
@@ -47,8 +48,14 @@ pub(super) struct Bench {
     /// Only the registry: what an exchange costs where so many agencies are registered, beside ten
     #[arg(long, value_name = "N", conflicts_with_all = ["quick", "queue", "waiting", "subscribers"])]
     registry: Option<usize>,
+    /// Only cases: what an event costs beside so many open ones, what they take of memory, and the load of a one-stop centre
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "seconds", "queue", "waiting", "subscribers", "registry"])]
+    cases: Option<usize>,
+    /// So many seconds of that load
+    #[arg(long, value_name = "SECONDS", requires = "cases", default_value_t = 60)]
+    load: u64,
     /// Only this build beside another one, which is named
-    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["quick", "queue", "waiting", "subscribers", "registry"])]
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["quick", "queue", "waiting", "subscribers", "registry", "cases"])]
     against: Option<PathBuf>,
     /// Only one row of kept requests: a part of the benchmark that it starts itself
     #[arg(long, hide = true)]
@@ -91,6 +98,16 @@ impl Bench {
         if let Some(count) = self.subscribers {
             let found = bench::subscribers(&options, count).map_err(failed)?;
             return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
+        }
+        if let Some(count) = self.cases {
+            let found = bench::cases(&options, count, self.load, &mut |what| out.say(format_args!("{what}")));
+            let found = found.map_err(failed)?;
+            if out.is_json {
+                out.print(found.json())?
+            } else {
+                out.print(found.table())?
+            }
+            return found.stopped.map_or(Ok(()), |why| Err(Failure::new(1, why)));
         }
         let pairs = match (self.registry, &self.against) {
             (Some(agencies), _) => vec![bench::registry(&options, agencies).map_err(failed)?],

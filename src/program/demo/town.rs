@@ -44,6 +44,8 @@ pub struct TownPlan {
     pub ungranted: Vec<(&'static str, &'static str)>,
     /// Kinds of agencies in whose place those of another kind stand.
     pub succeeded: Vec<(&'static str, &'static str)>,
+    /// The port at which all offices are asked, each under its kind; without one they come for what waits for them.
+    pub asked_at: Option<u16>,
 }
 
 impl Default for TownPlan {
@@ -56,6 +58,7 @@ impl Default for TownPlan {
             curators: BTreeMap::new(),
             ungranted: Vec::new(),
             succeeded: Vec::new(),
+            asked_at: None,
         }
     }
 }
@@ -215,7 +218,8 @@ impl Town {
             let holds: Vec<&str> = documents.map(|(name, _)| name.as_str()).chain(["case-task"]).collect();
             let by = self.plan.succeeded.iter().find(|(old, _)| old == kind);
             let more = by.map_or_else(|| more.clone(), |(_, by)| format!("{more}succeeded_by = \"{}\"\n", of_kind(by)));
-            let new = NewAgency { id: &of_kind(kind), name: kind, url: Some("outbound"), holds: &holds, more: &more };
+            let url = self.plan.asked_at.map_or_else(|| "outbound".to_owned(), |port| format!("https://localhost:{port}/{kind}"));
+            let new = NewAgency { id: &of_kind(kind), name: kind, url: Some(&url), holds: &holds, more: &more };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }
         // Another clinic has its own patients: whoever asks for a note says whom.
@@ -246,7 +250,8 @@ impl Town {
         self.write_files()
     }
 
-    fn kinds(&self) -> Vec<String> {
+    /// The kinds of agencies.
+    pub fn kinds(&self) -> Vec<String> {
         let known = self.shared.catalogue.offices().keys().map(ToString::to_string);
         known.chain(MORE.map(str::to_owned)).collect()
     }
@@ -554,7 +559,8 @@ impl Shared {
 
     /// A document about a person.
     fn paper(&self, document_type: &str, person: &Person) -> Option<String> {
-        let at = person.household() as usize * 4;
+        // Whoever is none of the townspeople has somebody's family.
+        let at = (person.household() as usize * 4) % self.people.len().max(1);
         let family = self.people.get(at..at + 4)?;
         if let Some(own) = document(document_type, person, family) {
             return Some(own);

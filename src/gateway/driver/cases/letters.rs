@@ -265,9 +265,15 @@ impl Gateway {
     ) -> Result<(Visit, Vec<u8>), Fault> {
         let (octets, handed) = prepared?;
         let visit = self.enter_own(coordinator, octets.len())?;
+        // All of them wait for the disk together.
+        let mut keeping = tokio::task::JoinSet::new();
         for entry in handed {
             self.telemetry.close(&entry.record, None);
-            self.keep(entry).await.map_err(|cause| log_unavailable(&cause))?;
+            let gateway = Arc::clone(self);
+            keeping.spawn(async move { gateway.keep(entry).await });
+        }
+        for kept in keeping.join_all().await {
+            kept.map_err(|cause| log_unavailable(&cause))?;
         }
         Ok((visit, octets))
     }
@@ -310,15 +316,26 @@ impl Gateway {
         }
     }
 
-    /// Keeps the octets of documents that have come, sealed, until they are forgotten.
+    /// Keeps the octets of documents that have come, sealed, until they are forgotten. Those of several messages go to the disk side by
+    /// side: each waits for it several times.
     pub(super) fn keep_papers(
         &self,
         case: &Uuid,
         coordinator: &AgencyId,
-        changes: &[Change],
-        octets: &[u8],
+        come: &[(Vec<Change>, Vec<u8>)],
     ) -> Result<(), StoreError> {
-        tokio::task::block_in_place(|| self.write_papers(case, coordinator, changes, octets))
+        tokio::task::block_in_place(|| match come {
+            [] => Ok(()),
+            [(changes, octets)] => self.write_papers(case, coordinator, changes, octets),
+            _ => std::thread::scope(|scope| {
+                let write = |(changes, octets): &(Vec<Change>, Vec<u8>)| self.write_papers(case, coordinator, changes, octets);
+                let share = come.len().div_ceil(PAPERS_AT_ONCE);
+                let writing = come.chunks(share).map(|some| scope.spawn(move || some.iter().try_for_each(write)));
+                let writing: Vec<_> = writing.collect();
+                let ended = |_| Err(StoreError::Index("a document of a case could not be kept".to_owned()));
+                writing.into_iter().try_for_each(|written| written.join().unwrap_or_else(ended))
+            }),
+        })
     }
 
     fn write_papers(&self, case: &Uuid, coordinator: &AgencyId, changes: &[Change], octets: &[u8]) -> Result<(), StoreError> {
@@ -371,3 +388,5 @@ pub(super) fn paper_key(case: &Uuid, paper: &Paper) -> Digest {
 
 /// How long documents of cases are kept at most: 400 days.
 const PAPER_MS: u64 = 400 * DAY_MS;
+/// Threads that write documents of one case at once.
+const PAPERS_AT_ONCE: usize = 8;

@@ -124,7 +124,9 @@ impl Gateway {
         let held = self.cases.held(id);
         let mut slot = held.lock().await;
         if known.is_none() {
-            self.keep_papers(&id, &fresh.opening.coordinator.0, &changes, octets)?;
+            let come = [(changes, octets.to_vec())];
+            self.keep_papers(&id, &fresh.opening.coordinator.0, &come)?;
+            let [(changes, _)] = come;
             let (at, situation) = (fresh.opened, Arc::clone(situation));
             let mut hand = InHand::new(fresh, situation);
             self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await?;
@@ -137,7 +139,9 @@ impl Gateway {
                 return Err(StoreError::Index(format!("the case {id} cannot be read")));
             };
             let again = self.again_in(world, hand, &fresh, changes);
-            self.keep_papers(&id, &hand.case.opening.coordinator.0, &again, octets)?;
+            let come = [(again, octets.to_vec())];
+            self.keep_papers(&id, &hand.case.opening.coordinator.0, &come)?;
+            let [(again, _)] = come;
             let recorded = self.record_changes(world, hand, again, Step { ends, by: &by, at: now() }).await;
             if recorded.is_err() {
                 *slot = None;
@@ -356,7 +360,9 @@ impl Gateway {
             }
             changes.push(Change::Heard { message: Text(reading.digest) });
             let coordinator = hand.case.opening.coordinator.0.clone();
-            self.keep_papers(&id, &coordinator, &changes, octets).map_err(|_| Ordered::Later)?;
+            let come = [(changes, octets.to_vec())];
+            self.keep_papers(&id, &coordinator, &come).map_err(|_| Ordered::Later)?;
+            let [(changes, _)] = come;
             let recorded = self.record_changes(world, hand, changes, Step { ends: None, by, at: now() }).await;
             if recorded.is_err() {
                 *slot = None;
