@@ -386,7 +386,7 @@ impl Gateway {
         self: &Arc<Self>,
         world: &World,
         hand: &mut InHand,
-        (heard, papers): (Vec<Change>, Vec<(Vec<Change>, Vec<u8>)>),
+        (heard, papers): (Vec<Change>, Vec<Followed>),
         at: UnixTime,
     ) -> Result<(), StoreError> {
         if heard.is_empty() {
@@ -398,7 +398,7 @@ impl Gateway {
     }
 
     /// The changes that follow from the record of a message, and its octets; they have to be kept before the changes are written down.
-    fn changes_heard(&self, world: &World, hand: &InHand, hint: &Hint) -> Result<(Vec<Change>, Vec<u8>), StoreError> {
+    fn changes_heard(&self, world: &World, hand: &InHand, hint: &Hint) -> Result<Followed, StoreError> {
         let failed = |code: &str| {
             let around = self.around(world, &hand.situation);
             Ok((hand.case.hear(around, hint.message, &Heard::Failed(code), &mut new_id), Vec::new()))
@@ -756,6 +756,9 @@ fn part_under<'w>(world: &'w World, case: &Case, agency: &AgencyId) -> Option<&'
     let index = world.registry.find(agency)?;
     world.registry.names_of(index).find(|name| case.has_part(name))
 }
+
+/// The changes that follow from a message, and its octets.
+type Followed = (Vec<Change>, Vec<u8>);
 
 /// Whether it is the document of an event.
 fn is_start(change: &Change) -> bool {

@@ -2,7 +2,7 @@
 
 use super::super::run::Tries;
 use super::super::{Gateway, Visit, Wait, World, log_unavailable, now};
-use super::{BUSY_MS, InHand, SENDING_ROUNDS, Step, new_id};
+use super::{BUSY_MS, Followed, InHand, SENDING_ROUNDS, Step, new_id};
 use crate::base::fault::{Code, Fault, Retry};
 use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId, Uuid};
 use crate::base::limits;
@@ -318,17 +318,12 @@ impl Gateway {
 
     /// Keeps the octets of documents that have come, sealed, until they are forgotten. Those of several messages go to the disk side by
     /// side: each waits for it several times.
-    pub(super) fn keep_papers(
-        &self,
-        case: &Uuid,
-        coordinator: &AgencyId,
-        come: &[(Vec<Change>, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    pub(super) fn keep_papers(&self, case: &Uuid, coordinator: &AgencyId, come: &[Followed]) -> Result<(), StoreError> {
         tokio::task::block_in_place(|| match come {
             [] => Ok(()),
             [(changes, octets)] => self.write_papers(case, coordinator, changes, octets),
             _ => std::thread::scope(|scope| {
-                let write = |(changes, octets): &(Vec<Change>, Vec<u8>)| self.write_papers(case, coordinator, changes, octets);
+                let write = |(changes, octets): &Followed| self.write_papers(case, coordinator, changes, octets);
                 let share = come.len().div_ceil(PAPERS_AT_ONCE);
                 let writing = come.chunks(share).map(|some| scope.spawn(move || some.iter().try_for_each(write)));
                 let writing: Vec<_> = writing.collect();
