@@ -795,6 +795,13 @@ source = "invented"
     )
 }
 
+/// A step that an office does.
+pub fn step(id: &str, office: &str, more: &str) -> String {
+    format!(
+        "\n[[step]]\nid = \"{id}\"\ntitle = {{ en = \"{id}\", ru = \"Шаг\" }}\nagency = \"{office}\"\nservice = \"{id}\"\n{more}\n"
+    )
+}
+
 /// Somebody moves: a registration, and a partner's box.
 fn moving() -> String {
     let steps = r#"
@@ -1067,25 +1074,26 @@ fn the_fortieth_missed_day() {
     assert_eq!(manners.tasks.iter().filter(|task| task.step.as_deref() == Some("catch-up")).count(), 1);
 }
 
+/// Who has accessed the data of somebody, as the portal shows it.
+fn trail_of(scene: &Scene, person: &Person) -> Value {
+    let code = |text: &str| Code::parse(text).expect("a code");
+    let portal = scene.client(PORTAL);
+    let ask =
+        oncegate::message::envelope::Ask { document_type: code("access-trail"), of: None, select: Vec::new(), during: None };
+    let context = Context::new(code("citizen-trail"), "XX:LIFE:1", person.subject());
+    let request = portal.request(ask, context, None, scene.town().world()).expect("signed");
+    let trail = scene.block_on(portal.post_to("/v1/trail", "application/xml", request.octets)).expect("the gateway is there");
+    assert!(trail.status.is_success(), "{}", String::from_utf8_lossy(&trail.body));
+    serde_json::from_slice(&trail.body).expect("JSON")
+}
+
 /// Whoever has got a paper for a step of a case stands in the trail of whom the paper is about.
 #[test]
 fn the_trail_tells_who_has_got_papers_for_their_steps() {
     let scene = Scene::new(|_| {});
     let id = born(&scene, 3, None);
     scene.becomes(&id, "all but the form is done", |case| are(case, &DONE_WITHOUT_A_FORM, "done"));
-    let mother = scene.town().mother(3);
-    let trail = scene.block_on(async {
-        let portal = oncegate::faces::client::Client::load(&scene.town().agency_folder("xx.town.portal")).expect("a client");
-        let code = |text: &str| oncegate::base::ids::Code::parse(text).expect("a code");
-        let ask =
-            oncegate::message::envelope::Ask { document_type: code("access-trail"), of: None, select: Vec::new(), during: None };
-        let context = oncegate::message::envelope::Context::new(code("citizen-trail"), "XX:LIFE:1", mother.subject());
-        let request = portal.request(ask, context, None, scene.town().world()).expect("signed");
-        portal.post_to("/v1/trail", "application/xml", request.octets).await.expect("the gateway is there")
-    });
-    let text = String::from_utf8_lossy(&trail.body).into_owned();
-    assert!(trail.status.is_success(), "{text}");
-    let entries: Value = serde_json::from_slice(&trail.body).expect("JSON");
+    let entries = trail_of(&scene, &scene.town().mother(3));
     let has = |agency: &str, document: &str| {
         entries["entries"]
             .as_array()
@@ -1270,6 +1278,7 @@ fn merge_two_agencies() {
     let (task, asked) =
         (found("residence"), manners.asked.iter().find(|asked| asked.document == "identity-record").expect("asked"));
     assert_eq!((task.kind.as_str(), asked.kind.as_str()), ("onestop", "onestop"));
+    assert!(!task.enclosed.is_empty() && task.enclosed.iter().all(|(_, octets)| !octets.is_empty()), "it has its papers");
     let messages = [task.message, asked.message];
     drop(manners);
     for message in messages {
@@ -1282,6 +1291,10 @@ fn merge_two_agencies() {
         let exchange = |record: &&Value| record["k"] == "req" || record["k"] == "rsp";
         assert!(records.iter().filter(|record| exchange(record)).all(|record| both(record)), "{found}");
     }
+    // The citizen reads who has got the papers for the step, and whose step it was.
+    let entries = trail_of(&scene, &scene.town().mother(3));
+    let has = |entry: &Value| entry["institution"] == "xx.town.onestop" && entry["onBehalfOf"] == "xx.town.mvd";
+    assert!(entries["entries"].as_array().expect("entries").iter().any(has), "{entries:#}");
     // Whoever does the step sees it, under the name that it has in the case.
     let own = scene.case("xx.town.onestop", &id);
     assert_eq!(own["steps"].as_array().map(Vec::len), Some(1), "{own:#}");
@@ -1295,14 +1308,10 @@ fn merge_two_agencies() {
 /// have, and each is told when they come. None of them sees a paper before.
 #[test]
 fn all_specialists_on_one_day() {
-    let step = |id: &str, agency: &str| {
-        format!(
-            "[[step]]\nid = \"{id}\"\ntitle = {{ en = \"{id}\", ru = \"Приём\" }}\nagency = \"{agency}\"\nservice = \"{id}\"\n\
-             appointment = \"specialists\"\nneeds = [\"identity-record:applicant\"]\ndeadline = \"5wd\"\n"
-        )
-    };
+    let more = "appointment = \"specialists\"\nneeds = [\"identity-record:applicant\"]\ndeadline = \"5wd\"";
     let steps = [("eyes", "clinic"), ("heart", "hospital"), ("bureau", "mse")];
-    let file = situation("specialist-day", "request:portal", "applicant", &steps.map(|(id, agency)| step(id, agency)).concat());
+    let file =
+        situation("specialist-day", "request:portal", "applicant", &steps.map(|(id, office)| step(id, office, more)).concat());
     let plan = TownPlan { catalogue: vec![("federal/specialist-day.toml".to_owned(), file)], ..TownPlan::default() };
     // Days from tomorrow on, hours by UTC: all have time on the third day alone, and not at the same hour.
     let today = oncegate::gateway::driver::now().day().days_since_epoch();

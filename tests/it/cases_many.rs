@@ -1,6 +1,6 @@
 //! Hundreds of open cases while the catalogue is read again and again: none is lost, and each stays with the version that it began with.
 
-use crate::cases::{Scene, application, case_in, order, own, situation, state_of, step_of};
+use crate::cases::{Scene, application, case_in, order, own, situation, state_of, step, step_of};
 use crate::process::LONG;
 use oncegate::faces::client::problem_of;
 use oncegate::host::control::{Command, call};
@@ -19,24 +19,8 @@ const NEWER: [&str; 2] = ["2", "3"];
 /// A version of the situation: an office is at work at its first step for as long as it likes, and what the family gets when it has said
 /// that it wants something is another step in each.
 fn version(number: &str) -> String {
-    let steps = format!(
-        r#"
-[[step]]
-id = "register"
-title = {{ en = "Registration", ru = "Регистрация" }}
-agency = "mvd"
-service = "registration"
-deadline = "20wd"
-
-[[step]]
-id = "gift-{number}"
-title = {{ en = "A gift", ru = "Подарок" }}
-agency = "charity"
-service = "gift"
-when = "applicant.needs_dormitory"
-deadline = "20wd"
-"#
-    );
+    let gift = step(&format!("gift-{number}"), "charity", "when = \"applicant.needs_dormitory\"\ndeadline = \"20wd\"");
+    let steps = step("register", "mvd", "deadline = \"20wd\"") + &gift;
     situation("moving", "request:portal", "applicant", &steps).replace("version = \"1\"", &format!("version = \"{number}\""))
 }
 

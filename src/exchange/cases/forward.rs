@@ -156,12 +156,12 @@ impl Case {
 pub(super) struct Next<'n> {
     pub(super) case: &'n Case,
     pub(super) around: Around<'n>,
-    plan: &'n Plan,
+    pub(super) plan: &'n Plan,
     pub(super) time: UnixTime,
 }
 
 impl<'n> Next<'n> {
-    pub(super) fn steps_of(&self) -> impl Iterator<Item = (StepIndex, &'n Step, &'n StepLine, &'n Planned)> {
+    fn steps_of(&self) -> impl Iterator<Item = (StepIndex, &'n Step, &'n StepLine, &'n Planned)> {
         let lines = self.case.steps.iter().zip(&self.plan.steps);
         (0..)
             .map(StepIndex)
@@ -568,7 +568,9 @@ impl Case {
             Change::Form { ask, days, .. } => (None, if ask.is_empty() && days.is_empty() { "bring" } else { "form" }, None),
             Change::NoDay { .. } => (None, "no-day", None),
             // Whoever can be reached now is asked what was asked before.
-            Change::Contact { .. } if self.form.since.is_some() && self.contact.address.is_none() => {
+            Change::Contact { contact }
+                if contact.address.is_some() && self.contact.address.is_none() && self.form.since.is_some() =>
+            {
                 (None, if self.form.ask.is_empty() && self.form.days.is_empty() { "bring" } else { "form" }, None)
             }
             Change::Closed { how: Ending::Withdrawn } => (None, "withdrawn", None),

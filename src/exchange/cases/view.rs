@@ -109,7 +109,7 @@ impl Case {
             "title": around.situation.title.in_language(language), "opened": self.opened.to_string(),
             "state": self.ended.map_or("open", |(how, _)| how.as_str()), "ended": moment(self.ended.map(|(_, at)| at)),
             "steps": all, "over": over, "due": moment(due.filter(|_| !self.is_over())), "coordinator": self.opening.coordinator.0.as_str(),
-            "asks": self.form.ask.len() + self.form.bring.len(),
+            "asks": self.form.ask.len() + self.form.bring.len() + self.choosable(around).len(),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::Code;
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
-use crate::rules::situation::plan::Stage;
+use crate::rules::situation::plan::{Plan, Stage};
 use crate::rules::situation::time::Calendar;
 use crate::rules::situation::{Step, StepIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,12 +61,16 @@ impl Case {
     pub(super) fn has_no_day(&mut self, around: Around<'_>, appointment: &Code, again: Time) {
         self.form.days.remove(appointment);
         self.settle_form();
+        let mut before = Vec::new();
         for (step, line) in around.situation.steps.iter().zip(&mut self.steps) {
-            if step.appointment.as_ref() == Some(appointment) && line.state == StepState::Idle {
-                line.times = Vec::new();
+            if step.appointment.as_ref() == Some(appointment) && !line.state.is_over() {
+                (line.state, line.times, line.visit) = (StepState::Idle, Vec::new(), None);
                 line.again = Some((again.into(), NO_DAY.to_owned()));
+                before.extend(line.errand.take().map(|errand| errand.message.0));
             }
         }
+        // Whoever was told a day before is asked anew as well.
+        before.iter().for_each(|message| drop(self.errands.remove(message)));
     }
 
     /// The days that a citizen can choose now, by appointment.
@@ -86,18 +90,18 @@ impl Case {
 
     /// What follows from the days that a citizen chooses.
     pub(super) fn choices(&self, around: Around<'_>, answers: &[(String, String)]) -> Result<Vec<Change>, Fault> {
+        let (choosable, plan) = (self.choosable(around), self.plan(around));
         let mut changes = Vec::with_capacity(answers.len());
         for (name, text) in answers {
             let appointment = name.strip_prefix(ANSWER).unwrap_or_default();
-            let choosable = self.choosable(around);
             let asked = Code::parse(appointment).and_then(|name| Some((choosable.get(&name)?, name)));
             let (days, appointment) = asked.ok_or_else(|| Fault::at(FaultCode::CasAnswer, format!("{name} was not asked")))?;
             let day = Day::parse(text).filter(|day| days.contains(day));
             let visits = day.and_then(|day| {
                 let calendar = around.catalogue.calendar(self.region())?;
-                let offered = self.offered(around, &appointment);
-                let times = on_a_day(&offered, calendar, day)?;
-                Some(offered.iter().map(|(step, _)| Text(step.id.clone())).zip(times.into_iter().map(Time::from)).collect())
+                let attended = self.attended(around, &plan, &appointment);
+                let times = on_a_day(&attended, calendar, day)?;
+                Some(attended.iter().map(|(step, _)| Text(step.id.clone())).zip(times.into_iter().map(Time::from)).collect())
             });
             let wrong = || Fault::at(FaultCode::CasAnswer, format!("{name} is one of the days that are offered"));
             changes.push(Change::Chosen { appointment: Text(appointment), visits: visits.ok_or_else(wrong)? });
@@ -105,11 +109,13 @@ impl Case {
         Ok(changes)
     }
 
-    /// The times that are offered for the steps of an appointment that are not over.
-    fn offered<'c>(&'c self, around: Around<'c>, appointment: &Code) -> Vec<(&'c Step, &'c [Slot])> {
-        let rows = around.situation.steps.iter().zip(&self.steps);
-        let of = rows.filter(|(step, line)| step.appointment.as_ref() == Some(appointment) && !line.state.is_over());
-        of.filter(|(_, line)| !line.times.is_empty()).map(|(step, line)| (step, line.times.as_slice())).collect()
+    /// The steps of an appointment that apply, or may, and are not over, with the times that are offered.
+    fn attended<'c>(&'c self, around: Around<'c>, plan: &Plan, appointment: &Code) -> Vec<(&'c Step, &'c StepLine)> {
+        let rows = around.situation.steps.iter().zip(&self.steps).zip(&plan.steps);
+        let of = rows.filter(|((step, line), planned)| {
+            step.appointment.as_ref() == Some(appointment) && planned.stage != Stage::Off && !line.state.is_over()
+        });
+        of.map(|(row, _)| row).collect()
     }
 }
 
@@ -127,15 +133,12 @@ impl Next<'_> {
         let names: BTreeSet<&Code> = self.around.situation.steps.iter().filter_map(|step| step.appointment.as_ref()).collect();
         let Some(calendar) = self.around.catalogue.calendar(self.case.region()) else { return days };
         for name in names {
-            let of = self.steps_of().filter(|(_, step, line, planned)| {
-                step.appointment.as_ref() == Some(name) && planned.stage != Stage::Off && !line.state.is_over()
-            });
-            let lines: Vec<&StepLine> = of.map(|(_, _, line, _)| line).collect();
-            let is_open = lines.iter().any(|line| line.visit.is_none());
-            if !is_open || lines.iter().any(|line| line.times.is_empty()) {
+            let attended = self.case.attended(self.around, self.plan, name);
+            let is_open = attended.iter().any(|(_, line)| line.visit.is_none());
+            if !is_open || attended.iter().any(|(_, line)| line.times.is_empty()) {
                 continue;
             }
-            let common = common_days(&self.case.offered(self.around, name), calendar, self.time);
+            let common = common_days(&attended, calendar, self.time);
             if common.is_empty() {
                 let again = self.case.again(self.around.now, NO_DAY_TRIES).into();
                 changes.push(Change::NoDay { appointment: Text(name.clone()), again });
@@ -148,17 +151,18 @@ impl Next<'_> {
 }
 
 /// The days on which all can be attended, from the next one on.
-fn common_days(offered: &[(&Step, &[Slot])], calendar: &Calendar, now: UnixTime) -> BTreeSet<Day> {
+fn common_days(attended: &[(&Step, &StepLine)], calendar: &Calendar, now: UnixTime) -> BTreeSet<Day> {
     let today = calendar.day(now);
-    let first = offered.first().map_or(&[][..], |(_, slots)| slots);
+    let first = attended.first().map_or(&[][..], |(_, line)| line.times.as_slice());
     let days: BTreeSet<Day> = first.iter().map(|(from, _)| calendar.day(*from)).filter(|day| *day > today).collect();
-    days.into_iter().filter(|day| on_a_day(offered, calendar, *day).is_some()).collect()
+    days.into_iter().filter(|day| on_a_day(attended, calendar, *day).is_some()).collect()
 }
 
 /// When each is attended on a day, so that nobody has to be in two places at once; nothing if that cannot be.
-fn on_a_day(offered: &[(&Step, &[Slot])], calendar: &Calendar, day: Day) -> Option<Vec<UnixTime>> {
-    let on_it = |slots: &&[Slot]| slots.iter().copied().filter(|(from, _)| calendar.day(*from) == day).collect::<Vec<Slot>>();
-    let slots: Vec<Vec<Slot>> = offered.iter().map(|(_, slots)| on_it(slots)).collect();
+fn on_a_day(attended: &[(&Step, &StepLine)], calendar: &Calendar, day: Day) -> Option<Vec<UnixTime>> {
+    let on_it =
+        |line: &StepLine| line.times.iter().copied().filter(|(from, _)| calendar.day(*from) == day).collect::<Vec<Slot>>();
+    let slots: Vec<Vec<Slot>> = attended.iter().map(|(_, line)| on_it(line)).collect();
     let mut visits = vec![None; slots.len()];
     arrange(&slots, UnixTime::default(), &mut visits).then(|| visits.into_iter().flatten().collect())
 }

@@ -31,7 +31,7 @@ use crate::message::envelope::{self, Subject};
 use crate::rules::situation::{Catalogue, Situation, Version};
 use letters::paper_key;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -52,6 +52,9 @@ pub(super) struct Cases {
     /// Those that something was done in lately.
     kept: Mutex<Kept>,
     hints: Mutex<Hints>,
+    /// Below which index all records are that began cases, and those that changed them: the index has to be no further for a look at them.
+    begun_below: AtomicU64,
+    changed_below: AtomicU64,
     changed: Notify,
     room: Arc<Semaphore>,
     /// Two starts for one person come one after the other: whoever comes second finds the case of the first.
@@ -124,6 +127,8 @@ impl Cases {
             book: Mutex::default(),
             kept: Mutex::default(),
             hints: Mutex::default(),
+            begun_below: AtomicU64::new(0),
+            changed_below: AtomicU64::new(0),
             changed: Notify::new(),
             room: Arc::new(Semaphore::new(CASES_AT_ONCE)),
             starting: std::array::from_fn(|_| tokio::sync::Mutex::default()),
@@ -145,6 +150,8 @@ impl Cases {
                 self.hints().put(case, hint);
             }
         })?;
+        self.begun_below.store(store.size(), Ordering::Release);
+        self.changed_below.store(store.size(), Ordering::Release);
         *self.book.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
         Ok(())
     }
@@ -183,6 +190,10 @@ impl Cases {
     /// Takes a record into account: of a case, or of a message of one.
     pub(super) fn tell(&self, leaf: &Leaf, place: OutcomePlace) {
         if leaf.kind == RecordKind::Case.as_str() {
+            self.changed_below.fetch_max(place.index + 1, Ordering::AcqRel);
+            if leaf.action.as_deref() == Some(action::OPEN) {
+                self.begun_below.fetch_max(place.index + 1, Ordering::AcqRel);
+            }
             self.book(|book| book.record(leaf, place.index));
             return;
         }
@@ -366,39 +377,26 @@ impl Gateway {
     async fn hear_all(self: &Arc<Self>, world: &Arc<World>, hand: &mut InHand, hints: &VecDeque<Hint>) -> Result<(), StoreError> {
         let situation = Arc::clone(&hand.situation);
         let before = (hints.len() > 1).then(|| hand.case.clone());
-        let (at, mut heard, mut papers) = (now(), Vec::new(), Vec::new());
+        let (at, mut heard) = (now(), Vec::with_capacity(hints.len()));
         for hint in hints {
             let (changes, octets) = self.changes_heard(world, hand, hint)?;
             if before.is_some() {
                 hand.case.apply_all(self.around(world, &situation), at, &changes);
             }
-            papers.push((changes.clone(), octets));
-            heard.extend(changes);
+            heard.push((changes, octets));
         }
         if let Some(before) = before {
             hand.case = before;
         }
-        self.record_heard(world, hand, (heard, papers), at).await
-    }
-
-    /// Keeps the documents of what was heard, and writes it down.
-    async fn record_heard(
-        self: &Arc<Self>,
-        world: &World,
-        hand: &mut InHand,
-        (heard, papers): (Vec<Change>, Vec<Followed>),
-        at: UnixTime,
-    ) -> Result<(), StoreError> {
-        if heard.is_empty() {
-            return Ok(());
-        }
         let by = hand.case.opening.coordinator.0.clone();
+        let papers: Vec<Followed<'_>> = heard.iter().map(|(changes, octets)| (changes.as_slice(), octets.as_slice())).collect();
         self.keep_papers(&hand.case.id, &by, &papers)?;
-        self.record_changes(world, hand, heard, Step { ends: None, by: &by, at }).await
+        let changes: Vec<Change> = heard.into_iter().flat_map(|(changes, _)| changes).collect();
+        self.record_changes(world, hand, changes, Step { ends: None, by: &by, at }).await
     }
 
     /// The changes that follow from the record of a message, and its octets; they have to be kept before the changes are written down.
-    fn changes_heard(&self, world: &World, hand: &InHand, hint: &Hint) -> Result<Followed, StoreError> {
+    fn changes_heard(&self, world: &World, hand: &InHand, hint: &Hint) -> Result<(Vec<Change>, Vec<u8>), StoreError> {
         let failed = |code: &str| {
             let around = self.around(world, &hand.situation);
             Ok((hand.case.hear(around, hint.message, &Heard::Failed(code), &mut new_id), Vec::new()))
@@ -422,12 +420,22 @@ impl Gateway {
         Ok((hand.case.hear(around, hint.message, &Heard::Message(&reading), &mut new_id), octets))
     }
 
-    /// Reads a case from its records.
+    /// The cases about somebody, in the order in which they began. The log is asked, and nobody else waits for that.
+    fn cases_of(&self, subject: &Subject, situation: Option<&Word>) -> Result<Vec<Uuid>, StoreError> {
+        let below = self.cases.begun_below.load(Ordering::Acquire);
+        tokio::task::block_in_place(|| self.store.cases_of(subject, situation, below))
+    }
+
+    /// Reads a case from its records. Nobody else waits for that.
     fn load_case(&self, world: &World, id: Uuid) -> Result<Option<InHand>, StoreError> {
+        tokio::task::block_in_place(|| self.read_case(world, id))
+    }
+
+    fn read_case(&self, world: &World, id: Uuid) -> Result<Option<InHand>, StoreError> {
         let Some(row) = self.cases.book(|book| book.row(&id)).flatten() else { return Ok(None) };
         let records = match row.state {
             RowState::Open => row.records,
-            RowState::Closed => self.store.records_of_case(&id)?,
+            RowState::Closed => self.store.records_of_case(&id, self.cases.changed_below.load(Ordering::Acquire))?,
         };
         let mut hand: Option<InHand> = None;
         for index in records {
@@ -473,7 +481,7 @@ impl Gateway {
         for (fact, sum, own) in hand.case.unsummed(around) {
             let Some(named) = world.catalogue.fact(fact) else { continue };
             let mut total = own;
-            for other in self.store.cases_of(&hand.case.subject(), Some(&situation.id))? {
+            for other in self.cases_of(&hand.case.subject(), Some(&situation.id))? {
                 let other = if other == hand.case.id { None } else { self.load_case(world, other)? };
                 let Some(other) = other else { continue };
                 if other.case.opening.test != hand.case.opening.test {
@@ -692,7 +700,7 @@ impl Gateway {
         mut look: impl FnMut(&Case, Around<'_>) -> T,
     ) -> Result<Vec<T>, CaseError> {
         let mut seen = Vec::new();
-        for id in self.store.cases_of(subject, None)?.into_iter().rev().take(CASES_SHOWN_MAX) {
+        for id in self.cases_of(subject, None)?.into_iter().rev().take(CASES_SHOWN_MAX) {
             let held = self.cases.held(id);
             let mut slot = held.lock().await;
             let current = self.world();
@@ -758,7 +766,7 @@ fn part_under<'w>(world: &'w World, case: &Case, agency: &AgencyId) -> Option<&'
 }
 
 /// The changes that follow from a message, and its octets.
-type Followed = (Vec<Change>, Vec<u8>);
+type Followed<'f> = (&'f [Change], &'f [u8]);
 
 /// Whether it is the document of an event.
 fn is_start(change: &Change) -> bool {

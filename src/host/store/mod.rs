@@ -405,9 +405,10 @@ impl Store {
 
     /// The records that a filter finds with an index below `before`, newest first.
     pub fn search(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, StoreError> {
-        let indexed = self.settle(u64::MAX);
-        self.index.expect_written()?;
         let before = before.unwrap_or(u64::MAX);
+        // What is behind it is not looked at.
+        let indexed = self.settle(before);
+        self.index.expect_written()?;
         let conditions = self.conditions(filter);
         let mut hits = Hits::new();
         self.index.each_volume(|view| {

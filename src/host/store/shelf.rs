@@ -195,18 +195,18 @@ impl Store {
         Ok(until)
     }
 
-    /// The records of the changes of a case, in their order.
-    pub fn records_of_case(&self, case: &Uuid) -> Result<Vec<u64>, StoreError> {
+    /// The records of the changes of a case below an index, in their order.
+    pub fn records_of_case(&self, case: &Uuid, below: u64) -> Result<Vec<u64>, StoreError> {
         let filter = Filter { kind: Some(RecordKind::Case), case: Some(*case), ..Filter::default() };
-        self.all_of(&filter, self.size(), |index, leaf| (leaf.action.as_deref() != Some("hand")).then_some(index))
+        self.all_of(&filter, below, |index, leaf| (leaf.action.as_deref() != Some("hand")).then_some(index))
     }
 
-    /// The cases about somebody, of one situation or of all, in the order in which they began.
-    pub fn cases_of(&self, subject: &Subject, situation: Option<&Code>) -> Result<Vec<Uuid>, StoreError> {
+    /// The cases about somebody that began below an index, of one situation or of all, in the order in which they began.
+    pub fn cases_of(&self, subject: &Subject, situation: Option<&Code>, below: u64) -> Result<Vec<Uuid>, StoreError> {
         let mut found = BTreeMap::new();
         for person in subject.identifiers.iter().take(limits::IDENTIFIERS_MAX) {
             let filter = Filter { kind: Some(RecordKind::Case), person: Some(person.clone()), ..Filter::default() };
-            found.extend(self.all_of(&filter, self.size(), |index, leaf| {
+            found.extend(self.all_of(&filter, below, |index, leaf| {
                 let is_of = situation.is_none_or(|situation| leaf.purpose.as_deref() == Some(situation.as_str()));
                 let is_start = leaf.action.as_deref() == Some("open") && is_of;
                 Some((index, leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start)?))

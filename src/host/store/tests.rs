@@ -846,7 +846,7 @@ fn all_records_of_cases_are_told_again_once() {
         let from = store.tell_cases(&mut |_, index| told.push(index)).expect("they are told");
         store.tell(from, UnixTime::default(), &mut |recorded| told.push(recorded.place.index)).expect("they are told");
         assert_eq!(told, all);
-        assert_eq!(store.records_of_case(&case).expect("they are found"), all);
+        assert_eq!(store.records_of_case(&case, store.size()).expect("they are found"), all);
         store.close();
         drop(store);
         remove_derived(&folder.0).expect("they are removed");

@@ -153,6 +153,9 @@ impl Gateway {
         let around = self.around(world, situation);
         let principal = known.and_then(|known| case.principal(around, known)).unwrap_or_else(|| to.clone());
         let index = world.registry.find(&principal).ok_or_else(|| Fault::new(Code::RteNoHolder))?;
+        // Who stands in the place of another gets it for its step.
+        let gets = world.registry.find(to).and_then(|index| world.registry.agency(world.registry.acting(index)));
+        let to = gets.map_or(to, |agency| &agency.id);
         let mut record = Record::new(RecordKind::Case, now());
         (record.action, record.case) = (Word::parse(action::HAND), Some(case.id));
         (record.consumer, record.provider) = (Some(to.clone()), Some(paper.from.0.clone()));
@@ -318,12 +321,12 @@ impl Gateway {
 
     /// Keeps the octets of documents that have come, sealed, until they are forgotten. Those of several messages go to the disk side by
     /// side: each waits for it several times.
-    pub(super) fn keep_papers(&self, case: &Uuid, coordinator: &AgencyId, come: &[Followed]) -> Result<(), StoreError> {
+    pub(super) fn keep_papers(&self, case: &Uuid, coordinator: &AgencyId, come: &[Followed<'_>]) -> Result<(), StoreError> {
         tokio::task::block_in_place(|| match come {
             [] => Ok(()),
             [(changes, octets)] => self.write_papers(case, coordinator, changes, octets),
             _ => std::thread::scope(|scope| {
-                let write = |(changes, octets): &Followed| self.write_papers(case, coordinator, changes, octets);
+                let write = |(changes, octets): &Followed<'_>| self.write_papers(case, coordinator, changes, octets);
                 let share = come.len().div_ceil(PAPERS_AT_ONCE);
                 let writing = come.chunks(share).map(|some| scope.spawn(move || some.iter().try_for_each(write)));
                 let writing: Vec<_> = writing.collect();

@@ -124,9 +124,7 @@ impl Gateway {
         let held = self.cases.held(id);
         let mut slot = held.lock().await;
         if known.is_none() {
-            let come = [(changes, octets.to_vec())];
-            self.keep_papers(&id, &fresh.opening.coordinator.0, &come)?;
-            let [(changes, _)] = come;
+            self.keep_papers(&id, &fresh.opening.coordinator.0, &[(&changes, octets)])?;
             let (at, situation) = (fresh.opened, Arc::clone(situation));
             let mut hand = InHand::new(fresh, situation);
             self.record_changes(world, &mut hand, changes, Step { ends, by: &by, at }).await?;
@@ -139,9 +137,7 @@ impl Gateway {
                 return Err(StoreError::Index(format!("the case {id} cannot be read")));
             };
             let again = self.again_in(world, hand, &fresh, changes);
-            let come = [(again, octets.to_vec())];
-            self.keep_papers(&id, &hand.case.opening.coordinator.0, &come)?;
-            let [(again, _)] = come;
+            self.keep_papers(&id, &hand.case.opening.coordinator.0, &[(&again, octets)])?;
             let recorded = self.record_changes(world, hand, again, Step { ends, by: &by, at: now() }).await;
             if recorded.is_err() {
                 *slot = None;
@@ -175,7 +171,7 @@ impl Gateway {
     /// joins what was applied for and has had none. Two births are two cases.
     async fn joins(&self, world: &World, fresh: &Case) -> Result<Option<Uuid>, StoreError> {
         let by_application = fresh.opening.start == StartedBy::Application;
-        for id in self.store.cases_of(&fresh.subject(), Some(&fresh.opening.situation.0))?.into_iter().rev() {
+        for id in self.cases_of(&fresh.subject(), Some(&fresh.opening.situation.0))?.into_iter().rev() {
             let row = self.cases.book(|book| book.row(&id)).flatten();
             if row.is_none_or(|row| row.state == RowState::Closed) {
                 continue;
@@ -360,9 +356,7 @@ impl Gateway {
             }
             changes.push(Change::Heard { message: Text(reading.digest) });
             let coordinator = hand.case.opening.coordinator.0.clone();
-            let come = [(changes, octets.to_vec())];
-            self.keep_papers(&id, &coordinator, &come).map_err(|_| Ordered::Later)?;
-            let [(changes, _)] = come;
+            self.keep_papers(&id, &coordinator, &[(&changes, octets)]).map_err(|_| Ordered::Later)?;
             let recorded = self.record_changes(world, hand, changes, Step { ends: None, by, at: now() }).await;
             if recorded.is_err() {
                 *slot = None;
