@@ -4,11 +4,11 @@ use crate::folder::Folder;
 use crate::notices::{Mailbox, Receiver, status};
 use crate::process::LONG;
 use oncegate::base::ids::Code;
-use oncegate::base::time::Day;
+use oncegate::base::time::{Day, UnixTime};
 use oncegate::faces::client::{Client, NewCase, Signed, application as case_application, problem_of};
 use oncegate::host::transport::Received;
 use oncegate::message::envelope::{Body, Context, Header, Kind, Message, Subject};
-use oncegate::program::demo::{Asked, Manners, PORTAL, Person, Tasked, Town, TownPlan};
+use oncegate::program::demo::{Asked, Manners, PORTAL, Person, Tasked, Town, TownPlan, WORKING_DAY_IN_A_SECOND, school_id};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -445,19 +445,36 @@ fn relative_needs_proof() {
 #[test]
 fn note_reaches_register() {
     let scene = Scene::new(|_| {});
+    note_reaches(&scene, "school");
+    assert!(scene.town().manners().tasks.iter().all(|task| task.kind != "school-2"));
+}
+
+/// Of a pupil who has changed school the note reaches the new one: where the pupil is enrolled is asked, and never remembered.
+#[test]
+fn note_of_a_pupil_who_changed_school_reaches_the_new_one() {
+    let scene = Scene::new(|_| {});
+    note_reaches(&scene, "school");
+    let moved = ("school-enrolment".to_owned(), (school_id(1), school_id(2)));
+    scene.town().manners().otherwise.extend([moved]);
+    scene.town().manners().tasks.clear();
+    note_reaches(&scene, "school-2");
+    assert!(scene.town().manners().tasks.iter().all(|task| task.kind != "school"), "the old one hears nothing more");
+}
+
+/// A clinic's note of a pupil reaches the register of a school of this kind.
+fn note_reaches(scene: &Scene, school: &str) {
     let note = scene.town().note(5, 4, None).expect("signed");
     let begun = Instant::now();
     assert_eq!(scene.send("xx.town.clinic", &note).status.as_u16(), 202);
     let task = scene
         .until("the school has it", |manners| manners.tasks.iter().find(|task| task.step.as_deref() == Some("excuse")).cloned());
     assert!(begun.elapsed() < Duration::from_secs(60));
-    assert_eq!(task.kind, "school");
+    assert_eq!(task.kind, school);
     assert_eq!(task.enclosed.len(), 1);
     assert!(task.enclosed[0].1 == note.octets, "octet for octet as the clinic has signed it");
     let case = scene.becomes(&task.case, "it is over", |case| case["state"] == "done");
     assert_eq!(state_of(&case, "excuse"), "done");
     assert_eq!(case["counts"]["brought"], 0);
-    assert!(scene.town().manners().tasks.iter().all(|task| task.kind != "school-2"));
 }
 
 /// The diagnosis stays at the clinic: a note with it is withheld, and what the school gets has none.
@@ -466,6 +483,10 @@ fn diagnosis_never_reaches_school() {
     let scene = Scene::new(|_| {});
     let full = scene.town().note(5, 4, Some("J06.9")).expect("signed");
     assert_eq!(scene.send("xx.town.clinic", &full).status.as_u16(), 202);
+    scene.until("the clinic is told that its note was withheld", |manners| {
+        let has_code = |octets: &Vec<u8>| String::from_utf8_lossy(octets).contains("OG-POL-013");
+        manners.octets.get("clinic")?.iter().any(has_code).then_some(())
+    });
     let plain = scene.town().note(5, 4, None).expect("signed");
     assert_eq!(scene.send("xx.town.clinic", &plain).status.as_u16(), 202);
     let task = scene.until("the school has the note", |manners| manners.tasks.iter().find(|task| task.kind == "school").cloned());
@@ -478,6 +499,41 @@ fn diagnosis_never_reaches_school() {
             octets.windows(5).any(|part| part == b"J06.9") || octets.windows(9).any(|part| part == b"Diagnosis")
         };
         assert!(!all.iter().any(has_it), "{kind} has the diagnosis");
+    }
+}
+
+/// A working day goes by in a second: a whole case is seen to its end, by the same way as a real one.
+#[test]
+fn demo_birth_fast() {
+    let plan = TownPlan { pace: WORKING_DAY_IN_A_SECOND, ..TownPlan::default() };
+    let scene = Scene::with(plan, |_| {});
+    let mother = scene.town().mother(3);
+    let id = case_in(&scene.send(PORTAL, &application(&scene, "birth-of-child", &mother, "")));
+    scene.becomes(&id, "the form is there", |case| case["form"]["ask"].as_array().is_some_and(|ask| !ask.is_empty()));
+    let yes = "<Answer fact=\"mother.wants_kindergarten\">true</Answer>";
+    assert_eq!(order(&scene, &id, PORTAL, &mother, yes).status.as_u16(), 200);
+    assert_eq!(brought(&scene, &id, &mother, &["bank-details"]).status.as_u16(), 200);
+    scene.becomes(&id, "it is over", |case| case["state"] == "done");
+    let events: Value = serde_json::from_str(&timeline_of(&scene, &id)).expect("JSON");
+    let at = |event: &Value| event["at"].as_str().and_then(UnixTime::parse).expect("a time");
+    let events = events.as_array().expect("events");
+    let took = at(events.last().expect("events")).as_ms() - at(&events[0]).as_ms();
+    assert!(took > 60 * 60 * 1000, "by the clock of the case it took {took} ms");
+}
+
+/// Agencies of the live world get nothing of a case in the test world, whichever the catalogue names, and the curator sees why.
+#[test]
+fn no_test_message_reaches_a_live_agency() {
+    let live = ["tfoms", "sfr", "school"];
+    let plan = TownPlan { of_other_world: live.to_vec(), ..TownPlan::default() };
+    let scene = Scene::with(plan, |_| {});
+    let id = born(&scene, 3, None);
+    let case = scene.becomes(&id, "what the others do is done", |case| are(case, &["register-birth", "residence"], "done"));
+    assert_ne!(state_of(&case, "health-policy"), "done");
+    scene.becomes(&id, "it is said why", |case| step_of(case, "health-policy")["trouble"] == "OG-MSG-019");
+    let manners = scene.town().manners();
+    for kind in live {
+        assert_eq!(manners.octets.get(kind), None, "{kind} has got something");
     }
 }
 

@@ -273,7 +273,7 @@ fn companies() -> Paper {
     };
     Paper {
         set: "companies",
-        documents: version("4.05", "until = \"2020-12-31\"\n") + &version("4.06", ""),
+        documents: version("4.05", "until = \"2020-12-31\"\n") + &version("4.06", "until = \"2099-12-31\"\n") + &version("4.07", ""),
         what: "company-extract",
         schemas: &["companies.xsd"],
         holder: "xx.state.tax",
@@ -439,6 +439,27 @@ fn papers_of_the_kinds_that_agencies_have_go_from_one_to_another() {
     assert!(office.asked_by_hand(deaths, &snils, &death()).contains("Иванов  Пётр Ильич"));
     let extract = &company_cases()[0].document;
     assert!(office.asked_by_hand(companies, OF_COMPANY, extract).contains(SBERBANK));
+}
+
+/// A register that changes its form gives both for as long as the old one is taken, and everybody gets over in their own time.
+#[test]
+fn two_versions_of_a_schema_are_served_side_by_side_until_a_day() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path().join("companies")).expect("writable");
+    fs::write(folder.path().join("companies/companies.xsd"), COMPANIES).expect("writable");
+    let paper = companies();
+    let office = Office::open(folder, std::slice::from_ref(&paper));
+    let (about, plain) = (company(SBERBANK), company_cases().swap_remove(0).document);
+    let of = |version: &str| with(&plain, &[("4.06", version)]);
+    office.ask(
+        &paper,
+        &[
+            case("the version before, whose day is to come", &about, &plain, None),
+            case("the new one beside it", &about, &of("4.07"), None),
+            case("the one before the two, whose day has passed", &about, &of("4.05"), ENDED),
+            case("one that nobody has said anything of", &about, &of("4.08"), Some("OG-RTE-003 OG-DOC-001")),
+        ],
+    );
 }
 
 /// The extract of a company of the Russian tax service; of an earlier version the namespace differs.

@@ -1,5 +1,8 @@
 //! Open work in sled. All of it can be made anew from the journal, so a shelf that does not open is thrown away, and one that
 //! cannot be written to keeps what it was given in memory until it can.
+//!
+//! sled writes every batch to disk by itself, however small it is, and wakes all its threads for that. Changes wait in memory until there
+//! are enough of them, or the shelf is saved; much of what waits is open for a moment only, and is never written.
 
 use super::index::Entered;
 use super::{Store, StoreError, again};
@@ -16,14 +19,30 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What lies under keys from now on, or that nothing does.
+type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Open work on disk.
 pub struct SledShelf {
     folder: PathBuf,
     /// None only after sled has given up.
     tree: Option<sled::Db>,
-    /// What sled has not taken.
-    pub(super) unwritten: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What sled has not been given yet, or has not taken.
+    unwritten: Changes,
+    /// What it was given since the shelf was noted last, and before that as long as nobody knows that it was saved: sled may lose what it
+    /// has taken if the disk does not take it.
+    given: Changes,
+    noted: Changes,
+    /// How often the shelf was noted, and up to which time it was saved.
+    notes: u64,
+    saved: Arc<AtomicU64>,
+    /// It was saved before it was opened.
+    was_marked: bool,
+    /// It has not taken what it was given: it is opened again before it is given more.
+    pub(super) has_refused: bool,
 }
 
 impl SledShelf {
@@ -40,7 +59,19 @@ impl SledShelf {
                 open()?
             }
         };
-        Ok(Self { folder: folder.to_owned(), tree: Some(tree), unwritten: BTreeMap::new() })
+        let mut shelf = Self {
+            folder: folder.to_owned(),
+            tree: Some(tree),
+            unwritten: Changes::new(),
+            given: Changes::new(),
+            noted: Changes::new(),
+            notes: 0,
+            saved: Arc::default(),
+            was_marked: false,
+            has_refused: false,
+        };
+        shelf.was_marked = shelf.mark() > 0;
+        Ok(shelf)
     }
 
     /// The number of records that the shelf has been told of, when it was saved last.
@@ -51,23 +82,55 @@ impl SledShelf {
 
     /// Notes that the shelf has been told of so many records; what is returned saves it with all that is on it.
     pub fn note(&mut self, mark: u64) -> Result<Saving, StoreError> {
-        self.write(vec![(MARK.to_vec(), Some(mark.to_be_bytes().to_vec()))]);
-        if !self.unwritten.is_empty() {
+        self.unwritten.insert(MARK.to_vec(), Some(mark.to_be_bytes().to_vec()));
+        if self.saved.load(Ordering::Acquire) == self.notes {
+            self.noted.clear();
+        }
+        if self.has_refused {
             // After an error sled takes nothing any more.
-            let old = self.tree.take();
+            let (old, was_saved) = (self.tree.take(), self.was_marked || self.saved.load(Ordering::Acquire) > 0);
             let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
-            let unwritten = std::mem::take(&mut self.unwritten);
-            let reopened = Self::open(&self.folder);
-            self.unwritten = unwritten;
-            let reopened = reopened?;
-            if reopened.mark() == 0 && mark > 0 {
+            let reopened = Self::open(&self.folder)?;
+            if reopened.mark() == 0 && was_saved {
                 return Err(StoreError::Index("open work has to be read from the journal again".to_owned()));
             }
-            self.tree = reopened.tree;
-            let changes = std::mem::take(&mut self.unwritten);
-            self.write(changes.into_iter().collect());
+            (self.tree, self.has_refused) = (reopened.tree, false);
         }
-        self.tree.clone().map(Saving).ok_or_else(|| StoreError::Index("it is not open".to_owned()))
+        self.give();
+        self.noted.extend(std::mem::take(&mut self.given));
+        self.notes += 1;
+        let tree = self.tree.clone().ok_or_else(|| StoreError::Index("it is not open".to_owned()))?;
+        Ok(Saving { tree, number: self.notes, saved: Arc::clone(&self.saved) })
+    }
+
+    /// Gives sled all that waits, as one batch: all of it is there after a crash, or nothing.
+    fn give(&mut self) {
+        let mut batch = sled::Batch::default();
+        for (key, value) in &self.unwritten {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        let Some(tree) = &self.tree else { return self.is_refused() };
+        if quietly(|| tree.apply_batch(batch)).is_err() {
+            return self.is_refused();
+        }
+        self.given.extend(std::mem::take(&mut self.unwritten));
+        if self.given.len() + self.noted.len() >= limits::SHELF_UNSAVED_MAX {
+            match quietly(|| tree.flush()) {
+                Ok(_) => (self.given, self.noted) = (Changes::new(), Changes::new()),
+                Err(_) => self.is_refused(),
+            }
+        }
+    }
+
+    /// Whatever may not be on disk is given to it again once it takes something.
+    fn is_refused(&mut self) {
+        let mut all = std::mem::take(&mut self.noted);
+        all.extend(std::mem::take(&mut self.given));
+        all.extend(std::mem::take(&mut self.unwritten));
+        (self.unwritten, self.has_refused) = (all, true);
     }
 
     /// How many octets lie on the shelf on disk.
@@ -83,12 +146,18 @@ impl SledShelf {
 }
 
 /// A shelf that is to be saved.
-pub struct Saving(sled::Db);
+pub struct Saving {
+    tree: sled::Db,
+    number: u64,
+    saved: Arc<AtomicU64>,
+}
 
 impl Saving {
     /// Waits for the disk.
     pub fn save(self) -> Result<(), StoreError> {
-        quietly(|| self.0.flush()).map(drop)
+        quietly(|| self.tree.flush())?;
+        self.saved.fetch_max(self.number, Ordering::AcqRel);
+        Ok(())
     }
 }
 
@@ -116,19 +185,9 @@ impl Shelf for SledShelf {
     }
 
     fn write(&mut self, changes: Vec<Change>) {
-        let mut batch = sled::Batch::default();
-        for (key, value) in &changes {
-            match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
-            }
-        }
-        let written = match &self.tree {
-            Some(tree) if self.unwritten.is_empty() => quietly(|| tree.apply_batch(batch)).is_ok(),
-            _ => false,
-        };
-        if !written {
-            self.unwritten.extend(changes);
+        self.unwritten.extend(changes);
+        if self.unwritten.len() >= limits::SHELF_BATCH && !self.has_refused {
+            self.give();
         }
     }
 }

@@ -21,5 +21,5 @@ pub use people::{Person, Role, people};
 pub use postbox::{Mail, Postbox};
 pub use provider::{Behaviour, Observer, Provider};
 pub use refusals::{CASES, Case, Sent, Shape, Verdict};
-pub use town::{Asked, COORDINATOR, Manners, PORTAL, Tasked, Town, TownPlan, of_kind};
+pub use town::{Asked, COORDINATOR, Manners, PORTAL, Tasked, Town, TownPlan, of_kind, school_id};
 pub use world::{Elsewhere, Plan, World, WorldError};

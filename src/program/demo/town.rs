@@ -36,6 +36,8 @@ pub struct TownPlan {
     pub pace: u32,
     /// Test or live.
     pub world: MessageWorld,
+    /// Kinds of agencies that are not of that world but of the other.
+    pub of_other_world: Vec<&'static str>,
     /// Further lines of the configuration.
     pub config: String,
     /// Where curators are told, by their names.
@@ -54,6 +56,7 @@ impl Default for TownPlan {
             catalogue: Vec::new(),
             pace: 1,
             world: MessageWorld::Test,
+            of_other_world: Vec::new(),
             config: "records = \"off\"\n".to_owned(),
             curators: BTreeMap::new(),
             ungranted: Vec::new(),
@@ -76,7 +79,7 @@ pub struct Manners {
     pub idle: BTreeSet<String>,
     /// Steps whose document is about somebody else.
     pub mistaken: BTreeSet<String>,
-    /// Steps whose document says something else than the registers: what is replaced, by what.
+    /// Steps and documents that say something else than they would: what is replaced, by what.
     pub otherwise: BTreeMap<String, (String, String)>,
     /// When steps can be attended: from when until when.
     pub times: BTreeMap<String, Vec<(UnixTime, UnixTime)>>,
@@ -204,8 +207,11 @@ impl Town {
 
     fn furnish(&self) -> Result<(), WorldError> {
         let gateway = format!("https://{}", self.exchange);
-        let is_test = if self.plan.world == MessageWorld::Test { "test = true\n" } else { "" };
-        let more = format!("{is_test}{AMPLE}");
+        let in_world = |is_other: bool| {
+            let is_test = (self.plan.world == MessageWorld::Test) != is_other;
+            format!("{}{AMPLE}", if is_test { "test = true\n" } else { "" })
+        };
+        let own = in_world(false);
         let mut entries = String::new();
         let kinds: Vec<String> = self.kinds();
         for kind in &kinds {
@@ -217,6 +223,7 @@ impl Town {
             let documents = self.shared.catalogue.documents().iter().filter(|(_, document)| keeps(document));
             let holds: Vec<&str> = documents.map(|(name, _)| name.as_str()).chain(["case-task"]).collect();
             let by = self.plan.succeeded.iter().find(|(old, _)| old == kind);
+            let more = in_world(self.plan.of_other_world.contains(&kind.as_str()));
             let more = by.map_or_else(|| more.clone(), |(_, by)| format!("{more}succeeded_by = \"{}\"\n", of_kind(by)));
             let url = self.plan.asked_at.map_or_else(|| "outbound".to_owned(), |port| format!("https://localhost:{port}/{kind}"));
             let new = NewAgency { id: &of_kind(kind), name: kind, url: Some(&url), holds: &holds, more: &more };
@@ -229,7 +236,7 @@ impl Town {
             of_kind("clinic-2")
         );
         for (name, holds) in [(COORDINATOR, &["case-application", "case-order"][..]), (PORTAL, &["case-task"])] {
-            let portal = if name == PORTAL { format!("{more}roles = [\"portal\"]\n") } else { more.clone() };
+            let portal = if name == PORTAL { format!("{own}roles = [\"portal\"]\n") } else { own.clone() };
             let new = NewAgency { id: &agency(name), name, url: Some("outbound"), holds, more: &portal };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }
@@ -324,8 +331,7 @@ impl Town {
         std::fs::create_dir_all(&seal)?;
         let mut offices = String::from("format = 1\n");
         for kind in self.shared.catalogue.offices().keys() {
-            let called = self.shared.people.first().map_or("", |_| "");
-            let called = if kind.as_str() == "school" { format!("called = [\"{}\"]\n", school_id(1)) } else { called.to_owned() };
+            let called = if kind.as_str() == "school" { format!("called = [\"{}\"]\n", school_id(1)) } else { String::new() };
             let _ = write!(offices, "\n[[office]]\nkind = \"{kind}\"\nagency = \"{}\"\n{called}", of_kind(kind.as_str()));
         }
         let second = of_kind("school-2");
@@ -540,8 +546,15 @@ impl Grants {
     }
 }
 
-/// The identifier of a school.
-fn school_id(number: u32) -> String {
+fn said_otherwise(markup: String, otherwise: Option<&(String, String)>) -> String {
+    match otherwise {
+        Some((what, by)) => markup.replace(what, by),
+        None => markup,
+    }
+}
+
+/// The identifier of a school of the town.
+pub fn school_id(number: u32) -> String {
     crate::base::ids::Identifier::synthetic(9016 + number).value().to_owned()
 }
 
@@ -705,8 +718,10 @@ impl Office {
             }
             _ => person,
         };
+        let otherwise = manners.otherwise.get(document).cloned();
         drop(manners);
         let markup = about.filter(|_| !is_missing).and_then(|person| self.shared.paper(document, person));
+        let markup = markup.map(|markup| said_otherwise(markup, otherwise.as_ref()));
         match (markup, Code::parse(document)) {
             (Some(markup), _) => (Body::Documents(Vec::new()), markup),
             (None, Some(document_type)) => (Body::NoRecord { document_type }, String::new()),
@@ -773,8 +788,7 @@ impl Office {
         };
         let about = if is_mistaken { self.shared.people.get((about.number as usize + 8) % 1000)? } else { about };
         let markup = self.shared.paper(gives.document.as_str(), about)?;
-        let markup = otherwise.map_or(markup.clone(), |(what, by)| markup.replace(&what, &by));
-        Some((Body::Documents(Vec::new()), markup))
+        Some((Body::Documents(Vec::new()), said_otherwise(markup, otherwise.as_ref())))
     }
 
     async fn fetch(&self, attachment: &Attachment) -> Option<Vec<u8>> {
