@@ -3,8 +3,12 @@
 use crate::folder::Folder;
 use crate::process::oncegate;
 use crate::tool::{root, said};
+use oncegate::base::ids::Code;
+use oncegate::message::schema::Schemas;
+use oncegate::rules::condition::{Value, Verdict};
 use oncegate::rules::situation::Catalogue;
-use std::collections::BTreeSet;
+use oncegate::rules::situation::plan::{Knowledge, Plan};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -17,6 +21,10 @@ fn good(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&good(arguments)).expect("JSON")
 }
 
 #[test]
@@ -82,9 +90,8 @@ fn a_new_situation_is_a_file() {
     assert!(good(&["catalogue", "list", "--catalogue", &own]).contains("Birth of twins"));
     let plan = good(&["situation", "plan", "twins", "--catalogue", &own, "--fact", "child.live_birth=true", "--explain"]);
     assert!(plan.contains("because child.live_birth is true (from the start)"), "{plan}");
-    let json: serde_json::Value =
-        serde_json::from_str(&good(&["situation", "plan", "twins", "--catalogue", &own, "--json"])).expect("JSON");
-    assert!(json["steps"].as_array().is_some_and(|steps| steps.len() >= 10) && json["fetch"].as_array().is_some(), "{json}");
+    let plan = json(&["situation", "plan", "twins", "--catalogue", &own, "--json"]);
+    assert!(plan["steps"].as_array().is_some_and(|steps| steps.len() >= 10) && plan["fetch"].as_array().is_some(), "{plan}");
     // A file alone is planned as well, and a broken one is told as it is checked.
     let file = folder.path().join("triplets.toml");
     fs::write(&file, twins.replacen("id = \"twins\"", "id = \"triplets\"", 1)).expect("written");
@@ -95,33 +102,65 @@ fn a_new_situation_is_a_file() {
     assert!(said(&broken).contains("OG-CAT-007 \"soon\" is not a term"), "{}", said(&broken));
 }
 
-/// `overlay_may_not_worsen`, `situation_birth_spans_6_agencies` and the like are sentences here.
 #[test]
-fn an_overlay_may_not_worsen_and_says_where() {
+fn overlay_may_not_worsen() {
     let folder = Folder::new();
-    let own = folder.path().join("region/RU-YAR");
-    fs::create_dir_all(&own).expect("a folder");
-    let overlay = fs::read_to_string(root().join("schemas/catalogue/region/RU-YAR/birth-of-child.toml")).expect("readable");
-    fs::write(own.join("birth-of-child.toml"), overlay.replacen("deadline = \"PT4H\"", "deadline = \"9wd\"", 1))
-        .expect("written");
-    let refused = run(&["catalogue", "check", &folder.path().to_string_lossy()]);
-    assert_eq!(refused.status.code(), Some(2));
-    let told = said(&refused);
+    let path = folder.path().to_string_lossy().into_owned();
+    let refused = |name: &str, from: &str, to: &str| {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        let text = fs::read_to_string(root().join("schemas/catalogue").join(name)).expect("readable");
+        assert!(text.contains(from), "{name}");
+        fs::write(&file, text.replacen(from, to, 1)).expect("written");
+        let refused = run(&["catalogue", "check", &path]);
+        assert_eq!(refused.status.code(), Some(2));
+        fs::remove_file(file).expect("removed");
+        said(&refused)
+    };
+    let told = refused("region/RU-YAR/birth-of-child.toml", "deadline = \"PT4H\"", "deadline = \"9wd\"");
     assert!(told.contains("OG-CAT-010 people would wait longer for register-birth: 9wd instead of 1wd"), "{told}");
     assert!(told.contains("    deadline = \"9wd\"\n               ^^^^^"), "{told}");
+    // The country has another version now: the region has to look at it first.
+    let told = refused("federal/birth-of-child.toml", "version = \"2026.2\"", "version = \"2026.3\"");
+    assert!(told.contains("region/RU-YAR/birth-of-child.toml:"), "{told}");
+    assert!(
+        told.contains("OG-CAT-011 birth-of-child has no version 2026.2; it has 2026.3. Compare them and write base = \"...\""),
+        "{told}"
+    );
+    assert!(told.contains("    base = \"2026.2\"\n           ^^^^^^^^"), "{told}");
+    assert!(good(&["catalogue", "check", &path]).starts_with("good: 24 situations"), "as it is, it is good");
+}
+
+/// The plan of one mother, whose child needs more than others: five agencies everywhere, and the clinic in Yaroslavl.
+#[test]
+fn situation_birth_spans_6_agencies() {
+    let mother = [
+        "child.live_birth=true",
+        "child.has_special_needs=true",
+        "child.birth_order=1",
+        "mother.married=true",
+        "mother.employed=true",
+        "mother.citizen=true",
+        "mother.income_ratio=150",
+        "mother.wants_kindergarten=true",
+    ];
+    let plan = |region: &[&str]| -> BTreeSet<String> {
+        let facts = mother.iter().flat_map(|fact| ["--fact", fact]);
+        let plan = ["situation", "plan", "birth-of-child", "--json"].into_iter().chain(region.iter().copied()).chain(facts);
+        let plan = json(&plan.collect::<Vec<_>>());
+        let steps = plan["steps"].as_array().expect("steps").iter();
+        let steps: Vec<_> = steps.filter(|step| step["stage"] != "off").collect();
+        assert!(steps.iter().all(|step| step["stage"] == "waits"), "all of them apply, and wait for documents: {plan}");
+        steps.iter().filter_map(|step| step["agency"].as_str()).map(str::to_owned).collect()
+    };
+    assert_eq!(plan(&[]), ["kindergarten", "mvd", "sfr", "tfoms", "zags"].map(str::to_owned).into());
+    let yaroslavl = plan(&["--region", "RU-YAR"]);
+    assert_eq!(yaroslavl, ["clinic", "kindergarten", "mvd", "sfr", "tfoms", "zags"].map(str::to_owned).into());
 }
 
 #[test]
-fn the_birth_of_a_child_spans_six_agencies_and_in_yaroslavl_the_clinic_issues_both_papers() {
-    let shown: serde_json::Value = serde_json::from_str(&good(&["catalogue", "show", "birth-of-child", "--json"])).expect("JSON");
-    let steps = shown["steps"].as_array().expect("steps");
-    let agencies: BTreeSet<&str> = steps.iter().filter_map(|step| step["agency"].as_str()).collect();
-    assert!(
-        agencies.len() >= 5 && ["zags", "sfr", "tfoms", "mvd", "kindergarten"].iter().all(|one| agencies.contains(one)),
-        "{agencies:?}"
-    );
-    let region: serde_json::Value =
-        serde_json::from_str(&good(&["catalogue", "show", "birth-of-child", "--region", "RU-YAR", "--json"])).expect("JSON");
+fn in_yaroslavl_the_clinic_issues_both_papers_within_four_hours() {
+    let region = json(&["catalogue", "show", "birth-of-child", "--region", "RU-YAR", "--json"]);
     let steps = region["steps"].as_array().expect("steps");
     for id in ["register-birth", "health-policy"] {
         let step = steps.iter().find(|step| step["id"] == id).expect("there");
@@ -130,6 +169,89 @@ fn the_birth_of_a_child_spans_six_agencies_and_in_yaroslavl_the_clinic_issues_bo
             (Some("onestop@perinatal-clinic"), Some("PT4H")),
             "{step}"
         );
+    }
+}
+
+/// The register of services: whatever a step names is in it, once, with that step, and no service is two by law.
+#[test]
+fn every_service_of_an_agency_is_there_once() {
+    let list = json(&["catalogue", "list", "--json"]);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let name = |of: &serde_json::Value| (text(&of["agency"]), text(&of["service"]));
+    let situations = list["situations"].as_array().expect("situations");
+    let country: BTreeSet<&str> =
+        situations.iter().filter(|own| own["region"].is_null()).filter_map(|own| own["id"].as_str()).collect();
+    assert!(country.len() >= 24, "{country:?}");
+    let mut listed = BTreeMap::new();
+    for service in list["services"].as_array().expect("services") {
+        assert!(service["legal"].as_array().is_some_and(|legal| legal.len() <= 1), "two services of one name: {service}");
+        let steps = service["steps"].as_array().expect("steps").iter();
+        let steps: BTreeSet<_> = steps.map(|of| (text(&of["situation"]), text(&of["region"]), text(&of["step"]))).collect();
+        assert!(!steps.is_empty() && !text(&service["title"]).is_empty(), "{service}");
+        assert!(listed.insert(name(service), steps).is_none(), "it is there twice: {service}");
+    }
+    let mut left: BTreeSet<_> = listed.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (name, step))).collect();
+    for situation in situations {
+        for step in situation["steps"].as_array().expect("steps") {
+            let (service, steps) = listed.get_key_value(&name(step)).unwrap_or_else(|| panic!("it is not listed: {step}"));
+            let own = |region: &str| (text(&situation["id"]), region.to_owned(), text(&step["id"]));
+            // What the country has is not listed again for its regions.
+            let found = steps.get(&own("")).or_else(|| steps.get(&own(&text(&situation["region"]))));
+            left.remove(&(service, found.unwrap_or_else(|| panic!("it is listed without {} of {step}", situation["id"]))));
+        }
+    }
+    assert!(left.is_empty(), "no situation has these: {left:?}");
+}
+
+/// What docs/situations.md shows for more people.
+#[test]
+fn each_situation_gives_sixteen_plans_and_asks_twice_at_most() {
+    let people = "1000";
+    let told = json(&["catalogue", "population", "--people", people, "--json"]);
+    let situations = told["situations"].as_array().expect("situations");
+    assert!(situations.iter().filter(|own| own["region"].is_null()).count() >= 24, "{told}");
+    for situation in situations {
+        let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+        assert!(number(&situation["plans"]) >= 16.0, "people are told apart too little: {situation}");
+        assert!(number(&situation["questions"]["most"]) <= 2.0, "{situation}");
+        assert!(number(&situation["forms"]) <= 1.0, "what is asked comes in one form: {situation}");
+        let halved = &situation["documentsHalved"];
+        assert!(number(&halved["count"]) >= 0.95 * number(&halved["of"]), "{situation}");
+    }
+}
+
+/// For parents of three, people with a disability and those shortly before their pension, whatever else is so of them.
+#[test]
+fn individual_work_is_for_whom_the_law_names() {
+    let catalogue = Catalogue::built_in(&Schemas::built_in()).expect("it is good");
+    let code = |text| Code::parse(text).expect("a code");
+    let situation = catalogue.situation(&code("loss-of-work"), None).expect("there");
+    let step = usize::from(situation.step_named(&code("individual-work")).expect("there").0);
+    let both = [false, true];
+    for (children, has_disability, pre_pension) in
+        (0..=4).flat_map(|children| both.into_iter().flat_map(move |one| both.map(|other| (children, one, other))))
+    {
+        let is_named = children >= 3 || has_disability || pre_pension;
+        // All else, one way and the other.
+        for (otherwise, reason, number) in [(false, "own-wish", 0), (true, "liquidation", 52)] {
+            let mut knowledge = Knowledge::new(situation);
+            for (name, value) in [
+                ("worker.dismissed", Value::Truth(true)),
+                ("worker.children_under_18", Value::Number(children)),
+                ("worker.has_disability", Value::Truth(has_disability)),
+                ("worker.pre_pension", Value::Truth(pre_pension)),
+                ("worker.dismissal_reason", Value::Text(reason.into())),
+                ("worker.weeks_in_year", Value::Number(number)),
+                ("worker.income_ratio", Value::Number(number)),
+                ("worker.wants_training", Value::Truth(otherwise)),
+                ("worker.wants_business", Value::Truth(otherwise)),
+            ] {
+                knowledge.start_with(catalogue.fact_named(name).expect(name), value);
+            }
+            let plan = Plan::make(&catalogue, situation, &knowledge);
+            let applies = if is_named { Verdict::Yes } else { Verdict::No };
+            assert_eq!(plan.steps[step].applies, applies, "{children} {has_disability} {pre_pension} {reason}");
+        }
     }
 }
 
@@ -144,8 +266,7 @@ fn one_number_in_one_file_and_who_gains_is_counted() {
         fs::write(place.join("region/RU-YAR/birth-of-child.toml"), text).expect("written");
     }
     let [old, new] = [&old, &new].map(|place| place.to_string_lossy().into_owned());
-    let told: serde_json::Value =
-        serde_json::from_str(&good(&["catalogue", "diff", &old, &new, "--population", "300", "--json"])).expect("JSON");
+    let told = json(&["catalogue", "diff", &old, &new, "--population", "300", "--json"]);
     let changes = told["changes"].as_array().expect("changes");
     let own = changes.iter().find(|change| change["situation"] == "birth-of-child@RU-YAR").expect("there");
     let gained = own["stepsGained"]["yar.third-child-kit"].as_u64().unwrap_or(0);
@@ -166,7 +287,7 @@ fn seventy_situations_and_four_hundred_overlays_are_read() {
     let folder = Folder::new();
     let large = folder.path().join("large").to_string_lossy().into_owned();
     good(&["catalogue", "generate", &large]);
-    let told: serde_json::Value = serde_json::from_str(&good(&["catalogue", "check", &large, "--json"])).expect("JSON");
+    let told = json(&["catalogue", "check", &large, "--json"]);
     assert_eq!((told["situations"].as_u64(), told["overlays"].as_u64()), (Some(70), Some(400)), "{told}");
     let one = Path::new(&large).join("federal/birth-of-child-0.toml");
     let text = fs::read_to_string(&one).expect("readable");

@@ -3,6 +3,7 @@
 mod compare;
 mod generate;
 mod population;
+mod services;
 
 use super::schema::With;
 use super::{Failure, Out, Outcome};
@@ -126,7 +127,8 @@ impl List {
         if out.is_json {
             let situations: Vec<serde_json::Value> =
                 catalogue.situations().map(|situation| as_json(situation, &self.language)).collect();
-            return out.print(serde_json::json!({ "format": 1, "situations": situations }));
+            let services = services::services(&catalogue, &self.language);
+            return out.print(serde_json::json!({ "format": 1, "situations": situations, "services": services }));
         }
         for situation in catalogue.situations() {
             let region = situation.region.as_ref().map_or("", Region::as_str);
