@@ -440,8 +440,9 @@ pub const INBOX_BYTES_MAX: usize = 8 << 20;
 pub const VARIANTS_MAX: usize = 7;
 /// How often open work is saved, in milliseconds: a start reads the records behind that again.
 pub const WORK_SAVED_MS: u64 = 10_000;
-/// So many changes of open work are put on disk together; fewer wait for more.
-pub const SHELF_BATCH: usize = 256;
+/// So many changes of open work are put on disk together, and fewer wait for more: sled holds all that a batch has changed in memory
+/// until its end.
+pub const SHELF_BATCH: usize = 64;
 /// So many changes of open work are in memory at most because they may not be on disk yet; then the disk is waited for.
 pub const SHELF_UNSAVED_MAX: usize = 16_384;
 /// How many kept questions are on their way at once.

@@ -360,6 +360,9 @@ impl Server {
         let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), self.entrance.left()).await;
         self.gateway.record_sums().await;
         self.gateway.save_work().await;
+        let attachments = Arc::clone(self.gateway.store().attachments());
+        // What is left is seen to at the next start.
+        let _ = tokio::task::spawn_blocking(move || attachments.remove_forgotten()).await;
         self.gateway.store().close();
         result
     }

@@ -157,7 +157,7 @@ pub fn order(scene: &Scene, case: &str, by: &str, about: &Person, what: &str) ->
 }
 
 /// The document with which something is applied for.
-fn applied_for(situation: &str, channel: &str, about: &Person, more: &str) -> String {
+pub fn applied_for(situation: &str, channel: &str, about: &Person, more: &str) -> String {
     let id = &about.identifier;
     format!(
         "<CaseApplication xmlns=\"urn:oncegate:doc:case-application:1\"><Situation>{situation}</Situation><Channel>{channel}</Channel>\

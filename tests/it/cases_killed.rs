@@ -1,11 +1,11 @@
 //! Cases whose gateway is killed at any instant: no step is lost, and none is done twice.
 
-use crate::cases::{DONE_WITHOUT_A_FORM, state_of};
+use crate::cases::{DONE_WITHOUT_A_FORM, applied_for, case_in, state_of};
 use crate::folder::Folder;
 use crate::process::{LONG, Process};
 use crate::tool::free_port;
 use oncegate::faces::client::Signed;
-use oncegate::program::demo::{Town, TownPlan};
+use oncegate::program::demo::{PORTAL, Town, TownPlan};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -112,4 +112,38 @@ fn kill_dash_nine_mid_case() {
         assert_eq!(messages.len(), 1, "{what:?} was asked by several messages");
     }
     assert_eq!(cases.len(), births as usize);
+}
+
+/// What a case has had is gone from the disk when it is over, also if the gateway dies in the middle of forgetting it.
+#[test]
+fn what_is_forgotten_is_gone_after_a_kill() {
+    let scene = Killed::new();
+    let mother = scene.town.mother(3);
+    let portal = scene.town.client(PORTAL).expect("a client");
+    let send = |markup: &str| {
+        let signed = scene.town.apply(PORTAL, &mother, markup).expect("signed");
+        scene.runtime.block_on(portal.post(signed.octets, "", LONG)).expect("the gateway is there")
+    };
+    let left = || {
+        let folder = scene.town.installation().folder().join("data/attachments");
+        std::fs::read_dir(folder).into_iter().flatten().flatten().count()
+    };
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + LONG * 2;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let gateway = scene.start();
+    let id = case_in(&send(&applied_for("birth-of-child", "portal", &mother, "")));
+    until("its documents have come", &|| state_of(&scene.case(&id), "register-birth") == "done");
+    assert!(left() > 0);
+    let withdraw =
+        format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{id}</Case><Withdraw></Withdraw></CaseOrder>");
+    assert_eq!(send(&withdraw).status.as_u16(), 200);
+    gateway.kill();
+    let gateway = scene.start();
+    until("all are removed", &|| left() == 0);
+    gateway.stop();
 }

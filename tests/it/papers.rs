@@ -273,7 +273,9 @@ fn companies() -> Paper {
     };
     Paper {
         set: "companies",
-        documents: version("4.05", "until = \"2020-12-31\"\n") + &version("4.06", "until = \"2099-12-31\"\n") + &version("4.07", ""),
+        documents: version("4.05", "until = \"2020-12-31\"\n")
+            + &version("4.06", "until = \"2099-12-31\"\n")
+            + &version("4.07", ""),
         what: "company-extract",
         schemas: &["companies.xsd"],
         holder: "xx.state.tax",

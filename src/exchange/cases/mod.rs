@@ -390,6 +390,12 @@ impl Case {
         kept.into_iter().any(|paper| paper.sha256 == message.sha256)
     }
 
+    /// The signed messages of which no document is needed any more.
+    pub fn unneeded(&self) -> impl Iterator<Item = &Paper> {
+        let forgotten = self.papers.values().filter(|state| state.is_forgotten);
+        forgotten.filter_map(|state| state.paper.as_ref()).filter(|paper| !self.keeps(paper))
+    }
+
     /// Whether what a message asked is done.
     pub fn has_heard(&self, message: &Digest) -> bool {
         self.heard.contains(message)

@@ -173,8 +173,10 @@ impl Gateway {
         Naming { octets: sha256(octets), digest, exchange: header.id, parties, until }
     }
 
-    /// Removes attachments that are past their time. Those of an exchange that is open stay until it is over.
+    /// Removes attachments that are past their time, and documents of cases that nobody needs any more. Those of an exchange that is
+    /// open stay until it is over.
     pub fn forget_attachments(&self) -> Result<(), StoreError> {
+        self.store.attachments().remove_forgotten()?;
         let is_open = |naming: &Naming| {
             naming.parties.iter().any(|party| {
                 let is_kept = self.work().asked(party, naming.exchange).is_some();

@@ -451,6 +451,9 @@ impl Gateway {
             let situation = Arc::clone(&hand.situation);
             hand.case.apply_all(self.around(world, &situation), at, &changes);
         }
+        // A crash may have left what was to be removed.
+        let forgotten = hand.iter().flat_map(|hand| hand.case.unneeded());
+        forgotten.for_each(|paper| self.store.attachments().forget(&paper_key(&id, paper)));
         Ok(hand)
     }
 
@@ -552,8 +555,9 @@ impl Gateway {
             let soon = step.at.plus_ms(SENT_MS);
             // What was decided on and not sent when the gateway dies is sent when it wakes, and what comes next is decided then: a case
             // that waits for nothing but that would wait for ever.
-            record.until =
-                if hand.case.is_over() && rest.is_empty() { wakes } else { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) };
+            // What is forgotten is removed a moment later, and seen to again by whoever wakes it.
+            let is_left = rest.is_empty() && !some.iter().any(|change| matches!(change, Change::Forgotten { .. }));
+            record.until = if hand.case.is_over() && is_left { wakes } else { Some(wakes.map_or(soon, |wakes| wakes.min(soon))) };
             if let Some(row) = step.ends.filter(|_| rest.is_empty()) {
                 (record.concerns, record.provider) = (Some(row.key.index), Some(row.key.to.clone()));
             }
@@ -580,7 +584,7 @@ impl Gateway {
                     && let Some(paper) = hand.case.paper_of(&document.0)
                     && !hand.case.keeps(paper)
                 {
-                    self.store.attachments().forget(&paper_key(&hand.case.id, paper))?;
+                    self.store.attachments().forget(&paper_key(&hand.case.id, paper));
                 }
             }
         }

@@ -113,6 +113,8 @@ pub struct Attachments {
     taken: AtomicU64,
     promised: AtomicU64,
     bytes_max: AtomicU64,
+    /// Notes that nobody needs any more, until they are removed together: each removal writes all keys anew.
+    unneeded: Mutex<BTreeSet<u64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,6 +138,7 @@ impl Attachments {
             taken: AtomicU64::new(0),
             promised: AtomicU64::new(0),
             bytes_max: AtomicU64::new(limits::ATTACHMENTS_BYTES),
+            unneeded: Mutex::default(),
         }
     }
 
@@ -352,10 +355,25 @@ impl Attachments {
         self.remove(past.into_iter().filter(|(_, naming)| !is_open(naming)).map(|(ticket, _)| ticket).collect())
     }
 
-    /// Removes what is kept under a name: nobody needs it any more.
-    pub fn forget(&self, octets: &Digest) -> Result<(), StoreError> {
-        let ticket = self.table().by_message.get(octets).copied();
-        self.remove(ticket.into_iter().collect())
+    /// Forgets what is kept under a name: nobody needs it any more, or finds it. It is removed with the next that goes.
+    pub fn forget(&self, octets: &Digest) {
+        if let Some(ticket) = self.table().by_message.remove(octets) {
+            self.unneeded().insert(ticket);
+        }
+    }
+
+    /// Removes what was forgotten.
+    pub fn remove_forgotten(&self) -> Result<(), StoreError> {
+        let over = std::mem::take(&mut *self.unneeded());
+        let removed = self.remove(over.iter().copied().collect());
+        if removed.is_err() {
+            self.unneeded().extend(over);
+        }
+        removed
+    }
+
+    fn unneeded(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.unneeded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes what a message names: it was erased.

@@ -15,7 +15,8 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::ledger::OutcomePlace;
 use crate::exchange::work::{Change, Shelf};
 use crate::message::envelope::Subject;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ pub struct SledShelf {
     /// has taken if the disk does not take it.
     given: Changes,
     noted: Changes,
+    /// What sled has found behind keys since it was given anything: the same few places are looked at again and again for what comes
+    /// next, and each look copies a page.
+    found: RefCell<HashMap<Bound<Vec<u8>>, Option<(Vec<u8>, Vec<u8>)>>>,
     /// How often the shelf was noted, and up to which time it was saved.
     notes: u64,
     saved: Arc<AtomicU64>,
@@ -65,6 +69,7 @@ impl SledShelf {
             unwritten: Changes::new(),
             given: Changes::new(),
             noted: Changes::new(),
+            found: RefCell::default(),
             notes: 0,
             saved: Arc::default(),
             was_marked: false,
@@ -105,6 +110,7 @@ impl SledShelf {
 
     /// Gives sled all that waits, as one batch: all of it is there after a crash, or nothing.
     fn give(&mut self) {
+        self.found.get_mut().clear();
         let mut batch = sled::Batch::default();
         for (key, value) in &self.unwritten {
             match value {
@@ -140,8 +146,18 @@ impl SledShelf {
 
     fn first(&self, from: Bound<&[u8]>) -> Option<(Vec<u8>, Vec<u8>)> {
         let tree = self.tree.as_ref()?;
+        let key = from.map(<[u8]>::to_vec);
+        if let Some(known) = self.found.borrow().get(&key) {
+            return known.clone();
+        }
         let found = quietly(|| tree.range::<&[u8], _>((from, Bound::Unbounded)).next().transpose()).ok()?;
-        found.map(|(key, value)| (key.to_vec(), value.to_vec()))
+        let found = found.map(|(key, value)| (key.to_vec(), value.to_vec()));
+        let mut all = self.found.borrow_mut();
+        if all.len() >= FOUND_MAX {
+            all.clear();
+        }
+        all.insert(key, found.clone());
+        found
     }
 }
 
@@ -203,6 +219,8 @@ fn quietly<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 /// Before all keys of work.
 const MARK: &[u8] = &[0];
 const CACHE_BYTES: u64 = 8 << 20;
+/// Looks that are remembered.
+const FOUND_MAX: usize = 256;
 pub(super) const SHELF_OF_CASES: &str = "cases";
 /// Records of one look at the index.
 const PAGE: usize = 1_000;
