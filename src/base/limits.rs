@@ -440,11 +440,6 @@ pub const INBOX_BYTES_MAX: usize = 8 << 20;
 pub const VARIANTS_MAX: usize = 7;
 /// How often open work is saved, in milliseconds: a start reads the records behind that again.
 pub const WORK_SAVED_MS: u64 = 10_000;
-/// So many changes of open work are put on disk together, and fewer wait for more: sled holds all that a batch has changed in memory
-/// until its end.
-pub const SHELF_BATCH: usize = 64;
-/// So many changes of open work are in memory at most because they may not be on disk yet; then the disk is waited for.
-pub const SHELF_UNSAVED_MAX: usize = 16_384;
 /// How many kept questions are on their way at once.
 pub const DELIVERIES_MAX: usize = 256;
 /// Characters of a condition.
@@ -476,7 +471,7 @@ pub const TRAIL_LOOK: usize = 500;
 /// Octets of the changes of a case in one record.
 pub const CASE_CHANGES_BYTES_MAX: usize = 48 << 10;
 /// Cases that are kept in memory beside the log.
-pub const CASES_KEPT_MAX: usize = 2_048;
+pub const CASES_KEPT_MAX: usize = 256;
 /// Steps of a situation, with those of an overlay.
 pub const SITUATION_STEPS_MAX: usize = 256;
 /// How long a mail server may take for one notice.

@@ -529,8 +529,8 @@ fn no_test_message_reaches_a_live_agency() {
     let scene = Scene::with(plan, |_| {});
     let id = born(&scene, 3, None);
     let case = scene.becomes(&id, "what the others do is done", |case| are(case, &["register-birth", "residence"], "done"));
-    assert_ne!(state_of(&case, "health-policy"), "done");
-    scene.becomes(&id, "it is said why", |case| step_of(case, "health-policy")["trouble"] == "OG-MSG-019");
+    assert_ne!(state_of(&case, "snils"), "done");
+    scene.becomes(&id, "it is said why", |case| step_of(case, "snils")["trouble"] == "OG-MSG-019");
     let manners = scene.town().manners();
     for kind in live {
         assert_eq!(manners.octets.get(kind), None, "{kind} has got something");
@@ -962,9 +962,9 @@ fn who_is_silent_for_too_long_is_passed_over() {
         case["form"]["bring"].as_array().is_some_and(|bring| bring.iter().any(|bring| bring["document"] == "identity-record"))
     });
     assert_eq!(case["state"], "open");
-    scene.town().manners().away.clear();
     let brought = brought(&scene, &id, &person, &["identity-record"]);
     assert_eq!(brought.status.as_u16(), 200, "{:?}", problem_of(&brought));
+    scene.town().manners().away.clear();
     let case = scene.becomes(&id, "it goes on", |case| state_of(case, "register") == "done");
     assert_eq!(case["counts"]["brought"], 1);
 }

@@ -235,7 +235,7 @@ impl<'n> Next<'n> {
         found.into_iter().map(|(_, index, step)| (index, step)).collect()
     }
 
-    /// The question for a document: on behalf of the first agency that has a grant for it.
+    /// The question for a document: on behalf of the first agency that has a grant for it, and is of the world of the case.
     fn errand(&self, document: &DocumentOf, by: &Code, tries: u32, ids: Ids<'_>) -> Result<Errand, &'static str> {
         let around = self.around;
         let what = around.schemas.document_type(&document.document).ok_or("OG-DOC-001")?;
@@ -275,13 +275,16 @@ impl<'n> Next<'n> {
     fn grant(&self, agency: &AgencyId, step: &Step, document: &Code, kind: SubjectKind) -> Option<&'n Grant> {
         let registry = self.around.registry;
         let today = self.around.now.day();
+        let index = registry
+            .find(agency)
+            .filter(|index| registry.agency(*index).is_some_and(|agency| agency.world == self.case.opening.world()))?;
         let fits = |grant: &Grant| {
             grant.action == Action::Read
                 && grant.until >= today
                 && grant.about.fits(kind)
                 && step.purpose.as_ref().is_none_or(|purpose| *purpose == grant.purpose)
         };
-        registry.grants_of(registry.find(agency)?, document).map(|(_, grant)| grant).find(|grant| fits(grant))
+        registry.grants_of(index, document).map(|(_, grant)| grant).find(|grant| fits(grant))
     }
 
     /// The fields that all may have who are to have the document: what is signed cannot be cut for one of them. Nothing means all that

@@ -8,6 +8,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What was done, in records of cases.
 pub mod action {
@@ -76,6 +77,7 @@ mod of {
     pub const TIMER: u8 = b't';
     pub const KEY: u8 = b'k';
     pub const LINK: u8 = b'l';
+    pub const PERSON: u8 = b'p';
     pub const OPEN: u8 = b'o';
     pub const COUNT: u8 = b'n';
 }
@@ -87,8 +89,9 @@ impl<S: Shelf> Book<S> {
         Self { shelf, open: open.unwrap_or(0) }
     }
 
-    /// Takes a record, if it is one of a case: the only way in which a line changes. It may be told again.
-    pub fn record(&mut self, leaf: &Leaf, index: u64) {
+    /// Takes a record, if it is one of a case, with the keys of the persons whom it is about: the only way in which a line changes. It may
+    /// be told again.
+    pub fn record(&mut self, leaf: &Leaf, index: u64, persons: &[u64]) {
         if leaf.kind != RecordKind::Case.as_str() {
             return;
         }
@@ -130,6 +133,9 @@ impl<S: Shelf> Book<S> {
         if leaf.action.as_deref() == Some(action::CLOSE) {
             row.state = State::Closed;
         }
+        if before.is_none() {
+            self.shelf.write(persons.iter().map(|person| (about(*person, &id), Some(Vec::new()))).collect());
+        }
         self.put(before.as_ref(), &row);
     }
 
@@ -158,6 +164,21 @@ impl<S: Shelf> Book<S> {
     /// The case that something with this key has started.
     pub fn by_key(&self, key: &Digest) -> Option<Uuid> {
         read_id(&self.shelf.get(&keyed(key))?)
+    }
+
+    /// The cases about any of some persons, by their keys, in the order in which they began. Of those that are over only the log knows more.
+    pub fn about(&self, persons: &[u64]) -> Vec<CaseRow> {
+        let mut found = BTreeMap::new();
+        for person in persons {
+            let mut from = about(*person, &Uuid::from_octets([0; 16]));
+            let prefix = from.get(..9).unwrap_or_default().to_vec();
+            while let Some((key, _)) = self.shelf.from(&from) {
+                let Some(id) = key.strip_prefix(prefix.as_slice()).and_then(read_id) else { break };
+                found.extend(self.row(&id).map(|row| ((row.opened, id), row)));
+                from = [key.as_slice(), &[0]].concat();
+            }
+        }
+        found.into_values().collect()
     }
 
     /// The case that a personal link is of, by the link's hash; whether it is still in force the case says.
@@ -276,6 +297,10 @@ fn opened(id: &Uuid) -> Vec<u8> {
 
 fn keyed(key: &Digest) -> Vec<u8> {
     [&[of::KEY], key.octets().as_slice()].concat()
+}
+
+fn about(person: u64, case: &Uuid) -> Vec<u8> {
+    [&[of::PERSON], person.to_be_bytes().as_slice(), case.octets()].concat()
 }
 
 fn linked(link: &Digest) -> Vec<u8> {

@@ -277,7 +277,7 @@ fn registry(catalogue: &Catalogue, schemas: &Schemas) -> String {
     let mut text = "format = 1\nversion = 1\n".to_owned();
     let offices = catalogue.offices().keys();
     for name in offices.map(|kind| format!("xx.trial.{kind}")).chain([COORDINATOR.to_owned()]) {
-        let _ = write!(text, "[[agency]]\nid = \"{name}\"\nname = \"A\"\nurl = \"outbound\"\n");
+        let _ = write!(text, "[[agency]]\nid = \"{name}\"\nname = \"A\"\nurl = \"outbound\"\ntest = true\n");
     }
     for (document, known) in catalogue.documents() {
         if let Keeper::Office(kind) = &known.holder {

@@ -21,11 +21,11 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::read_again;
 use crate::exchange::cases::{
-    Around, Book, Came, Case, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
+    Around, Book, Came, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
 };
 use crate::exchange::ledger::{Known, OutcomePlace};
 use crate::exchange::work::Row;
-use crate::host::store::{Saving, SledShelf, Store, StoreError};
+use crate::host::store::{Recorded, Saving, SledShelf, Store, StoreError};
 use crate::message::crypto::{Sha256, equal, random, sha256};
 use crate::message::envelope::{self, Subject};
 use crate::rules::situation::{Catalogue, Situation, Version};
@@ -52,8 +52,7 @@ pub(super) struct Cases {
     /// Those that something was done in lately.
     kept: Mutex<Kept>,
     hints: Mutex<Hints>,
-    /// Below which index all records are that began cases, and those that changed them: the index has to be no further for a look at them.
-    begun_below: AtomicU64,
+    /// Below which index all records are that changed cases: the index has to be no further for a look at them.
     changed_below: AtomicU64,
     changed: Notify,
     room: Arc<Semaphore>,
@@ -127,7 +126,6 @@ impl Cases {
             book: Mutex::default(),
             kept: Mutex::default(),
             hints: Mutex::default(),
-            begun_below: AtomicU64::new(0),
             changed_below: AtomicU64::new(0),
             changed: Notify::new(),
             room: Arc::new(Semaphore::new(CASES_AT_ONCE)),
@@ -143,14 +141,14 @@ impl Cases {
         }
         let (shelf, mark) = store.shelf_of_cases()?;
         let mut book = Book::open(shelf);
-        let from = if mark == 0 { store.tell_cases(&mut |leaf, index| book.record(leaf, index))? } else { mark };
+        let mut tell = |recorded: Recorded| book.record(&recorded.leaf, recorded.place.index, &recorded.persons);
+        let from = if mark == 0 { store.tell_cases(&mut tell)? } else { mark };
         store.tell(from, UnixTime::default(), &mut |recorded| {
-            book.record(&recorded.leaf, recorded.place.index);
+            book.record(&recorded.leaf, recorded.place.index, &recorded.persons);
             if let Some((case, hint)) = self.hint_of(&recorded.leaf, recorded.place) {
                 self.hints().put(case, hint);
             }
         })?;
-        self.begun_below.store(store.size(), Ordering::Release);
         self.changed_below.store(store.size(), Ordering::Release);
         *self.book.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
         Ok(())
@@ -188,13 +186,10 @@ impl Cases {
     }
 
     /// Takes a record into account: of a case, or of a message of one.
-    pub(super) fn tell(&self, leaf: &Leaf, place: OutcomePlace) {
+    pub(super) fn tell(&self, leaf: &Leaf, place: OutcomePlace, persons: &[u64]) {
         if leaf.kind == RecordKind::Case.as_str() {
             self.changed_below.fetch_max(place.index + 1, Ordering::AcqRel);
-            if leaf.action.as_deref() == Some(action::OPEN) {
-                self.begun_below.fetch_max(place.index + 1, Ordering::AcqRel);
-            }
-            self.book(|book| book.record(leaf, place.index));
+            self.book(|book| book.record(leaf, place.index, persons));
             return;
         }
         if let Some((case, hint)) = self.hint_of(leaf, place) {
@@ -420,10 +415,12 @@ impl Gateway {
         Ok((hand.case.hear(around, hint.message, &Heard::Message(&reading), &mut new_id), octets))
     }
 
-    /// The cases about somebody, in the order in which they began. The log is asked, and nobody else waits for that.
-    fn cases_of(&self, subject: &Subject, situation: Option<&Word>) -> Result<Vec<Uuid>, StoreError> {
-        let below = self.cases.begun_below.load(Ordering::Acquire);
-        tokio::task::block_in_place(|| self.store.cases_of(subject, situation, below))
+    /// The cases about somebody, in the order in which they began.
+    fn cases_of(&self, subject: &Subject, situation: Option<&Word>) -> Vec<CaseRow> {
+        let persons = self.store.person_keys(subject);
+        let mut rows = self.cases.book(|book| book.about(&persons)).unwrap_or_default();
+        rows.retain(|row| situation.is_none_or(|situation| row.situation.as_ref() == Some(situation)));
+        rows
     }
 
     /// Reads a case from its records. Nobody else waits for that.
@@ -484,8 +481,8 @@ impl Gateway {
         for (fact, sum, own) in hand.case.unsummed(around) {
             let Some(named) = world.catalogue.fact(fact) else { continue };
             let mut total = own;
-            for other in self.cases_of(&hand.case.subject(), Some(&situation.id))? {
-                let other = if other == hand.case.id { None } else { self.load_case(world, other)? };
+            for other in self.cases_of(&hand.case.subject(), Some(&situation.id)) {
+                let other = if other.id == hand.case.id { None } else { self.load_case(world, other.id)? };
                 let Some(other) = other else { continue };
                 if other.case.opening.test != hand.case.opening.test {
                     continue;
@@ -704,7 +701,7 @@ impl Gateway {
         mut look: impl FnMut(&Case, Around<'_>) -> T,
     ) -> Result<Vec<T>, CaseError> {
         let mut seen = Vec::new();
-        for id in self.cases_of(subject, None)?.into_iter().rev().take(CASES_SHOWN_MAX) {
+        for CaseRow { id, .. } in self.cases_of(subject, None).into_iter().rev().take(CASES_SHOWN_MAX) {
             let held = self.cases.held(id);
             let mut slot = held.lock().await;
             let current = self.world();

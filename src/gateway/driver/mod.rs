@@ -668,7 +668,7 @@ impl Gateway {
         let telling = if told.is_some() { Some(self.telling.read().await) } else { None };
         let kept = self.store.append(entry).await;
         if let (Ok(committed), Some((record, persons))) = (&kept, told) {
-            self.tell_work(&record, persons.first().copied(), committed.place);
+            self.tell_work(&record, &persons, committed.place);
         }
         drop(telling);
         let is_in_trouble = kept.is_err();
@@ -685,21 +685,21 @@ impl Gateway {
     }
 
     /// Tells open work of a record, and those who wait for what may have come of it.
-    fn tell_work(&self, record: &Record, person: Option<u64>, place: OutcomePlace) {
+    fn tell_work(&self, record: &Record, persons: &[u64], place: OutcomePlace) {
         let Some(leaf) = Leaf::parse(&record.leaf(&Blind::default())) else { return };
         if !is_of_work(record) {
-            return self.cases.tell(&leaf, place);
+            return self.cases.tell(&leaf, place, persons);
         }
         let class = class_of(&self.world(), &leaf);
         // Before open work forgets it: else the same message would be new for a moment.
         self.tell_ledger(record, place);
-        self.work().record(Told { leaf: &leaf, place, person, class });
+        self.work().record(Told { leaf: &leaf, place, person: persons.first().copied(), class });
         if record.kind == RecordKind::Event {
             self.published.notify_one();
         }
         [&record.provider, &record.consumer].into_iter().flatten().for_each(|agency| self.inbox.tell(agency));
         self.work_changed.notify_one();
-        self.cases.tell(&leaf, place);
+        self.cases.tell(&leaf, place, persons);
     }
 
     /// Tells the ledger how a question has ended that is kept.

@@ -5,16 +5,16 @@
 //! are enough of them, or the shelf is saved; much of what waits is open for a moment only, and is never written.
 
 use super::index::Entered;
-use super::{Store, StoreError, again};
-use crate::base::ids::{Code, Uuid};
-use crate::base::limits;
+use super::keys::PrivateHead;
+use super::{Store, StoreError, again, found};
+use crate::base::ids::Uuid;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
+use crate::evidence::journal::Frame;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::ledger::OutcomePlace;
 use crate::exchange::work::{Change, Shelf};
-use crate::message::envelope::Subject;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -123,7 +123,7 @@ impl SledShelf {
             return self.is_refused();
         }
         self.given.extend(std::mem::take(&mut self.unwritten));
-        if self.given.len() + self.noted.len() >= limits::SHELF_UNSAVED_MAX {
+        if self.given.len() + self.noted.len() >= UNSAVED_MAX {
             match quietly(|| tree.flush()) {
                 Ok(_) => (self.given, self.noted) = (Changes::new(), Changes::new()),
                 Err(_) => self.is_refused(),
@@ -202,7 +202,7 @@ impl Shelf for SledShelf {
 
     fn write(&mut self, changes: Vec<Change>) {
         self.unwritten.extend(changes);
-        if self.unwritten.len() >= limits::SHELF_BATCH && !self.has_refused {
+        if self.unwritten.len() >= BATCH && !self.has_refused {
             self.give();
         }
     }
@@ -219,6 +219,10 @@ fn quietly<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 /// Before all keys of work.
 const MARK: &[u8] = &[0];
 const CACHE_BYTES: u64 = 8 << 20;
+/// So many changes are put on disk together, and fewer wait for more: sled holds all that a batch has changed in memory until its end.
+const BATCH: usize = 64;
+/// So many changes are in memory at most because they may not be on disk yet; then the disk is waited for.
+const UNSAVED_MAX: usize = 16_384;
 /// Looks that are remembered.
 const FOUND_MAX: usize = 256;
 pub(super) const SHELF_OF_CASES: &str = "cases";
@@ -260,13 +264,16 @@ impl Store {
     }
 
     /// Tells of all records of cases that the index has, in their order; gives how many records the index has.
-    pub fn tell_cases(&self, tell: &mut dyn FnMut(&Leaf, u64)) -> Result<u64, StoreError> {
+    pub fn tell_cases(&self, tell: &mut dyn FnMut(Recorded)) -> Result<u64, StoreError> {
         let until = self.index.watermark();
         let filter = Filter { kind: Some(RecordKind::Case), ..Filter::default() };
         // The newest are found first, and of all cases that ever were there may be very many: only where they are is kept.
         for index in self.all_of(&filter, until, |index, _| Some(index))? {
-            if let Some(leaf) = Leaf::parse(&self.record(index)?.leaf) {
-                tell(&leaf, index);
+            let place = self.place(index)?;
+            let head = |frame: &Frame<'_>| PrivateHead::read(frame.private).map_or_else(Vec::new, |(head, _)| head.persons);
+            let (record, persons) = self.with_frame(place, |frame| (found(frame), head(frame)))?;
+            if let Some(leaf) = Leaf::parse(&record.leaf) {
+                tell(Recorded { leaf, persons, place });
             }
         }
         Ok(until)
@@ -276,20 +283,6 @@ impl Store {
     pub fn records_of_case(&self, case: &Uuid, below: u64) -> Result<Vec<u64>, StoreError> {
         let filter = Filter { kind: Some(RecordKind::Case), case: Some(*case), ..Filter::default() };
         self.all_of(&filter, below, |index, leaf| (leaf.action.as_deref() != Some("hand")).then_some(index))
-    }
-
-    /// The cases about somebody that began below an index, of one situation or of all, in the order in which they began.
-    pub fn cases_of(&self, subject: &Subject, situation: Option<&Code>, below: u64) -> Result<Vec<Uuid>, StoreError> {
-        let mut found = BTreeMap::new();
-        for person in subject.identifiers.iter().take(limits::IDENTIFIERS_MAX) {
-            let filter = Filter { kind: Some(RecordKind::Case), person: Some(person.clone()), ..Filter::default() };
-            found.extend(self.all_of(&filter, below, |index, leaf| {
-                let is_of = situation.is_none_or(|situation| leaf.purpose.as_deref() == Some(situation.as_str()));
-                let is_start = leaf.action.as_deref() == Some("open") && is_of;
-                Some((index, leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_start)?))
-            })?);
-        }
-        Ok(found.into_values().collect())
     }
 
     /// What is taken of each record below `until` that a filter finds, in their order. All of these are looked at: what the index does

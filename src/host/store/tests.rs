@@ -843,7 +843,7 @@ fn all_records_of_cases_are_told_again_once() {
             }
         }
         let mut told = Vec::new();
-        let from = store.tell_cases(&mut |_, index| told.push(index)).expect("they are told");
+        let from = store.tell_cases(&mut |recorded| told.push(recorded.place.index)).expect("they are told");
         store.tell(from, UnixTime::default(), &mut |recorded| told.push(recorded.place.index)).expect("they are told");
         assert_eq!(told, all);
         assert_eq!(store.records_of_case(&case, store.size()).expect("they are found"), all);

@@ -11,7 +11,7 @@ use crate::base::time::DAY_MS;
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::Private;
 use crate::exchange::admission::{Refusal, read_again};
-use crate::exchange::cases::{Came, Case, Change, Opening, Order, OrderOf, Reading, RowState, StartedBy, Text, Written};
+use crate::exchange::cases::{Came, Case, CaseRow, Change, Opening, Order, OrderOf, Reading, RowState, StartedBy, Text, Written};
 use crate::exchange::work::Row;
 use crate::host::store::StoreError;
 use crate::message::crypto::sha256;
@@ -171,11 +171,8 @@ impl Gateway {
     /// joins what was applied for and has had none. Two births are two cases.
     async fn joins(&self, world: &World, fresh: &Case) -> Result<Option<Uuid>, StoreError> {
         let by_application = fresh.opening.start == StartedBy::Application;
-        for id in self.cases_of(&fresh.subject(), Some(&fresh.opening.situation.0))?.into_iter().rev() {
-            let row = self.cases.book(|book| book.row(&id)).flatten();
-            if row.is_none_or(|row| row.state == RowState::Closed) {
-                continue;
-            }
+        let known = self.cases_of(&fresh.subject(), Some(&fresh.opening.situation.0)).into_iter().rev();
+        for CaseRow { id, .. } in known.filter(|row| row.state == RowState::Open) {
             let held = self.cases.held(id);
             let mut slot = held.lock().await;
             if slot.is_none() {

@@ -127,6 +127,20 @@ impl Hall {
         kib()
     }
 
+    /// The resident memory once it has answered a question: the first needs what every one does.
+    pub(super) async fn fresh_kib(&self) -> Result<u64, BenchError> {
+        self.warm().await?;
+        Ok(self.settled_kib().await)
+    }
+
+    /// From the next start on nobody coordinates cases: their book stays closed.
+    pub(super) fn coordinate_nothing(&self) -> Result<(), BenchError> {
+        let path = self.town.installation().config();
+        let text = std::fs::read_to_string(&path).map_err(|cause| BenchError::file(&path, cause))?;
+        let text = text.replace(&format!("coordinators = [\"{COORDINATOR}\"]"), "coordinators = []");
+        std::fs::write(&path, text).map_err(|cause| BenchError::file(&path, cause))
+    }
+
     /// The folder of the gateway's data.
     pub(super) fn data(&self) -> PathBuf {
         self.town.installation().folder().join("data")

@@ -311,8 +311,8 @@ async fn reload(hall: &Hall, tasks: &mut Vec<Task>, found: &mut Cases) -> Result
     Ok(())
 }
 
-/// All cases are taken back. What those that are over take of memory is seen after a start: what the allocator keeps of the time before
-/// is not theirs.
+/// All cases are taken back. What those that are over take of memory is what a start with cases takes more than one without: what the
+/// allocator keeps of the time before is not theirs, and the index of their records is the log's. A few have the same fixed costs.
 async fn close(
     (few, closed_at_few): (&mut Hall, usize),
     many: &mut Hall,
@@ -329,13 +329,17 @@ async fn close(
     found.add("resident before all are taken back", (running_kib as f64 / 1024.0, "MiB"), None);
     found.add("  and after", (closed_kib as f64 / 1024.0, "MiB"), None);
     let (few_start, many_start) = (few.restart()?, many.restart()?);
-    for hall in [&*few, &*many] {
-        // The first answer needs what every answer does.
-        hall.warm().await?;
+    let (few_with, many_with) = (few.fresh_kib().await?, many.fresh_kib().await?);
+    for hall in [&mut *few, &mut *many] {
+        hall.coordinate_nothing()?;
+        hall.restart()?;
     }
-    let (few_kib, many_kib) = (few.settled_kib().await, many.settled_kib().await);
+    let (few_without, many_without) = (few.fresh_kib().await?, many.fresh_kib().await?);
     let more = tasks.len().saturating_sub(closed_at_few).max(1);
-    let each = (many_kib.saturating_sub(few_kib) * 1024) as f64 / more as f64;
+    let octets = |with: u64, without: u64| (with as f64 - without as f64) * 1024.0;
+    let each = (octets(many_with, many_without) - octets(few_with, few_without)) / more as f64;
+    found.add("resident after a start beside them", (many_with as f64 / 1024.0, "MiB"), None);
+    found.add("  of it for cases", (octets(many_with, many_without) / 1024.0 / 1024.0, "MiB"), None);
     found.add(format!("memory of each of {more} closed cases more"), (each, "B"), Some(256.0));
     found.add("  a start beside them", (many_start.as_secs_f64(), "s"), None);
     found.add("  a start beside few", (few_start.as_secs_f64(), "s"), None);

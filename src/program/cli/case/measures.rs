@@ -4,11 +4,10 @@ use super::super::{Failure, Out, Outcome};
 use crate::base::ids::{Code, Region, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::RecordKind;
-use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::cases::{Around, Case, Ending, action};
 use crate::gateway::driver::changes_at;
 use crate::host::config::Config;
-use crate::host::store::{Settings, Store, StoreError};
+use crate::host::store::{self, Settings, Store, StoreError};
 use crate::program::server::{Checked, check};
 use crate::rules::situation::Situation;
 use crate::rules::situation::measure::{Figures, Share};
@@ -87,14 +86,14 @@ impl Measures {
 /// The records of the changes of each case.
 fn records(store: &Store) -> Result<BTreeMap<Uuid, Vec<u64>>, StoreError> {
     let mut records: BTreeMap<Uuid, Vec<u64>> = BTreeMap::new();
-    let mut note = |leaf: &Leaf, index: u64| {
+    let mut note = |store::Recorded { leaf, place, .. }: store::Recorded| {
         let is_change = leaf.kind == RecordKind::Case.as_str() && leaf.action.as_deref() != Some(action::HAND);
         if let Some(id) = leaf.case.as_deref().and_then(Uuid::parse).filter(|_| is_change) {
-            records.entry(id).or_default().push(index);
+            records.entry(id).or_default().push(place.index);
         }
     };
     let from = store.tell_cases(&mut note)?;
-    store.tell(from, UnixTime::default(), &mut |recorded| note(&recorded.leaf, recorded.place.index))?;
+    store.tell(from, UnixTime::default(), &mut note)?;
     Ok(records)
 }
 

@@ -752,7 +752,7 @@ impl Process {
             }
             Sealed::Changes(_) => {
                 if index >= mark {
-                    self.book.record(leaf, index);
+                    self.book.record(leaf, index, &[]);
                 }
                 leaf.concerns.iter().for_each(|event| _ = self.events.remove(event));
             }
