@@ -84,21 +84,38 @@ impl KeyTree {
         }
         self.last.as_ref().map(|(_, parent)| parent.tag(&[&number.to_be_bytes()]))
     }
+}
 
-    /// Erases the keys of some tickets, and of all before a ticket. Returns when they are gone from the disk.
-    fn erase(&mut self, tickets: &[u64], before: u64) -> Result<(), StoreError> {
-        let mut nodes = self.nodes.clone();
-        for ticket in tickets {
-            split(&mut nodes, |depth, prefix| relation(depth, prefix, *ticket, *ticket));
+/// Erases the keys of some tickets, and of all before a ticket. Returns when they are gone from the disk. Whoever seals meanwhile does not
+/// wait for that; one erases at a time.
+fn erase(tree: &Mutex<KeyTree>, tickets: &[u64], before: u64) -> Result<(), StoreError> {
+    let (path, known) = {
+        let tree = lock(tree);
+        (tree.path.clone(), tree.nodes.clone())
+    };
+    let mut nodes = known.clone();
+    tickets.iter().for_each(|ticket| puncture(&mut nodes, *ticket));
+    if let Some(last) = before.checked_sub(1) {
+        split(&mut nodes, |depth, prefix| relation(depth, prefix, 0, last));
+    }
+    if nodes != known {
+        write_secret(&path, &write_nodes(&nodes))?;
+        let mut tree = lock(tree);
+        (tree.nodes, tree.last) = (nodes, None);
+    }
+    Ok(())
+}
+
+/// Erases the key of a ticket: the one on the way to it that is kept is replaced by those beside the way.
+fn puncture(nodes: &mut BTreeMap<(u32, u64), Secret>, ticket: u64) {
+    let at = |depth: u32| ticket.checked_shr((DEPTH - depth) * FAN_BITS).unwrap_or(0);
+    let Some((depth, mut key)) = (0..=DEPTH).find_map(|depth| Some((depth, nodes.remove(&(depth, at(depth)))?))) else { return };
+    for below in depth + 1..=DEPTH {
+        let (parent, on_the_way) = place(at(below));
+        for number in (0..1 << FAN_BITS).filter(|number| *number != on_the_way) {
+            nodes.insert((below, parent << FAN_BITS | number), child(&key, number));
         }
-        if let Some(last) = before.checked_sub(1) {
-            split(&mut nodes, |depth, prefix| relation(depth, prefix, 0, last));
-        }
-        if nodes != self.nodes {
-            write_secret(&self.path, &write_nodes(&nodes))?;
-            (self.nodes, self.last) = (nodes, None);
-        }
-        Ok(())
+        key = child(&key, on_the_way);
     }
 }
 
@@ -257,6 +274,8 @@ pub struct Keys {
     folder: PathBuf,
     private: Mutex<KeyTree>,
     bodies: Mutex<KeyTree>,
+    /// Held while keys are erased.
+    erasing: Mutex<()>,
     start: u32,
     next: AtomicU32,
     index: HmacKey,
@@ -277,6 +296,7 @@ impl Keys {
             folder: folder.to_owned(),
             private: Mutex::new(KeyTree::open(folder.join("private"))?),
             bodies: Mutex::new(KeyTree::open(folder.join("bodies"))?),
+            erasing: Mutex::default(),
             start,
             next: AtomicU32::new(1),
             index,
@@ -454,12 +474,14 @@ impl Keys {
 
     /// Destroys the keys of some bodies, and of all with an earlier ticket than `before`.
     pub fn erase_bodies(&self, tickets: &[u64], before: u64) -> Result<(), StoreError> {
-        lock(&self.bodies).erase(tickets, before)
+        let _alone = lock(&self.erasing);
+        erase(&self.bodies, tickets, before)
     }
 
     /// Destroys the keys of some personal parts.
     pub fn erase_private(&self, tickets: &[u64]) -> Result<(), StoreError> {
-        lock(&self.private).erase(tickets, 0)
+        let _alone = lock(&self.erasing);
+        erase(&self.private, tickets, 0)
     }
 }
 
@@ -637,6 +659,12 @@ mod tests {
         KeyTree::open(folder.join("keys")).expect("opens")
     }
 
+    fn without(tree: KeyTree, tickets: &[u64], before: u64) -> KeyTree {
+        let tree = Mutex::new(tree);
+        erase(&tree, tickets, before).expect("writable");
+        tree.into_inner().expect("nobody has it")
+    }
+
     #[test]
     fn an_erased_key_is_gone_and_no_other_is_changed() {
         let mut tree = tree("erased");
@@ -644,7 +672,9 @@ mod tests {
         let keys = tickets.map(|ticket| tree.key(ticket));
         assert!(keys.iter().all(Option::is_some));
         assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), tickets.len(), "each has its own");
-        tree.erase(&[16, 2 << 32], 0).expect("writable");
+        let mut tree = without(tree, &[16, 2 << 32], 0);
+        // Once more changes nothing.
+        tree = without(tree, &[2 << 32], 0);
         let mut again = KeyTree::open(tree.path.clone()).expect("opens");
         for tree in [&mut tree, &mut again] {
             for (ticket, key) in tickets.iter().zip(&keys) {
@@ -656,8 +686,7 @@ mod tests {
 
     #[test]
     fn renewed_keys_are_others_from_a_start_on_and_the_same_before_it() {
-        let mut tree = tree("renewed");
-        tree.erase(&[3 << 32 | 7], 0).expect("writable");
+        let mut tree = without(tree("renewed"), &[3 << 32 | 7], 0);
         let tickets = [0, 1, 3 << 32 | 7, 3 << 32 | 8, (4 << 32) - 1, 4 << 32, 4 << 32 | 1, 5 << 32, 1 << 56, u64::MAX];
         let before = tickets.map(|ticket| tree.key(ticket));
         let renew = || read_nodes(&renewed(&write_nodes(&tree.nodes), 3).expect("keys").expect("random")).expect("keys");
@@ -709,7 +738,7 @@ mod tests {
         let mut tree = tree("before");
         let keys: Vec<_> = (0..600).map(|ticket| tree.key(ticket)).collect();
         for before in [1, 17, 256, 300, 599] {
-            tree.erase(&[], before).expect("writable");
+            tree = without(tree, &[], before);
             for (ticket, key) in (0..).zip(&keys) {
                 assert_eq!(tree.key(ticket), if ticket < before { None } else { *key }, "{ticket} of {before}");
             }
