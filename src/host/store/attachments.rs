@@ -95,10 +95,11 @@ struct Kept {
 
 #[derive(Default)]
 struct Table {
-    notes: BTreeMap<u64, Note>,
+    /// Boxed: the nodes of a map whose keys come in their order are half empty.
+    notes: BTreeMap<u64, Box<Note>>,
     contents: BTreeMap<u64, Kept>,
     /// By hash, for whoever asks for one: the notes that name it.
-    by_hash: BTreeMap<Digest, BTreeSet<u64>>,
+    by_hash: BTreeSet<(Digest, u64)>,
     by_message: BTreeMap<Digest, u64>,
     /// By the end of their time.
     by_end: BTreeSet<(UnixTime, u64)>,
@@ -241,9 +242,7 @@ impl Attachments {
     pub fn again(self: &Arc<Self>, from: &AgencyId, sha256: &Digest, size: u64, now: UnixTime) -> Option<Held> {
         let oldest = now.minus_ms(limits::ATTACHMENT_AGAIN_MS);
         let mut table = self.table();
-        let tickets: Vec<u64> = table.by_hash.get(sha256)?.iter().copied().collect();
-        let contents =
-            tickets.iter().filter_map(|note| table.notes.get(note)).flat_map(|note| &note.named).map(|named| named.content);
+        let contents = table.notes_of(sha256).flat_map(|note| &note.named).map(|named| named.content);
         let found: Vec<Content> = contents.filter(|content| content.sha256 == *sha256 && content.size == size).collect();
         let found = found
             .into_iter()
@@ -327,8 +326,7 @@ impl Attachments {
     /// A content that an agency may have: it sent it, or it was sent to it.
     pub fn for_party(&self, party: &AgencyId, sha256: &Digest) -> Option<Content> {
         let table = self.table();
-        let notes = table.by_hash.get(sha256)?.iter().filter_map(|ticket| table.notes.get(ticket));
-        let mut theirs = notes.filter(|note| note.is_recorded && note.naming.parties.contains(party));
+        let mut theirs = table.notes_of(sha256).filter(|note| note.is_recorded && note.naming.parties.contains(party));
         theirs.find_map(|note| note.named.iter().map(|named| named.content).find(|content| content.sha256 == *sha256))
     }
 
@@ -440,33 +438,34 @@ impl Attachments {
 }
 
 impl Table {
+    /// The notes that name a content of this hash.
+    fn notes_of(&self, sha256: &Digest) -> impl Iterator<Item = &Note> {
+        let tickets = self.by_hash.range((*sha256, 0)..=(*sha256, u64::MAX));
+        tickets.filter_map(|(_, ticket)| self.notes.get(ticket).map(Box::as_ref))
+    }
+
     fn put(&mut self, ticket: u64, note: Note) {
         for Named { content, .. } in &note.named {
-            self.by_hash.entry(content.sha256).or_default().insert(ticket);
+            self.by_hash.insert((content.sha256, ticket));
             if let Some(kept) = self.contents.get_mut(&content.ticket) {
                 kept.uses += 1;
             }
         }
         self.by_message.insert(note.naming.octets, ticket);
         self.by_end.insert((note.naming.until, ticket));
-        self.notes.insert(ticket, note);
+        self.notes.insert(ticket, Box::new(note));
     }
 
     fn take(&mut self, ticket: u64) -> Option<Note> {
         let note = self.notes.remove(&ticket)?;
         self.by_end.remove(&(note.naming.until, ticket));
         for Named { content, .. } in &note.named {
-            if let Some(notes) = self.by_hash.get_mut(&content.sha256) {
-                notes.remove(&ticket);
-                if notes.is_empty() {
-                    self.by_hash.remove(&content.sha256);
-                }
-            }
+            self.by_hash.remove(&(content.sha256, ticket));
         }
         if self.by_message.get(&note.naming.octets) == Some(&ticket) {
             self.by_message.remove(&note.naming.octets);
         }
-        Some(note)
+        Some(*note)
     }
 }
 

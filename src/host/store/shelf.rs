@@ -26,6 +26,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What lies under keys from now on, or that nothing does.
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
+/// A key, and what lies under it.
+type Lying = (Vec<u8>, Vec<u8>);
+
 /// Open work on disk.
 pub struct SledShelf {
     folder: PathBuf,
@@ -39,14 +42,14 @@ pub struct SledShelf {
     noted: Changes,
     /// What sled has found behind keys since it was given anything: the same few places are looked at again and again for what comes
     /// next, and each look copies a page.
-    found: RefCell<HashMap<Bound<Vec<u8>>, Option<(Vec<u8>, Vec<u8>)>>>,
+    found: RefCell<HashMap<Bound<Vec<u8>>, Option<Lying>>>,
     /// How often the shelf was noted, and up to which time it was saved.
     notes: u64,
     saved: Arc<AtomicU64>,
     /// It was saved before it was opened.
     was_marked: bool,
     /// It has not taken what it was given: it is opened again before it is given more.
-    pub(super) has_refused: bool,
+    has_refused: bool,
 }
 
 impl SledShelf {
@@ -132,7 +135,7 @@ impl SledShelf {
     }
 
     /// Whatever may not be on disk is given to it again once it takes something.
-    fn is_refused(&mut self) {
+    pub(super) fn is_refused(&mut self) {
         let mut all = std::mem::take(&mut self.noted);
         all.extend(std::mem::take(&mut self.given));
         all.extend(std::mem::take(&mut self.unwritten));
@@ -144,7 +147,7 @@ impl SledShelf {
         self.tree.as_ref().and_then(|tree| tree.size_on_disk().ok()).unwrap_or(0)
     }
 
-    fn first(&self, from: Bound<&[u8]>) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn first(&self, from: Bound<&[u8]>) -> Option<Lying> {
         let tree = self.tree.as_ref()?;
         let key = from.map(<[u8]>::to_vec);
         if let Some(known) = self.found.borrow().get(&key) {
@@ -186,11 +189,11 @@ impl Shelf for SledShelf {
         quietly(|| tree.get(key)).ok().flatten().map(|value| value.to_vec())
     }
 
-    fn from(&self, key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn from(&self, key: &[u8]) -> Option<Lying> {
         let mut written = self.first(Bound::Included(key));
         loop {
             let from = (Bound::Included(key), Bound::Unbounded);
-            let hides = |found: &(Vec<u8>, Vec<u8>)| self.unwritten.get(&found.0).is_some_and(Option::is_none);
+            let hides = |found: &Lying| self.unwritten.get(&found.0).is_some_and(Option::is_none);
             let unwritten = self.unwritten.range::<[u8], _>(from).find_map(|(key, value)| Some((key.clone(), value.clone()?)));
             match written {
                 Some(found) if hides(&found) => written = self.first(Bound::Excluded(&found.0)),
@@ -218,11 +221,11 @@ fn quietly<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 
 /// Before all keys of work.
 const MARK: &[u8] = &[0];
-const CACHE_BYTES: u64 = 8 << 20;
+const CACHE_BYTES: u64 = 4 << 20;
 /// So many changes are put on disk together, and fewer wait for more: sled holds all that a batch has changed in memory until its end.
 const BATCH: usize = 64;
 /// So many changes are in memory at most because they may not be on disk yet; then the disk is waited for.
-const UNSAVED_MAX: usize = 16_384;
+const UNSAVED_MAX: usize = 4_096;
 /// Looks that are remembered.
 const FOUND_MAX: usize = 256;
 pub(super) const SHELF_OF_CASES: &str = "cases";

@@ -798,7 +798,7 @@ fn sled_is_a_shelf_and_stays_one_when_it_gives_up() {
     let mut shelf = SledShelf::open(&folder.0.join("a")).expect("a shelf");
     assert_eq!(conformance(&mut shelf), Ok(()));
     let mut shelf = SledShelf::open(&folder.0.join("b")).expect("a shelf");
-    shelf.has_refused = true;
+    shelf.is_refused();
     assert_eq!(conformance(&mut shelf), Ok(()), "with all in memory");
 }
 
@@ -809,11 +809,10 @@ fn what_was_saved_is_there_again_and_what_could_not_be_written_is_written_later(
     let mut shelf = SledShelf::open(&path).expect("a shelf");
     shelf.write(vec![(b"ra".to_vec(), Some(vec![1])), (b"rb".to_vec(), Some(vec![2]))]);
     shelf.note(5).and_then(Saving::save).expect("saved");
-    shelf.has_refused = true;
+    shelf.is_refused();
     shelf.write(vec![(b"rb".to_vec(), None), (b"rc".to_vec(), Some(vec![3]))]);
     assert_eq!(shelf.from(b"rb"), Some((b"rc".to_vec(), vec![3])));
     shelf.note(6).and_then(Saving::save).expect("saved");
-    assert!(!shelf.has_refused);
     drop(shelf);
     let shelf = SledShelf::open(&path).expect("a shelf");
     assert_eq!((shelf.mark(), shelf.get(b"ra"), shelf.get(b"rb"), shelf.get(b"rc")), (6, Some(vec![1]), None, Some(vec![3])));
@@ -821,6 +820,23 @@ fn what_was_saved_is_there_again_and_what_could_not_be_written_is_written_later(
     std::fs::remove_file(path.join("db")).expect("removed");
     std::fs::create_dir(path.join("db")).expect("in its place");
     assert_eq!(SledShelf::open(&path).expect("made anew").mark(), 0);
+}
+
+/// What sled has taken, and the disk has not, is given to it again.
+#[test]
+fn what_was_noted_and_never_saved_is_not_lost() {
+    let folder = Folder::new();
+    let path = folder.0.join("work");
+    let mut shelf = SledShelf::open(&path).expect("a shelf");
+    shelf.write(vec![(b"ra".to_vec(), Some(vec![1])), (b"rb".to_vec(), Some(vec![2]))]);
+    drop(shelf.note(5).expect("noted"));
+    shelf.write(vec![(b"rb".to_vec(), None)]);
+    shelf.is_refused();
+    std::fs::remove_dir_all(&path).expect("the disk has nothing of it");
+    shelf.note(6).and_then(Saving::save).expect("saved");
+    drop(shelf);
+    let shelf = SledShelf::open(&path).expect("a shelf");
+    assert_eq!((shelf.mark(), shelf.get(b"ra"), shelf.get(b"rb")), (6, Some(vec![1]), None));
 }
 
 /// Whoever has lost what it was told of is told of all cases again, each record once, however far the index is.
