@@ -221,6 +221,10 @@ fn quietly<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 
 /// Before all keys of work.
 const MARK: &[u8] = &[0];
+/// What lies on the shelf; nothing means 1.
+const FORM: &[u8] = &[0, 0];
+/// Since 2 there are the keys of the persons whom cases are about.
+const FORM_OF_CASES: u8 = 2;
 const CACHE_BYTES: u64 = 4 << 20;
 /// So many changes are put on disk together, and fewer wait for more: sled holds all that a batch has changed in memory until its end.
 const BATCH: usize = 64;
@@ -245,24 +249,26 @@ pub struct Recorded {
 impl Store {
     /// The shelf of open work, and how many records it has been told of.
     pub fn shelf(&self) -> Result<(SledShelf, u64), StoreError> {
-        self.shelf_in(SHELF)
+        self.shelf_in(SHELF, 1)
     }
 
     /// The shelf of cases, and how many records it has been told of.
     pub fn shelf_of_cases(&self) -> Result<(SledShelf, u64), StoreError> {
-        self.shelf_in(SHELF_OF_CASES)
+        self.shelf_in(SHELF_OF_CASES, FORM_OF_CASES)
     }
 
-    fn shelf_in(&self, name: &str) -> Result<(SledShelf, u64), StoreError> {
+    fn shelf_in(&self, name: &str, form: u8) -> Result<(SledShelf, u64), StoreError> {
         let folder = self.folder.join(name);
-        let shelf = SledShelf::open(&folder)?;
-        let mark = shelf.mark();
-        // A shelf of another log, or of a tail that is gone.
-        if mark > self.size() {
+        let mut shelf = SledShelf::open(&folder)?;
+        let known = shelf.get(FORM).and_then(|form| form.first().copied()).unwrap_or(1);
+        // A shelf of another log, or of a tail that is gone, or one on which other things lie than now.
+        if shelf.mark() > self.size() || (shelf.mark() > 0 && known != form) {
             drop(shelf);
             std::fs::remove_dir_all(&folder).map_err(|cause| StoreError::io(&folder, cause))?;
-            return Ok((SledShelf::open(&folder)?, 0));
+            shelf = SledShelf::open(&folder)?;
         }
+        shelf.write(vec![(FORM.to_vec(), Some(vec![form]))]);
+        let mark = shelf.mark();
         Ok((shelf, mark))
     }
 

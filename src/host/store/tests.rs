@@ -839,6 +839,25 @@ fn what_was_noted_and_never_saved_is_not_lost() {
     assert_eq!((shelf.mark(), shelf.get(b"ra"), shelf.get(b"rb")), (6, Some(vec![1]), None));
 }
 
+/// A book of cases that an earlier version has left lacks something: it is told of all again.
+#[test]
+fn a_shelf_of_another_form_is_made_anew() {
+    let folder = Folder::new();
+    let (store, _) = Store::open(&folder.0, ORIGIN, Settings::default()).expect("opens");
+    runtime().block_on(store.append(entry(0))).expect("it is written");
+    let mut before = SledShelf::open(&folder.0.join("cases")).expect("a shelf");
+    before.write(vec![(b"ca".to_vec(), Some(vec![1]))]);
+    before.note(1).and_then(Saving::save).expect("saved");
+    drop(before);
+    let (mut shelf, mark) = store.shelf_of_cases().expect("a shelf");
+    assert_eq!((mark, shelf.get(b"ca")), (0, None));
+    shelf.write(vec![(b"ca".to_vec(), Some(vec![2]))]);
+    shelf.note(1).and_then(Saving::save).expect("saved");
+    drop(shelf);
+    let (shelf, mark) = store.shelf_of_cases().expect("a shelf");
+    assert_eq!((mark, shelf.get(b"ca")), (1, Some(vec![2])));
+}
+
 /// Whoever has lost what it was told of is told of all cases again, each record once, however far the index is.
 #[test]
 fn all_records_of_cases_are_told_again_once() {
