@@ -361,7 +361,7 @@ impl Server {
         self.gateway.record_sums().await;
         self.gateway.save_work().await;
         let attachments = Arc::clone(self.gateway.store().attachments());
-        // What is left is seen to at the next start.
+        // What is left is seen to after the next start: its case wakes again.
         let _ = tokio::task::spawn_blocking(move || attachments.remove_forgotten()).await;
         self.gateway.store().close();
         result

@@ -506,8 +506,11 @@ impl Gateway {
     fn set_wake(&self, world: &World, hand: &InHand, notices: Option<UnixTime>) {
         let wakes = hand.case.wakes_by_itself(self.around(world, &hand.situation));
         let unsent = hand.case.under_way().any(|(id, _)| !hand.sent.contains(id)).then(|| now().plus_ms(UNSENT_MS));
-        let wakes = [wakes, notices, unsent].into_iter().flatten().min();
         let id = hand.case.id;
+        // Until what it has forgotten is gone from the disk it wakes again: after a crash nobody else would see to that.
+        let is_leaving = |paper| self.store.attachments().is_leaving(&paper_key(&id, paper));
+        let leaving = hand.case.unneeded().any(is_leaving).then(|| now().plus_ms(SENT_MS));
+        let wakes = [wakes, notices, unsent, leaving].into_iter().flatten().min();
         self.cases.book(|book| match wakes {
             Some(wakes) => book.wake(&id, wakes.max(now().plus_ms(PAUSE_MS_MIN))),
             None => book.sleep(&id),

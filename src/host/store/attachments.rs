@@ -103,6 +103,8 @@ struct Table {
     by_message: BTreeMap<Digest, u64>,
     /// By the end of their time.
     by_end: BTreeSet<(UnixTime, u64)>,
+    /// Notes that nobody needs any more, until they are removed together: each removal writes all keys anew.
+    unneeded: BTreeSet<u64>,
 }
 
 /// All attachments of a store.
@@ -114,8 +116,6 @@ pub struct Attachments {
     taken: AtomicU64,
     promised: AtomicU64,
     bytes_max: AtomicU64,
-    /// Notes that nobody needs any more, until they are removed together: each removal writes all keys anew.
-    unneeded: Mutex<BTreeSet<u64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,7 +139,6 @@ impl Attachments {
             taken: AtomicU64::new(0),
             promised: AtomicU64::new(0),
             bytes_max: AtomicU64::new(limits::ATTACHMENTS_BYTES),
-            unneeded: Mutex::default(),
         }
     }
 
@@ -319,7 +318,7 @@ impl Attachments {
     /// The contents that a message names, by SHA-256 of its octets, in its order; nothing if it has no record.
     pub fn of_message(&self, octets: &Digest) -> Option<Vec<Named>> {
         let table = self.table();
-        let note = table.by_message.get(octets).and_then(|ticket| table.notes.get(ticket))?;
+        let note = table.note_of(octets)?;
         note.is_recorded.then(|| note.named.clone())
     }
 
@@ -339,8 +338,7 @@ impl Attachments {
 
     /// Whether a message has a note whose time has not passed.
     pub fn has_note(&self, octets: &Digest, now: UnixTime) -> bool {
-        let table = self.table();
-        table.by_message.get(octets).and_then(|ticket| table.notes.get(ticket)).is_some_and(|note| note.naming.until > now)
+        self.table().note_of(octets).is_some_and(|note| note.naming.until > now)
     }
 
     /// Removes what is kept no longer, but nothing of an exchange that is open.
@@ -355,23 +353,24 @@ impl Attachments {
 
     /// Forgets what is kept under a name: nobody needs it any more, or finds it. It is removed with the next that goes.
     pub fn forget(&self, octets: &Digest) {
-        if let Some(ticket) = self.table().by_message.remove(octets) {
-            self.unneeded().insert(ticket);
-        }
+        let mut table = self.table();
+        let ticket = table.by_message.get(octets).copied();
+        table.unneeded.extend(ticket);
+    }
+
+    /// Whether what was kept under a name was forgotten and is still there: a crash would leave it.
+    pub fn is_leaving(&self, octets: &Digest) -> bool {
+        let table = self.table();
+        table.by_message.get(octets).is_some_and(|ticket| table.unneeded.contains(ticket))
     }
 
     /// Removes what was forgotten.
     pub fn remove_forgotten(&self) -> Result<(), StoreError> {
-        let over = std::mem::take(&mut *self.unneeded());
-        let removed = self.remove(over.iter().copied().collect());
-        if removed.is_err() {
-            self.unneeded().extend(over);
-        }
-        removed
-    }
-
-    fn unneeded(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.unneeded.lock().unwrap_or_else(PoisonError::into_inner)
+        let over: Vec<u64> = self.table().unneeded.iter().copied().collect();
+        self.remove(over.clone())?;
+        let mut table = self.table();
+        over.iter().for_each(|ticket| _ = table.unneeded.remove(ticket));
+        Ok(())
     }
 
     /// Removes what a message names: it was erased.
@@ -438,6 +437,12 @@ impl Attachments {
 }
 
 impl Table {
+    /// The note of a message, by SHA-256 of its octets, that was not forgotten.
+    fn note_of(&self, octets: &Digest) -> Option<&Note> {
+        let ticket = self.by_message.get(octets).filter(|ticket| !self.unneeded.contains(ticket))?;
+        self.notes.get(ticket).map(Box::as_ref)
+    }
+
     /// The notes that name a content of this hash.
     fn notes_of(&self, sha256: &Digest) -> impl Iterator<Item = &Note> {
         let tickets = self.by_hash.range((*sha256, 0)..=(*sha256, u64::MAX));
