@@ -211,6 +211,11 @@ catalogue! {
     CasGives = "OG-CAS-009", 502, Receiver, AfterChange, "an agency says that its step is done, and the document that it makes is not there", "answer with the document that the step gives";
     CasLink = "OG-CAS-010", 410, Sender, AfterChange, "the link is not in force", "ask for a new one where you applied";
 
+    ConsoleDuty = "OG-CON-001", 403, Sender, Never, "this page is not for what you do here", "ask the operator for the role that needs it";
+    ConsoleForm = "OG-CON-002", 403, Sender, AfterChange, "the form did not come from a page of this console, or you were signed out meanwhile", "open the page anew, and send its form";
+    ConsoleLink = "OG-CON-003", 410, Sender, AfterChange, "this link signs in nobody: it was used, has expired, or never was", "ask the operator for a new one: oncegate console link";
+    ConsoleTicket = "OG-CON-004", 410, Sender, AfterChange, "what was opened for a reason is closed again", "search once more, and say why";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";

@@ -2,8 +2,10 @@
 //!
 //! Unknown keys are errors. A setting may tighten a limit, never lift one. Paths are relative to the file.
 
+mod console;
 mod notices;
 
+pub use console::{Console, ConsoleTls, Duty, Official, People};
 pub(crate) use notices::is_loopback;
 pub use notices::{Login, Mail, Notices, Relay, Wire};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub witness: Option<PathBuf>,
     /// How people are told of their cases.
     pub notices: Notices,
+    /// The pages for people, if there are any.
+    pub console: Option<Console>,
 }
 
 /// The log: its name, its key, who witnesses it.
@@ -227,6 +231,7 @@ struct Raw {
     witness: Option<RawWitnessFile>,
     #[serde(default)]
     notices: notices::Raw,
+    console: Option<console::Raw>,
 }
 
 #[derive(Deserialize)]
@@ -382,6 +387,7 @@ impl Config {
             log: raw.log.check(path)?,
             witness: raw.witness.map(|witness| path(witness.file)),
             notices,
+            console: raw.console.map(|console| console.check(path)).transpose()?,
         })
     }
 }

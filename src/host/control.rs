@@ -1,7 +1,7 @@
 //! How a command speaks to the running gateway of the same folder: a Unix socket in `data` that only its owner may open.
 //!
-//! One call is one line with the name of a command, and one line of JSON back. Nothing secret passes, and nothing can be asked
-//! that its owner could not do by a signal.
+//! One call is one line with the name of a command and what it is about, and one line of JSON back. What passes is for the owner of the
+//! folder alone, who could do all of it otherwise.
 
 use crate::base::limits;
 use crate::host::store::Position;
@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 /// What a gateway can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Read schemas, registry, certificates and revocation lists again.
     Reload,
@@ -27,6 +27,10 @@ pub enum Command {
     Durable,
     /// Say what stands at each holder.
     Standings,
+    /// Make a link that signs somebody in at the console: who, in JSON.
+    Link(String),
+    /// Sign out everybody of a name.
+    SignOut(String),
 }
 
 const COMMANDS: &[(&str, Command)] = &[
@@ -35,6 +39,24 @@ const COMMANDS: &[(&str, Command)] = &[
     ("durable", Command::Durable),
     ("standings", Command::Standings),
 ];
+
+impl Command {
+    fn line(&self) -> String {
+        match self {
+            Self::Link(who) => format!("link {who}"),
+            Self::SignOut(name) => format!("sign-out {name}"),
+            plain => COMMANDS.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name).to_owned(),
+        }
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        match line.split_once(' ') {
+            Some(("link", who)) => Some(Self::Link(who.to_owned())),
+            Some(("sign-out", name)) => Some(Self::SignOut(name.to_owned())),
+            _ => COMMANDS.iter().find(|(name, _)| *name == line).map(|(_, command)| command.clone()),
+        }
+    }
+}
 
 /// What it says to that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +78,9 @@ pub struct Answer {
     /// What stands at each holder that was asked since the start.
     #[serde(default)]
     pub standings: Vec<HolderStanding>,
+    /// A link that signs in once.
+    #[serde(default)]
+    pub link: Option<String>,
 }
 
 /// What stands at a holder.
@@ -112,9 +137,8 @@ impl Control {
             let mut line = String::new();
             let mut reader = tokio::io::BufReader::new((&mut stream).take(limits::CONTROL_BYTES_MAX));
             let read = tokio::time::timeout(Duration::from_millis(limits::CONTROL_LINE_MS), reader.read_line(&mut line)).await;
-            let known = COMMANDS.iter().find(|(name, _)| *name == line.trim_end());
-            if let (Ok(Ok(_)), Some((_, command))) = (read, known) {
-                return Call { command: *command, stream };
+            if let (Ok(Ok(_)), Some(command)) = (read, Command::parse(line.trim_end_matches('\n'))) {
+                return Call { command, stream };
             }
         }
     }
@@ -147,8 +171,7 @@ pub fn call(data: &Path, command: Command) -> io::Result<Option<Answer>> {
     };
     let patience = if command == Command::Reload { limits::RELOAD_MS } else { limits::CONTROL_MS };
     stream.set_read_timeout(Some(Duration::from_millis(patience)))?;
-    let name = COMMANDS.iter().find(|(_, known)| *known == command).map_or("", |(name, _)| name);
-    stream.write_all(format!("{name}\n").as_bytes())?;
+    stream.write_all(format!("{}\n", command.line()).as_bytes())?;
     let mut line = String::new();
     BufReader::new(stream.take(limits::CONTROL_BYTES_MAX)).read_line(&mut line)?;
     serde_json::from_str(&line).map(Some).map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))

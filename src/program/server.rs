@@ -9,11 +9,12 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
+use crate::faces::console::{Console, ConsoleApi};
 use crate::gateway::driver::{Coordination, Gateway, Parts, SealKeys, TellingPeople, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::catalogue;
-use crate::host::config::{Config, ConfigError, Exchange, read_bounded};
+use crate::host::config::{Config, ConfigError, Exchange, Official, read_bounded};
 use crate::host::control::{self, Answer, Command, Control, HolderStanding};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
@@ -21,7 +22,9 @@ use crate::host::notices::{Address, Notices};
 use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{Settings, Store, Sync};
 use crate::host::telemetry::{Telemetry, Worker};
-use crate::host::transport::{End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_plain, trust};
+use crate::host::transport::{
+    End, Entrance, Fetcher, Identity, Knock, Room, Turned, Upstream, serve_browser, serve_plain, trust,
+};
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
 use crate::message::schema::Schemas;
@@ -226,6 +229,14 @@ pub struct Server {
     control: Control,
     witness: Option<witness::Service>,
     stamping: Option<Stamping>,
+    console: Option<Pages>,
+}
+
+/// The listener for people, with its certificate if it speaks TLS.
+struct Pages {
+    listener: TcpListener,
+    console: Arc<Console>,
+    tls: Option<watch::Sender<Arc<rustls::ServerConfig>>>,
 }
 
 /// Whether the journal syncs; only the benchmark's comparand does not.
@@ -250,6 +261,10 @@ impl Server {
                 .map_err(|cause| failed(Code::CfgInvalid)(&format!("cannot listen on {address}: {cause}")))
         };
         let (exchange, public) = (bind(config.exchange.listen).await?, bind(config.public).await?);
+        let pages = match &config.console {
+            Some(console) => Some((bind(console.listen).await?, load_console_tls(&config)?)),
+            None => None,
+        };
         let settings = Settings { sync: durability, bytes_max: config.limits.journal_bytes, ..Settings::default() };
         let store =
             Store::open(&config.data, &config.log.origin, settings).map_err(|cause| failed(Code::LogUnavailable)(&cause))?;
@@ -293,7 +308,9 @@ impl Server {
             let say = Arc::new(move |line: &str| gateway.telemetry().say(line));
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
-        Ok(Self { gateway, exchange, public, entrance, config: Arc::new(config), hangup, control, witness, stamping })
+        let config = Arc::new(config);
+        let console = pages.map(|(listener, tls)| open_console(&gateway, &config, listener, tls)).transpose()?;
+        Ok(Self { gateway, exchange, public, entrance, config, hangup, control, witness, stamping, console })
     }
 
     /// The gateway.
@@ -311,6 +328,11 @@ impl Server {
         self.public.local_addr()
     }
 
+    /// The pages for people, if there are any.
+    pub fn console(&self) -> Option<&Arc<Console>> {
+        self.console.as_ref().map(|pages| &pages.console)
+    }
+
     /// Serves until `stop`, then lets open exchanges end and closes the store. Until they have ended the listeners stay
     /// open: a holder that answers later answers by a message of its own.
     ///
@@ -319,9 +341,17 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let (stopping, stopped) = watch::channel(false);
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
-        let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped);
+        let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped.clone());
+        let console = self.console.as_ref();
+        let pages = async {
+            match console {
+                Some(pages) => accept_people(pages, stopped).await,
+                None => std::future::pending().await,
+            }
+        };
         let upkeep = upkeep(Arc::clone(&self.gateway), Arc::clone(&self.config));
-        let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), &self.entrance, self.hangup, self.control);
+        let of_people = OfPeople { entrance: &self.entrance, console };
+        let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), of_people, self.hangup, self.control);
         let deliveries = async {
             let gateway = || Arc::clone(&self.gateway);
             tokio::join!(gateway().deliver_kept(), gateway().tell_events(), gateway().drive_cases());
@@ -345,6 +375,7 @@ impl Server {
             () = stop => {}
             () = exchange => {}
             () = public => {}
+            () = pages => {}
             () = upkeep => {}
             () = orders => {}
             () = witnessing.run(Arc::clone(self.gateway.store()), telemetry) => {
@@ -397,6 +428,64 @@ async fn serve_agency(knock: Knock, gateway: Arc<Gateway>, entrance: Arc<Entranc
     if end == End::Malformed {
         // hyper has answered it; whose it was is known, so it is on record.
         Box::pin(gateway.refuse(&certificate, 0, Refusal::new(Fault::new(Code::HttpMalformed)))).await;
+    }
+}
+
+/// The certificate of the console, if it speaks TLS.
+fn load_console_tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    let Some(tls) = config.console.as_ref().and_then(|console| console.tls.as_ref()) else { return Ok(None) };
+    let exchange = &config.exchange;
+    // Revocation lists are of the authorities of the exchange.
+    let (authorities, lists) = match &tls.authorities {
+        Some(own) => (own, None),
+        None => (&exchange.authorities, exchange.revocation.as_deref()),
+    };
+    let identity = Identity::load(&tls.certificate, &tls.key, authorities, lists);
+    identity
+        .and_then(|identity| identity.browsers())
+        .map(Some)
+        .map_err(|cause| failed(Code::CfgInvalid)(&format!("[console] {cause}")))
+}
+
+fn open_console(
+    gateway: &Arc<Gateway>,
+    config: &Arc<Config>,
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+) -> Result<Pages, StartError> {
+    let address = listener.local_addr().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let console =
+        Console::new(Arc::clone(gateway), Arc::clone(config), address).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    Ok(Pages { listener, console, tls: tls.map(watch::Sender::new) })
+}
+
+/// Connections of the console's listener at once.
+const CONSOLE_CONNECTIONS_MAX: usize = 1024;
+
+async fn accept_people(pages: &Pages, stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(CONSOLE_CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok((stream, _)) = pages.listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (console, stop) = (Arc::clone(&pages.console), stop.clone());
+        let tls = pages.tls.as_ref().map(watch::Sender::subscribe);
+        tokio::spawn(async move {
+            match tls {
+                None => drop(serve_plain(stream, ConsoleApi::plain(console), stop).await),
+                Some(mut tls) => {
+                    let now = Arc::clone(&tls.borrow_and_update());
+                    tokio::select! {
+                        // Whoever was let in by a list that was replaced comes again.
+                        _ = tls.changed() => {}
+                        _ = serve_browser(stream, now, |shown| ConsoleApi::under_tls(console, shown), stop) => {}
+                    }
+                }
+            }
+            drop(permit);
+        });
     }
 }
 
@@ -459,18 +548,59 @@ async fn upkeep(gateway: Arc<Gateway>, config: Arc<Config>) {
     }
 }
 
+/// Where agencies and people come in, as far as it is read again.
+struct OfPeople<'p> {
+    entrance: &'p Arc<Entrance>,
+    console: Option<&'p Pages>,
+}
+
+impl OfPeople<'_> {
+    /// Reads again who may sign in at the console, and its certificate.
+    fn read_again(&self, config: &Config, answer: &mut Answer) {
+        let Some(pages) = self.console else { return };
+        let read = load_console_tls(config).map_err(|error| error.to_string()).and_then(|tls| {
+            pages.console.reload()?;
+            Ok(tls)
+        });
+        match read {
+            Ok(tls) => {
+                if let (Some(sender), Some(tls)) = (&pages.tls, tls) {
+                    sender.send_replace(tls);
+                }
+                answer.taken.push("the people of the console were read again".to_owned());
+            }
+            Err(cause) => answer.refused.push(format!("the people of the console were not read again: {cause}")),
+        }
+    }
+
+    fn link(&self, who: &str) -> Result<String, String> {
+        let pages = self.console.ok_or("there is no [console] in the configuration")?;
+        let who: serde_json::Value = serde_json::from_str(who).map_err(|cause| cause.to_string())?;
+        let text = |key: &str| who.get(key).and_then(serde_json::Value::as_str);
+        let roles = who.get("roles").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let roles = roles.iter().filter_map(serde_json::Value::as_str);
+        let official = Official::new(text("name").unwrap_or(""), text("agency"), roles)?;
+        if let Some(agency) = official.agency.as_ref().filter(|agency| pages.console.knows(agency).is_none()) {
+            return Err(format!("no agency is called {agency}"));
+        }
+        pages.console.link(official).ok_or_else(|| "too many links wait to be used".to_owned())
+    }
+}
+
 /// Does what it is told by SIGHUP or by a command, one after the other: reads schemas, registry and certificates again; what does
 /// not read leaves in force what was.
-async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, entrance: &Arc<Entrance>, mut hangup: Signal, control: Control) {
+async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, people: OfPeople<'_>, mut hangup: Signal, control: Control) {
     // Schemas are judged for seconds, in a process of their own; exchanges go on meanwhile.
     let read_again = async || {
-        let (gateway, config, entrance) = (Arc::clone(&gateway), Arc::clone(&config), Arc::clone(entrance));
+        let (gateway, of, entrance) = (Arc::clone(&gateway), Arc::clone(&config), Arc::clone(people.entrance));
         let done = tokio::task::spawn_blocking(move || {
-            let answer = read_again(&gateway, &config, &entrance);
-            say_what_ends(gateway.telemetry(), &expiry::survey(&config, &gateway.world().registry, now()));
+            let answer = read_again(&gateway, &of, &entrance);
+            say_what_ends(gateway.telemetry(), &expiry::survey(&of, &gateway.world().registry, now()));
             answer
         });
-        done.await.unwrap_or_else(|panic| Answer { refused: vec![panic.to_string()], ..Answer::default() })
+        let mut answer = done.await.unwrap_or_else(|panic| Answer { refused: vec![panic.to_string()], ..Answer::default() });
+        people.read_again(&config, &mut answer);
+        answer
     };
     loop {
         tokio::select! {
@@ -485,6 +615,18 @@ async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, entrance: &Arc<Entra
                     call.answer(&Answer { durable, ..Answer::default() }).await;
                 }
                 Command::Standings => call.answer(&standings(&gateway)).await,
+                Command::Link(ref who) => {
+                    let answer = match people.link(who) {
+                        Ok(link) => Answer { link: Some(link), ..Answer::default() },
+                        Err(cause) => Answer { refused: vec![cause], ..Answer::default() },
+                    };
+                    call.answer(&answer).await;
+                }
+                Command::SignOut(ref name) => {
+                    let count = people.console.map_or(0, |pages| pages.console.sign_out(name));
+                    let taken = vec![format!("{count} sessions of {name} were ended")];
+                    call.answer(&Answer { taken, ..Answer::default() }).await;
+                }
                 Command::Reload => call.answer(&read_again().await).await,
             },
             _ = hangup.recv() => drop(read_again().await),

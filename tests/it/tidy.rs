@@ -22,7 +22,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
         ],
     ),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
-    ("faces", &[&["api", "client"]]),
+    ("faces", &[&["api", "client"], &["console"]]),
     ("program", &[&["setup"], &["server"], &["demo", "doctor", "simulate"], &["bench"], &["cli"]]),
 ];
 
@@ -34,7 +34,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("quick_xml", &["xml", "bench"]),
     ("ring", &["crypto", "bench"]),
     ("sled", &["store"]),
-    ("hyper", &["transport", "api", "client", "demo", "bench"]),
+    ("hyper", &["transport", "api", "client", "console", "demo", "bench"]),
     ("governor", &["quota"]),
     ("x509_parser", &["pki"]),
     ("rcgen", &["authority"]),
@@ -45,6 +45,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("encoding_rs", &["schemas"]),
     ("zip", &["schemas"]),
     ("lettre", &["notices"]),
+    ("askama", &["console"]),
 ];
 
 struct Source {

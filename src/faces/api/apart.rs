@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Runs `work`; gives what it made and the processor's time that it took.
-pub(super) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<(T, Duration), Fault> {
+pub(crate) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<(T, Duration), Fault> {
     let (sender, receiver) = oneshot::channel();
     let run = move || {
         // On Linux this is the thread's own: with 15 it gets a thirtieth of a processor that others want. Where it is refused, the

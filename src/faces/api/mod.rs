@@ -2,7 +2,7 @@
 //!
 //! A handler reads the request into types, asks the gateway, and writes the response; it decides nothing itself.
 
-mod apart;
+pub(crate) mod apart;
 mod attachments;
 mod cases;
 mod catalogue;
@@ -153,7 +153,7 @@ fn common(gateway: &Gateway, path: &str, query: &str) -> Option<Response<Body>> 
 }
 
 /// A path without its percent-encoding (RFC 3986, section 2.1).
-fn unescaped(path: &str) -> Option<String> {
+pub(crate) fn unescaped(path: &str) -> Option<String> {
     let (mut octets, mut rest) = (Vec::with_capacity(path.len()), path);
     while let Some((before, after)) = rest.split_once('%') {
         octets.extend_from_slice(before.as_bytes());

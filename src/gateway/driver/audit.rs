@@ -130,7 +130,52 @@ pub struct Trail {
     pub next: Option<u64>,
 }
 
+/// Somebody at the console: not a system of an agency, but a person.
+#[derive(Clone, Copy, Debug)]
+pub struct Onlooker<'o> {
+    /// For which agency.
+    pub agency: Option<&'o AgencyId>,
+    /// The client certificate, if they came by one.
+    pub system: Option<Digest>,
+    /// Who: it is sealed, with the reason.
+    pub name: &'o str,
+}
+
 impl Gateway {
+    /// Records that somebody at the console reads what must not be read unseen; nothing of it may be shown before this has returned.
+    pub async fn record_look(
+        &self,
+        world: &World,
+        onlooker: &Onlooker<'_>,
+        action: &str,
+        private: Private,
+        concerns: Option<u64>,
+    ) -> Result<Logged, Fault> {
+        let random = crate::message::crypto::random().map_err(|_| log_unavailable(&StoreError::NoRandomness))?;
+        let mut record = Record::new(RecordKind::Audit, now());
+        record.action = Word::parse(action);
+        record.consumer = onlooker.agency.cloned();
+        record.system = onlooker.system;
+        record.registry_version = world.registry.version();
+        let agency = onlooker.agency.and_then(|id| world.registry.find(id)).and_then(|index| world.registry.agency(index));
+        record.world = agency.map_or(crate::message::envelope::World::Live, |agency| agency.world);
+        record.message = Some(MessageId::new(record.time, random));
+        record.concerns = concerns;
+        let reason = private.reason.map(|reason| format!("{reason} ({})", onlooker.name));
+        self.append_reading(record, Private { reason, ..private }).await
+    }
+
+    /// Records what somebody at the console did: that they have signed in or out.
+    pub async fn record_doing(&self, onlooker: &Onlooker<'_>, action: &str) -> Result<Logged, Fault> {
+        let mut record = Record::new(RecordKind::Administration, now());
+        record.action = Word::parse(action);
+        record.consumer = onlooker.agency.cloned();
+        record.system = onlooker.system;
+        record.registry_version = self.world().registry.version();
+        let private = Private { reason: Some(onlooker.name.to_owned()), ..Private::default() };
+        self.append_reading(record, private).await
+    }
+
     /// Records that somebody reads what must not be read unseen; nothing of it may be shown before this has returned.
     pub async fn record_reading(
         &self,

@@ -439,6 +439,11 @@ impl Gateway {
         self.upstream.renew(tls);
     }
 
+    /// For how long it runs.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store

@@ -167,6 +167,16 @@ pub(super) fn clients(
     Ok(Arc::new(Verifiers::<dyn ClientCertVerifier>::new(roots, lists, file, make)?))
 }
 
+/// The same as those who are asked for a certificate, and get in without one.
+pub(super) fn asked(clients: Arc<dyn ClientCertVerifier>) -> Arc<dyn ClientCertVerifier> {
+    Arc::new(Asked { first: clients })
+}
+
+#[derive(Debug)]
+struct Asked {
+    first: Arc<dyn ClientCertVerifier>,
+}
+
 /// Who is believed as a server: the same authorities, the same lists.
 pub(super) fn servers(
     roots: &[CertificateDer<'static>],
@@ -263,6 +273,27 @@ impl ClientCertVerifier for Verifiers<dyn ClientCertVerifier> {
     ) -> Result<ClientCertVerified, Error> {
         let verdict = weigh(self.all.iter().map(|view| view.verify_client_cert(end_entity, intermediates, now)));
         verdict.inspect_err(|_| TURNED.set(Some(subject_of(end_entity))))
+    }
+
+    of_the_first!();
+}
+
+impl ClientCertVerifier for Asked {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.first.root_hint_subjects()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.first.verify_client_cert(end_entity, intermediates, now)
     }
 
     of_the_first!();

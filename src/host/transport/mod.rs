@@ -167,6 +167,32 @@ where
     }
 }
 
+/// Shakes hands with a browser, and serves what it asks by the service for the certificate that it has shown, if it has shown one.
+pub async fn serve_browser<S>(
+    stream: TcpStream,
+    tls: Arc<rustls::ServerConfig>,
+    service: impl FnOnce(Option<Digest>) -> S,
+    stop: watch::Receiver<bool>,
+) -> End
+where
+    S: Service<Request<Inbound>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let handshake = async {
+        if Beginning::of(&stream).await == Beginning::Http {
+            astray::wants_tls(stream).await;
+            return None;
+        }
+        TlsAcceptor::from(tls).accept(stream).await.ok()
+    };
+    let shaken = tokio::time::timeout(Duration::from_millis(limits::HANDSHAKE_MS), handshake).await;
+    let Ok(Some(stream)) = shaken else { return End::Closed };
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(|chain| chain.first()).map(|certificate| sha256(certificate));
+    let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+    serve(Box::new(stream), protocol, service(certificate), stop).await
+}
+
 /// Serves requests that come on a stream of octets, whatever it is: what both listeners do once they have one.
 pub async fn serve<IO, S>(stream: IO, protocol: Protocol, service: S, stop: watch::Receiver<bool>) -> End
 where

@@ -121,6 +121,22 @@ impl Identity {
         Ok(Listening { config: Arc::new(config), verifier })
     }
 
+    /// For a listener for browsers: a client certificate is asked for, and who has none gets in without. Nothing is resumed, so that what a
+    /// browser has shown was checked on this very connection.
+    pub fn browsers(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let failed = |cause: &dyn std::fmt::Display| TlsError::Config(cause.to_string());
+        let verifier = believe::asked(believe::clients(&self.roots, &self.lists, &self.file)?);
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|cause| failed(&cause))?;
+        let builder = builder.with_client_cert_verifier(verifier);
+        let mut config = builder.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|cause| failed(&cause))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(Arc::new(config))
+    }
+
     /// Whom a listener believes, to be asked about a certificate.
     pub fn verifier(&self) -> Result<Anchors, TlsError> {
         believe::clients(&self.roots, &self.lists, &self.file).map(Anchors)

@@ -1,6 +1,7 @@
 //! `oncegate demo`
 
 mod births;
+mod pages;
 
 use super::{Failure, Out, Outcome, runtime};
 use crate::base::ids::{Code, Region};
@@ -151,7 +152,11 @@ impl Demo {
         let failed = |error: crate::program::demo::WorldError| Failure::new(1, error);
         let start = Instant::now();
         let witness = DemoWitness::make(&folder.join("witness")).await?;
-        let config = format!("records = \"off\"\n{}\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n", witness.configuration());
+        let config = format!(
+            "records = \"off\"\n{}\n[limits]\nanswer_ms = 1500\nbody_ms = 500\n{}",
+            witness.configuration(),
+            pages::CONFIGURATION
+        );
         let (waiting, serving) = (Mutex::new(Some(witness)), Mutex::new(None));
         let (cast, enrolled) = (Cast::gather()?, Mutex::new(Ok(())));
         let prepare = |installation: &Installation| {
@@ -430,8 +435,17 @@ fn next_steps(world: &World, out: &Out) -> Outcome {
         "   curl --cacert {school}/ca.pem --cert {school}/tls.pem --key {school}/tls.key https://{address}/v1/catalogue"
     ))?;
     out.print(format_args!("   curl http://{}/metrics", world.public_address()))?;
-    out.print(format_args!("   oncegate doctor -c {folder}/oncegate.toml"))
+    out.print(format_args!("   oncegate doctor -c {folder}/oncegate.toml"))?;
+    out.print("\nthe pages, by links that are good once within ten minutes; oncegate console link makes others")?;
+    pages::links(&world.installation().config(), PEOPLE, out)
 }
+
+/// Who looks at the pages of the world.
+const PEOPLE: &[pages::Seat] = &[
+    ("i.ivanov", "operator", None, "what needs attention, agencies, what ends"),
+    ("a.petrova", "auditor", Some(AUDITOR), "the whole log with its proofs, and persons for a reason"),
+    ("school-17", "agency", Some(SCHOOL), "its own exchanges"),
+];
 
 impl From<crate::program::demo::WorldError> for Failure {
     fn from(error: crate::program::demo::WorldError) -> Self {

@@ -13,6 +13,7 @@ mod case;
 mod catalogue;
 mod check;
 mod complete;
+mod console;
 mod demo;
 mod doctor;
 mod each;
@@ -72,6 +73,8 @@ enum Command {
     Demo(demo::Demo),
     /// Make the running gateway read registry and certificates again
     Reload(reload::Reload),
+    /// Sign people in and out at the pages of a running gateway
+    Console(console::Console),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
     /// Say who may ask what of whom, and why not
@@ -248,6 +251,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&out),
         Command::Demo(command) => command.run(&out),
         Command::Reload(command) => command.run(&out),
+        Command::Console(command) => command.run(&out),
         Command::Agency(command) => command.run(&out),
         Command::Policy(command) => command.run(&out),
         Command::Registry(command) => command.run(&out),

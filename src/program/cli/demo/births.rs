@@ -11,6 +11,12 @@ use std::time::Instant;
 const BIRTH_IN: u32 = 3;
 const PUPIL_IN: u32 = 5;
 
+/// Who looks at the pages of the town: name, role, agency.
+const PEOPLE: &[super::pages::Seat] = &[
+    ("o.lebedeva", "curator", None, "life situations over all agencies, without names"),
+    ("v.orlov", "desk", Some("xx.town.portal"), "the window where people apply"),
+];
+
 /// Where the stories are told, and what came of them.
 pub(super) struct Told {
     town: Town,
@@ -25,8 +31,9 @@ pub(super) async fn births(folder: &Path, region: Option<&Region>, out: &Out) ->
     let mut plan = TownPlan { pace: WORKING_DAY_IN_A_SECOND, ..TownPlan::default() };
     // Night and day are a second each: nobody is woken.
     plan.config += &format!(
-        "[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\nquiet = \"off\"\n",
-        postbox.port()
+        "[notices]\nmail = {{ relay = \"smtp://127.0.0.1:{}\", from = \"notices@town.example\" }}\nquiet = \"off\"\n{}",
+        postbox.port(),
+        super::pages::CONFIGURATION
     );
     let town = Town::start(folder, plan).await?;
     head(&town, region, out)?;
@@ -49,7 +56,8 @@ impl Told {
     /// What can be tried as long as the town stays up.
     pub(super) fn next_steps(&self, out: &Out) -> Outcome {
         let portal = self.town.agency_folder(crate::program::demo::PORTAL);
-        out.print(format_args!("   oncegate case show {} --as {}", self.birth.case, portal.display()))
+        out.print(format_args!("   oncegate case show {} --as {}", self.birth.case, portal.display()))?;
+        super::pages::links(&self.town.installation().config(), PEOPLE, out)
     }
 
     /// Ends the town.

@@ -1,0 +1,235 @@
+//! Agencies: who they are, what they may ask and why, what they hold, what they may use.
+
+use super::html::{Cell, Page, Span, Table, Tone, column, facts, figures, lead, link, section, text};
+use super::overview::days_left;
+use super::words::Words;
+use super::{Answered, Visit, log};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::AgencyId;
+use crate::evidence::audit::Filter;
+use crate::gateway::driver::log_unreadable;
+use crate::host::config::Duty;
+use crate::message::envelope::World;
+use crate::rules::registry::{Action, Agency, AgencyIndex, Grant, Status};
+
+/// Whether the visitor may see an agency's page: whoever speaks for one sees that alone.
+fn sees(visit: &Visit, id: &AgencyId) -> bool {
+    let is_own = visit.who.as_ref().is_some_and(|who| who.official.agency.as_ref() == Some(id));
+    is_own || visit.does(&[Duty::Operator, Duty::Auditor, Duty::Curator, Duty::Security, Duty::Desk])
+}
+
+/// `GET /agencies`
+pub(super) async fn agencies(visit: Visit) -> Answered {
+    let words = visit.words;
+    let mut page = Page::new(words.say("agencies.title"), visit.address.clone());
+    let registry = &visit.world.registry;
+    page.put(lead(&[text(words.fill("agencies.registry", &[("version", &words.number(registry.version()))]))]));
+    let mut shown: Vec<(AgencyIndex, &Agency)> = registry.agencies().filter(|(_, agency)| sees(&visit, &agency.id)).collect();
+    shown.sort_by(|left, right| left.1.name.cmp(&right.1.name));
+    let rows = shown.into_iter().map(|(index, agency)| {
+        let held: Vec<String> = registry.held_by(index).map(|document| document.as_str().to_owned()).collect();
+        let key = agency.last_key_ends(visit.now).map(|until| (until, days_left(words, until, visit.now)));
+        vec![
+            Cell::link(agency.name.clone(), format!("/agencies/{}", agency.id), agency.name.clone()),
+            Cell::of(vec![Span::Code(agency.id.to_string())], agency.id.to_string()),
+            standing(words, agency),
+            Cell::of(vec![text(held.join(", "))], held.clone()),
+            Cell::maybe(key, |(until, (left, tone))| Cell::of(vec![text(left)], until.to_string()).toned(tone)),
+            Cell::number(words, u64::from(agency.allowance.requests_per_minute)),
+        ]
+    });
+    page.table(Table {
+        name: "agencies",
+        caption: words.count("agencies.count", registry.agencies().len() as u64),
+        columns: vec![
+            column("name", words.say("agencies.name")),
+            column("id", words.say("agencies.id")),
+            column("status", words.say("overview.state")),
+            column("holds", words.say("agencies.holds")),
+            figures("key", words.say("agencies.key")),
+            figures("per_minute", words.say("agencies.per-minute")),
+        ],
+        rows: rows.collect(),
+        empty: words.say("agencies.none").to_owned(),
+        next: None,
+    });
+    visit.page(&page)
+}
+
+fn standing(words: Words, agency: &Agency) -> Cell {
+    let (word, tone) = match (agency.status, agency.world) {
+        (Status::Suspended, _) => (words.say("agencies.suspended"), Tone::Bad),
+        (Status::Active, World::Test) => (words.say("agencies.test"), Tone::Quiet),
+        (Status::Active, World::Live) => (words.say("agencies.active"), Tone::Good),
+    };
+    Cell::of(vec![Span::Badge(word.to_owned(), tone)], word)
+}
+
+/// `GET /agencies/{id}`
+pub(super) async fn agency(visit: Visit) -> Answered {
+    let words = visit.words;
+    let unknown = || Fault::new(Code::HttpNoSuchPath);
+    let id = AgencyId::parse(visit.of()).filter(|id| sees(&visit, id)).ok_or_else(unknown)?;
+    let registry = &visit.world.registry;
+    let index = registry.find(&id).ok_or_else(unknown)?;
+    let agency = registry.agency(index).ok_or_else(unknown)?;
+    let mut page = Page::new(agency.name.clone(), visit.address.clone()).below(words.say("agencies.title"), "/agencies");
+    page.put(section("about", words.say("agencies.about"), &[facts(&about(&visit, index, agency))]));
+    page.table(keys(&visit, agency));
+    page.table(grants(&visit, index));
+    page.table(asked(&visit, index));
+    if visit.does(&[Duty::Operator, Duty::Auditor, Duty::Security, Duty::Agency]) {
+        let filter = Filter { party: Some(id.clone()), scope: visit.scope(), ..Filter::default() };
+        let (sought, limit) = (filter.clone(), NEWEST);
+        let read = visit.console.read(move |gateway| gateway.store().search(&sought, None, limit)).await?;
+        let mut table = log::table(&visit, &filter, &read.map_err(|cause| log_unreadable(&cause))?);
+        table.caption = words.say("agencies.newest").to_owned();
+        table.next = Some((words.say("overview.all-records").to_owned(), format!("/log?agency={id}")));
+        page.table(table);
+    }
+    visit.page(&page)
+}
+
+const NEWEST: usize = 12;
+
+fn about(visit: &Visit, index: AgencyIndex, agency: &Agency) -> Vec<(String, Vec<Span>)> {
+    let words = visit.words;
+    let mut rows = vec![
+        (words.say("agencies.id").to_owned(), vec![Span::Code(agency.id.to_string())]),
+        (words.say("overview.state").to_owned(), standing(words, agency).spans),
+    ];
+    let mut put = |name: &str, value: String| rows.push((name.to_owned(), vec![text(value)]));
+    let reached = match &agency.url {
+        Some(url) => words.fill("agencies.reached-at", &[("host", &url.authority())]),
+        None => words.say("agencies.fetches").to_owned(),
+    };
+    put(words.say("agencies.reached"), reached);
+    let standings = visit.gateway().standings();
+    if let Some((_, standing)) = standings.iter().find(|(holder, _)| *holder == agency.id) {
+        let state = standing.state.as_str();
+        put(words.say("agencies.as-holder"), words.find(&format!("state.{state}")).unwrap_or(state).to_owned());
+    }
+    let allowance = &agency.allowance;
+    let n = |number: u32| words.number(u64::from(number));
+    put(
+        words.say("agencies.limit-requests"),
+        words.fill("agencies.limit-requests-are", &[("n", &n(allowance.requests_per_minute)), ("burst", &n(allowance.burst))]),
+    );
+    put(words.say("agencies.limit-octets"), words.fill("agencies.limit-octets-are", &[("n", &n(allowance.kib_per_minute))]));
+    put(words.say("agencies.limit-parallel"), n(allowance.parallel));
+    put(words.say("agencies.limit-persons"), n(allowance.persons_per_day));
+    let _ = index;
+    rows
+}
+
+fn keys(visit: &Visit, agency: &Agency) -> Table {
+    let words = visit.words;
+    let rows = agency.keys().map(|key| {
+        let (left, tone) = match key.is_revoked {
+            true => (words.say("agencies.revoked").to_owned(), Tone::Bad),
+            false => days_left(words, key.until, visit.now),
+        };
+        let print = key.thumbprint.to_string();
+        vec![
+            Cell::of(vec![Span::Code(print.chars().take(16).collect())], print),
+            Cell::time(key.from),
+            Cell::time(key.until),
+            Cell::of(vec![text(left.clone())], left).toned(tone),
+        ]
+    });
+    Table {
+        name: "keys",
+        caption: words.say("agencies.keys").to_owned(),
+        columns: vec![
+            column("certificate", words.say("agencies.certificate")),
+            column("from", words.say("agencies.from")),
+            column("until", words.say("agencies.until")),
+            figures("left", words.say("agencies.left")),
+        ],
+        rows: rows.collect(),
+        empty: words.say("agencies.no-keys").to_owned(),
+        next: None,
+    }
+}
+
+/// A grant in a sentence.
+pub(super) fn in_words(words: Words, grant: &Grant) -> String {
+    let key = match grant.action {
+        Action::Read => "grant.read",
+        Action::Apply => "grant.apply",
+        Action::Subscribe => "grant.subscribe",
+    };
+    let sentence = match key {
+        "grant.read" => words.fill("grant.read", &[("what", grant.what.as_str()), ("purpose", grant.purpose.as_str())]),
+        "grant.apply" => words.fill("grant.apply", &[("what", grant.what.as_str()), ("purpose", grant.purpose.as_str())]),
+        _ => words.fill("grant.subscribe", &[("what", grant.what.as_str()), ("purpose", grant.purpose.as_str())]),
+    };
+    match grant.withheld_days {
+        0 => sentence,
+        days => format!("{sentence} {}", words.count("grant.withheld", u64::from(days))),
+    }
+}
+
+fn grants(visit: &Visit, index: AgencyIndex) -> Table {
+    let words = visit.words;
+    let registry = &visit.world.registry;
+    let documents = visit.world.schemas().document_types().map(|document| &document.name);
+    let found = documents.flat_map(|document| registry.grants_of(index, document)).map(|(_, grant)| grant);
+    let rows = found.map(|grant| {
+        let fields: Vec<String> = grant.fields.iter().map(ToString::to_string).collect();
+        vec![
+            Cell::of(vec![text(in_words(words, grant))], grant.id.as_str()),
+            Cell::of(vec![text(fields.join(", "))], fields.clone()),
+            Cell::text(grant.basis.to_string()),
+            Cell::text(grant.until.to_string()),
+            Cell::maybe(grant.per_minute, |n| Cell::number(words, u64::from(n))),
+        ]
+    });
+    Table {
+        name: "grants",
+        caption: words.say("agencies.grants").to_owned(),
+        columns: vec![
+            column("grant", words.say("agencies.may")),
+            column("fields", words.say("agencies.fields")),
+            column("basis", words.say("log.basis")),
+            column("until", words.say("agencies.until")),
+            figures("per_minute", words.say("agencies.per-minute")),
+        ],
+        rows: rows.collect(),
+        empty: words.say("agencies.no-grants").to_owned(),
+        next: None,
+    }
+}
+
+/// What it holds, and for whom.
+fn asked(visit: &Visit, index: AgencyIndex) -> Table {
+    let words = visit.words;
+    let registry = &visit.world.registry;
+    let rows = registry.held_by(index).map(|document| {
+        let mut who: Vec<String> = registry
+            .grants_with_whom()
+            .filter(|(grant, _)| grant.what == *document)
+            .map(|(_, whom)| visit.agency_name(whom))
+            .collect();
+        who.sort();
+        who.dedup();
+        let regions: Vec<&str> = registry.regions_of(index, document).into_iter().map(|region| region.as_str()).collect();
+        vec![
+            Cell::of(vec![link(document.as_str(), format!("/log?document={}", document.as_str()))], document.as_str()),
+            Cell::text(if regions.is_empty() { words.say("agencies.everywhere").to_owned() } else { regions.join(", ") }),
+            Cell::of(vec![text(who.join(", "))], who.clone()),
+        ]
+    });
+    Table {
+        name: "holds",
+        caption: words.say("agencies.asked").to_owned(),
+        columns: vec![
+            column("document", words.say("log.document")),
+            column("regions", words.say("agencies.regions")),
+            column("who", words.say("agencies.who-asks")),
+        ],
+        rows: rows.collect(),
+        empty: words.say("agencies.holds-nothing").to_owned(),
+        next: None,
+    }
+}

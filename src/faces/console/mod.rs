@@ -1,0 +1,569 @@
+//! The console: pages for people, in HTML that needs no script (HTML Living Standard; WCAG 2.2, level AA).
+//!
+//! A handler asks the gateway, and makes a [`Page`](html::Page) of pieces; one frame stands around all. Each table of a page is had as CSV and
+//! JSON as well. Whoever looks has signed in, by client certificate or by a link that is good once, and sees what the [`ROUTES`] allow their
+//! duties; personal links need no signing in. Whatever is a search for a person is on record before it is answered.
+
+mod agencies;
+#[allow(dead_code, reason = "what the next pages are drawn with")]
+mod chart;
+mod entry;
+mod help;
+#[allow(dead_code, reason = "what the next pages are made of")]
+mod html;
+mod live;
+mod log;
+mod overview;
+mod request;
+#[allow(dead_code, reason = "what the next pages tell")]
+mod session;
+mod sign;
+#[allow(dead_code, reason = "what the next pages say")]
+mod words;
+
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{AgencyId, Digest};
+use crate::base::time::UnixTime;
+use crate::evidence::audit::Pairs;
+use crate::faces::api::apart::apart;
+use crate::gateway::driver::{Gateway, World, now};
+use crate::host::config::{Config, Duty, Official, People, read_bounded};
+use crate::host::expiry;
+use crate::host::transport::{Body, Inbound};
+use html::{Address, Finds, Frame, Page, Personal};
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode};
+use request::{Answer, Asked, Reach, Wire};
+use session::{Begun, Sessions, Visitor};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::Semaphore;
+use words::{Language, Words};
+
+/// Who may have a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Whoever comes.
+    Everybody,
+    /// Whoever has signed in and does one of these.
+    Duties(&'static [Duty]),
+}
+
+/// A page, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// What needs attention, and how much goes on.
+    Overview,
+    /// The log, searched.
+    Log,
+    /// Where the one box leads.
+    Find,
+    /// A search by person.
+    Search,
+    /// A record with its proof.
+    Entry,
+    /// What is private about a record.
+    Open,
+    /// Its receipt.
+    Receipt,
+    /// All agencies.
+    Agencies,
+    /// One of them.
+    Agency,
+    /// What a code means: all of them.
+    Faults,
+    /// One of them.
+    Fault,
+    /// What this is.
+    About,
+    /// Where people sign in.
+    SignIn,
+    /// A link that signs in.
+    Link,
+    /// The same, used.
+    UseLink,
+    /// The way out.
+    SignOut,
+    /// Told when something has changed.
+    Live,
+    /// The style sheet and the script.
+    Asset,
+}
+
+/// A route of the console.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// The page.
+    pub name: Name,
+    /// Who may have it.
+    pub sight: Sight,
+    /// Its place in the menu, if it has one: a key of the words.
+    pub menu: Option<&'static str>,
+}
+
+const fn route(method: &'static str, path: &'static str, name: Name, sight: Sight, menu: Option<&'static str>) -> Route {
+    Route { method, path, name, sight, menu }
+}
+
+use Duty::{Agency, Auditor, Curator, Desk, Operator, Security};
+use Sight::{Duties, Everybody};
+
+const ALL: Sight = Duties(&Duty::ALL);
+/// Who sees records: an agency its own.
+const READERS: Sight = Duties(&[Operator, Auditor, Security, Agency]);
+
+/// All routes, and who may have each.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/", Name::Overview, ALL, Some("menu.overview")),
+    route("GET", "/log", Name::Log, READERS, Some("menu.log")),
+    route("POST", "/find", Name::Find, ALL, None),
+    route("POST", "/log/search", Name::Search, Duties(&[Auditor]), None),
+    route("GET", "/log/{index}", Name::Entry, READERS, None),
+    route("POST", "/log/{index}/open", Name::Open, Duties(&[Auditor]), None),
+    route("GET", "/log/{index}/receipt", Name::Receipt, READERS, None),
+    route(
+        "GET",
+        "/agencies",
+        Name::Agencies,
+        Duties(&[Operator, Auditor, Curator, Desk, Security, Agency]),
+        Some("menu.agencies"),
+    ),
+    route("GET", "/agencies/{id}", Name::Agency, Duties(&[Operator, Auditor, Curator, Security, Agency]), None),
+    route("GET", "/help", Name::Faults, Everybody, Some("menu.help")),
+    route("GET", "/help/{code}", Name::Fault, Everybody, None),
+    route("GET", "/about", Name::About, Everybody, None),
+    route("GET", "/sign-in", Name::SignIn, Everybody, None),
+    route("GET", "/sign-in/{link}", Name::Link, Everybody, None),
+    route("POST", "/sign-in/{link}", Name::UseLink, Everybody, None),
+    route("POST", "/sign-out", Name::SignOut, ALL, None),
+    route("GET", "/live", Name::Live, ALL, None),
+    route("GET", "/assets/{file}", Name::Asset, Everybody, None),
+];
+
+impl Route {
+    /// The values of its parameters, if it is the route of a path.
+    fn matches(&self, path: &[String]) -> Option<Vec<String>> {
+        let template: Vec<&str> = self.path.strip_prefix('/').unwrap_or(self.path).split('/').collect();
+        if template.len() != path.len() {
+            return None;
+        }
+        let mut values = Vec::new();
+        for (known, given) in template.iter().zip(path) {
+            match known.starts_with('{') {
+                true if !given.is_empty() => values.push(given.clone()),
+                false if known == given => {}
+                _ => return None,
+            }
+        }
+        Some(values)
+    }
+}
+
+/// The console of a gateway.
+pub struct Console {
+    gateway: Arc<Gateway>,
+    config: Arc<Config>,
+    sessions: Mutex<Sessions>,
+    people: RwLock<People>,
+    /// Where it listens, once it does.
+    listens: SocketAddr,
+    reads: Semaphore,
+    assets: Assets,
+    /// What ends, as it was found last, and when.
+    ends: Mutex<Option<(UnixTime, Arc<Vec<expiry::Row>>)>>,
+}
+
+/// The style sheet and the script, under names that change with them.
+struct Assets {
+    style: String,
+    script: String,
+}
+
+const STYLE: &str = include_str!("assets/console.css");
+const SCRIPT: &str = include_str!("assets/console.js");
+
+impl Assets {
+    fn new() -> Self {
+        let name = |text: &str| crate::message::crypto::sha256(text.as_bytes()).to_string().chars().take(12).collect::<String>();
+        Self { style: format!("/assets/{}.css", name(STYLE)), script: format!("/assets/{}.js", name(SCRIPT)) }
+    }
+}
+
+impl Console {
+    /// The console of a gateway that listens there.
+    pub fn new(gateway: Arc<Gateway>, config: Arc<Config>, listens: SocketAddr) -> Result<Arc<Self>, String> {
+        let console = config.console.as_ref().ok_or("there is no [console]")?;
+        let people = read_people(&config)?;
+        let sessions = Sessions::new(console.idle_ms, console.session_ms);
+        Ok(Arc::new(Self {
+            gateway,
+            sessions: Mutex::new(sessions),
+            people: RwLock::new(people),
+            listens,
+            reads: Semaphore::new(READS_AT_ONCE),
+            assets: Assets::new(),
+            ends: Mutex::new(None),
+            config,
+        }))
+    }
+
+    /// Reads again who may sign in; whoever is not there any more is signed out.
+    pub fn reload(&self) -> Result<(), String> {
+        let people = read_people(&self.config)?;
+        *self.people.write().unwrap_or_else(PoisonError::into_inner) = people;
+        Ok(())
+    }
+
+    /// A link that signs somebody in, once.
+    pub fn link(&self, official: Official) -> Option<String> {
+        let link = self.sessions().link(official, now())?;
+        Some(format!("{}/sign-in/{link}", self.url()))
+    }
+
+    /// The name of an agency for people, if it is in the registry.
+    pub fn knows(&self, agency: &AgencyId) -> Option<String> {
+        let world = self.gateway.world();
+        world.registry.agency(world.registry.find(agency)?).map(|agency| agency.name.clone())
+    }
+
+    /// Signs out everybody of a name; says how many sessions that were.
+    pub fn sign_out(&self, name: &str) -> usize {
+        self.sessions().close_all(name)
+    }
+
+    /// Where browsers reach it.
+    pub fn url(&self) -> String {
+        let console = self.config.console.as_ref();
+        if let Some(url) = console.and_then(|console| console.url.as_ref()) {
+            return url.to_string().trim_end_matches('/').to_owned();
+        }
+        let scheme = if console.is_some_and(|console| console.tls.is_some()) { "https" } else { "http" };
+        format!("{scheme}://{}", self.listens)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn people(&self) -> People {
+        self.people.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads from the log where it holds up nobody else, few at once.
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Gateway) -> T + Send + 'static) -> Result<T, Fault> {
+        let _place = self.reads.acquire().await.map_err(|_| Fault::new(Code::HttpBusy))?;
+        let gateway = Arc::clone(&self.gateway);
+        apart(move || read(&gateway)).await.map(|(made, _)| made)
+    }
+
+    /// What ends, as it was a minute ago at most: it reads files.
+    async fn ends(self: &Arc<Self>) -> Arc<Vec<expiry::Row>> {
+        let now = now();
+        let known = self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, rows)) = known
+            && now.distance_ms(at) < ENDS_MS
+        {
+            return rows;
+        }
+        let this = Arc::clone(self);
+        let survey = move || Arc::new(expiry::survey(&this.config, &this.gateway.world().registry, now));
+        let rows = tokio::task::spawn_blocking(survey).await.unwrap_or_default();
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&rows)));
+        rows
+    }
+
+    /// Whether a request is for us by its Host: another name that leads here is somebody's trick (DNS rebinding).
+    fn is_host(&self, host: &str) -> bool {
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|c| c.is_ascii_digit())).map_or(host, |(name, _)| name);
+        match self.config.console.as_ref().and_then(|console| console.url.as_ref()) {
+            Some(url) => name == url.url.host || host == url.url.authority(),
+            None => {
+                name == "localhost"
+                    || host == self.listens.to_string()
+                    || name.trim_matches(['[', ']']) == self.listens.ip().to_string()
+            }
+        }
+    }
+}
+
+fn read_people(config: &Config) -> Result<People, String> {
+    let Some(file) = config.console.as_ref().and_then(|console| console.people.as_ref()) else { return Ok(People::default()) };
+    let text = read_bounded(file).map_err(|error| error.to_string())?;
+    People::parse(&text)
+        .map_err(|(line, column, what)| format!("{}:{line}:{column}: {} {what}", file.display(), Code::CfgInvalid))
+}
+
+/// Reads of the log at once, for pages.
+const READS_AT_ONCE: usize = 4;
+/// For how long what ends is believed.
+const ENDS_MS: u64 = 60_000;
+
+/// The service of a connection.
+#[derive(Clone)]
+pub struct ConsoleApi {
+    console: Arc<Console>,
+    certificate: Option<Digest>,
+    wire: Wire,
+}
+
+impl ConsoleApi {
+    /// For a connection under TLS, with the client's certificate if it has shown one.
+    pub fn under_tls(console: Arc<Console>, certificate: Option<Digest>) -> Self {
+        Self { console, certificate, wire: Wire::Tls }
+    }
+
+    /// For a connection on loopback: what is in front of it may speak TLS.
+    pub fn plain(console: Arc<Console>) -> Self {
+        let behind = console.config.console.as_ref().and_then(|console| console.url.as_ref());
+        let is_tls = behind.is_some_and(|url| url.scheme == crate::rules::registry::Scheme::Https);
+        Self { console, certificate: None, wire: if is_tls { Wire::Tls } else { Wire::Plain } }
+    }
+}
+
+impl Service<Request<Inbound>> for ConsoleApi {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Inbound>) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move {
+            let (wire, accepts) = (api.wire, request.headers().clone());
+            let language =
+                accepts.get("accept-language").and_then(|field| field.to_str().ok()).map_or(Language::En, Language::accepted);
+            let answered = match Asked::read(request, api.certificate, wire).await {
+                Ok(asked) => api.console.answer(asked).await,
+                Err(fault) => help::refused(&api.console, Words(language), None, &fault),
+            };
+            Ok(answered.response(wire))
+        })
+    }
+}
+
+/// What a handler has at hand.
+struct Visit {
+    console: Arc<Console>,
+    world: Arc<World>,
+    words: Words,
+    who: Option<Visitor>,
+    /// The parameters of the path.
+    of: Vec<String>,
+    query: Pairs,
+    form: Pairs,
+    address: Address,
+    wire: Wire,
+    now: UnixTime,
+}
+
+type Answered = Result<Answer, Fault>;
+
+impl Visit {
+    /// The one parameter of the path.
+    fn of(&self) -> &str {
+        self.of.first().map_or("", String::as_str)
+    }
+
+    fn gateway(&self) -> &Arc<Gateway> {
+        &self.console.gateway
+    }
+
+    fn does(&self, duties: &[Duty]) -> bool {
+        self.who.as_ref().is_some_and(|who| who.does(duties))
+    }
+
+    fn token(&self) -> &str {
+        self.who.as_ref().map_or("", |who| who.token.as_str())
+    }
+
+    /// Whose records may be seen: all, or those of an agency.
+    fn scope(&self) -> Option<AgencyId> {
+        if self.does(&[Operator, Auditor, Security]) {
+            None
+        } else {
+            self.who.as_ref().and_then(|who| who.official.agency.clone())
+        }
+    }
+
+    /// What people call an agency.
+    fn agency_name(&self, id: &str) -> String {
+        let index = AgencyId::parse(id).and_then(|id| self.world.registry.find(&id));
+        index.and_then(|index| self.world.registry.agency(index)).map_or_else(|| id.to_owned(), |agency| agency.name.clone())
+    }
+
+    /// A page, or one of its tables for machines.
+    fn page(&self, page: &Page) -> Answered {
+        let mut query = self.query.clone();
+        let (form, table) = (query.take("as"), query.take("table"));
+        let Some(form) = form else { return Ok(Answer::html(StatusCode::OK, self.framed(page))) };
+        let named = page.tables().find(|known| table.as_deref().is_none_or(|name| known.name == name));
+        let named = named.ok_or_else(|| Fault::new(Code::HttpNoSuchPath))?;
+        match form.as_str() {
+            "csv" => Ok(Answer::file("text/csv; charset=utf-8; header=present", &format!("{}.csv", named.name), named.csv())),
+            "json" => Ok(Answer::of(StatusCode::OK, "application/json", named.json().to_string())),
+            _ => Err(Fault::at(Code::AudQuery, "as: expected csv or json")),
+        }
+    }
+
+    fn framed(&self, page: &Page) -> String {
+        let words = self.words;
+        let is_here = |path: &str| if path == "/" { page.address.path == "/" } else { page.address.path.starts_with(path) };
+        let is_personal = page.is_personal == Personal::Yes;
+        let may = |route: &&Route| match route.sight {
+            Sight::Everybody => true,
+            Sight::Duties(duties) => self.does(duties),
+        };
+        let shown = ROUTES.iter().filter(|_| !is_personal && self.who.is_some()).filter(may);
+        let menu = shown.filter_map(|route| Some((route.path, words.say(route.menu?).to_owned(), is_here(route.path)))).collect();
+        let duties =
+            |who: &Visitor| who.official.duties.iter().map(|duty| duty_word(words, *duty)).collect::<Vec<_>>().join(", ");
+        let others = Language::ALL.into_iter().filter(|language| *language != words.0);
+        let languages =
+            others.map(|language| (language.tag(), language.name(), page.address.with("language", language.tag()).to_string()));
+        let name = self.console.config.log.origin.split('/').next().unwrap_or_default();
+        page.html(&Frame {
+            words,
+            name: if is_personal { "" } else { name },
+            menu,
+            who: self.who.as_ref().filter(|_| !is_personal).map(|who| (who.official.name.clone(), duties(who))),
+            token: self.token(),
+            languages: languages.collect(),
+            style: &self.console.assets.style,
+            script: &self.console.assets.script,
+            finds: if self.does(&Duty::ALL) && !is_personal { Finds::Yes } else { Finds::No },
+        })
+    }
+}
+
+fn duty_word(words: Words, duty: Duty) -> String {
+    words.find(&format!("duty.{}", duty.as_str())).unwrap_or(duty.as_str()).to_owned()
+}
+
+impl Console {
+    async fn answer(self: &Arc<Self>, asked: Asked) -> Answer {
+        let words = Words(asked.language());
+        let chosen = asked.query.iter().any(|(key, tag)| key == "language" && Language::parse(tag).is_some());
+        let (who, fresh) = self.who(&asked).await;
+        let shown = who.clone();
+        let wire = asked.wire;
+        let answer = match self.handle(asked, words, who).await {
+            Ok(answer) => answer,
+            Err(fault) => help::refused(self, words, shown, &fault),
+        };
+        let answer = if chosen { answer.with_cookie("language", words.0.tag(), wire, Reach::Year) } else { answer };
+        match fresh {
+            Begun::Before => answer,
+            Begun::Now => answer.with(hyper::header::VARY, "Cookie"),
+        }
+    }
+
+    /// Who comes: by a cookie, or by a client certificate. The first request with a certificate begins a session, which is on record.
+    async fn who(&self, asked: &Asked) -> (Option<Visitor>, Begun) {
+        let now = now();
+        let by_cookie = asked.cookie(Asked::session_cookie(asked.wire)).and_then(|shown| self.sessions().find(shown, now));
+        if by_cookie.is_some() {
+            return (by_cookie, Begun::Before);
+        }
+        let Some(certificate) = asked.certificate else { return (None, Begun::Before) };
+        let Some(official) = sign::by_certificate(&self.people(), &self.gateway.world(), &certificate) else {
+            return (None, Begun::Before);
+        };
+        let begun = self.sessions().of_certificate(&official, certificate, now);
+        let Some((who, begun)) = begun else { return (None, Begun::Before) };
+        if begun == Begun::Now && sign::recorded(self, &who, "sign-in").await.is_err() {
+            self.sessions().close(&who.session);
+            return (None, Begun::Before);
+        }
+        (Some(who), begun)
+    }
+
+    async fn handle(self: &Arc<Self>, asked: Asked, words: Words, who: Option<Visitor>) -> Answered {
+        if !self.is_host(&asked.host) {
+            return Err(Fault::at(Code::HttpMisdirected, "the console has another name; see [console] url"));
+        }
+        let found = ROUTES.iter().filter_map(|route| Some((route, route.matches(&asked.path)?)));
+        let found: Vec<_> = found.collect();
+        // A head is the head of what would be got.
+        let method = if asked.method == Method::HEAD { "GET" } else { asked.method.as_str() };
+        let known = found.iter().find(|(route, _)| route.method == method);
+        let Some((route, of)) = known else {
+            let allowed: Vec<&str> = found.iter().map(|(route, _)| route.method).collect();
+            let none = || Fault::new(Code::HttpNoSuchPath);
+            return Err(if allowed.is_empty() {
+                none()
+            } else {
+                Fault::at(Code::HttpMethod, format!("allowed: {}", allowed.join(", ")))
+            });
+        };
+        if let Sight::Duties(duties) = route.sight {
+            let Some(who) = &who else { return Ok(Answer::see("/sign-in")) };
+            if !who.does(duties) {
+                return Err(Fault::new(Code::ConsoleDuty));
+            }
+        }
+        if asked.method == Method::POST {
+            let mut form = asked.form.clone();
+            let token = form.take("token").unwrap_or_default();
+            let is_own = who.as_ref().is_none_or(|who| same(&who.token, &token));
+            let needs = matches!(route.sight, Sight::Duties(_));
+            if !asked.is_from_here() || (needs && !is_own) {
+                return Err(Fault::new(Code::ConsoleForm));
+            }
+        }
+        let pairs = asked.query.iter().filter(|(key, _)| !["language", "as", "table"].contains(key));
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let (mut query, mut form) = (asked.query, asked.form);
+        query.take("language");
+        form.take("token");
+        let address = Address { path: format!("/{}", asked.path.join("/")), pairs };
+        let (console, world) = (Arc::clone(self), self.gateway.world());
+        let visit = Visit { console, world, words, who, of: of.clone(), query, form, address, wire: asked.wire, now: now() };
+        route.name.answer(visit).await
+    }
+}
+
+/// Whether two secrets are the same; how far they are says nothing.
+fn same(left: &str, right: &str) -> bool {
+    let hash = |text: &str| crate::message::crypto::sha256(text.as_bytes());
+    crate::message::crypto::equal(&hash(left), &hash(right))
+}
+
+impl Name {
+    async fn answer(self, visit: Visit) -> Answered {
+        match self {
+            Self::Overview => overview::overview(visit).await,
+            Self::Log => log::log(visit).await,
+            Self::Find => log::find(visit).await,
+            Self::Search => log::search(visit).await,
+            Self::Entry => entry::entry(visit).await,
+            Self::Open => entry::open(visit).await,
+            Self::Receipt => entry::receipt(visit).await,
+            Self::Agencies => agencies::agencies(visit).await,
+            Self::Agency => agencies::agency(visit).await,
+            Self::Faults => help::faults(visit),
+            Self::Fault => help::fault(visit),
+            Self::About => help::about(visit),
+            Self::SignIn => sign::sign_in(visit),
+            Self::Link => sign::link(visit),
+            Self::UseLink => sign::use_link(visit).await,
+            Self::SignOut => sign::sign_out(visit).await,
+            Self::Live => Ok(live::live(visit)),
+            Self::Asset => asset(&visit),
+        }
+    }
+}
+
+fn asset(visit: &Visit) -> Answered {
+    let assets = &visit.console.assets;
+    match &visit.address.path {
+        path if *path == assets.style => Ok(Answer::asset("text/css; charset=utf-8", STYLE)),
+        path if *path == assets.script => Ok(Answer::asset("text/javascript; charset=utf-8", SCRIPT)),
+        _ => Err(Fault::new(Code::HttpNoSuchPath)),
+    }
+}

@@ -1,0 +1,300 @@
+//! Who has signed in: sessions, and links that sign in once. All of it is in memory, so a restart signs everybody out.
+//!
+//! A session is known by a random token that only its browser has; kept is the SHA-256 of it. It ends when nobody has asked anything for a
+//! while, in any case after some hours, when somebody signs out, and when an operator says so.
+
+use crate::base::ids::Digest;
+use crate::base::time::UnixTime;
+use crate::evidence::audit::Filter;
+use crate::host::config::{Duty, Official};
+use crate::message::crypto::{equal, random, sha256};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Somebody who looks at a page.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    /// Who.
+    pub official: Arc<Official>,
+    /// The client certificate, if they came by one.
+    pub certificate: Option<Digest>,
+    /// What forms have to say, so that no other site can send them.
+    pub token: String,
+    /// The session.
+    pub session: Digest,
+}
+
+impl Visitor {
+    /// Whether they do one of these.
+    pub fn does(&self, duties: &[Duty]) -> bool {
+        self.official.duties.iter().any(|duty| duties.contains(duty))
+    }
+}
+
+/// What somebody may see for a while because they have said why, and it is on record.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    /// Its name in addresses.
+    pub name: String,
+    /// What it is for.
+    pub of: TicketOf,
+    /// The record of the reading.
+    pub recorded: u64,
+}
+
+/// What a ticket is for.
+#[derive(Clone, Debug)]
+pub(super) enum TicketOf {
+    /// A search by person or official.
+    Search(Box<Filter>),
+    /// What is private about a record.
+    Record(u64),
+}
+
+struct Session {
+    official: Arc<Official>,
+    certificate: Option<Digest>,
+    token: String,
+    began: UnixTime,
+    seen: UnixTime,
+    tickets: VecDeque<Ticket>,
+}
+
+struct Link {
+    official: Official,
+    until: UnixTime,
+}
+
+/// All who have signed in.
+pub(super) struct Sessions {
+    idle_ms: u64,
+    session_ms: u64,
+    open: BTreeMap<Digest, Session>,
+    links: BTreeMap<Digest, Link>,
+}
+
+impl Sessions {
+    pub fn new(idle_ms: u64, session_ms: u64) -> Self {
+        Self { idle_ms, session_ms, open: BTreeMap::new(), links: BTreeMap::new() }
+    }
+
+    /// Signs somebody in; gives what their browser has to show. Of too many sessions the one goes that was quiet for the longest time.
+    pub fn open(&mut self, official: Official, certificate: Option<Digest>, now: UnixTime) -> Option<String> {
+        self.forget(now);
+        if self.open.len() >= SESSIONS_MAX {
+            let quiet = self.open.iter().min_by_key(|(_, session)| session.seen).map(|(name, _)| *name)?;
+            self.open.remove(&quiet);
+        }
+        let (shown, token) = (secret()?, secret()?);
+        let session =
+            Session { official: Arc::new(official), certificate, token, began: now, seen: now, tickets: VecDeque::new() };
+        self.open.insert(sha256(shown.as_bytes()), session);
+        Some(shown)
+    }
+
+    /// Whose session a browser shows.
+    pub fn find(&mut self, shown: &str, now: UnixTime) -> Option<Visitor> {
+        let name = sha256(shown.as_bytes());
+        if !self.is_good(self.open.get(&name)?, now) {
+            self.open.remove(&name);
+            return None;
+        }
+        let session = self.open.get_mut(&name)?;
+        session.seen = now;
+        let (official, certificate, token) = (Arc::clone(&session.official), session.certificate, session.token.clone());
+        Some(Visitor { official, certificate, token, session: name })
+    }
+
+    /// The session of whoever comes with a certificate on each connection, begun if there is none. What browsers send by themselves is the
+    /// certificate, so its forms need a token as any other.
+    pub fn of_certificate(&mut self, official: &Official, certificate: Digest, now: UnixTime) -> Option<(Visitor, Begun)> {
+        let known = |session: &Session| session.certificate == Some(certificate) && *session.official == *official;
+        let found = self.open.iter().find(|(_, session)| known(session) && self.is_good(session, now)).map(|(name, _)| *name);
+        let (name, begun) = match found {
+            Some(name) => (name, Begun::Before),
+            None => (sha256(self.open(official.clone(), Some(certificate), now)?.as_bytes()), Begun::Now),
+        };
+        let session = self.open.get_mut(&name)?;
+        session.seen = now;
+        let (official, token) = (Arc::clone(&session.official), session.token.clone());
+        Some((Visitor { official, certificate: Some(certificate), token, session: name }, begun))
+    }
+
+    fn is_good(&self, session: &Session, now: UnixTime) -> bool {
+        now < session.seen.plus_ms(self.idle_ms) && now < session.began.plus_ms(self.session_ms)
+    }
+
+    /// Signs out.
+    pub fn close(&mut self, session: &Digest) {
+        self.open.remove(session);
+    }
+
+    /// Signs out everybody of this name; says how many sessions that were.
+    pub fn close_all(&mut self, name: &str) -> usize {
+        let before = self.open.len();
+        self.open.retain(|_, session| session.official.name != name);
+        self.links.retain(|_, link| link.official.name != name);
+        before - self.open.len()
+    }
+
+    /// Makes a link that signs somebody in, once and soon.
+    pub fn link(&mut self, official: Official, now: UnixTime) -> Option<String> {
+        self.forget(now);
+        if self.links.len() >= LINKS_MAX {
+            return None;
+        }
+        let link = secret()?;
+        self.links.insert(sha256(link.as_bytes()), Link { official, until: now.plus_ms(LINK_MS) });
+        Some(link)
+    }
+
+    /// Whether a link would sign somebody in; looking uses nothing up, since others than people follow links.
+    pub fn has_link(&mut self, link: &str, now: UnixTime) -> bool {
+        self.forget(now);
+        self.links.contains_key(&sha256(link.as_bytes()))
+    }
+
+    /// Uses a link up.
+    pub fn take_link(&mut self, link: &str, now: UnixTime) -> Option<Official> {
+        self.forget(now);
+        self.links.remove(&sha256(link.as_bytes())).map(|link| link.official)
+    }
+
+    /// Gives somebody a ticket, since what it is for is on record.
+    pub fn give(&mut self, session: &Digest, of: TicketOf, recorded: u64) -> Option<String> {
+        let session = self.open.get_mut(session)?;
+        let name = secret()?;
+        if session.tickets.len() == TICKETS_MAX {
+            session.tickets.pop_front();
+        }
+        session.tickets.push_back(Ticket { name: name.clone(), of, recorded });
+        Some(name)
+    }
+
+    /// The ticket of a session with this name.
+    pub fn ticket(&self, session: &Digest, name: &str) -> Option<Ticket> {
+        let hash = |text: &str| sha256(text.as_bytes());
+        let tickets = &self.open.get(session)?.tickets;
+        tickets.iter().find(|ticket| equal(&hash(&ticket.name), &hash(name))).cloned()
+    }
+
+    /// Who is signed in: name, duties, since when, and when they asked something last.
+    pub fn all(&self) -> Vec<(Arc<Official>, UnixTime, UnixTime)> {
+        self.open.values().map(|session| (Arc::clone(&session.official), session.began, session.seen)).collect()
+    }
+
+    fn forget(&mut self, now: UnixTime) {
+        let (idle, whole) = (self.idle_ms, self.session_ms);
+        self.open.retain(|_, session| now < session.seen.plus_ms(idle) && now < session.began.plus_ms(whole));
+        self.links.retain(|_, link| now < link.until);
+    }
+}
+
+/// Whether a session was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// It was.
+    Before,
+    /// It begins now.
+    Now,
+}
+
+/// 256 bits that nobody guesses.
+fn secret() -> Option<String> {
+    random::<32>().ok().map(|octets| URL_SAFE_NO_PAD.encode(octets))
+}
+
+/// Sessions at once.
+const SESSIONS_MAX: usize = 4096;
+/// Links that nobody has used yet.
+const LINKS_MAX: usize = 256;
+/// For how long a link signs in.
+const LINK_MS: u64 = 10 * 60 * 1000;
+/// Tickets of a session; the oldest makes room.
+const TICKETS_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60_000;
+
+    fn official(name: &str) -> Official {
+        Official::new(name, None, ["operator"].into_iter()).expect("good")
+    }
+
+    fn sessions() -> (Sessions, UnixTime) {
+        (Sessions::new(30 * MINUTE, 8 * 60 * MINUTE), UnixTime::from_ms(1_800_000_000_000))
+    }
+
+    #[test]
+    fn a_session_ends_when_it_is_idle_and_after_hours_in_any_case() {
+        let (mut sessions, start) = sessions();
+        let shown = sessions.open(official("o"), None, start).expect("random");
+        let mut now = start;
+        for _ in 0..15 {
+            now = now.plus_ms(29 * MINUTE);
+            assert!(sessions.find(&shown, now).is_some());
+        }
+        assert!(sessions.find(&shown, now.plus_ms(30 * MINUTE)).is_none(), "idle");
+        let shown = sessions.open(official("o"), None, start).expect("random");
+        for minute in (0..8 * 60).step_by(20) {
+            assert!(sessions.find(&shown, start.plus_ms(minute * MINUTE)).is_some(), "{minute}");
+        }
+        assert!(sessions.find(&shown, start.plus_ms(8 * 60 * MINUTE)).is_none(), "eight hours");
+    }
+
+    #[test]
+    fn what_was_guessed_closed_or_revoked_opens_nothing() {
+        let (mut sessions, now) = sessions();
+        let (first, second) = (sessions.open(official("a"), None, now), sessions.open(official("a"), None, now));
+        let (first, second) = (first.expect("random"), second.expect("random"));
+        assert!(sessions.find("", now).is_none() && sessions.find(&first[..42], now).is_none());
+        let visitor = sessions.find(&first, now).expect("open");
+        sessions.close(&visitor.session);
+        assert!(sessions.find(&first, now).is_none());
+        let link = sessions.link(official("a"), now).expect("random");
+        assert_eq!(sessions.close_all("a"), 1);
+        assert!(sessions.find(&second, now).is_none() && !sessions.has_link(&link, now));
+    }
+
+    #[test]
+    fn a_link_signs_in_once_and_soon() {
+        let (mut sessions, now) = sessions();
+        let link = sessions.link(official("a"), now).expect("random");
+        assert!(sessions.has_link(&link, now) && sessions.has_link(&link, now), "looking uses nothing up");
+        assert!(sessions.take_link(&link, now).is_some());
+        assert!(sessions.take_link(&link, now).is_none());
+        let late = sessions.link(official("a"), now).expect("random");
+        assert!(sessions.take_link(&late, now.plus_ms(LINK_MS)).is_none());
+        let full: Vec<_> = (0..LINKS_MAX).map(|_| sessions.link(official("a"), now)).collect();
+        assert!(full.iter().all(Option::is_some) && sessions.link(official("a"), now).is_none());
+    }
+
+    #[test]
+    fn of_too_many_sessions_the_quietest_goes() {
+        let (mut sessions, now) = sessions();
+        let first = sessions.open(official("first"), None, now).expect("random");
+        for _ in 1..SESSIONS_MAX {
+            sessions.open(official("o"), None, now.plus_ms(1)).expect("random");
+        }
+        assert!(sessions.find(&first, now.plus_ms(2)).is_some());
+        let others = sessions.open(official("o"), None, now.plus_ms(3)).expect("random");
+        assert!(sessions.find(&first, now.plus_ms(4)).is_some() && sessions.find(&others, now.plus_ms(4)).is_some());
+        assert_eq!(sessions.open.len(), SESSIONS_MAX);
+    }
+
+    #[test]
+    fn a_ticket_is_of_its_session() {
+        let (mut sessions, now) = sessions();
+        let (a, b) = (sessions.open(official("a"), None, now), sessions.open(official("b"), None, now));
+        let (a, b) = (sessions.find(&a.expect("random"), now).expect("a"), sessions.find(&b.expect("random"), now).expect("b"));
+        let name = sessions.give(&a.session, TicketOf::Record(7), 9).expect("random");
+        assert!(sessions.ticket(&b.session, &name).is_none());
+        assert_eq!(sessions.ticket(&a.session, &name).map(|ticket| ticket.recorded), Some(9));
+        (0..TICKETS_MAX).for_each(|_| drop(sessions.give(&a.session, TicketOf::Record(8), 10)));
+        assert!(sessions.ticket(&a.session, &name).is_none(), "the oldest made room");
+    }
+}
