@@ -96,6 +96,7 @@ impl Stamping {
         let request = Request::new(&text)?;
         let fetch = Fetch {
             body: Some(("application/timestamp-query", request.octets())),
+            headers: Vec::new(),
             answer_bytes_max: limits::STAMP_BYTES_MAX,
             deadline: Duration::from_millis(limits::WITNESS_MS),
         };

@@ -1,12 +1,14 @@
 //! The only user of ring: digests, signature verification, signing, sealing, random octets.
 //!
-//! Algorithms are those of the profile `og-sig-1` (`message.md` section 3) and no others.
+//! Algorithms are those of the profile `og-sig-1` (`message.md` section 3), those that tokens of OpenID Connect are signed with (RFC 7518,
+//! section 3.1), and no others.
 
 use crate::base::ids::Digest;
 use ring::rand::SecureRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
+    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 use ring::{aead, digest, hmac, rand};
 
@@ -104,6 +106,36 @@ impl PublicKey {
         UnparsedPublicKey::new(algorithm, &self.octets)
             .verify(message, signature)
             .map_err(|ring::error::Unspecified| BadSignature)
+    }
+}
+
+/// How RSA pads what it signs (RFC 8017, section 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// As in PKCS#1 v1.5.
+    Pkcs1,
+    /// PSS, with MGF1 of SHA-256 and a salt of 32 octets.
+    Pss,
+}
+
+/// A public key of RSA by its numbers, as a JSON Web Key has it (RFC 7518, section 6.3.1); 2048 to 8192 bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RsaNumbers {
+    /// The modulus, its highest octet first.
+    pub modulus: Vec<u8>,
+    /// The exponent, its highest octet first.
+    pub exponent: Vec<u8>,
+}
+
+impl RsaNumbers {
+    /// Checks a signature over SHA-256 of a message.
+    pub fn verify(&self, padding: Padding, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        let algorithm = match padding {
+            Padding::Pkcs1 => &RSA_PKCS1_2048_8192_SHA256,
+            Padding::Pss => &RSA_PSS_2048_8192_SHA256,
+        };
+        let key = RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent };
+        key.verify(algorithm, message, signature).map_err(|ring::error::Unspecified| BadSignature)
     }
 }
 
@@ -214,6 +246,14 @@ impl Default for Sha256 {
 /// SHA-256 of some octets.
 pub fn sha256(octets: &[u8]) -> Digest {
     to_digest(&digest::digest(&digest::SHA256, octets))
+}
+
+/// SHA-512 of some octets.
+pub fn sha512(octets: &[u8]) -> [u8; 64] {
+    let mut value = [0; 64];
+    // ring's SHA-512 always has 64 octets.
+    value.copy_from_slice(digest::digest(&digest::SHA512, octets).as_ref());
+    value
 }
 
 fn to_digest(value: &digest::Digest) -> Digest {

@@ -386,7 +386,7 @@ impl Witnessed {
         let checkpoint = self.log.checkpoint(tree.head()).expect("signs");
         let submission = Submission { old, proof: tree.consistency(old, tree.size()), checkpoint };
         let body = Some(("text/plain", submission.to_string().into_bytes()));
-        let fetch = Fetch { body, answer_bytes_max: 100_000, deadline: LONG };
+        let fetch = Fetch { body, headers: Vec::new(), answer_bytes_max: 100_000, deadline: LONG };
         let received = self.fetcher.fetch(&self.at.below("add-checkpoint"), fetch).await.ok()?;
         (received.status.as_u16() == 200).then(|| tree.size())
     }
@@ -394,7 +394,7 @@ impl Witnessed {
     /// The size of the last checkpoint that it says it has cosigned.
     async fn last(&self) -> u64 {
         let path = format!("{}/checkpoint", sha256(self.log.verifier().name().as_bytes()));
-        let fetch = Fetch { body: None, answer_bytes_max: 100_000, deadline: LONG };
+        let fetch = Fetch { body: None, headers: Vec::new(), answer_bytes_max: 100_000, deadline: LONG };
         let received = self.fetcher.fetch(&self.at.below(&path), fetch).await.expect("an answer");
         match received.status.as_u16() {
             200 => Checkpoint::parse(&String::from_utf8_lossy(&received.body)).expect("a checkpoint").claimed().size,

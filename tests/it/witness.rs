@@ -83,12 +83,12 @@ pub async fn serve_witness(folder: &Path, logs: &[&VerifierKey]) -> Served {
 
 async fn post(fetcher: &Fetcher, at: &Endpoint, body: impl Into<Vec<u8>>) -> (u16, String, String) {
     let body = Some(("text/plain", body.into()));
-    let fetch = Fetch { body, answer_bytes_max: 100_000, deadline: Duration::from_secs(10) };
+    let fetch = Fetch { body, headers: Vec::new(), answer_bytes_max: 100_000, deadline: Duration::from_secs(10) };
     told(fetcher.fetch(&at.below("add-checkpoint"), fetch).await.expect("an answer"))
 }
 
 async fn get(fetcher: &Fetcher, at: &Endpoint, path: &str) -> (u16, String, String) {
-    let fetch = Fetch { body: None, answer_bytes_max: 100_000, deadline: Duration::from_secs(10) };
+    let fetch = Fetch { body: None, headers: Vec::new(), answer_bytes_max: 100_000, deadline: Duration::from_secs(10) };
     told(fetcher.fetch(&at.below(path), fetch).await.expect("an answer"))
 }
 

@@ -92,7 +92,7 @@ impl Client {
 
     async fn fetch(&self, path: &str, body: Option<(&'static str, Vec<u8>)>) -> Result<Received, UpstreamError> {
         let deadline = Duration::from_millis(limits::WITNESS_MS);
-        let fetch = Fetch { body, answer_bytes_max: limits::NOTE_BYTES_MAX, deadline };
+        let fetch = Fetch { body, headers: Vec::new(), answer_bytes_max: limits::NOTE_BYTES_MAX, deadline };
         self.fetcher.fetch(&self.at.below(path), fetch).await
     }
 

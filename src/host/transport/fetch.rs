@@ -17,11 +17,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What is sent, and what may come back.
-#[derive(Clone, Debug)]
+/// What is sent, and what may come back. It has no `Debug`: header fields may be secrets.
+#[derive(Clone)]
 pub struct Fetch {
     /// The body and its media type, for a `POST`; nothing for a `GET`.
     pub body: Option<(&'static str, Vec<u8>)>,
+    /// Header fields beside it.
+    pub headers: Vec<(&'static str, String)>,
     /// Largest body of the answer.
     pub answer_bytes_max: usize,
     /// When the whole answer must be there.
@@ -68,7 +70,8 @@ impl Fetcher {
     pub async fn fetch(&self, at: &Endpoint, fetch: Fetch) -> Result<Received, UpstreamError> {
         let fetched = async {
             let stream = self.connect(at, |_| true).await.map_err(unreachable)?;
-            let request = Request::builder().uri(at.url.path.as_str()).header(HOST, at.url.authority());
+            let request = Request::builder().uri(at.url.path.as_str()).header(HOST, host_field(&at.url));
+            let request = fetch.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
             let request = match fetch.body {
                 Some((media_type, octets)) => request.method(Method::POST).header(CONTENT_TYPE, media_type).body(full(octets)),
                 None => request.body(full(Vec::new())),

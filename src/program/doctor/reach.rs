@@ -22,7 +22,12 @@ pub(super) async fn gateway(config: &Config, report: &mut Report) {
     let host = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
     let url = Url { host, port: config.public.port(), path: "/health".to_owned() };
     let at = Endpoint { scheme: Scheme::Http, url };
-    let fetch = Fetch { body: None, answer_bytes_max: 64 << 10, deadline: Duration::from_millis(limits::CONNECT_MS) };
+    let fetch = Fetch {
+        body: None,
+        headers: Vec::new(),
+        answer_bytes_max: 64 << 10,
+        deadline: Duration::from_millis(limits::CONNECT_MS),
+    };
     match Fetcher::new(tls).fetch(&at, fetch).await {
         Err(_) => {
             report.add("gateway", of, State::Warning, "no gateway answers", "start it: oncegate run, or systemctl start oncegate")
