@@ -486,3 +486,23 @@ pub const WEBHOOK_MS: u64 = 10_000;
 pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Webhooks in the operator's own network.
 pub const WEBHOOK_HOSTS_MAX: usize = 64;
+/// How long a provider of OpenID Connect may take for one document.
+pub const OIDC_MS: u64 = 10_000;
+/// Octets of one: its description, its keys, a token, what it says of a person.
+pub const OIDC_DOCUMENT_BYTES_MAX: usize = 128 << 10;
+/// Keys that are looked at of a provider.
+pub const OIDC_KEYS_MAX: usize = 100;
+/// How long its description and its keys are kept before they are read again.
+pub const OIDC_KEPT_MS: u64 = 3_600_000;
+/// How long its keys are not read again for a key that is unknown.
+pub const OIDC_KEYS_AGAIN_MS: u64 = 60_000;
+/// Greatest distance between the provider's clock and the gateway's.
+pub const OIDC_SKEW_MS: u64 = 60_000;
+/// Octets of the query with which a person comes back from the provider.
+pub const OIDC_QUERY_BYTES_MAX: usize = 8 << 10;
+/// How long somebody may take to sign in at the provider.
+pub const OIDC_PENDING_MS: u64 = 600_000;
+/// Sign-ins that have begun and not ended; of more the oldest is forgotten.
+pub const OIDC_PENDING_MAX: usize = 10_000;
+/// Groups of the provider that are given roles.
+pub const OIDC_GROUPS_MAX: usize = 256;

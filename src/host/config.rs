@@ -4,10 +4,12 @@
 
 mod console;
 mod notices;
+mod oidc;
 
 pub use console::{Console, ConsoleTls, Duty, Official, People};
 pub(crate) use notices::is_loopback;
 pub use notices::{Login, Mail, Notices, Relay, Wire};
+pub use oidc::{ConsoleRole, Oidc};
 
 use crate::base::fault;
 use crate::base::ids::AgencyId;

@@ -8,6 +8,7 @@ pub mod expiry;
 pub mod inforce;
 pub mod keyfile;
 pub mod notices;
+pub mod oidc;
 pub mod schemas;
 pub mod store;
 pub mod telemetry;

@@ -370,6 +370,16 @@ const ROWS: &[(&str, Row)] = &[
     ("WEBHOOK_MS", In("tests/it/notices.rs", "whoever_hangs_is_waited_for_so_long_and_no_longer")),
     ("WEBHOOK_ANSWER_BYTES_MAX", In("tests/it/notices.rs", "what_a_webhook_says_beside_its_status_is_not_waited_for")),
     ("WEBHOOK_HOSTS_MAX", In("src/host/config/notices.rs", "limits::WEBHOOK_HOSTS_MAX + 1")),
+    ("OIDC_MS", In("tests/it/oidc.rs", "a_provider_that_hangs_is_waited_for_so_long_and_no_longer")),
+    ("OIDC_DOCUMENT_BYTES_MAX", In("tests/it/oidc.rs", "limits::OIDC_DOCUMENT_BYTES_MAX + 1")),
+    ("OIDC_KEYS_MAX", In("src/host/oidc/tests.rs", "limits::OIDC_KEYS_MAX + 1")),
+    ("OIDC_KEPT_MS", In("tests/it/oidc.rs", "what_is_known_of_a_provider_is_kept_so_long_and_no_longer")),
+    ("OIDC_KEYS_AGAIN_MS", In("tests/it/oidc.rs", "an_unknown_key_has_the_keys_read_again_once_a_minute_and_no_more")),
+    ("OIDC_SKEW_MS", In("src/host/oidc/tests.rs", "limits::OIDC_SKEW_MS")),
+    ("OIDC_QUERY_BYTES_MAX", In("src/host/oidc/tests.rs", "limits::OIDC_QUERY_BYTES_MAX + 1")),
+    ("OIDC_PENDING_MS", In("src/host/oidc/tests.rs", "limits::OIDC_PENDING_MS + 1")),
+    ("OIDC_PENDING_MAX", In("src/host/oidc/tests.rs", "so_many_sign_ins_are_pending_and_of_more_the_oldest_is_forgotten")),
+    ("OIDC_GROUPS_MAX", In("src/host/config/oidc.rs", "limits::OIDC_GROUPS_MAX + 1")),
     ("SITUATION_STEPS_MAX", In("src/rules/situation/tests.rs", "limits::SITUATION_STEPS_MAX - own")),
     ("CONDITION_CHARACTERS_MAX", In("src/rules/condition/tests.rs", "CONDITION_CHARACTERS_MAX - \"a.yes\".len()")),
     ("CONDITION_DEPTH_MAX", In("src/rules/condition/tests.rs", "CONDITION_DEPTH_MAX / open.len()")),
@@ -936,12 +946,37 @@ fn of_what_it_does_not_do() -> [Said; 1] {
     [("docs/limits.md", said)]
 }
 
+fn of_signing_in() -> [Said; 1] {
+    let said = vec![
+        format!(
+            "its octets; keys that are looked at | {}; {}; {} |",
+            seconds(limits::OIDC_MS),
+            kib(limits::OIDC_DOCUMENT_BYTES_MAX),
+            limits::OIDC_KEYS_MAX
+        ),
+        format!(
+            "between its clock and the gateway's | {}; {}; {} |",
+            minutes(limits::OIDC_KEPT_MS),
+            seconds(limits::OIDC_KEYS_AGAIN_MS),
+            seconds(limits::OIDC_SKEW_MS)
+        ),
+        format!(
+            "groups that have roles | {}; {}; {}; {} |",
+            minutes(limits::OIDC_PENDING_MS),
+            number(limits::OIDC_PENDING_MAX as u64),
+            kib(limits::OIDC_QUERY_BYTES_MAX),
+            limits::OIDC_GROUPS_MAX
+        ),
+    ];
+    [("docs/limits.md", said)]
+}
+
 /// The documents are the contract, so a constant that is changed by mistake differs from them.
 #[test]
 fn the_documents_name_the_values_of_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let all = of_messages().into_iter().chain(of_connections()).chain(of_the_log()).chain(of_the_operators_files());
-    let all = all.chain(of_what_it_does_not_do());
+    let all = all.chain(of_what_it_does_not_do()).chain(of_signing_in());
     let mut missing = Vec::new();
     for (path, said) in all {
         let text = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));

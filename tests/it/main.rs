@@ -91,6 +91,8 @@ mod notices;
 #[cfg(feature = "server")]
 mod offline;
 #[cfg(feature = "server")]
+mod oidc;
+#[cfg(feature = "server")]
 mod operators;
 #[cfg(feature = "server")]
 mod organisations;

@@ -18,7 +18,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
         &[
             &["config", "keyfile", "store", "authority", "schemas", "catalogue"],
             &["control", "inforce", "telemetry", "transport"],
-            &["expiry", "notices"],
+            &["expiry", "notices", "oidc"],
         ],
     ),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
@@ -46,6 +46,8 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("zip", &["schemas"]),
     ("lettre", &["notices"]),
     ("askama", &["console"]),
+    ("jsonwebtoken", &["oidc"]),
+    ("form_urlencoded", &["oidc"]),
 ];
 
 struct Source {
