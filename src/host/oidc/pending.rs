@@ -32,7 +32,8 @@ impl Begin {
         Ok(Self { state: word()?, nonce: word()?, verifier: word()?, since: now })
     }
 
-    /// What the person's browser keeps meanwhile, in a cookie, and shows when it comes back.
+    /// What the person's browser keeps meanwhile, in a cookie, and shows when it comes back: `HttpOnly`, `Secure`, and `SameSite=Lax`, since
+    /// with `Strict` it would not be shown to whoever comes from another site.
     pub fn state(&self) -> &str {
         &self.state
     }
