@@ -354,7 +354,7 @@ impl Server {
         let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), of_people, self.hangup, self.control);
         let deliveries = async {
             let gateway = || Arc::clone(&self.gateway);
-            tokio::join!(gateway().deliver_kept(), gateway().tell_events(), gateway().drive_cases());
+            tokio::join!(gateway().deliver_kept(), gateway().tell_events(), gateway().drive_cases(), gateway().fill_board());
             std::future::pending().await
         };
         let stop = async {

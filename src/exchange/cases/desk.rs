@@ -229,6 +229,19 @@ impl Case {
         Ok(self.with_notices(around, changes, ids))
     }
 
+    /// The changes that a curator brings about, who is no party: reminding the agency of a step, and asking another to take it.
+    pub fn curated(&self, around: Around<'_>, order: &OrderOf, ids: Ids<'_>) -> Result<Vec<Change>, Fault> {
+        if self.is_over() {
+            return Err(Fault::new(FaultCode::CasOver));
+        }
+        let change = match order {
+            OrderOf::Remind(step) => self.remind(around, step, ids)?,
+            OrderOf::HandOver(step, to) => self.hand_over(around, step, to, ids)?,
+            _ => return Err(Fault::new(FaultCode::CasParty)),
+        };
+        Ok(self.with_notices(around, vec![change], ids))
+    }
+
     fn does(&self, around: Around<'_>, step: &Code, agency: &AgencyId) -> bool {
         let line = Self::step_index(around, step).and_then(|index| self.line(index));
         line.is_some_and(|line| line.agency.as_ref() == Some(agency))

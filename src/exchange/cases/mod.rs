@@ -6,6 +6,7 @@
 //! changes down first, and then sends the messages that follow from them. Those messages follow from the changes alone, so that after a
 //! crash the same message is sent again, and not another.
 
+mod board;
 mod change;
 mod desk;
 mod forward;
@@ -17,6 +18,7 @@ pub mod trial;
 mod view;
 mod visits;
 
+pub use board::{Board, Glance, HoldUp, Waiting};
 pub use change::{
     Came, Change, Contact, Ending, Errand, Handing, Opening, Paper, Said, StartedBy, Text, Time, Whom, Written, read, write,
 };

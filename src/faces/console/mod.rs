@@ -5,6 +5,7 @@
 //! duties; personal links need no signing in. Whatever is a search for a person is on record before it is answered.
 
 mod agencies;
+mod cases;
 #[allow(dead_code, reason = "what the next pages are drawn with")]
 mod chart;
 mod entry;
@@ -72,6 +73,16 @@ pub enum Name {
     Agencies,
     /// One of them.
     Agency,
+    /// Cases.
+    Cases,
+    /// One of them.
+    Case,
+    /// The agency of a step is reminded.
+    Remind,
+    /// Another agency is asked to take a step.
+    Reassign,
+    /// Something is said to a case.
+    Note,
     /// What a code means: all of them.
     Faults,
     /// One of them.
@@ -118,6 +129,9 @@ const ALL: Sight = Duties(&Duty::ALL);
 /// Who sees records: an agency its own.
 const READERS: Sight = Duties(&[Operator, Auditor, Security, Agency]);
 
+/// Who sees cases: a desk and an agency those that it has a part in.
+const CASES: Sight = Duties(&[Operator, Auditor, Curator, Desk, Agency]);
+
 /// All routes, and who may have each.
 pub const ROUTES: &[Route] = &[
     route("GET", "/", Name::Overview, ALL, Some("menu.overview")),
@@ -127,6 +141,11 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/log/{index}", Name::Entry, READERS, None),
     route("POST", "/log/{index}/open", Name::Open, Duties(&[Auditor]), None),
     route("GET", "/log/{index}/receipt", Name::Receipt, READERS, None),
+    route("GET", "/cases", Name::Cases, CASES, Some("menu.cases")),
+    route("GET", "/cases/{id}", Name::Case, CASES, None),
+    route("POST", "/cases/{id}/remind", Name::Remind, Duties(&[Curator]), None),
+    route("POST", "/cases/{id}/reassign", Name::Reassign, Duties(&[Curator]), None),
+    route("POST", "/cases/{id}/note", Name::Note, Duties(&[Curator]), None),
     route(
         "GET",
         "/agencies",
@@ -544,6 +563,11 @@ impl Name {
             Self::Entry => entry::entry(visit).await,
             Self::Open => entry::open(visit).await,
             Self::Receipt => entry::receipt(visit).await,
+            Self::Cases => cases::cases(visit).await,
+            Self::Case => cases::case(visit).await,
+            Self::Remind => cases::remind(visit).await,
+            Self::Reassign => cases::reassign(visit).await,
+            Self::Note => cases::note(visit).await,
             Self::Agencies => agencies::agencies(visit).await,
             Self::Agency => agencies::agency(visit).await,
             Self::Faults => help::faults(visit),

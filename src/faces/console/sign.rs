@@ -26,7 +26,7 @@ pub(super) fn by_certificate(people: &People, world: &World, certificate: &Diges
 /// Puts on record that somebody has come or gone.
 pub(super) async fn recorded(console: &Console, who: &Visitor, action: &str) -> Result<u64, Fault> {
     let onlooker = Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name };
-    console.gateway.record_doing(&onlooker, action).await.map(|logged| logged.index())
+    console.gateway.record_doing(&onlooker, action, None, None).await.map(|logged| logged.index())
 }
 
 pub(super) fn sign_in(visit: Visit) -> Answered {

@@ -3,7 +3,7 @@
 
 use super::{Gateway, Refused, Visit, World, log_unavailable, now};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId};
+use crate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId, Uuid};
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::evidence::audit::Filter;
@@ -165,14 +165,22 @@ impl Gateway {
         self.append_reading(record, Private { reason, ..private }).await
     }
 
-    /// Records what somebody at the console did: that they have signed in or out.
-    pub async fn record_doing(&self, onlooker: &Onlooker<'_>, action: &str) -> Result<Logged, Fault> {
+    /// Records what somebody at the console did, perhaps to a case, and what they said to it.
+    pub async fn record_doing(
+        &self,
+        onlooker: &Onlooker<'_>,
+        action: &str,
+        case: Option<Uuid>,
+        said: Option<&str>,
+    ) -> Result<Logged, Fault> {
         let mut record = Record::new(RecordKind::Administration, now());
         record.action = Word::parse(action);
         record.consumer = onlooker.agency.cloned();
         record.system = onlooker.system;
         record.registry_version = self.world().registry.version();
-        let private = Private { reason: Some(onlooker.name.to_owned()), ..Private::default() };
+        record.case = case;
+        let said = said.map_or_else(|| onlooker.name.to_owned(), |said| format!("{said} ({})", onlooker.name));
+        let private = Private { reason: Some(said), ..Private::default() };
         self.append_reading(record, private).await
     }
 

@@ -4,6 +4,7 @@
 //! its key and submitted like anybody's. What comes of them is heard from their records; what started or changes a case waits in open work
 //! until the change is recorded, whose record ends it. One thing at a time is done in a case, and any number of cases at once.
 
+mod board;
 mod letters;
 mod notices;
 mod starts;
@@ -21,7 +22,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, Record, RecordKind};
 use crate::exchange::admission::read_again;
 use crate::exchange::cases::{
-    Around, Book, Came, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
+    Around, Board, Book, Came, Case, CaseRow, Change, Heard, Opening, Part, Reading, RowState, Sending, Sent, action, read, write,
 };
 use crate::exchange::ledger::{Known, OutcomePlace};
 use crate::exchange::work::Row;
@@ -58,6 +59,8 @@ pub(super) struct Cases {
     room: Arc<Semaphore>,
     /// Two starts for one person come one after the other: whoever comes second finds the case of the first.
     starting: [tokio::sync::Mutex<()>; STARTS_AT_ONCE],
+    /// All open cases at a glance.
+    board: Mutex<Board>,
     /// Told of a case that has changed.
     watched: tokio::sync::broadcast::Sender<Uuid>,
 }
@@ -130,6 +133,7 @@ impl Cases {
             changed: Notify::new(),
             room: Arc::new(Semaphore::new(CASES_AT_ONCE)),
             starting: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            board: Mutex::default(),
             watched: tokio::sync::broadcast::channel(256).0,
         }
     }
@@ -515,6 +519,7 @@ impl Gateway {
             Some(wakes) => book.wake(&id, wakes.max(now().plus_ms(PAUSE_MS_MIN))),
             None => book.sleep(&id),
         });
+        self.glance(world, hand);
         self.cases.changed.notify_one();
         let _ = self.cases.watched.send(id);
     }

@@ -141,7 +141,7 @@ impl Demo {
         let told = births::births(&folder.join("town"), region, out).await?;
         if !self.once {
             out.say("\nit stays up until Ctrl-C; try next");
-            told.next_steps(out)?;
+            told.next_steps(out).await?;
             tokio::signal::ctrl_c().await?;
         }
         told.stop().await;
@@ -199,7 +199,7 @@ impl Demo {
         if !self.once {
             world.retire_unwell().await?;
             next_steps(&world, out)?;
-            told.next_steps(out)?;
+            told.next_steps(out).await?;
             tokio::signal::ctrl_c().await?;
         }
         told.stop().await;

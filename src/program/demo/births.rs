@@ -121,6 +121,20 @@ pub async fn tell_birth(
     }
 }
 
+/// Leaves cases open for people to look at: more births, some with a step that its agency has taken and does not do.
+pub async fn live_on(town: &Town, households: std::ops::Range<u32>) -> Result<(), WorldError> {
+    town.manners().idle.extend(IDLE.map(str::to_owned));
+    let maternity = town.client("xx.town.maternity")?;
+    for household in households {
+        post(&maternity, &town.birth(household, None)?).await?;
+        case_about(town, "birth-of-child", household).await?;
+    }
+    Ok(())
+}
+
+/// Steps that are taken and not done.
+const IDLE: [&str; 2] = ["health-policy", "birth-allowance"];
+
 /// The note of a pupil: with a diagnosis it is withheld, and without one it reaches the school at which the pupil is.
 pub async fn tell_note(town: &Town, household: u32, tell: Tell<'_>) -> Result<Note, WorldError> {
     let clinic = town.client("xx.town.clinic")?;

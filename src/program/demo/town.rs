@@ -226,7 +226,9 @@ impl Town {
             let more = in_world(self.plan.of_other_world.contains(&kind.as_str()));
             let more = by.map_or_else(|| more.clone(), |(_, by)| format!("{more}succeeded_by = \"{}\"\n", of_kind(by)));
             let url = self.plan.asked_at.map_or_else(|| "outbound".to_owned(), |port| format!("https://localhost:{port}/{kind}"));
-            let new = NewAgency { id: &of_kind(kind), name: kind, url: Some(&url), holds: &holds, more: &more };
+            let office = Code::parse(kind).and_then(|kind| self.shared.catalogue.offices().get(&kind));
+            let name = office.map_or_else(|| kind.clone(), |office| office.title.in_language("en").to_owned());
+            let new = NewAgency { id: &of_kind(kind), name: &name, url: Some(&url), holds: &holds, more: &more };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }
         // Another clinic has its own patients: whoever asks for a note says whom.
@@ -237,7 +239,8 @@ impl Town {
         );
         for (name, holds) in [(COORDINATOR, &["case-application", "case-order"][..]), (PORTAL, &["case-task"])] {
             let portal = if name == PORTAL { format!("{own}roles = [\"portal\"]\n") } else { own.clone() };
-            let new = NewAgency { id: &agency(name), name, url: Some("outbound"), holds, more: &portal };
+            let title = if name == PORTAL { "Portal for citizens" } else { "Coordinator of cases" };
+            let new = NewAgency { id: &agency(name), name: title, url: Some("outbound"), holds, more: &portal };
             entries += &self.installation.prepare_agency(&new, &gateway)?;
         }
         entries += &self.grants(&kinds);

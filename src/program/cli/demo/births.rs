@@ -2,7 +2,7 @@
 
 use super::{Failure, Out, Outcome};
 use crate::base::ids::Region;
-use crate::program::demo::{Birth, Line, Note, Postbox, Town, TownPlan, WORKING_DAY_IN_A_SECOND, tell_birth, tell_note};
+use crate::program::demo::{Birth, Line, Note, Postbox, Town, TownPlan, WORKING_DAY_IN_A_SECOND, live_on, tell_birth, tell_note};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
@@ -10,6 +10,8 @@ use std::time::Instant;
 /// The household with the newborn, and that of the pupil.
 const BIRTH_IN: u32 = 3;
 const PUPIL_IN: u32 = 5;
+/// Households whose cases stay open.
+const OPEN_IN: std::ops::Range<u32> = 6..14;
 
 /// Who looks at the pages of the town: name, role, agency.
 const PEOPLE: &[super::pages::Seat] = &[
@@ -54,7 +56,8 @@ pub(super) async fn births(folder: &Path, region: Option<&Region>, out: &Out) ->
 
 impl Told {
     /// What can be tried as long as the town stays up.
-    pub(super) fn next_steps(&self, out: &Out) -> Outcome {
+    pub(super) async fn next_steps(&self, out: &Out) -> Outcome {
+        live_on(&self.town, OPEN_IN).await?;
         let portal = self.town.agency_folder(crate::program::demo::PORTAL);
         out.print(format_args!("   oncegate case show {} --as {}", self.birth.case, portal.display()))?;
         super::pages::links(&self.town.installation().config(), PEOPLE, out)
