@@ -200,6 +200,10 @@ catalogue! {
     CatPath = "OG-CAT-013", 500, Gateway, AfterChange, "a document has no such place, or names nobody in such a role", "correct the path; oncegate schema fields shows all paths of a document";
     CatInPerson = "OG-CAT-014", 500, Gateway, AfterChange, "people have to come, and no law is named", "name the law in legal, or let it be done online";
 
+    QuaSyntax = "OG-QUA-001", 500, Gateway, AfterChange, "a file about quality is not of its form", "correct the file at the place named; docs/quality.md has all keys";
+    QuaUnknown = "OG-QUA-002", 500, Gateway, AfterChange, "a file about quality speaks of something that is not there", "correct the word; the nearest known one is named";
+    QuaTooMuch = "OG-QUA-003", 500, Gateway, AfterChange, "a file about quality is larger than it may be", "make it smaller; docs/limits.md has the limits";
+
     CasUnknown = "OG-CAS-001", 404, Sender, AfterChange, "there is no such case, or you have no part in it", "check the id of the case, and ask as an agency that has a part in it";
     CasOver = "OG-CAS-002", 409, Sender, Never, "the case is over", "apply again";
     CasAnswer = "OG-CAS-003", 422, Sender, AfterChange, "an answer is not of its kind, or answers nothing that was asked", "answer what GET /v1/cases/{id}/form asks, each in its kind";
@@ -371,7 +375,7 @@ mod tests {
     #[test]
     fn only_the_gateways_own_files_answer_500() {
         for code in Code::ALL {
-            let is_of_a_file = ["OG-CFG-", "OG-CAT-"].iter().any(|own| code.as_str().starts_with(own));
+            let is_of_a_file = ["OG-CFG-", "OG-CAT-", "OG-QUA-"].iter().any(|own| code.as_str().starts_with(own));
             assert_eq!(code.status() == 500, is_of_a_file, "{code}");
         }
     }

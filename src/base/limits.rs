@@ -458,6 +458,14 @@ pub const CATALOGUE_ERRORS_MAX: usize = 100;
 pub const CATALOGUE_FACTS_MAX: usize = 4_096;
 /// Characters of a text for people in a catalogue.
 pub const CATALOGUE_TEXT_MAX: usize = 300;
+/// Octets of a file about quality: a questionnaire, a register, priorities, studies.
+pub const QUALITY_FILE_BYTES_MAX: usize = 4 << 20;
+/// Characters of a comment in an answer to a questionnaire.
+pub const COMMENT_CHARACTERS_MAX: usize = 2_000;
+/// Octets of a line that is kept of one answer: a character of a comment may be written with twelve.
+pub const RATING_BYTES_MAX: usize = 32 << 10;
+/// Agencies that took part in what one answer is about.
+pub const RATING_AGENCIES_MAX: usize = 64;
 /// Times that an agency offers for a step at once.
 pub const SLOTS_MAX: usize = 64;
 /// Steps that are attended on one day.

@@ -3,6 +3,7 @@
 
 pub mod condition;
 pub mod policy;
+pub mod quality;
 pub mod quota;
 pub mod registry;
 pub mod situation;

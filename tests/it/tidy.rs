@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const WINGS: &[(&str, &[&[&str]])] = &[
     ("base", &[&["limits", "time", "ids", "fault"]]),
     ("message", &[&["xml", "crypto", "parts"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
-    ("rules", &[&["registry", "condition"], &["policy", "quota", "situation"]]),
+    ("rules", &[&["registry", "condition"], &["policy", "quota", "situation"], &["quality"]]),
     ("evidence", &[&["tlog"], &["journal", "audit"]]),
     ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"], &["cases"]]),
     (

@@ -1,6 +1,6 @@
 //! What is wrong with a file of the catalogue, told with its place and the line that it stands on.
 
-use crate::base::fault::Code;
+use crate::base::fault::{Code, nearest};
 use std::fmt;
 use std::ops::Range;
 
@@ -75,6 +75,29 @@ impl fmt::Display for Diagnostic {
         let carets = "^".repeat((*width).min(SHOWN.saturating_sub(column - 1 - from)).max(1));
         write!(f, "\n    {}\n    {}{carets}", shown.trim_end(), " ".repeat(column - 1 - from))
     }
+}
+
+/// What a reader of TOML has to say, and where: in place of a key that is not known, the one that was meant.
+pub fn told_of_toml(error: &toml::de::Error) -> (Range<usize>, String) {
+    let message = error.message();
+    let what = match unknown_key(message) {
+        Some((key, near)) => format!("no key is called {key} here{near}; {}", expected(message)),
+        None => message.lines().collect::<Vec<_>>().join(" "),
+    };
+    (error.span().unwrap_or(0..0), what)
+}
+
+/// A key that is not known, and the one that was meant.
+fn unknown_key(message: &str) -> Option<(&str, String)> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (key, rest) = rest.split_once('`')?;
+    let known = rest.split('`').skip(1).step_by(2);
+    Some((key, nearest(key, known).map_or(String::new(), |near| format!("; did you mean {near}?"))))
+}
+
+fn expected(message: &str) -> String {
+    let known = message.split_once(", ").map_or("", |(_, known)| known);
+    known.replace('`', "")
 }
 
 /// Most characters of a line that are shown.

@@ -5,8 +5,8 @@
 //! they are; `population.toml` what people are like on whom they are tried
 //! out; `federal/` the situations, `region/<ISO 3166-2>/` overlays of them, `calendar/` the days off, `texts/` what people are told.
 
-use super::diagnostic::{Diagnostic, File};
-use super::{Catalogue, Checked, Language, Legal, Texts, offices, texts, words};
+use super::diagnostic::{Diagnostic, File, told_of_toml};
+use super::{Catalogue, Checked, Legal, Texts, TextsError, offices, texts, words};
 use crate::base::fault::{Code as Fault, nearest};
 use crate::base::ids::Code;
 use crate::base::limits;
@@ -121,12 +121,7 @@ impl Reading<'_> {
     /// Reads the file as a value of this form.
     pub(super) fn toml<T: DeserializeOwned>(&mut self, file: &File) -> Read<T> {
         toml::from_str(&file.text).or_else(|error| {
-            let message = error.message().to_owned();
-            let span = error.span().unwrap_or(0..0);
-            let what = match unknown_key(&message) {
-                Some((key, near)) => format!("no key is called {key} here{near}; {}", expected(&message)),
-                None => message.lines().collect::<Vec<_>>().join(" "),
-            };
+            let (span, what) = told_of_toml(&error);
             self.wrong(Fault::CatSyntax, file, &span, what)
         })
     }
@@ -172,21 +167,14 @@ impl Reading<'_> {
     /// A text in all languages of the catalogue, and in no other.
     pub(super) fn texts(&mut self, file: &File, raw: Spanned<BTreeMap<String, String>>) -> Read<Texts> {
         let span = raw.span();
-        let raw = raw.into_inner();
-        let languages = self.catalogue.languages.clone();
-        let missing = languages.iter().find(|language| raw.get(&***language).is_none_or(|text| text.trim().is_empty()));
-        if let Some(missing) = missing {
-            return self.wrong(Fault::CatText, file, &span, format!("there is no text in the language {missing}"));
+        match Texts::parse(raw.into_inner(), &self.catalogue.languages) {
+            Ok(texts) => Ok(texts),
+            Err(TextsError::Foreign { language, known }) => {
+                let what = format!("{language} is none of the languages of the catalogue: {}", known.join(", "));
+                self.wrong(Fault::CatText, file, &span, what)
+            }
+            Err(wrong) => self.wrong(Fault::CatText, file, &span, wrong.to_string()),
         }
-        if let Some(other) = raw.keys().find(|key| !languages.iter().any(|language| **language == ***key)) {
-            let what = format!("{other} is none of the languages of the catalogue: {}", languages.join(", "));
-            return self.wrong(Fault::CatText, file, &span, what);
-        }
-        if raw.values().any(|text| text.chars().count() > limits::CATALOGUE_TEXT_MAX || text.chars().any(char::is_control)) {
-            let what = format!("a text has at most {} characters, and no line break", limits::CATALOGUE_TEXT_MAX);
-            return self.wrong(Fault::CatText, file, &span, what);
-        }
-        Ok(Texts(raw.into_iter().map(|(language, text)| (Language::from(language), text.into())).collect()))
     }
 
     /// A reference to the law: country, act and article, as in `RU:143-FZ:16`; one of those that `checked` names has been looked up.
@@ -247,17 +235,4 @@ impl<T> Default for Table<T> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
-}
-
-/// A key that is not known, and the one that was meant.
-fn unknown_key(message: &str) -> Option<(&str, String)> {
-    let rest = message.strip_prefix("unknown field `")?;
-    let (key, rest) = rest.split_once('`')?;
-    let known = rest.split('`').skip(1).step_by(2);
-    Some((key, nearest(key, known).map_or(String::new(), |near| format!("; did you mean {near}?"))))
-}
-
-fn expected(message: &str) -> String {
-    let known = message.split_once(", ").map_or("", |(_, known)| known);
-    known.replace('`', "")
 }

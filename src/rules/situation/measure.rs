@@ -23,18 +23,40 @@ impl Share {
         if of == 0 {
             return Self { count, of, low: 0.0, high: 1.0 };
         }
-        const Z: f64 = 1.959_963_984_540_054;
-        let (n, share) = (of as f64, count as f64 / of as f64);
-        let middle = share + Z * Z / (2.0 * n);
-        let margin = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-        let below = 1.0 + Z * Z / n;
-        Self { count, of, low: ((middle - margin) / below).max(0.0), high: ((middle + margin) / below).min(1.0) }
+        let (low, high) = wilson(count as f64 / of as f64, of as f64);
+        Self { count, of, low, high }
+    }
+
+    /// So many of so many, who are all that were asked out of so many whom there are and no more: the interval narrows as fewer are
+    /// left who might say otherwise, as if n(N-1)/(N-n) of endlessly many had been asked. Nothing if there are fewer than were asked.
+    pub fn within(count: u64, of: u64, there_are: u64) -> Option<Self> {
+        let left = there_are.checked_sub(of)?;
+        if count > of {
+            return None;
+        }
+        if of == 0 {
+            return Some(Self::new(count, of));
+        }
+        let share = count as f64 / of as f64;
+        // Whoever has asked everybody knows.
+        let (low, high) =
+            if left == 0 { (share, share) } else { wilson(share, of as f64 * (there_are - 1) as f64 / left as f64) };
+        Some(Self { count, of, low, high })
     }
 
     /// The share itself.
     pub fn share(&self) -> f64 {
         if self.of == 0 { 0.0 } else { self.count as f64 / self.of as f64 }
     }
+}
+
+/// Wilson's interval around a share of so many.
+fn wilson(share: f64, of: f64) -> (f64, f64) {
+    const Z: f64 = 1.959_963_984_540_054;
+    let middle = share + Z * Z / (2.0 * of);
+    let margin = Z * (share * (1.0 - share) / of + Z * Z / (4.0 * of * of)).sqrt();
+    let below = 1.0 + Z * Z / of;
+    (((middle - margin) / below).max(0.0), ((middle + margin) / below).min(1.0))
 }
 
 /// The middle of many figures, and what nine tenths do not pass.

@@ -24,6 +24,7 @@ pub use diagnostic::{Diagnostic, File};
 
 use crate::base::fault;
 use crate::base::ids::{Code, Region};
+use crate::base::limits;
 use crate::message::schema::FieldPath;
 use crate::rules::condition::{Condition, FactIndex, Kind, Value, Vocabulary};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +40,50 @@ pub type Language = Box<str>;
 pub struct Texts(BTreeMap<Language, Box<str>>);
 
 impl Texts {
+    /// A text in all of these languages and in no other.
+    pub fn parse(raw: BTreeMap<String, String>, languages: &[Language]) -> Result<Self, TextsError> {
+        let missing = languages.iter().find(|language| raw.get(&***language).is_none_or(|text| text.trim().is_empty()));
+        if let Some(missing) = missing {
+            return Err(TextsError::Missing(missing.clone()));
+        }
+        if let Some(other) = raw.keys().find(|key| !languages.iter().any(|language| **language == ***key)) {
+            return Err(TextsError::Foreign { language: other.as_str().into(), known: languages.to_vec() });
+        }
+        if raw.values().any(|text| text.chars().count() > limits::CATALOGUE_TEXT_MAX || text.chars().any(char::is_control)) {
+            return Err(TextsError::TooLong);
+        }
+        Ok(Self(raw.into_iter().map(|(language, text)| (Language::from(language), text.into())).collect()))
+    }
+
     /// The text in a language, or in the first that there is.
     pub fn in_language(&self, language: &str) -> &str {
         self.0.get(language).or_else(|| self.0.values().next()).map_or("", |text| text)
+    }
+}
+
+/// What is wrong with a text for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextsError {
+    /// It is not there in this language.
+    Missing(Language),
+    /// It is there in a language that is none of those that are known.
+    Foreign {
+        /// The language.
+        language: Language,
+        /// Those that are known.
+        known: Vec<Language>,
+    },
+    /// It has too many characters in a language, or a line break.
+    TooLong,
+}
+
+impl fmt::Display for TextsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(language) => write!(f, "there is no text in the language {language}"),
+            Self::Foreign { language, known } => write!(f, "{language} is none of the languages {}", known.join(", ")),
+            Self::TooLong => write!(f, "a text has at most {} characters, and no line break", limits::CATALOGUE_TEXT_MAX),
+        }
     }
 }
 

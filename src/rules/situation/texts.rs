@@ -172,7 +172,7 @@ fn share(mut lengths: Vec<usize>, mut room: usize) -> usize {
 }
 
 /// What is not seen and does something: control characters, ends of lines and paragraphs, and what turns the direction of writing.
-fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
