@@ -10,7 +10,7 @@ use crate::rules::situation::diagnostic::told_of_toml;
 use crate::rules::situation::{Diagnostic, File, Texts};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use toml::Spanned;
 
@@ -151,18 +151,13 @@ impl<'f> Reading<'f> {
         raw.into_iter().filter_map(|one| read(self, one).ok()).collect()
     }
 
-    /// A thing whose name stands in the file once.
-    pub(super) fn once<K: Ord + Clone + std::fmt::Display, V>(
-        &mut self,
-        things: &mut BTreeMap<K, V>,
-        (name, at): (K, &Range<usize>),
-        thing: V,
-    ) -> Read<()> {
-        if things.contains_key(&name) {
-            return self.wrong(Fault::QuaSyntax, at, format!("{name} stands there twice"));
+    /// A name that none of those before it has.
+    pub(super) fn once(&mut self, before: &mut BTreeSet<Code>, word: &Word) -> Read<Code> {
+        let name = self.code(word)?;
+        if !before.insert(name.clone()) {
+            return self.wrong(Fault::QuaSyntax, &word.span(), format!("{name} stands there twice"));
         }
-        things.insert(name, thing);
-        Ok(())
+        Ok(name)
     }
 }
 

@@ -5,8 +5,13 @@
 //! Follows docs/quality.md, which has the formulas and their sources.
 
 mod file;
+pub mod laboratory;
+pub mod priorities;
 pub mod questionnaire;
 pub mod rating;
+pub mod register;
+pub mod report;
+pub mod scoreboard;
 pub mod statistics;
 pub mod words;
 

@@ -222,10 +222,7 @@ fn questions(reading: &mut Reading<'_>, raw: Spanned<Vec<RawQuestion>>) -> Read<
     let (mut ids, mut dimensions, mut has_text) = (BTreeSet::new(), BTreeSet::new(), false);
     let questions = reading.each(raw.into_inner(), |reading, raw| {
         let at = raw.id.span();
-        let question = question(reading, raw)?;
-        if !ids.insert(question.id.clone()) {
-            return reading.wrong(Fault::QuaSyntax, &at, format!("{} stands there twice", question.id));
-        }
+        let question = question(reading, &mut ids, raw)?;
         match question.kind {
             Kind::Scale(dimension) if !dimensions.insert(dimension) => {
                 reading.wrong(Fault::QuaSyntax, &at, format!("another question asks about {dimension} already"))
@@ -242,8 +239,8 @@ fn questions(reading: &mut Reading<'_>, raw: Spanned<Vec<RawQuestion>>) -> Read<
     Ok(questions)
 }
 
-fn question(reading: &mut Reading<'_>, raw: RawQuestion) -> Read<Question> {
-    let id = reading.code(&raw.id)?;
+fn question(reading: &mut Reading<'_>, ids: &mut BTreeSet<Code>, raw: RawQuestion) -> Read<Question> {
+    let id = reading.once(ids, &raw.id)?;
     let text = reading.texts(raw.text)?;
     let kind = match (raw.dimension, raw.characters_max) {
         (Some(dimension), None) => {
