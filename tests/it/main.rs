@@ -116,6 +116,8 @@ mod profile;
 #[cfg(feature = "server")]
 mod pushed;
 #[cfg(feature = "server")]
+mod quality;
+#[cfg(feature = "server")]
 mod refusals;
 #[cfg(feature = "server")]
 mod restart;

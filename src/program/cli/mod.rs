@@ -23,6 +23,7 @@ mod init;
 mod log;
 mod message;
 mod policy;
+mod quality;
 mod refusals;
 mod registry;
 mod reload;
@@ -105,6 +106,8 @@ enum Command {
     Catalogue(catalogue::Catalogue),
     /// Tailor a life situation to what is known of somebody
     Situation(situation::Situation),
+    /// Say which services meet the standard, what people say of them, and what to do first
+    Quality(quality::Quality),
     /// Begin, see and change cases of life situations
     Case(case::Case),
     /// Measure this machine and this gateway, over loopback only
@@ -267,6 +270,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.run(&out),
         Command::Catalogue(command) => command.run(&out),
         Command::Situation(command) => command.run(&out),
+        Command::Quality(command) => command.run(&out),
         Command::Case(command) => command.run(&out),
         Command::Bench(command) => command.run(&out),
         Command::Simulate(command) => command.run(&out),

@@ -86,9 +86,7 @@ impl<'f> Reading<'f> {
     pub(super) fn format(&mut self, format: &Spanned<u32>) -> Read<()> {
         match format.get_ref() {
             1 => Ok(()),
-            other => {
-                self.wrong(Fault::QuaSyntax, &format.span(), format!("format = {other}; this program reads format = 1"))
-            }
+            other => self.wrong(Fault::QuaSyntax, &format.span(), format!("format = {other}; this program reads format = 1")),
         }
     }
 

@@ -307,7 +307,11 @@ mod tests {
         for (from, to, expected) in [
             ("step = \"kindergarten\"", "step = \"kindergaten\"", "no step is called kindergaten; did you mean kindergarten?"),
             ("situation = \"birth-of-child\"", "situation = \"birth\"", "no situation is called birth"),
-            ("laboratory = \"yaroslavl\"", "laboratory = \"jaroslavl\"", "no laboratory is called jaroslavl; did you mean yaroslavl?"),
+            (
+                "laboratory = \"yaroslavl\"",
+                "laboratory = \"jaroslavl\"",
+                "no laboratory is called jaroslavl; did you mean yaroslavl?",
+            ),
             ("severity = \"serious\"", "severity = \"serous\"", "no severity is called serous; did you mean serious?"),
             ("met_by = 5", "met_by = 9", "met_by is 1 to 8, and not 9"),
             ("tried = 8", "tried = 9", "tried is 1 to 8, and not 9"),

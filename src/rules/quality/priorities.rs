@@ -164,9 +164,8 @@ fn read(reading: &mut Reading<'_>, raw: Raw) -> Read<Priorities> {
     let regions = reading.each(raw.region.0.into_iter().collect(), |reading, (name, raw)| {
         let region = reading.region(&name)?;
         let choose = reading.count(&raw.choose, CHOSEN, "choose")?;
-        let issues = reading.each(raw.issue.0.into_iter().collect(), |reading, (name, raw)| {
-            Ok((reading.code(&name)?, issue(reading, raw)?))
-        });
+        let issues = reading
+            .each(raw.issue.0.into_iter().collect(), |reading, (name, raw)| Ok((reading.code(&name)?, issue(reading, raw)?)));
         if (issues.len() as u64) < choose {
             let what = format!("{choose} are to be chosen, and there are {} candidates", issues.len());
             return reading.wrong(Fault::QuaSyntax, &raw.choose.span(), what);
@@ -249,6 +248,17 @@ mod tests {
         (922.964_486_1, 2_738.862_586_1),
         (160.127_194_2, 444.916_505_9),
     ];
+
+    #[test]
+    fn the_situations_of_issues_are_in_the_catalogue() {
+        let schemas = crate::message::schema::Schemas::built_in();
+        let catalogue = crate::rules::situation::Catalogue::built_in(&schemas).unwrap_or_else(|wrong| panic!("{}", wrong[0]));
+        let priorities = built_in();
+        let issues = priorities.regions.values().flat_map(|region| region.issues.values());
+        for situation in issues.filter_map(|issue| issue.situation.as_ref()) {
+            assert!(catalogue.situation(situation, None).is_some(), "{situation}");
+        }
+    }
 
     #[test]
     fn each_mistake_of_a_file_of_priorities_is_told_with_its_place() {

@@ -289,7 +289,9 @@ mod tests {
             .collect();
         assert_eq!((dimensions.as_slice(), questionnaire.questions().len()), (Dimension::ALL, 6));
         assert_eq!(questionnaire.anchors[4].in_language("ru"), "очень хорошо");
-        assert!(questionnaire.questions().iter().all(|question| question.text.in_language("ru") != question.text.in_language("en")));
+        assert!(
+            questionnaire.questions().iter().all(|question| question.text.in_language("ru") != question.text.in_language("en"))
+        );
     }
 
     /// Situations name it.
@@ -305,7 +307,11 @@ mod tests {
     #[test]
     fn each_mistake_of_a_questionnaire_is_told_with_its_place() {
         for (from, to, expected) in [
-            ("version = \"1\"", "vershion = \"1\"", "q.toml:5:1: OG-QUA-001 no key is called vershion here; did you mean version?"),
+            (
+                "version = \"1\"",
+                "vershion = \"1\"",
+                "q.toml:5:1: OG-QUA-001 no key is called vershion here; did you mean version?",
+            ),
             ("version = \"1\"", "version = \"one\"", "q.toml:5:11: OG-QUA-001 \"one\" is not a version"),
             ("format = 1", "format = 2", "q.toml:3:10: OG-QUA-001 format = 2; this program reads format = 1"),
             ("id = \"social-5point-1\"", "id = \"Social\"", "OG-QUA-001 \"Social\" is not a name"),

@@ -39,12 +39,17 @@ pub struct About {
 }
 
 /// Why a line is no rating.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RatingError {
     /// It is longer than any rating.
     TooLong,
-    /// It is no JSON of this form.
-    Form(serde_json::Error),
+    /// It is no JSON of this form. The cause is not kept: it repeats what stands there, which may be somebody's words.
+    Form {
+        /// Where in the line, from 1.
+        column: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A key has a value that is none of its own.
     Value(&'static str),
     /// It is about neither a situation nor a service, or about both.
@@ -59,8 +64,7 @@ impl fmt::Display for RatingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "a line has at most {} octets", limits::RATING_BYTES_MAX),
-            // Of what the line says, nothing: it may be somebody's words.
-            Self::Form(cause) => write!(f, "it is no rating at column {}: {}", cause.column(), kind(cause)),
+            Self::Form { column, what } => write!(f, "it is no rating at column {column}: {what}"),
             Self::Value(key) => write!(f, "{key} has a value that it cannot have"),
             Self::NotOne => f.write_str("it is about one situation or about one service"),
             Self::Empty => f.write_str("nothing is answered"),
@@ -69,24 +73,20 @@ impl fmt::Display for RatingError {
     }
 }
 
-impl std::error::Error for RatingError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Form(cause) => Some(cause),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for RatingError {}
 
-fn kind(cause: &serde_json::Error) -> &'static str {
-    match cause.classify() {
-        serde_json::error::Category::Data => "a key is missing, not known, there twice, or of another type",
-        _ => "it is no JSON",
+impl From<serde_json::Error> for RatingError {
+    fn from(cause: serde_json::Error) -> Self {
+        let what = match cause.classify() {
+            serde_json::error::Category::Data => "a key is missing, not known, there twice, or of another type",
+            _ => "it is no JSON",
+        };
+        Self::Form { column: cause.column(), what }
     }
 }
 
 /// A line of a file that is no rating.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
     /// Which, from 1.
     pub line: usize,
@@ -161,7 +161,7 @@ impl Rating {
         if line.len() > limits::RATING_BYTES_MAX {
             return Err(RatingError::TooLong);
         }
-        let raw: Line<'_> = serde_json::from_str(line).map_err(RatingError::Form)?;
+        let raw: Line<'_> = serde_json::from_str(line)?;
         let rated = match (raw.situation, raw.service) {
             (Some(code), None) => Rated::Situation(value("situation", Code::parse(&code))?),
             (None, Some(code)) => Rated::Service(value("service", Code::parse(&code))?),
@@ -181,7 +181,8 @@ impl Rating {
             provider: value("provider", Provider::parse(&raw.provider))?,
         };
         let comment = raw.text.map(|text| value("text", comment(text.into_owned()))).transpose()?;
-        let reasons: BTreeSet<Reason> = value("reasons", raw.reasons.iter().map(|name| Reason::parse(name)).collect::<Option<_>>())?;
+        let reasons: BTreeSet<Reason> =
+            value("reasons", raw.reasons.iter().map(|name| Reason::parse(name)).collect::<Option<_>>())?;
         Self { about, scores: raw.scores.parsed()?, comment, reasons }.checked()
     }
 
@@ -236,7 +237,8 @@ fn value<T>(key: &'static str, parsed: Option<T>) -> Result<T, RatingError> {
 
 /// A text as an answer would have it: one line, nothing hidden, not empty.
 fn comment(text: String) -> Option<Comment> {
-    let is_good = !text.trim().is_empty() && text.chars().count() <= limits::COMMENT_CHARACTERS_MAX && !text.chars().any(is_hidden);
+    let is_good =
+        !text.trim().is_empty() && text.chars().count() <= limits::COMMENT_CHARACTERS_MAX && !text.chars().any(is_hidden);
     is_good.then(|| Comment::checked(text))
 }
 

@@ -446,9 +446,8 @@ fn read(reading: &mut Reading<'_>, raw: Raw) -> Read<Register> {
         Ok(Criterion { id: reading.once(&mut seen, &raw.id)?, title: reading.texts(raw.title)? })
     });
     let meets_at = reading.count(&raw.standard.meets_at, 1..=(criteria.len() as u64).max(1), "meets_at")?;
-    let channels = reading.each(raw.channel.0.into_iter().collect(), |reading, (name, title)| {
-        Ok((reading.code(&name)?, reading.texts(title)?))
-    });
+    let channels = reading
+        .each(raw.channel.0.into_iter().collect(), |reading, (name, title)| Ok((reading.code(&name)?, reading.texts(title)?)));
     let channels: BTreeMap<Code, Texts> = channels.into_iter().collect();
     let of = Around { criteria: criteria.len(), channels: &channels };
     let agencies = reading.each(raw.agency.0.into_iter().collect(), |reading, (name, raw)| {
@@ -501,7 +500,11 @@ fn declared(reading: &mut Reading<'_>, around: &Around<'_>, raw: Table<RawDeclar
         let channel = reading.known(&name, "channel", &known)?;
         let (available, minutes) = (*raw.availability.get_ref() / 100.0, *raw.minutes.get_ref());
         if !(available > 0.0 && available <= 1.0) {
-            return reading.wrong(Fault::QuaSyntax, &raw.availability.span(), "availability is in percent: more than 0, at most 100");
+            return reading.wrong(
+                Fault::QuaSyntax,
+                &raw.availability.span(),
+                "availability is in percent: more than 0, at most 100",
+            );
         }
         if !(minutes > 0.0 && minutes <= MINUTES_MAX) {
             let what = format!("minutes are more than 0, at most {}", MINUTES_MAX);
@@ -547,16 +550,16 @@ mod tests {
         let register = built_in();
         let minutes: Vec<String> = (1..=40).map(|number| number.to_string()).collect();
         let line = |channel: &str, minutes: &str, tried: u64, worked: u64| {
-            format!(r#"{{"agency":"xx.town.zags","service":"birth-registration","channel":"{channel}","minutes":[{minutes}],"tried":{tried},"worked":{worked}}}"#)
+            format!(
+                r#"{{"agency":"xx.town.zags","service":"birth-registration","channel":"{channel}","minutes":[{minutes}],"tried":{tried},"worked":{worked}}}"#
+            )
         };
         let text = format!("{}\n{}\n", line("portal", &minutes.join(","), 1000, 999), line("desk", "3,4", 1000, 900));
         let measured = register.measured(&text).unwrap_or_else(|(at, wrong)| panic!("{at}: {wrong}"));
         let rows = register.channel_rows(&measured);
         assert_eq!(rows.len(), register.services().map(|(_, _, service)| service.channels.len()).sum::<usize>());
         let row = |channel: &str| {
-            let is_it = |row: &&ChannelRow<'_>| {
-                row.of.to_string() == format!("xx.town.zags birth-registration {channel}")
-            };
+            let is_it = |row: &&ChannelRow<'_>| row.of.to_string() == format!("xx.town.zags birth-registration {channel}");
             rows.iter().find(is_it).expect("a row")
         };
         let portal = row("portal");
@@ -593,7 +596,7 @@ mod tests {
             ("desk = { availability = 98.0", "desk = { availability = 100.1", "availability is in percent"),
             ("minutes = 15 }", "minutes = 0 }", "minutes are more than 0, at most 1440"),
             ("minutes = 15 }", "minutes = 1441 }", "minutes are more than 0, at most 1440"),
-            ("\"xx.town.zags\"]", "\"zags\"]", "\"zags\" is not the name of an agency"),
+            ("\"xx.town.zags\"", "\"zags\"", "\"zags\" is not the name of an agency"),
             ("provider = \"non-state\"", "provider = \"nonstate\"", "no provider is called nonstate; did you mean non-state?"),
         ] {
             assert!(text.contains(from), "{from}");

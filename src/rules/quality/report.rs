@@ -81,16 +81,21 @@ struct Page<'n> {
 
 impl Page<'_> {
     fn write(mut self, report: &Report) -> String {
-        let agency = self.names.agency.as_deref().map_or_else(|| report.agency.to_string(), |name| {
-            format!("{} ({})", cell(name), report.agency)
-        });
+        let agency = self
+            .names
+            .agency
+            .as_deref()
+            .map_or_else(|| report.agency.to_string(), |name| format!("{} ({})", cell(name), report.agency));
         self.line(&format!("# {}: {agency}", self.say("Quality report", "Отчёт о качестве")));
         if let Some((first, last)) = report.period {
             let (from, to) = (self.say("Answers from", "Ответы с"), self.say("to", "по"));
             self.line(&format!("\n{from} {first} {to} {last}."));
         }
         let Some(total) = report.board.total.value() else {
-            let few = self.say("Fewer than 10 people have answered: nothing is shown.", "Ответило менее 10 человек: данные не показываются.");
+            let few = self.say(
+                "Fewer than 10 people have answered: nothing is shown.",
+                "Ответило менее 10 человек: данные не показываются.",
+            );
             self.line(&format!("\n{few}"));
             return self.text;
         };
@@ -191,17 +196,21 @@ impl Page<'_> {
     fn trend(&mut self, board: &Board) {
         let months: Vec<_> = board.months.iter().map(|(month, row)| (month.to_string(), *row)).collect();
         self.rows(self.say("By month", "По месяцам"), &months);
-        let alarms: Vec<String> = board
-            .alarms
-            .iter()
-            .map(|alarm| {
-                let (before, after, p) = (alarm.before, alarm.after, self.probability(alarm.comparison.p));
-                match self.language {
-                    Language::English => format!("**Alarm**: the drop from {before} to {after} is not noise ({p})."),
-                    Language::Russian => format!("**Тревога**: снижение с {before} по {after} не случайно ({p})."),
-                }
-            })
-            .collect();
+        let all = board.alarms.iter().map(|alarm| {
+            let (before, after, p) = (alarm.before, alarm.after, self.probability(alarm.comparison.p));
+            match self.language {
+                Language::English => format!("**Alarm**: the drop from {before} to {after} is not noise ({p})."),
+                Language::Russian => format!("**Тревога**: снижение с {before} по {after} не случайно ({p})."),
+            }
+        });
+        let single = board.rated_alarms.iter().map(|alarm| {
+            let (name, before, after) = (self.names.rated(&alarm.rated), alarm.before, alarm.after);
+            match self.language {
+                Language::English => format!("**Alarm**: {name}: the drop from {before} to {after} is not noise."),
+                Language::Russian => format!("**Тревога**: {name}: снижение с {before} по {after} не случайно."),
+            }
+        });
+        let alarms: Vec<String> = all.chain(single).collect();
         if alarms.is_empty() {
             let none = self.say("No drop that could not be noise.", "Снижений, которые нельзя объяснить случайностью, нет.");
             self.line(&format!("\n{none}"));
@@ -251,7 +260,9 @@ impl Page<'_> {
         let head = self.say("Comments that somebody has read and coded", "Прочитанных и размеченных комментариев");
         self.line(&format!("{head}: {coded}.\n"));
         for (reason, shown) in &board.reasons {
-            let told = shown.value().map_or(self.hidden().to_owned(), |share| format!("{}, {}", share.count, self.percent(share.share())));
+            let told = shown
+                .value()
+                .map_or(self.hidden().to_owned(), |share| format!("{}, {}", share.count, self.percent(share.share())));
             self.line(&format!("- {}: {told}", reason.title(self.language)));
         }
     }
@@ -351,7 +362,11 @@ mod tests {
             assert_eq!(written(&all), written(&mixed));
         }
         let english = Report::of(&sfr, &all, Some(900)).markdown(Language::English, &Names::default());
-        assert_eq!(english, include_str!("../../../tests/vectors/quality/report.en.md"), "made anew? see the origin in docs/quality.md");
+        assert_eq!(
+            english,
+            include_str!("../../../tests/vectors/quality/report.en.md"),
+            "made anew? see the origin in docs/quality.md"
+        );
         let russian = Report::of(&sfr, &all, Some(900)).markdown(Language::Russian, &Names::default());
         assert_eq!(russian, include_str!("../../../tests/vectors/quality/report.ru.md"));
     }
@@ -361,7 +376,8 @@ mod tests {
         let all = some();
         let report = Report::of(&agency("xx.town.sfr"), &all, None);
         assert_eq!(report.board().total.value().map(|row| row.satisfied.of), Some(312));
-        let worst: Vec<(&str, Share)> = report.worst().map(|(_, rated, scores)| (rated.code().as_str(), scores.satisfied)).collect();
+        let worst: Vec<(&str, Share)> =
+            report.worst().map(|(_, rated, scores)| (rated.code().as_str(), scores.satisfied)).collect();
         assert_eq!(worst, [("pension", Share::new(30, 52)), ("birth-of-child", Share::new(178, 260))]);
         assert_eq!(report.board().alarms.len(), 1);
         let text = report.markdown(Language::English, &Names::default());
@@ -385,6 +401,9 @@ mod tests {
         let rated = some()[0].about().rated.clone();
         let names = Names { agency: Some("Social | Fund".to_owned()), rated: [(rated, "Birth of a child".to_owned())].into() };
         let text = Report::of(&agency("xx.town.sfr"), &some(), None).markdown(Language::English, &names);
-        assert!(text.starts_with("# Quality report: Social \\| Fund (xx.town.sfr)\n") && text.contains("| Birth of a child |"), "{text}");
+        assert!(
+            text.starts_with("# Quality report: Social \\| Fund (xx.town.sfr)\n") && text.contains("| Birth of a child |"),
+            "{text}"
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! A fold over ratings and invitations, in whatever order they come. Nothing leaves it but what suppression has let through.
 
 use super::rating::{Rating, Satisfied};
-use super::statistics::{Bounds, Comparison, Share, Shown, Verdict, protect};
+use super::statistics::{Bounds, Comparison, SHOWN_MIN, Share, Shown, Verdict, protect};
 use super::words::{Dimension, Ending, Month, Provider, Rated, Reason};
 use crate::base::ids::{AgencyId, Region};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub struct Scoreboard {
     agencies: BTreeMap<AgencyId, Tally>,
     providers: BTreeMap<Provider, Tally>,
     rated: BTreeMap<Rated, Tally>,
+    /// Those who gave points and the satisfied among them, by what was rated and by month.
+    courses: BTreeMap<Rated, BTreeMap<Month, (u64, u64)>>,
     /// By what was rated and how: the items of reports.
     items: BTreeMap<(Dimension, Rated), Points>,
     reasons: BTreeMap<Reason, u64>,
@@ -152,6 +154,18 @@ pub struct Alarm {
     pub comparison: Comparison,
 }
 
+/// A drop of what one situation or service is rated. Its figures are not told: together with the other rows of the board they might give
+/// away a part that is suppressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RatedAlarm {
+    /// What was rated.
+    pub rated: Rated,
+    /// The month before.
+    pub before: Month,
+    /// The month of the drop.
+    pub after: Month,
+}
+
 /// What may be told of a board.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Board {
@@ -179,8 +193,10 @@ pub struct Board {
     pub coded: Shown<u64>,
     /// How many of these give each reason, the most frequent first.
     pub reasons: Vec<(Reason, Shown<Share>)>,
-    /// Drops that are not noise.
+    /// Drops of all together that are not noise.
     pub alarms: Vec<Alarm>,
+    /// Drops of single situations and services: what one loses another may gain, so that all together shows nothing.
+    pub rated_alarms: Vec<RatedAlarm>,
 }
 
 impl Scoreboard {
@@ -205,6 +221,11 @@ impl Scoreboard {
         self.regions.entry(about.region.clone()).or_default().add(rating);
         self.providers.entry(about.provider).or_default().add(rating);
         self.rated.entry(about.rated.clone()).or_default().add(rating);
+        if let Some(satisfied) = rating.satisfied() {
+            let (scored, count) = self.courses.entry(about.rated.clone()).or_default().entry(about.month).or_default();
+            *scored += 1;
+            *count += u64::from(satisfied == Satisfied::Yes);
+        }
         for agency in &about.agencies {
             self.agencies.entry(agency.clone()).or_default().add(rating);
         }
@@ -240,6 +261,7 @@ impl Scoreboard {
             invited: self.all.invited,
             dimensions: Dimension::ALL.iter().map(|known| (*known, points(known))).map(shown_points).collect(),
             alarms: alarms(&months),
+            rated_alarms: self.rated_alarms(),
             months,
             endings: rows(&self.endings),
             regions: rows(&self.regions),
@@ -272,6 +294,21 @@ impl Scoreboard {
         items
     }
 
+    /// Each month of at least ten beside the one before of at least ten.
+    fn rated_alarms(&self) -> Vec<RatedAlarm> {
+        let mut alarms = Vec::new();
+        for (rated, course) in &self.courses {
+            let shares = course.iter().map(|(month, (scored, satisfied))| (*month, Share::new(*satisfied, *scored)));
+            let enough: Vec<(Month, Share)> = shares.filter(|(_, share)| share.of >= SHOWN_MIN).collect();
+            alarms.extend(drops(&enough).map(|alarm| RatedAlarm {
+                rated: rated.clone(),
+                before: alarm.before,
+                after: alarm.after,
+            }));
+        }
+        alarms
+    }
+
     fn reasons(&self) -> Vec<(Reason, Shown<Share>)> {
         let (names, parts): (Vec<_>, Vec<_>) =
             self.reasons.iter().map(|(reason, count)| (*reason, (*count, Share::new(*count, self.coded)))).unzip();
@@ -294,16 +331,19 @@ fn rows<K: Clone>(tallies: &BTreeMap<K, Tally>) -> Rows<K> {
 
 /// Each month beside the one before of which there is something to show: what is suppressed cannot raise an alarm that says how it was.
 fn alarms(months: &Rows<Month>) -> Vec<Alarm> {
-    let shown: Vec<(Month, Share)> =
-        months.iter().filter_map(|(month, shown)| Some((*month, shown.value()?.satisfied))).collect();
-    let pairs = shown.windows(2).filter_map(|pair| match pair {
-        [before, after] => Some((before.0, after.0, Comparison::between(before.1, after.1)?)),
+    let shown = months.iter().filter_map(|(month, shown)| Some((*month, shown.value()?.satisfied)));
+    drops(&shown.collect::<Vec<_>>()).collect()
+}
+
+/// The drops between neighbours.
+fn drops(months: &[(Month, Share)]) -> impl Iterator<Item = Alarm> {
+    let pairs = months.windows(2).filter_map(|pair| match pair {
+        [(before, was), (after, is)] => {
+            Some(Alarm { before: *before, after: *after, comparison: Comparison::between(*was, *is)? })
+        }
         _ => None,
     });
-    pairs
-        .filter(|(_, _, comparison)| comparison.verdict() == Verdict::Drop)
-        .map(|(before, after, comparison)| Alarm { before, after, comparison })
-        .collect()
+    pairs.filter(|alarm| alarm.comparison.verdict() == Verdict::Drop)
 }
 
 #[cfg(test)]
@@ -353,7 +393,25 @@ pub(super) mod tests {
         assert_eq!(Scoreboard::of(&all).show().alarms, []);
         all.extend(ratings("birth-of-child 2026-04 sfr state done", 100, 50));
         let alarms = Scoreboard::of(&all).show().alarms;
-        assert_eq!(alarms.iter().map(|alarm| (alarm.before, alarm.after)).collect::<Vec<_>>(), [(month("2026-03"), month("2026-04"))]);
+        assert_eq!(
+            alarms.iter().map(|alarm| (alarm.before, alarm.after)).collect::<Vec<_>>(),
+            [(month("2026-03"), month("2026-04"))]
+        );
+    }
+
+    #[test]
+    fn a_drop_of_one_situation_is_seen_though_another_rises() {
+        let mut all = ratings("birth-of-child 2026-03 sfr state done", 100, 80);
+        all.extend(ratings("birth-of-child 2026-04 sfr state done", 100, 50));
+        all.extend(ratings("pension 2026-03 sfr state done", 100, 50));
+        all.extend(ratings("pension 2026-04 sfr state done", 100, 80));
+        // Of nine nothing is said, though none of them is satisfied any more.
+        all.extend(ratings("marriage 2026-03 zags state done", 40, 40));
+        all.extend(ratings("marriage 2026-04 zags state done", 9, 0));
+        let board = Scoreboard::of(&all).show();
+        assert_eq!(board.alarms, []);
+        let rated = all[0].about().rated.clone();
+        assert_eq!(board.rated_alarms, [RatedAlarm { rated, before: month("2026-03"), after: month("2026-04") }]);
     }
 
     #[test]
@@ -417,7 +475,8 @@ pub(super) mod tests {
     fn reasons_are_counted_and_few_are_not_told() {
         let about = "birth-of-child 2026-03 sfr state done";
         let coded = |reason: Reason, count: usize| (0..count).map(move |_| rating(about, 2).coded([reason].into()));
-        let all: Vec<Rating> = coded(Reason::Waiting, 30).chain(coded(Reason::Visits, 12)).chain(coded(Reason::Staff, 3)).collect();
+        let all: Vec<Rating> =
+            coded(Reason::Waiting, 30).chain(coded(Reason::Visits, 12)).chain(coded(Reason::Staff, 3)).collect();
         let board = Scoreboard::of(&all).show();
         let told: Vec<(Reason, Option<u64>)> =
             board.reasons.iter().map(|(reason, shown)| (*reason, shown.value().map(|share| share.count))).collect();
