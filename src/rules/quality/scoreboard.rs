@@ -428,6 +428,11 @@ pub(super) mod tests {
         assert_eq!(Some(whole.within), Share::within(96, 120, 400));
         let of_month = shown.months[0].1.value().and_then(|row| row.participation).expect("known");
         assert_eq!(of_month.answered.of, 390);
+        let (rated, region) = (board.rated.keys().next().cloned(), board.regions.keys().next().cloned());
+        let (rated, region) = (rated.expect("one"), region.expect("one"));
+        board.invite(&Invited { rated, region, month: month("2026-04"), count: 50 });
+        let months: Vec<bool> = board.show().months.iter().map(|(_, shown)| shown.value().is_some()).collect();
+        assert_eq!(months, [true, false], "nobody has answered in April yet, and March is shown all the same");
         let mut few = Scoreboard::of(&ratings("birth-of-child 2026-03 sfr state done", 12, 6));
         few.invite_any(11);
         assert_eq!(few.show().total.value().expect("shown").participation, None, "more answered than were asked");

@@ -69,7 +69,11 @@ impl<T> Shown<T> {
 pub(super) fn protect<T>(parts: Vec<(u64, T)>) -> Vec<Shown<T>> {
     let mut is_hidden: Vec<bool> = parts.iter().map(|(answers, _)| *answers < SHOWN_MIN).collect();
     loop {
-        let hidden = || parts.iter().zip(&is_hidden).filter(|(_, is_hidden)| **is_hidden).map(|((answers, _), _)| *answers);
+        // Of parts of nobody there is nothing to be had: a month in which people were asked and have not answered yet hides no other.
+        let hidden = || {
+            let hidden = parts.iter().zip(&is_hidden).filter(|(_, is_hidden)| **is_hidden);
+            hidden.map(|((answers, _), _)| *answers).filter(|answers| *answers > 0)
+        };
         let (count, answers) = (hidden().count(), hidden().sum::<u64>());
         if count == 0 || (count > 1 && answers >= SHOWN_MIN) {
             break;
@@ -411,6 +415,8 @@ mod tests {
             (&[50, 4], &[false, false]),
             (&[4], &[false]),
             (&[20, 20, 3], &[false, true, false]),
+            (&[50, 30, 0], &[true, true, false]),
+            (&[50, 30, 4, 0], &[true, false, false, false]),
             (&[], &[]),
         ] {
             assert_eq!(shown(parts), expected, "{parts:?}");
@@ -429,9 +435,10 @@ mod tests {
         #[test]
         fn what_is_suppressed_is_of_two_and_ten_or_is_everything(parts in proptest::collection::vec(0_u64..40, 0..12)) {
             let shown = shown(&parts);
-            let hidden: Vec<u64> = parts.iter().zip(&shown).filter(|(_, shown)| !**shown).map(|(part, _)| *part).collect();
+            let hidden = parts.iter().zip(&shown).filter(|(part, shown)| !**shown && **part > 0);
+            let hidden: Vec<u64> = hidden.map(|(part, _)| *part).collect();
             prop_assert!(parts.iter().zip(&shown).all(|(part, shown)| !shown || *part >= SHOWN_MIN));
-            let is_safe = hidden.is_empty() || hidden.len() == parts.len() || (hidden.len() > 1 && hidden.iter().sum::<u64>() >= SHOWN_MIN);
+            let is_safe = hidden.is_empty() || !shown.contains(&true) || (hidden.len() > 1 && hidden.iter().sum::<u64>() >= SHOWN_MIN);
             prop_assert!(is_safe, "{parts:?} {shown:?}");
         }
 
