@@ -9,7 +9,7 @@ use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
-use crate::faces::console::{Console, ConsoleApi};
+use crate::faces::console::{Console, ConsoleApi, PublicPages};
 use crate::gateway::driver::{Coordination, Gateway, Parts, SealKeys, TellingPeople, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
@@ -229,7 +229,8 @@ pub struct Server {
     control: Control,
     witness: Option<witness::Service>,
     stamping: Option<Stamping>,
-    console: Option<Pages>,
+    console: Arc<Console>,
+    pages: Option<Pages>,
 }
 
 /// The listener for people, with its certificate if it speaks TLS.
@@ -309,8 +310,17 @@ impl Server {
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
         let config = Arc::new(config);
-        let console = pages.map(|(listener, tls)| open_console(&gateway, &config, listener, tls)).transpose()?;
-        Ok(Self { gateway, exchange, public, entrance, config, hangup, control, witness, stamping, console })
+        let listens = pages.as_ref().map(|(listener, _)| listener.local_addr()).transpose();
+        let listens = listens.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let console = Console::new(Arc::clone(&gateway), Arc::clone(&config), listens);
+        let console = console.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        let open = |(listener, tls): (TcpListener, Option<_>)| Pages {
+            listener,
+            console: Arc::clone(&console),
+            tls: tls.map(watch::Sender::new),
+        };
+        let pages = pages.map(open);
+        Ok(Self { gateway, exchange, public, entrance, config, hangup, control, witness, stamping, console, pages })
     }
 
     /// The gateway.
@@ -330,7 +340,7 @@ impl Server {
 
     /// The pages for people, if there are any.
     pub fn console(&self) -> Option<&Arc<Console>> {
-        self.console.as_ref().map(|pages| &pages.console)
+        self.pages.as_ref().map(|pages| &pages.console)
     }
 
     /// Serves until `stop`, then lets open exchanges end and closes the store. Until they have ended the listeners stay
@@ -341,8 +351,9 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let (stopping, stopped) = watch::channel(false);
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
-        let public = accept_public(self.public, PublicApi::new(Arc::clone(&self.gateway), self.witness), stopped.clone());
-        let console = self.console.as_ref();
+        let public = PublicPages::new(PublicApi::new(Arc::clone(&self.gateway), self.witness), self.console);
+        let public = accept_public(self.public, public, stopped.clone());
+        let console = self.pages.as_ref();
         let pages = async {
             match console {
                 Some(pages) => accept_people(pages, stopped).await,
@@ -447,18 +458,6 @@ fn load_console_tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>
         .map_err(|cause| failed(Code::CfgInvalid)(&format!("[console] {cause}")))
 }
 
-fn open_console(
-    gateway: &Arc<Gateway>,
-    config: &Arc<Config>,
-    listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
-) -> Result<Pages, StartError> {
-    let address = listener.local_addr().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-    let console =
-        Console::new(Arc::clone(gateway), Arc::clone(config), address).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-    Ok(Pages { listener, console, tls: tls.map(watch::Sender::new) })
-}
-
 /// Connections of the console's listener at once.
 const CONSOLE_CONNECTIONS_MAX: usize = 1024;
 
@@ -489,7 +488,7 @@ async fn accept_people(pages: &Pages, stop: watch::Receiver<bool>) {
     }
 }
 
-async fn accept_public(listener: TcpListener, api: PublicApi, stop: watch::Receiver<bool>) {
+async fn accept_public(listener: TcpListener, api: PublicPages, stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(limits::PUBLIC_CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };

@@ -119,7 +119,7 @@ fn a_case_is_assisted_handed_over_reminded_linked_and_withdrawn() {
     let linked = json(&scene, PORTAL, &["link", &id]);
     assert_eq!(linked["link"].as_str().map(str::len), Some(32), "{linked}");
     let (out, _) = case(&scene, PORTAL, 0, &["link", &id]);
-    assert!(out.contains("\nlink   /v1/my/"), "{out}");
+    assert!(out.contains("\nlink   /my/"), "{out}");
     let (out, _) = case(&scene, PORTAL, 0, &["withdraw", &id]);
     assert!(out.starts_with("withdrawn  ") && out.contains(", withdrawn\n"), "{out}");
 }

@@ -768,7 +768,7 @@ fn people_are_told_by_mail_and_webhook() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let mails = mailbox.mails();
-    assert!(has(&mails, "Подробнее: https://town.example/v1/my/"), "{mails:#?}");
+    assert!(has(&mails, "Подробнее: https://town.example/my/"), "{mails:#?}");
     // It was refused once, and told again with the same id.
     let ids: BTreeSet<String> = hook
         .heard()
@@ -784,7 +784,7 @@ fn people_are_told_by_mail_and_webhook() {
     // The link of the mail shows the case.
     let link = mails.iter().find_map(|mail| {
         let text = mail.to_string();
-        text.split_once("/v1/my/").map(|(_, rest)| rest.chars().take(32).collect::<String>())
+        text.split_once("/my/").map(|(_, rest)| rest.chars().take(32).collect::<String>())
     });
     let address = format!("http://{}/v1/my/{}", scene.town().public_address(), link.expect("a link"));
     let output = std::process::Command::new("curl").args(["-s", &address]).output().expect("curl starts");

@@ -204,7 +204,7 @@ fn holding(visit: &Visit, hold_ups: &[crate::exchange::cases::HoldUp]) -> Table 
 /// A case as it is shown: the view of it, what happened, and how many days it may take.
 type Shown = (Value, Value);
 
-fn fault_of(error: CaseError) -> Fault {
+pub(super) fn fault_of(error: CaseError) -> Fault {
     match error {
         CaseError::Unknown => Fault::new(Code::CasUnknown),
         CaseError::None => Fault::new(Code::CasNone),

@@ -8,6 +8,7 @@ mod agencies;
 mod cases;
 #[allow(dead_code, reason = "what the next pages are drawn with")]
 mod chart;
+mod citizen;
 mod entry;
 mod help;
 #[allow(dead_code, reason = "what the next pages are made of")]
@@ -26,6 +27,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Digest};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Pairs;
+use crate::faces::api::PublicApi;
 use crate::faces::api::apart::apart;
 use crate::gateway::driver::{Gateway, World, now};
 use crate::host::config::{Config, Duty, Official, People, read_bounded};
@@ -83,6 +85,18 @@ pub enum Name {
     Reassign,
     /// Something is said to a case.
     Note,
+    /// What citizens complain about.
+    Complaints,
+    /// A complaint is answered.
+    AnswerComplaint,
+    /// A citizen's page.
+    My,
+    /// The proof of an access.
+    MyProof,
+    /// A complaint about an access.
+    Complain,
+    /// The same, sent.
+    FileComplaint,
     /// What a code means: all of them.
     Faults,
     /// One of them.
@@ -154,6 +168,12 @@ pub const ROUTES: &[Route] = &[
         Some("menu.agencies"),
     ),
     route("GET", "/agencies/{id}", Name::Agency, Duties(&[Operator, Auditor, Curator, Security, Agency]), None),
+    route("GET", "/complaints", Name::Complaints, Duties(&[Auditor]), Some("menu.complaints")),
+    route("POST", "/complaints/{index}", Name::AnswerComplaint, Duties(&[Auditor]), None),
+    route("GET", "/my/{link}", Name::My, Everybody, None),
+    route("GET", "/my/{link}/proof/{index}", Name::MyProof, Everybody, None),
+    route("GET", "/my/{link}/complain/{index}", Name::Complain, Everybody, None),
+    route("POST", "/my/{link}/complain/{index}", Name::FileComplaint, Everybody, None),
     route("GET", "/help", Name::Faults, Everybody, Some("menu.help")),
     route("GET", "/help/{code}", Name::Fault, Everybody, None),
     route("GET", "/about", Name::About, Everybody, None),
@@ -215,16 +235,16 @@ impl Assets {
 }
 
 impl Console {
-    /// The console of a gateway that listens there.
-    pub fn new(gateway: Arc<Gateway>, config: Arc<Config>, listens: SocketAddr) -> Result<Arc<Self>, String> {
-        let console = config.console.as_ref().ok_or("there is no [console]")?;
+    /// The console of a gateway that listens there; without an address it has the pages of the public listener alone.
+    pub fn new(gateway: Arc<Gateway>, config: Arc<Config>, listens: Option<SocketAddr>) -> Result<Arc<Self>, String> {
         let people = read_people(&config)?;
-        let sessions = Sessions::new(console.idle_ms, console.session_ms);
+        let (idle_ms, session_ms) = config.console.as_ref().map_or((1, 1), |console| (console.idle_ms, console.session_ms));
+        let sessions = Sessions::new(idle_ms, session_ms);
         Ok(Arc::new(Self {
             gateway,
             sessions: Mutex::new(sessions),
             people: RwLock::new(people),
-            listens,
+            listens: listens.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
             reads: Semaphore::new(READS_AT_ONCE),
             assets: Assets::new(),
             ends: Mutex::new(None),
@@ -324,25 +344,72 @@ const READS_AT_ONCE: usize = 4;
 /// For how long what ends is believed.
 const ENDS_MS: u64 = 60_000;
 
+/// Where somebody has come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// At the console.
+    Console,
+    /// At the public listener: there are pages for everybody alone, and nobody signs in.
+    Public,
+}
+
 /// The service of a connection.
 #[derive(Clone)]
 pub struct ConsoleApi {
     console: Arc<Console>,
     certificate: Option<Digest>,
     wire: Wire,
+    door: Door,
 }
+
+/// The public listener: what programs ask, and the pages for everybody.
+#[derive(Clone)]
+pub struct PublicPages {
+    api: PublicApi,
+    pages: ConsoleApi,
+}
+
+impl PublicPages {
+    /// Both.
+    pub fn new(api: PublicApi, console: Arc<Console>) -> Self {
+        Self { api, pages: ConsoleApi { console, certificate: None, wire: Wire::Plain, door: Door::Public } }
+    }
+
+    /// Whose they are.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        self.api.gateway()
+    }
+}
+
+impl Service<Request<Inbound>> for PublicPages {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Inbound>) -> Self::Future {
+        let first = request.uri().path().split('/').nth(1).unwrap_or("");
+        match PUBLIC.contains(&first) {
+            true => self.pages.call(request),
+            false => self.api.call(request),
+        }
+    }
+}
+
+/// With what the paths of pages begin that are at the public listener too.
+const PUBLIC: &[&str] = &["my", "s", "help", "about", "assets"];
 
 impl ConsoleApi {
     /// For a connection under TLS, with the client's certificate if it has shown one.
     pub fn under_tls(console: Arc<Console>, certificate: Option<Digest>) -> Self {
-        Self { console, certificate, wire: Wire::Tls }
+        Self { console, certificate, wire: Wire::Tls, door: Door::Console }
     }
 
     /// For a connection on loopback: what is in front of it may speak TLS.
     pub fn plain(console: Arc<Console>) -> Self {
         let behind = console.config.console.as_ref().and_then(|console| console.url.as_ref());
         let is_tls = behind.is_some_and(|url| url.scheme == crate::rules::registry::Scheme::Https);
-        Self { console, certificate: None, wire: if is_tls { Wire::Tls } else { Wire::Plain } }
+        let wire = if is_tls { Wire::Tls } else { Wire::Plain };
+        Self { console, certificate: None, wire, door: Door::Console }
     }
 }
 
@@ -358,7 +425,7 @@ impl Service<Request<Inbound>> for ConsoleApi {
             let language =
                 accepts.get("accept-language").and_then(|field| field.to_str().ok()).map_or(Language::En, Language::accepted);
             let answered = match Asked::read(request, api.certificate, wire).await {
-                Ok(asked) => api.console.answer(asked).await,
+                Ok(asked) => api.console.answer(asked, api.door).await,
                 Err(fault) => help::refused(&api.console, Words(language), None, &fault),
             };
             Ok(answered.response(wire))
@@ -465,13 +532,16 @@ fn duty_word(words: Words, duty: Duty) -> String {
 }
 
 impl Console {
-    async fn answer(self: &Arc<Self>, asked: Asked) -> Answer {
+    async fn answer(self: &Arc<Self>, asked: Asked, door: Door) -> Answer {
         let words = Words(asked.language());
         let chosen = asked.query.iter().any(|(key, tag)| key == "language" && Language::parse(tag).is_some());
-        let (who, fresh) = self.who(&asked).await;
+        let (who, fresh) = match door {
+            Door::Console => self.who(&asked).await,
+            Door::Public => (None, Begun::Before),
+        };
         let shown = who.clone();
         let wire = asked.wire;
-        let answer = match self.handle(asked, words, who).await {
+        let answer = match self.handle(asked, words, (who, door)).await {
             Ok(answer) => answer,
             Err(fault) => help::refused(self, words, shown, &fault),
         };
@@ -502,11 +572,13 @@ impl Console {
         (Some(who), begun)
     }
 
-    async fn handle(self: &Arc<Self>, asked: Asked, words: Words, who: Option<Visitor>) -> Answered {
-        if !self.is_host(&asked.host) {
+    async fn handle(self: &Arc<Self>, asked: Asked, words: Words, (who, door): (Option<Visitor>, Door)) -> Answered {
+        if door == Door::Console && !self.is_host(&asked.host) {
             return Err(Fault::at(Code::HttpMisdirected, "the console has another name; see [console] url"));
         }
-        let found = ROUTES.iter().filter_map(|route| Some((route, route.matches(&asked.path)?)));
+        let is_here = |path: &str| door == Door::Console || PUBLIC.contains(&path.split('/').nth(1).unwrap_or(""));
+        let found = ROUTES.iter().filter(|route| is_here(route.path));
+        let found = found.filter_map(|route| Some((route, route.matches(&asked.path)?)));
         let found: Vec<_> = found.collect();
         // A head is the head of what would be got.
         let method = if asked.method == Method::HEAD { "GET" } else { asked.method.as_str() };
@@ -570,6 +642,12 @@ impl Name {
             Self::Note => cases::note(visit).await,
             Self::Agencies => agencies::agencies(visit).await,
             Self::Agency => agencies::agency(visit).await,
+            Self::Complaints => citizen::all_complaints(visit).await,
+            Self::AnswerComplaint => citizen::answer_complaint(visit).await,
+            Self::My => citizen::my(visit).await,
+            Self::MyProof => citizen::proof(visit).await,
+            Self::Complain => citizen::complain(visit).await,
+            Self::FileComplaint => citizen::file_complaint(visit).await,
             Self::Faults => help::faults(visit),
             Self::Fault => help::fault(visit),
             Self::About => help::about(visit),

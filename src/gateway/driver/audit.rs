@@ -130,6 +130,18 @@ pub struct Trail {
     pub next: Option<u64>,
 }
 
+/// The purpose of records of complaints.
+pub const COMPLAINT: &str = "complaint";
+
+/// What is said of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Complained {
+    /// A citizen complains about the access on record there.
+    About(u64),
+    /// The complaint on record there is answered.
+    Answer(u64),
+}
+
 /// Somebody at the console: not a system of an agency, but a person.
 #[derive(Clone, Copy, Debug)]
 pub struct Onlooker<'o> {
@@ -163,6 +175,28 @@ impl Gateway {
         record.concerns = concerns;
         let reason = private.reason.map(|reason| format!("{reason} ({})", onlooker.name));
         self.append_reading(record, Private { reason, ..private }).await
+    }
+
+    /// Records a citizen's complaint about an access, or the answer to one: both are found by whom they are about.
+    pub async fn record_complaint(
+        &self,
+        what: Complained,
+        case: Option<Uuid>,
+        private: Private,
+        by: Option<&Onlooker<'_>>,
+    ) -> Result<Logged, Fault> {
+        let mut record = Record::new(RecordKind::Administration, now());
+        let (action, of) = match what {
+            Complained::About(index) => ("complaint", index),
+            Complained::Answer(index) => ("complaint-answer", index),
+        };
+        (record.action, record.concerns) = (Word::parse(action), Some(of));
+        record.purpose = Word::parse(COMPLAINT);
+        record.case = case;
+        record.consumer = by.and_then(|by| by.agency.cloned());
+        record.system = by.and_then(|by| by.system);
+        record.registry_version = self.world().registry.version();
+        self.append_reading(record, private).await
     }
 
     /// Records what somebody at the console did, perhaps to a case, and what they said to it.

@@ -133,7 +133,7 @@ impl Gateway {
         let documents = case.asked_for(&world.catalogue, language);
         let link = case.link.filter(|_| told.whom == Whom::Applicant).and_then(|_| {
             let base = telling?.config.public_url.as_ref()?;
-            Some(format!("{}/v1/my/{}", plain(base), self.link_of(case, case.links).ok()?))
+            Some(format!("{}/my/{}", plain(base), self.link_of(case, case.links).ok()?))
         });
         let date = case.due_of(&hand.situation, told.step.as_ref()).map_or_else(String::new, |due| due.day().to_string());
         let filling = Filling {

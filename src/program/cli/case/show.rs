@@ -35,7 +35,7 @@ pub(super) fn state(state: &CaseState, checked: &Checked, done: &str, out: &Out)
         out.print(format_args!("bring  {document} of {role}    oncegate case bring {} FILE", state.case))?;
     }
     if let Some(link) = &state.link {
-        out.print(format_args!("link   /v1/my/{link}    on the public address of the gateway; whoever has it sees the case"))?;
+        out.print(format_args!("link   /my/{link}    on the public address of the gateway; whoever has it sees the case"))?;
     }
     checked.log_index.map_or(Ok(()), |index| out.print(format_args!("log {index}")))
 }
