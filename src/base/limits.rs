@@ -252,6 +252,14 @@ pub const EXPORT_LINE_BYTES_MAX: u64 = 2 * NOTE_BYTES_MAX as u64;
 pub const WITHHELD_DAYS_MAX: u16 = 3650;
 /// Most rows that one page of a search looks at; then it says where to go on.
 pub const SEARCH_ROWS_MAX: usize = 100_000;
+/// Most blocks of 341 postings that one page of a search reads; then it says where to go on.
+pub const SEARCH_BLOCKS_MAX: u64 = 8_192;
+/// Most blocks, of postings and rows, that counting by time reads one by one; beyond that it looks at a part and says so.
+pub const COUNT_BLOCKS_MAX: u64 = 12_288;
+/// Most records that are read to count those of a message or a case: of more, rows alone decide, and it says so.
+pub const COUNT_LEAVES_MAX: usize = 1_000;
+/// Most buckets of a histogram of the log.
+pub const HISTOGRAM_BUCKETS_MAX: usize = 96;
 /// Records that a volume has before it may be closed for its age, and that age.
 pub const VOLUME_RECORDS_MIN: u64 = 1 << 16;
 /// How often upkeep is done: each time one closed segment and one volume are read again.

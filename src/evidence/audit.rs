@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod export;
+mod histogram;
 mod pairs;
 mod query;
 mod report;
@@ -14,6 +15,7 @@ mod report;
 pub use export::{COLUMNS, ExportError, ExportVerifier, Exported, csv_row};
 #[cfg(feature = "server")]
 pub(crate) use export::{First, Last, Line};
+pub use histogram::{Bucket, Count, Histogram};
 pub use pairs::Pairs;
 pub use query::{Cursor, KEYS, Query, QueryError};
 pub use report::{Anomaly, AnomalyKind, GROUPINGS_MAX, Group, Grouping, Latencies, Thresholds};

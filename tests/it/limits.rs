@@ -594,6 +594,19 @@ const ROWS: &[(&str, Row)] = &[
     ("READ_BYTES", Own),
     ("READS_PER_REQUEST", In("tests/it/api.rs", "whoever_reads_too_often_is_told_when_to_come_again")),
     ("SEARCH_ROWS_MAX", In("src/host/store/index/search.rs", "a_page_looks_at_so_many_rows_and_then_says_where_to_go_on")),
+    (
+        "SEARCH_BLOCKS_MAX",
+        In("src/host/store/index/search.rs", "a_page_reads_so_many_blocks_of_postings_and_then_says_where_to_go_on"),
+    ),
+    (
+        "COUNT_BLOCKS_MAX",
+        In("src/host/store/index/count.rs", "what_would_cost_too_much_is_calculated_from_a_part_and_said_to_be"),
+    ),
+    (
+        "COUNT_LEAVES_MAX",
+        In("src/host/store/tests/count.rs", "a_case_of_so_many_records_is_counted_by_leaves_and_a_larger_one_by_rows"),
+    ),
+    ("HISTOGRAM_BUCKETS_MAX", In("src/evidence/audit/histogram.rs", "a_histogram_has_so_many_buckets_and_each_time_is_in_one")),
     ("EXPORT_STALL_MS", In("src/faces/api/log.rs", "an_export_waits_so_long_for_whoever_reads_it_and_no_longer")),
     ("CONNECT_MS", In("src/host/transport/upstream.rs", "a_connection_is_there_in_so_long_or_not_at_all")),
     ("IDLE_MS", In("src/host/transport/pulse.rs", "a_connection_may_be_idle_for_so_long")),

@@ -422,13 +422,8 @@ impl Store {
             let place = OutcomePlace { index: *index, segment: row.segment, offset: row.offset };
             records.push(self.with_frame(place, found)?);
         }
-        // Rows know ids by half of them.
-        let names = |id: String| move |found: &Found| found.leaf.contains(&id);
-        if let Some(id) = filter.message {
-            records.retain(names(format!("\"m\":\"{id}\"")));
-        }
-        if let Some(case) = &filter.case {
-            records.retain(names(format!("\"case\":\"{case}\"")));
+        if filter.message.is_some() || filter.case.is_some() {
+            records.retain(|found| has_ids_of(filter, found));
         }
         Ok(Page { records, next: hits.next, indexed })
     }
@@ -560,6 +555,12 @@ impl Hashes for Store {
 
 /// What a leaf has around its commitments to keys: their name, quotation marks, colon, comma.
 const KEYS_BYTES: usize = 7;
+
+/// Whether a record has the ids that a filter names: rows know them by half.
+fn has_ids_of(filter: &Filter, found: &Found) -> bool {
+    filter.message.is_none_or(|id| found.leaf.contains(&format!("\"m\":\"{id}\"")))
+        && filter.case.is_none_or(|case| found.leaf.contains(&format!("\"case\":\"{case}\"")))
+}
 
 fn found(frame: &journal::Frame<'_>) -> Found {
     let leaf = if frame.kind == FrameKind::Record { String::from_utf8_lossy(frame.leaf).into_owned() } else { String::new() };

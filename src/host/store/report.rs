@@ -5,7 +5,8 @@ use super::{Found, Store, StoreError};
 use crate::base::limits;
 use crate::base::time::{DAY_MS, Day, UnixTime};
 use crate::evidence::audit::{
-    Anomaly, AnomalyKind, COLUMNS, Filter, First, GROUPINGS_MAX, Group, Grouping, Last, Line, QueryError,
+    Anomaly, AnomalyKind, Bucket, COLUMNS, Count, Filter, First, GROUPINGS_MAX, Group, Grouping, Histogram, Last, Line,
+    QueryError,
 };
 use crate::evidence::audit::{Thresholds, csv_row};
 use crate::evidence::tlog::RecordKind;
@@ -88,6 +89,56 @@ impl Store {
         Ok(seen.found(thresholds, |number| self.text(number)))
     }
 
+    /// How many records a filter finds from a time to before another, in buckets of time, of which there are so many at most. What
+    /// would take too long is calculated from a part of the log, and it says so.
+    pub fn histogram(&self, filter: &Filter, from: UnixTime, to: UnixTime, buckets: usize) -> Result<Histogram, StoreError> {
+        let mut histogram = Histogram::new(from, to, buckets);
+        self.settle(u64::MAX);
+        self.index.expect_written()?;
+        let within = Filter {
+            from: Some(filter.from.map_or(from, |earliest| earliest.max(from))),
+            to: Some(filter.to.map_or(to, |latest| latest.min(to))),
+            ..filter.clone()
+        };
+        let conditions = self.conditions(&within);
+        if (filter.message.is_none() && filter.case.is_none()) || !self.count_by_leaves(&within, &conditions, &mut histogram)? {
+            self.index.histogram(&conditions, &mut histogram)?;
+        }
+        Ok(histogram)
+    }
+
+    /// How many records a filter finds, in the same way.
+    pub fn count(&self, filter: &Filter) -> Result<Count, StoreError> {
+        let (from, to) = (UnixTime::from_ms(0), UnixTime::from_ms(u64::MAX));
+        let histogram = self.histogram(filter, from, to, 1)?;
+        Ok(Count { found: histogram.sum(), is_exact: histogram.is_exact })
+    }
+
+    /// Rows know ids by half of them: the leaves of what they find are read. Not if there are too many: then rows have to do.
+    fn count_by_leaves(&self, filter: &Filter, conditions: &Conditions, histogram: &mut Histogram) -> Result<bool, StoreError> {
+        let (mut rows, mut more) = (Vec::new(), false);
+        self.index.each_hit(conditions, u64::MAX, |index, row| {
+            more = rows.len() == limits::COUNT_LEAVES_MAX;
+            if !more {
+                rows.push((index, *row));
+            }
+            more
+        })?;
+        histogram.is_exact = !more;
+        if more {
+            return Ok(false);
+        }
+        for (index, row) in rows {
+            let place = OutcomePlace { index, segment: row.segment, offset: row.offset };
+            let found = self.with_frame(place, super::found)?;
+            let bucket = histogram.bucket_of(UnixTime::from_ms(row.time)).and_then(|at| histogram.buckets.get_mut(at));
+            if let Some(bucket) = bucket.filter(|_| super::has_ids_of(filter, &found)) {
+                bucket.add(Bucket { records: 1, refused: u64::from(kind_of(&row) == Some(RecordKind::Refusal)) });
+            }
+        }
+        Ok(true)
+    }
+
     fn text(&self, number: u64) -> Arc<str> {
         self.index.name(number).unwrap_or_else(|| "".into())
     }
@@ -114,7 +165,7 @@ impl Store {
     }
 }
 
-fn kind_of(row: &Row) -> Option<RecordKind> {
+pub(super) fn kind_of(row: &Row) -> Option<RecordKind> {
     usize::from(row.kind).checked_sub(1).and_then(|at| RecordKind::ALL.get(at)).copied()
 }
 

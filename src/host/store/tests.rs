@@ -1,5 +1,6 @@
 //! What the store promises when its disk fails, or forgets what was not synced.
 
+mod count;
 mod past;
 
 use super::shelf::Saving;
@@ -8,7 +9,7 @@ use super::*;
 use crate::base::ids::{AgencyId, Code, Digest, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::{Grouping, QueryError};
-use crate::evidence::tlog::{Private, Record, RecordKind};
+use crate::evidence::tlog::{Blind, Private, Record, RecordKind};
 use crate::exchange::work::{Shelf, conformance};
 use crate::message::envelope::{Described, Person, Personal};
 use proptest::prelude::*;

@@ -6,6 +6,7 @@
 //! same keys, since they begin at the watermark, and overwrites what was there.
 
 use super::blocks::Blocks;
+use super::columns::Columns;
 use super::names::Known;
 use super::recent::Recent;
 use super::row::{By, ROW, Row};
@@ -25,8 +26,8 @@ pub(crate) struct Live {
     pub first: u64,
     rows: Blocks,
     more: Vec<(u64, u32)>,
-    /// How many rows have each name: what is rare is looked for first.
-    counts: [Vec<u32>; NAMES],
+    /// What of the rows can be asked without reading them.
+    pub columns: Columns,
     recent: Recent,
     ids: IdTimes,
     /// None only while it is opened anew, or when that has failed.
@@ -46,8 +47,8 @@ impl Live {
         std::fs::create_dir_all(&folder).map_err(io)?;
         let (tree, remade) = open_or_remake(&folder)?;
         let rows = Blocks::create(&folder.join("rows"))?;
-        let (more, counts, recent, ids) = (Vec::new(), Default::default(), Recent::default(), IdTimes::default());
-        Ok((Self { folder, number, first, rows, more, counts, recent, ids, tree: Some(tree) }, remade))
+        let (more, columns, recent, ids) = (Vec::new(), Columns::default(), Recent::default(), IdTimes::default());
+        Ok((Self { folder, number, first, rows, more, columns, recent, ids, tree: Some(tree) }, remade))
     }
 
     /// Opens sled anew: after an error it takes nothing any more.
@@ -66,14 +67,6 @@ impl Live {
     /// How many rows there are.
     pub(crate) fn count(&self) -> u64 {
         self.rows.len() / ROW as u64
-    }
-
-    /// How many rows a key has; of hashes, about one.
-    pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
-        match self.counts.get(by.number()) {
-            Some(counts) => counts.get(key as usize).copied().unwrap_or(0).into(),
-            None => 1,
-        }
     }
 
     /// How many rows the postings cover.
@@ -102,17 +95,9 @@ impl Live {
         for row in rows {
             row.write(&mut octets);
             exchanges.push(row.exchange);
-            // Numbers of names are given from 1 on without gaps.
-            for (counts, key) in self.counts.iter_mut().zip(row.keys).filter(|(_, key)| *key != 0) {
-                if counts.len() <= key as usize {
-                    counts.resize(key as usize + 1, 0);
-                }
-                if let Some(count) = counts.get_mut(key as usize) {
-                    *count += 1;
-                }
-            }
         }
         self.rows.append(&octets)?;
+        rows.iter().for_each(|row| self.columns.push(row));
         exchanges.into_iter().for_each(|key| self.recent.push(key));
         self.ids = self.ids.and(ids);
         self.more.extend_from_slice(more);
@@ -247,8 +232,6 @@ impl By {
 }
 
 const BUCKETS: u64 = 64;
-/// How many of [`By`] are names.
-const NAMES: usize = By::Message as usize;
 
 fn open_tree(path: &Path) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new().path(path).cache_capacity(16 << 20).flush_every_ms(Some(500)).mode(sled::Mode::LowSpace);

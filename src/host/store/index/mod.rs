@@ -2,9 +2,12 @@
 //! anew when in doubt. A thread of its own follows the writer; acknowledging never waits for it.
 
 mod blocks;
+mod columns;
+mod count;
 mod exchanges;
 mod live;
 mod names;
+mod postings;
 mod recent;
 mod row;
 mod rows;

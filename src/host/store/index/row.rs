@@ -11,6 +11,9 @@ use std::borrow::Cow;
 /// Octets of a row.
 pub(crate) const ROW: usize = 91;
 
+/// Where in a row its kind is.
+const KIND_AT: usize = 80;
+
 /// What records are found by. Those before `Message` are names, whose keys are their numbers; the others are hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum By {
@@ -194,6 +197,12 @@ impl Row {
         debug_assert_eq!(out.len() - start, ROW);
     }
 
+    /// The time and the kind of a row, without the rest of it.
+    pub(crate) fn brief(octets: &[u8; ROW]) -> (u64, u8) {
+        let [a, b, c, d, e, f, g, h, ..] = *octets;
+        (u64::from_be_bytes([a, b, c, d, e, f, g, h]), octets[KIND_AT])
+    }
+
     pub(crate) fn read(octets: &[u8]) -> Option<Self> {
         let mut rest = octets;
         let mut next = |count: usize| {
@@ -247,5 +256,6 @@ mod tests {
         let mut octets = Vec::new();
         row.write(&mut octets);
         assert_eq!((octets.len(), Row::read(&octets)), (ROW, Some(row)));
+        assert_eq!(octets.first_chunk().map(Row::brief), Some((row.time, row.kind)));
     }
 }

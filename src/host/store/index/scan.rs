@@ -1,6 +1,6 @@
 //! Reading rows one after the other: for summaries, for anomalies and for exports.
 
-use super::search::{Conditions, each_row};
+use super::search::{Conditions, Effort, Looked, each_row};
 use super::{Index, Row};
 use crate::host::store::StoreError;
 
@@ -12,7 +12,8 @@ impl Index {
         before: u64,
         mut visit: impl FnMut(u64, &Row) -> bool,
     ) -> Result<(), StoreError> {
-        self.each_volume(|view| each_row(view, conditions, before, |index, row, holds| holds && visit(index, row)))
+        let mut effort = Effort::ALL;
+        self.each_volume(|view| Ok(each_row(view, conditions, before, &mut effort, &mut visit)? == Looked::Enough))
     }
 
     /// Reads rows from index `from` on, of one volume and to before `to` at most. None are read where there is none.

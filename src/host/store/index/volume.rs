@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Octets of a posting: key and place.
 const POSTING: u64 = 12;
 /// Postings in a block; what is left of it is zeros, so that none lies across two.
-const PER_BLOCK: u64 = BLOCK / POSTING;
+pub(crate) const PER_BLOCK: u64 = BLOCK / POSTING;
 
 /// What is said of a volume beside its files.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -39,12 +39,14 @@ pub(crate) struct Meta {
     firsts: Vec<Vec<(u64, u32)>>,
 }
 
-/// The lists of a volume: the postings of each [`By`], and behind them those of exchanges, and who was asked about.
+/// The lists of a volume: the postings of each [`By`], and behind them those of exchanges, those of kinds, and who was asked about.
 const EXCHANGES: usize = By::ALL.len();
+/// The place of a kind among all, from 1, is its key.
+pub(crate) const KINDS: usize = EXCHANGES + 1;
 /// Pairs of a person's key and the number of the agency in whose budget it counts, each once.
-const ASKED: usize = EXCHANGES + 1;
+const ASKED: usize = KINDS + 1;
 const LISTS: usize = ASKED + 1;
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 pub(crate) struct Volume {
     pub meta: Meta,
@@ -206,27 +208,34 @@ impl Volume {
         Ok(())
     }
 
-    /// How many postings a key has, to within a block or two.
-    pub(crate) fn estimate(&self, by: By, key: u64) -> u64 {
-        let Some(firsts) = self.meta.firsts.get(by.number()) else { return 0 };
-        let from = firsts.partition_point(|first| first.0 < key);
-        let to = firsts.partition_point(|first| first.0 <= key);
-        (to - from) as u64 * PER_BLOCK
+    /// How many postings a list has.
+    pub(crate) fn postings(&self, list: usize) -> u64 {
+        self.meta.postings.get(list).copied().unwrap_or(0)
     }
 
-    /// The places of a key that are before `before`, in blocks, latest first.
-    pub(crate) fn places(&self, by: By, key: u64, before: u32) -> Places<'_> {
-        self.places_of(by.number(), key, before)
+    /// The first posting of each block of a list.
+    pub(crate) fn firsts(&self, list: usize) -> &[(u64, u32)] {
+        self.meta.firsts.get(list).map_or(&[], Vec::as_slice)
+    }
+
+    /// Reads of rows their times and kinds, from place `from` to before `to`.
+    pub(crate) fn briefs(&self, from: u64, to: u64, out: &mut Vec<(u64, u8)>) -> Result<(), StoreError> {
+        let mut octets = Vec::new();
+        self.rows.read(from * ROW as u64, to * ROW as u64, &mut octets)?;
+        out.clear();
+        out.extend(octets.as_chunks::<ROW>().0.iter().map(Row::brief));
+        Ok(())
     }
 
     fn places_of(&self, list: usize, key: u64, before: u32) -> Places<'_> {
-        let firsts = self.meta.firsts.get(list).map_or(&[][..], Vec::as_slice);
+        let firsts = self.firsts(list);
         // The block before the first one that begins with something later may hold the last of them.
         let block = firsts.partition_point(|first| *first < (key, before));
         Places { volume: self, list, key, before, block }
     }
 
-    fn block(&self, list: usize, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
+    /// The postings of a block of a list.
+    pub(crate) fn block(&self, list: usize, block: u64) -> Result<Vec<(u64, u32)>, StoreError> {
         let count = self.meta.postings.get(list).copied().unwrap_or(0);
         let start = (self.starts.get(list).copied().unwrap_or(0) + block) * BLOCK;
         let mut octets = Vec::new();
@@ -362,6 +371,7 @@ fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreErro
     let by = By::ALL.get(list).copied();
     let key_of = |row: &Row| match by {
         Some(by) => row.key(by),
+        None if list == KINDS => row.kind.into(),
         None => row.exchange,
     };
     // At once, and no more than it takes: what grows leaves holes in memory.
@@ -381,6 +391,8 @@ fn sorted(source: &Source<'_>, list: usize) -> Result<Vec<(u64, u32)>, StoreErro
         postings.extend_from_slice(source.more);
     }
     postings.sort_unstable();
+    // A record may name somebody twice.
+    postings.dedup();
     Ok(postings)
 }
 
