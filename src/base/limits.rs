@@ -258,6 +258,16 @@ pub const SEARCH_BLOCKS_MAX: u64 = 8_192;
 pub const COUNT_BLOCKS_MAX: u64 = 12_288;
 /// Most records that are read to count those of a message or a case: of more, rows alone decide, and it says so.
 pub const COUNT_LEAVES_MAX: usize = 1_000;
+/// Most agencies of which the figures of traffic are kept one by one; of others they are in the sums alone.
+pub const TRAFFIC_AGENCIES_MAX: usize = 16_384;
+/// Most hours of agencies that are kept; of more, the oldest hours go.
+pub const TRAFFIC_AGENCY_HOURS_MAX: usize = 500_000;
+/// Most refusals by quota that are kept of an agency.
+pub const TRAFFIC_REJECTIONS_MAX: usize = 20;
+/// Most records that a start looks at for figures of traffic, in the background.
+pub const TRAFFIC_ROWS_MAX: u64 = 4_000_000;
+/// Most leaves that it reads for them: of refusals, a record may stand for several.
+pub const TRAFFIC_LEAVES_MAX: usize = 20_000;
 /// Most buckets of a histogram of the log.
 pub const HISTOGRAM_BUCKETS_MAX: usize = 96;
 /// Records that a volume has before it may be closed for its age, and that age.

@@ -3,3 +3,4 @@
 pub mod audit;
 pub mod journal;
 pub mod tlog;
+pub mod traffic;

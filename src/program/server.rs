@@ -34,6 +34,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -381,6 +382,7 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
+        let recalling = recall_traffic(&self.gateway);
         let mut result = Ok(());
         tokio::select! {
             () = stop => {}
@@ -402,12 +404,28 @@ impl Server {
         let _ = tokio::time::timeout(Duration::from_millis(limits::CLOSE_MS), self.entrance.left()).await;
         self.gateway.record_sums().await;
         self.gateway.save_work().await;
+        // It ends with the portion that it is at.
+        self.gateway.stop();
+        let _ = tokio::task::spawn_blocking(move || recalling.map(JoinHandle::join)).await;
         let attachments = Arc::clone(self.gateway.store().attachments());
         // What is left is seen to after the next start: its case wakes again.
         let _ = tokio::task::spawn_blocking(move || attachments.remove_forgotten()).await;
         self.gateway.store().close();
         result
     }
+}
+
+/// Fills the figures of traffic on a thread of its own, which gives way to whoever serves messages. Without one they are whole from the
+/// start on.
+fn recall_traffic(gateway: &Arc<Gateway>) -> Option<JoinHandle<()>> {
+    let gateway = Arc::downgrade(gateway);
+    let recall = move || {
+        // On Linux this is the thread's own.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, 15);
+        Gateway::recall_traffic(&gateway);
+    };
+    std::thread::Builder::new().name("traffic".to_owned()).spawn(recall).ok()
 }
 
 async fn accept_agencies(listener: TcpListener, gateway: Arc<Gateway>, entrance: Arc<Entrance>, stop: watch::Receiver<bool>) {

@@ -607,6 +607,17 @@ const ROWS: &[(&str, Row)] = &[
         In("src/host/store/tests/count.rs", "a_case_of_so_many_records_is_counted_by_leaves_and_a_larger_one_by_rows"),
     ),
     ("HISTOGRAM_BUCKETS_MAX", In("src/evidence/audit/histogram.rs", "a_histogram_has_so_many_buckets_and_each_time_is_in_one")),
+    ("TRAFFIC_AGENCIES_MAX", In("src/evidence/traffic/tests.rs", "so_many_agencies_are_told_one_by_one_and_no_more")),
+    (
+        "TRAFFIC_AGENCY_HOURS_MAX",
+        In("src/evidence/traffic/tests.rs", "so_many_hours_of_agencies_are_kept_and_then_the_oldest_go"),
+    ),
+    (
+        "TRAFFIC_REJECTIONS_MAX",
+        In("src/evidence/traffic/tests.rs", "so_many_rejections_of_an_agency_are_kept_the_latest_in_whatever_order_they_come"),
+    ),
+    ("TRAFFIC_ROWS_MAX", In("src/host/store/tests/recall.rs", "so_many_rows_and_leaves_are_looked_at_and_no_more")),
+    ("TRAFFIC_LEAVES_MAX", In("src/host/store/tests/recall.rs", "so_many_rows_and_leaves_are_looked_at_and_no_more")),
     ("EXPORT_STALL_MS", In("src/faces/api/log.rs", "an_export_waits_so_long_for_whoever_reads_it_and_no_longer")),
     ("CONNECT_MS", In("src/host/transport/upstream.rs", "a_connection_is_there_in_so_long_or_not_at_all")),
     ("IDLE_MS", In("src/host/transport/pulse.rs", "a_connection_may_be_idle_for_so_long")),

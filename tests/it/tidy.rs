@@ -11,7 +11,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("base", &[&["limits", "time", "ids", "fault"]]),
     ("message", &[&["xml", "crypto", "parts"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
     ("rules", &[&["registry", "condition"], &["policy", "quota", "situation"], &["quality"]]),
-    ("evidence", &[&["tlog"], &["journal", "audit"]]),
+    ("evidence", &[&["tlog"], &["journal", "audit", "traffic"]]),
     ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"], &["cases"]]),
     (
         "host",

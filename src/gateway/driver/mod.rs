@@ -18,6 +18,7 @@ mod problem;
 mod refusals;
 mod run;
 mod seal;
+mod traffic;
 
 pub use attachments::Carried;
 pub use cases::{CaseError, Coordination, Telling as TellingPeople, changes_at};
@@ -34,6 +35,7 @@ use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Blind, Logged, Private, Record, RecordKind};
+use crate::evidence::traffic::Told as OfTraffic;
 use crate::exchange::admission::{Peer, Snapshot};
 use crate::exchange::ledger::{Begin, Known, Ledger, OutcomePlace, Release, Seen};
 use crate::exchange::work::{Class, Key, Told, Variant, Way, Ways, Work};
@@ -96,6 +98,7 @@ pub struct Gateway {
     inbox: Settled,
     /// Told when there is an event.
     published: Notify,
+    figures: traffic::Figures,
     /// How questions ended whose consumer waits.
     refusals: answers::Ends,
 }
@@ -346,6 +349,7 @@ impl Gateway {
         let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), parts.catalogue, &clock));
         let coordinators = Arc::new(parts.coordination.coordinators.clone());
         let work = open_work(&store, &world, &coordinators)?;
+        let figures = traffic::Figures::new(store.size());
         let cases = cases::Cases::new(parts.coordination);
         cases.open(&store)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -382,6 +386,7 @@ impl Gateway {
             settled: Settled::default(),
             inbox: Settled::default(),
             published: Notify::new(),
+            figures,
             refusals: answers::Ends::default(),
         }))
     }
@@ -671,7 +676,11 @@ impl Gateway {
         let is_told = is_of_work(&entry.record) || self.cases.concerns(&entry.record);
         let told = is_told.then(|| (entry.record.clone(), self.store.person_keys(&entry.private.subject)));
         let telling = if told.is_some() { Some(self.telling.read().await) } else { None };
+        let of_traffic = OfTraffic::of_record(&entry.record);
         let kept = self.store.append(entry).await;
+        if kept.is_ok() {
+            self.figures.tell(&of_traffic);
+        }
         if let (Ok(committed), Some((record, persons))) = (&kept, told) {
             self.tell_work(&record, &persons, committed.place);
         }

@@ -2,6 +2,7 @@
 
 mod count;
 mod past;
+mod recall;
 
 use super::shelf::Saving;
 use super::writer::{Disk, Disks};
