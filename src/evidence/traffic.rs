@@ -249,6 +249,8 @@ pub struct Traffic {
     /// The number of each agency.
     numbers: BTreeMap<AgencyId, u32>,
     agencies: Vec<Agency>,
+    /// The first hour of which latencies and faults are kept.
+    day: u64,
     /// How many hours of agencies there are.
     kept: usize,
     /// Before this hour, none of agencies are kept: there were too many.
@@ -301,7 +303,7 @@ impl Traffic {
         }
         let known = self.hours.entry(hour).or_default();
         known.sum.add(&tally);
-        if hour + HOURS_OF_DAY > last_hour {
+        if hour >= self.day {
             if told.kind == RecordKind::Answer {
                 known.latency.get_or_insert_default().add(told.elapsed_us);
             }
@@ -367,11 +369,12 @@ impl Traffic {
         while self.hours.first_key_value().is_some_and(|(first, _)| first + HOURS <= hour) {
             self.kept -= self.hours.pop_first().map_or(0, |(_, hour)| hour.agencies.len());
         }
-        // One hour after the other comes to be older than a day.
-        if let Some(old) = hour.checked_sub(HOURS_OF_DAY) {
-            for (_, hour) in self.hours.range_mut(..=old).rev().take_while(|(_, hour)| hour.is_of_day()) {
+        let day = (hour + 1).saturating_sub(HOURS_OF_DAY);
+        if self.day < day {
+            for (_, hour) in self.hours.range_mut(self.day..day) {
                 (hour.latency, hour.faults) = (None, BTreeMap::new());
             }
+            self.day = day;
         }
     }
 
@@ -443,13 +446,6 @@ impl Traffic {
     fn hours_of(&self, now: UnixTime, hours: u64) -> impl Iterator<Item = (UnixTime, &Hour)> {
         let first = (now.as_ms() / HOUR_MS + 1).saturating_sub(hours);
         self.hours.range(first..).map(|(hour, known)| (UnixTime::from_ms(hour * HOUR_MS), known))
-    }
-}
-
-impl Hour {
-    /// Whether there is something of it that is kept for a day only.
-    fn is_of_day(&self) -> bool {
-        self.latency.is_some() || !self.faults.is_empty()
     }
 }
 

@@ -140,6 +140,8 @@ mod spoilt;
 mod suspicions;
 mod tidy;
 mod tool;
+#[cfg(feature = "server")]
+mod traffic;
 mod vectors;
 #[cfg(feature = "server")]
 mod witness;

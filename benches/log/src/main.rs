@@ -4,6 +4,7 @@
 //! only ratios within a run mean anything.
 
 mod agencies;
+mod console;
 mod peers;
 mod race;
 mod scale;
@@ -17,13 +18,15 @@ struct Arguments {
     rounds: usize,
     seconds: f64,
     folder: PathBuf,
+    /// Records of the log that is asked what a console asks, and nothing else.
+    console: Option<u64>,
     /// The number of the first record that a process appends which is there to be killed.
     from: Option<u64>,
 }
 
 fn arguments() -> Arguments {
     let folder = std::env::temp_dir().join(format!("oncegate-bench-log-{}", std::process::id()));
-    let mut this = Arguments { records: 1_000_000, rounds: 3, seconds: 2.0, folder, from: None };
+    let mut this = Arguments { records: 1_000_000, rounds: 3, seconds: 2.0, folder, console: None, from: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().expect("a value follows");
@@ -32,8 +35,11 @@ fn arguments() -> Arguments {
             "--rounds" => this.rounds = value().parse().expect("a number"),
             "--seconds" => this.seconds = value().parse().expect("a number"),
             "--folder" => this.folder = PathBuf::from(value()),
+            "--console" => this.console = Some(value().parse().expect("a number")),
             "--append-until-killed" => this.from = Some(value().parse().expect("a number")),
-            other => panic!("unknown argument {other}: --records N, --rounds N (0: no comparison), --seconds S, --folder PATH"),
+            other => panic!(
+                "unknown argument {other}: --records N, --rounds N (0: no comparison), --seconds S, --console N, --folder PATH"
+            ),
         }
     }
     this
@@ -41,9 +47,10 @@ fn arguments() -> Arguments {
 
 fn main() {
     let arguments = arguments();
-    match arguments.from {
-        Some(number) => scale::append_until_killed(&arguments.folder, number),
-        None => measure(&arguments, &arguments.folder),
+    match (arguments.from, arguments.console) {
+        (Some(number), _) => scale::append_until_killed(&arguments.folder, number),
+        (None, Some(records)) => console::measure(&arguments.folder.join("console"), records),
+        (None, None) => measure(&arguments, &arguments.folder),
     }
 }
 

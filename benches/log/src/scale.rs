@@ -1,10 +1,11 @@
 //! How the log behaves as it grows: appending, proofs, pages, memory, disk, opening, reading again.
 
 use crate::work::{self, Goal, case, cpu, entry, memory, message, middle, mixed, on_disk, open, runtime, school, settle};
-use oncegate::evidence::audit::Filter;
 use oncegate::base::ids::{Code, Identifier};
-use oncegate::host::store::{Store, Sync, verify_all};
 use oncegate::base::time::UnixTime;
+use oncegate::evidence::audit::Filter;
+use oncegate::evidence::journal::Entry;
+use oncegate::host::store::{Store, Sync, verify_all};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -12,8 +13,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
+/// Appends the first records that `of` makes.
+pub fn append_all(store: &Arc<Store>, runtime: &Runtime, count: u64, of: fn(u64) -> Entry) {
+    append_of(store, runtime, (0, count), 512, of);
+}
+
 /// Appends records `from` to before `to`, as many at a time as `open`.
 fn append(store: &Arc<Store>, runtime: &Runtime, from: u64, to: u64, open: u64) {
+    append_of(store, runtime, (from, to), open, entry);
+}
+
+fn append_of(store: &Arc<Store>, runtime: &Runtime, (from, to): (u64, u64), open: u64, of: fn(u64) -> Entry) {
     let next = Arc::new(AtomicU64::new(from));
     runtime.block_on(async {
         let tasks: Vec<_> = (0..open)
@@ -25,7 +35,7 @@ fn append(store: &Arc<Store>, runtime: &Runtime, from: u64, to: u64, open: u64) 
                         if number >= to {
                             return;
                         }
-                        store.append(entry(number)).await.expect("there is room");
+                        store.append(of(number)).await.expect("there is room");
                     }
                 })
             })

@@ -1,11 +1,11 @@
 //! The records that are appended, and what is asked of them.
 
-use oncegate::evidence::audit::Filter;
 use oncegate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
-use oncegate::evidence::journal::Entry;
-use oncegate::host::store::{Settings, Store, Sync};
 use oncegate::base::time::UnixTime;
+use oncegate::evidence::audit::Filter;
+use oncegate::evidence::journal::Entry;
 use oncegate::evidence::tlog::{Private, Record, RecordKind};
+use oncegate::host::store::{Settings, Store, Sync};
 use std::path::Path;
 use std::time::Duration;
 
