@@ -122,14 +122,22 @@ pub struct Tally {
 impl Tally {
     /// Both together.
     pub fn add(&mut self, other: &Self) {
-        for (sum, more) in [
+        self.each(other, u32::saturating_add);
+    }
+
+    fn take(&mut self, other: &Self) {
+        self.each(other, u32::saturating_sub);
+    }
+
+    fn each(&mut self, other: &Self, of: fn(u32, u32) -> u32) {
+        for (mine, others) in [
             (&mut self.requests, other.requests),
             (&mut self.answered, other.answered),
             (&mut self.refused, other.refused),
             (&mut self.limited, other.limited),
             (&mut self.failed, other.failed),
         ] {
-            *sum = sum.saturating_add(more);
+            *mine = of(*mine, others);
         }
     }
 }
@@ -162,6 +170,8 @@ pub struct Agency {
     pub last_failure: Option<(UnixTime, Code)>,
     /// When and by which quota it was last refused, the latest last.
     pub rejections: VecDeque<(UnixTime, Code)>,
+    /// All of its hours that are kept.
+    pub sum: Sides,
 }
 
 impl Agency {
@@ -319,6 +329,11 @@ impl Traffic {
         consumer.into_iter().for_each(|agency| known.agencies.entry(agency).or_default().consumer.add(&tally));
         provider.into_iter().for_each(|agency| known.agencies.entry(agency).or_default().holder.add(&tally));
         self.kept += known.agencies.len() - before;
+        for (agency, is_consumer) in [(consumer, true), (provider, false)] {
+            let Some(agency) = agency.and_then(|number| self.agencies.get_mut(number as usize)) else { continue };
+            let side = if is_consumer { &mut agency.sum.consumer } else { &mut agency.sum.holder };
+            side.add(&tally);
+        }
         self.cut();
     }
 
@@ -367,7 +382,8 @@ impl Traffic {
             self.minutes.pop_first();
         }
         while self.hours.first_key_value().is_some_and(|(first, _)| first + HOURS <= hour) {
-            self.kept -= self.hours.pop_first().map_or(0, |(_, hour)| hour.agencies.len());
+            let gone = self.hours.pop_first().map_or_else(BTreeMap::new, |(_, hour)| hour.agencies);
+            self.give_up(&gone);
         }
         let day = (hour + 1).saturating_sub(HOURS_OF_DAY);
         if self.day < day {
@@ -382,10 +398,26 @@ impl Traffic {
     fn cut(&mut self) {
         while self.kept > limits::TRAFFIC_AGENCY_HOURS_MAX {
             let Some((number, hour)) = self.hours.iter_mut().find(|(_, hour)| !hour.agencies.is_empty()) else { return };
-            self.kept -= hour.agencies.len();
-            hour.agencies.clear();
+            let gone = std::mem::take(&mut hour.agencies);
             self.cut = number + 1;
+            self.give_up(&gone);
         }
+    }
+
+    /// What agencies did in an hour is not kept any more.
+    fn give_up(&mut self, gone: &BTreeMap<u32, Sides>) {
+        self.kept -= gone.len();
+        for (number, sides) in gone {
+            let Some(agency) = self.agencies.get_mut(*number as usize) else { continue };
+            agency.sum.consumer.take(&sides.consumer);
+            agency.sum.holder.take(&sides.holder);
+        }
+    }
+
+    /// It is later now: what is past its time goes, whether or not something was told since.
+    pub fn advance(&mut self, now: UnixTime) {
+        self.latest = self.latest.max(now);
+        self.forget();
     }
 
     /// The minutes of the 24 hours up to a time in which there was something, by when they begin.
@@ -433,7 +465,7 @@ impl Traffic {
         self.hours_of(now, HOURS).filter_map(move |(hour, known)| Some((hour, known.agencies.get(&number?)?)))
     }
 
-    /// What each agency has done in so many hours up to a time.
+    /// What each agency has done in so many hours up to a time. Of many hours it takes long: of all that are kept, each agency has a sum.
     pub fn by_agency(&self, now: UnixTime, hours: u64) -> BTreeMap<&AgencyId, Sides> {
         let mut sums = vec![Sides::default(); self.agencies.len()];
         for (number, sides) in self.hours_of(now, hours).flat_map(|(_, known)| &known.agencies) {

@@ -87,6 +87,17 @@ fn agencies_are_counted_as_consumers_and_as_holders_and_seen_last() {
     assert_eq!((both[&school].consumer.requests, both[&school].consumer.limited), (2, 1));
     assert_eq!(traffic.by_agency(later, 1)[&clinic].holder.answered, 0, "that was an hour before");
     assert_eq!(traffic.agencies().count(), 2);
+    assert_eq!(holding.sum, both[&clinic], "a sum is that of all hours");
+}
+
+#[test]
+fn what_is_past_its_time_goes_when_it_is_later_also_from_sums() {
+    let mut traffic = traffic(&[told(RecordKind::Answer, NOW)]);
+    let sum = |traffic: &Traffic| traffic.agency(&agency("clinic").expect("a name")).expect("known").sum.holder.answered;
+    traffic.advance(NOW.plus_ms((HOURS - 1) * HOUR_MS));
+    assert_eq!((sum(&traffic), traffic.hours.len(), traffic.minutes.len()), (1, 1, 0));
+    traffic.advance(NOW.plus_ms(HOURS * HOUR_MS));
+    assert_eq!((sum(&traffic), traffic.hours.len(), traffic.kept), (0, 0, 0));
 }
 
 #[test]
@@ -211,6 +222,7 @@ proptest! {
             let hours: Vec<_> = traffic.hours(now).map(|(time, tally)| (time, *tally)).collect();
             let agencies: Vec<_> = traffic.agencies().map(|(id, agency)| (id.clone(), agency.last_seen, agency.last_failure)).collect();
             let sides: Vec<_> = traffic.by_agency(now, HOURS).into_iter().map(|(id, sides)| (id.clone(), sides)).collect();
+            assert!(sides.iter().all(|(id, sides)| traffic.agency(id).is_some_and(|agency| agency.sum == *sides)));
             let faults: Vec<_> = traffic.faults(now).map(|(time, faults)| (time, faults.clone())).collect();
             (minutes, hours, agencies, sides, faults, traffic.latency(now))
         };

@@ -31,7 +31,9 @@ impl Figures {
 impl Gateway {
     /// Lets somebody read the figures of traffic. Records wait meanwhile: take what is needed, and work with it afterwards.
     pub fn traffic<R>(&self, read: impl FnOnce(&Traffic) -> R) -> R {
-        read(&self.figures.lock())
+        let mut traffic = self.figures.lock();
+        traffic.advance(now());
+        read(&traffic)
     }
 
     /// Tells the figures of what was before the start, until they know all that they may, or the gateway stops or is gone. It

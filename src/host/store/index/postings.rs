@@ -101,11 +101,13 @@ struct Cursor<'v> {
     block: Option<usize>,
     /// The places of the key in that block.
     places: Vec<u32>,
+    /// How many of them are not above the place that was asked for last.
+    at: usize,
 }
 
 impl<'v> Cursor<'v> {
     fn new(volume: &'v Volume, key: Key) -> Self {
-        Self { volume, key, block: None, places: Vec::new() }
+        Self { volume, key, block: None, places: Vec::new(), at: 0 }
     }
 
     /// The last place that is not above `place`; counts the blocks that it reads for it.
@@ -121,10 +123,26 @@ impl<'v> Cursor<'v> {
                 self.places.clear();
                 self.places.extend(postings.into_iter().filter(|(of, _)| *of == key).map(|(_, place)| place));
                 self.block = Some(block);
+                self.at = self.places.len();
             }
         }
-        let at = self.places.partition_point(|found| *found <= place);
-        Ok(at.checked_sub(1).and_then(|at| self.places.get(at)).copied())
+        self.seek(place);
+        Ok(self.at.checked_sub(1).and_then(|at| self.places.get(at)).copied())
+    }
+
+    /// Mostly the next place is a few further down.
+    fn seek(&mut self, place: u32) {
+        if self.places.get(self.at).is_some_and(|above| *above <= place) {
+            self.at = self.places.len();
+        }
+        for _ in 0..NEAR {
+            match self.at.checked_sub(1).and_then(|at| self.places.get(at)) {
+                Some(found) if *found > place => self.at -= 1,
+                _ => return,
+            }
+        }
+        let left = self.places.get(..self.at).unwrap_or_default();
+        self.at = left.partition_point(|found| *found <= place);
     }
 }
 
@@ -203,3 +221,6 @@ impl<'v> Meeting<'v> {
         Ok(Met::Over)
     }
 }
+
+/// So many places are tried one by one.
+const NEAR: usize = 8;
