@@ -3,7 +3,7 @@
 use super::html::{Cell, Page, Span, Table, Tone, column, facts, figures, lead, link, section, text};
 use super::overview::days_left;
 use super::words::Words;
-use super::{Answered, Visit, log};
+use super::{Answered, Visit, log, traffic};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
 use crate::evidence::audit::Filter;
@@ -75,6 +75,9 @@ pub(super) async fn agency(visit: Visit) -> Answered {
     let agency = registry.agency(index).ok_or_else(unknown)?;
     let mut page = Page::new(agency.name.clone(), visit.address.clone()).below(words.say("agencies.title"), "/agencies");
     page.put(section("about", words.say("agencies.about"), &[facts(&about(&visit, index, agency))]));
+    for part in traffic::of_agency(&visit, &id, agency.allowance.requests_per_minute) {
+        page.put(part);
+    }
     page.table(keys(&visit, agency));
     page.table(grants(&visit, index));
     page.table(asked(&visit, index));

@@ -63,7 +63,7 @@ pub(super) fn fault(visit: Visit) -> Answered {
 }
 
 /// The rule that was broken. What has no text in a language is told in English: a code never stays without words.
-fn rule(words: Words, code: Code) -> String {
+pub(super) fn rule(words: Words, code: Code) -> String {
     words.find(&format!("rule.{}", code.as_str())).map_or_else(|| code.title().to_owned(), str::to_owned)
 }
 

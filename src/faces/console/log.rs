@@ -1,8 +1,9 @@
 //! The log, searched: one box that takes anything, filters that stand in the address, and persons for a reason.
 
+use super::chart::{Bar, histogram};
 use super::html::{
-    Address, Cell, Column, Field, Form, Live, Must, Note, Page, Span, Table, Tone, column, figures, lead, link, moment, notes,
-    text,
+    Address, Cell, Column, Field, Form, Html, Live, Must, Note, Page, Span, Table, Tone, chart, column, figures, lead, link,
+    moment, notes, spoken, text,
 };
 use super::request::Answer;
 use super::session::TicketOf;
@@ -12,13 +13,13 @@ use crate::base::fault::{self, Code, Fault};
 use crate::base::ids::{AgencyId, Identifier, MessageId, Uuid};
 use crate::base::limits;
 use crate::base::time::UnixTime;
-use crate::evidence::audit::{Cursor, Filter, Pairs, Query, QueryError};
+use crate::evidence::audit::{Cursor, Filter, Histogram, Pairs, Query, QueryError};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, RecordKind};
 use crate::gateway::driver::audit::Onlooker;
 use crate::gateway::driver::log_unreadable;
 use crate::host::config::Duty;
-use crate::host::store::{Found, Page as Records};
+use crate::host::store::{Found, Page as Records, StoreError};
 
 /// Records of a page.
 const ROWS: usize = 50;
@@ -41,13 +42,24 @@ pub(super) async fn log(visit: Visit) -> Answered {
     }
     query.filter.scope = visit.scope();
     let before = query.before()?;
-    let (filter, limit) = (query.filter.clone(), query.limit);
-    let read = visit.console.read(move |gateway| gateway.store().search(&filter, before, limit)).await?;
-    let found = read.map_err(|cause| log_unreadable(&cause))?;
+    let (filter, limit, now) = (query.filter.clone(), query.limit, visit.now);
+    let read = visit.console.read(move |gateway| {
+        let store = gateway.store();
+        let found = store.search(&filter, before, limit)?;
+        let to = filter.to.unwrap_or(now.plus_ms(1)).min(now.plus_ms(1));
+        let first =
+            || store.record(0).ok().and_then(|first| Leaf::parse(&first.leaf)).map_or(to, |leaf| UnixTime::from_ms(leaf.time));
+        let counted = store.histogram(&filter, filter.from.unwrap_or_else(first), to, BARS)?;
+        Ok((found, counted))
+    });
+    let (found, counted) = read.await?.map_err(|cause: StoreError| log_unreadable(&cause))?;
     let mut page = Page::new(words.say("log.title"), visit.address.clone());
     page.put(filters(&visit, &pairs).html(words));
     if let Some((_, recorded)) = &ticket {
         page.put(notes(words, &[person_note(&visit, *recorded)]));
+    }
+    if counted.sum().records > 0 {
+        page.put(counts(&visit, &counted));
     }
     page.table(table(&visit, &query.filter, &found));
     if query.cursor.is_none() && ticket.is_none() {
@@ -55,6 +67,27 @@ pub(super) async fn log(visit: Visit) -> Answered {
     }
     visit.page(&page)
 }
+
+/// How many records there are over time; each bar leads to its own.
+fn counts(visit: &Visit, counted: &Histogram) -> Html {
+    let words = visit.words;
+    let bars = counted.buckets.iter().zip(0_u64..).map(|(bucket, number)| {
+        let from = counted.from.plus_ms(number * counted.step_ms);
+        let to = from.plus_ms(counted.step_ms).min(counted.to);
+        let narrowed = visit.address.with("from", &from.to_string()).with("to", &to.to_string()).with("cursor", "");
+        let label = format!("{} {}", spoken(from), words.count("log.found", bucket.records));
+        Bar { total: bucket.records, refused: bucket.refused, label, href: narrowed.to_string() }
+    });
+    let bars: Vec<Bar> = bars.collect();
+    let sum = counted.sum();
+    let places = [("n", words.number(sum.records)), ("refused", words.number(sum.refused))];
+    let places: Vec<(&str, &str)> = places.iter().map(|(place, text)| (*place, text.as_str())).collect();
+    let caption = if counted.is_exact { words.fill("log.counted", &places) } else { words.fill("log.estimated", &places) };
+    chart(&histogram(&bars, &caption, (&spoken(counted.from), &spoken(counted.to))), &caption)
+}
+
+/// Bars above a list of records.
+const BARS: usize = 96;
 
 fn person_note(visit: &Visit, recorded: u64) -> Note {
     let words = visit.words;

@@ -20,6 +20,7 @@ mod request;
 #[allow(dead_code, reason = "what the next pages tell")]
 mod session;
 mod sign;
+mod traffic;
 #[allow(dead_code, reason = "what the next pages say")]
 mod words;
 
@@ -85,6 +86,8 @@ pub enum Name {
     Reassign,
     /// Something is said to a case.
     Note,
+    /// What is refused, and who tries it.
+    Security,
     /// What citizens complain about.
     Complaints,
     /// A complaint is answered.
@@ -168,6 +171,7 @@ pub const ROUTES: &[Route] = &[
         Some("menu.agencies"),
     ),
     route("GET", "/agencies/{id}", Name::Agency, Duties(&[Operator, Auditor, Curator, Security, Agency]), None),
+    route("GET", "/security", Name::Security, Duties(&[Operator, Security]), Some("menu.security")),
     route("GET", "/complaints", Name::Complaints, Duties(&[Auditor]), Some("menu.complaints")),
     route("POST", "/complaints/{index}", Name::AnswerComplaint, Duties(&[Auditor]), None),
     route("GET", "/my/{link}", Name::My, Everybody, None),
@@ -642,6 +646,7 @@ impl Name {
             Self::Note => cases::note(visit).await,
             Self::Agencies => agencies::agencies(visit).await,
             Self::Agency => agencies::agency(visit).await,
+            Self::Security => traffic::security(visit).await,
             Self::Complaints => citizen::all_complaints(visit).await,
             Self::AnswerComplaint => citizen::answer_complaint(visit).await,
             Self::My => citizen::my(visit).await,

@@ -3,7 +3,7 @@
 use super::entry::ago;
 use super::html::{Cell, Figure, Live, Note, Page, Table, Tone, column, figure_row, figures, link, notes, section, text};
 use super::words::Words;
-use super::{Answered, Visit, log};
+use super::{Answered, Visit, log, traffic};
 use crate::base::fault::Fault;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
@@ -17,13 +17,21 @@ pub(super) async fn overview(visit: Visit) -> Answered {
     let words = visit.words;
     let mut page = Page::new(words.say("overview.title"), visit.address.clone());
     page.is_live = Live::Yes;
-    page.put(figure_row(&numbers(&visit)));
+    let mut seen = numbers(&visit);
+    let is_for_gateway = visit.does(&[Duty::Operator, Duty::Security, Duty::Auditor]);
+    if is_for_gateway {
+        seen.extend(traffic::numbers(&visit));
+    }
+    page.put(figure_row(&seen));
     let attention = attention(&visit).await;
     let inside = match attention.is_empty() {
         true => notes(words, &[Note { tone: Tone::Good, spans: vec![text(words.say("overview.calm"))], action: None }]),
         false => notes(words, &attention),
     };
     page.put(section("attention", words.say("overview.attention"), &[inside]));
+    if is_for_gateway {
+        page.put(traffic::of_day(&visit));
+    }
     if visit.does(&[Duty::Operator, Duty::Security]) {
         page.table(holders(&visit));
     }

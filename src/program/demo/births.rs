@@ -132,6 +132,15 @@ pub async fn live_on(town: &Town, households: std::ops::Range<u32>) -> Result<()
     Ok(())
 }
 
+/// A new personal link of a case of a household, by the portal at which the family applied.
+pub async fn personal_link(town: &Town, case: &str, household: u32) -> Result<String, WorldError> {
+    let family = Family { town, mother: town.mother(household), client: town.client(PORTAL)? };
+    let id = Uuid::parse(case).ok_or_else(|| unlike("a case has no id"))?;
+    let signed = family.town.apply(PORTAL, &family.mother, &order(id, Order::Link))?;
+    let state = family.send(&format!("/v1/cases/{case}/orders"), &signed).await?;
+    state.link.ok_or_else(|| unlike("the portal got no link"))
+}
+
 /// Steps that are taken and not done.
 const IDLE: [&str; 2] = ["health-policy", "birth-allowance"];
 

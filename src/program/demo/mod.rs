@@ -14,7 +14,7 @@ mod refusals;
 mod town;
 mod world;
 
-pub use births::{Birth, Line, Note, WORKING_DAY_IN_A_SECOND, live_on, tell_birth, tell_note};
+pub use births::{Birth, Line, Note, WORKING_DAY_IN_A_SECOND, live_on, personal_link, tell_birth, tell_note};
 pub use delivery::{Cast, Stage, Story, Told};
 pub use evidence::{DemoWitness, change_record, copy, drop_record};
 pub use people::{Person, Role, people};

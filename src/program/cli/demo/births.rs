@@ -2,7 +2,9 @@
 
 use super::{Failure, Out, Outcome};
 use crate::base::ids::Region;
-use crate::program::demo::{Birth, Line, Note, Postbox, Town, TownPlan, WORKING_DAY_IN_A_SECOND, live_on, tell_birth, tell_note};
+use crate::program::demo::{
+    Birth, Line, Note, Postbox, Town, TownPlan, WORKING_DAY_IN_A_SECOND, live_on, personal_link, tell_birth, tell_note,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
@@ -60,7 +62,12 @@ impl Told {
         live_on(&self.town, OPEN_IN).await?;
         let portal = self.town.agency_folder(crate::program::demo::PORTAL);
         out.print(format_args!("   oncegate case show {} --as {}", self.birth.case, portal.display()))?;
-        super::pages::links(&self.town.installation().config(), PEOPLE, out)
+        super::pages::links(&self.town.installation().config(), PEOPLE, out)?;
+        let link = personal_link(&self.town, &self.birth.case, BIRTH_IN).await?;
+        out.print(format_args!(
+            "   the family sees its case, and who looked at its papers\n             http://{}/my/{link}",
+            self.town.public_address()
+        ))
     }
 
     /// Ends the town.
