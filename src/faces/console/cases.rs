@@ -241,6 +241,9 @@ pub(super) async fn case(visit: Visit) -> Answered {
     if visit.does(&[Duty::Curator]) && view["state"] == "open" {
         page.put(curate(&visit, id, &view));
     }
+    if visit.does(&[Duty::Desk]) {
+        super::desk::forms(&visit, id, &view).into_iter().for_each(|form| page.put(form));
+    }
     let said = said(&visit, id).await?;
     if !said.is_empty() {
         page.put(section("notes", words.say("case.notes"), &[list(&said, Ordered::No)]));

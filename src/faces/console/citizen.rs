@@ -102,7 +102,6 @@ fn asked(visit: &Visit, view: &Value) -> Option<Html> {
 
 fn steps(visit: &Visit, view: &Value) -> Table {
     let words = visit.words;
-    let day = |time: UnixTime| Cell::of(vec![text(spoken(time).chars().take(10).collect::<String>())], time.to_string());
     let rows = steps_of(view).iter().map(|step| {
         let state = step["state"].as_str().unwrap_or_default();
         let tone = match state {
@@ -122,7 +121,7 @@ fn steps(visit: &Visit, view: &Value) -> Table {
             Cell::text(word_of(step, "title")),
             Cell::maybe(by, |agency| Cell::of(vec![text(visit.agency_name(agency))], agency)),
             Cell::of(said, state),
-            Cell::maybe(time_of(step, "over").or_else(|| time_of(step, "due")), day),
+            Cell::maybe(time_of(step, "over").or_else(|| time_of(step, "due")), day_of),
         ]
     });
     Table {
@@ -140,6 +139,12 @@ fn steps(visit: &Visit, view: &Value) -> Table {
     }
 }
 
+/// The day of a moment.
+fn day_of(time: UnixTime) -> Cell {
+    let day = Span::Time { text: spoken(time).chars().take(10).collect(), machine: time.to_string() };
+    Cell::of(vec![day], time.to_string())
+}
+
 fn cases(visit: &Visit, lines: &[Value]) -> Table {
     let words = visit.words;
     let rows = lines.iter().map(|line| {
@@ -147,9 +152,7 @@ fn cases(visit: &Visit, lines: &[Value]) -> Table {
         let far = format!("{} / {}", line["over"].as_u64().unwrap_or(0), line["steps"].as_u64().unwrap_or(0));
         vec![
             Cell::text(word_of(line, "title")),
-            Cell::maybe(time_of(line, "opened"), |time| {
-                Cell::of(vec![text(spoken(time).chars().take(10).collect::<String>())], time.to_string())
-            }),
+            Cell::maybe(time_of(line, "opened"), day_of),
             Cell::of(vec![text(words.find(&format!("ended.{state}")).unwrap_or(state))], state),
             Cell::text(far),
         ]
@@ -174,12 +177,12 @@ fn events(visit: &Visit, mine: &Mine) -> Html {
 }
 
 /// A part of a page.
-struct Part_ {
+struct Section {
     blocks: Vec<super::html::Block>,
 }
 
 /// Who looked at the data, with complaints. That it was looked at is on record, as at a portal.
-async fn looked(visit: &Visit, mine: &Mine) -> Result<Part_, Fault> {
+async fn looked(visit: &Visit, mine: &Mine) -> Result<Section, Fault> {
     let words = visit.words;
     let persons: Vec<Identifier> = mine.subject.identifiers.clone();
     let mut part = Page::new("", visit.address.clone());
@@ -205,7 +208,7 @@ async fn looked(visit: &Visit, mine: &Mine) -> Result<Part_, Fault> {
         let lines: Vec<Note> = complaints.into_iter().map(|complaint| note_of(visit, complaint)).collect();
         part.put(section("complaints", words.say("my.complaints"), &[notes(words, &lines)]));
     }
-    Ok(Part_ { blocks: part.blocks })
+    Ok(Section { blocks: part.blocks })
 }
 
 /// Which accesses are meant.
@@ -233,12 +236,11 @@ fn accesses(visit: &Visit, found: &Trail, only: Only) -> Table {
             Outcome::Read(action) => words.find(&format!("action.{action}")).map_or_else(|| action.clone(), str::to_owned),
             _ => document_title(visit, leaf.document_type.as_deref()),
         };
-        let why = [leaf.purpose.clone(), leaf.basis.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
         vec![
             Cell::time(UnixTime::from_ms(leaf.time)),
             Cell::of([vec![text(who)], role.into_iter().collect()].concat(), leaf.consumer.clone()),
             Cell::of(fields_of(&what, &access.fields), access.fields.clone()),
-            Cell::text(why),
+            Cell::text(why(visit, leaf.purpose.as_deref(), leaf.basis.as_deref())),
             outcome(visit, access),
             actions(visit, access),
         ]
@@ -260,6 +262,12 @@ fn accesses(visit: &Visit, found: &Trail, only: Only) -> Table {
     }
 }
 
+/// Why, and on what law; what an agency gets for its step of a case says neither.
+fn why(visit: &Visit, purpose: Option<&str>, basis: Option<&str>) -> String {
+    let told: Vec<&str> = [purpose, basis].into_iter().flatten().filter(|text| !text.is_empty()).collect();
+    if told.is_empty() { visit.words.say("my.for-step").to_owned() } else { told.join(", ") }
+}
+
 fn fields_of(what: &str, fields: &[String]) -> Vec<Span> {
     let mut spans = vec![text(what)];
     if !fields.is_empty() {
@@ -270,8 +278,9 @@ fn fields_of(what: &str, fields: &[String]) -> Vec<Span> {
 
 fn document_title(visit: &Visit, name: Option<&str>) -> String {
     let Some(name) = name else { return String::new() };
-    let known = Word::parse(name).and_then(|name| visit.world.catalogue.documents().get(&name));
-    known.map_or_else(|| name.to_owned(), |known| known.title.in_language(visit.words.0.tag()).to_owned())
+    let known = Word::parse(name).and_then(|word| visit.world.catalogue.documents().get(&word));
+    let own = || visit.words.find(&format!("paper.{name}")).unwrap_or(name).to_owned();
+    known.map_or_else(own, |known| known.title.in_language(visit.words.0.tag()).to_owned())
 }
 
 fn outcome(visit: &Visit, access: &Access) -> Cell {
@@ -291,7 +300,7 @@ fn actions(visit: &Visit, access: &Access) -> Cell {
     let (base, index) = (&visit.address.path, access.index);
     let spans = vec![
         link(words.say("my.proof"), format!("{base}/proof/{index}")),
-        text(" · "),
+        text(" "),
         link(words.say("my.complain"), format!("{base}/complain/{index}")),
     ];
     Cell::of(spans, index)
@@ -316,7 +325,7 @@ fn grouped(visit: &Visit, found: &Trail) -> Table {
         vec![
             Cell::of(vec![text(visit.agency_name(who))], who.clone()),
             Cell::of(vec![text(document_title(visit, Some(document)))], document.clone()),
-            Cell::text([purpose.clone(), case].join(", ")),
+            Cell::text(why(visit, Some(purpose.as_str()), Some(case.as_ref()))),
             Cell::number(words, of.len() as u64),
             Cell::maybe(latest, |access| Cell::time(UnixTime::from_ms(access.leaf.time))),
             Cell::maybe(latest, |access| actions(visit, access)),

@@ -318,7 +318,7 @@ pub(super) async fn find(visit: Visit) -> Answered {
 }
 
 /// A person as people write one: `RU-SNILS|112-233-445 95`, with a blank for the bar, and with what stands between digits.
-fn person_in(sought: &str) -> Option<Identifier> {
+pub(super) fn person_in(sought: &str) -> Option<Identifier> {
     let (scheme, value) = sought.split_once('|').or_else(|| sought.split_once(char::is_whitespace))?;
     let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
     let scheme = scheme.trim().to_ascii_uppercase();

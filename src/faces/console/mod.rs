@@ -9,6 +9,7 @@ mod cases;
 #[allow(dead_code, reason = "what the next pages are drawn with")]
 mod chart;
 mod citizen;
+mod desk;
 mod entry;
 mod help;
 #[allow(dead_code, reason = "what the next pages are made of")]
@@ -86,6 +87,16 @@ pub enum Name {
     Reassign,
     /// Something is said to a case.
     Note,
+    /// Where a desk applies for somebody.
+    Desk,
+    /// The application.
+    Apply,
+    /// What is answered at a desk.
+    Answers,
+    /// A personal link to hand over.
+    Personal,
+    /// A case is taken back.
+    Withdraw,
     /// What is refused, and who tries it.
     Security,
     /// What citizens complain about.
@@ -171,6 +182,11 @@ pub const ROUTES: &[Route] = &[
         Some("menu.agencies"),
     ),
     route("GET", "/agencies/{id}", Name::Agency, Duties(&[Operator, Auditor, Curator, Security, Agency]), None),
+    route("GET", "/desk", Name::Desk, Duties(&[Desk]), Some("menu.desk")),
+    route("POST", "/desk", Name::Apply, Duties(&[Desk]), None),
+    route("POST", "/cases/{id}/answers", Name::Answers, Duties(&[Desk]), None),
+    route("POST", "/cases/{id}/link", Name::Personal, Duties(&[Desk]), None),
+    route("POST", "/cases/{id}/withdraw", Name::Withdraw, Duties(&[Desk]), None),
     route("GET", "/security", Name::Security, Duties(&[Operator, Security]), Some("menu.security")),
     route("GET", "/complaints", Name::Complaints, Duties(&[Auditor]), Some("menu.complaints")),
     route("POST", "/complaints/{index}", Name::AnswerComplaint, Duties(&[Auditor]), None),
@@ -646,6 +662,11 @@ impl Name {
             Self::Note => cases::note(visit).await,
             Self::Agencies => agencies::agencies(visit).await,
             Self::Agency => agencies::agency(visit).await,
+            Self::Desk => desk::desk(visit).await,
+            Self::Apply => desk::apply(visit).await,
+            Self::Answers => desk::answers(visit).await,
+            Self::Personal => desk::personal(visit).await,
+            Self::Withdraw => desk::withdraw(visit).await,
             Self::Security => traffic::security(visit).await,
             Self::Complaints => citizen::all_complaints(visit).await,
             Self::AnswerComplaint => citizen::answer_complaint(visit).await,

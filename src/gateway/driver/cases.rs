@@ -5,6 +5,7 @@
 //! until the change is recorded, whose record ends it. One thing at a time is done in a case, and any number of cases at once.
 
 mod board;
+mod desk;
 mod letters;
 mod notices;
 mod starts;

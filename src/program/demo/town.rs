@@ -345,9 +345,12 @@ impl Town {
             path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
             std::fs::write(path, text)?;
         }
-        let own = self.agency_folder(COORDINATOR);
-        std::fs::copy(own.join("sign.key"), seal.join(format!("{COORDINATOR}.key")))?;
-        std::fs::copy(own.join("sign.pem"), seal.join(format!("{COORDINATOR}.pem")))?;
+        // The portal has a desk at the pages of the gateway, which signs for it there.
+        for own in [COORDINATOR, PORTAL] {
+            let folder = self.agency_folder(own);
+            std::fs::copy(folder.join("sign.key"), seal.join(format!("{own}.key")))?;
+            std::fs::copy(folder.join("sign.pem"), seal.join(format!("{own}.pem")))?;
+        }
         let text = std::fs::read_to_string(self.installation.config())?;
         let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
         let cases =

@@ -281,7 +281,7 @@ impl Gateway {
         Ok((visit, octets))
     }
 
-    fn enter_own(&self, coordinator: &AgencyId, octets: usize) -> Result<Visit, Fault> {
+    pub(super) fn enter_own(&self, coordinator: &AgencyId, octets: usize) -> Result<Visit, Fault> {
         self.clock.advance_to(self.started.elapsed());
         let world = self.world();
         let certificate = self.seal.certificate(coordinator).ok_or_else(|| Fault::new(Code::CasNone))?;
