@@ -236,13 +236,13 @@ pub(super) async fn case(visit: Visit) -> Answered {
     page.is_live = Live::Yes;
     page.put(lead(&next_of(&visit, &view)));
     page.put(figure_row(&numbers(words, &view)));
+    if visit.does(&[Duty::Desk]) {
+        super::desk::forms(&visit, id, &view).into_iter().for_each(|form| page.put(form));
+    }
     page.put(drawn(words, &view));
     page.table(steps(&visit, id, &view));
     if visit.does(&[Duty::Curator]) && view["state"] == "open" {
         page.put(curate(&visit, id, &view));
-    }
-    if visit.does(&[Duty::Desk]) {
-        super::desk::forms(&visit, id, &view).into_iter().for_each(|form| page.put(form));
     }
     let said = said(&visit, id).await?;
     if !said.is_empty() {

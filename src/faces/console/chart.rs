@@ -202,7 +202,11 @@ pub(super) fn gantt(lanes: &[Lane], (begin, end): (u64, u64), now: Option<u64>, 
             pen.line((x_of(due), y + 1.0, x_of(due), y + 21.0), "due");
         }
         let after = x_of(lane.to.max(lane.due).or(now).unwrap_or(begin)) + 6.0;
-        let (x, class) = if after > WIDTH - 130.0 { (WIDTH - 4.0, "note end") } else { (after, "note") };
+        let (x, class) = match lane.from {
+            None => (LEFT + 6.0, "note"),
+            Some(from) if after > WIDTH - 130.0 => (x_of(lane.due.unwrap_or(from).max(from)) - 6.0, "note end"),
+            Some(_) => (after, "note"),
+        };
         pen.text((x, y + 15.0), &cut(&lane.note, 40), class);
     }
     if let Some(now) = now {
@@ -228,8 +232,11 @@ pub(super) struct Stack {
 /// The classes of the parts of a stack: answered, refused, limited, failed.
 const PARTS: [&str; 4] = ["good", "bad", "warn", "quiet"];
 
+/// The width of a name in the legend.
+const LEGEND: f64 = 100.0;
+
 /// Traffic over time: answered, refused, limited and failed, one above the other.
-pub(super) fn traffic(stacks: &[Stack], label: &str, ends: (&str, &str)) -> Svg {
+pub(super) fn traffic(stacks: &[Stack], label: &str, names: [&str; 4], ends: (&str, &str)) -> Svg {
     const WIDTH: f64 = 960.0;
     const HEIGHT: f64 = 120.0;
     let most = stacks.iter().map(|stack| stack.parts.iter().sum::<u64>()).max().unwrap_or(0).max(1);
@@ -237,6 +244,11 @@ pub(super) fn traffic(stacks: &[Stack], label: &str, ends: (&str, &str)) -> Svg 
     let mut pen = Pen::new(960, 140, label);
     pen.text((0.0, 10.0), &most.to_string(), "tick");
     pen.line((0.0, HEIGHT, WIDTH, HEIGHT), "axis");
+    for (number, (name, class)) in names.iter().zip(PARTS).enumerate() {
+        let x = WIDTH - 4.0 * LEGEND + number as f64 * LEGEND;
+        pen.rect((x, 1.0, 10.0, 10.0), &format!("area {class}"));
+        pen.text((x + 15.0, 10.0), &cut(name, 14), "tick");
+    }
     for (part, class) in PARTS.iter().enumerate() {
         let mut d = String::new();
         for (number, stack) in stacks.iter().enumerate().filter(|(_, stack)| stack.parts[part] > 0) {
@@ -325,8 +337,8 @@ mod tests {
             gantt(&[lane()], (1, 10), Some(20), &[(3, HOSTILE.into())], HOSTILE),
             gantt(&[lane()], (0, 0), None, &[], HOSTILE),
             interval(0.5, (0.4, 0.6), HOSTILE),
-            traffic(&[Stack { parts: [1, 2, 3, 4] }], HOSTILE, (HOSTILE, HOSTILE)),
-            traffic(&[], HOSTILE, ("", "")),
+            traffic(&[Stack { parts: [1, 2, 3, 4] }], HOSTILE, [HOSTILE; 4], (HOSTILE, HOSTILE)),
+            traffic(&[], HOSTILE, [""; 4], ("", "")),
             // A circle, and a place that is not there.
             graph(&[node(vec![1]), node(vec![0, 7])], HOSTILE),
             graph(&[], HOSTILE),

@@ -38,7 +38,8 @@ fn drawn(words: Words, counted: &[(UnixTime, [u64; 4])], step_ms: u64, steps: u6
     let caption = words
         .fill("traffic.caption", &[("answered", &answered), ("refused", &refused), ("limited", &limited), ("failed", &failed)]);
     let ends = (spoken(UnixTime::from_ms(begin * step_ms)), spoken(now));
-    chart(&traffic(&stacks, &caption, (&ends.0, &ends.1)), &caption)
+    let names = ["traffic.answered", "traffic.refusals", "traffic.limited", "traffic.failed"].map(|key| words.say(key));
+    chart(&traffic(&stacks, &caption, names, (&ends.0, &ends.1)), &caption)
 }
 
 /// The last day of all that goes through.
