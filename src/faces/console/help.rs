@@ -62,13 +62,13 @@ pub(super) fn fault(visit: Visit) -> Answered {
     visit.page(&page)
 }
 
-/// The rule that was broken. What has no text in a language is told in English: a code never stays without words.
+/// The rule that was broken.
 pub(super) fn rule(words: Words, code: Code) -> String {
-    words.find(&format!("rule.{}", code.as_str())).map_or_else(|| code.title().to_owned(), str::to_owned)
+    words.code(code).0.to_owned()
 }
 
 fn next(words: Words, code: Code) -> String {
-    words.find(&format!("next.{}", code.as_str())).map_or_else(|| code.next_step().to_owned(), str::to_owned)
+    words.code(code).1.to_owned()
 }
 
 fn blame(words: Words, code: Code) -> String {

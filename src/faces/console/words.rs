@@ -1,5 +1,6 @@
 //! What pages say, in the languages that there are files for. A test holds the files against each other and against what pages say.
 
+use crate::base::fault::Code;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -66,6 +67,10 @@ fn thousandths(text: &str) -> u32 {
     text.trim().parse::<f32>().ok().filter(|quality| (0.0..=1.0).contains(quality)).map_or(0, |quality| (quality * 1000.0) as u32)
 }
 
+/// What codes mean in Russian: rule and next step. English is in the catalogue of codes itself.
+static CODES: LazyLock<BTreeMap<String, (String, String)>> =
+    LazyLock::new(|| toml::from_str(include_str!("words/codes.ru.toml")).expect("the files of words are read by a test"));
+
 /// Languages of a browser that are looked at.
 const ACCEPTED_MAX: usize = 16;
 
@@ -94,6 +99,15 @@ impl Words {
     /// The text of a key, if there is one: for words that come from elsewhere.
     pub fn find(self, key: &str) -> Option<&'static str> {
         self.0.table().get(key).map(String::as_str)
+    }
+
+    /// The rule that a code stands for, and the next step.
+    pub fn code(self, code: Code) -> (&'static str, &'static str) {
+        let english = (code.title(), code.next_step());
+        match self.0 {
+            Language::En => english,
+            Language::Ru => CODES.get(code.as_str()).map_or(english, |(rule, next)| (rule.as_str(), next.as_str())),
+        }
     }
 
     /// The text of a key, with its places filled in.
@@ -197,6 +211,13 @@ mod tests {
     /// Sections whose keys are made of words from elsewhere.
     const LOOKED_UP: &[&str] =
         &["kind.", "duty.", "state.", "step.", "happened.", "document.", "ended.", "paper.", "action.", "ends."];
+
+    #[test]
+    fn each_code_is_told_in_russian() {
+        let missing: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).filter(|code| !CODES.contains_key(*code)).collect();
+        assert_eq!(missing, Vec::<&str>::new());
+        assert_eq!(CODES.keys().filter(|code| Code::parse(code).is_none()).collect::<Vec<_>>(), Vec::<&String>::new());
+    }
 
     #[test]
     fn what_a_browser_accepts_is_spoken() {
