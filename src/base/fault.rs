@@ -219,6 +219,9 @@ catalogue! {
     ConsoleForm = "OG-CON-002", 403, Sender, AfterChange, "the form did not come from a page of this console, or you were signed out meanwhile", "open the page anew, and send its form";
     ConsoleLink = "OG-CON-003", 410, Sender, AfterChange, "this link signs in nobody: it was used, has expired, or never was", "ask the operator for a new one: oncegate console link";
     ConsoleTicket = "OG-CON-004", 410, Sender, AfterChange, "what was opened for a reason is closed again", "search once more, and say why";
+    ConsoleReturn = "OG-CON-005", 403, Sender, AfterChange, "signing in at the provider did not come to its end in this browser", "begin again on the page where people sign in";
+    ConsoleProvider = "OG-CON-006", 502, Receiver, Later, "the provider at which people sign in was not understood", "try again later; the operator finds the cause in the lines of the gateway";
+    ConsoleNobody = "OG-CON-007", 403, Sender, AfterChange, "you have signed in at the provider, and have no role here", "ask the operator for a group with a role, or for an entry in the file of people";
 
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";

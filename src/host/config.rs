@@ -9,7 +9,7 @@ mod oidc;
 pub use console::{Console, ConsoleTls, Duty, Official, People};
 pub(crate) use notices::is_loopback;
 pub use notices::{Login, Mail, Notices, Relay, Wire};
-pub use oidc::{ConsoleRole, Oidc};
+pub use oidc::Oidc;
 
 use crate::base::fault;
 use crate::base::ids::AgencyId;
@@ -338,6 +338,7 @@ impl Config {
         let path = |text: String| folder.join(text);
         let standard = Limits::standard();
         let notices = raw.notices.check(path, folder.join(&raw.exchange.authorities))?;
+        let console_authorities = folder.join(&raw.exchange.authorities);
         Ok(Self {
             data: path(raw.data),
             exchange: Exchange {
@@ -389,7 +390,7 @@ impl Config {
             log: raw.log.check(path)?,
             witness: raw.witness.map(|witness| path(witness.file)),
             notices,
-            console: raw.console.map(|console| console.check(path)).transpose()?,
+            console: raw.console.map(|console| console.check(path, console_authorities)).transpose()?,
         })
     }
 }

@@ -37,6 +37,14 @@ mod cases_many;
 #[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
+mod console;
+#[cfg(feature = "server")]
+mod console_abuse;
+#[cfg(feature = "server")]
+mod console_browser;
+#[cfg(feature = "server")]
+mod console_sign_in;
+#[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
 mod crowd;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64URL};
 use oncegate::base::limits;
 use oncegate::base::time::UnixTime;
 use oncegate::host::authority::make_root;
-use oncegate::host::config::{ConsoleRole, Oidc};
+use oncegate::host::config::{Duty, Oidc};
 use oncegate::host::oidc::{Begin, OidcError, Pending, Provider, Return, SignedIn};
 use oncegate::message::crypto::{PrivateKey, Signer, sha256};
 use serde_json::{Value, json};
@@ -123,8 +123,8 @@ fn is_maria(signed_in: &SignedIn, issuer: &str) {
     assert_eq!((signed_in.issuer(), signed_in.subject()), (issuer, "maria"));
     assert_eq!((signed_in.name(), signed_in.email()), (Some("Мария Иванова"), Some("maria@town.example")));
     assert_eq!(signed_in.groups(), ["audit-office", "choir"]);
-    let roles: Vec<ConsoleRole> = signed_in.roles().iter().copied().collect();
-    assert_eq!(roles, [ConsoleRole::Auditor, ConsoleRole::Security]);
+    let roles: Vec<Duty> = signed_in.roles().iter().copied().collect();
+    assert_eq!(roles, [Duty::Auditor, Duty::Security]);
 }
 
 #[tokio::test]
@@ -350,7 +350,7 @@ async fn what_the_provider_is_asked_is_what_the_specifications_have() {
     let came = Return::parse(&format!("code=the%20code&state={}", begin.state())).expect("a return");
     let signed_in = console.finish(&came, begin, now()).await.unwrap_or_else(|why| panic!("{why}"));
     assert_eq!((signed_in.name(), signed_in.email(), signed_in.groups()), (Some("Maria"), None, &["staff".to_owned()][..]));
-    assert_eq!((signed_in.roles().iter().next(), signed_in.auth_time()), (Some(&ConsoleRole::Desk), None));
+    assert_eq!((signed_in.roles().iter().next(), signed_in.auth_time()), (Some(&Duty::Desk), None));
     let asked = fake.asked.lock().expect("whole").clone();
     let request = asked.iter().find(|request| request.starts_with("POST /token HTTP/1.1\r\n")).expect("it was asked");
     let (head, body) = request.split_once("\r\n\r\n").expect("head and body");
@@ -528,7 +528,7 @@ async fn what_userinfo_says_is_about_the_same_person_and_changes_nothing() {
     );
     let signed_in = fake.sign_in_with(&console, now(), "k", &without).await.unwrap_or_else(|why| panic!("{why}"));
     assert_eq!((signed_in.name(), signed_in.email(), signed_in.groups().len()), (Some("Signed"), None, 1));
-    assert!(signed_in.roles().contains(&ConsoleRole::Auditor));
+    assert!(signed_in.roles().contains(&Duty::Auditor));
     let asked = fake.asked.lock().expect("whole").last().cloned().expect("it was asked");
     assert!(asked.starts_with("GET /me ") && asked.contains("authorization: Bearer an access token\r\n"), "{asked}");
     // Nobody in no group has a role.

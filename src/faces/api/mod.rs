@@ -157,7 +157,9 @@ pub(crate) fn unescaped(path: &str) -> Option<String> {
     let (mut octets, mut rest) = (Vec::with_capacity(path.len()), path);
     while let Some((before, after)) = rest.split_once('%') {
         octets.extend_from_slice(before.as_bytes());
-        octets.push(u8::from_str_radix(after.get(..2)?, 16).ok()?);
+        // A sign before the digit would be read as well.
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        octets.push(u8::from_str_radix(digits, 16).ok()?);
         rest = after.get(2..)?;
     }
     octets.extend_from_slice(rest.as_bytes());

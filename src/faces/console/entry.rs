@@ -25,7 +25,8 @@ use crate::host::store::{Found, StoreError};
 /// A record that the visitor may see, with its receipt or why there is none. What is not there and what is not to be seen is the same.
 async fn visible(visit: &Visit) -> Result<(Found, Result<Proof, StoreError>), Fault> {
     let unknown = || Fault::new(Code::AudUnknown);
-    let index: u64 = visit.of().parse().map_err(|_| unknown())?;
+    // One address for each record, without signs and zeros before its digits.
+    let index: u64 = visit.of().parse().ok().filter(|index: &u64| index.to_string() == visit.of()).ok_or_else(unknown)?;
     let scope = visit.scope();
     let is_all = visit.does(&[Duty::Operator, Duty::Auditor, Duty::Security]);
     if !is_all && scope.is_none() {

@@ -121,6 +121,7 @@ pub(super) fn refused(console: &Arc<Console>, words: Words, who: Option<Visitor>
         world: console.gateway.world(),
         words,
         who,
+        begun: None,
         of: Vec::new(),
         query: Pairs::default(),
         form: Pairs::default(),

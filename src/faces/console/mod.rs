@@ -17,6 +17,7 @@ mod html;
 mod live;
 mod log;
 mod overview;
+mod provider;
 mod request;
 #[allow(dead_code, reason = "what the next pages tell")]
 mod session;
@@ -34,6 +35,7 @@ use crate::faces::api::apart::apart;
 use crate::gateway::driver::{Gateway, World, now};
 use crate::host::config::{Config, Duty, Official, People, read_bounded};
 use crate::host::expiry;
+use crate::host::oidc::{Pending, Provider};
 use crate::host::transport::{Body, Inbound};
 use html::{Address, Finds, Frame, Page, Personal};
 use hyper::service::Service;
@@ -119,6 +121,10 @@ pub enum Name {
     About,
     /// Where people sign in.
     SignIn,
+    /// The way to the provider.
+    Begin,
+    /// The way back from it.
+    Return,
     /// A link that signs in.
     Link,
     /// The same, used.
@@ -198,6 +204,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/help/{code}", Name::Fault, Everybody, None),
     route("GET", "/about", Name::About, Everybody, None),
     route("GET", "/sign-in", Name::SignIn, Everybody, None),
+    route("GET", "/sign-in/provider", Name::Begin, Everybody, None),
+    route("GET", "/sign-in/callback", Name::Return, Everybody, None),
     route("GET", "/sign-in/{link}", Name::Link, Everybody, None),
     route("POST", "/sign-in/{link}", Name::UseLink, Everybody, None),
     route("POST", "/sign-out", Name::SignOut, ALL, None),
@@ -234,6 +242,10 @@ pub struct Console {
     listens: SocketAddr,
     reads: Semaphore,
     assets: Assets,
+    /// Where people sign in, if they do so elsewhere.
+    provider: Option<Provider>,
+    /// Who is there.
+    pending: Pending,
     /// What ends, as it was found last, and when.
     ends: Mutex<Option<(UnixTime, Arc<Vec<expiry::Row>>)>>,
 }
@@ -260,11 +272,18 @@ impl Console {
         let people = read_people(&config)?;
         let (idle_ms, session_ms) = config.console.as_ref().map_or((1, 1), |console| (console.idle_ms, console.session_ms));
         let sessions = Sessions::new(idle_ms, session_ms);
+        let listens = listens.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let settings = config.console.as_ref().and_then(|console| console.oidc.clone());
+        let redirect = format!("{}/sign-in/callback", url(&config, listens));
+        let provider = settings.map(|settings| Provider::open(settings, &redirect)).transpose();
+        let provider = provider.map_err(|why| format!("[console.oidc] {why}"))?;
         Ok(Arc::new(Self {
             gateway,
+            provider,
+            pending: Pending::default(),
             sessions: Mutex::new(sessions),
             people: RwLock::new(people),
-            listens: listens.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
+            listens,
             reads: Semaphore::new(READS_AT_ONCE),
             assets: Assets::new(),
             ends: Mutex::new(None),
@@ -275,7 +294,8 @@ impl Console {
     /// Reads again who may sign in; whoever is not there any more is signed out.
     pub fn reload(&self) -> Result<(), String> {
         let people = read_people(&self.config)?;
-        *self.people.write().unwrap_or_else(PoisonError::into_inner) = people;
+        *self.people.write().unwrap_or_else(PoisonError::into_inner) = people.clone();
+        self.sessions().keep(&people);
         Ok(())
     }
 
@@ -298,12 +318,7 @@ impl Console {
 
     /// Where browsers reach it.
     pub fn url(&self) -> String {
-        let console = self.config.console.as_ref();
-        if let Some(url) = console.and_then(|console| console.url.as_ref()) {
-            return url.to_string().trim_end_matches('/').to_owned();
-        }
-        let scheme = if console.is_some_and(|console| console.tls.is_some()) { "https" } else { "http" };
-        format!("{scheme}://{}", self.listens)
+        url(&self.config, self.listens)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -350,6 +365,16 @@ impl Console {
             }
         }
     }
+}
+
+/// Where browsers reach a console that listens there.
+fn url(config: &Config, listens: SocketAddr) -> String {
+    let console = config.console.as_ref();
+    if let Some(url) = console.and_then(|console| console.url.as_ref()) {
+        return url.to_string().trim_end_matches('/').to_owned();
+    }
+    let scheme = if console.is_some_and(|console| console.tls.is_some()) { "https" } else { "http" };
+    format!("{scheme}://{listens}")
 }
 
 fn read_people(config: &Config) -> Result<People, String> {
@@ -459,6 +484,8 @@ struct Visit {
     world: Arc<World>,
     words: Words,
     who: Option<Visitor>,
+    /// The sign-in at the provider that this browser has begun.
+    begun: Option<String>,
     /// The parameters of the path.
     of: Vec<String>,
     query: Pairs,
@@ -604,13 +631,16 @@ impl Console {
         let method = if asked.method == Method::HEAD { "GET" } else { asked.method.as_str() };
         let known = found.iter().find(|(route, _)| route.method == method);
         let Some((route, of)) = known else {
-            let allowed: Vec<&str> = found.iter().map(|(route, _)| route.method).collect();
-            let none = || Fault::new(Code::HttpNoSuchPath);
-            return Err(if allowed.is_empty() {
-                none()
-            } else {
-                Fault::at(Code::HttpMethod, format!("allowed: {}", allowed.join(", ")))
-            });
+            if found.is_empty() {
+                return Err(Fault::new(Code::HttpNoSuchPath));
+            }
+            let has = |method: &str| found.iter().any(|(route, _)| route.method == method);
+            let allowed: Vec<&str> =
+                [("GET", "GET, HEAD"), ("POST", "POST")].into_iter().filter(|(method, _)| has(method)).map(|(_, all)| all).collect();
+            let allowed = allowed.join(", ");
+            let refused = help::refused(self, words, who, &Fault::at(Code::HttpMethod, format!("allowed: {allowed}")));
+            // RFC 9110, section 15.5.6.
+            return Ok(refused.with(hyper::header::ALLOW, &allowed));
         };
         if let Sight::Duties(duties) = route.sight {
             let Some(who) = &who else { return Ok(Answer::see("/sign-in")) };
@@ -629,12 +659,13 @@ impl Console {
         }
         let pairs = asked.query.iter().filter(|(key, _)| !["language", "as", "table"].contains(key));
         let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let begun = asked.cookie(Asked::state_cookie(asked.wire)).map(str::to_owned);
         let (mut query, mut form) = (asked.query, asked.form);
         query.take("language");
         form.take("token");
         let address = Address { path: format!("/{}", asked.path.join("/")), pairs };
         let (console, world) = (Arc::clone(self), self.gateway.world());
-        let visit = Visit { console, world, words, who, of: of.clone(), query, form, address, wire: asked.wire, now: now() };
+        let visit = Visit { console, world, words, who, begun, of: of.clone(), query, form, address, wire: asked.wire, now: now() };
         route.name.answer(visit).await
     }
 }
@@ -678,6 +709,8 @@ impl Name {
             Self::Fault => help::fault(visit),
             Self::About => help::about(visit),
             Self::SignIn => sign::sign_in(visit),
+            Self::Begin => provider::begin(visit).await,
+            Self::Return => provider::come_back(visit).await,
             Self::Link => sign::link(visit),
             Self::UseLink => sign::use_link(visit).await,
             Self::SignOut => sign::sign_out(visit).await,

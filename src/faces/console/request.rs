@@ -47,9 +47,13 @@ impl Asked {
                 .ok_or_else(|| Fault::new(Code::HttpNoSuchPath))
         };
         let path = path.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
-        // HTTP/2 has no Host: its authority stands in the address.
-        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str())).unwrap_or_default().to_owned();
+        // Of two hosts nobody knows which is meant (RFC 9112, section 3.2).
+        if head.headers.get_all(HOST).iter().nth(1).is_some() {
+            return Err(Fault::at(Code::HttpMalformed, "Host is there more than once"));
+        }
+        // What stands in the address counts more than the field (section 3.2.2); HTTP/2 has it there alone.
+        let host = head.uri.authority().map(|authority| authority.as_str());
+        let host = host.or_else(|| head.headers.get(HOST).and_then(|host| host.to_str().ok())).unwrap_or_default().to_owned();
         let query = Pairs::parse(head.uri.query().unwrap_or(""))?;
         let form = match head.method == Method::POST {
             false => Pairs::default(),
@@ -81,6 +85,14 @@ impl Asked {
         match wire {
             Wire::Tls => "__Host-oncegate",
             Wire::Plain => "oncegate",
+        }
+    }
+
+    /// The name of the cookie of a browser that has begun to sign in at the provider.
+    pub const fn state_cookie(wire: Wire) -> &'static str {
+        match wire {
+            Wire::Tls => "__Host-oncegate-begun",
+            Wire::Plain => "oncegate-begun",
         }
     }
 
@@ -143,6 +155,11 @@ impl Answer {
         Self::of(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "").with(LOCATION, address)
     }
 
+    /// Go to the provider at which people sign in: the one address that is not ours, made of what the configuration says.
+    pub fn leave(address: &str) -> Self {
+        Self::see(address)
+    }
+
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.0.headers_mut().append(name, value);
@@ -155,6 +172,7 @@ impl Answer {
         let secure = if wire == Wire::Tls { "; Secure" } else { "" };
         let reach = match reach {
             Reach::Session => "; HttpOnly; SameSite=Lax",
+            Reach::Minutes => "; HttpOnly; SameSite=Lax; Max-Age=600",
             Reach::Year => "; HttpOnly; SameSite=Lax; Max-Age=31536000",
             Reach::Gone => "; HttpOnly; SameSite=Lax; Max-Age=0",
         };
@@ -188,6 +206,8 @@ impl Answer {
 pub(super) enum Reach {
     /// With the browser's session.
     Session,
+    /// As long as somebody may be at the provider.
+    Minutes,
     /// A year.
     Year,
     /// It goes.

@@ -6,7 +6,7 @@
 use crate::base::ids::Digest;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
-use crate::host::config::{Duty, Official};
+use crate::host::config::{Duty, Official, People};
 use crate::message::crypto::{equal, random, sha256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,9 +53,42 @@ pub(super) enum TicketOf {
     Record(u64),
 }
 
+/// By what somebody has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A link that was good once.
+    Link,
+    /// A client certificate.
+    Certificate(Digest),
+    /// A provider, for which there is an entry in the file of people: the subject.
+    Entry(String),
+    /// A provider, whose groups have roles: the subject.
+    Groups(String),
+}
+
+impl By {
+    fn certificate(&self) -> Option<Digest> {
+        match self {
+            Self::Certificate(certificate) => Some(*certificate),
+            Self::Link | Self::Entry(_) | Self::Groups(_) => None,
+        }
+    }
+
+    /// Whether the people who are known now would still let them in as the same.
+    fn still_holds(&self, official: &Official, people: &People) -> bool {
+        match self {
+            Self::Link => true,
+            // What an agency's system may do is in the registry, and is looked up each time that it comes.
+            Self::Certificate(certificate) => people.by_certificate(certificate).is_none_or(|known| known == official),
+            Self::Entry(subject) => people.by_subject(subject) == Some(official),
+            Self::Groups(subject) => people.by_subject(subject).is_none(),
+        }
+    }
+}
+
 struct Session {
     official: Arc<Official>,
-    certificate: Option<Digest>,
+    by: By,
     token: String,
     began: UnixTime,
     seen: UnixTime,
@@ -81,15 +114,14 @@ impl Sessions {
     }
 
     /// Signs somebody in; gives what their browser has to show. Of too many sessions the one goes that was quiet for the longest time.
-    pub fn open(&mut self, official: Official, certificate: Option<Digest>, now: UnixTime) -> Option<String> {
+    pub fn open(&mut self, official: Official, by: By, now: UnixTime) -> Option<String> {
         self.forget(now);
         if self.open.len() >= SESSIONS_MAX {
             let quiet = self.open.iter().min_by_key(|(_, session)| session.seen).map(|(name, _)| *name)?;
             self.open.remove(&quiet);
         }
         let (shown, token) = (secret()?, secret()?);
-        let session =
-            Session { official: Arc::new(official), certificate, token, began: now, seen: now, tickets: VecDeque::new() };
+        let session = Session { official: Arc::new(official), by, token, began: now, seen: now, tickets: VecDeque::new() };
         self.open.insert(sha256(shown.as_bytes()), session);
         Some(shown)
     }
@@ -103,18 +135,18 @@ impl Sessions {
         }
         let session = self.open.get_mut(&name)?;
         session.seen = now;
-        let (official, certificate, token) = (Arc::clone(&session.official), session.certificate, session.token.clone());
+        let (official, certificate, token) = (Arc::clone(&session.official), session.by.certificate(), session.token.clone());
         Some(Visitor { official, certificate, token, session: name })
     }
 
     /// The session of whoever comes with a certificate on each connection, begun if there is none. What browsers send by themselves is the
     /// certificate, so its forms need a token as any other.
     pub fn of_certificate(&mut self, official: &Official, certificate: Digest, now: UnixTime) -> Option<(Visitor, Begun)> {
-        let known = |session: &Session| session.certificate == Some(certificate) && *session.official == *official;
+        let known = |session: &Session| session.by == By::Certificate(certificate) && *session.official == *official;
         let found = self.open.iter().find(|(_, session)| known(session) && self.is_good(session, now)).map(|(name, _)| *name);
         let (name, begun) = match found {
             Some(name) => (name, Begun::Before),
-            None => (sha256(self.open(official.clone(), Some(certificate), now)?.as_bytes()), Begun::Now),
+            None => (sha256(self.open(official.clone(), By::Certificate(certificate), now)?.as_bytes()), Begun::Now),
         };
         let session = self.open.get_mut(&name)?;
         session.seen = now;
@@ -160,6 +192,11 @@ impl Sessions {
     pub fn take_link(&mut self, link: &str, now: UnixTime) -> Option<Official> {
         self.forget(now);
         self.links.remove(&sha256(link.as_bytes())).map(|link| link.official)
+    }
+
+    /// Signs out whoever these people would not let in any more, or not as the same.
+    pub fn keep(&mut self, people: &People) {
+        self.open.retain(|_, session| session.by.still_holds(&session.official, people));
     }
 
     /// Gives somebody a ticket, since what it is for is on record.
@@ -232,14 +269,14 @@ mod tests {
     #[test]
     fn a_session_ends_when_it_is_idle_and_after_hours_in_any_case() {
         let (mut sessions, start) = sessions();
-        let shown = sessions.open(official("o"), None, start).expect("random");
+        let shown = sessions.open(official("o"), By::Link, start).expect("random");
         let mut now = start;
         for _ in 0..15 {
             now = now.plus_ms(29 * MINUTE);
             assert!(sessions.find(&shown, now).is_some());
         }
         assert!(sessions.find(&shown, now.plus_ms(30 * MINUTE)).is_none(), "idle");
-        let shown = sessions.open(official("o"), None, start).expect("random");
+        let shown = sessions.open(official("o"), By::Link, start).expect("random");
         for minute in (0..8 * 60).step_by(20) {
             assert!(sessions.find(&shown, start.plus_ms(minute * MINUTE)).is_some(), "{minute}");
         }
@@ -249,7 +286,7 @@ mod tests {
     #[test]
     fn what_was_guessed_closed_or_revoked_opens_nothing() {
         let (mut sessions, now) = sessions();
-        let (first, second) = (sessions.open(official("a"), None, now), sessions.open(official("a"), None, now));
+        let (first, second) = (sessions.open(official("a"), By::Link, now), sessions.open(official("a"), By::Link, now));
         let (first, second) = (first.expect("random"), second.expect("random"));
         assert!(sessions.find("", now).is_none() && sessions.find(&first[..42], now).is_none());
         let visitor = sessions.find(&first, now).expect("open");
@@ -276,12 +313,12 @@ mod tests {
     #[test]
     fn of_too_many_sessions_the_quietest_goes() {
         let (mut sessions, now) = sessions();
-        let first = sessions.open(official("first"), None, now).expect("random");
+        let first = sessions.open(official("first"), By::Link, now).expect("random");
         for _ in 1..SESSIONS_MAX {
-            sessions.open(official("o"), None, now.plus_ms(1)).expect("random");
+            sessions.open(official("o"), By::Link, now.plus_ms(1)).expect("random");
         }
         assert!(sessions.find(&first, now.plus_ms(2)).is_some());
-        let others = sessions.open(official("o"), None, now.plus_ms(3)).expect("random");
+        let others = sessions.open(official("o"), By::Link, now.plus_ms(3)).expect("random");
         assert!(sessions.find(&first, now.plus_ms(4)).is_some() && sessions.find(&others, now.plus_ms(4)).is_some());
         assert_eq!(sessions.open.len(), SESSIONS_MAX);
     }
@@ -289,12 +326,28 @@ mod tests {
     #[test]
     fn a_ticket_is_of_its_session() {
         let (mut sessions, now) = sessions();
-        let (a, b) = (sessions.open(official("a"), None, now), sessions.open(official("b"), None, now));
+        let (a, b) = (sessions.open(official("a"), By::Link, now), sessions.open(official("b"), By::Link, now));
         let (a, b) = (sessions.find(&a.expect("random"), now).expect("a"), sessions.find(&b.expect("random"), now).expect("b"));
         let name = sessions.give(&a.session, TicketOf::Record(7), 9).expect("random");
         assert!(sessions.ticket(&b.session, &name).is_none());
         assert_eq!(sessions.ticket(&a.session, &name).map(|ticket| ticket.recorded), Some(9));
         (0..TICKETS_MAX).for_each(|_| drop(sessions.give(&a.session, TicketOf::Record(8), 10)));
         assert!(sessions.ticket(&a.session, &name).is_none(), "the oldest made room");
+    }
+
+    #[test]
+    fn whoever_the_people_do_not_know_any_more_is_out_at_once() {
+        let (mut sessions, now) = sessions();
+        let people = |text: &str| People::parse(&format!("format = 1\n{text}")).expect("people");
+        let entry = |roles: &str| format!("[[person]]\nname = \"o\"\nroles = [{roles}]\nsubject = \"s\"\n");
+        let mut open = |by: By| sessions.open(official("o"), by, now).expect("random");
+        let (link, entered, grouped) = (open(By::Link), open(By::Entry("s".into())), open(By::Groups("g".into())));
+        let mut left = |text: &str| {
+            sessions.keep(&people(text));
+            [&link, &entered, &grouped].map(|shown| sessions.find(shown, now).is_some())
+        };
+        assert_eq!(left(&entry("\"operator\"")), [true, true, true]);
+        assert_eq!(left(&entry("\"operator\", \"security\"")), [true, false, true], "the roles are others");
+        assert_eq!(left(&entry("\"operator\"").replace("\"s\"", "\"g\"")), [true, false, false], "there is an entry now");
     }
 }

@@ -1,15 +1,15 @@
 //! Signing in and out. Each time is a record of the log.
 
-use super::html::{Form, Ordered, Page, lead, list, text};
+use super::html::{Form, Ordered, Page, lead, link as leads, list, text};
 use super::request::{Answer, Asked, Reach};
-use super::session::Visitor;
+use super::session::{By, Visitor};
 use super::{Answered, Console, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::Digest;
 use crate::gateway::driver::World;
 use crate::gateway::driver::audit::Onlooker;
 use crate::host::config::{Official, People};
-use crate::rules::registry::{Role, Status};
+use crate::rules::registry::{Endpoint, Role, Status};
 
 /// Who comes with a client certificate: somebody of the file of people, or a system of an agency, for which its agency speaks.
 pub(super) fn by_certificate(people: &People, world: &World, certificate: &Digest) -> Option<Official> {
@@ -36,12 +36,12 @@ pub(super) fn sign_in(visit: Visit) -> Answered {
     let words = visit.words;
     let mut page = Page::new(words.say("sign.title"), visit.address.clone());
     page.put(lead(&[text(words.say("sign.lead"))]));
-    let ways = ["sign.by-certificate", "sign.by-link"].map(|key| {
-        vec![text(match key {
-            "sign.by-link" => words.say("sign.by-link"),
-            _ => words.say("sign.by-certificate"),
-        })]
+    let provider = visit.console.provider.as_ref().map(|provider| {
+        let name = Endpoint::parse(&provider.settings().issuer).map_or_else(String::new, |at| at.url.authority());
+        vec![leads(words.fill("sign.by-provider", &[("name", &name)]), "/sign-in/provider")]
     });
+    let others = [words.say("sign.by-certificate"), words.say("sign.by-link")].map(|way| vec![text(way)]);
+    let ways: Vec<_> = provider.into_iter().chain(others).collect();
     page.put(list(&ways, Ordered::No));
     visit.page(&page)
 }
@@ -60,11 +60,17 @@ pub(super) fn link(visit: Visit) -> Answered {
 pub(super) async fn use_link(visit: Visit) -> Answered {
     let gone = || Fault::new(Code::ConsoleLink);
     let official = visit.console.sessions().take_link(visit.of(), visit.now).ok_or_else(gone)?;
+    let_in(&visit, official, By::Link).await
+}
+
+/// Signs somebody in, which is on record before their browser is told.
+pub(super) async fn let_in(visit: &Visit, official: Official, by: By) -> Answered {
+    let gone = || Fault::new(Code::ConsoleLink);
     // Whoever was signed in before in this browser is not any more: a session is never taken over.
     if let Some(who) = &visit.who {
         visit.console.sessions().close(&who.session);
     }
-    let shown = visit.console.sessions().open(official, None, visit.now).ok_or_else(gone)?;
+    let shown = visit.console.sessions().open(official, by, visit.now).ok_or_else(gone)?;
     let who = visit.console.sessions().find(&shown, visit.now).ok_or_else(gone)?;
     if let Err(fault) = recorded(&visit.console, &who, "sign-in").await {
         visit.console.sessions().close(&who.session);

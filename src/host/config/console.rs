@@ -2,7 +2,7 @@
 //!
 //! People are in a file of their own, which is read again on a reload: whoever leaves is out at once.
 
-use super::{address, place, within};
+use super::{Oidc, address, oidc, place, within};
 use crate::base::fault;
 use crate::base::ids::{AgencyId, Digest};
 use crate::rules::registry::Endpoint;
@@ -20,8 +20,10 @@ pub struct Console {
     pub url: Option<Endpoint>,
     /// Its certificate and key. Without them it speaks plain HTTP, on loopback alone.
     pub tls: Option<ConsoleTls>,
-    /// Who may sign in, by certificate.
+    /// Who may sign in, by certificate or at the provider.
     pub people: Option<PathBuf>,
+    /// The provider at which people sign in, if there is one.
+    pub oidc: Option<Oidc>,
     /// After how long without a request somebody is signed out, in milliseconds.
     pub idle_ms: u64,
     /// After how long somebody is signed out in any case, in milliseconds.
@@ -48,12 +50,14 @@ pub(super) struct Raw {
     key: Option<String>,
     authorities: Option<String>,
     people: Option<String>,
+    oidc: Option<oidc::Raw>,
     idle_minutes: Option<Spanned<u64>>,
     session_hours: Option<Spanned<u64>>,
 }
 
 impl Raw {
-    pub(super) fn check(self, path: impl Fn(String) -> PathBuf) -> Result<Console, (usize, String)> {
+    /// Checks the section; a provider without authorities of its own is believed by those of the exchange.
+    pub(super) fn check(self, path: impl Fn(String) -> PathBuf, exchange: PathBuf) -> Result<Console, (usize, String)> {
         let listen = self.listen.as_ref().map_or(Ok(SocketAddr::from(([127, 0, 0, 1], 8082))), address)?;
         let tls = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Some(ConsoleTls {
@@ -83,7 +87,8 @@ impl Raw {
             listen,
             url: url.transpose()?,
             tls,
-            people: self.people.map(path),
+            people: self.people.map(&path),
+            oidc: self.oidc.map(|oidc| oidc.check(&path, exchange)).transpose()?,
             idle_ms: within("idle_minutes", self.idle_minutes, IDLE_MINUTES, IDLE_MINUTES_MAX)? * 60_000,
             session_ms: within("session_hours", self.session_hours, SESSION_HOURS, SESSION_HOURS_MAX)? * 3_600_000,
         })

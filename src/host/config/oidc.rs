@@ -1,6 +1,7 @@
 //! How people sign in to the console at a provider of OpenID Connect: the section `[console.oidc]`.
 
-use super::is_loopback;
+use super::{Duty, is_loopback};
+use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::rules::registry::{Endpoint, Scheme};
 use serde::Deserialize;
@@ -22,48 +23,11 @@ pub struct Oidc {
     /// The claim that names a person's groups.
     pub roles_claim: String,
     /// What a group may do here.
-    pub roles: BTreeMap<String, Vec<ConsoleRole>>,
+    pub roles: BTreeMap<String, Vec<Duty>>,
+    /// For which agency: without it roles that need one are of no use to whoever is not in the file of people.
+    pub agency: Option<AgencyId>,
     /// The authorities that the provider's certificate comes from.
     pub authorities: PathBuf,
-}
-
-/// What somebody may do in the console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ConsoleRole {
-    /// Runs the gateway.
-    Operator,
-    /// Reads the log.
-    Auditor,
-    /// Puts right what cases cannot.
-    Curator,
-    /// Helps people at a desk.
-    Desk,
-    /// Looks at suspicions.
-    Security,
-    /// Works at an agency.
-    Agency,
-}
-
-impl ConsoleRole {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Operator, Self::Auditor, Self::Curator, Self::Desk, Self::Security, Self::Agency];
-
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Auditor => "auditor",
-            Self::Curator => "curator",
-            Self::Desk => "desk",
-            Self::Security => "security",
-            Self::Agency => "agency",
-        }
-    }
-
-    /// The role with this word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word)
-    }
 }
 
 #[derive(Deserialize)]
@@ -75,6 +39,7 @@ pub(super) struct Raw {
     scopes: Option<Spanned<String>>,
     roles_claim: Option<Spanned<String>>,
     roles: Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>,
+    agency: Option<Spanned<String>>,
     authorities: Option<String>,
 }
 
@@ -101,6 +66,7 @@ impl Raw {
             scopes: self.scopes.map_or(Ok("openid profile email".to_owned()), scopes)?,
             roles_claim: self.roles_claim.map_or(Ok("groups".to_owned()), roles_claim)?,
             roles: roles(self.roles)?,
+            agency: self.agency.map(agency).transpose()?,
             authorities: self.authorities.map_or(exchange, path),
         })
     }
@@ -150,15 +116,21 @@ fn roles_claim(text: Spanned<String>) -> Result<String, Wrong> {
     Err((text.span().start, "roles_claim is the name of a claim, as in \"groups\"".to_owned()))
 }
 
-fn roles(groups: Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>) -> Result<BTreeMap<String, Vec<ConsoleRole>>, Wrong> {
+fn agency(text: Spanned<String>) -> Result<AgencyId, Wrong> {
+    AgencyId::parse(text.get_ref()).ok_or_else(|| {
+        (text.span().start, format!("agency = \"{}\" is not the name of an agency, as in ru.audit", text.get_ref()))
+    })
+}
+
+fn roles(groups: Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>) -> Result<BTreeMap<String, Vec<Duty>>, Wrong> {
     let (place, groups) = (groups.span().start, groups.into_inner());
     if !(1..=limits::OIDC_GROUPS_MAX).contains(&groups.len()) {
         let most = limits::OIDC_GROUPS_MAX;
         return Err((place, format!("roles has 1 to {most} groups, as in roles = {{ \"gateway-auditors\" = [\"auditor\"] }}")));
     }
     let role = |word: Spanned<String>| {
-        ConsoleRole::parse(word.get_ref()).ok_or_else(|| {
-            let known = ConsoleRole::ALL.map(ConsoleRole::as_str).join(", ");
+        Duty::parse(word.get_ref()).ok_or_else(|| {
+            let known = Duty::ALL.map(Duty::as_str).join(", ");
             (word.span().start, format!("\"{}\" is no role; there are {known}", word.get_ref()))
         })
     };
@@ -196,7 +168,7 @@ mod tests {
     fn all_of_it_is_read() {
         let oidc = read(
             "issuer = \"https://login.example:8443/realms/town/\"\nclient_id = \"the console\"\nclient_secret_file = \"s\"\n\
-             scopes = \"openid groups\"\nroles_claim = \"https://town.example/roles\"\nauthorities = \"/etc/ssl/ca.pem\"\n\
+             scopes = \"openid groups\"\nroles_claim = \"https://town.example/roles\"\nagency = \"ru.audit\"\nauthorities = \"/etc/ssl/ca.pem\"\n\
              [roles]\n\"/town/auditors\" = [\"auditor\", \"security\"]\nstaff = [\"operator\", \"curator\", \"desk\", \"agency\"]\n",
         );
         let oidc = oidc.unwrap_or_else(|(_, what)| panic!("{what}"));
@@ -204,8 +176,9 @@ mod tests {
         assert_eq!((oidc.scopes.as_str(), oidc.roles_claim.as_str()), ("openid groups", "https://town.example/roles"));
         assert_eq!(oidc.client_secret_file.as_deref(), Some(Path::new("/etc/s")));
         assert_eq!(oidc.authorities, Path::new("/etc/ssl/ca.pem"));
-        assert_eq!(oidc.roles["/town/auditors"], [ConsoleRole::Auditor, ConsoleRole::Security]);
-        assert_eq!(oidc.roles["staff"], [ConsoleRole::Operator, ConsoleRole::Curator, ConsoleRole::Desk, ConsoleRole::Agency]);
+        assert_eq!(oidc.agency.as_ref().map(AgencyId::as_str), Some("ru.audit"));
+        assert_eq!(oidc.roles["/town/auditors"], [Duty::Auditor, Duty::Security]);
+        assert_eq!(oidc.roles["staff"], [Duty::Operator, Duty::Curator, Duty::Desk, Duty::Agency]);
     }
 
     #[test]
@@ -238,6 +211,7 @@ mod tests {
             (with("scopes = \"profile\""), "\"profile", "openid is one of them"),
             (with("scopes = \"openid  email\""), "\"openid", "words with a space between them"),
             (with("roles_claim = \"\""), "\"\"", "roles_claim is the name of a claim"),
+            (format!("agency = \"A\"\n{}", with("")), "\"A\"", "is not the name of an agency"),
             (
                 roles("[\"desk\", \"admin\"]"),
                 "\"admin",

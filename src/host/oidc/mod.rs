@@ -14,7 +14,7 @@ pub use pending::{Begin, Pending, Return};
 
 use crate::base::limits;
 use crate::base::time::UnixTime;
-use crate::host::config::{ConsoleRole, Oidc, read_bounded};
+use crate::host::config::{Duty, Oidc, read_bounded};
 use crate::host::transport::{Fetch, Fetcher, Received, trust};
 use crate::rules::registry::Endpoint;
 use base64::Engine;
@@ -56,7 +56,7 @@ pub struct SignedIn {
     name: Option<String>,
     email: Option<String>,
     groups: Vec<String>,
-    roles: BTreeSet<ConsoleRole>,
+    roles: BTreeSet<Duty>,
     auth_time: Option<UnixTime>,
 }
 
@@ -94,7 +94,7 @@ impl SignedIn {
     }
 
     /// The roles that these groups have; whoever has none is known, and may do nothing.
-    pub fn roles(&self) -> &BTreeSet<ConsoleRole> {
+    pub fn roles(&self) -> &BTreeSet<Duty> {
         &self.roles
     }
 
@@ -124,6 +124,11 @@ impl Provider {
         let secret = settings.client_secret_file.as_deref().map(secret).transpose()?;
         let fetcher = Fetcher::new(trust(&settings.authorities).map_err(OpenError::Authorities)?);
         Ok(Self { settings, redirect: redirect.to_owned(), secret, fetcher, known: Mutex::default() })
+    }
+
+    /// What is set for it.
+    pub fn settings(&self) -> &Oidc {
+        &self.settings
     }
 
     /// Begins a sign-in: where the browser is sent, and what is kept until it comes back.

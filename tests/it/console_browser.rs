@@ -1,0 +1,84 @@
+//! The pages for people in a browser: Chromium, with axe-core and html-validate as judges (`tests/peers/browser.js`).
+
+use crate::console::{AUDITOR, SCHOOL, Site};
+use crate::folder::Folder;
+use crate::process::oncegate;
+use crate::tool::{root, said};
+use oncegate::program::demo::Behaviour;
+use serde_json::Value;
+use std::process::Command;
+
+/// The pages that are walked through, by somebody who is operator, auditor and the rest. A path has a status before it that is not 200.
+const PAGES: &[&str] = &[
+    "/",
+    "/log",
+    "/log?code=OG-POL-002",
+    "/log?purpose=nothing",
+    "/log/0",
+    "/log/1",
+    "/agencies",
+    "/agencies/xx.demo.school-17",
+    "/agencies/xx.demo.clinic-3",
+    "/help",
+    "/help/OG-POL-002",
+    "/about",
+    "404:/nowhere",
+    "400:/log?limit=-1",
+    "410:/sign-in/guessed",
+];
+
+const ALL: &[&str] = &["operator", "auditor", "curator", "security"];
+
+/// What the browser says, line by line.
+fn browser(arguments: &[&str]) -> Vec<Value> {
+    let modules = root().join("target/peers/node/node_modules");
+    assert!(modules.join("playwright-core").exists(), "the peers are not installed yet: run tests/run once");
+    let mut node = Command::new("node");
+    node.env("NODE_PATH", modules).env("CHROMIUM", "/usr/bin/chromium").arg(root().join("tests/peers/browser.js"));
+    let output = node.args(arguments).output().expect("node starts");
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn site() -> Site {
+    let site = Site::start();
+    for behaviour in [Behaviour::Honest, Behaviour::WrongSubject] {
+        site.ask(SCHOOL, behaviour, ("school-attendance", "XX:HEALTH:13"));
+    }
+    site.ask(SCHOOL, Behaviour::Honest, ("birth-allowance", "XX:FAMILY:81"));
+    site
+}
+
+#[test]
+fn every_page_is_good_for_everybody_in_two_languages_wide_and_narrow_light_and_dark() {
+    let site = site();
+    let link = site.url("a.petrova", ALL, Some(AUDITOR));
+    let said = browser(&[&["walk", &link], PAGES].concat());
+    let (last, wrong) = said.split_last().expect("a last line");
+    let wrong: Vec<String> = wrong.iter().map(Value::to_string).collect();
+    assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(last["looked"], PAGES.len() * 8);
+}
+
+#[test]
+fn an_auditor_finds_an_exchange_and_takes_its_proof_home_with_scripts_and_without() {
+    let site = Site::start();
+    let (asked, _) = site.ask(SCHOOL, Behaviour::Honest, ("school-attendance", "XX:HEALTH:13"));
+    let person = format!("{} {}", asked.person.scheme(), asked.person.value());
+    for mode in ["wide", "narrow", "plain"] {
+        let folder = Folder::new();
+        let link = site.url("a.petrova", &["auditor"], Some(AUDITOR));
+        let said = browser(&["auditor", &link, &person, &folder.path().display().to_string(), mode]);
+        let text = |key: &str| said[0][key].as_str().unwrap_or_else(|| panic!("{mode}: {said:?}")).to_owned();
+        assert!(!text("before").contains(asked.person.value()) && text("after").contains(asked.person.value()), "{mode}: {said:?}");
+        // The command that the page shows, as it stands there.
+        let command = text("command").replace("\\\n", " ");
+        let words: Vec<&str> = command.split_whitespace().collect();
+        assert_eq!(words[..3], ["oncegate", "log", "verify"], "{mode}: {command}");
+        let verified = Command::new(oncegate()).args(&words[1..]).current_dir(folder.path()).output().expect("it starts");
+        assert!(verified.status.success(), "{mode}: {}", crate::tool::said(&verified));
+        let told = String::from_utf8_lossy(&verified.stdout).into_owned();
+        assert!(told.contains(&format!("record {}", text("record"))), "{mode}: {told}");
+    }
+}

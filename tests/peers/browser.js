@@ -1,0 +1,178 @@
+// Chromium as a peer: it looks at the pages for people as a browser does, with axe-core for accessibility and html-validate for the markup.
+//
+//   browser.js walk LINK PATH...            signs in by the link, opens each path in two languages, light and dark, wide and narrow, and prints
+//                                           a line of JSON for each thing that is wrong, and at the end one with how many pages were looked at.
+//                                           "404:/nowhere" is a path with another status than 200.
+//   browser.js auditor LINK PERSON FOLDER MODE
+//                                           finds an exchange by person and reason, opens its record and what is private beside it, and downloads
+//                                           the proof; prints what it has found as JSON. MODE is "wide", "narrow" (320 px), or "plain" (320 px
+//                                           without scripts).
+//
+// A story is a function in `stories`: it gets a page that has signed in, and the rest of the arguments.
+"use strict";
+const { AxeBuilder } = require("@axe-core/playwright");
+const { HtmlValidate, StaticConfigLoader } = require("html-validate");
+const { chromium } = require("playwright-core");
+const path = require("node:path");
+
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const LANGUAGES = ["en", "ru"];
+const THEMES = ["light", "dark"];
+const WIDTHS = [1280, 320];
+// Octets of a page with all that it loads, as they are transferred.
+const OCTETS_MAX = 100 * 1024;
+
+const RULES = {
+  root: true,
+  extends: ["html-validate:standard", "html-validate:document"],
+  rules: {
+    // The templates write what HTML allows; how they are indented is nobody's concern.
+    "no-trailing-whitespace": "off",
+    // A table that becomes a list on a narrow screen loses its roles by that: they stand there in words (tests/peers/browser.js sees both).
+    "no-redundant-role": "off",
+    // Style sheet and script come from this gateway alone.
+    "require-sri": "off",
+  },
+};
+
+const out = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
+
+async function signIn(page, link) {
+  await page.goto(link);
+  await page.locator("main form button[type=submit]").click();
+  await page.waitForURL((url) => url.pathname === "/");
+}
+
+// Opens a page as somebody who comes for the first time, and says what is wrong with it.
+async function look(browser, state, origin, wanted, how, say) {
+  const [, status, target] = /^(?:(\d{3}):)?(.*)$/.exec(wanted);
+  const context = await browser.newContext({
+    storageState: state,
+    viewport: { width: how.width, height: 800 },
+    colorScheme: how.theme,
+    locale: how.language === "ru" ? "ru-RU" : "en-GB",
+  });
+  const page = await context.newPage();
+  let octets = 0;
+  const measured = [];
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== "data:" && url.origin !== origin) say("another origin", request.url());
+  });
+  page.on("requestfinished", (request) => measured.push(request.sizes().then((sizes) => {
+    octets += sizes.responseBodySize + sizes.responseHeadersSize;
+  }).catch(() => {})));
+  page.on("pageerror", (error) => say("script", String(error)));
+  page.on("console", (message) => {
+    // That a page of a refusal has the status of one is told as an error, too.
+    const isStatus = status && message.location().url === origin + target;
+    if (["error", "warning"].includes(message.type()) && !isStatus) say("console", message.text());
+  });
+  const response = await page.goto(origin + target, { waitUntil: "load" });
+  if (response.status() !== Number(status ?? 200)) say("status", String(response.status()));
+  const html = await response.text();
+  const language = await page.locator("html").getAttribute("lang");
+  if (language !== how.language) say("language", language);
+  const [whole, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  if (whole > seen) {
+    const wide = await page.evaluate(() => [...document.querySelectorAll("body *")]
+      .filter((element) => element.getBoundingClientRect().right > window.innerWidth + 1 && !element.closest(".scroll, pre"))
+      .slice(0, 5).map((element) => element.outerHTML.slice(0, 120)));
+    say("wider than the screen", `${whole} > ${seen}: ${wide.join(" | ")}`);
+  }
+  const found = await new AxeBuilder({ page }).withTags(TAGS).setLegacyMode(true).analyze();
+  for (const violation of found.violations) {
+    for (const node of violation.nodes.slice(0, 3)) say(`axe ${violation.id}`, `${node.html.slice(0, 200)}: ${node.failureSummary}`);
+  }
+  await Promise.all(measured);
+  if (octets === 0 || octets >= OCTETS_MAX) say("octets", String(octets));
+  await context.close();
+  return html;
+}
+
+async function walk(link, ...paths) {
+  const origin = new URL(link).origin;
+  const validate = new HtmlValidate(new StaticConfigLoader(RULES));
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+  try {
+    const first = await browser.newContext();
+    await signIn(await first.newPage(), link);
+    const state = await first.storageState();
+    let looked = 0;
+    for (const wanted of paths) {
+      for (const language of LANGUAGES) {
+        let html = "";
+        for (const theme of THEMES) {
+          for (const width of WIDTHS) {
+            const how = { language, theme, width };
+            html = await look(browser, state, origin, wanted, how, (what, detail) => out({ path: wanted, ...how, what, detail }));
+            looked += 1;
+          }
+        }
+        const report = await validate.validateString(html);
+        for (const { messages } of report.results) {
+          for (const { ruleId, message, line, column } of messages) {
+            out({ path: wanted, language, what: `html ${ruleId}`, detail: `${line}:${column} ${message}: ${html.split("\n")[line - 1].slice(Math.max(0, column - 40), column + 80)}` });
+          }
+        }
+      }
+    }
+    out({ looked });
+  } finally {
+    await browser.close();
+  }
+}
+
+const stories = {
+  async auditor(page, person, folder) {
+    await page.locator("#find").fill(person);
+    await page.locator("form.find button[type=submit]").click();
+    await page.locator("main input[name=reason]").fill("a story of the tests");
+    await page.locator("main form button[type=submit]").click();
+    await page.waitForURL((url) => url.pathname === "/log" && url.searchParams.has("ticket"));
+    const row = page.locator("#t-records tbody tr").filter({ hasText: "School 17" }).first();
+    await row.locator("a").first().click();
+    await page.waitForURL(/\/log\/\d+$/);
+    const before = await page.locator("main").innerText();
+    const record = new URL(page.url()).pathname.split("/").pop();
+    const command = await page.locator("#proof ~ figure.command code, section:has(#proof) figure.command code").first().innerText();
+    const waits = page.waitForEvent("download");
+    await page.locator("a[href$='/receipt']").first().click();
+    const download = await waits;
+    const file = path.join(folder, download.suggestedFilename());
+    await download.saveAs(file);
+    await page.locator("main input[name=reason]").fill("to see whom it is about");
+    await page.locator("section:has(#private) form button[type=submit]").click();
+    await page.waitForURL((url) => url.searchParams.has("ticket"));
+    const after = await page.locator("section:has(#private)").innerText();
+    return { record, file, command, before, after };
+  },
+};
+
+async function story(name, link, ...rest) {
+  const mode = rest.pop();
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+  try {
+    const context = await browser.newContext({
+      viewport: { width: mode === "wide" ? 1280 : 320, height: 800 },
+      javaScriptEnabled: mode !== "plain",
+      locale: "en-GB",
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    await signIn(page, link);
+    out(await stories[name](page, ...rest));
+  } finally {
+    await browser.close();
+  }
+}
+
+const [command, ...rest] = process.argv.slice(2);
+(command === "walk" ? walk(...rest) : story(command, ...rest)).catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+});
