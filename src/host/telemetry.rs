@@ -308,7 +308,7 @@ impl Telemetry {
             unsaid
         };
         if unsaid > 0 {
-            self.say(&format!("{unsaid} more handshakes failed before, and left no line each"));
+            self.say(&format!("{unsaid} more lines of this kind were left out before"));
         }
         self.say(what);
     }

@@ -310,7 +310,8 @@ pub fn is_guarded(response: &Response, what: &str) {
         assert!(policy.contains(part), "{what}: {policy}");
     }
     assert!(!policy.contains("unsafe"), "{what}: {policy}");
-    for (name, value) in [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")] {
+    for (name, value) in [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")]
+    {
         assert_eq!(response.header(name).as_deref(), Some(value), "{what}: {name}");
     }
     assert!(response.header("cache-control").is_some(), "{what}");
@@ -393,7 +394,8 @@ fn each_role_sees_its_pages_and_no_others() {
     assert!(shown.contains(mine.person.value()), "an auditor who has said why sees whom it is about");
 
     let style = auditor.get("/about").text();
-    let style: String = style.split("stylesheet\" href=\"").nth(1).expect("a style sheet").chars().take_while(|c| *c != '"').collect();
+    let style: String =
+        style.split("stylesheet\" href=\"").nth(1).expect("a style sheet").chars().take_while(|c| *c != '"').collect();
     let person = escaped(&format!("{}|{}", mine.person.scheme(), mine.person.value()));
     let filled = |text: &str| {
         [("{own}", &own), ("{other}", &other), ("{person}", &person), ("{ticket}", &ticket), ("{style}", &style)]

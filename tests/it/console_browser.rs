@@ -6,6 +6,7 @@ use crate::process::oncegate;
 use crate::tool::{root, said};
 use oncegate::program::demo::Behaviour;
 use serde_json::Value;
+use std::io::{Read, Write};
 use std::process::Command;
 
 /// The pages that are walked through, by somebody who is operator, auditor and the rest. A path has a status before it that is not 200.
@@ -71,7 +72,10 @@ fn an_auditor_finds_an_exchange_and_takes_its_proof_home_with_scripts_and_withou
         let link = site.url("a.petrova", &["auditor"], Some(AUDITOR));
         let said = browser(&["auditor", &link, &person, &folder.path().display().to_string(), mode]);
         let text = |key: &str| said[0][key].as_str().unwrap_or_else(|| panic!("{mode}: {said:?}")).to_owned();
-        assert!(!text("before").contains(asked.person.value()) && text("after").contains(asked.person.value()), "{mode}: {said:?}");
+        assert!(
+            !text("before").contains(asked.person.value()) && text("after").contains(asked.person.value()),
+            "{mode}: {said:?}"
+        );
         // The command that the page shows, as it stands there.
         let command = text("command").replace("\\\n", " ");
         let words: Vec<&str> = command.split_whitespace().collect();
@@ -80,5 +84,62 @@ fn an_auditor_finds_an_exchange_and_takes_its_proof_home_with_scripts_and_withou
         assert!(verified.status.success(), "{mode}: {}", crate::tool::said(&verified));
         let told = String::from_utf8_lossy(&verified.stdout).into_owned();
         assert!(told.contains(&format!("record {}", text("record"))), "{mode}: {told}");
+    }
+}
+
+/// A console on which all is wrong that is looked for.
+fn wrong_site() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let page = format!(
+        "<html><head><title>x</title></head><body><h1>x</h1><h3>x</h3><img src=\"http://localhost:{}/x.png\"><input id=a><p id=a>\
+         <div style=\"width: 2000px; color: #eee; background: #fff\">pale</div><script src=\"/x.js\"></script>{}</body></html>",
+        address.port(),
+        "<!-- octets -->".repeat(10_000),
+    );
+    let form = "<!DOCTYPE html><main><form method=\"post\"><button type=\"submit\">x</button></form></main>";
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut asked = [0; 4096];
+            let count = stream.read(&mut asked).unwrap_or(0);
+            let (head, body) = match &asked[..count] {
+                head if head.starts_with(b"GET /sign-in") => ("200 OK", form),
+                head if head.starts_with(b"POST") => ("303 See Other\r\nLocation: /", ""),
+                head if head.starts_with(b"GET /x.js") => {
+                    ("200 OK\r\nContent-Type: text/javascript", "throw new Error('thrown')")
+                }
+                head if head.starts_with(b"GET /wrong") => ("404 Not Found", page.as_str()),
+                _ => ("200 OK", form),
+            };
+            let kind = if head.contains("Content-Type") { "" } else { "Content-Type: text/html; charset=utf-8\r\n" };
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 {head}\r\n{kind}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        }
+    });
+    address
+}
+
+/// A judge that finds nothing anywhere would let everything pass.
+#[test]
+fn the_judges_find_what_is_wrong_with_a_page() {
+    let said = browser(&["walk", &format!("http://{}/sign-in/x", wrong_site()), "/wrong"]);
+    let found = |what: &str| said.iter().any(|line| line["what"].as_str().is_some_and(|found| found.starts_with(what)));
+    for what in [
+        "status",
+        "language",
+        "another origin",
+        "script",
+        "console",
+        "wider than the screen",
+        "octets",
+        "axe color-contrast",
+        "axe image-alt",
+        "axe html-has-lang",
+        "axe label",
+        "html no-dup-id",
+        "html missing-doctype",
+        "html heading-level",
+    ] {
+        assert!(found(what), "nothing of {what}: {said:#?}");
     }
 }

@@ -53,7 +53,8 @@ fn identity(site: &Site, agency: &str) -> Option<(PathBuf, PathBuf)> {
 fn a_client_certificate_signs_in_whom_the_people_or_the_registry_know() {
     let prepare = |installation: &Installation| {
         let clinic = installation.folder().join("agencies/xx.demo.clinic-3/tls.pem");
-        let entry = format!("agency = \"{AUDITOR}\"\nroles = [\"auditor\", \"operator\"]\ncertificate = \"{}\"", print_of(&clinic));
+        let entry =
+            format!("agency = \"{AUDITOR}\"\nroles = [\"auditor\", \"operator\"]\ncertificate = \"{}\"", print_of(&clinic));
         write_people(installation.folder(), &person("a.petrova", &entry));
     };
     let site = Site::prepared(TLS, &prepare);
@@ -84,7 +85,10 @@ fn a_client_certificate_signs_in_whom_the_people_or_the_registry_know() {
     write_people(&folder, "");
     site.tell(Command::Reload);
     let (status, page) = seen("xx.demo.clinic-3", "/");
-    assert!(status == "200" && page.contains("Clinic 3") && !page.contains("a.petrova"), "it is a system of an agency again: {page}");
+    assert!(
+        status == "200" && page.contains("Clinic 3") && !page.contains("a.petrova"),
+        "it is a system of an agency again: {page}"
+    );
 }
 
 #[test]
@@ -93,7 +97,9 @@ fn under_tls_cookies_are_for_it_alone_and_browsers_are_told_to_stay() {
     let site = Site::prepared(TLS, &prepare);
     let (_, path) = site.link("o", &["operator"], None);
     let mut curl = process::Command::new("curl");
-    curl.args(["--silent", "--include", "--http1.1", "--data", ""]).arg("--cacert").arg(site.world.agency_dir(SCHOOL).join("ca.pem"));
+    curl.args(["--silent", "--include", "--http1.1", "--data", ""])
+        .arg("--cacert")
+        .arg(site.world.agency_dir(SCHOOL).join("ca.pem"));
     let output = curl.arg(format!("https://{}{path}", site.address)).output().expect("curl starts");
     let head = String::from_utf8_lossy(&output.stdout).to_lowercase();
     assert!(head.contains("set-cookie: __host-oncegate=") && head.contains("; secure"), "{head}");
@@ -159,7 +165,8 @@ fn sent(browser: &mut Browser, from: &str, until: &str) -> Result<String, Respon
 
 /// Signs in at the provider, up to the address with which it sends back.
 fn comes_back(browser: &mut Browser) -> String {
-    sent(browser, "/sign-in/provider", "/sign-in/callback?").unwrap_or_else(|response| panic!("{}: {}", response.head, response.text()))
+    sent(browser, "/sign-in/provider", "/sign-in/callback?")
+        .unwrap_or_else(|response| panic!("{}: {}", response.head, response.text()))
 }
 
 fn told(response: &Response) -> (u16, String) {
@@ -170,9 +177,11 @@ fn told(response: &Response) -> (u16, String) {
 fn people_sign_in_at_their_provider_with_the_roles_of_their_groups() {
     let console = free_port();
     let foreign = Foreign::start(&[console]);
-    for (client, agency, shown) in
-        [("RS256", "", "security"), ("EdDSA", "agency = \"xx.demo.auditor\"", "auditor, security"), ("ES256", "agency = \"xx.demo.gone\"", "security")]
-    {
+    for (client, agency, shown) in [
+        ("RS256", "", "security"),
+        ("EdDSA", "agency = \"xx.demo.auditor\"", "auditor, security"),
+        ("ES256", "agency = \"xx.demo.gone\"", "security"),
+    ] {
         let site = site(console, &section(foreign.port, client, agency, "\"auditor\", \"security\""));
         let mut browser = site.nobody();
         let page = browser.get("/sign-in").text();
@@ -182,7 +191,10 @@ fn people_sign_in_at_their_provider_with_the_roles_of_their_groups() {
         assert_eq!((response.status, response.header("location").as_deref()), (303, Some("/")), "{}", response.text());
         assert!(browser.cookies.contains_key("oncegate") && !browser.cookies.contains_key("oncegate-begun"));
         let page = browser.get("/").text();
-        assert!(page.contains("Мария Иванова (maria)") && page.contains(&format!("<span class=\"duty\">{shown}</span>")), "{client}: {page}");
+        assert!(
+            page.contains("Мария Иванова (maria)") && page.contains(&format!("<span class=\"duty\">{shown}</span>")),
+            "{client}: {page}"
+        );
         // It is on record, with who it was beside it.
         let mut auditor = site.auditor();
         let rows = auditor.get("/log?as=json&kind=adm").text();
@@ -216,7 +228,10 @@ fn the_file_of_people_counts_more_than_groups_and_nobody_without_a_role_gets_in(
     let back = comes_back(&mut browser);
     assert_eq!(browser.get(&back).status, 303);
     let page = browser.get("/").text();
-    assert!(page.contains("m.ivanova") && page.contains("<span class=\"duty\">auditor</span>") && !page.contains("Мария"), "{page}");
+    assert!(
+        page.contains("m.ivanova") && page.contains("<span class=\"duty\">auditor</span>") && !page.contains("Мария"),
+        "{page}"
+    );
     // Nothing changes for her while her entry is the same; with another she signs in again.
     site.tell(Command::Reload);
     assert_eq!(browser.get("/").status, 200);
@@ -265,7 +280,16 @@ fn whoever_comes_back_has_begun_here_and_comes_once() {
     refused(&mut browser, &format!("{before}iss=https%3A%2F%2Fevil.example"), "other-sender");
     // What is refused there is told here.
     let begun = browser.get("/sign-in/provider");
-    let state = begun.header("location").expect("where to").split("state=").nth(1).expect("a state").split('&').next().expect("one").to_owned();
+    let state = begun
+        .header("location")
+        .expect("where to")
+        .split("state=")
+        .nth(1)
+        .expect("a state")
+        .split('&')
+        .next()
+        .expect("one")
+        .to_owned();
     let issuer = format!("http%3A%2F%2F127.0.0.1%3A{}", foreign.port);
     refused(&mut browser, &format!("/sign-in/callback?error=access_denied&state={state}&iss={issuer}"), "denied");
 }
@@ -292,7 +316,9 @@ fn a_console_does_not_start_with_a_provider_to_which_nobody_could_come_back() {
     let config = oncegate::host::config::Config::parse(&format!("{head}{example}"), folder.path());
     let config = config.unwrap_or_else(|(at, what)| panic!("{at}: {what}"));
     assert!(config.console.expect("a console").oidc.is_some(), "the example of the document is read");
-    let raw = |text: &str| oncegate::host::config::Config::parse(&format!("{head}{text}"), folder.path()).map(drop).map_err(|(_, what)| what);
+    let raw = |text: &str| {
+        oncegate::host::config::Config::parse(&format!("{head}{text}"), folder.path()).map(drop).map_err(|(_, what)| what)
+    };
     assert!(raw("[console.oidc]\nissuer = \"x\"\nclient_id = \"c\"\nroles = {}").is_err_and(|what| what.contains("no issuer")));
     assert!(raw("[console]\nodic = 1").is_err_and(|what| what.contains("unknown field")));
 }

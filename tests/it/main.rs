@@ -43,6 +43,8 @@ mod console_abuse;
 #[cfg(feature = "server")]
 mod console_browser;
 #[cfg(feature = "server")]
+mod console_crowd;
+#[cfg(feature = "server")]
 mod console_sign_in;
 #[cfg(feature = "server")]
 mod crash;

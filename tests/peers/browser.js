@@ -25,6 +25,8 @@ const THEMES = ["light", "dark"];
 const WIDTHS = [1280, 320];
 // Octets of a page with all that it loads, as they are transferred.
 const OCTETS_MAX = 100 * 1024;
+// Pages that are looked at side by side.
+const AT_ONCE = 3;
 
 const RULES = {
   root: true,
@@ -47,51 +49,74 @@ async function signIn(page, link) {
   await page.waitForURL((url) => url.pathname === "/");
 }
 
-// Opens a page as somebody who comes for the first time, and says what is wrong with it.
-async function look(browser, state, origin, wanted, how, say) {
+// Opens a page in a language as somebody who comes for the first time, and says what is wrong with it in each theme and width.
+async function look(browser, state, origin, wanted, language, say) {
   const [, status, target] = /^(?:(\d{3}):)?(.*)$/.exec(wanted);
+  let how = { language, theme: THEMES[0], width: WIDTHS[0] };
+  const tell = (what, detail) => say({ path: wanted, ...how, what, detail });
   const context = await browser.newContext({
     storageState: state,
     viewport: { width: how.width, height: 800 },
     colorScheme: how.theme,
-    locale: how.language === "ru" ? "ru-RU" : "en-GB",
+    locale: language === "ru" ? "ru-RU" : "en-GB",
   });
   const page = await context.newPage();
   let octets = 0;
   const measured = [];
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.protocol !== "data:" && url.origin !== origin) say("another origin", request.url());
+    if (url.protocol !== "data:" && url.origin !== origin) tell("another origin", request.url());
   });
   page.on("requestfinished", (request) => measured.push(request.sizes().then((sizes) => {
     octets += sizes.responseBodySize + sizes.responseHeadersSize;
   }).catch(() => {})));
-  page.on("pageerror", (error) => say("script", String(error)));
+  page.on("pageerror", (error) => tell("script", String(error)));
   page.on("console", (message) => {
     // That a page of a refusal has the status of one is told as an error, too.
     const isStatus = status && message.location().url === origin + target;
-    if (["error", "warning"].includes(message.type()) && !isStatus) say("console", message.text());
+    if (["error", "warning"].includes(message.type()) && !isStatus) tell("console", message.text());
   });
   const response = await page.goto(origin + target, { waitUntil: "load" });
-  if (response.status() !== Number(status ?? 200)) say("status", String(response.status()));
+  if (response.status() !== Number(status ?? 200)) tell("status", String(response.status()));
   const html = await response.text();
-  const language = await page.locator("html").getAttribute("lang");
-  if (language !== how.language) say("language", language);
+  const said = await page.locator("html").getAttribute("lang");
+  if (said !== language) tell("language", said);
+  for (const theme of THEMES) {
+    for (const width of WIDTHS) {
+      how = { language, theme, width };
+      await page.emulateMedia({ colorScheme: theme });
+      await page.setViewportSize({ width, height: 800 });
+      await examine(page, tell);
+    }
+  }
+  await Promise.all(measured);
+  if (octets === 0 || octets >= OCTETS_MAX) tell("octets", String(octets));
+  await context.close();
+  return html;
+}
+
+async function examine(page, tell) {
   const [whole, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
   if (whole > seen) {
     const wide = await page.evaluate(() => [...document.querySelectorAll("body *")]
       .filter((element) => element.getBoundingClientRect().right > window.innerWidth + 1 && !element.closest(".scroll, pre"))
       .slice(0, 5).map((element) => element.outerHTML.slice(0, 120)));
-    say("wider than the screen", `${whole} > ${seen}: ${wide.join(" | ")}`);
+    tell("wider than the screen", `${whole} > ${seen}: ${wide.join(" | ")}`);
   }
   const found = await new AxeBuilder({ page }).withTags(TAGS).setLegacyMode(true).analyze();
   for (const violation of found.violations) {
-    for (const node of violation.nodes.slice(0, 3)) say(`axe ${violation.id}`, `${node.html.slice(0, 200)}: ${node.failureSummary}`);
+    for (const node of violation.nodes.slice(0, 3)) tell(`axe ${violation.id}`, `${node.html.slice(0, 200)}: ${node.failureSummary}`);
   }
-  await Promise.all(measured);
-  if (octets === 0 || octets >= OCTETS_MAX) say("octets", String(octets));
-  await context.close();
-  return html;
+}
+
+async function judge(validate, html, tell) {
+  const report = await validate.validateString(html);
+  for (const { messages } of report.results) {
+    for (const { ruleId, message, line, column } of messages) {
+      const near = html.split("\n")[line - 1].slice(Math.max(0, column - 40), column + 80);
+      tell(`html ${ruleId}`, `${line}:${column} ${message}: ${near}`);
+    }
+  }
 }
 
 async function walk(link, ...paths) {
@@ -103,24 +128,15 @@ async function walk(link, ...paths) {
     await signIn(await first.newPage(), link);
     const state = await first.storageState();
     let looked = 0;
-    for (const wanted of paths) {
-      for (const language of LANGUAGES) {
-        let html = "";
-        for (const theme of THEMES) {
-          for (const width of WIDTHS) {
-            const how = { language, theme, width };
-            html = await look(browser, state, origin, wanted, how, (what, detail) => out({ path: wanted, ...how, what, detail }));
-            looked += 1;
-          }
-        }
-        const report = await validate.validateString(html);
-        for (const { messages } of report.results) {
-          for (const { ruleId, message, line, column } of messages) {
-            out({ path: wanted, language, what: `html ${ruleId}`, detail: `${line}:${column} ${message}: ${html.split("\n")[line - 1].slice(Math.max(0, column - 40), column + 80)}` });
-          }
-        }
+    const jobs = paths.flatMap((wanted) => LANGUAGES.map((language) => ({ wanted, language })));
+    const work = async () => {
+      for (let job = jobs.shift(); job; job = jobs.shift()) {
+        const html = await look(browser, state, origin, job.wanted, job.language, out);
+        looked += THEMES.length * WIDTHS.length;
+        await judge(validate, html, (what, detail) => out({ path: job.wanted, language: job.language, what, detail }));
       }
-    }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
     out({ looked });
   } finally {
     await browser.close();
@@ -134,7 +150,7 @@ const stories = {
     await page.locator("main input[name=reason]").fill("a story of the tests");
     await page.locator("main form button[type=submit]").click();
     await page.waitForURL((url) => url.pathname === "/log" && url.searchParams.has("ticket"));
-    const row = page.locator("#t-records tbody tr").filter({ hasText: "School 17" }).first();
+    const row = page.locator("#t-records tbody tr").filter({ hasText: "School 17" }).filter({ hasText: "Question" }).first();
     await row.locator("a").first().click();
     await page.waitForURL(/\/log\/\d+$/);
     const before = await page.locator("main").innerText();

@@ -635,8 +635,11 @@ impl Console {
                 return Err(Fault::new(Code::HttpNoSuchPath));
             }
             let has = |method: &str| found.iter().any(|(route, _)| route.method == method);
-            let allowed: Vec<&str> =
-                [("GET", "GET, HEAD"), ("POST", "POST")].into_iter().filter(|(method, _)| has(method)).map(|(_, all)| all).collect();
+            let allowed: Vec<&str> = [("GET", "GET, HEAD"), ("POST", "POST")]
+                .into_iter()
+                .filter(|(method, _)| has(method))
+                .map(|(_, all)| all)
+                .collect();
             let allowed = allowed.join(", ");
             let refused = help::refused(self, words, who, &Fault::at(Code::HttpMethod, format!("allowed: {allowed}")));
             // RFC 9110, section 15.5.6.
@@ -665,7 +668,8 @@ impl Console {
         form.take("token");
         let address = Address { path: format!("/{}", asked.path.join("/")), pairs };
         let (console, world) = (Arc::clone(self), self.gateway.world());
-        let visit = Visit { console, world, words, who, begun, of: of.clone(), query, form, address, wire: asked.wire, now: now() };
+        let visit =
+            Visit { console, world, words, who, begun, of: of.clone(), query, form, address, wire: asked.wire, now: now() };
         route.name.answer(visit).await
     }
 }
