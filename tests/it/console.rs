@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub const SCHOOL: &str = "xx.demo.school-17";
 pub const FUND: &str = "xx.demo.social-fund";
@@ -433,6 +432,3 @@ fn each_role_sees_its_pages_and_no_others() {
     // What was opened is closed for whoever comes without the ticket.
     assert!(!auditor.get(&format!("/log/{own}")).text().contains(mine.person.value()));
 }
-
-/// Long enough for a page, on a busy machine.
-pub const SECONDS: Duration = Duration::from_secs(30);

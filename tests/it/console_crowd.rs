@@ -118,7 +118,7 @@ fn whoever_reads_slowly_or_never_sends_their_form_holds_up_nobody() {
         .map(|_| {
             let mut stream = connect();
             let whole = operator.octets("POST", "/find", "q=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-            stream.write_all(whole[..whole.len() - 10].as_bytes()).expect("sent");
+            stream.write_all(&whole.as_bytes()[..whole.len() - 10]).expect("sent");
             stream
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Drawings as inline SVG. Colours come from the style sheet by classes, so that they follow light and dark; what a drawing shows also stands
 //! in words beside it.
 
-use super::html::Tone;
+use super::tone::Tone;
 use std::fmt::{self, Write};
 
 /// A drawing. Whatever it is given is escaped on the way in.

@@ -1,6 +1,7 @@
 //! Pieces of pages. Each is a value, and becomes HTML in one template of its own, which escapes all that it is given.
 
 use super::chart::Svg;
+pub(super) use super::tone::Tone;
 use super::words::Words;
 use crate::base::time::UnixTime;
 use askama::Template;
@@ -30,30 +31,6 @@ impl fmt::Display for Html {
 
 impl askama::filters::HtmlSafe for Html {}
 impl askama::filters::HtmlSafe for Svg {}
-
-/// How something is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tone {
-    #[default]
-    Plain,
-    Quiet,
-    Good,
-    Warn,
-    Bad,
-}
-
-impl Tone {
-    /// The class in the style sheet.
-    pub const fn class(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Quiet => "quiet",
-            Self::Good => "good",
-            Self::Warn => "warn",
-            Self::Bad => "bad",
-        }
-    }
-}
 
 /// A run of text.
 #[derive(Clone, Debug)]
@@ -695,7 +672,7 @@ mod tests {
             section(HOSTILE, HOSTILE, &[]),
             details(HOSTILE, &[]),
             command(HOSTILE, HOSTILE),
-            list(&[all.clone()], Ordered::Yes),
+            list(std::slice::from_ref(&all), Ordered::Yes),
             lead(&all),
         ];
         for piece in &pieces {

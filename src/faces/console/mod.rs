@@ -22,6 +22,7 @@ mod request;
 #[allow(dead_code, reason = "what the next pages tell")]
 mod session;
 mod sign;
+mod tone;
 mod traffic;
 #[allow(dead_code, reason = "what the next pages say")]
 mod words;
