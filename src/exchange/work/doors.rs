@@ -113,6 +113,11 @@ impl Doors {
         self.change(to, |door| door.not_before = door.not_before.max(until));
     }
 
+    /// When a receiver that did not answer is tried again.
+    pub fn opens(&self, to: &AgencyId) -> Option<UnixTime> {
+        self.doors.get(to).map(|door| door.not_before).filter(|opens| *opens > UnixTime::default())
+    }
+
     /// When there is something to hand out.
     pub fn wakes(&self) -> Option<UnixTime> {
         let ready = (!self.ready.is_empty()).then(UnixTime::default);

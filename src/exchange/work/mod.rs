@@ -469,6 +469,25 @@ impl<S: Shelf> Work<S> {
         [self.waits_since(), event, self.oldest_variant()].into_iter().flatten().min()
     }
 
+    /// The oldest of what is open, so many at most: for those who look after it.
+    pub fn first_rows(&self, most: usize) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let mut next = vec![of::ROW];
+        while rows.len() < most
+            && let Some((key, octets)) = self.shelf.from(&next)
+            && let Some(name) = key.strip_prefix(&[of::ROW])
+        {
+            rows.extend(row::read_key(name).and_then(|name| Row::read(name, &octets)));
+            next = [key.as_slice(), &[0]].concat();
+        }
+        rows
+    }
+
+    /// Until when a receiver that did not answer is left alone.
+    pub fn left_alone_until(&self, to: &AgencyId) -> Option<UnixTime> {
+        self.doors.opens(to)
+    }
+
     /// The shelf.
     pub fn shelf(&self) -> &S {
         &self.shelf

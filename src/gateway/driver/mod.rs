@@ -8,6 +8,7 @@ mod attachments;
 pub mod audit;
 mod bodies;
 mod cases;
+pub mod console;
 mod delivery;
 mod events;
 mod evidence;

@@ -118,6 +118,17 @@ pub fn remove_derived(data: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Room for the journal, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What it takes.
+    pub used: u64,
+    /// What it may take, where that is limited.
+    pub most: Option<u64>,
+    /// What is free on its disk, if that is known.
+    pub free: Option<u64>,
+}
+
 /// A record as it was found: its leaf is what the tree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -514,6 +525,12 @@ impl Store {
             *unsealed = self.keys.expect_year(UnixTime::from_ms(now)).err();
         }
         unsealed.clone()
+    }
+
+    /// What the journal takes of the disk, and what there is.
+    pub fn room(&self) -> Room {
+        let free = rustix::fs::statvfs(&self.folder).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        Room { used: self.writer.room().0, most: (self.bytes_max < u64::MAX).then_some(self.bytes_max), free }
     }
 
     /// How many records are durable.

@@ -6,6 +6,7 @@
 //! known, a condition may be neither true nor false (Kleene's strong logic of three values), and says because of which facts.
 
 mod parse;
+pub mod speech;
 #[cfg(test)]
 mod tests;
 
@@ -217,13 +218,20 @@ enum Operand {
     Node(Box<Node>),
 }
 
+/// How two things compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
+pub enum Relation {
+    /// `==`
     Equal,
+    /// `!=`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     AtMost,
+    /// `>`
     Greater,
+    /// `>=`
     AtLeast,
 }
 
