@@ -13,7 +13,7 @@ use crate::message::envelope::World;
 use crate::rules::registry::{Action, Agency, AgencyIndex, Grant, Status};
 
 /// Whether the visitor may see an agency's page: whoever speaks for one sees that alone.
-fn sees(visit: &Visit, id: &AgencyId) -> bool {
+pub(super) fn sees(visit: &Visit, id: &AgencyId) -> bool {
     let is_own = visit.who.as_ref().is_some_and(|who| who.official.agency.as_ref() == Some(id));
     is_own || visit.does(&[Duty::Operator, Duty::Auditor, Duty::Curator, Duty::Security, Duty::Desk])
 }

@@ -10,6 +10,7 @@ mod cases;
 mod chart;
 mod citizen;
 mod desk;
+mod documents;
 mod entry;
 mod help;
 #[allow(dead_code, reason = "what the next pages are made of")]
@@ -18,12 +19,15 @@ mod live;
 mod log;
 mod overview;
 mod provider;
+mod queue;
 mod request;
-#[allow(dead_code, reason = "what the next pages tell")]
 mod session;
 mod sign;
 mod tone;
 mod traffic;
+mod situations;
+mod state;
+mod telling;
 #[allow(dead_code, reason = "what the next pages say")]
 mod words;
 
@@ -102,6 +106,20 @@ pub enum Name {
     Withdraw,
     /// What is refused, and who tries it.
     Security,
+    /// Life situations.
+    Situations,
+    /// One of them.
+    Situation,
+    /// Documents, and who may ask for them.
+    Documents,
+    /// One of them.
+    Document,
+    /// Whether somebody may.
+    Explain,
+    /// Open work.
+    Queue,
+    /// The state of the gateway.
+    State,
     /// What citizens complain about.
     Complaints,
     /// A complaint is answered.
@@ -195,6 +213,13 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/cases/{id}/link", Name::Personal, Duties(&[Desk]), None),
     route("POST", "/cases/{id}/withdraw", Name::Withdraw, Duties(&[Desk]), None),
     route("GET", "/security", Name::Security, Duties(&[Operator, Security]), Some("menu.security")),
+    route("GET", "/situations", Name::Situations, ALL, Some("menu.situations")),
+    route("GET", "/situations/{id}", Name::Situation, ALL, None),
+    route("GET", "/documents", Name::Documents, ALL, Some("menu.documents")),
+    route("GET", "/documents/{type}", Name::Document, ALL, None),
+    route("GET", "/explain", Name::Explain, ALL, None),
+    route("GET", "/queue", Name::Queue, Duties(&[Operator]), Some("menu.queue")),
+    route("GET", "/state", Name::State, Duties(&[Operator, Security]), Some("menu.state")),
     route("GET", "/complaints", Name::Complaints, Duties(&[Auditor]), Some("menu.complaints")),
     route("POST", "/complaints/{index}", Name::AnswerComplaint, Duties(&[Auditor]), None),
     route("GET", "/my/{link}", Name::My, Everybody, None),
@@ -704,6 +729,13 @@ impl Name {
             Self::Personal => desk::personal(visit).await,
             Self::Withdraw => desk::withdraw(visit).await,
             Self::Security => traffic::security(visit).await,
+            Self::Situations => situations::situations(visit),
+            Self::Situation => situations::situation(visit).await,
+            Self::Documents => documents::documents(visit),
+            Self::Document => documents::document(visit),
+            Self::Explain => documents::explain(visit),
+            Self::Queue => queue::queue(visit).await,
+            Self::State => state::state(visit).await,
             Self::Complaints => citizen::all_complaints(visit).await,
             Self::AnswerComplaint => citizen::answer_complaint(visit).await,
             Self::My => citizen::my(visit).await,

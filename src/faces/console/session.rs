@@ -218,8 +218,9 @@ impl Sessions {
     }
 
     /// Who is signed in: name, duties, since when, and when they asked something last.
-    pub fn all(&self) -> Vec<(Arc<Official>, UnixTime, UnixTime)> {
-        self.open.values().map(|session| (Arc::clone(&session.official), session.began, session.seen)).collect()
+    pub fn all(&self, now: UnixTime) -> Vec<(Arc<Official>, UnixTime, UnixTime)> {
+        let good = self.open.values().filter(|session| self.is_good(session, now));
+        good.map(|session| (Arc::clone(&session.official), session.began, session.seen)).collect()
     }
 
     fn forget(&mut self, now: UnixTime) {
