@@ -642,6 +642,7 @@ name = "School"
 [[agency]]
 id = "xx.clinic"
 name = "Clinic"
+url = "outbound"
 [[holder]]
 agency = "xx.clinic"
 document = "medical-absence-note"

@@ -2,11 +2,11 @@
 //! and nobody whom one is about.
 
 use super::entry::ago;
-use super::html::{Cell, Figure, Live, Note, Page, Span, Table, Tone, column, figure_row, figures, link, moment, notes, text};
+use super::html::{Cell, Figure, Live, Note, Page, Span, Table, Tone, column, figure_row, figures, moment, notes, text};
 use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::time::UnixTime;
-use crate::exchange::work::{Row, Stage, State, What};
+use crate::exchange::work::{Row, Stage, State, Way, What};
 use crate::gateway::driver::console::{OpenRow, OpenWork};
 use std::collections::BTreeMap;
 
@@ -89,25 +89,56 @@ fn kinds(words: Words, open: &OpenWork) -> Table {
     }
 }
 
+/// When something goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    /// At this time, or now if that is past.
+    At(UnixTime),
+    /// When its receiver comes for it.
+    Fetched,
+    /// When it is answered.
+    Answered,
+}
+
+impl Next {
+    fn of(open: &OpenRow, now: UnixTime) -> Self {
+        match (open.row.stage, open.next, open.way) {
+            (Stage::Delivered(_), None, _) => Self::Answered,
+            (_, Some(next), _) => Self::At(next),
+            (_, None, Way::Inbox) => Self::Fetched,
+            (_, None, _) => Self::At(now),
+        }
+    }
+
+    fn cell(self, visit: &Visit) -> Cell {
+        let words = visit.words;
+        match self {
+            Self::At(next) if next > visit.now => Cell::of(vec![moment(next)], next.to_string()),
+            Self::At(_) => Cell::of(vec![text(words.say("queue.now"))], "now"),
+            Self::Fetched => Cell::of(vec![text(words.say("queue.fetched"))], "fetched"),
+            Self::Answered => Cell::of(vec![text(words.say("queue.answered"))], "answered"),
+        }
+    }
+}
+
 /// What of the work that is looked at a receiver has.
 #[derive(Debug, PartialEq, Eq)]
 struct Load {
     pieces: u64,
-    late: u64,
     since: UnixTime,
-    next: Option<UnixTime>,
+    next: Next,
 }
 
 /// By receiver: those first who have the oldest.
 fn loads(rows: &[OpenRow], now: UnixTime) -> Vec<(&str, Load)> {
     let mut found: BTreeMap<&str, Load> = BTreeMap::new();
-    for OpenRow { row, next } in rows {
-        let fresh = Load { pieces: 0, late: 0, since: row.since, next: None };
-        let load = found.entry(row.key.to.as_str()).or_insert(fresh);
+    for open in rows {
+        let next = Next::of(open, now);
+        let fresh = Load { pieces: 0, since: open.row.since, next };
+        let load = found.entry(open.row.key.to.as_str()).or_insert(fresh);
         load.pieces += 1;
-        load.late += u64::from(row.deadline <= now);
-        load.since = load.since.min(row.since);
-        load.next = [load.next, *next].into_iter().flatten().min();
+        load.since = load.since.min(open.row.since);
+        load.next = load.next.min(next);
     }
     let mut loads: Vec<_> = found.into_iter().collect();
     loads.sort_by_key(|(_, load)| load.since);
@@ -121,7 +152,7 @@ fn receivers(visit: &Visit, open: &OpenWork) -> Table {
             Cell::link(visit.agency_name(to), format!("/agencies/{to}"), to),
             Cell::number(words, load.pieces),
             Cell::of(vec![text(ago(words, load.since, visit.now))], load.since.to_string()),
-            next_cell(visit, load.next),
+            load.next.cell(visit),
         ]
     });
     Table {
@@ -139,17 +170,10 @@ fn receivers(visit: &Visit, open: &OpenWork) -> Table {
     }
 }
 
-/// When something is tried again: what is past is tried now.
-fn next_cell(visit: &Visit, next: Option<UnixTime>) -> Cell {
-    match next.filter(|next| *next > visit.now) {
-        Some(next) => Cell::of(vec![moment(next)], next.to_string()),
-        None => Cell::of(vec![text(visit.words.say("queue.now"))], "now"),
-    }
-}
-
 fn oldest(visit: &Visit, open: &OpenWork) -> Table {
     let words = visit.words;
-    let rows = open.rows.iter().map(|OpenRow { row, next }| {
+    let rows = open.rows.iter().map(|open| {
+        let row = &open.row;
         let (key, tone) = stage(row);
         let is_over = row.deadline <= visit.now;
         vec![
@@ -160,7 +184,7 @@ fn oldest(visit: &Visit, open: &OpenWork) -> Table {
             Cell::of(vec![Span::Badge(words.say(key).to_owned(), tone)], key.trim_start_matches("queue.")),
             Cell::number(words, u64::from(row.tries)),
             Cell::of(vec![text(ago(words, row.since, visit.now))], row.since.to_string()),
-            next_cell(visit, *next),
+            Next::of(open, visit.now).cell(visit),
             Cell::time(row.deadline).toned(if is_over { Tone::Bad } else { Tone::Plain }),
         ]
     });
@@ -219,21 +243,27 @@ mod tests {
             stage: Stage::Waiting,
             tries: 0,
         };
-        OpenRow { row, next: next.map(UnixTime::from_ms) }
+        OpenRow { row, way: Way::Push, next: next.map(UnixTime::from_ms) }
     }
 
     #[test]
     fn those_come_first_who_have_the_oldest_work() {
         let rows = [piece(1, "xx.late", 30, None), piece(2, "xx.first", 10, Some(90)), piece(3, "xx.late", 20, Some(80))];
-        let load = |pieces, since, next: Option<u64>| Load {
-            pieces,
-            late: 0,
-            since: UnixTime::from_ms(since),
-            next: next.map(UnixTime::from_ms),
-        };
+        let load =
+            |pieces, since, next| Load { pieces, since: UnixTime::from_ms(since), next: Next::At(UnixTime::from_ms(next)) };
+        // What can be handed out now is next.
         let found = loads(&rows, UnixTime::from_ms(50));
-        assert_eq!(found, [("xx.first", load(1, 10, Some(90))), ("xx.late", load(2, 20, Some(80)))]);
-        assert_eq!(loads(&rows, UnixTime::from_ms(100)).iter().map(|(_, load)| load.late).sum::<u64>(), 3);
-        assert_eq!(loads(&[], UnixTime::from_ms(1)), []);
+        assert_eq!(found, [("xx.first", load(1, 10, 90)), ("xx.late", load(2, 20, 50))]);
+        assert!(loads(&[], UnixTime::from_ms(1)).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_said_to_be_tried_that_waits_for_others() {
+        let now = UnixTime::from_ms(50);
+        let fetched = OpenRow { way: Way::Inbox, ..piece(1, "xx.a", 1, None) };
+        assert_eq!(Next::of(&fetched, now), Next::Fetched);
+        let mut answered = piece(1, "xx.a", 1, None);
+        answered.row.stage = Stage::Delivered(None);
+        assert_eq!(Next::of(&answered, now), Next::Answered);
     }
 }

@@ -6,6 +6,7 @@ use super::html::{Cell, Figure, Live, Page, Span, Table, Tone, column, figure_ro
 use super::overview::{attention, days_left};
 use super::words::Words;
 use super::{Answered, Visit, duty_word};
+use crate::base::ids::AgencyId;
 use crate::host::config::Duty;
 use crate::host::expiry::{self, Weight};
 use crate::host::store::Room;
@@ -133,14 +134,13 @@ fn workers(visit: &Visit) -> Table {
     }
 }
 
-/// Certificates, keys and lists, those first that end first.
+/// Certificates, keys and lists, the worst first.
 async fn ends(visit: &Visit) -> Table {
     let words = visit.words;
     let rows = visit.console.ends().await;
     let rows = rows.iter().take(ENDS_MAX).map(|row| {
         let kind = words.find(&format!("ends.{}", row.kind.as_str())).unwrap_or(row.kind.as_str());
-        // Of a file its name: where it lies is nobody's business here.
-        let what = row.what.rsplit('/').next().unwrap_or(&row.what);
+        let what = named(&row.what, |id| visit.agency_name(id));
         let tone = match row.weight {
             Weight::Good => Tone::Good,
             Weight::Warning => Tone::Warn,
@@ -168,6 +168,21 @@ async fn ends(visit: &Visit) -> Table {
         rows: rows.collect(),
         empty: words.say("health.ends-none").to_owned(),
         next: None,
+    }
+}
+
+/// What ends, by the name of its agency where it is one's, and otherwise of its file: where that lies is nobody's business here.
+fn named(what: &str, name: impl Fn(&str) -> String) -> String {
+    let mut path = what.rsplit('/');
+    let file = path.next().unwrap_or(what);
+    let folder = path.next().filter(|folder| AgencyId::parse(folder).is_some() && name(folder) != **folder);
+    match (folder, what.rsplit_once(" of ")) {
+        (Some(agency), _) => name(agency),
+        (None, Some((key, agency))) if AgencyId::parse(agency).is_some() => {
+            let number: String = key.chars().filter(char::is_ascii_digit).collect();
+            if number.is_empty() { name(agency) } else { format!("{} ({number})", name(agency)) }
+        }
+        (None, _) => file.to_owned(),
     }
 }
 
@@ -271,6 +286,19 @@ mod tests {
         ] {
             assert_eq!(size(Words(Language::En), octets), english);
             assert_eq!(size(Words(Language::Ru), octets), russian);
+        }
+    }
+
+    #[test]
+    fn what_ends_has_the_name_of_whom_it_belongs_to() {
+        let name = |id: &str| if id == "xx.town.school" { "School".to_owned() } else { id.to_owned() };
+        for (what, said) in [
+            ("signing key 2 of xx.town.school", "School (2)"),
+            ("/etc/oncegate/agencies/xx.town.school/tls.pem", "School"),
+            ("/etc/oncegate/ca.pem", "ca.pem"),
+            ("gateway.pem", "gateway.pem"),
+        ] {
+            assert_eq!(named(what, name), said);
         }
     }
 

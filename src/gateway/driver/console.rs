@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::base::time::UnixTime;
-use crate::exchange::work::{Counts, Row};
+use crate::exchange::work::{Counts, Row, Way};
 
 /// Open work, the oldest first.
 pub struct OpenWork {
@@ -18,6 +18,8 @@ pub struct OpenWork {
 pub struct OpenRow {
     /// What it is.
     pub row: Row,
+    /// How its receiver gets it.
+    pub way: Way,
     /// When something is to be done with it next; nothing if that can be now.
     pub next: Option<UnixTime>,
 }
@@ -28,7 +30,7 @@ impl Gateway {
         let work = self.work();
         let rows = work.first_rows(most).into_iter().map(|row| {
             let next = row.returns().or_else(|| work.left_alone_until(&row.key.to));
-            OpenRow { next, row }
+            OpenRow { next, way: work.way(&row.key.to), row }
         });
         OpenWork { rows: rows.collect(), counts: work.counts().clone(), under_way: work.under_way() }
     }
