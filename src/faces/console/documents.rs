@@ -535,7 +535,7 @@ impl<'w> Asked<'w> {
             text(format!(" {} {} ", words.say(why_key(code)), words.say(next_key(code)))),
             link(code.as_str(), format!("/help/{}", code.as_str())),
         ];
-        Note { tone: Tone::Bad, spans, action: None }
+        Note { tone: Tone::Warn, spans, action: None }
     }
 
     /// Each grant that the question could stand on.
