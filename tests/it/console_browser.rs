@@ -26,6 +26,7 @@ const PAGES: &[&str] = &[
     "404:/nowhere",
     "400:/log?limit=-1",
     "410:/sign-in/guessed",
+    "out:/sign-in",
 ];
 
 const ALL: &[&str] = &["operator", "auditor", "curator", "security"];
@@ -76,6 +77,7 @@ fn an_auditor_finds_an_exchange_and_takes_its_proof_home_with_scripts_and_withou
             !text("before").contains(asked.person.value()) && text("after").contains(asked.person.value()),
             "{mode}: {said:?}"
         );
+        assert_eq!(said[0]["wrong"].as_array().map(Vec::len), Some(0), "{mode}: {said:?}");
         // The command that the page shows, as it stands there.
         let command = text("command").replace("\\\n", " ");
         let words: Vec<&str> = command.split_whitespace().collect();

@@ -2,13 +2,15 @@
 //
 //   browser.js walk LINK PATH...            signs in by the link, opens each path in two languages, light and dark, wide and narrow, and prints
 //                                           a line of JSON for each thing that is wrong, and at the end one with how many pages were looked at.
-//                                           "404:/nowhere" is a path with another status than 200.
+//                                           "404:/nowhere" is a path with another status than 200, "out:/sign-in" one for whoever has not
+//                                           signed in.
 //   browser.js auditor LINK PERSON FOLDER MODE
 //                                           finds an exchange by person and reason, opens its record and what is private beside it, and downloads
 //                                           the proof; prints what it has found as JSON. MODE is "wide", "narrow" (320 px), or "plain" (320 px
 //                                           without scripts).
 //
-// A story is a function in `stories`: it gets a page that has signed in, and the rest of the arguments.
+// A story is a function in `stories`: it gets a page that has signed in, what has the judges look at the page as it is, and the rest of the
+// arguments.
 "use strict";
 const { AxeBuilder } = require("@axe-core/playwright");
 const { HtmlValidate, StaticConfigLoader } = require("html-validate");
@@ -51,11 +53,11 @@ async function signIn(page, link) {
 
 // Opens a page in a language as somebody who comes for the first time, and says what is wrong with it in each theme and width.
 async function look(browser, state, origin, wanted, language, say) {
-  const [, status, target] = /^(?:(\d{3}):)?(.*)$/.exec(wanted);
+  const [, outside, status, target] = /^(out:)?(?:(\d{3}):)?(.*)$/.exec(wanted);
   let how = { language, theme: THEMES[0], width: WIDTHS[0] };
   const tell = (what, detail) => say({ path: wanted, ...how, what, detail });
   const context = await browser.newContext({
-    storageState: state,
+    storageState: outside ? undefined : state,
     viewport: { width: how.width, height: 800 },
     colorScheme: how.theme,
     locale: language === "ru" ? "ru-RU" : "en-GB",
@@ -144,10 +146,11 @@ async function walk(link, ...paths) {
 }
 
 const stories = {
-  async auditor(page, person, folder) {
+  async auditor(page, judged, person, folder) {
     await page.locator("#find").fill(person);
     await page.locator("form.find button[type=submit]").click();
     await page.locator("main input[name=reason]").fill("a story of the tests");
+    await judged();
     await page.locator("main form button[type=submit]").click();
     await page.waitForURL((url) => url.pathname === "/log" && url.searchParams.has("ticket"));
     const row = page.locator("#t-records tbody tr").filter({ hasText: "School 17" }).filter({ hasText: "Question" }).first();
@@ -165,6 +168,7 @@ const stories = {
     await page.locator("section:has(#private) form button[type=submit]").click();
     await page.waitForURL((url) => url.searchParams.has("ticket"));
     const after = await page.locator("section:has(#private)").innerText();
+    await judged();
     return { record, file, command, before, after };
   },
 };
@@ -181,7 +185,11 @@ async function story(name, link, ...rest) {
     const page = await context.newPage();
     page.setDefaultTimeout(30_000);
     await signIn(page, link);
-    out(await stories[name](page, ...rest));
+    const wrong = [];
+    const tell = (what, detail) => wrong.push({ url: page.url(), what, detail });
+    // axe-core is a script of the page, and waits for ever where there are none.
+    const told = await stories[name](page, mode === "plain" ? async () => {} : () => examine(page, tell), ...rest);
+    out({ ...told, wrong });
   } finally {
     await browser.close();
   }
