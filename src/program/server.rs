@@ -311,16 +311,7 @@ impl Server {
             witness::Service::new(Arc::new(witness), witness::ROUTE_PREFIX, say)
         });
         let config = Arc::new(config);
-        let listens = pages.as_ref().map(|(listener, _)| listener.local_addr()).transpose();
-        let listens = listens.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-        let console = Console::new(Arc::clone(&gateway), Arc::clone(&config), listens);
-        let console = console.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-        let open = |(listener, tls): (TcpListener, Option<_>)| Pages {
-            listener,
-            console: Arc::clone(&console),
-            tls: tls.map(watch::Sender::new),
-        };
-        let pages = pages.map(open);
+        let (console, pages) = open_pages(&gateway, &config, pages)?;
         Ok(Self { gateway, exchange, public, entrance, config, hangup, control, witness, stamping, console, pages })
     }
 
@@ -474,6 +465,20 @@ fn load_console_tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>
         .and_then(|identity| identity.browsers())
         .map(Some)
         .map_err(|cause| failed(Code::CfgInvalid)(&format!("[console] {cause}")))
+}
+
+/// The pages for people: those of the public listener in any case, and those of a listener of their own.
+fn open_pages(
+    gateway: &Arc<Gateway>,
+    config: &Arc<Config>,
+    opened: Option<(TcpListener, Option<Arc<rustls::ServerConfig>>)>,
+) -> Result<(Arc<Console>, Option<Pages>), StartError> {
+    let listens = opened.as_ref().map(|(listener, _)| listener.local_addr()).transpose();
+    let listens = listens.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let console = Console::new(Arc::clone(gateway), Arc::clone(config), listens);
+    let console = console.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let pages = opened.map(|(listener, tls)| Pages { listener, console: Arc::clone(&console), tls: tls.map(watch::Sender::new) });
+    Ok((console, pages))
 }
 
 /// Connections of the console's listener at once.

@@ -8,6 +8,7 @@ use super::html::{
     figure_row, figures, lead, link, list, moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
+use super::seen::{fault_of, steps_of, time_of, word_of};
 use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
@@ -17,7 +18,7 @@ use crate::evidence::audit::Filter;
 use crate::evidence::tlog::RecordKind;
 use crate::exchange::cases::{Glance, OrderOf, Part};
 use crate::gateway::driver::audit::{Onlooker, opened};
-use crate::gateway::driver::{CaseError, log_unreadable};
+use crate::gateway::driver::log_unreadable;
 use crate::host::config::Duty;
 use serde_json::Value;
 
@@ -204,14 +205,6 @@ fn holding(visit: &Visit, hold_ups: &[crate::exchange::cases::HoldUp]) -> Table 
 /// A case as it is shown: the view of it, what happened, and how many days it may take.
 type Shown = (Value, Value);
 
-pub(super) fn fault_of(error: CaseError) -> Fault {
-    match error {
-        CaseError::Unknown => Fault::new(Code::CasUnknown),
-        CaseError::None => Fault::new(Code::CasNone),
-        CaseError::Unreadable(cause) => log_unreadable(&cause),
-    }
-}
-
 async fn shown(visit: &Visit) -> Result<(Uuid, Shown), Fault> {
     let unknown = || Fault::new(Code::CasUnknown);
     let id = Uuid::parse(&visit.of().to_ascii_lowercase()).ok_or_else(unknown)?;
@@ -252,21 +245,6 @@ pub(super) async fn case(visit: Visit) -> Answered {
     page.table(happened(&visit, &view, &timeline));
     page.put(prose(&[link(words.say("case.records"), format!("/log?case={id}")), text(" · "), Span::Code(id.to_string())]));
     visit.page(&page)
-}
-
-/// A text of a view.
-pub(super) fn word_of(view: &Value, key: &str) -> String {
-    view[key].as_str().unwrap_or_default().to_owned()
-}
-
-/// A moment of a view.
-pub(super) fn time_of(view: &Value, key: &str) -> Option<UnixTime> {
-    view[key].as_str().and_then(UnixTime::parse)
-}
-
-/// The steps of a view.
-pub(super) fn steps_of(view: &Value) -> &[Value] {
-    view["steps"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn is_over(step: &Value) -> bool {

@@ -1,12 +1,13 @@
 //! A citizen's page, by a personal link: what happens next and what they must do, each step and date, who looked at their data and why, and a
 //! way to complain about it. It names no other person, and nothing that the law withholds for now.
 
-use super::cases::{fault_of, next_of, steps_of, time_of, word_of};
+use super::cases::next_of;
 use super::html::{
     Address, Cell, Field, Form, Html, Note, Ordered, Page, Personal, Span, Table, Tone, column, details, facts, lead, link, list,
     moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
+use super::seen::{fault_of, steps_of, time_of, word_of};
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Identifier, Uuid};

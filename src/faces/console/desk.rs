@@ -1,10 +1,10 @@
 //! The desk of a one-stop shop: it applies for somebody who is present, fills in the short form, hands over the personal link, and takes a case
 //! back. All of it goes to the coordinator as signed messages of the desk's agency, and who sat at the desk is on record.
 
-use super::cases::{fault_of, word_of};
 use super::html::{Field, Form, Html, Must, Note, Page, Span, Tone, command, lead, link, notes, prose, section, text};
 use super::log::person_in;
 use super::request::Answer;
+use super::seen::{fault_of, word_of};
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Region, Uuid};

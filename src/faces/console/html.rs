@@ -18,6 +18,7 @@ impl Html {
         Self(template.render().unwrap_or_default())
     }
 
+    #[cfg(test)]
     pub fn as_str(&self) -> &str {
         &self.0
     }

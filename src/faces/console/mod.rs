@@ -6,14 +6,12 @@
 
 mod agencies;
 mod cases;
-#[allow(dead_code, reason = "what the next pages are drawn with")]
 mod chart;
 mod citizen;
 mod desk;
 mod documents;
 mod entry;
 mod help;
-#[allow(dead_code, reason = "what the next pages are made of")]
 mod html;
 mod live;
 mod log;
@@ -21,14 +19,14 @@ mod overview;
 mod provider;
 mod queue;
 mod request;
+mod seen;
 mod session;
 mod sign;
-mod tone;
-mod traffic;
 mod situations;
 mod state;
 mod telling;
-#[allow(dead_code, reason = "what the next pages say")]
+mod tone;
+mod traffic;
 mod words;
 
 use crate::base::fault::{Code, Fault};

@@ -209,8 +209,21 @@ mod tests {
     }
 
     /// Sections whose keys are made of words from elsewhere.
-    const LOOKED_UP: &[&str] =
-        &["kind.", "duty.", "state.", "step.", "happened.", "document.", "ended.", "paper.", "action.", "ends.", "fact.", "value.", "region."];
+    const LOOKED_UP: &[&str] = &[
+        "kind.",
+        "duty.",
+        "state.",
+        "step.",
+        "happened.",
+        "document.",
+        "ended.",
+        "paper.",
+        "action.",
+        "ends.",
+        "fact.",
+        "value.",
+        "region.",
+    ];
 
     #[test]
     fn each_code_is_told_in_russian() {
