@@ -320,6 +320,14 @@ pub fn is_guarded(response: &Response, what: &str) {
 /// desk, security and an agency. In paths and forms `{own}` is a record of the agency, `{other}` one of others, `{person}` somebody.
 type Line = (&'static str, &'static str, &'static str, &'static str, [u16; 7]);
 
+const NO_CASE: &str = "/cases/01990a5c-0000-7000-8000-000000000001";
+const NO_CASE_REMIND: &str = "/cases/01990a5c-0000-7000-8000-000000000001/remind";
+const NO_CASE_REASSIGN: &str = "/cases/01990a5c-0000-7000-8000-000000000001/reassign";
+const NO_CASE_NOTE: &str = "/cases/01990a5c-0000-7000-8000-000000000001/note";
+const NO_CASE_ANSWERS: &str = "/cases/01990a5c-0000-7000-8000-000000000001/answers";
+const NO_CASE_LINK: &str = "/cases/01990a5c-0000-7000-8000-000000000001/link";
+const NO_CASE_WITHDRAW: &str = "/cases/01990a5c-0000-7000-8000-000000000001/withdraw";
+
 /// All routes. What is not here does not pass; what is here and is no route does not either.
 const TABLE: &[Line] = &[
     ("GET", "/", "/", "", [303, 200, 200, 200, 200, 200, 200]),
@@ -344,6 +352,31 @@ const TABLE: &[Line] = &[
     ("GET", "/agencies", "/agencies?as=csv", "", [303, 200, 200, 200, 200, 200, 200]),
     ("GET", "/agencies/{id}", "/agencies/xx.demo.school-17", "", [303, 200, 200, 200, 403, 200, 200]),
     ("GET", "/agencies/{id}", "/agencies/xx.demo.social-fund", "", [303, 200, 200, 200, 403, 200, 404]),
+    ("GET", "/cases", "/cases", "", [303, 200, 200, 200, 200, 403, 200]),
+    ("GET", "/cases", "/cases?as=csv&table=cases", "", [303, 200, 200, 200, 200, 403, 200]),
+    ("GET", "/cases/{id}", NO_CASE, "", [303, 404, 404, 404, 404, 403, 404]),
+    ("POST", "/cases/{id}/remind", NO_CASE_REMIND, "step=x", [303, 403, 403, 404, 403, 403, 403]),
+    ("POST", "/cases/{id}/reassign", NO_CASE_REASSIGN, "step=x&to=xx.demo.school-17", [303, 403, 403, 404, 403, 403, 403]),
+    ("POST", "/cases/{id}/note", NO_CASE_NOTE, "note=x", [303, 403, 403, 404, 403, 403, 403]),
+    ("GET", "/desk", "/desk", "", [303, 403, 403, 403, 200, 403, 403]),
+    ("POST", "/desk", "/desk", "person=x", [303, 403, 403, 403, 400, 403, 403]),
+    ("POST", "/cases/{id}/answers", NO_CASE_ANSWERS, "f.x=true", [303, 403, 403, 403, 404, 403, 403]),
+    ("POST", "/cases/{id}/link", NO_CASE_LINK, "", [303, 403, 403, 403, 404, 403, 403]),
+    ("POST", "/cases/{id}/withdraw", NO_CASE_WITHDRAW, "", [303, 403, 403, 403, 404, 403, 403]),
+    ("GET", "/security", "/security", "", [303, 200, 403, 403, 403, 200, 403]),
+    ("GET", "/situations", "/situations", "", [303, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/situations/{id}", "/situations/none", "", [303, 404, 404, 404, 404, 404, 404]),
+    ("GET", "/documents", "/documents", "", [303, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/documents/{type}", "/documents/medical-absence-note", "", [303, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/explain", "/explain", "", [303, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/queue", "/queue", "", [303, 200, 403, 403, 403, 403, 403]),
+    ("GET", "/state", "/state", "", [303, 200, 403, 403, 403, 200, 403]),
+    ("GET", "/complaints", "/complaints", "", [303, 403, 200, 403, 403, 403, 403]),
+    ("POST", "/complaints/{index}", "/complaints/0", "text=x", [303, 403, 404, 403, 403, 403, 403]),
+    ("GET", "/my/{link}", "/my/guessed", "", [410; 7]),
+    ("GET", "/my/{link}/proof/{index}", "/my/guessed/proof/{own}", "", [410; 7]),
+    ("GET", "/my/{link}/complain/{index}", "/my/guessed/complain/{own}", "", [410; 7]),
+    ("POST", "/my/{link}/complain/{index}", "/my/guessed/complain/{own}", "text=x", [410; 7]),
     ("GET", "/help", "/help", "", [200; 7]),
     ("GET", "/help/{code}", "/help/OG-POL-002", "", [200; 7]),
     ("GET", "/about", "/about", "", [200; 7]),
