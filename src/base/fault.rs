@@ -222,6 +222,8 @@ catalogue! {
     ConsoleReturn = "OG-CON-005", 403, Sender, AfterChange, "signing in at the provider did not come to its end in this browser", "begin again on the page where people sign in";
     ConsoleProvider = "OG-CON-006", 502, Receiver, Later, "the provider at which people sign in was not understood", "try again later; the operator finds the cause in the lines of the gateway";
     ConsoleNobody = "OG-CON-007", 403, Sender, AfterChange, "you have signed in at the provider, and have no role here", "ask the operator for a group with a role, or for an entry in the file of people";
+    ConsoleSurvey = "OG-CON-008", 410, Sender, Never, "this link takes no answer: it was used, has expired, or never was", "nothing is left to do; each link is good for one answer";
+    ConsoleUnkept = "OG-CON-009", 503, Gateway, Later, "there was no room to keep your answer, and nothing of it was kept", "send it again later: your link is still good";
 
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";

@@ -484,6 +484,14 @@ pub const COMMENT_CHARACTERS_MAX: usize = 2_000;
 pub const RATING_BYTES_MAX: usize = 32 << 10;
 /// Agencies that took part in what one answer is about.
 pub const RATING_AGENCIES_MAX: usize = 64;
+/// For how long a link takes the answer of whoever is asked how it was: 60 days.
+pub const SURVEY_LINK_MS: u64 = 60 * 24 * 60 * 60 * 1000;
+/// Answers that lie together before they are spread over their months.
+pub const RATINGS_RECENT_MAX: usize = 256;
+/// Octets of the answers of a month.
+pub const RATINGS_MONTH_BYTES_MAX: u64 = 64 << 20;
+/// Answers that were given and are not yet apart from their cases: what is left of these by crashes and full disks.
+pub const RATINGS_PENDING_MAX: usize = 1_000;
 /// Times that an agency offers for a step at once.
 pub const SLOTS_MAX: usize = 64;
 /// Steps that are attended on one day.

@@ -10,7 +10,7 @@ use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, PublicApi};
 use crate::faces::console::{Console, ConsoleApi, PublicPages};
-use crate::gateway::driver::{Coordination, Gateway, Parts, SealKeys, TellingPeople, now};
+use crate::gateway::driver::{Coordination, Gateway, Parts, Quality, SealKeys, TellingPeople, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
 use crate::host::catalogue;
@@ -28,8 +28,10 @@ use crate::host::transport::{
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
 use crate::message::schema::Schemas;
+use crate::rules::quality::Questionnaire;
+use crate::rules::quality::register::Register;
 use crate::rules::registry::{Bundle, Older, Registry};
-use crate::rules::situation::Catalogue;
+use crate::rules::situation::{Catalogue, Diagnostic, File};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -132,6 +134,28 @@ fn open_notices(config: &Config) -> Result<Option<TellingPeople>, StartError> {
         return Err(failed(Code::CfgInvalid)(&what));
     }
     Ok(Some(TellingPeople { notices, config: config.notices.clone(), curators: cases.curators.clone() }))
+}
+
+/// What people are asked when a case is over, where their answers lie, and the register of services.
+fn open_quality(config: &Config) -> Result<Option<Quality>, StartError> {
+    let folder = config.console.as_ref().and_then(|console| console.quality.as_ref());
+    if config.cases.is_none() && folder.is_none() {
+        return Ok(None);
+    }
+    let file = |name: &str| -> Result<Option<File>, StartError> {
+        let Some(path) = folder.map(|folder| folder.join(name)).filter(|path| path.exists()) else { return Ok(None) };
+        let text = read_bounded(&path).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+        Ok(Some(File::new(path.display().to_string(), text)))
+    };
+    let wrong = |told: Vec<Diagnostic>| {
+        let lines: Vec<String> = told.iter().map(ToString::to_string).collect();
+        failed(Code::QuaSyntax)(&lines.join("\n"))
+    };
+    let questionnaire = file("questionnaire.toml")?.unwrap_or_else(Questionnaire::built_in_file);
+    let questionnaire = Questionnaire::read(&questionnaire).map_err(wrong)?;
+    let register = file("register.toml")?.map(|file| Register::read(&file)).transpose().map_err(wrong)?;
+    let quality = Quality::open(&config.data, questionnaire, register).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    Ok(Some(quality))
 }
 
 /// A coordinating agency has to be one of the registry, holder of what is applied for, and its key has to be here.
@@ -280,6 +304,7 @@ impl Server {
             config.cases.as_ref().map(|cases| Coordination { coordinators: cases.coordinators.clone(), pace: cases.test_pace });
         let coordination = coordination.unwrap_or_default();
         let telling = open_notices(&config)?;
+        let quality = open_quality(&config)?;
         let trusted = trust(config.log.authorities.as_ref().unwrap_or(&config.exchange.authorities));
         let trusted = trusted.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
         let witness = witness.map(|file| Witness::open(&file)).transpose();
@@ -293,6 +318,7 @@ impl Server {
             catalogue,
             coordination,
             telling,
+            quality,
             store,
             witnessing,
             upstream,
@@ -477,6 +503,9 @@ fn open_pages(
     let listens = listens.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let console = Console::new(Arc::clone(gateway), Arc::clone(config), listens);
     let console = console.map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    if opened.is_some() {
+        gateway.quality().into_iter().for_each(|quality| quality.pages_are_at(console.url()));
+    }
     let pages = opened.map(|(listener, tls)| Pages { listener, console: Arc::clone(&console), tls: tls.map(watch::Sender::new) });
     Ok((console, pages))
 }

@@ -148,6 +148,8 @@ mod situations;
 #[cfg(feature = "server")]
 mod spoilt;
 #[cfg(feature = "server")]
+mod surveys;
+#[cfg(feature = "server")]
 mod suspicions;
 mod tidy;
 mod tool;

@@ -260,7 +260,37 @@ pub enum Change {
     Closed {
         /// How.
         how: Ending,
+        /// Whoever it was for is asked how it was. It is in the change that ends the case, so that there is one for each end, whatever
+        /// crashes between.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        invited: Option<Invitation>,
     },
+    /// Whoever was asked has answered: the link is used up. What they said is nowhere here.
+    Rated,
+}
+
+/// A link under which somebody can say how it was, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// SHA-256 of it.
+    #[serde(with = "hex")]
+    pub hash: Digest,
+    /// Until when, by everybody's clock: whoever answers lives by that.
+    pub until: Time,
+}
+
+/// A digest as a text.
+mod hex {
+    use super::{Digest, Text};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(digest: &Digest, to: S) -> Result<S::Ok, S::Error> {
+        Text(*digest).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
+        Text::deserialize(from).map(|text| text.0)
+    }
 }
 
 /// With what a case begins.
@@ -446,6 +476,11 @@ impl Ending {
             Self::Withdrawn => "withdrawn",
             Self::Abandoned => "abandoned",
         }
+    }
+
+    /// Whether people are asked how it was: where nothing applied, nothing was.
+    pub const fn is_rated(self) -> bool {
+        !matches!(self, Self::Nothing)
     }
 }
 

@@ -214,7 +214,7 @@ impl Case {
                 changes
             }
             OrderOf::Bring => self.brought(around, reading)?,
-            OrderOf::Withdraw => self.forgotten().chain([Change::Closed { how: Ending::Withdrawn }]).collect(),
+            OrderOf::Withdraw => self.forgotten().chain([Change::Closed { how: Ending::Withdrawn, invited: None }]).collect(),
             OrderOf::Assistant(agency, name) => {
                 if around.registry.find(agency).is_none() {
                     return Err(Fault::at(FaultCode::CasStep, format!("no agency is called {agency}")));

@@ -1,6 +1,7 @@
 //! What comes next in a case: by its plan, its terms, and what nobody has answered.
 
 use super::change::{Change, Ending, Errand, Handing, Text, Visit, Whom};
+use super::survey::SURVEY;
 use super::{Around, Case, PaperState, StepLine, StepState};
 use crate::base::ids::{AgencyId, Code, MessageId};
 use crate::base::limits;
@@ -500,7 +501,7 @@ impl<'n> Next<'n> {
                 (0, _) => Ending::Refused,
                 _ => Ending::Done,
             };
-            return Some(Change::Closed { how });
+            return Some(Change::Closed { how, invited: None });
         }
         let is_busy = self.case.steps.iter().any(|line| matches!(line.state, StepState::Offered | StepState::Accepted));
         let is_old = self.case.form.since.is_some_and(|since| since.plus_ms(FORM_MS) <= self.time);
@@ -510,7 +511,7 @@ impl<'n> Next<'n> {
             let end = step.expires.and_then(|expiry| self.case.expiry(self.around, expiry)).map(|(_, end)| end);
             !line.state.is_over() && planned.stage != Stage::Off && end.is_some_and(|end| end > self.time)
         });
-        (is_old && !is_busy && !waits && !may_come).then_some(Change::Closed { how: Ending::Abandoned })
+        (is_old && !is_busy && !waits && !may_come).then_some(Change::Closed { how: Ending::Abandoned, invited: None })
     }
 
     /// Documents that no step needs any more. What is so only since a document is missing may be otherwise once that is made: a step
@@ -576,7 +577,7 @@ impl Case {
             {
                 (None, if self.form.ask.is_empty() && self.form.days.is_empty() { "bring" } else { "form" }, None)
             }
-            Change::Closed { how: Ending::Withdrawn } => (None, "withdrawn", None),
+            Change::Closed { how: Ending::Withdrawn, .. } => (None, "withdrawn", None),
             Change::Closed { .. } => (None, "closed", None),
             _ => return Vec::new(),
         };
@@ -610,6 +611,10 @@ impl Case {
         let is_asked = line.is_some_and(|line| matches!(line.state, StepState::Offered | StepState::Accepted));
         if matches!(event, "reminder" | "late") && is_asked {
             say(Whom::Agency, Some(ids()));
+        }
+        // Whatever came of it: those who were refused something are asked as the others are.
+        if matches!(change, Change::Closed { how, .. } if how.is_rated()) && self.contact.address.is_some() {
+            told.push(Change::Told { whom: Whom::Applicant, event: SURVEY.to_owned(), step: None, message: None });
         }
         told
     }

@@ -2,11 +2,15 @@
 //! sealed beside those records and nowhere else; the lines are a fold over the leaves of the log.
 
 use super::super::work::{Change as Put, Shelf};
-use crate::base::ids::{Code, Digest, Region, Uuid};
+use super::survey::no_region;
+use crate::base::ids::{AgencyId, Code, Digest, Region, Uuid};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
+use crate::message::envelope::World;
+use crate::rules::quality::scoreboard::Invited;
+use crate::rules::quality::{Month, Rated};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -77,6 +81,8 @@ mod of {
     pub const TIMER: u8 = b't';
     pub const KEY: u8 = b'k';
     pub const LINK: u8 = b'l';
+    pub const SURVEY: u8 = b'r';
+    pub const INVITED: u8 = b'i';
     pub const PERSON: u8 = b'p';
     pub const OPEN: u8 = b'o';
     pub const COUNT: u8 = b'n';
@@ -131,12 +137,46 @@ impl<S: Shelf> Book<S> {
             self.shelf.write(vec![(linked(&link), Some(id.octets().to_vec()))]);
         }
         if leaf.action.as_deref() == Some(action::CLOSE) {
+            if let (Some(link), State::Open) = (link, row.state) {
+                self.invite(leaf, &row, &link);
+            }
             row.state = State::Closed;
         }
         if before.is_none() {
             self.shelf.write(persons.iter().map(|person| (about(*person, &id), Some(Vec::new()))).collect());
         }
         self.put(before.as_ref(), &row);
+    }
+
+    /// Somebody is asked how it was: under which link, and one more of those about this, here and in this month. Who has answered is
+    /// counted elsewhere.
+    fn invite(&mut self, leaf: &Leaf, row: &CaseRow, link: &Digest) {
+        let Some(situation) = &row.situation else { return };
+        let coordinator = leaf.consumer.as_deref().and_then(AgencyId::parse);
+        let region = row.region.clone().or_else(|| no_region(coordinator.as_ref()?));
+        let Some(region) = region else { return };
+        let month = Month::of(UnixTime::from_ms(leaf.time).day());
+        let world = if leaf.test.is_some() { World::Test } else { World::Live };
+        let key = [&[of::INVITED, letter(world)], format!(" {month} {region} {situation}").as_bytes()].concat();
+        let count = self.shelf.get(&key).and_then(|octets| Some(u64::from_be_bytes(octets.try_into().ok()?))).unwrap_or(0);
+        self.shelf.write(vec![(key, Some((count + 1).to_be_bytes().to_vec())), (surveyed(link), Some(row.id.octets().to_vec()))]);
+    }
+
+    /// How many were asked how it was: about what, where and when, in a world.
+    pub fn invited(&self, world: World) -> Vec<Invited> {
+        let prefix = [of::INVITED, letter(world), b' '];
+        let (mut from, mut found) = (prefix.to_vec(), Vec::new());
+        while let Some((key, octets)) = self.shelf.from(&from) {
+            let Some(rest) = key.strip_prefix(&prefix) else { break };
+            found.extend(read_invited(rest, &octets));
+            from = [key.as_slice(), &[0]].concat();
+        }
+        found
+    }
+
+    /// The case that an invitation is of, by the link's hash; whether it still takes an answer the case says.
+    pub fn by_survey(&self, link: &Digest) -> Option<Uuid> {
+        read_id(&self.shelf.get(&surveyed(link))?)
     }
 
     fn put(&mut self, before: Option<&CaseRow>, row: &CaseRow) {
@@ -305,6 +345,24 @@ fn about(person: u64, case: &Uuid) -> Vec<u8> {
 
 fn linked(link: &Digest) -> Vec<u8> {
     [&[of::LINK], link.octets().as_slice()].concat()
+}
+
+const fn letter(world: World) -> u8 {
+    match world {
+        World::Test => b't',
+        World::Live => b'l',
+    }
+}
+
+fn surveyed(link: &Digest) -> Vec<u8> {
+    [&[of::SURVEY], link.octets().as_slice()].concat()
+}
+
+fn read_invited(key: &[u8], octets: &[u8]) -> Option<Invited> {
+    let mut words = std::str::from_utf8(key).ok()?.splitn(3, ' ');
+    let (month, region) = (Month::parse(words.next()?)?, Region::parse(words.next()?)?);
+    let rated = Rated::Situation(Code::parse(words.next()?)?);
+    Some(Invited { rated, region, month, count: u64::from_be_bytes(octets.try_into().ok()?) })
 }
 
 fn timer(at: UnixTime, id: &Uuid) -> Vec<u8> {

@@ -13,6 +13,7 @@ mod forward;
 mod hear;
 mod line;
 mod paper;
+mod survey;
 #[cfg(any(test, feature = "server"))]
 pub mod trial;
 mod view;
@@ -20,12 +21,14 @@ mod visits;
 
 pub use board::{Board, Glance, HoldUp, Waiting};
 pub use change::{
-    Came, Change, Contact, Ending, Errand, Handing, Opening, Paper, Said, StartedBy, Text, Time, Whom, Written, read, write,
+    Came, Change, Contact, Ending, Errand, Handing, Invitation, Opening, Paper, Said, StartedBy, Text, Time, Whom, Written, read,
+    write,
 };
 pub use desk::{Made, MadeBody, Order, OrderOf, enclosure, outcome_document, times_document};
 pub use hear::{Heard, Saying};
 pub use line::{Book, CaseRow, State as RowState, action};
 pub use paper::{PaperOf, Reading};
+pub use survey::{SURVEY, Survey};
 pub use view::{Part, step_word};
 
 use crate::base::ids::{AgencyId, Code, Digest, MessageId, Region, Uuid};
@@ -85,6 +88,8 @@ pub struct Case {
     contradictions: Vec<(DocumentOf, String)>,
     counts: Counts,
     timeline: Vec<Event>,
+    /// Under which link whoever it was for can say how it was; none once they have.
+    pub invited: Option<Invitation>,
     /// How it ended, and when.
     pub ended: Option<(Ending, UnixTime)>,
 }
@@ -291,6 +296,7 @@ impl Case {
             contradictions: Vec::new(),
             counts: Counts::default(),
             timeline: Vec::new(),
+            invited: None,
             ended: None,
             opening,
         };
@@ -526,7 +532,11 @@ impl Case {
             Change::Heard { message } => drop(self.heard.insert(message.0)),
             Change::Joined { by } => self.note(at, "joined").agency = Some(by.0.clone()),
             Change::Again { by } => self.note(at, "again").agency = Some(by.0.clone()),
-            Change::Closed { how } => self.close(at, *how),
+            Change::Closed { how, invited } => {
+                self.invited = *invited;
+                self.close(at, *how);
+            }
+            Change::Rated => self.invited = None,
             Change::Asked(_)
             | Change::Came { .. }
             | Change::Absent { .. }

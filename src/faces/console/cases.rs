@@ -424,7 +424,7 @@ fn curate(visit: &Visit, id: Uuid, view: &Value) -> Html {
         inside.push(details(words.say("case.reassign-lead"), &[reassign.html(words)]));
     }
     let note = Field::Area {
-        name: "note",
+        name: "note".into(),
         label: words.say("case.note").into(),
         hint: words.say("case.note-hint").into(),
         length: NOTE_CHARS_MAX,

@@ -391,7 +391,7 @@ pub(super) async fn complain(visit: Visit) -> Answered {
         (words.say("log.index").to_owned(), vec![text(words.number(index))]),
     ]));
     let said = Field::Area {
-        name: "text",
+        name: "text".to_owned(),
         label: words.say("complain.text").into(),
         hint: words.say("complain.hint").into(),
         length: COMPLAINT_CHARS_MAX,
@@ -512,7 +512,7 @@ pub(super) async fn all_complaints(visit: Visit) -> Answered {
             Some((at, answer)) => rows.push((words.say("my.answered").to_owned(), vec![moment(at), text(format!(" {answer}"))])),
             None => {
                 let said = Field::Area {
-                    name: "text",
+                    name: "text".to_owned(),
                     label: words.say("complaints.answer").into(),
                     hint: String::new(),
                     length: COMPLAINT_CHARS_MAX,

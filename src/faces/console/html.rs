@@ -449,7 +449,7 @@ pub(super) enum Method {
 pub(super) enum Field {
     Hidden { name: &'static str, value: String },
     Input { name: String, label: String, value: String, hint: String, kind: &'static str, must: Must },
-    Area { name: &'static str, label: String, hint: String, length: usize },
+    Area { name: String, label: String, hint: String, length: usize },
     Choice { name: String, label: String, options: Vec<(String, String)>, chosen: String },
     Scale { name: String, label: String, options: Vec<(String, String)> },
 }

@@ -17,6 +17,7 @@ mod live;
 mod log;
 mod overview;
 mod provider;
+mod quality;
 mod queue;
 mod request;
 mod seen;
@@ -24,9 +25,11 @@ mod session;
 mod sign;
 mod situations;
 mod state;
+mod survey;
 mod telling;
 mod tone;
 mod traffic;
+#[allow(dead_code, reason = "what the next pages say")]
 mod words;
 
 use crate::base::fault::{Code, Fault};
@@ -130,6 +133,14 @@ pub enum Name {
     Complain,
     /// The same, sent.
     FileComplaint,
+    /// How good services are.
+    Quality,
+    /// The report to one agency.
+    Report,
+    /// Somebody is asked how it was.
+    Survey,
+    /// They say it.
+    Rate,
     /// What a code means: all of them.
     Faults,
     /// One of them.
@@ -180,6 +191,9 @@ const ALL: Sight = Duties(&Duty::ALL);
 /// Who sees records: an agency its own.
 const READERS: Sight = Duties(&[Operator, Auditor, Security, Agency]);
 
+/// Who sees how good services are.
+const ASSESSORS: Sight = Duties(&[Operator, Auditor, Curator]);
+
 /// Who sees cases: a desk and an agency those that it has a part in.
 const CASES: Sight = Duties(&[Operator, Auditor, Curator, Desk, Agency]);
 
@@ -224,6 +238,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/my/{link}/proof/{index}", Name::MyProof, Everybody, None),
     route("GET", "/my/{link}/complain/{index}", Name::Complain, Everybody, None),
     route("POST", "/my/{link}/complain/{index}", Name::FileComplaint, Everybody, None),
+    route("GET", "/quality", Name::Quality, ASSESSORS, Some("menu.quality")),
+    route("GET", "/quality/{organisation}", Name::Report, ASSESSORS, None),
+    route("GET", "/s/{token}", Name::Survey, Everybody, None),
+    route("POST", "/s/{token}", Name::Rate, Everybody, None),
     route("GET", "/help", Name::Faults, Everybody, Some("menu.help")),
     route("GET", "/help/{code}", Name::Fault, Everybody, None),
     route("GET", "/about", Name::About, Everybody, None),
@@ -378,6 +396,10 @@ impl Console {
 
     /// Whether a request is for us by its Host: another name that leads here is somebody's trick (DNS rebinding).
     fn is_host(&self, host: &str) -> bool {
+        // Under the address that people's links have, which somebody in front leads here.
+        if self.config.notices.public_url.as_ref().is_some_and(|url| host == url.url.host || host == url.url.authority()) {
+            return true;
+        }
         let name =
             host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|c| c.is_ascii_digit())).map_or(host, |(name, _)| name);
         match self.config.console.as_ref().and_then(|console| console.url.as_ref()) {
@@ -740,6 +762,10 @@ impl Name {
             Self::MyProof => citizen::proof(visit).await,
             Self::Complain => citizen::complain(visit).await,
             Self::FileComplaint => citizen::file_complaint(visit).await,
+            Self::Quality => quality::quality(visit).await,
+            Self::Report => quality::report(visit).await,
+            Self::Survey => survey::survey(visit).await,
+            Self::Rate => survey::rate(visit).await,
             Self::Faults => help::faults(visit),
             Self::Fault => help::fault(visit),
             Self::About => help::about(visit),

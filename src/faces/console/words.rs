@@ -144,6 +144,12 @@ impl Words {
         out
     }
 
+    /// A number with so many digits behind the point.
+    pub fn decimal(self, number: f64, digits: usize) -> String {
+        let text = format!("{number:.digits$}");
+        if self.0 == Language::Ru { text.replace('.', ",") } else { text }
+    }
+
     /// A share of a hundred with one digit behind the point.
     pub fn percent(self, share: f64) -> String {
         let text = format!("{:.1}\u{202f}%", share * 100.0);

@@ -9,8 +9,10 @@ mod desk;
 mod letters;
 mod notices;
 mod starts;
+mod survey;
 
 pub use notices::Telling;
+pub use survey::{Answered, Quality};
 
 use super::run::Open;
 use super::{Gateway, World, now};
@@ -295,6 +297,7 @@ impl Gateway {
         if self.cases.coordination.coordinators.is_empty() {
             return std::future::pending().await;
         }
+        self.settle_ratings().await;
         while !self.is_stopping() {
             let changed = self.cases.changed.notified();
             while self.drive_next() {}
@@ -530,9 +533,10 @@ impl Gateway {
         self: &Arc<Self>,
         world: &World,
         hand: &mut InHand,
-        changes: Vec<Change>,
+        mut changes: Vec<Change>,
         step: Step<'_>,
     ) -> Result<(), StoreError> {
+        self.invite(&hand.case, &mut changes, step.at)?;
         let mut rest = changes.as_slice();
         while !rest.is_empty() {
             let count = fitting(rest);
@@ -576,6 +580,7 @@ impl Gateway {
             }
             record.digest = some.iter().find_map(|change| match change {
                 Change::Link { hash, .. } => Some(hash.0),
+                Change::Closed { invited: Some(invited), .. } => Some(invited.hash),
                 _ => None,
             });
             if what == action::CHANGE && some.iter().any(is_start) {

@@ -22,7 +22,7 @@ mod seal;
 mod traffic;
 
 pub use attachments::Carried;
-pub use cases::{CaseError, Coordination, Telling as TellingPeople, changes_at};
+pub use cases::{Answered, CaseError, Coordination, Quality, Telling as TellingPeople, changes_at};
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};
@@ -78,6 +78,8 @@ pub struct Gateway {
     cases: cases::Cases,
     /// How people are told of their cases, if they are.
     telling_people: Option<TellingPeople>,
+    /// What people are asked when a case is over, and what they said.
+    quality: Option<cases::Quality>,
     persons: Mutex<Persons>,
     clock: EngineClock,
     started: Instant,
@@ -197,6 +199,8 @@ pub struct Parts {
     pub coordination: Coordination,
     /// How people are told of cases.
     pub telling: Option<TellingPeople>,
+    /// What people are asked when a case is over.
+    pub quality: Option<cases::Quality>,
     /// The store, and what it knew.
     pub store: (Store, Recovered),
     /// Who cosigns the log's checkpoints.
@@ -370,6 +374,7 @@ impl Gateway {
             deliveries: Arc::new(Semaphore::new(limits::DELIVERIES_MAX)),
             cases,
             telling_people: parts.telling,
+            quality: parts.quality,
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
             clock,
             started: Instant::now(),

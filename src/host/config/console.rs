@@ -24,6 +24,8 @@ pub struct Console {
     pub people: Option<PathBuf>,
     /// The provider at which people sign in, if there is one.
     pub oidc: Option<Oidc>,
+    /// The folder of files about the quality of services.
+    pub quality: Option<PathBuf>,
     /// After how long without a request somebody is signed out, in milliseconds.
     pub idle_ms: u64,
     /// After how long somebody is signed out in any case, in milliseconds.
@@ -51,6 +53,7 @@ pub(super) struct Raw {
     authorities: Option<String>,
     people: Option<String>,
     oidc: Option<oidc::Raw>,
+    quality: Option<String>,
     idle_minutes: Option<Spanned<u64>>,
     session_hours: Option<Spanned<u64>>,
 }
@@ -89,6 +92,7 @@ impl Raw {
             tls,
             people: self.people.map(&path),
             oidc: self.oidc.map(|oidc| oidc.check(&path, exchange)).transpose()?,
+            quality: self.quality.map(path),
             idle_ms: within("idle_minutes", self.idle_minutes, IDLE_MINUTES, IDLE_MINUTES_MAX)? * 60_000,
             session_ms: within("session_hours", self.session_hours, SESSION_HOURS, SESSION_HOURS_MAX)? * 3_600_000,
         })

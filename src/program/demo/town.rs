@@ -11,11 +11,14 @@ use crate::exchange::cases::{outcome_document, times_document};
 use crate::faces::client::{Client, Signed, digest_of, verify_under};
 use crate::gateway::driver::now;
 use crate::host::config::Config;
+use crate::host::ratings::Ratings;
 use crate::host::transport::{Anchors, Received};
 use crate::message::envelope::{Attachment, Body, Context, Kind, Message, ReplyTo, Subject, World as MessageWorld};
 use crate::message::schema::Schemas;
 use crate::program::server::{Durability, Server, StartError, check};
 use crate::program::setup::{Installation, Listening, NewAgency, NewDelegation, NewGrant, grant_entry};
+use crate::rules::quality::Rating;
+use crate::rules::quality::register::Register;
 use crate::rules::registry::About;
 use crate::rules::situation::{Catalogue, Keeper, Start};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +51,8 @@ pub struct TownPlan {
     pub succeeded: Vec<(&'static str, &'static str)>,
     /// The port at which all offices are asked, each under its kind; without one they come for what waits for them.
     pub asked_at: Option<u16>,
+    /// What people have said before of how it was; the register of services of the program is there then, too.
+    pub ratings: Vec<Rating>,
 }
 
 impl Default for TownPlan {
@@ -62,9 +67,13 @@ impl Default for TownPlan {
             ungranted: Vec::new(),
             succeeded: Vec::new(),
             asked_at: None,
+            ratings: Vec::new(),
         }
     }
 }
+
+/// The folder of files about quality, beside the configuration of a town that has some.
+pub const QUALITY: &str = "quality";
 
 /// How the agencies of a town behave, and what they have seen.
 #[derive(Default)]
@@ -360,6 +369,15 @@ impl Town {
         let (before, sections) = rest.split_at(rest.find("\n[").unwrap_or(rest.len()));
         let config = format!("{first}\nseal = \"seal\"\n{before}{cases}{sections}\n{}", self.plan.config);
         std::fs::write(self.installation.config(), config)?;
+        if self.plan.ratings.is_empty() {
+            return Ok(());
+        }
+        let data = Config::load(&self.installation.config()).map_err(StartError::from)?.data;
+        let kept = Ratings::open(&data.join("ratings/test")).and_then(|ratings| ratings.keep(self.plan.ratings.clone()));
+        kept.map_err(|cause| WorldError::Unlike(cause.to_string()))?;
+        let quality = self.installation.config().with_file_name(QUALITY);
+        std::fs::create_dir_all(&quality)?;
+        std::fs::write(quality.join("register.toml"), &*Register::built_in_file().text)?;
         Ok(())
     }
 

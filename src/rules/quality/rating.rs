@@ -28,7 +28,7 @@ pub struct About {
     pub rated: Rated,
     /// Where.
     pub region: Region,
-    /// When it was answered.
+    /// In which month it came to its end.
     pub month: Month,
     /// How it came to its end.
     pub ending: Ending,

@@ -212,6 +212,11 @@ impl Scoreboard {
         board
     }
 
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.rated.is_empty()
+    }
+
     /// Counts one more rating.
     pub fn add(&mut self, rating: &Rating) {
         let about = rating.about();

@@ -67,6 +67,8 @@ const FILES: &[(&str, &str)] = files![
     "texts/any/reminder.ru.txt",
     "texts/any/started.en.txt",
     "texts/any/started.ru.txt",
+    "texts/any/survey.en.txt",
+    "texts/any/survey.ru.txt",
     "texts/any/withdrawn.en.txt",
     "texts/any/withdrawn.ru.txt",
     "texts/birth-of-child/closed.en.txt",

@@ -38,11 +38,13 @@ pub enum TextEvent {
     Withdrawn,
     /// Something that was asked for is still waited for.
     Reminder,
+    /// All is over, and somebody may say how it was.
+    Survey,
 }
 
 impl TextEvent {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Started,
         Self::Done,
         Self::Late,
@@ -53,6 +55,7 @@ impl TextEvent {
         Self::Closed,
         Self::Withdrawn,
         Self::Reminder,
+        Self::Survey,
     ];
 
     /// Its name in files.
@@ -68,6 +71,7 @@ impl TextEvent {
             Self::Closed => "closed",
             Self::Withdrawn => "withdrawn",
             Self::Reminder => "reminder",
+            Self::Survey => "survey",
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::{Gateway, World, now};
 use super::{InHand, Step};
 use crate::base::ids::{Identifier, Uuid};
 use crate::base::time::UnixTime;
-use crate::exchange::cases::{Case, Change, Notice as Told, Text, Whom};
+use crate::exchange::cases::{Case, Change, Notice as Told, SURVEY, Text, Whom};
 use crate::host::config;
 use crate::host::notices::{Address, Notice, Notices, Undelivered};
 use crate::host::store::StoreError;
@@ -41,7 +41,8 @@ impl Gateway {
         let (mut nobody, mut wakes) = (Vec::new(), None::<UnixTime>);
         for number in pending {
             let Some(told) = hand.case.notices.get(number as usize).cloned() else { continue };
-            let Some(to) = self.address_of(hand, told.whom) else {
+            let is_for_nothing = told.event == SURVEY && self.survey_link(&hand.case).is_none();
+            let Some(to) = self.address_of(hand, told.whom).filter(|_| !is_for_nothing) else {
                 nobody.push(Change::NoticeIs { number, taken: false });
                 continue;
             };
@@ -49,6 +50,7 @@ impl Gateway {
             // On its way.
             let Some(again) = trying.again else { continue };
             let due = self.quiet_until(world, &hand.case, &told).map_or(again, |quiet| quiet.max(again));
+            let due = due.max(self.asked_from(world, hand, &told));
             if due > now() {
                 wakes = Some(wakes.map_or(due, |wakes| wakes.min(due)));
                 continue;
@@ -97,6 +99,14 @@ impl Gateway {
         quiet_until(case.time(now()), ahead, quiet).map(|until| case.real(until))
     }
 
+    /// How it was is asked a while after the end, as the situation has it.
+    fn asked_from(&self, world: &World, hand: &InHand, told: &Told) -> UnixTime {
+        let delay = hand.situation.survey.as_ref().filter(|_| told.event == SURVEY).map(|survey| survey.delay);
+        let calendar = world.catalogue.calendar(hand.case.region());
+        let from = delay.zip(calendar).map(|(delay, calendar)| delay.end(told.since, calendar));
+        from.map_or(UnixTime::default(), |from| hand.case.real(from))
+    }
+
     async fn make_link(self: &Arc<Self>, world: &World, hand: &mut InHand) -> Result<(), StoreError> {
         let link = self.link_of(&hand.case, hand.case.links.saturating_add(1))?;
         let until = hand.case.time(now()).plus_ms(super::starts::LINK_MS).into();
@@ -107,8 +117,12 @@ impl Gateway {
 
     /// The so-manyth personal link of a case: 128 bits that nobody can guess, which follow from a key of the log's and are kept nowhere.
     pub(super) fn link_of(&self, case: &Case, number: u32) -> Result<String, StoreError> {
-        let name = format!("{}-{number}", case.id).to_uppercase();
-        let named = Identifier::parse("XX-OGLINK", &name).map_err(|_| StoreError::Forgotten)?;
+        self.secret_of(case, "XX-OGLINK", &format!("{}-{number}", case.id))
+    }
+
+    /// A secret of a case, by its name in a scheme.
+    pub(super) fn secret_of(&self, case: &Case, scheme: &str, name: &str) -> Result<String, StoreError> {
+        let named = Identifier::parse(scheme, &name.to_uppercase()).map_err(|_| StoreError::Forgotten)?;
         let (year, ..) = case.opened.day().parts();
         let key = self.store.person_key(year, &named)?;
         Ok(key.iter().take(16).map(|octet| format!("{octet:02x}")).collect())
@@ -135,6 +149,7 @@ impl Gateway {
             let base = telling?.config.public_url.as_ref()?;
             Some(format!("{}/my/{}", plain(base), self.link_of(case, case.links).ok()?))
         });
+        let link = if told.event == SURVEY { self.survey_link(case) } else { link };
         let date = case.due_of(&hand.situation, told.step.as_ref()).map_or_else(String::new, |due| due.day().to_string());
         let filling = Filling {
             step: &step,
@@ -194,7 +209,7 @@ impl Gateway {
 }
 
 /// An address as people write it: without the port that it has anyway, and without a solidus at its end.
-fn plain(base: &Endpoint) -> String {
+pub(super) fn plain(base: &Endpoint) -> String {
     let (text, port) = (base.to_string(), if base.scheme == Scheme::Https { ":443" } else { ":80" });
     let (origin, path) = text.split_at(text.find("://").map_or(0, |at| at + 3));
     let (host, rest) = path.split_at(path.find('/').unwrap_or(path.len()));

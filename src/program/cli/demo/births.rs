@@ -2,12 +2,14 @@
 
 use super::{Failure, Out, Outcome};
 use crate::base::ids::Region;
+use crate::gateway::driver::now;
 use crate::program::demo::{
-    Birth, Line, Note, Postbox, Town, TownPlan, WORKING_DAY_IN_A_SECOND, live_on, personal_link, tell_birth, tell_note,
+    Birth, Line, Note, Postbox, QUALITY, Town, TownPlan, WORKING_DAY_IN_A_SECOND, live_on, made_up, personal_link, tell_birth,
+    tell_note,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The household with the newborn, and that of the pupil.
 const BIRTH_IN: u32 = 3;
@@ -21,10 +23,14 @@ const PEOPLE: &[super::pages::Seat] = &[
     ("v.orlov", "desk", Some("xx.town.portal"), "the window where people apply"),
 ];
 
+/// How long the family's mail is waited for: three days of its case are nine seconds.
+const SURVEY_WAIT: Duration = Duration::from_secs(15);
+
 /// Where the stories are told, and what came of them.
 pub(super) struct Told {
     town: Town,
     birth: Birth,
+    postbox: Postbox,
 }
 
 /// Makes a town in a folder and tells both stories.
@@ -39,6 +45,8 @@ pub(super) async fn births(folder: &Path, region: Option<&Region>, out: &Out) ->
         postbox.port(),
         super::pages::CONFIGURATION
     );
+    plan.config += &format!("quality = \"{QUALITY}\"\n");
+    plan.ratings = made_up(now())?;
     let town = Town::start(folder, plan).await?;
     head(&town, region, out)?;
     let birth = tell_birth(&town, &postbox, (BIRTH_IN, region), &mut say).await?;
@@ -53,7 +61,7 @@ pub(super) async fn births(folder: &Path, region: Option<&Region>, out: &Out) ->
     } else {
         out.print(format_args!("   both stories and the town in {:.1} s", start.elapsed().as_secs_f64()))?;
     }
-    Ok(Told { town, birth })
+    Ok(Told { town, birth, postbox })
 }
 
 impl Told {
@@ -67,7 +75,25 @@ impl Told {
         out.print(format_args!(
             "   the family sees its case, and who looked at its papers\n             http://{}/my/{link}",
             self.town.public_address()
-        ))
+        ))?;
+        if let Some(link) = self.survey_link().await {
+            out.print(format_args!("   family    how it was: one page, for one answer\n             {link}"))?;
+        }
+        Ok(())
+    }
+
+    /// The link that the family was sent some days after the birth's end, by the clock of its case.
+    async fn survey_link(&self) -> Option<String> {
+        let end = Instant::now() + SURVEY_WAIT;
+        while Instant::now() < end {
+            let mails = self.postbox.take();
+            let words = mails.iter().flat_map(|mail| mail.text.split_whitespace());
+            if let Some(link) = words.into_iter().find(|word| word.contains("/s/")) {
+                return Some(link.to_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        None
     }
 
     /// Ends the town.
