@@ -664,7 +664,7 @@ mod tests {
             assert_eq!(deciding(situation).len(), all.len(), "{}", situation.id);
         }
         // Beside them stand region, people, language and the form of a table.
-        assert!(FACTS_MAX + 5 <= crate::base::limits::QUERY_PAIRS_MAX);
+        const { assert!(FACTS_MAX + 5 <= crate::base::limits::QUERY_PAIRS_MAX) };
     }
 
     #[test]
