@@ -42,6 +42,7 @@ mod console;
 mod console_abuse;
 #[cfg(feature = "server")]
 mod console_browser;
+#[cfg(feature = "server")]
 mod console_cases;
 #[cfg(feature = "server")]
 mod console_crowd;
