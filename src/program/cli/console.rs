@@ -19,8 +19,10 @@ pub(super) struct Console {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Print a link that signs somebody in, once and within ten minutes
+    #[command(before_help = "Examples:\n  oncegate console link --name a.petrova --role auditor --agency ru.audit")]
     Link(Link),
     /// End all sessions of somebody
+    #[command(before_help = "Examples:\n  oncegate console sign-out a.petrova")]
     SignOut(SignOut),
 }
 
