@@ -16,7 +16,7 @@ pub use export::{COLUMNS, ExportError, ExportVerifier, Exported, csv_row};
 #[cfg(feature = "server")]
 pub(crate) use export::{First, Last, Line};
 pub use histogram::{Bucket, Count, Histogram};
-pub use pairs::Pairs;
+pub use pairs::{Pairs, encoded};
 pub use query::{Cursor, KEYS, Query, QueryError};
 pub use report::{Anomaly, AnomalyKind, GROUPINGS_MAX, Group, Grouping, Latencies, Thresholds};
 

@@ -383,7 +383,10 @@ impl Server {
         let orders = orders(Arc::clone(&self.gateway), Arc::clone(&self.config), of_people, self.hangup, self.control);
         let deliveries = async {
             let gateway = || Arc::clone(&self.gateway);
-            tokio::join!(gateway().deliver_kept(), gateway().tell_events(), gateway().drive_cases(), gateway().fill_board());
+            // What reads files holds up nobody who accepts connections; it ends when stopping begins.
+            let filling = tokio::spawn(gateway().fill_board());
+            let filled = async { filling.await.unwrap_or_default() };
+            tokio::join!(gateway().deliver_kept(), gateway().tell_events(), gateway().drive_cases(), filled);
             std::future::pending().await
         };
         let stop = async {

@@ -153,9 +153,15 @@ fn a_desk_applies_for_somebody_and_a_citizen_sees_who_looked_complains_and_is_an
     let sent = citizen.post(&format!("{mine}/complain/{complain}"), &[("text", "<i>I was not asked</i>")]);
     assert_eq!(goes_to(&sent), format!("{mine}#complaints"));
     assert!(citizen.get(&mine).text().contains("&#60;i&#62;I was not asked"));
+    // What they say is not for whoever looks after cases; that they have looked is on record, once.
+    let mut curator = pages.browser("o.lebedeva", "curator", None);
+    let page = curator.get(&case).text();
+    assert!(page.contains("applied at the desk: v.orlov") && !page.contains("I was not asked"), "{page}");
     // An access about somebody else is not there for them.
     let mut auditor = pages.browser("a.petrova", "auditor", Some(PORTAL));
     assert_eq!(citizen.get(&format!("{mine}/proof/0")).status, 404);
+    let looks = rows(&mut auditor, "/log?kind=aud&as=json");
+    assert_eq!(looks.iter().filter(|row| row["result"] == "trail").count(), 1, "{looks:?}");
     let list = auditor.get("/complaints").text();
     let index =
         list.split("action=\"/complaints/").nth(1).and_then(|rest| rest.split('"').next()).expect("a complaint").to_owned();

@@ -112,7 +112,7 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// The query of an address from pairs: everything but unreserved characters is escaped.
-pub(super) fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(text.len());
     for octet in text.bytes() {

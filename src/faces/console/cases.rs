@@ -441,6 +441,9 @@ const NOTE_CHARS_MAX: usize = 500;
 /// Notes and reminders of a case that are shown.
 const SAID_MAX: usize = 20;
 
+/// What people do to a case from here, by its action in records.
+const OF_CURATORS: [&str; 5] = ["remind", "reassign", "note", "apply", "order"];
+
 /// What people did to a case from here, the newest first.
 async fn said(visit: &Visit, id: Uuid) -> Result<Vec<Vec<Span>>, Fault> {
     if !sees_all(visit) {
@@ -459,7 +462,8 @@ async fn said(visit: &Visit, id: Uuid) -> Result<Vec<Vec<Span>>, Fault> {
     let found = read.await?.map_err(|cause| log_unreadable(&cause))?;
     let rows = found.into_iter().filter_map(|(index, leaf, private)| {
         let leaf = crate::evidence::tlog::leaf::Leaf::parse(&leaf)?;
-        let action = leaf.action.clone().unwrap_or_default();
+        // What citizens complain of is for auditors, and not for whoever looks after cases.
+        let action = leaf.action.clone().filter(|action| OF_CURATORS.contains(&action.as_str()))?;
         let word = words.find(&format!("action.{action}")).unwrap_or("?").to_owned();
         let said = private.and_then(|(_, private)| private.reason).unwrap_or_default();
         Some(vec![
@@ -552,7 +556,7 @@ fn curators(visit: &Visit) -> Result<(Uuid, crate::evidence::audit::Pairs), Faul
 
 fn onlooker<'v>(visit: &'v Visit) -> Result<Onlooker<'v>, Fault> {
     let who = visit.who.as_ref().ok_or_else(|| Fault::new(Code::ConsoleDuty))?;
-    Ok(Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name })
+    Ok(who.onlooker(&visit.world.registry))
 }
 
 /// `POST /cases/{id}/remind`
@@ -580,12 +584,13 @@ pub(super) async fn reassign(visit: Visit) -> Answered {
 /// `POST /cases/{id}/note`
 pub(super) async fn note(visit: Visit) -> Answered {
     let (id, mut form) = curators(&visit)?;
-    visit.gateway().case_for_people(id, |_, _| ()).await.map_err(fault_of)?;
+    let world = visit.gateway().case_for_people(id, |case, _| case.opening.world()).await.map_err(fault_of)?;
     let said = form.take("note").unwrap_or_default();
     let said: String = said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if !(1..=NOTE_CHARS_MAX).contains(&said.chars().count()) {
         return Err(Fault::at(Code::AudQuery, format!("note: expected 1 to {NOTE_CHARS_MAX} characters")));
     }
-    visit.gateway().record_doing(&onlooker(&visit)?, "note", Some(id), Some(&said)).await?;
+    let onlooker = Onlooker { world, ..onlooker(&visit)? };
+    visit.gateway().record_doing(&onlooker, "note", Some(id), Some(&said)).await?;
     Ok(Answer::see(&format!("/cases/{id}")))
 }

@@ -182,9 +182,39 @@ struct Section {
     blocks: Vec<super::html::Block>,
 }
 
-/// Who looked at the data, with complaints. That it was looked at is on record, as at a portal.
+/// Whoever has a personal link, as records have them.
+fn by_link(mine: &Mine) -> Onlooker<'static> {
+    Onlooker { agency: None, system: None, name: "personal link", world: mine.world }
+}
+
+/// Puts on record that whoever has the link looks at who has looked, as it is at a portal. A page that is opened again and again is one look:
+/// else its readers would fill the log.
+async fn own_look(visit: &Visit, mine: &Mine) -> Result<(), Fault> {
+    let is_new = {
+        let mut looks = visit.console.own_looks();
+        looks.retain(|_, at| visit.now < at.plus_ms(OWN_LOOK_MS));
+        !looks.contains_key(&mine.id)
+    };
+    if is_new {
+        let private = Private { subject: mine.subject.clone(), ..Private::default() };
+        visit.gateway().record_look(&visit.world, &by_link(mine), "trail", private, None).await?;
+        let mut looks = visit.console.own_looks();
+        if looks.len() < OWN_LOOKS_MAX {
+            looks.insert(mine.id, visit.now);
+        }
+    }
+    Ok(())
+}
+
+/// For how long looks at a page are one.
+const OWN_LOOK_MS: u64 = 60 * 60 * 1000;
+/// Cases of which it is known that somebody has looked; each look at another is on record.
+const OWN_LOOKS_MAX: usize = 10_000;
+
+/// Who looked at the data, with complaints; that it was looked at is on record before.
 async fn looked(visit: &Visit, mine: &Mine) -> Result<Section, Fault> {
     let words = visit.words;
+    own_look(visit, mine).await?;
     let persons: Vec<Identifier> = mine.subject.identifiers.clone();
     let mut part = Page::new("", visit.address.clone());
     let attempts = visit.gateway().limits().attempts;
@@ -415,7 +445,7 @@ pub(super) async fn file_complaint(visit: Visit) -> Answered {
         return Err(Fault::new(Code::HttpBusy).with_retry_after(3600));
     }
     let private = Private { subject: persons.into(), reason: Some(said), ..Private::default() };
-    visit.gateway().record_complaint(Complained::About(index), Some(mine.id), private, None).await?;
+    visit.gateway().record_complaint(Complained::About(index), Some(mine.id), private, &by_link(&mine)).await?;
     Ok(Answer::see(&format!("/my/{}#complaints", visit.of())))
 }
 
@@ -547,7 +577,7 @@ pub(super) async fn answer_complaint(visit: Visit) -> Answered {
     });
     let (about, case) = read.await?.ok_or_else(unknown)?;
     let private = Private { subject: about.into(), reason: Some(said), ..Private::default() };
-    let onlooker = Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name };
-    visit.gateway().record_complaint(Complained::Answer(index), case, private, Some(&onlooker)).await?;
+    let onlooker = who.onlooker(&visit.world.registry);
+    visit.gateway().record_complaint(Complained::Answer(index), case, private, &onlooker).await?;
     Ok(Answer::see(&Address::new("/complaints").to_string()))
 }

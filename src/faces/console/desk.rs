@@ -9,7 +9,6 @@ use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Region, Uuid};
 use crate::faces::client::{NewCase, Order, application, order};
-use crate::gateway::driver::audit::Onlooker;
 use crate::message::envelope::Subject;
 use crate::rules::situation::Start;
 use serde_json::Value;
@@ -126,7 +125,7 @@ pub(super) async fn apply(visit: Visit) -> Answered {
 
 async fn recorded(visit: &Visit, action: &str, id: Uuid) -> Result<(), Fault> {
     let who = visit.who.as_ref().ok_or_else(|| Fault::new(Code::ConsoleDuty))?;
-    let onlooker = Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name };
+    let onlooker = who.onlooker(&visit.world.registry);
     visit.gateway().record_doing(&onlooker, action, Some(id), None).await.map(drop)
 }
 

@@ -17,7 +17,7 @@ use crate::evidence::tlog::Private;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::proof::{Proof, ProofError};
 use crate::evidence::tlog::tree::Hash;
-use crate::gateway::driver::audit::{Onlooker, Opened, opened};
+use crate::gateway::driver::audit::{Opened, opened};
 use crate::gateway::driver::log_unreadable;
 use crate::host::config::Duty;
 use crate::host::store::{Found, StoreError};
@@ -304,7 +304,7 @@ pub(super) async fn open(visit: Visit) -> Answered {
     let private = read.map_err(|cause| log_unreadable(&cause))?;
     let persons = private.map(|(_, private)| private.identifiers()).unwrap_or_default();
     let reading = Private { subject: persons.into(), reason: Some(reason), ..Private::default() };
-    let onlooker = Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name };
+    let onlooker = who.onlooker(&visit.world.registry);
     let recorded = visit.gateway().record_look(&visit.world, &onlooker, "read-private", reading, Some(index)).await?.index();
     let given = visit.console.sessions().give(&who.session, TicketOf::Record(index), recorded);
     let ticket = given.ok_or_else(|| Fault::new(Code::ConsoleTicket))?;

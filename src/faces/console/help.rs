@@ -114,7 +114,7 @@ pub(super) fn about(visit: Visit) -> Answered {
 }
 
 /// The page of a refusal: which rule, and what to do next.
-pub(super) fn refused(console: &Arc<Console>, words: Words, who: Option<Visitor>, fault: &Fault) -> Answer {
+pub(super) fn refused(console: &Arc<Console>, words: Words, who: Option<Visitor>, address: Address, fault: &Fault) -> Answer {
     let code = fault.code;
     let visit = Visit {
         console: Arc::clone(console),
@@ -129,7 +129,7 @@ pub(super) fn refused(console: &Arc<Console>, words: Words, who: Option<Visitor>
         wire: super::request::Wire::Plain,
         now: crate::gateway::driver::now(),
     };
-    let mut page = Page::new(words.say("refused.title"), Address::new("/refused"));
+    let mut page = Page::new(words.say("refused.title"), address);
     page.put(lead(&[text(sentence(&rule(words, code)))]));
     if !fault.detail.is_empty() {
         page.put(prose(&[text(fault.detail.to_string())]));

@@ -4,6 +4,7 @@ use super::chart::Svg;
 pub(super) use super::tone::Tone;
 use super::words::Words;
 use crate::base::time::UnixTime;
+use crate::evidence::audit::encoded;
 use askama::Template;
 use serde_json::Value;
 use std::fmt;
@@ -255,23 +256,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
         for (number, (key, value)) in self.pairs.iter().enumerate() {
-            write!(f, "{}{}={}", if number == 0 { '?' } else { '&' }, escaped(key), escaped(value))?;
+            write!(f, "{}{}={}", if number == 0 { '?' } else { '&' }, encoded(key), encoded(value))?;
         }
         Ok(())
     }
-}
-
-/// A text in percent-encoding (RFC 3986, section 2.1).
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// A number that is seen first.

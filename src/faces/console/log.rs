@@ -16,7 +16,6 @@ use crate::base::time::UnixTime;
 use crate::evidence::audit::{Cursor, Filter, Histogram, Pairs, Query, QueryError};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, RecordKind};
-use crate::gateway::driver::audit::Onlooker;
 use crate::gateway::driver::log_unreadable;
 use crate::host::config::Duty;
 use crate::host::store::{Found, Page as Records, StoreError};
@@ -364,7 +363,7 @@ pub(super) async fn search(visit: Visit) -> Answered {
     let sought: Vec<_> = query.filter.person.iter().chain(&query.filter.official).cloned().collect();
     let action = if query.filter.person.is_some() { "search-person" } else { "search-official" };
     let private = Private { subject: sought.into(), reason: Some(query.reason()?.to_owned()), ..Private::default() };
-    let onlooker = Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name };
+    let onlooker = who.onlooker(&visit.world.registry);
     let recorded = visit.gateway().record_look(&visit.world, &onlooker, action, private, None).await?.index();
     let filter = Box::new(Filter { scope: None, ..query.filter });
     let given = visit.console.sessions().give(&who.session, TicketOf::Search(filter), recorded);

@@ -33,9 +33,9 @@ mod traffic;
 mod words;
 
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, Digest};
+use crate::base::ids::{AgencyId, Digest, Uuid};
 use crate::base::time::UnixTime;
-use crate::evidence::audit::Pairs;
+use crate::evidence::audit::{Pairs, encoded};
 use crate::faces::api::PublicApi;
 use crate::faces::api::apart::apart;
 use crate::gateway::driver::{Gateway, World, now};
@@ -48,6 +48,7 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use request::{Answer, Asked, Reach, Wire};
 use session::{Begun, Sessions, Visitor};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -283,6 +284,8 @@ pub struct Console {
     /// Where it listens, once it does.
     listens: SocketAddr,
     reads: Semaphore,
+    /// When whoever has a personal link has looked at who looked, by their cases.
+    own_looks: Mutex<BTreeMap<Uuid, UnixTime>>,
     assets: Assets,
     /// Where people sign in, if they do so elsewhere.
     provider: Option<Provider>,
@@ -327,6 +330,7 @@ impl Console {
             people: RwLock::new(people),
             listens,
             reads: Semaphore::new(READS_AT_ONCE),
+            own_looks: Mutex::default(),
             assets: Assets::new(),
             ends: Mutex::new(None),
             config,
@@ -365,6 +369,10 @@ impl Console {
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own_looks(&self) -> MutexGuard<'_, BTreeMap<Uuid, UnixTime>> {
+        self.own_looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn people(&self) -> People {
@@ -517,7 +525,7 @@ impl Service<Request<Inbound>> for ConsoleApi {
                 accepts.get("accept-language").and_then(|field| field.to_str().ok()).map_or(Language::En, Language::accepted);
             let answered = match Asked::read(request, api.certificate, wire).await {
                 Ok(asked) => api.console.answer(asked, api.door).await,
-                Err(fault) => help::refused(&api.console, Words(language), None, &fault),
+                Err(fault) => help::refused(&api.console, Words(language), None, Address::new("/"), &fault),
             };
             Ok(answered.response(wire))
         })
@@ -634,9 +642,11 @@ impl Console {
         };
         let shown = who.clone();
         let wire = asked.wire;
+        // The same page in another language; what was sent, or asked for and refused, is not said again by it.
+        let address = Address::new(if asked.method == Method::POST { "/".to_owned() } else { address_of(&asked).path });
         let answer = match self.handle(asked, words, (who, door)).await {
             Ok(answer) => answer,
-            Err(fault) => help::refused(self, words, shown, &fault),
+            Err(fault) => help::refused(self, words, shown, address, &fault),
         };
         let answer = if chosen { answer.with_cookie("language", words.0.tag(), wire, Reach::Year) } else { answer };
         match fresh {
@@ -687,7 +697,8 @@ impl Console {
                 .map(|(_, all)| all)
                 .collect();
             let allowed = allowed.join(", ");
-            let refused = help::refused(self, words, who, &Fault::at(Code::HttpMethod, format!("allowed: {allowed}")));
+            let refused =
+                help::refused(self, words, who, Address::new("/"), &Fault::at(Code::HttpMethod, format!("allowed: {allowed}")));
             // RFC 9110, section 15.5.6.
             return Ok(refused.with(hyper::header::ALLOW, &allowed));
         };
@@ -706,18 +717,28 @@ impl Console {
                 return Err(Fault::new(Code::ConsoleForm));
             }
         }
-        let pairs = asked.query.iter().filter(|(key, _)| !["language", "as", "table"].contains(key));
-        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let begun = asked.cookie(Asked::state_cookie(asked.wire)).map(str::to_owned);
+        let address = address_of(&asked);
         let (mut query, mut form) = (asked.query, asked.form);
         query.take("language");
         form.take("token");
-        let address = Address { path: format!("/{}", asked.path.join("/")), pairs };
         let (console, world) = (Arc::clone(self), self.gateway.world());
         let visit =
             Visit { console, world, words, who, begun, of: of.clone(), query, form, address, wire: asked.wire, now: now() };
         route.name.answer(visit).await
     }
+}
+
+/// The address of what was asked, without what every page knows. It is one of this console, whatever its path says: two solidi would begin
+/// the name of another host (RFC 3986, section 4.2).
+fn address_of(asked: &Asked) -> Address {
+    let pairs = asked.query.iter().filter(|(key, _)| !["language", "as", "table"].contains(key));
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let path = match asked.path.iter().any(String::is_empty) {
+        true => "/".to_owned(),
+        false => asked.path.iter().map(|part| format!("/{}", encoded(part))).collect(),
+    };
+    Address { path, pairs }
 }
 
 /// Whether two secrets are the same; how far they are says nothing.

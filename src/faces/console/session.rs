@@ -6,8 +6,11 @@
 use crate::base::ids::Digest;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
+use crate::gateway::driver::audit::Onlooker;
 use crate::host::config::{Duty, Official, People};
 use crate::message::crypto::{equal, random, sha256};
+use crate::message::envelope::World;
+use crate::rules::registry::Registry;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +30,14 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// They as records have them.
+    pub fn onlooker(&self, registry: &Registry) -> Onlooker<'_> {
+        let agency = self.official.agency.as_ref();
+        let known = agency.and_then(|id| registry.find(id)).and_then(|index| registry.agency(index));
+        let world = known.map_or(World::Live, |agency| agency.world);
+        Onlooker { agency, system: self.certificate, name: &self.official.name, world }
+    }
+
     /// Whether they do one of these.
     pub fn does(&self, duties: &[Duty]) -> bool {
         self.official.duties.iter().any(|duty| duties.contains(duty))

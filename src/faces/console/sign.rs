@@ -7,7 +7,6 @@ use super::{Answered, Console, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::Digest;
 use crate::gateway::driver::World;
-use crate::gateway::driver::audit::Onlooker;
 use crate::host::config::{Official, People};
 use crate::rules::registry::{Endpoint, Role, Status};
 
@@ -25,7 +24,8 @@ pub(super) fn by_certificate(people: &People, world: &World, certificate: &Diges
 
 /// Puts on record that somebody has come or gone.
 pub(super) async fn recorded(console: &Console, who: &Visitor, action: &str) -> Result<u64, Fault> {
-    let onlooker = Onlooker { agency: who.official.agency.as_ref(), system: who.certificate, name: &who.official.name };
+    let world = console.gateway.world();
+    let onlooker = who.onlooker(&world.registry);
     console.gateway.record_doing(&onlooker, action, None, None).await.map(|logged| logged.index())
 }
 

@@ -15,7 +15,7 @@ use crate::exchange::cases;
 use crate::exchange::ledger::Begin;
 use crate::host::config::Attempts;
 use crate::host::store::{Page, Store, StoreError};
-use crate::message::envelope::{Body, Context, Kind};
+use crate::message::envelope::{Body, Context, Kind, World as MessageWorld};
 use crate::rules::registry::{Agency, Role};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -151,6 +151,8 @@ pub struct Onlooker<'o> {
     pub system: Option<Digest>,
     /// Who: it is sealed, with the reason.
     pub name: &'o str,
+    /// The world of what they look at.
+    pub world: MessageWorld,
 }
 
 impl Gateway {
@@ -169,8 +171,7 @@ impl Gateway {
         record.consumer = onlooker.agency.cloned();
         record.system = onlooker.system;
         record.registry_version = world.registry.version();
-        let agency = onlooker.agency.and_then(|id| world.registry.find(id)).and_then(|index| world.registry.agency(index));
-        record.world = agency.map_or(crate::message::envelope::World::Live, |agency| agency.world);
+        record.world = onlooker.world;
         record.message = Some(MessageId::new(record.time, random));
         record.concerns = concerns;
         let reason = private.reason.map(|reason| format!("{reason} ({})", onlooker.name));
@@ -183,8 +184,9 @@ impl Gateway {
         what: Complained,
         case: Option<Uuid>,
         private: Private,
-        by: Option<&Onlooker<'_>>,
+        by: &Onlooker<'_>,
     ) -> Result<Logged, Fault> {
+        let random = crate::message::crypto::random().map_err(|_| log_unavailable(&StoreError::NoRandomness))?;
         let mut record = Record::new(RecordKind::Administration, now());
         let (action, of) = match what {
             Complained::About(index) => ("complaint", index),
@@ -192,9 +194,10 @@ impl Gateway {
         };
         (record.action, record.concerns) = (Word::parse(action), Some(of));
         record.purpose = Word::parse(COMPLAINT);
+        // As with readings: the tag by which the person finds it is of an id.
+        record.message = Some(MessageId::new(record.time, random));
         record.case = case;
-        record.consumer = by.and_then(|by| by.agency.cloned());
-        record.system = by.and_then(|by| by.system);
+        (record.consumer, record.system, record.world) = (by.agency.cloned(), by.system, by.world);
         record.registry_version = self.world().registry.version();
         self.append_reading(record, private).await
     }
@@ -211,6 +214,7 @@ impl Gateway {
         record.action = Word::parse(action);
         record.consumer = onlooker.agency.cloned();
         record.system = onlooker.system;
+        record.world = onlooker.world;
         record.registry_version = self.world().registry.version();
         record.case = case;
         let said = said.map_or_else(|| onlooker.name.to_owned(), |said| format!("{said} ({})", onlooker.name));

@@ -21,10 +21,13 @@ impl Gateway {
         look(&self.cases.board.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts the open cases on the board that nothing has happened in since the start: slowly, since nobody waits for it.
+    /// Puts the open cases on the board that nothing has happened in since the start: slowly, since nobody waits for it. It reads files: give it
+    /// a task of its own.
     pub async fn fill_board(self: Arc<Self>) {
         let mut last: Option<Uuid> = None;
-        while let Some(row) = self.cases.book(|book| book.open_behind(last.as_ref())).flatten() {
+        while !self.is_stopping()
+            && let Some(row) = self.cases.book(|book| book.open_behind(last.as_ref())).flatten()
+        {
             last = Some(row.id);
             if self.board(|board| board.has(&row.id)) {
                 continue;
@@ -63,7 +66,8 @@ impl Gateway {
         let situation = Arc::clone(&hand.situation);
         let changes = hand.case.curated(self.around(&world, &situation), order, &mut new_id)?;
         let action = if matches!(order, OrderOf::Remind(_)) { "remind" } else { "reassign" };
-        let recorded = self.record_doing(onlooker, action, Some(id), None).await?.index();
+        let onlooker = Onlooker { world: hand.case.opening.world(), ..*onlooker };
+        let recorded = self.record_doing(&onlooker, action, Some(id), None).await?.index();
         let by = hand.case.opening.coordinator.0.clone();
         let kept = self.record_changes(&world, hand, changes, Step { ends: None, by: &by, at: now() }).await;
         let went = match kept {
