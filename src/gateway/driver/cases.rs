@@ -12,7 +12,7 @@ mod starts;
 mod survey;
 
 pub use notices::Telling;
-pub use survey::{Answered, Quality};
+pub use survey::Quality;
 
 use super::run::Open;
 use super::{Gateway, World, now};

@@ -22,7 +22,7 @@ mod seal;
 mod traffic;
 
 pub use attachments::Carried;
-pub use cases::{Answered, CaseError, Coordination, Quality, Telling as TellingPeople, changes_at};
+pub use cases::{CaseError, Coordination, Quality, Telling as TellingPeople, changes_at};
 pub use evidence::Sight;
 pub use health::{Health, Reason};
 pub use inbox::{Done, Leased};

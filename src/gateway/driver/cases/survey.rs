@@ -54,13 +54,6 @@ impl Quality {
     }
 }
 
-/// What became of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
-    /// It is kept, apart.
-    Kept,
-}
-
 impl Gateway {
     /// What is known of the quality of services, if that is looked after here.
     pub fn quality(&self) -> Option<&Quality> {
@@ -112,13 +105,13 @@ impl Gateway {
 
     /// Keeps an answer, and uses up its link. Once this has returned the answer is durable, and will be counted once; whoever hangs up
     /// meanwhile undoes nothing.
-    pub async fn rate(self: &Arc<Self>, link: &str, answer: Answer) -> Result<Answered, Fault> {
+    pub async fn rate(self: &Arc<Self>, link: &str, answer: Answer) -> Result<(), Fault> {
         let (gateway, hash) = (Arc::clone(self), sha256(link.as_bytes()));
         let doing = tokio::spawn(async move { gateway.rate_to_its_end(hash, answer).await });
         doing.await.unwrap_or_else(|_| Err(Fault::new(Code::HttpBusy).with_retry_after(1)))
     }
 
-    async fn rate_to_its_end(self: Arc<Self>, hash: Digest, answer: Answer) -> Result<Answered, Fault> {
+    async fn rate_to_its_end(self: Arc<Self>, hash: Digest, answer: Answer) -> Result<(), Fault> {
         let gone = || Fault::new(Code::ConsoleSurvey);
         let quality = self.quality().ok_or_else(gone)?;
         let id = self.cases.book(|book| book.by_survey(&hash)).flatten().ok_or_else(gone)?;
@@ -141,7 +134,7 @@ impl Gateway {
         if let Err(cause) = on_disk(|| ratings.settle(&hash)) {
             self.telemetry.say_sparingly(&format!("an answer is kept and waits to be counted: {cause}"));
         }
-        Ok(Answered::Kept)
+        Ok(())
     }
 
     /// Notes that the link of a case is used up.
