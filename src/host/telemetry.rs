@@ -370,6 +370,11 @@ impl Telemetry {
         });
     }
 
+    /// How many connections have ended for a reason, since the start.
+    pub fn connections_ended(&self, why: &'static str) -> u64 {
+        self.connections_ended.get_or_create(&EndLabels { why: Label(why) }).get()
+    }
+
     /// Counts a connection that has ended, or that was turned away; `why` comes from an enum.
     pub fn connection_ended(&self, why: &'static str) {
         self.connections_ended.get_or_create(&EndLabels { why: Label(why) }).inc();

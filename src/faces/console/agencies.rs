@@ -74,7 +74,7 @@ pub(super) async fn agency(visit: Visit) -> Answered {
     let index = registry.find(&id).ok_or_else(unknown)?;
     let agency = registry.agency(index).ok_or_else(unknown)?;
     let mut page = Page::new(agency.name.clone(), visit.address.clone()).below(words.say("agencies.title"), "/agencies");
-    page.put(section("about", words.say("agencies.about"), &[facts(&about(&visit, index, agency))]));
+    page.put(section("about", words.say("agencies.about"), &[facts(&about(&visit, agency))]));
     for part in traffic::of_agency(&visit, &id, agency.allowance.requests_per_minute) {
         page.put(part);
     }
@@ -95,7 +95,7 @@ pub(super) async fn agency(visit: Visit) -> Answered {
 
 const NEWEST: usize = 12;
 
-fn about(visit: &Visit, index: AgencyIndex, agency: &Agency) -> Vec<(String, Vec<Span>)> {
+fn about(visit: &Visit, agency: &Agency) -> Vec<(String, Vec<Span>)> {
     let words = visit.words;
     let mut rows = vec![
         (words.say("agencies.id").to_owned(), vec![Span::Code(agency.id.to_string())]),
@@ -121,7 +121,6 @@ fn about(visit: &Visit, index: AgencyIndex, agency: &Agency) -> Vec<(String, Vec
     put(words.say("agencies.limit-octets"), words.fill("agencies.limit-octets-are", &[("n", &n(allowance.kib_per_minute))]));
     put(words.say("agencies.limit-parallel"), n(allowance.parallel));
     put(words.say("agencies.limit-persons"), n(allowance.persons_per_day));
-    let _ = index;
     rows
 }
 

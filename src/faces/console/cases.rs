@@ -71,7 +71,7 @@ pub(super) async fn cases(visit: Visit) -> Answered {
     if leaves_out {
         page.put(notes(words, &[Note { tone: Tone::Warn, spans: vec![text(words.say("cases.left-out"))], action: None }]));
     }
-    page.put(filters(&visit, &situation, &agency, &late).html(words));
+    page.put(filters(&visit, &situation, &agency, &late).html());
     if visit.does(&[Duty::Curator, Duty::Operator]) {
         page.table(holding(&visit, &hold_ups));
     }
@@ -233,7 +233,7 @@ pub(super) async fn case(visit: Visit) -> Answered {
         super::desk::forms(&visit, id, &view).into_iter().for_each(|form| page.put(form));
     }
     page.put(drawn(words, &view));
-    page.table(steps(&visit, id, &view));
+    page.table(steps(&visit, &view));
     if visit.does(&[Duty::Curator]) && view["state"] == "open" {
         page.put(curate(&visit, id, &view));
     }
@@ -339,7 +339,7 @@ fn lane(words: Words, step: &Value) -> Lane {
     Lane { title: word_of(step, "title"), from: ms("begun"), to: ms("over"), due: ms("due"), tone, note }
 }
 
-fn steps(visit: &Visit, id: Uuid, view: &Value) -> Table {
+fn steps(visit: &Visit, view: &Value) -> Table {
     let words = visit.words;
     let rows = steps_of(view).iter().map(|step| {
         let state = step["state"].as_str().unwrap_or_default();
@@ -372,7 +372,6 @@ fn steps(visit: &Visit, id: Uuid, view: &Value) -> Table {
             Cell::of(vec![text(waits.join(", "))], waits.clone()),
         ]
     });
-    let _ = id;
     Table {
         name: "steps",
         caption: words.say("cases.steps").to_owned(),
@@ -408,7 +407,7 @@ fn curate(visit: &Visit, id: Uuid, view: &Value) -> Html {
         inside.push(
             Form::post(format!("/cases/{id}/remind"), vec![step("step")], words.say("case.remind"), visit.token())
                 .classed("row")
-                .html(words),
+                .html(),
         );
         let to = Field::Input {
             name: "to".into(),
@@ -421,7 +420,7 @@ fn curate(visit: &Visit, id: Uuid, view: &Value) -> Html {
         let reassign =
             Form::post(format!("/cases/{id}/reassign"), vec![step("step"), to], words.say("case.reassign"), visit.token())
                 .classed("row");
-        inside.push(details(words.say("case.reassign-lead"), &[reassign.html(words)]));
+        inside.push(details(words.say("case.reassign-lead"), &[reassign.html()]));
     }
     let note = Field::Area {
         name: "note".into(),
@@ -431,7 +430,7 @@ fn curate(visit: &Visit, id: Uuid, view: &Value) -> Html {
     };
     inside.push(details(
         words.say("case.note-lead"),
-        &[Form::post(format!("/cases/{id}/note"), vec![note], words.say("case.note-go"), visit.token()).html(words)],
+        &[Form::post(format!("/cases/{id}/note"), vec![note], words.say("case.note-go"), visit.token()).html()],
     ));
     section("curate", words.say("case.curate"), &inside)
 }

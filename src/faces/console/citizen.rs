@@ -426,7 +426,7 @@ pub(super) async fn complain(visit: Visit) -> Answered {
         hint: words.say("complain.hint").into(),
         length: COMPLAINT_CHARS_MAX,
     };
-    page.put(Form::post(visit.address.path.clone(), vec![said], words.say("complain.go"), "").html(words));
+    page.put(Form::post(visit.address.path.clone(), vec![said], words.say("complain.go"), "").html());
     visit.page(&page)
 }
 
@@ -549,7 +549,7 @@ pub(super) async fn all_complaints(visit: Visit) -> Answered {
                 };
                 inside.push(
                     Form::post(format!("/complaints/{}", complaint.index), vec![said], words.say("complaints.go"), visit.token())
-                        .html(words),
+                        .html(),
                 );
             }
         }

@@ -80,7 +80,7 @@ pub(super) async fn desk(visit: Visit) -> Answered {
     page.put(section(
         "apply",
         words.say("desk.apply"),
-        &[Form::post("/desk", fields, words.say("desk.go"), visit.token()).html(words)],
+        &[Form::post("/desk", fields, words.say("desk.go"), visit.token()).html()],
     ));
     page.put(prose(&[link(words.say("desk.cases"), "/cases")]));
     visit.page(&page)
@@ -163,14 +163,11 @@ pub(super) fn forms(visit: &Visit, id: Uuid, view: &Value) -> Vec<Html> {
         })
         .collect();
     if !fields.is_empty() {
-        inside.push(Form::post(format!("/cases/{id}/answers"), fields, words.say("desk.answer"), visit.token()).html(words));
+        inside.push(Form::post(format!("/cases/{id}/answers"), fields, words.say("desk.answer"), visit.token()).html());
     }
-    inside.push(
-        Form::post(format!("/cases/{id}/link"), Vec::new(), words.say("desk.link"), visit.token()).classed("row").html(words),
-    );
-    let withdraw = Form::post(format!("/cases/{id}/withdraw"), Vec::new(), words.say("desk.withdraw"), visit.token())
-        .classed("row")
-        .html(words);
+    inside.push(Form::post(format!("/cases/{id}/link"), Vec::new(), words.say("desk.link"), visit.token()).classed("row").html());
+    let withdraw =
+        Form::post(format!("/cases/{id}/withdraw"), Vec::new(), words.say("desk.withdraw"), visit.token()).classed("row").html();
     inside.push(super::html::details(words.say("desk.withdraw-lead"), &[withdraw]));
     vec![section("desk", words.say("desk.do"), &inside)]
 }

@@ -51,7 +51,7 @@ pub(super) fn documents(visit: Visit) -> Answered {
     page.put(lead(&[text(version), text(" "), link(words.say("documents.may-they"), "/explain")]));
     page.table(all(&visit));
     let seen = Seen::of(&visit)?;
-    page.put(section("grants", words.say("documents.who-may"), &[filters(&visit, &seen).html(words)]));
+    page.put(section("grants", words.say("documents.who-may"), &[filters(&visit, &seen).html()]));
     page.table(grants(&visit, &seen)?);
     visit.page(&page)
 }
@@ -410,7 +410,7 @@ pub(super) fn explain(visit: Visit) -> Answered {
     let words = visit.words;
     let mut page = Page::new(words.say("explain.title"), visit.address.clone()).below(words.say("documents.title"), "/documents");
     page.put(lead(&[text(words.say("explain.lead"))]));
-    page.put(form(&visit).html(words));
+    page.put(form(&visit).html());
     if let Some(asked) = Asked::of(&visit)? {
         let found = asked.weigh(&visit.world.registry, visit.now);
         page.put(notes(words, &[asked.verdict(&visit, &found)]));

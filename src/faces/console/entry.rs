@@ -138,7 +138,7 @@ async fn personal(visit: &Visit, index: u64, leaf: &Leaf) -> Result<Vec<Html>, F
     let ticket = ticket.zip(visit.who.as_ref()).and_then(|(name, who)| visit.console.sessions().ticket(&who.session, name));
     let Some(ticket) = ticket.filter(|ticket| matches!(ticket.of, TicketOf::Record(of) if of == index)) else {
         let reason = Field::required("reason", words.say("why.reason"), words.say("why.reason-hint"));
-        let form = Form::post(format!("/log/{index}/open"), vec![reason], words.say("entry.open"), visit.token()).html(words);
+        let form = Form::post(format!("/log/{index}/open"), vec![reason], words.say("entry.open"), visit.token()).html();
         return Ok(vec![section(
             "private",
             words.say("entry.private"),

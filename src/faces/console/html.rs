@@ -496,7 +496,7 @@ impl Form {
         self
     }
 
-    pub fn html(&self, _: Words) -> Html {
+    pub fn html(&self) -> Html {
         // Two forms of a page may have fields of one name: what labels them is told apart by where they go.
         let id: String = self.action.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         Html::of(&Formed { form: self, id: format!("f{id}") })
@@ -653,7 +653,7 @@ mod tests {
         let address = Address::new("/p").with("q", HOSTILE);
         let pieces = [
             spans(&all),
-            form.html(words),
+            form.html(),
             table.html(words, &address),
             figure_row(&[Figure::new(HOSTILE, HOSTILE).to(HOSTILE)]),
             notes(words, &[Note { tone: Tone::Bad, spans: all.clone(), action: Some((HOSTILE.to_owned(), HOSTILE.to_owned())) }]),

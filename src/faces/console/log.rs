@@ -53,7 +53,7 @@ pub(super) async fn log(visit: Visit) -> Answered {
     });
     let (found, counted) = read.await?.map_err(|cause: StoreError| log_unreadable(&cause))?;
     let mut page = Page::new(words.say("log.title"), visit.address.clone());
-    page.put(filters(&visit, &pairs).html(words));
+    page.put(filters(&visit, &pairs).html());
     if let Some((_, recorded)) = &ticket {
         page.put(notes(words, &[person_note(&visit, *recorded)]));
     }
@@ -342,7 +342,7 @@ fn why(visit: &Visit, person: &Identifier) -> Answered {
         field("person", words.say("why.person"), words.say("why.person-hint"), person),
         field("reason", words.say("why.reason"), words.say("why.reason-hint"), String::new()),
     ];
-    page.put(Form::post("/log/search", fields, words.say("why.go"), visit.token()).html(words));
+    page.put(Form::post("/log/search", fields, words.say("why.go"), visit.token()).html());
     visit.page(&page)
 }
 

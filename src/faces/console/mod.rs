@@ -636,9 +636,9 @@ impl Console {
     async fn answer(self: &Arc<Self>, asked: Asked, door: Door) -> Answer {
         let words = Words(asked.language());
         let chosen = asked.query.iter().any(|(key, tag)| key == "language" && Language::parse(tag).is_some());
-        let (who, fresh) = match door {
+        let who = match door {
             Door::Console => self.who(&asked).await,
-            Door::Public => (None, Begun::Before),
+            Door::Public => None,
         };
         let shown = who.clone();
         let wire = asked.wire;
@@ -648,31 +648,24 @@ impl Console {
             Ok(answer) => answer,
             Err(fault) => help::refused(self, words, shown, address, &fault),
         };
-        let answer = if chosen { answer.with_cookie("language", words.0.tag(), wire, Reach::Year) } else { answer };
-        match fresh {
-            Begun::Before => answer,
-            Begun::Now => answer.with(hyper::header::VARY, "Cookie"),
-        }
+        if chosen { answer.with_cookie("language", words.0.tag(), wire, Reach::Year) } else { answer }
     }
 
     /// Who comes: by a cookie, or by a client certificate. The first request with a certificate begins a session, which is on record.
-    async fn who(&self, asked: &Asked) -> (Option<Visitor>, Begun) {
+    async fn who(&self, asked: &Asked) -> Option<Visitor> {
         let now = now();
         let by_cookie = asked.cookie(Asked::session_cookie(asked.wire)).and_then(|shown| self.sessions().find(shown, now));
         if by_cookie.is_some() {
-            return (by_cookie, Begun::Before);
+            return by_cookie;
         }
-        let Some(certificate) = asked.certificate else { return (None, Begun::Before) };
-        let Some(official) = sign::by_certificate(&self.people(), &self.gateway.world(), &certificate) else {
-            return (None, Begun::Before);
-        };
-        let begun = self.sessions().of_certificate(&official, certificate, now);
-        let Some((who, begun)) = begun else { return (None, Begun::Before) };
+        let certificate = asked.certificate?;
+        let official = sign::by_certificate(&self.people(), &self.gateway.world(), &certificate)?;
+        let (who, begun) = self.sessions().of_certificate(&official, certificate, now)?;
         if begun == Begun::Now && sign::recorded(self, &who, "sign-in").await.is_err() {
             self.sessions().close(&who.session);
-            return (None, Begun::Before);
+            return None;
         }
-        (Some(who), begun)
+        Some(who)
     }
 
     async fn handle(self: &Arc<Self>, asked: Asked, words: Words, (who, door): (Option<Visitor>, Door)) -> Answered {

@@ -53,7 +53,7 @@ pub(super) fn link(visit: Visit) -> Answered {
     let words = visit.words;
     let mut page = Page::new(words.say("sign.title"), visit.address.clone());
     page.put(lead(&[text(words.say("sign.once"))]));
-    page.put(Form::post(visit.address.path.clone(), Vec::new(), words.say("sign.go"), "").html(words));
+    page.put(Form::post(visit.address.path.clone(), Vec::new(), words.say("sign.go"), "").html());
     visit.page(&page)
 }
 

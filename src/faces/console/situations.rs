@@ -445,7 +445,7 @@ impl Seen<'_> {
         if let Some(region) = self.region {
             fields.push(Field::Hidden { name: "region", value: region.to_string() });
         }
-        Form::get(format!("/situations/{}", self.own.id), fields, words.say("situations.try-go")).html(words)
+        Form::get(format!("/situations/{}", self.own.id), fields, words.say("situations.try-go")).html()
     }
 
     fn field(&self, index: FactIndex) -> Option<Field> {

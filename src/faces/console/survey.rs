@@ -83,7 +83,7 @@ fn form(visit: &Visit, asked: &Asked, wrong: Option<&str>) -> Result<Page, Fault
         }
     });
     page.put(prose(&[text(words.say("survey.optional"))]));
-    page.put(Form::post(visit.address.path.clone(), fields.collect(), words.say("survey.send"), "").html(words));
+    page.put(Form::post(visit.address.path.clone(), fields.collect(), words.say("survey.send"), "").html());
     let once = words.fill("survey.once", &[("day", &asked.until)]);
     let said = [words.say("survey.apart"), words.say("survey.nobody"), once.as_str()].map(|said| vec![text(said)]);
     page.put(list(&said, Ordered::No));

@@ -13,6 +13,7 @@ use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::traffic::{HOUR_MS, HOURS, MINUTE_MS, MINUTES, Tally};
+use crate::host::transport::Turned;
 use std::collections::BTreeMap;
 
 /// Minutes that stand together in the drawing of a day.
@@ -161,20 +162,16 @@ pub(super) async fn security(visit: Visit) -> Answered {
     numbers.push(Figure::new(words.number(replays), words.say("security.replay")).to("/log?code=OG-MSG-014"));
     let limited: u64 = faults.iter().filter(|(code, _)| crate::evidence::traffic::is_quota(**code)).map(|(_, count)| count).sum();
     numbers.push(Figure::new(words.number(limited), words.say("security.quota")));
-    numbers.push(Figure::new(words.number(handshakes(&visit)), words.say("security.handshakes")));
+    numbers.push(Figure::new(
+        words.number(visit.gateway().counters().connections_ended(Turned::Handshake.as_str())),
+        words.say("security.handshakes"),
+    ));
     page.put(figure_row(&numbers));
     page.put(of_day(&visit));
     page.table(codes(words, &faults));
     page.table(senders(&visit));
     page.table(parser(words));
     visit.page(&page)
-}
-
-/// Handshakes that failed since the start, by the metrics.
-fn handshakes(visit: &Visit) -> u64 {
-    let metrics = visit.gateway().telemetry().metrics();
-    let line = metrics.lines().find(|line| line.contains("connections_ended_total{") && line.contains("\"handshake\""));
-    line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).map_or(0, |count| count as u64)
 }
 
 fn codes(words: Words, faults: &BTreeMap<Code, u64>) -> Table {
