@@ -224,6 +224,8 @@ catalogue! {
     ConsoleNobody = "OG-CON-007", 403, Sender, AfterChange, "you have signed in at the provider, and have no role here", "ask the operator for a group with a role, or for an entry in the file of people";
     ConsoleSurvey = "OG-CON-008", 410, Sender, Never, "this link takes no answer: it was used, has expired, or never was", "nothing is left to do; each link is good for one answer";
     ConsoleUnkept = "OG-CON-009", 503, Gateway, Later, "there was no room to keep your answer, and nothing of it was kept", "send it again later: your link is still good";
+    ConsoleSecond = "OG-CON-010", 403, Sender, Never, "another person decides what you have proposed", "ask somebody else who is an auditor or an operator";
+    ConsoleMeasure = "OG-CON-011", 409, Sender, AfterChange, "this cannot be done to that record, or not now", "see the record, and what is proposed for it";
 
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";

@@ -298,6 +298,8 @@ pub const TAG_BYTES: usize = 12;
 pub const PRIVATE_BYTES_MAX: usize = 64 << 10;
 /// Longest reason for reading the log.
 pub const REASON_BYTES_MAX: usize = 1 << 10;
+/// How long what somebody has proposed at the console waits for another person, in milliseconds.
+pub const PROPOSAL_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// Octets of the cause of a refusal that are kept, sealed.
 pub const CAUSE_BYTES_MAX: usize = 1 << 10;
 /// Largest body of a frame: a whole message, sealed.

@@ -17,10 +17,10 @@ pub use export::{COLUMNS, ExportError, ExportVerifier, Exported, csv_row};
 pub(crate) use export::{First, Last, Line};
 pub use histogram::{Bucket, Count, Histogram};
 pub use pairs::{Pairs, encoded};
-pub use query::{Cursor, KEYS, Query, QueryError};
+pub use query::{Cursor, KEYS, Query, QueryError, digest};
 pub use report::{Anomaly, AnomalyKind, GROUPINGS_MAX, Group, Grouping, Latencies, Thresholds};
 
-use crate::base::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
+use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, RecordKind, basis_of_leaf};
@@ -52,6 +52,8 @@ pub struct Filter {
     pub code: Option<String>,
     /// Of this message, and of its answer.
     pub message: Option<MessageId>,
+    /// Of the message, or of the octets, that have this digest.
+    pub digest: Option<Digest>,
     /// In this case.
     pub case: Option<Uuid>,
     /// Asked by this official.
@@ -81,6 +83,7 @@ impl Filter {
             && is(self.basis_of_leaves(), &leaf.basis)
             && is(self.code.as_deref(), &leaf.code)
             && is(self.message.map(|id| id.to_string()).as_deref(), &leaf.message)
+            && self.digest.is_none_or(|digest| leaf.digest_of_message() == Some(digest))
             && is(self.case.map(|case| case.to_string()).as_deref(), &leaf.case)
     }
 
@@ -116,6 +119,7 @@ impl Filter {
             ("basis", self.basis.clone()),
             ("code", self.code.clone()),
             ("message", self.message.map(|id| id.to_string())),
+            ("digest", self.digest.map(|digest| digest.to_string())),
             ("case", self.case.map(|case| case.to_string())),
             ("official", self.official.as_ref().map(identifier)),
             ("person", self.person.as_ref().map(identifier)),

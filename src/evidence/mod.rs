@@ -1,6 +1,7 @@
 //! What a record is, and what proves it: leaves, tree, receipts, journal, queries.
 
 pub mod audit;
+pub mod decisions;
 pub mod journal;
 pub mod tlog;
 pub mod traffic;

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use oncegate::base::fault;
-use oncegate::base::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
+use oncegate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
 use oncegate::base::time::UnixTime;
 use oncegate::evidence::audit::{Anomaly, AnomalyKind, Cursor, ExportVerifier, Filter, Grouping, Thresholds};
 use oncegate::evidence::journal::Entry;
@@ -60,6 +60,13 @@ fn case(number: u64) -> Uuid {
     Uuid::parse(&format!("01990a5c-000{number}-7000-8000-00000000000{}", number / 2)).expect("a UUID")
 }
 
+/// Of some the first octets are the same.
+fn digest(number: u64) -> Digest {
+    let mut octets = [number as u8 / 2; 32];
+    octets[31] = number as u8;
+    Digest::from_octets(octets)
+}
+
 fn person(number: u64) -> Identifier {
     Identifier::synthetic(number as u32)
 }
@@ -80,6 +87,7 @@ fn entry(dice: &mut Dice, number: u64) -> Entry {
     record.code = dice.of(2, code);
     record.message = dice.of(40, message);
     record.case = dice.of(6, case);
+    (record.digest, record.raw) = (dice.of(30, digest), dice.of(30, digest));
     record.elapsed_us = dice.roll(50_000);
     let persons = dice.roll(3);
     let mut identifiers: Vec<Identifier> = (0..persons).map(|_| person(dice.roll(6))).collect();
@@ -143,7 +151,7 @@ impl Filled {
 /// What a filter has: for each of its parts nothing, or a value that records may have.
 fn filters() -> impl Strategy<Value = Filter> {
     let some = |sides: u64| proptest::option::weighted(0.25, 0..sides);
-    let names = (some(4), some(3), some(4), some(4), some(3), some(2));
+    let names = (some(4), some(3), some(4), some(4), some(3), some(2), some(30));
     let rest = (some(3), some(2), some(40), some(6), some(3), some(6), some(6), some(300), some(300));
     (names, rest).prop_map(|(names, rest)| Filter {
         from: rest.7.map(|number| UnixTime::from_ms(START + number * 1000)),
@@ -158,6 +166,7 @@ fn filters() -> impl Strategy<Value = Filter> {
         basis: rest.0.map(basis),
         code: rest.1.map(|number| code(number).as_str().to_owned()),
         message: rest.2.map(message),
+        digest: names.6.map(digest),
         case: rest.3.map(case),
         official: rest.4.map(|number| person(100 + number)),
         person: rest.5.map(person),
@@ -216,7 +225,7 @@ fn every_filter_finds_what_a_plain_look_finds() {
 
 #[test]
 fn each_part_of_a_filter_finds_alone() {
-    let filled = Filled::new(7, 200);
+    let filled = Filled::new(7, 300);
     let all = Filter {
         from: Some(UnixTime::from_ms(START + 50_000)),
         to: Some(UnixTime::from_ms(START + 150_000)),
@@ -230,6 +239,7 @@ fn each_part_of_a_filter_finds_alone() {
         basis: Some(basis(1)),
         code: Some(code(1).as_str().to_owned()),
         message: Some(message(5)),
+        digest: Some(digest(5)),
         case: Some(case(3)),
         official: Some(person(101)),
         person: Some(person(4)),
@@ -248,6 +258,7 @@ fn each_part_of_a_filter_finds_alone() {
         Filter { basis: all.basis, ..none.clone() },
         Filter { code: all.code, ..none.clone() },
         Filter { message: all.message, ..none.clone() },
+        Filter { digest: all.digest, ..none.clone() },
         Filter { case: all.case, ..none.clone() },
         Filter { official: all.official, ..none.clone() },
         Filter { person: all.person, ..none.clone() },

@@ -520,10 +520,10 @@ fn each_look_at_a_person_is_on_record_before_it_is_shown_and_the_person_finds_it
     assert_eq!(nobody.get(&location).status, 303);
 }
 
-const PORTAL: &str = "xx.audit.portal";
+pub const PORTAL: &str = "xx.audit.portal";
 
 /// Who shows people their trail.
-fn add_portal(installation: &Installation) {
+pub fn add_portal(installation: &Installation) {
     let config = Config::load(&installation.config()).expect("a configuration");
     let id = AgencyId::parse(PORTAL).expect("an agency");
     let agency = NewAgency { id: &id, name: "A portal", url: None, holds: &[], more: "roles = [\"portal\"]\n" };
@@ -531,7 +531,7 @@ fn add_portal(installation: &Installation) {
 }
 
 /// What a person is shown of who has looked at them.
-fn trail(site: &Site, of: &Identifier) -> String {
+pub fn trail(site: &Site, of: &Identifier) -> String {
     let code = |text| Code::parse(text).expect("a code");
     let client = site.world.demo().client(PORTAL).expect("an agency");
     let ask = Ask { document_type: code("access-trail"), of: None, select: Vec::new(), during: None };

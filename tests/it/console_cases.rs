@@ -171,3 +171,30 @@ fn a_desk_applies_for_somebody_and_a_citizen_sees_who_looked_complains_and_is_an
     assert_eq!(goes_to(&desk.post(&format!("{case}/withdraw"), &[])), case);
     assert!(!desk.get(&case).text().contains("/answers\""));
 }
+
+/// The file of a situation with a term that is longer, and with a mistake.
+#[test]
+fn a_curator_sees_what_a_changed_situation_would_mean_before_it_is_released() {
+    const FILE: &str = include_str!("../../schemas/catalogue/federal/birth-of-child.toml");
+    let pages = Pages::start(6..7);
+    let mut curator = pages.browser("o.lebedeva", "curator", None);
+    waiting(&mut curator);
+    assert!(curator.get("/situations/birth-of-child").text().contains("federal/birth-of-child.toml"));
+    let mut effect = |text: &str| {
+        let fields = [("file", "federal/birth-of-child.toml"), ("text", text)];
+        let response = curator.post("/situations/birth-of-child/effect", &fields);
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.text()
+    };
+    assert!(effect(&FILE.replace('\n', "\r\n")).contains("Nothing would change for anybody"));
+    let longer = effect(&FILE.replacen("deadline = \"1wd\"", "deadline = \"30wd\"", 1));
+    assert!(longer.contains("birth-of-child</h2>") && longer.contains("0 gain, 500 lose"), "{longer}");
+    let wrong = effect(&FILE.replacen("deadline = \"1wd\"", "deadlin = \"1wd\"", 1));
+    assert!(wrong.contains("would not take this file") && wrong.contains("OG-CAT-001"), "{wrong}");
+    for (file, text) in [("../../secret.toml", FILE), ("/etc/passwd", FILE), ("federal/birth-of-child.toml", " ")] {
+        let fields = [("file", file), ("text", text)];
+        assert_eq!(curator.post("/situations/birth-of-child/effect", &fields).status, 400, "{file}");
+    }
+    // Nothing is changed by it.
+    assert!(!curator.get("/situations/birth-of-child").text().contains("30 working days"));
+}

@@ -378,6 +378,7 @@ const ROWS: &[(&str, Row)] = &[
     ("WEBHOOK_MS", In("tests/it/notices.rs", "whoever_hangs_is_waited_for_so_long_and_no_longer")),
     ("WEBHOOK_ANSWER_BYTES_MAX", In("tests/it/notices.rs", "what_a_webhook_says_beside_its_status_is_not_waited_for")),
     ("WEBHOOK_HOSTS_MAX", In("src/host/config/notices.rs", "limits::WEBHOOK_HOSTS_MAX + 1")),
+    ("PROPOSAL_MS", In("src/gateway/driver/decisions.rs", "limits::PROPOSAL_MS + 1")),
     ("OIDC_MS", In("tests/it/oidc.rs", "a_provider_that_hangs_is_waited_for_so_long_and_no_longer")),
     ("OIDC_DOCUMENT_BYTES_MAX", In("tests/it/oidc.rs", "limits::OIDC_DOCUMENT_BYTES_MAX + 1")),
     ("OIDC_KEYS_MAX", In("src/host/oidc/tests.rs", "limits::OIDC_KEYS_MAX + 1")),

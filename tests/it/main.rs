@@ -47,7 +47,11 @@ mod console_cases;
 #[cfg(feature = "server")]
 mod console_crowd;
 #[cfg(feature = "server")]
+mod console_decisions;
+#[cfg(feature = "server")]
 mod console_sign_in;
+#[cfg(feature = "server")]
+mod console_trials;
 #[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 /// A record for a store that is not ours: its leaf, as many octets as stand beside a leaf, its keys in the index.
 pub struct Item {
     pub octets: Vec<u8>,
-    pub keys: [u64; 10],
+    pub keys: [u64; 11],
 }
 
 /// What stands beside a leaf in the journal: the sealed private part of the benchmark's records, and the frame.

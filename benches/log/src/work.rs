@@ -83,7 +83,7 @@ pub fn entry_of(number: u64, agencies: u64) -> Entry {
 }
 
 /// The keys of the n-th record in an index, in the order of the log's own: those that it has are not 0.
-pub fn keys(number: u64) -> [u64; 10] {
+pub fn keys(number: u64) -> [u64; 11] {
     let exchange = number / 2;
     let random = mixed(exchange);
     let kind = random % 3 + 1;
@@ -97,6 +97,7 @@ pub fn keys(number: u64) -> [u64; 10] {
         0,
         hash(exchange),
         hash(random % 10_000_000),
+        hash(exchange ^ 7),
         hash(random % 20_000),
         hash(random % 1_000_000),
     ]

@@ -2,7 +2,7 @@
 
 use super::{Filter, Pairs};
 use crate::base::fault::{self, Fault};
-use crate::base::ids::{AgencyId, Code, Identifier, MessageId, Uuid};
+use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::evidence::tlog::RecordKind;
@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 
 /// The keys that every query may have.
-pub const KEYS: [&str; 17] = [
-    "from", "to", "kind", "consumer", "provider", "agency", "document", "purpose", "basis", "code", "message", "case",
+pub const KEYS: [&str; 18] = [
+    "from", "to", "kind", "consumer", "provider", "agency", "document", "purpose", "basis", "code", "message", "digest", "case",
     "official", "person", "limit", "cursor", "reason",
 ];
 
@@ -136,6 +136,7 @@ const TIME: &str = "an instant like 2026-03-04T05:12:09Z or a day like 2026-03-0
 const AGENCY: &str = "an agency like ru.yar.school-17";
 const CODE: &str = "a code: a to z, 0 to 9, dot and hyphen";
 const IDENTIFIER: &str = "SCHEME|VALUE with good check digits, like RU-SNILS|11223344595";
+const DIGEST: &str = "a SHA-256 in 64 hexadecimal digits or in base64url";
 const REASON: &str = "why, in 1 to 1024 octets";
 
 impl Query {
@@ -206,11 +207,31 @@ fn read_filter(pairs: &mut Pairs) -> Result<Filter, QueryError> {
         basis: read(pairs, "basis", "a legal basis as the registry has it", basis)?,
         code: read(pairs, "code", "a fault code like OG-POL-001", known)?,
         message: read(pairs, "message", "a message id: a UUID of version 7 in lower case", MessageId::parse)?,
+        digest: read(pairs, "digest", DIGEST, digest)?,
         case: read(pairs, "case", "a UUID in lower case", Uuid::parse)?,
         official: read(pairs, "official", IDENTIFIER, identifier)?,
         person: read(pairs, "person", IDENTIFIER, identifier)?,
     };
     if filter.from.zip(filter.to).is_some_and(|(from, to)| from > to) { Err(QueryError::Order) } else { Ok(filter) }
+}
+
+/// A digest as tools write one: in hexadecimal digits, or in base64 of either alphabet.
+pub fn digest(text: &str) -> Option<Digest> {
+    let hex = || Digest::parse_hex(&text.replace(':', "").to_ascii_lowercase());
+    let plain: String = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|c| {
+            if c == '+' {
+                '-'
+            } else if c == '/' {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    hex().or_else(|| Digest::parse_base64url(&plain))
 }
 
 /// A day is its first instant.
@@ -267,14 +288,24 @@ mod tests {
     fn every_key_is_read() {
         let text = "from=2026-03-04&to=2026-03-04T05:12:09Z&kind=rsp&consumer=xx.a&provider=xx.b&agency=xx.a&document=note\
                     &purpose=school-attendance&basis=RU%3A323-FZ%3A13&code=OG-POL-001\
-                    &message=01990a5d-ac96-774b-8cce-b302099a8057&case=01990a5c-0000-7000-8000-000000000001\
+                    &message=01990a5d-ac96-774b-8cce-b302099a8057&digest=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE&case=01990a5c-0000-7000-8000-000000000001\
                     &official=RU-SNILS%7C11223344595&person=RU-SNILS%7C11223344595&limit=7&reason=complaint+17-22";
         let query = query(text).expect("good");
         assert_eq!((query.limit, query.reason.as_deref()), (7, Some("complaint 17-22")));
-        assert_eq!(query.filter.to_pairs().len(), 14);
+        assert_eq!(query.filter.to_pairs().len(), 15);
         assert_eq!(query.filter.from.map(|time| time.to_string()).as_deref(), Some("2026-03-04T00:00:00.000Z"));
         // All keys but the cursor are in the text above.
         assert!(KEYS.iter().all(|key| *key == "cursor" || text.contains(&format!("{key}="))));
+    }
+
+    #[test]
+    fn a_digest_is_read_in_every_form_in_which_tools_write_it() {
+        let octets = [0xfb; 32];
+        let colons: Vec<String> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+        for text in ["fb".repeat(32), colons.join(":"), "-_v7".repeat(10) + "-_s", "+/v7".repeat(10) + "+/s="] {
+            assert_eq!(digest(&text), Some(Digest::from_octets(octets)), "{text}");
+        }
+        assert_eq!((digest(""), digest(&"fb".repeat(31)), digest("note")), (None, None, None));
     }
 
     #[test]
@@ -293,6 +324,7 @@ mod tests {
             ("document=A%20B", "document", "a code"),
             ("code=OG-POL-999", "code", "a fault code"),
             ("message=01990a5d-ac96-474b-8cce-b302099a8057", "message", "version 7"),
+            ("digest=01", "digest", "a SHA-256"),
             ("case=1", "case", "a UUID"),
             ("person=RU-SNILS|11223344594", "person", "check digits"),
             ("official=RU-SNILS", "official", "SCHEME|VALUE"),

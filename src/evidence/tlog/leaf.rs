@@ -1,5 +1,6 @@
 //! A leaf as it is read back: what [`Record::leaf`](super::Record::leaf) wrote.
 
+use crate::base::ids::Digest;
 use serde::Deserialize;
 
 /// What a leaf says. The keys of the file form stand beside the fields.
@@ -95,6 +96,11 @@ pub struct Leaf {
 }
 
 impl Leaf {
+    /// The digest of the message that it is of, or of octets that were none.
+    pub fn digest_of_message(&self) -> Option<Digest> {
+        self.digest.as_ref().or(self.raw.as_ref()).and_then(|text| Digest::parse_base64url(text))
+    }
+
     /// Reads a leaf; a record that was shredded has none.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()

@@ -1,15 +1,21 @@
 //! Agencies: who they are, what they may ask and why, what they hold, what they may use.
 
-use super::html::{Cell, Page, Span, Table, Tone, column, facts, figures, lead, link, section, text};
+use super::html::{
+    Cell, Field, Form, Html, Must, Note, Page, Span, Table, Tone, column, facts, figures, lead, link, notes, prose, section, text,
+};
 use super::overview::days_left;
 use super::words::Words;
 use super::{Answered, Visit, log, traffic};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
+use crate::base::time::DAY_MS;
 use crate::evidence::audit::Filter;
+use crate::evidence::tlog::RecordKind;
 use crate::gateway::driver::log_unreadable;
 use crate::host::config::Duty;
+use crate::host::store::StoreError;
 use crate::message::envelope::World;
+use crate::rules::quota::{Rehearsed, rehearse};
 use crate::rules::registry::{Action, Agency, AgencyIndex, Grant, Status};
 
 /// Whether the visitor may see an agency's page: whoever speaks for one sees that alone.
@@ -24,32 +30,57 @@ pub(super) async fn agencies(visit: Visit) -> Answered {
     let mut page = Page::new(words.say("agencies.title"), visit.address.clone());
     let registry = &visit.world.registry;
     page.put(lead(&[text(words.fill("agencies.registry", &[("version", &words.number(registry.version()))]))]));
+    let share = share_asked(&visit)?;
+    if visit.does(&[Duty::Operator, Duty::Security]) {
+        let field = Field::Input {
+            name: "share".into(),
+            label: words.say("agencies.share").into(),
+            value: share.unwrap_or(50).to_string(),
+            hint: words.say("agencies.share-hint").into(),
+            kind: "number",
+            must: Must::Be,
+        };
+        page.put(Form::get("/agencies", vec![field], words.say("agencies.try")).html());
+    }
     let mut shown: Vec<(AgencyIndex, &Agency)> = registry.agencies().filter(|(_, agency)| sees(&visit, &agency.id)).collect();
     shown.sort_by(|left, right| left.1.name.cmp(&right.1.name));
     let rows = shown.into_iter().map(|(index, agency)| {
         let held: Vec<String> = registry.held_by(index).map(|document| document.as_str().to_owned()).collect();
         let key = agency.last_key_ends(visit.now).map(|until| (until, days_left(words, until, visit.now)));
-        vec![
+        let mut row = vec![
             Cell::link(agency.name.clone(), format!("/agencies/{}", agency.id), agency.name.clone()),
             Cell::of(vec![Span::Code(agency.id.to_string())], agency.id.to_string()),
             standing(words, agency),
             Cell::of(vec![text(held.join(", "))], held.clone()),
             Cell::maybe(key, |(until, (left, tone))| Cell::of(vec![text(left)], until.to_string()).toned(tone)),
             Cell::number(words, u64::from(agency.allowance.requests_per_minute)),
-        ]
+        ];
+        if let Some(share) = share {
+            let over = over_share(&visit, agency, share);
+            let tone = if over.requests > 0 { Tone::Warn } else { Tone::Good };
+            row.push(Cell::of(vec![text(words.number(over.minutes))], over.minutes).toned(tone));
+            row.push(Cell::of(vec![text(words.number(over.requests))], over.requests).toned(tone));
+        }
+        row
     });
+    let rows: Vec<_> = rows.collect();
+    let mut columns = vec![
+        column("name", words.say("agencies.name")),
+        column("id", words.say("agencies.id")),
+        column("status", words.say("overview.state")),
+        column("holds", words.say("agencies.holds")),
+        figures("key", words.say("agencies.key")),
+        figures("per_minute", words.say("agencies.per-minute")),
+    ];
+    if let Some(share) = share {
+        columns.push(figures("hours_over", &words.fill("agencies.hours-over", &[("share", &share.to_string())])));
+        columns.push(figures("refused", words.say("agencies.at-least")));
+    }
     page.table(Table {
         name: "agencies",
         caption: words.count("agencies.count", registry.agencies().len() as u64),
-        columns: vec![
-            column("name", words.say("agencies.name")),
-            column("id", words.say("agencies.id")),
-            column("status", words.say("overview.state")),
-            column("holds", words.say("agencies.holds")),
-            figures("key", words.say("agencies.key")),
-            figures("per_minute", words.say("agencies.per-minute")),
-        ],
-        rows: rows.collect(),
+        columns,
+        rows,
         empty: words.say("agencies.none").to_owned(),
         next: None,
     });
@@ -78,6 +109,7 @@ pub(super) async fn agency(visit: Visit) -> Answered {
     for part in traffic::of_agency(&visit, &id, agency.allowance.requests_per_minute) {
         page.put(part);
     }
+    page.put(rehearsed(&visit, agency).await?);
     page.table(keys(&visit, agency));
     page.table(grants(&visit, index));
     page.table(asked(&visit, index));
@@ -94,6 +126,78 @@ pub(super) async fn agency(visit: Visit) -> Answered {
 }
 
 const NEWEST: usize = 12;
+
+/// What another limit would have refused in the last day.
+async fn rehearsed(visit: &Visit, agency: &Agency) -> Result<Html, Fault> {
+    let words = visit.words;
+    let asked = visit.query.iter().find(|(key, _)| *key == "limit").map_or("", |(_, value)| value);
+    let half = (agency.allowance.requests_per_minute / 2).max(1).to_string();
+    let limit = Field::Input {
+        name: "limit".into(),
+        label: words.say("agencies.try-limit").into(),
+        value: if asked.is_empty() { half } else { asked.to_owned() },
+        hint: String::new(),
+        kind: "number",
+        must: Must::Be,
+    };
+    let form = Form::get(visit.address.path.clone(), vec![limit], words.say("agencies.try")).html();
+    let mut inside = vec![prose(&[text(words.say("agencies.try-lead"))]), form];
+    if !asked.is_empty() {
+        let limit = asked.parse::<u32>().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        let limit =
+            limit.ok_or_else(|| Fault::at(Code::AudQuery, format!("limit: expected a number from 1 to {}", LIMIT_MAX)))?;
+        let (id, now) = (agency.id.clone(), visit.now);
+        let read = visit.console.read(move |gateway| {
+            let from = now.minus_ms(DAY_MS);
+            let of = |kind| {
+                let filter = Filter { consumer: Some(id.clone()), kind: Some(kind), ..Filter::default() };
+                gateway.store().histogram(&filter, from, now, DAY_MINUTES)
+            };
+            let (questions, refusals) = (of(RecordKind::Request)?, of(RecordKind::Refusal)?);
+            let each = questions.buckets.iter().zip(&refusals.buckets);
+            Ok::<_, StoreError>(each.map(|(came, refused)| came.records + refused.records).collect::<Vec<_>>())
+        });
+        let minutes = read.await?.map_err(|cause| log_unreadable(&cause))?;
+        let sum = minutes.iter().sum();
+        let burst = agency.allowance.burst.min(limit);
+        let over = rehearse(minutes, limit, burst);
+        let places = [
+            ("limit", words.number(u64::from(limit))),
+            ("burst", words.number(u64::from(burst))),
+            ("sum", words.number(sum)),
+            ("requests", words.number(over.requests)),
+            ("minutes", words.number(over.minutes)),
+        ];
+        let places: Vec<(&str, &str)> = places.iter().map(|(place, text)| (*place, text.as_str())).collect();
+        let (tone, said) = match over.requests {
+            0 => (Tone::Good, words.fill("agencies.try-none", &places)),
+            _ => (Tone::Warn, words.fill("agencies.try-some", &places)),
+        };
+        inside.push(notes(words, &[Note { tone, spans: vec![text(said)], action: None }]));
+    }
+    Ok(section("try", words.say("agencies.try-title"), &inside))
+}
+
+const DAY_MINUTES: usize = 24 * 60;
+/// Requests per minute that are tried out.
+const LIMIT_MAX: u32 = 1_000_000;
+
+/// Which part of the limits is tried out, if one is.
+fn share_asked(visit: &Visit) -> Result<Option<u32>, Fault> {
+    let Some((_, asked)) = visit.query.iter().find(|(key, _)| *key == "share") else { return Ok(None) };
+    let share = asked.parse::<u32>().ok().filter(|share| (1..=100).contains(share));
+    share.map(Some).ok_or_else(|| Fault::at(Code::AudQuery, "share: expected a number from 1 to 100"))
+}
+
+/// In how many of the last hours an agency has asked for more than a part of its limit, and for how much more: at least so much would have
+/// been refused, since what came within an hour came more unevenly than that.
+fn over_share(visit: &Visit, agency: &Agency, share: u32) -> Rehearsed {
+    let most = u64::from(agency.allowance.requests_per_minute) * 60 * u64::from(share) / 100;
+    visit.gateway().traffic(|traffic| {
+        let hours = traffic.hours_of_agency(&agency.id, visit.now);
+        rehearse(hours.map(|(_, sides)| u64::from(sides.consumer.requests)), u32::try_from(most).unwrap_or(u32::MAX), 0)
+    })
+}
 
 fn about(visit: &Visit, agency: &Agency) -> Vec<(String, Vec<Span>)> {
     let words = visit.words;

@@ -15,7 +15,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
 use crate::evidence::tlog::{Private, RecordKind};
 use crate::exchange::cases::Part;
-use crate::gateway::driver::audit::{Access, COMPLAINT, Complained, Onlooker, Outcome, Trail, opened, trail};
+use crate::gateway::driver::audit::{Access, COMPLAINT, Complained, Onlooker, Outcome, Trail, disclosures, opened, trail};
 use crate::gateway::driver::{CaseError, Gateway, log_unreadable};
 use crate::message::envelope::{Subject, World};
 use serde_json::Value;
@@ -388,7 +388,10 @@ async fn own_record(visit: &Visit, mine: &Mine) -> Result<(u64, crate::evidence:
         let leaf = gateway.store().record(index).ok().and_then(|found| crate::evidence::tlog::leaf::Leaf::parse(&found.leaf));
         let about = opened(gateway.store(), index).ok().flatten().map(|(_, private)| private.identifiers()).unwrap_or_default();
         let is_own = about.iter().any(|person| persons.contains(person));
-        leaf.filter(|leaf| is_own && leaf.withheld_until.is_none_or(|until| UnixTime::from_ms(until) <= now))
+        let leaf = leaf.filter(|_| is_own)?;
+        let is_withheld = leaf.withheld_until.is_some_and(|until| UnixTime::from_ms(until) > now);
+        let is_disclosed = || disclosures(gateway.store(), &persons).is_ok_and(|disclosed| disclosed.contains(&index));
+        (!is_withheld || is_disclosed()).then_some(leaf)
     });
     read.await?.map(|leaf| (index, leaf)).ok_or_else(unknown)
 }

@@ -2,7 +2,8 @@
 
 use super::agencies::{in_words, sees};
 use super::html::{
-    Address, Cell, Field, Form, Note, Page, Span, Table, Tone, column, facts, figures, lead, link, notes, prose, section, text,
+    Address, Cell, Field, Form, Html, Note, Ordered, Page, Span, Table, Tone, column, facts, figures, lead, link, list, moment,
+    notes, prose, section, text,
 };
 use super::telling::{Telling, region_name};
 use super::words::Words;
@@ -15,6 +16,7 @@ use crate::host::config::Duty;
 use crate::message::envelope::{Context, Described, Subject, World};
 use crate::message::schema::{DocumentType, SubjectKind};
 use crate::rules::policy::{Question, decide, explain as weigh_each};
+use crate::rules::registry::diff::Effect;
 use crate::rules::registry::{About, Action, AgencyIndex, Grant, Registry, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,10 +52,41 @@ pub(super) fn documents(visit: Visit) -> Answered {
     let version = words.fill("agencies.registry", &[("version", &words.number(registry.version()))]);
     page.put(lead(&[text(version), text(" "), link(words.say("documents.may-they"), "/explain")]));
     page.table(all(&visit));
+    if sees_all(&visit) {
+        page.put(changed(&visit));
+    }
     let seen = Seen::of(&visit)?;
     page.put(section("grants", words.say("documents.who-may"), &[filters(&visit, &seen).html()]));
     page.table(grants(&visit, &seen)?);
     visit.page(&page)
+}
+
+/// What the last change of the registry means for those who are in it.
+fn changed(visit: &Visit) -> Html {
+    let words = visit.words;
+    let inside = match visit.gateway().renewed() {
+        None => vec![prose(&[text(words.say("documents.unchanged"))])],
+        Some(renewed) => {
+            let versions = [("from", words.number(renewed.from)), ("to", words.number(renewed.to))];
+            let versions: Vec<(&str, &str)> = versions.iter().map(|(place, text)| (*place, text.as_str())).collect();
+            let lines = renewed.changes.iter().take(MANY).map(|change| {
+                let tone = match change.effect {
+                    Effect::Breaks => Tone::Bad,
+                    Effect::Narrows => Tone::Warn,
+                    Effect::Widens => Tone::Good,
+                    Effect::Changes => Tone::Quiet,
+                };
+                let word = words.find(&format!("documents.{}", change.effect.as_str())).unwrap_or(change.effect.as_str());
+                vec![Span::Badge(word.to_owned(), tone), text(format!(" {}", change.what))]
+            });
+            let lines: Vec<Vec<Span>> = lines.collect();
+            vec![
+                prose(&[moment(renewed.at), text(format!(" {}", words.fill("documents.changed-from", &versions)))]),
+                list(&lines, Ordered::No),
+            ]
+        }
+    };
+    section("changes", words.say("documents.changed"), &inside)
 }
 
 fn all(visit: &Visit) -> Table {

@@ -64,6 +64,7 @@ pub(super) async fn entry(visit: Visit) -> Answered {
     let mut said = vec![section("facts", words.say("entry.facts"), &[facts(&said(&visit, &leaf))])];
     said.extend(personal(&visit, index, &leaf).await?);
     said.push(around(&visit, index, &leaf).await?);
+    said.extend(super::decisions::of_record(&visit, index, &leaf).await?);
     page.put(columns(&[said, proved.1]));
     visit.page(&page)
 }
@@ -104,6 +105,9 @@ fn said(visit: &Visit, leaf: &Leaf) -> Vec<(String, Vec<Span>)> {
     }
     if let Some(message) = &leaf.message {
         put(words.say("entry.message"), vec![link(message.clone(), Address::new("/log").with("message", message).to_string())]);
+    }
+    if let Some(digest) = leaf.digest_of_message() {
+        put(words.say("entry.digest"), vec![Span::Code(digest.to_string())]);
     }
     if leaf.octets > 0 {
         put(words.say("entry.size"), vec![text(words.fill("unit.octets", &[("n", &words.number(leaf.octets))]))]);

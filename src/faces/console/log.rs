@@ -13,7 +13,7 @@ use crate::base::fault::{self, Code, Fault};
 use crate::base::ids::{AgencyId, Identifier, MessageId, Uuid};
 use crate::base::limits;
 use crate::base::time::UnixTime;
-use crate::evidence::audit::{Cursor, Filter, Histogram, Pairs, Query, QueryError};
+use crate::evidence::audit::{Cursor, Filter, Histogram, Pairs, Query, QueryError, digest};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Private, RecordKind};
 use crate::gateway::driver::log_unreadable;
@@ -147,7 +147,7 @@ fn filters(visit: &Visit, pairs: &Pairs) -> Form {
         day("from", words.say("log.from")),
         day("to", words.say("log.to")),
     ];
-    for key in ["consumer", "provider", "basis", "message", "case"] {
+    for key in ["consumer", "provider", "basis", "message", "digest", "case"] {
         if !value(key).is_empty() {
             fields.push(Field::input(
                 key,
@@ -156,6 +156,7 @@ fn filters(visit: &Visit, pairs: &Pairs) -> Form {
                     "provider" => words.say("log.provider"),
                     "basis" => words.say("log.basis"),
                     "message" => words.say("log.message"),
+                    "digest" => words.say("log.digest"),
                     _ => words.say("log.case"),
                 },
                 value(key),
@@ -282,6 +283,9 @@ pub(super) async fn find(visit: Visit) -> Answered {
     if Uuid::parse(&lower).is_some() {
         return filtered("case", &lower);
     }
+    if let Some(digest) = digest(sought) {
+        return filtered("digest", &digest.to_string());
+    }
     if let Some(code) = fault::Code::parse(&sought.to_ascii_uppercase()) {
         return Ok(Answer::see(&format!("/help/{}", code.as_str())));
     }
@@ -306,6 +310,7 @@ pub(super) async fn find(visit: Visit) -> Answered {
         &[
             words.say("find.index"),
             words.say("find.message"),
+            words.say("find.digest"),
             words.say("find.agency"),
             words.say("find.person"),
             words.say("find.code"),

@@ -8,8 +8,10 @@ mod agencies;
 mod cases;
 mod chart;
 mod citizen;
+mod decisions;
 mod desk;
 mod documents;
+mod effect;
 mod entry;
 mod help;
 mod html;
@@ -82,6 +84,12 @@ pub enum Name {
     Open,
     /// Its receipt.
     Receipt,
+    /// What two people decide together.
+    Decisions,
+    /// Something is proposed for a record.
+    Propose,
+    /// What is proposed is carried out, or declined.
+    Decide,
     /// All agencies.
     Agencies,
     /// One of them.
@@ -112,6 +120,8 @@ pub enum Name {
     Situations,
     /// One of them.
     Situation,
+    /// What a changed situation would mean for people.
+    Effect,
     /// Documents, and who may ask for them.
     Documents,
     /// One of them.
@@ -192,6 +202,9 @@ const ALL: Sight = Duties(&Duty::ALL);
 /// Who sees records: an agency its own.
 const READERS: Sight = Duties(&[Operator, Auditor, Security, Agency]);
 
+/// Who proposes and decides what is erased or disclosed: two of them.
+const DECIDERS: Sight = Duties(&[Operator, Auditor]);
+
 /// Who sees how good services are.
 const ASSESSORS: Sight = Duties(&[Operator, Auditor, Curator]);
 
@@ -228,11 +241,15 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/security", Name::Security, Duties(&[Operator, Security]), Some("menu.security")),
     route("GET", "/situations", Name::Situations, ALL, Some("menu.situations")),
     route("GET", "/situations/{id}", Name::Situation, ALL, None),
+    route("POST", "/situations/{id}/effect", Name::Effect, Duties(&[Operator, Curator]), None),
     route("GET", "/documents", Name::Documents, ALL, Some("menu.documents")),
     route("GET", "/documents/{type}", Name::Document, ALL, None),
     route("GET", "/explain", Name::Explain, ALL, None),
     route("GET", "/queue", Name::Queue, Duties(&[Operator]), Some("menu.queue")),
     route("GET", "/state", Name::State, Duties(&[Operator, Security]), Some("menu.state")),
+    route("GET", "/decisions", Name::Decisions, DECIDERS, Some("menu.decisions")),
+    route("POST", "/log/{index}/propose", Name::Propose, DECIDERS, None),
+    route("POST", "/decisions/{index}", Name::Decide, DECIDERS, None),
     route("GET", "/complaints", Name::Complaints, Duties(&[Auditor]), Some("menu.complaints")),
     route("POST", "/complaints/{index}", Name::AnswerComplaint, Duties(&[Auditor]), None),
     route("GET", "/my/{link}", Name::My, Everybody, None),
@@ -750,6 +767,9 @@ impl Name {
             Self::Entry => entry::entry(visit).await,
             Self::Open => entry::open(visit).await,
             Self::Receipt => entry::receipt(visit).await,
+            Self::Decisions => decisions::decisions(visit).await,
+            Self::Propose => decisions::propose(visit).await,
+            Self::Decide => decisions::decide(visit).await,
             Self::Cases => cases::cases(visit).await,
             Self::Case => cases::case(visit).await,
             Self::Remind => cases::remind(visit).await,
@@ -765,6 +785,7 @@ impl Name {
             Self::Security => traffic::security(visit).await,
             Self::Situations => situations::situations(visit),
             Self::Situation => situations::situation(visit).await,
+            Self::Effect => effect::effect(visit).await,
             Self::Documents => documents::documents(visit),
             Self::Document => documents::document(visit),
             Self::Explain => documents::explain(visit),

@@ -106,6 +106,14 @@ pub(super) async fn attention(visit: &Visit) -> Vec<Note> {
             found.push(Note { tone: Tone::Bad, spans, action });
         }
     }
+    if visit.does(&[Duty::Operator, Duty::Auditor])
+        && let Ok(open) = super::decisions::open(visit).await
+        && !open.is_empty()
+    {
+        let action = Some((words.say("attention.look").to_owned(), "/decisions".to_owned()));
+        let spans = vec![text(words.count("attention.decisions", open.len() as u64))];
+        found.push(Note { tone: Tone::Warn, spans, action });
+    }
     if visit.does(&[Duty::Operator, Duty::Security]) {
         found.extend(
             visit.console.ends().await.iter().filter(|row| row.weight > Weight::Good).take(ENDS_MAX).map(|row| ends(words, row)),

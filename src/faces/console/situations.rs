@@ -11,6 +11,7 @@ use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::fault::{Code as Refusal, Fault};
 use crate::base::ids::{Code, Region};
+use crate::host::config::Duty;
 use crate::rules::condition::speech::Speech;
 use crate::rules::condition::{FactIndex, Kind, Value};
 use crate::rules::situation::measure::{Share, Summary};
@@ -114,6 +115,9 @@ pub(super) async fn situation(visit: Visit) -> Answered {
     page.table(seen.planned());
     page.table(seen.fetched());
     page.put(section("citizen", words.say("situations.from-citizen"), &[seen.asked()]));
+    if visit.does(&[Duty::Curator, Duty::Operator]) {
+        page.put(super::effect::form(&visit, own));
+    }
     visit.page(&page)
 }
 

@@ -2,17 +2,20 @@
 
 use super::chart::{Stack, traffic};
 use super::html::{
-    Address, Cell, Figure, Html, Live, Page, Table, Tone, chart, column, figure_row, figures, lead, link, prose, section, spoken,
-    text,
+    Address, Cell, Field, Figure, Form, Html, Live, Must, Page, Table, Tone, chart, column, figure_row, figures, lead, link,
+    prose, section, spoken, text,
 };
 use super::log::duration;
 use super::words::Words;
 use super::{Answered, Visit};
-use crate::base::fault::Code;
+use crate::base::fault::{Code, Fault};
 use crate::base::ids::AgencyId;
 use crate::base::limits;
-use crate::base::time::UnixTime;
+use crate::base::time::{DAY_MS, UnixTime};
+use crate::evidence::audit::{Filter, Thresholds};
 use crate::evidence::traffic::{HOUR_MS, HOURS, MINUTE_MS, MINUTES, Tally};
+use crate::gateway::driver::log_unreadable;
+use crate::host::store::ReportError;
 use crate::host::transport::Turned;
 use std::collections::BTreeMap;
 
@@ -170,6 +173,10 @@ pub(super) async fn security(visit: Visit) -> Answered {
     page.put(of_day(&visit));
     page.table(codes(words, &faults));
     page.table(senders(&visit));
+    page.put(Form::get("/security", vec![days_field(&visit)], words.say("security.look")).html());
+    if let Some(days) = days_asked(&visit)? {
+        page.table(unusual(&visit, days).await?);
+    }
     page.table(parser(words));
     visit.page(&page)
 }
@@ -238,6 +245,67 @@ fn senders(visit: &Visit) -> Table {
 }
 
 const SENDERS: usize = 20;
+
+/// How many days back what is unusual is looked for, if it is.
+fn days_asked(visit: &Visit) -> Result<Option<u64>, Fault> {
+    let Some((_, asked)) = visit.query.iter().find(|(key, _)| *key == "days") else { return Ok(None) };
+    let days = asked.parse::<u64>().ok().filter(|days| (1..=UNUSUAL_DAYS_MAX).contains(days));
+    days.map(Some).ok_or_else(|| Fault::at(Code::AudQuery, format!("days: expected a number from 1 to {UNUSUAL_DAYS_MAX}")))
+}
+
+fn days_field(visit: &Visit) -> Field {
+    let asked = visit.query.iter().find(|(key, _)| *key == "days").map_or("7", |(_, value)| value);
+    Field::Input {
+        name: "days".into(),
+        label: visit.words.say("security.days").into(),
+        value: asked.to_owned(),
+        hint: visit.words.say("security.days-hint").into(),
+        kind: "number",
+        must: Must::Be,
+    }
+}
+
+const UNUSUAL_DAYS_MAX: u64 = 90;
+
+/// What is unusual: who asks at night, for many persons, or far more than usually; and persons whom many ask about, without their names.
+async fn unusual(visit: &Visit, days: u64) -> Result<Table, Fault> {
+    let words = visit.words;
+    let filter = Filter { from: Some(visit.now.minus_ms(days * DAY_MS)), ..Filter::default() };
+    let read = visit.console.read(move |gateway| gateway.store().anomalies(&filter, &Thresholds::default())).await?;
+    let found = read.map_err(|error| match error {
+        ReportError::Store(cause) => log_unreadable(&cause),
+        ReportError::Query(error) => error.into(),
+    })?;
+    let rows = found.iter().map(|anomaly| {
+        let kind = anomaly.kind.as_str();
+        let what = words.find(&format!("security.{kind}")).unwrap_or(kind);
+        vec![
+            Cell::of(vec![text(what)], kind),
+            Cell::maybe(anomaly.agency.as_ref(), |id| Cell::link(visit.agency_name(id), format!("/agencies/{id}"), id.clone())),
+            Cell::maybe(anomaly.official.as_ref(), |official| Cell::text(official.clone())),
+            Cell::maybe(anomaly.day, |day| Cell::text(day.to_string())),
+            Cell::number(words, anomaly.count),
+            Cell::maybe(anomaly.usual, |usual| Cell::number(words, usual)),
+            Cell::link(words.number(anomaly.example), format!("/log/{}", anomaly.example), anomaly.example),
+        ]
+    });
+    Ok(Table {
+        name: "unusual",
+        caption: words.count("security.unusual", days),
+        columns: vec![
+            column("what", words.say("case.what")),
+            column("agency", words.say("log.agency")),
+            column("official", words.say("security.official")),
+            column("day", words.say("security.day")),
+            figures("count", words.say("security.count")),
+            figures("usual", words.say("security.usual")),
+            figures("example", words.say("security.example")),
+        ],
+        rows: rows.collect(),
+        empty: words.say("security.nothing-unusual").to_owned(),
+        next: None,
+    })
+}
 
 /// What no message may be more of.
 fn parser(words: Words) -> Table {

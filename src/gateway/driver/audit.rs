@@ -7,6 +7,7 @@ use crate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId, Uu
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::evidence::audit::Filter;
+use crate::evidence::decisions::{DECISION, Measure};
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
@@ -18,7 +19,7 @@ use crate::host::store::{Page, Store, StoreError};
 use crate::message::envelope::{Body, Context, Kind, World as MessageWorld};
 use crate::rules::registry::{Agency, Role};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The document type and the purpose of a request for a trail.
 pub const TRAIL: (&str, &str) = ("access-trail", "citizen-trail");
@@ -239,7 +240,7 @@ impl Gateway {
         self.append_reading(record, private).await
     }
 
-    async fn append_reading(&self, record: Record, private: Private) -> Result<Logged, Fault> {
+    pub(super) async fn append_reading(&self, record: Record, private: Private) -> Result<Logged, Fault> {
         self.telemetry.close(&record, None);
         let committed = self.keep(Entry { record, private, body: None }).await;
         committed.map(|committed| committed.logged).map_err(|cause| log_unavailable(&cause))
@@ -349,8 +350,18 @@ pub fn trail(
 ) -> Result<Trail, StoreError> {
     let (found, next) = accesses(store, subject, before, limit, attempts)?;
     let mut trail = Trail { next, ..Trail::default() };
+    let mut disclosed = None;
     for (index, text) in found {
         let Some(mut leaf) = Leaf::parse(&text) else { continue };
+        if leaf.withheld_until.is_some_and(|until| UnixTime::from_ms(until) > now) {
+            let known = match &mut disclosed {
+                Some(known) => known,
+                unknown => unknown.insert(disclosures(store, subject)?),
+            };
+            if known.contains(&index) {
+                leaf.withheld_until = None;
+            }
+        }
         if let Some(until) = leaf.withheld_until.map(UnixTime::from_ms).filter(|until| *until > now) {
             *trail.withheld.entry(until.day()).or_default() += 1;
             continue;
@@ -363,6 +374,27 @@ pub fn trail(
         trail.accesses.push(Access { index, leaf, role: private.role, fields: private.fields, outcome, ended });
     }
     Ok(trail)
+}
+
+/// The records about somebody that two people have decided to show before their day.
+pub fn disclosures(store: &Store, subject: &[Identifier]) -> Result<BTreeSet<u64>, StoreError> {
+    let mut found = BTreeSet::new();
+    for person in subject.iter().take(limits::IDENTIFIERS_MAX) {
+        let kind = Some(RecordKind::Administration);
+        let filter = Filter { person: Some(person.clone()), purpose: Word::parse(DECISION), kind, ..Filter::default() };
+        let mut before = None;
+        loop {
+            let page = store.search(&filter, before, limits::PAGE_RECORDS_MAX)?;
+            let leaves = page.records.iter().filter_map(|record| Leaf::parse(&record.leaf));
+            let shown = leaves.filter(|leaf| leaf.action.as_deref() == Some(Measure::Disclose.as_str()));
+            found.extend(shown.filter_map(|leaf| leaf.concerns));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The requests about a person, and the readings: each as its index and leaf.

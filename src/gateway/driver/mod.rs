@@ -9,6 +9,7 @@ pub mod audit;
 mod bodies;
 mod cases;
 pub mod console;
+pub mod decisions;
 mod delivery;
 mod events;
 mod evidence;
@@ -48,6 +49,7 @@ use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
 use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
+use crate::rules::registry::diff::{Change, diff};
 use crate::rules::registry::{AgencyIndex, Registry};
 use crate::rules::situation::Catalogue;
 use run::Tries;
@@ -56,6 +58,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+
+/// A change of the registry.
+pub struct Renewed {
+    /// When.
+    pub at: UnixTime,
+    /// The version before.
+    pub from: u64,
+    /// The version since.
+    pub to: u64,
+    /// What it changes for those who are in it.
+    pub changes: Vec<Change>,
+}
 
 /// A running gateway.
 pub struct Gateway {
@@ -104,6 +118,9 @@ pub struct Gateway {
     figures: traffic::Figures,
     /// How questions ended whose consumer waits.
     refusals: answers::Ends,
+    /// Held while two people decide.
+    deciding: tokio::sync::Mutex<()>,
+    renewed: Mutex<Option<Arc<Renewed>>>,
 }
 
 /// One version of the registry, with the schemas that it was checked against, and its quotas: they are swapped together.
@@ -394,6 +411,8 @@ impl Gateway {
             published: Notify::new(),
             figures,
             refusals: answers::Ends::default(),
+            deciding: tokio::sync::Mutex::default(),
+            renewed: Mutex::default(),
         }))
     }
 
@@ -401,10 +420,21 @@ impl Gateway {
     /// began with.
     pub fn reload(&self, registry: Registry, sets: Arc<Sets>, catalogue: Arc<Catalogue>) {
         let world = Arc::new(World::new(registry, sets, catalogue, &self.clock));
+        let (before, at) = (self.world(), now());
+        if before.registry.version() != world.registry.version() {
+            let changes = diff(&before.registry, &world.registry, at);
+            let renewed = Renewed { at, from: before.registry.version(), to: world.registry.version(), changes };
+            *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(renewed));
+        }
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&world);
         self.work().arrange(ways(world, self.cases.coordinators()));
         self.published.notify_one();
         self.work_changed.notify_one();
+    }
+
+    /// How the registry changed last since the start, if it did.
+    pub fn renewed(&self) -> Option<Arc<Renewed>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The world in force.

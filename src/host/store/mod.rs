@@ -435,7 +435,7 @@ impl Store {
             let place = OutcomePlace { index: *index, segment: row.segment, offset: row.offset };
             records.push(self.with_frame(place, found)?);
         }
-        if filter.message.is_some() || filter.case.is_some() {
+        if filter.message.is_some() || filter.case.is_some() || filter.digest.is_some() {
             records.retain(|found| has_ids_of(filter, found));
         }
         Ok(Page { records, next: hits.next, indexed })
@@ -477,6 +477,11 @@ impl Store {
     /// The key with which a person finds all leaves of a year that are about them.
     pub fn person_key(&self, year: u16, person: &Identifier) -> Result<[u8; 32], StoreError> {
         self.keys.person_key(year, person)
+    }
+
+    /// Has the next record begin a new volume, so that the one with all before it is complete.
+    pub fn begin_volume(&self) {
+        self.writer.begin_volume();
     }
 
     /// Whether a record is in a volume that is complete: only of those anything can be erased but messages.
@@ -575,10 +580,11 @@ impl Hashes for Store {
 /// What a leaf has around its commitments to keys: their name, quotation marks, colon, comma.
 const KEYS_BYTES: usize = 7;
 
-/// Whether a record has the ids that a filter names: rows know them by half.
+/// Whether a record has the ids that a filter names: rows know them by a part.
 fn has_ids_of(filter: &Filter, found: &Found) -> bool {
     filter.message.is_none_or(|id| found.leaf.contains(&format!("\"m\":\"{id}\"")))
         && filter.case.is_none_or(|case| found.leaf.contains(&format!("\"case\":\"{case}\"")))
+        && filter.digest.is_none_or(|digest| Leaf::parse(&found.leaf).and_then(|leaf| leaf.digest_of_message()) == Some(digest))
 }
 
 fn found(frame: &journal::Frame<'_>) -> Found {

@@ -182,6 +182,8 @@ struct Shared {
     end: RwLock<End>,
     /// The volume that is written to.
     volume: AtomicU32,
+    /// The next record begins a volume, if the one that is written to has any.
+    turns: AtomicBool,
     signer: LogSigner,
     /// The last checkpoint that was asked for.
     checkpoint: Mutex<Arc<Checkpoint>>,
@@ -280,6 +282,7 @@ impl Handle {
             ahead: AtomicU64::new(0),
             end: RwLock::new(End { head, segment: segment.number, offset: segment.end }),
             volume: AtomicU32::new(recovered.volume),
+            turns: AtomicBool::new(false),
             signer,
             checkpoint: Mutex::new(Arc::new(checkpoint)),
         });
@@ -313,6 +316,11 @@ impl Handle {
             self.shared.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// Has the next record begin a volume.
+    pub(super) fn begin_volume(&self) {
+        self.shared.turns.store(true, Ordering::Release);
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -535,7 +543,8 @@ impl Writer {
     fn roll(&mut self) -> Result<(), Failure> {
         let count = self.edge.size() - self.volume.first;
         let is_old = wall_clock().as_ms().saturating_sub(self.volume.began) > limits::VOLUME_MS;
-        let is_complete = count >= self.settings.volume_records || (is_old && count >= limits::VOLUME_RECORDS_MIN);
+        let is_asked = count > 0 && self.shared.turns.swap(false, Ordering::AcqRel);
+        let is_complete = is_asked || count >= self.settings.volume_records || (is_old && count >= limits::VOLUME_RECORDS_MIN);
         if !is_complete && self.segment.end <= limits::SEGMENT_BYTES_MAX {
             return Ok(());
         }

@@ -131,7 +131,7 @@ pub(super) fn endure(options: &Options, most: u64, driven: u64, progress: &mut d
         let filled = if next > driven { (next - done).saturating_sub(FIRST) } else { 0 };
         if filled > 0 {
             progress(&format!("writing the records of {filled} exchanges"));
-            fill(&data, filled).map_err(stored)?;
+            fill((&data, ORIGIN), filled).map_err(stored)?;
         }
         progress(&format!("{} exchanges through the gateway", next - done - filled));
         let (target, _) = stage.start("endurance", &config, port, &[])?;
@@ -203,8 +203,8 @@ fn fresh_id(time: UnixTime) -> Result<MessageId, StoreError> {
 }
 
 /// Writes the records of so many exchanges.
-fn fill(data: &Path, count: u64) -> Result<(), StoreError> {
-    let (store, _) = Store::open(data, ORIGIN, Settings { sync: Sync::Never, ..Settings::default() })?;
+pub(super) fn fill((data, origin): (&Path, &str), count: u64) -> Result<(), StoreError> {
+    let (store, _) = Store::open(data, origin, Settings { sync: Sync::Never, ..Settings::default() })?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|_| StoreError::Stopped)?;
     for from in (0..count).step_by(GROUP) {
         let ids =

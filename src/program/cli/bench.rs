@@ -12,6 +12,7 @@ const EXAMPLES: &str = "Examples:\n  oncegate bench --quick\n  oncegate bench --
     oncegate bench --subscribers 1000     CPU of an event to 1,000 subscribers\n  \
     oncegate bench --registry 10000       CPU of an exchange among 10,000 agencies, beside ten\n  \
     oncegate bench --cases 10000          cases: planning, events, memory, the load of a one-stop centre\n  \
+    oncegate bench --cases 10000 --pages 1000000   the pages of the console beside them and 1,000,000 records\n  \
     oncegate bench --against ./old        CPU of this build beside that of another";
 
 /// Measure this machine and this gateway, over loopback only.
@@ -54,6 +55,9 @@ pub(super) struct Bench {
     /// So many seconds of that load
     #[arg(long, value_name = "SECONDS", requires = "cases", default_value_t = 60)]
     load: u64,
+    /// Only the pages of the console beside these cases and so many records, and the exchange while people browse
+    #[arg(long, value_name = "RECORDS", requires = "cases")]
+    pages: Option<u64>,
     /// Only this build beside another one, which is named
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["quick", "queue", "waiting", "subscribers", "registry", "cases"])]
     against: Option<PathBuf>,
@@ -100,7 +104,7 @@ impl Bench {
             return if out.is_json { out.print(found.json()) } else { out.print(found.table()) };
         }
         if let Some(count) = self.cases {
-            let found = bench::cases(&options, count, self.load, &mut |what| out.say(format_args!("{what}")));
+            let found = bench::cases(&options, (count, self.load), self.pages, &mut |what| out.say(format_args!("{what}")));
             let found = found.map_err(failed)?;
             if out.is_json {
                 out.print(found.json())?

@@ -81,6 +81,9 @@ struct Selection {
     /// Of this message and its answer
     #[arg(long)]
     message: Option<String>,
+    /// Of the message with this digest: SHA-256 in hexadecimal digits or base64url
+    #[arg(long)]
+    digest: Option<String>,
     /// In this case
     #[arg(long)]
     case: Option<String>,
@@ -111,6 +114,7 @@ impl Selection {
             ("basis", self.basis.clone()),
             ("code", self.code.clone()),
             ("message", self.message.clone()),
+            ("digest", self.digest.clone()),
             ("case", self.case.clone()),
             ("official", id(&self.official)),
             ("person", id(&self.person)),

@@ -6,9 +6,11 @@
 
 mod doors;
 mod persons;
+mod rehearsal;
 
 pub use doors::{Doors, Doorway, Full, Inside};
 pub use persons::{Alarm, Asked, Persons};
+pub use rehearsal::{Rehearsed, rehearse};
 
 use crate::base::fault::{Code, Fault};
 use crate::base::limits;

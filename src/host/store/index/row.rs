@@ -1,7 +1,7 @@
 //! What the index keeps of a record: a row of fixed width, from which pages are answered and postings are made.
 
 use super::names::Names;
-use crate::base::ids::{MessageId, Uuid};
+use crate::base::ids::{Digest, MessageId, Uuid};
 use crate::evidence::tlog::RecordKind;
 use crate::host::store::keys::PrivateHead;
 use crate::message::crypto;
@@ -9,10 +9,10 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 /// Octets of a row.
-pub(crate) const ROW: usize = 91;
+pub(crate) const ROW: usize = 99;
 
 /// Where in a row its kind is.
-const KIND_AT: usize = 80;
+const KIND_AT: usize = 88;
 
 /// What records are found by. Those before `Message` are names, whose keys are their numbers; the others are hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,12 +25,13 @@ pub(crate) enum By {
     Code,
     Message,
     Case,
+    Digest,
     Official,
     Person,
 }
 
 impl By {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Consumer,
         Self::Provider,
         Self::DocumentType,
@@ -39,6 +40,7 @@ impl By {
         Self::Code,
         Self::Message,
         Self::Case,
+        Self::Digest,
         Self::Official,
         Self::Person,
     ];
@@ -58,7 +60,7 @@ impl By {
 pub(crate) struct Row {
     pub time: u64,
     /// Keys by [`By`]: numbers of names from 1, and hashes. Of several persons, the first.
-    pub keys: [u64; 10],
+    pub keys: [u64; 11],
     pub latency_us: u32,
     pub octets: u32,
     pub segment: u32,
@@ -81,6 +83,7 @@ struct Leaf<'l> {
     e: Option<&'l str>,
     f: Option<&'l str>,
     g: Option<&'l str>,
+    h: Option<&'l str>,
     k: &'l str,
     l: Option<u64>,
     m: Option<&'l str>,
@@ -89,6 +92,7 @@ struct Leaf<'l> {
     s: Option<&'l str>,
     t: u64,
     u: Option<&'l str>,
+    w: Option<&'l str>,
     z: Option<u64>,
 }
 
@@ -139,6 +143,8 @@ impl Row {
             name(leaf.e),
             message,
             case,
+            // What could not be read as a message has a digest of its octets.
+            leaf.h.or(leaf.w).and_then(Digest::parse_base64url).map_or(0, |digest| digest_key(&digest)),
             head.official.unwrap_or(0),
             head.persons.first().copied().unwrap_or(0),
         ];
@@ -235,6 +241,11 @@ pub(crate) fn exchange_key(sender: &str, id: &MessageId) -> u64 {
     hash.octets().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets) >> 16)
 }
 
+/// The first octets of a digest.
+pub(crate) fn digest_key(digest: &Digest) -> u64 {
+    digest.octets().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+}
+
 /// The second half of a case's id.
 pub(crate) fn case_key(case: &Uuid) -> u64 {
     case.octets().last_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
@@ -252,7 +263,7 @@ mod tests {
         for (number, key) in (1..).zip(&mut row.keys) {
             *key = number;
         }
-        row.keys[9] = u64::MAX;
+        row.keys[10] = u64::MAX;
         let mut octets = Vec::new();
         row.write(&mut octets);
         assert_eq!((octets.len(), Row::read(&octets)), (ROW, Some(row)));

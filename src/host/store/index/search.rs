@@ -5,7 +5,7 @@ use super::columns::Columns;
 use super::live::Live;
 use super::names::Names;
 use super::postings::{Key, Meeting, Met, Term};
-use super::row::{By, Row, case_key, kind_octet, message_key};
+use super::row::{By, Row, case_key, digest_key, kind_octet, message_key};
 use super::rows::SPAN;
 use super::volume::Volume;
 use crate::base::limits;
@@ -56,6 +56,7 @@ impl Conditions {
         }
         this.keys.extend(filter.message.as_ref().map(|id| (By::Message, message_key(id))));
         this.keys.extend(filter.case.as_ref().map(|case| (By::Case, case_key(case))));
+        this.keys.extend(filter.digest.as_ref().map(|digest| (By::Digest, digest_key(digest))));
         this.keys.extend(filter.official.as_ref().map(|id| (By::Official, keys.index_key(id))));
         this.keys.extend(filter.person.as_ref().map(|id| (By::Person, keys.index_key(id))));
         this

@@ -46,7 +46,7 @@ pub(crate) const KINDS: usize = EXCHANGES + 1;
 /// Pairs of a person's key and the number of the agency in whose budget it counts, each once.
 const ASKED: usize = KINDS + 1;
 const LISTS: usize = ASKED + 1;
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 pub(crate) struct Volume {
     pub meta: Meta,

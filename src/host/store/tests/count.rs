@@ -79,6 +79,7 @@ impl Random {
             basis: self.some(1, |random| Some(["L1", "L2", "L3"][random.below(3) as usize].to_owned())),
             code: self.some(1, |random| Some(fault::Code::ALL[random.below(4) as usize].as_str().to_owned())),
             message: self.some(1, Self::message),
+            digest: None,
             case: self.some(1, Self::case),
             official: self.some(1, Self::identifier),
             person: self.some(2, Self::identifier),

@@ -4,6 +4,7 @@ use super::super::process::Process;
 use super::super::rounds::free_port;
 use super::super::{BenchError, Options, words};
 use super::offices::{Offices, Task};
+use super::pages;
 use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::faces::client::{Client, NewCase, Order, application, order};
 use crate::message::envelope::{Ask, Body, Context, Kind, Message, Subject};
@@ -64,10 +65,24 @@ pub(super) struct Hall {
 impl Hall {
     /// Makes one in a folder, and starts its gateway.
     pub(super) async fn open(options: &Options, name: &str) -> Result<Self, BenchError> {
+        let mut hall = Self::found(options, name, TownPlan::default().config).await?;
+        hall.start()?;
+        Ok(hall)
+    }
+
+    /// The same, with a console and so many records in its log.
+    pub(super) async fn filled(options: &Options, name: &str, records: u64) -> Result<Self, BenchError> {
+        let mut hall = Self::found(options, name, pages::config(free_port()?)).await?;
+        pages::fill(&hall, records)?;
+        hall.start()?;
+        Ok(hall)
+    }
+
+    async fn found(options: &Options, name: &str, config: String) -> Result<Self, BenchError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(BenchError::Io)?;
         let port = listener.local_addr().map_err(BenchError::Io)?.port();
         let catalogue = vec![long("1"), many_papers()];
-        let plan = TownPlan { catalogue, asked_at: Some(port), ..TownPlan::default() };
+        let plan = TownPlan { catalogue, config, asked_at: Some(port), ..TownPlan::default() };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let ports = (address(free_port()?), address(free_port()?));
         let town = Arc::new(Town::found(&options.folder.join(name), plan, ports).map_err(broken)?);
@@ -77,9 +92,7 @@ impl Hall {
         let client = |name: &str| town.client(name).map_err(broken);
         let (portal, coordinator, desk) = (client(PORTAL)?, client(COORDINATOR)?, client(of_kind("onestop").as_str())?);
         let (program, last) = (options.program.clone(), Cell::new(0));
-        let mut hall = Self { town, process: None, program, offices, portal, desk, coordinator, person, last };
-        hall.start()?;
-        Ok(hall)
+        Ok(Self { town, process: None, program, offices, portal, desk, coordinator, person, last })
     }
 
     /// Starts the gateway, and waits for its port.
@@ -139,6 +152,11 @@ impl Hall {
         let text = std::fs::read_to_string(&path).map_err(|cause| BenchError::file(&path, cause))?;
         let text = text.replace(&format!("coordinators = [\"{COORDINATOR}\"]"), "coordinators = []");
         std::fs::write(&path, text).map_err(|cause| BenchError::file(&path, cause))
+    }
+
+    /// The file of the gateway's configuration.
+    pub(super) fn config(&self) -> PathBuf {
+        self.town.installation().config()
     }
 
     /// The folder of the gateway's data.

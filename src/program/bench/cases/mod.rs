@@ -8,6 +8,7 @@
 mod hall;
 mod load;
 mod offices;
+mod pages;
 mod planning;
 
 use super::primitive::median;
@@ -93,15 +94,25 @@ impl Cases {
     }
 }
 
-/// Measures beside so many open cases, with so many seconds of load; removes what it made.
-pub fn cases(options: &Options, count: usize, seconds: u64, progress: &mut dyn FnMut(&str)) -> Result<Cases, BenchError> {
+/// Measures beside so many open cases, with so many seconds of load; or, with so many records, the pages of the console alone. Removes what it
+/// made.
+pub fn cases(
+    options: &Options,
+    (count, seconds): (usize, u64),
+    records: Option<u64>,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Cases, BenchError> {
     process::raise_open_files();
     if process::can_pin() {
         process::pin(process::LOAD_CORE);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BenchError::Io)?;
     let mut found = Cases::default();
-    let result = runtime.block_on(measure(options, count.max(FIRST * 2), seconds, (&mut found, progress)));
+    let count = count.max(FIRST * 2);
+    let result = match records {
+        Some(records) => runtime.block_on(browse(options, count, records, (&mut found, progress))),
+        None => runtime.block_on(measure(options, count, seconds, (&mut found, progress))),
+    };
     drop(runtime);
     let _ = std::fs::remove_dir_all(&options.folder);
     // What takes minutes tells what it has found.
@@ -113,6 +124,16 @@ pub fn cases(options: &Options, count: usize, seconds: u64, progress: &mut dyn F
 
 /// What was found, and who is told what is going on.
 type Told<'t> = (&'t mut Cases, &'t mut dyn FnMut(&str));
+
+/// The pages of the console beside so many cases and records.
+async fn browse(options: &Options, count: usize, records: u64, (found, progress): Told<'_>) -> Result<(), BenchError> {
+    progress(&format!("{records} records are written"));
+    let hall = Hall::filled(options, "pages", records).await?;
+    progress(&format!("{count} cases are begun, by an application each"));
+    let mut tasks = hall.begin(count, LONG).await?;
+    progress("pages are opened");
+    pages::measure(&hall, &mut tasks, found).await
+}
 
 async fn measure(options: &Options, count: usize, seconds: u64, (found, progress): Told<'_>) -> Result<(), BenchError> {
     let (mean, dearest) = planning::plan_us()?;
