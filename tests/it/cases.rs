@@ -171,7 +171,7 @@ pub fn applied_for(situation: &str, channel: &str, about: &Person, more: &str) -
 }
 
 /// Documents that a citizen brings by way of the portal.
-fn brought(scene: &Scene, case: &str, about: &Person, documents: &[&str]) -> Received {
+pub fn brought(scene: &Scene, case: &str, about: &Person, documents: &[&str]) -> Received {
     let all: String = documents.iter().map(|name| scene.town().paper(name, about).expect("a document")).collect();
     let order = format!("<CaseOrder xmlns=\"urn:oncegate:doc:case-order:1\"><Case>{case}</Case><Bring></Bring></CaseOrder>{all}");
     scene.send(PORTAL, &scene.town().apply(PORTAL, about, &order).expect("signed"))

@@ -1,6 +1,7 @@
 //! How it was: a running gateway asks people when their case is over, and keeps what they say apart from them.
 
 use crate::cases::{Scene, application, case_in, order, own, situation, step};
+use crate::console::Browser;
 use crate::tool::free_port;
 use oncegate::host::config::Config;
 use oncegate::host::control::{Command, call};
@@ -12,14 +13,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A scene with pages and with a postbox that people's mail goes to.
-struct Asked {
-    scene: Scene,
+pub struct Asked {
+    pub scene: Scene,
     postbox: Postbox,
     pages: u16,
 }
 
 impl Asked {
-    fn new(mut plan: TownPlan, prepare: impl FnOnce(&mut Manners)) -> Self {
+    pub fn new(mut plan: TownPlan, prepare: impl FnOnce(&mut Manners)) -> Self {
         // The postbox lives as long as its runtime: it is asked for before there is a scene.
         static POST: std::sync::LazyLock<tokio::runtime::Runtime> = std::sync::LazyLock::new(|| {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
@@ -37,14 +38,14 @@ impl Asked {
         Self { scene: Scene::with(plan, prepare), postbox, pages }
     }
 
-    fn apply(&self, what: &str, person: &Person, name: &str) -> String {
+    pub fn apply(&self, what: &str, person: &Person, name: &str) -> String {
         let contact = format!("<Contact><Address>mailto:{name}@home.example</Address></Contact>");
         case_in(&self.scene.send(PORTAL, &application(&self.scene, what, person, &contact)))
     }
 
     /// The path of the link that somebody was sent, as soon as they were.
-    fn link(&self) -> String {
-        let end = Instant::now() + Duration::from_secs(20);
+    pub fn link(&self) -> String {
+        let end = Instant::now() + Duration::from_secs(60);
         while Instant::now() < end {
             if let Some(link) = self.links().pop() {
                 return link;
@@ -84,11 +85,31 @@ impl Asked {
         (status, text)
     }
 
+    /// The address of a page.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.pages)
+    }
+
+    /// A link that signs somebody in, once.
+    pub fn link_for(&self, name: &str, roles: &[&str], agency: Option<&str>) -> String {
+        let who = serde_json::json!({ "name": name, "agency": agency, "roles": roles });
+        let answer = call(&self.data(), Command::Link(who.to_string())).expect("a gateway");
+        answer.expect("a gateway").link.expect("a link")
+    }
+
+    /// Somebody who has signed in.
+    pub fn browser(&self, name: &str, roles: &[&str], agency: Option<&str>) -> Browser {
+        let link = self.link_for(name, roles, agency);
+        let (_, path) = link.split_once("/sign-in/").expect("a path");
+        let mut browser = Browser::new(([127, 0, 0, 1], self.pages).into());
+        assert_eq!(browser.post(&format!("/sign-in/{path}"), &[]).status, 303);
+        browser.get("/about");
+        browser
+    }
+
     /// The cookie of somebody who has signed in.
     fn signed_in(&self, role: &str) -> String {
-        let who = serde_json::json!({ "name": "a.petrova", "agency": "xx.town.portal", "roles": [role] });
-        let answer = call(&self.data(), Command::Link(who.to_string())).expect("a gateway");
-        let link = answer.expect("a gateway").link.expect("a link");
+        let link = self.link_for("a.petrova", &[role], Some(PORTAL));
         let (_, path) = link.split_once("/sign-in/").expect("a path");
         let (status, text) = self.post(&format!("/sign-in/{path}"), "");
         assert_eq!(status, 303, "{text}");

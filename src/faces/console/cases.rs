@@ -8,7 +8,7 @@ use super::html::{
     figure_row, figures, lead, link, list, moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
-use super::seen::{fault_of, steps_of, time_of, word_of};
+use super::seen::{fault_of, said_in, steps_of, time_of, word_of};
 use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
@@ -129,6 +129,12 @@ fn filters(visit: &Visit, situation: &str, agency: &str, late: &str) -> Form {
 fn situation_title(visit: &Visit, id: &Word) -> String {
     let known = visit.world.catalogue.situation(id, None);
     known.map_or_else(|| id.to_string(), |known| known.title.in_language(visit.words.0.tag()).to_owned())
+}
+
+/// What people call somebody's part in a case.
+fn role_title(visit: &Visit, role: &str) -> String {
+    let known = Word::parse(role).and_then(|role| visit.world.catalogue.role_title(&role));
+    known.map_or_else(|| role.to_owned(), |title| title.in_language(visit.words.0.tag()).to_owned())
 }
 
 fn step_title(visit: &Visit, situation: &Word, step: &Word) -> String {
@@ -283,7 +289,7 @@ fn numbers(words: Words, view: &Value) -> Vec<Figure> {
     let late = steps.iter().filter(|step| step["late"] == true && !is_over(step)).count();
     let state = view["state"].as_str().unwrap_or_default();
     let days = time_of(view, "opened")
-        .zip(time_of(view, "now"))
+        .zip(time_of(view, "ended").or_else(|| time_of(view, "now")))
         .map_or(0, |(from, to)| to.as_ms().saturating_sub(from.as_ms()) / 86_400_000 + 1);
     let mut numbers = vec![
         Figure::new(words.find(&format!("ended.{state}")).unwrap_or(state), words.say("overview.state")),
@@ -404,11 +410,14 @@ fn curate(visit: &Visit, id: Uuid, view: &Value) -> Html {
             options: options.clone(),
             chosen: first.clone(),
         };
-        inside.push(
-            Form::post(format!("/cases/{id}/remind"), vec![step("step")], words.say("case.remind"), visit.token())
-                .classed("row")
-                .html(),
-        );
+        let why = Field::Area {
+            name: "why".into(),
+            label: words.say("case.why").into(),
+            hint: words.say("case.why-hint").into(),
+            length: NOTE_CHARS_MAX,
+        };
+        let remind = Form::post(format!("/cases/{id}/remind"), vec![step("step"), why], words.say("case.remind"), visit.token());
+        inside.push(remind.html());
         let to = Field::Input {
             name: "to".into(),
             label: words.say("case.to").into(),
@@ -484,7 +493,7 @@ fn documents(visit: &Visit, view: &Value) -> Table {
         let title = document["title"].as_str().map_or_else(|| word_of(document, "document"), str::to_owned);
         vec![
             Cell::of(vec![text(title)], word_of(document, "document")),
-            Cell::text(word_of(document, "role")),
+            Cell::of(vec![text(role_title(visit, &word_of(document, "role")))], word_of(document, "role")),
             Cell::of(vec![text(words.find(&format!("document.{state}")).unwrap_or(state))], state),
             Cell::maybe(from, |agency| Cell::of(vec![text(visit.agency_name(agency))], agency)),
             Cell::maybe(document["trouble"].as_str(), |code| Cell::link(code, format!("/help/{code}"), code)),
@@ -515,9 +524,7 @@ pub(super) fn happened(visit: &Visit, view: &Value, timeline: &Value) -> Table {
         let document = || {
             let (name, role) = of.split_once(':')?;
             let known = visit.world.catalogue.documents().get(&Word::parse(name)?)?;
-            let role =
-                visit.world.catalogue.role_title(&Word::parse(role)?).map_or(role, |title| title.in_language(words.0.tag()));
-            Some(format!("{} ({role})", known.title.in_language(words.0.tag())))
+            Some(format!("{} ({})", known.title.in_language(words.0.tag()), role_title(visit, role)))
         };
         step.or_else(document).unwrap_or_else(|| of.to_owned())
     };
@@ -562,7 +569,9 @@ fn onlooker<'v>(visit: &'v Visit) -> Result<Onlooker<'v>, Fault> {
 pub(super) async fn remind(visit: Visit) -> Answered {
     let (id, mut form) = curators(&visit)?;
     let step = form.take("step").as_deref().and_then(Word::parse).ok_or_else(|| Fault::new(Code::CasStep))?;
-    visit.gateway().curate(id, &onlooker(&visit)?, &OrderOf::Remind(step)).await?;
+    let why = form.take("why").filter(|why| !why.trim().is_empty());
+    let why = why.map(|why| said_in(&why, "why", NOTE_CHARS_MAX)).transpose()?;
+    visit.gateway().curate(id, &onlooker(&visit)?, &OrderOf::Remind(step), why.as_deref()).await?;
     Ok(Answer::see(&format!("/cases/{id}")))
 }
 
@@ -576,7 +585,7 @@ pub(super) async fn reassign(visit: Visit) -> Answered {
         .map(str::trim)
         .and_then(AgencyId::parse)
         .ok_or_else(|| Fault::at(Code::CasStep, "no agency is called so; write its name in messages"))?;
-    visit.gateway().curate(id, &onlooker(&visit)?, &OrderOf::HandOver(step, to)).await?;
+    visit.gateway().curate(id, &onlooker(&visit)?, &OrderOf::HandOver(step, to), None).await?;
     Ok(Answer::see(&format!("/cases/{id}")))
 }
 
@@ -584,11 +593,7 @@ pub(super) async fn reassign(visit: Visit) -> Answered {
 pub(super) async fn note(visit: Visit) -> Answered {
     let (id, mut form) = curators(&visit)?;
     let world = visit.gateway().case_for_people(id, |case, _| case.opening.world()).await.map_err(fault_of)?;
-    let said = form.take("note").unwrap_or_default();
-    let said: String = said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if !(1..=NOTE_CHARS_MAX).contains(&said.chars().count()) {
-        return Err(Fault::at(Code::AudQuery, format!("note: expected 1 to {NOTE_CHARS_MAX} characters")));
-    }
+    let said = said_in(&form.take("note").unwrap_or_default(), "note", NOTE_CHARS_MAX)?;
     let onlooker = Onlooker { world, ..onlooker(&visit)? };
     visit.gateway().record_doing(&onlooker, "note", Some(id), Some(&said)).await?;
     Ok(Answer::see(&format!("/cases/{id}")))

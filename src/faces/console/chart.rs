@@ -173,7 +173,7 @@ pub(super) struct Lane {
 
 /// Bars from when a step was ready to when it was done, with a notch at its deadline.
 pub(super) fn gantt(lanes: &[Lane], (begin, end): (u64, u64), now: Option<u64>, days: &[(u64, String)], label: &str) -> Svg {
-    const LEFT: f64 = 250.0;
+    const LEFT: f64 = 290.0;
     const WIDTH: f64 = 960.0;
     const STEP: f64 = 28.0;
     let span = end.saturating_sub(begin).max(1) as f64;
@@ -270,7 +270,7 @@ pub(super) struct Node {
 
 /// A graph in layers: each box stands right of all that it comes after.
 pub(super) fn graph(nodes: &[Node], label: &str) -> Svg {
-    const BOX: (f64, f64) = (206.0, 44.0);
+    const BOX: (f64, f64) = (272.0, 44.0);
     const GAP: (f64, f64) = (40.0, 14.0);
     let mut layers = vec![0_usize; nodes.len()];
     // As many rounds as there are boxes are enough; files with a circle are refused when they are read.

@@ -7,7 +7,7 @@ use super::html::{
     moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
-use super::seen::{fault_of, steps_of, time_of, word_of};
+use super::seen::{fault_of, said_in, steps_of, time_of, word_of};
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Identifier, Uuid};
@@ -438,11 +438,7 @@ pub(super) async fn file_complaint(visit: Visit) -> Answered {
     let mine = mine(&visit).await?;
     let (index, _) = own_record(&visit, &mine).await?;
     let mut form = visit.form.clone();
-    let said = form.take("text").unwrap_or_default();
-    let said: String = said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if !(1..=COMPLAINT_CHARS_MAX).contains(&said.chars().count()) {
-        return Err(Fault::at(Code::AudQuery, format!("text: expected 1 to {COMPLAINT_CHARS_MAX} characters")));
-    }
+    let said = said_in(&form.take("text").unwrap_or_default(), "text", COMPLAINT_CHARS_MAX)?;
     let persons = mine.subject.identifiers.clone();
     if complaints(&visit, &persons).await?.iter().filter(|complaint| complaint.answer.is_none()).count() >= COMPLAINTS {
         return Err(Fault::new(Code::HttpBusy).with_retry_after(3600));
@@ -568,11 +564,7 @@ pub(super) async fn answer_complaint(visit: Visit) -> Answered {
     let index: u64 = visit.of().parse().map_err(|_| unknown())?;
     let who = visit.who.as_ref().ok_or_else(|| Fault::new(Code::ConsoleDuty))?;
     let mut form = visit.form.clone();
-    let said = form.take("text").unwrap_or_default();
-    let said: String = said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if !(1..=COMPLAINT_CHARS_MAX).contains(&said.chars().count()) {
-        return Err(Fault::at(Code::AudQuery, format!("text: expected 1 to {COMPLAINT_CHARS_MAX} characters")));
-    }
+    let said = said_in(&form.take("text").unwrap_or_default(), "text", COMPLAINT_CHARS_MAX)?;
     let read = visit.console.read(move |gateway| {
         let leaf = gateway.store().record(index).ok().and_then(|found| crate::evidence::tlog::leaf::Leaf::parse(&found.leaf))?;
         let about = opened(gateway.store(), index).ok().flatten().map(|(_, private)| private.identifiers())?;

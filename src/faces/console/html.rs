@@ -186,6 +186,16 @@ impl Table {
         Html::of(&Tabled { table: self, words, as_csv: address.form("csv", self.name), as_json: address.form("json", self.name) })
     }
 
+    /// By how many columns there are, the sheet knows how much room they need.
+    fn class(&self) -> &'static str {
+        match self.columns.len() {
+            0..=3 => "tabled",
+            4..=6 => "tabled some",
+            7..=8 => "tabled many",
+            _ => "tabled many dense",
+        }
+    }
+
     /// As CSV (RFC 4180), in UTF-8. A text that a spreadsheet would take for a formula begins with an apostrophe.
     pub fn csv(&self) -> String {
         let mut out = String::new();

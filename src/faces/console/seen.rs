@@ -1,4 +1,4 @@
-//! A case as its view tells it, read again.
+//! A case as its view tells it, read again; and what people write about it.
 
 use crate::base::fault::{Code, Fault};
 use crate::base::time::UnixTime;
@@ -27,4 +27,14 @@ pub(super) fn time_of(view: &Value, key: &str) -> Option<UnixTime> {
 /// The steps of a view.
 pub(super) fn steps_of(view: &Value) -> &[Value] {
     view["steps"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// What somebody has written into a field: in one line, not empty, and so long at most.
+pub(super) fn said_in(text: &str, field: &str, characters_max: usize) -> Result<String, Fault> {
+    let said: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if (1..=characters_max).contains(&said.chars().count()) {
+        Ok(said)
+    } else {
+        Err(Fault::at(Code::AudQuery, format!("{field}: expected 1 to {characters_max} characters")))
+    }
 }

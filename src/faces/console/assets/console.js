@@ -10,20 +10,32 @@
     }
   });
   if (!document.body.hasAttribute("data-live") || !window.EventSource) return;
-  const source = new EventSource("/live");
-  let waiting = false;
-  source.addEventListener("changed", async () => {
-    const main = document.querySelector("main");
-    if (waiting || document.hidden || main.contains(document.activeElement) && document.activeElement !== main) return;
-    waiting = true;
+  const main = document.querySelector("main");
+  const PAUSE_MS = 2000;
+  let isStale = false;
+  let isBusy = false;
+  let isWritten = false;
+  // What somebody writes, has unfolded or stands in stays as it is.
+  const isUsed = () => isWritten || main.querySelector("details[open]") || main !== document.activeElement && main.contains(document.activeElement);
+  const renew = async () => {
+    if (!isStale || isBusy || document.hidden || isUsed()) return;
+    isStale = false;
+    isBusy = true;
     try {
       const response = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
-      if (response.ok) {
-        const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("main");
-        if (fresh) main.replaceChildren(...fresh.childNodes);
-      }
+      const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html").querySelector("main");
+      if (isUsed()) isStale = true;
+      else if (fresh) main.replaceChildren(...fresh.childNodes);
     } finally {
-      setTimeout(() => { waiting = false; }, 2000);
+      setTimeout(() => { isBusy = false; renew(); }, PAUSE_MS);
     }
+  };
+  main.addEventListener("input", () => { isWritten = true; });
+  main.addEventListener("focusout", () => setTimeout(renew));
+  main.addEventListener("toggle", renew, true);
+  document.addEventListener("visibilitychange", renew);
+  new EventSource("/live").addEventListener("changed", () => {
+    isStale = true;
+    renew();
   });
 })();

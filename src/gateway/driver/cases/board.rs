@@ -53,8 +53,14 @@ impl Gateway {
         Ok(look(&hand.case, self.around(&world, &hand.situation)))
     }
 
-    /// What a curator has done about a case: on record with who it was, then done.
-    pub async fn curate(self: &Arc<Self>, id: Uuid, onlooker: &Onlooker<'_>, order: &OrderOf) -> Result<u64, Fault> {
+    /// What a curator has done about a case: on record with who it was and what they have said, then done.
+    pub async fn curate(
+        self: &Arc<Self>,
+        id: Uuid,
+        onlooker: &Onlooker<'_>,
+        order: &OrderOf,
+        said: Option<&str>,
+    ) -> Result<u64, Fault> {
         let unknown = || Fault::new(Code::CasUnknown);
         let held = self.cases.held(id);
         let mut slot = held.lock().await;
@@ -67,7 +73,7 @@ impl Gateway {
         let changes = hand.case.curated(self.around(&world, &situation), order, &mut new_id)?;
         let action = if matches!(order, OrderOf::Remind(_)) { "remind" } else { "reassign" };
         let onlooker = Onlooker { world: hand.case.opening.world(), ..*onlooker };
-        let recorded = self.record_doing(&onlooker, action, Some(id), None).await?.index();
+        let recorded = self.record_doing(&onlooker, action, Some(id), said).await?.index();
         let by = hand.case.opening.coordinator.0.clone();
         let kept = self.record_changes(&world, hand, changes, Step { ends: None, by: &by, at: now() }).await;
         let went = match kept {
