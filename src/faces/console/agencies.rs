@@ -1,7 +1,7 @@
 //! Agencies: who they are, what they may ask and why, what they hold, what they may use.
 
 use super::html::{
-    Cell, Field, Form, Html, Must, Note, Page, Span, Table, Tone, column, facts, figures, lead, link, notes, prose, section, text,
+    Cell, Field, Form, Html, Must, Note, Page, Span, Table, Tone, column, facts, figures, lead, marks, notes, prose, section, text,
 };
 use super::overview::days_left;
 use super::words::Words;
@@ -46,12 +46,13 @@ pub(super) async fn agencies(visit: Visit) -> Answered {
     shown.sort_by(|left, right| left.1.name.cmp(&right.1.name));
     let rows = shown.into_iter().map(|(index, agency)| {
         let held: Vec<String> = registry.held_by(index).map(|document| document.as_str().to_owned()).collect();
+        let titles: Vec<String> = held.iter().map(|document| visit.document_name(document)).collect();
         let key = agency.last_key_ends(visit.now).map(|until| (until, days_left(words, until, visit.now)));
         let mut row = vec![
             Cell::link(agency.name.clone(), format!("/agencies/{}", agency.id), agency.name.clone()),
             Cell::of(vec![Span::Code(agency.id.to_string())], agency.id.to_string()),
             standing(words, agency),
-            Cell::of(vec![text(held.join(", "))], held.clone()),
+            Cell::of(vec![text(titles.join(", "))], held),
             Cell::maybe(key, |(until, (left, tone))| Cell::of(vec![text(left)], until.to_string()).toned(tone)),
             Cell::number(words, u64::from(agency.allowance.requests_per_minute)),
         ];
@@ -66,7 +67,7 @@ pub(super) async fn agencies(visit: Visit) -> Answered {
     let rows: Vec<_> = rows.collect();
     let mut columns = vec![
         column("name", words.say("agencies.name")),
-        column("id", words.say("agencies.id")),
+        marks("id", words.say("agencies.id")),
         column("status", words.say("overview.state")),
         column("holds", words.say("agencies.holds")),
         figures("key", words.say("agencies.key")),
@@ -259,17 +260,15 @@ fn keys(visit: &Visit, agency: &Agency) -> Table {
 }
 
 /// A grant in a sentence.
-pub(super) fn in_words(words: Words, grant: &Grant) -> String {
+pub(super) fn in_words(visit: &Visit, grant: &Grant) -> String {
+    let words = visit.words;
     let key = match grant.action {
         Action::Read => "grant.read",
         Action::Apply => "grant.apply",
         Action::Subscribe => "grant.subscribe",
     };
-    let sentence = match key {
-        "grant.read" => words.fill("grant.read", &[("what", grant.what.as_str()), ("purpose", grant.purpose.as_str())]),
-        "grant.apply" => words.fill("grant.apply", &[("what", grant.what.as_str()), ("purpose", grant.purpose.as_str())]),
-        _ => words.fill("grant.subscribe", &[("what", grant.what.as_str()), ("purpose", grant.purpose.as_str())]),
-    };
+    let (what, purpose) = (visit.document_name(grant.what.as_str()), words.purpose(grant.purpose.as_str()));
+    let sentence = words.fill(key, &[("what", &what), ("purpose", &purpose)]);
     match grant.withheld_days {
         0 => sentence,
         days => format!("{sentence} {}", words.count("grant.withheld", u64::from(days))),
@@ -284,7 +283,7 @@ fn grants(visit: &Visit, index: AgencyIndex) -> Table {
     let rows = found.map(|grant| {
         let fields: Vec<String> = grant.fields.iter().map(ToString::to_string).collect();
         vec![
-            Cell::of(vec![text(in_words(words, grant))], grant.id.as_str()),
+            Cell::of(vec![text(in_words(visit, grant))], grant.id.as_str()),
             Cell::of(vec![text(fields.join(", "))], fields.clone()),
             Cell::text(grant.basis.to_string()),
             Cell::text(grant.until.to_string()),
@@ -297,8 +296,8 @@ fn grants(visit: &Visit, index: AgencyIndex) -> Table {
         columns: vec![
             column("grant", words.say("agencies.may")),
             column("fields", words.say("agencies.fields")),
-            column("basis", words.say("log.basis")),
-            column("until", words.say("agencies.until")),
+            marks("basis", words.say("log.basis")),
+            marks("until", words.say("agencies.until")),
             figures("per_minute", words.say("agencies.per-minute")),
         ],
         rows: rows.collect(),
@@ -321,7 +320,7 @@ fn asked(visit: &Visit, index: AgencyIndex) -> Table {
         who.dedup();
         let regions: Vec<&str> = registry.regions_of(index, document).into_iter().map(|region| region.as_str()).collect();
         vec![
-            Cell::of(vec![link(document.as_str(), format!("/log?document={}", document.as_str()))], document.as_str()),
+            Cell::link(visit.document_name(document.as_str()), format!("/documents/{}", document.as_str()), document.as_str()),
             Cell::text(if regions.is_empty() { words.say("agencies.everywhere").to_owned() } else { regions.join(", ") }),
             Cell::of(vec![text(who.join(", "))], who.clone()),
         ]

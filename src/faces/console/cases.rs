@@ -5,7 +5,7 @@ use super::chart::{Lane, gantt};
 use super::entry::ago;
 use super::html::{
     Address, Cell, Field, Figure, Form, Html, Live, Must, Note, Ordered, Page, Span, Table, Tone, chart, column, details,
-    figure_row, figures, lead, link, list, moment, notes, prose, section, spoken, text,
+    figure_row, figures, lead, link, list, marks, moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
 use super::seen::{fault_of, said_in, steps_of, time_of, word_of};
@@ -87,7 +87,7 @@ pub(super) async fn cases(visit: Visit) -> Answered {
             column("opened", words.say("cases.opened")),
             figures("steps", words.say("cases.steps")),
             column("waits", words.say("cases.waits-for")),
-            column("id", words.say("cases.id")),
+            marks("id", words.say("cases.id")),
         ],
         rows,
         empty: words.say("cases.none").to_owned(),
@@ -131,12 +131,6 @@ fn situation_title(visit: &Visit, id: &Word) -> String {
     known.map_or_else(|| id.to_string(), |known| known.title.in_language(visit.words.0.tag()).to_owned())
 }
 
-/// What people call somebody's part in a case.
-fn role_title(visit: &Visit, role: &str) -> String {
-    let known = Word::parse(role).and_then(|role| visit.world.catalogue.role_title(&role));
-    known.map_or_else(|| role.to_owned(), |title| title.in_language(visit.words.0.tag()).to_owned())
-}
-
 fn step_title(visit: &Visit, situation: &Word, step: &Word) -> String {
     let known = visit.world.catalogue.situations().find(|known| known.id == *situation && known.step_named(step).is_some());
     let step_known = known.and_then(|known| known.step(known.step_named(step)?));
@@ -148,18 +142,16 @@ fn row(visit: &Visit, id: Uuid, glance: &Glance) -> Vec<Cell> {
     let mut waits: Vec<Span> = Vec::new();
     for wait in &glance.waits {
         if !waits.is_empty() {
-            waits.push(text("; "));
+            waits.push(Span::Line);
         }
-        waits.push(text(format!(
-            "{}: {} ",
-            visit.agency_name(wait.agency.as_str()),
-            step_title(visit, &glance.situation, &wait.step)
-        )));
+        let (step, agency) = (step_title(visit, &glance.situation, &wait.step), visit.agency_name(wait.agency.as_str()));
+        waits.push(text(format!("{step}, {agency} ")));
         if wait.is_late {
             waits.push(Span::Badge(words.say("cases.is-late").to_owned(), Tone::Bad));
         }
     }
     if glance.asks > 0 {
+        waits.extend((!waits.is_empty()).then_some(Span::Line));
         waits.push(Span::Badge(words.count("cases.asks", u64::from(glance.asks)), Tone::Warn));
     }
     let machine: Vec<String> = glance.waits.iter().map(|wait| format!("{}@{}", wait.step, wait.agency)).collect();
@@ -171,7 +163,7 @@ fn row(visit: &Visit, id: Uuid, glance: &Glance) -> Vec<Cell> {
     vec![
         Cell::of(title, glance.situation.as_str()),
         Cell::maybe(glance.region.as_ref(), |region| Cell::text(region.as_str())),
-        Cell::time(glance.opened),
+        Cell::minute(glance.opened),
         Cell::of(vec![text(format!("{over} / {steps}"))], format!("{over}/{steps}")),
         Cell::of(waits, machine),
         Cell::of(vec![Span::Code(id.to_string().chars().take(13).collect())], id.to_string()),
@@ -233,7 +225,7 @@ pub(super) async fn case(visit: Visit) -> Answered {
     let (id, (view, timeline)) = shown(&visit).await?;
     let mut page = Page::new(word_of(&view, "title"), visit.address.clone()).below(words.say("cases.title"), "/cases");
     page.is_live = Live::Yes;
-    page.put(lead(&next_of(&visit, &view)));
+    page.put(lead(&next_of(&visit, &view, Whose::Somebodys)));
     page.put(figure_row(&numbers(words, &view)));
     if visit.does(&[Duty::Desk]) {
         super::desk::forms(&visit, id, &view).into_iter().for_each(|form| page.put(form));
@@ -257,9 +249,20 @@ fn is_over(step: &Value) -> bool {
     matches!(step["state"].as_str(), Some("done" | "refused" | "expired"))
 }
 
+/// Whose case somebody looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    TheirOwn,
+    Somebodys,
+}
+
 /// What is next, and for whom: most of all whether anybody has to do something.
-pub(super) fn next_of(visit: &Visit, view: &Value) -> Vec<Span> {
+pub(super) fn next_of(visit: &Visit, view: &Value, whose: Whose) -> Vec<Span> {
     let words = visit.words;
+    let (nothing, needed) = match whose {
+        Whose::TheirOwn => ("my.nothing-needed", "my.needed"),
+        Whose::Somebodys => ("case.nothing-needed", "case.needed"),
+    };
     match view["state"].as_str() {
         Some("open") => {}
         Some(ended) => return vec![text(words.find(&format!("state.{ended}")).unwrap_or(ended))],
@@ -267,14 +270,14 @@ pub(super) fn next_of(visit: &Visit, view: &Value) -> Vec<Span> {
     }
     let asks = ["ask", "bring", "days"].iter().map(|key| view["form"][*key].as_array().map_or(0, Vec::len)).sum::<usize>();
     let mut spans = vec![match asks {
-        0 => text(words.say("case.nothing-needed")),
-        _ => Span::Strong(words.count("case.needed", asks as u64)),
+        0 => text(words.say(nothing)),
+        _ => Span::Strong(words.count(needed, asks as u64)),
     }];
     let due = |step: &&Value| time_of(step, "due");
     let mut open: Vec<&Value> = steps_of(view).iter().filter(|step| !is_over(step) && !step["due"].is_null()).collect();
     open.sort_by_key(due);
     if let Some(step) = open.first() {
-        let day = due(step).map_or_else(String::new, |due| spoken(due).chars().take(10).collect());
+        let day = due(step).map_or_else(String::new, |due| words.day(due.day()));
         spans.push(text(format!(
             " {}",
             words.fill("case.next", &[("step", step["title"].as_str().unwrap_or_default()), ("day", &day)])
@@ -356,10 +359,11 @@ fn steps(visit: &Visit, view: &Value) -> Table {
             "refused" | "expired" => Tone::Warn,
             _ => Tone::Plain,
         };
-        let mut spans = vec![Span::Badge(words.find(&format!("step.{state}")).unwrap_or(state).to_owned(), tone)];
+        let mut word = words.find(&format!("step.{state}")).unwrap_or(state).to_owned();
         if is_late {
-            spans.push(text(format!(" {}", words.say("cases.is-late"))));
+            word = format!("{word}, {}", words.say("cases.is-late"));
         }
+        let mut spans = vec![Span::Badge(word, tone)];
         if let Some(code) = step["trouble"].as_str() {
             spans.extend([text(" "), link(code, format!("/help/{code}"))]);
         }
@@ -367,15 +371,16 @@ fn steps(visit: &Visit, view: &Value) -> Table {
             spans.push(text(format!(" {}", words.fill("case.handing", &[("agency", &visit.agency_name(to))]))));
         }
         let waits: Vec<&str> = step["waitsFor"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let named: Vec<String> = waits.iter().map(|of| called(visit, view, of)).collect();
         let agency = step["agency"].as_str();
         vec![
             Cell::of(vec![text(word_of(step, "title"))], word_of(step, "id")),
             Cell::maybe(agency, |agency| Cell::link(visit.agency_name(agency), format!("/agencies/{agency}"), agency)),
             Cell::of(spans, state).toned(Tone::Plain),
-            Cell::maybe(time_of(step, "begun"), Cell::time),
-            Cell::maybe(time_of(step, "due"), Cell::time),
-            Cell::maybe(time_of(step, "over"), Cell::time),
-            Cell::of(vec![text(waits.join(", "))], waits.clone()),
+            Cell::maybe(time_of(step, "begun"), Cell::minute),
+            Cell::maybe(time_of(step, "due"), Cell::minute),
+            Cell::maybe(time_of(step, "over"), Cell::minute),
+            Cell::of(vec![text(named.join("; "))], waits),
         ]
     });
     Table {
@@ -489,11 +494,11 @@ fn documents(visit: &Visit, view: &Value) -> Table {
     let known = view["documents"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rows = known.iter().map(|document| {
         let state = document["state"].as_str().unwrap_or_default();
-        let from = document["from"].as_str();
+        let (from, role) = (document["from"].as_str(), word_of(document, "role"));
         let title = document["title"].as_str().map_or_else(|| word_of(document, "document"), str::to_owned);
         vec![
             Cell::of(vec![text(title)], word_of(document, "document")),
-            Cell::of(vec![text(role_title(visit, &word_of(document, "role")))], word_of(document, "role")),
+            Cell::of(vec![text(role_title(visit, &role))], role),
             Cell::of(vec![text(words.find(&format!("document.{state}")).unwrap_or(state))], state),
             Cell::maybe(from, |agency| Cell::of(vec![text(visit.agency_name(agency))], agency)),
             Cell::maybe(document["trouble"].as_str(), |code| Cell::link(code, format!("/help/{code}"), code)),
@@ -515,27 +520,34 @@ fn documents(visit: &Visit, view: &Value) -> Table {
     }
 }
 
+/// What people call a role in a family.
+fn role_title(visit: &Visit, role: &str) -> String {
+    let known = Word::parse(role).and_then(|role| visit.world.catalogue.role_title(&role));
+    known.map_or(role, |title| title.in_language(visit.words.0.tag())).to_owned()
+}
+
+/// What a step or a document is called; of a document also about whom it is.
+fn called(visit: &Visit, view: &Value, of: &str) -> String {
+    let step = steps_of(view).iter().find(|step| step["id"] == of).map(|step| word_of(step, "title"));
+    let document = || {
+        let (name, role) = of.split_once(':')?;
+        let known = visit.world.catalogue.documents().get(&Word::parse(name)?)?;
+        Some(format!("{} ({})", known.title.in_language(visit.words.0.tag()), role_title(visit, role)))
+    };
+    step.or_else(document).unwrap_or_else(|| of.to_owned())
+}
+
 /// What happened in a case, as it was told.
 pub(super) fn happened(visit: &Visit, view: &Value, timeline: &Value) -> Table {
     let words = visit.words;
-    // What a step or a document is called; of a document also about whom it is.
-    let called = |of: &str| {
-        let step = steps_of(view).iter().find(|step| step["id"] == of).map(|step| word_of(step, "title"));
-        let document = || {
-            let (name, role) = of.split_once(':')?;
-            let known = visit.world.catalogue.documents().get(&Word::parse(name)?)?;
-            Some(format!("{} ({})", known.title.in_language(words.0.tag()), role_title(visit, role)))
-        };
-        step.or_else(document).unwrap_or_else(|| of.to_owned())
-    };
     let events = timeline.as_array().map(Vec::as_slice).unwrap_or_default();
     let rows = events.iter().rev().map(|event| {
         let what = event["what"].as_str().unwrap_or_default();
         let of = event["step"].as_str().or_else(|| event["document"].as_str());
         vec![
-            Cell::maybe(time_of(event, "at"), Cell::time),
+            Cell::maybe(time_of(event, "at"), Cell::minute),
             Cell::of(vec![text(words.find(&format!("happened.{what}")).unwrap_or(what))], what),
-            Cell::maybe(of, |of| Cell::of(vec![text(called(of))], of)),
+            Cell::maybe(of, |of| Cell::of(vec![text(called(visit, view, of))], of)),
             Cell::maybe(event["agency"].as_str(), |agency| Cell::of(vec![text(visit.agency_name(agency))], agency)),
         ]
     });

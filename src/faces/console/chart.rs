@@ -123,6 +123,8 @@ pub(super) fn histogram(bars: &[Bar], label: &str, ends: (&str, &str)) -> Svg {
 pub(super) struct Rung {
     /// The hash beside it.
     pub sibling: String,
+    /// What both make together.
+    pub above: String,
     /// On which side that is.
     pub side: Side,
 }
@@ -136,7 +138,7 @@ pub(super) enum Side {
 /// The way from a leaf up to the root, as a ladder: our side dark, what is beside it light.
 pub(super) fn ladder(leaf: &str, rungs: &[Rung], root: &str, label: &str, words: (&str, &str)) -> Svg {
     const STEP: f64 = 26.0;
-    let height = (rungs.len() as f64 + 2.0) * STEP + 8.0;
+    let height = (rungs.len() as f64 + 1.0) * STEP;
     let mut pen = Pen::new(420, height as u32, label);
     let (middle, half) = (210.0, 62.0);
     let y_of = |level: usize| height - STEP * (level as f64 + 1.0);
@@ -154,7 +156,7 @@ pub(super) fn ladder(leaf: &str, rungs: &[Rung], root: &str, label: &str, words:
         let text = match level {
             0 => format!("{} {}", words.0, cut(leaf, 9)),
             level if level == rungs.len() => format!("{} {}", words.1, cut(root, 9)),
-            _ => "·".to_owned(),
+            level => cut(&rungs[level - 1].above, 14),
         };
         pen.text((middle, y + 13.0), &text, "hash-text");
     }
@@ -173,11 +175,12 @@ pub(super) struct Lane {
 
 /// Bars from when a step was ready to when it was done, with a notch at its deadline.
 pub(super) fn gantt(lanes: &[Lane], (begin, end): (u64, u64), now: Option<u64>, days: &[(u64, String)], label: &str) -> Svg {
-    const LEFT: f64 = 290.0;
-    const WIDTH: f64 = 960.0;
+    const LEFT: f64 = 300.0;
+    // Behind the last moment there is room for a note.
+    const RIGHT: f64 = 816.0;
     const STEP: f64 = 28.0;
     let span = end.saturating_sub(begin).max(1) as f64;
-    let x_of = |time: u64| LEFT + (time.clamp(begin, end) - begin) as f64 / span * (WIDTH - LEFT - 8.0);
+    let x_of = |time: u64| LEFT + (time.clamp(begin, end) - begin) as f64 / span * (RIGHT - LEFT);
     let height = lanes.len() as f64 * STEP + 26.0;
     let mut pen = Pen::new(960, height as u32, label);
     for (at, text) in days {
@@ -187,26 +190,31 @@ pub(super) fn gantt(lanes: &[Lane], (begin, end): (u64, u64), now: Option<u64>, 
     }
     for (number, lane) in lanes.iter().enumerate() {
         let y = 22.0 + number as f64 * STEP;
-        pen.text((0.0, y + 15.0), &cut(&lane.title, 34), "lane");
-        if let Some(from) = lane.from {
-            let (x, to) = (x_of(from), x_of(lane.to.or(now).unwrap_or(end)));
-            pen.rect((x, y + 5.0, (to - x).max(3.0), 12.0), &format!("span {}", lane.tone.class()));
+        pen.text((0.0, y + 15.0), &cut(&lane.title, 42), "lane");
+        let bar = lane.from.map(|from| (x_of(from), x_of(lane.to.or(now).unwrap_or(end)).max(x_of(from) + 3.0)));
+        if let Some((x, to)) = bar {
+            pen.rect((x, y + 5.0, to - x, 12.0), &format!("span {}", lane.tone.class()));
         }
-        if let Some(due) = lane.due.filter(|due| (begin..=end).contains(due)) {
-            pen.line((x_of(due), y + 1.0, x_of(due), y + 21.0), "due");
+        let due = lane.due.filter(|due| (begin..=end).contains(due)).map(x_of);
+        if let Some(due) = due {
+            pen.line((due, y + 1.0, due, y + 21.0), "due");
         }
-        let after = x_of(lane.to.max(lane.due).or(now).unwrap_or(begin)) + 6.0;
-        let (x, class) = match lane.from {
-            None => (LEFT + 6.0, "note"),
-            Some(from) if after > WIDTH - 130.0 => (x_of(lane.due.unwrap_or(from).max(from)) - 6.0, "note end"),
-            Some(_) => (after, "note"),
-        };
-        pen.text((x, y + 15.0), &cut(&lane.note, 40), class);
+        let note = cut(&lane.note, 22);
+        pen.text((behind(bar.map_or(LEFT, |(_, to)| to), due, &note), y + 15.0), &note, "note");
     }
     if let Some(now) = now {
         pen.line((x_of(now), 18.0, x_of(now), height), "now");
     }
     pen.done()
+}
+
+/// The width of a letter of a note.
+const LETTER: f64 = 7.0;
+
+/// Where the note of a bar begins: behind its end, or behind its deadline if that would stand in the note.
+fn behind(end: f64, due: Option<f64>, note: &str) -> f64 {
+    let needs = note.chars().count() as f64 * LETTER + 10.0;
+    due.filter(|due| (end..end + needs).contains(due)).unwrap_or(end) + 6.0
 }
 
 /// A share with its interval; none is drawn for what is not shown.
@@ -268,49 +276,80 @@ pub(super) struct Node {
     pub after: Vec<usize>,
 }
 
-/// A graph in layers: each box stands right of all that it comes after.
+/// The size of a box, and the room between two.
+const BOX: (f64, f64) = (250.0, 62.0);
+const GAP: (f64, f64) = (56.0, 12.0);
+/// Letters in a line of a box.
+const TITLE_LETTERS: usize = 29;
+const BELOW_LETTERS: usize = 32;
+
+/// A graph in layers: each box stands right of all that it comes after, and near their height.
 pub(super) fn graph(nodes: &[Node], label: &str) -> Svg {
-    const BOX: (f64, f64) = (272.0, 44.0);
-    const GAP: (f64, f64) = (40.0, 14.0);
-    let mut layers = vec![0_usize; nodes.len()];
-    // As many rounds as there are boxes are enough; files with a circle are refused when they are read.
-    for _ in 0..nodes.len() {
-        for (number, node) in nodes.iter().enumerate() {
-            let after = node.after.iter().filter_map(|before| layers.get(*before)).max().map_or(0, |layer| layer + 1);
-            layers[number] = layers[number].max(after).min(nodes.len());
+    let layers = layers(nodes);
+    let deep = layers.iter().max().map_or(1, |layer| layer + 1);
+    let mut members = vec![Vec::new(); deep];
+    layers.iter().enumerate().for_each(|(number, layer)| members[*layer].push(number));
+    let high = members.iter().map(Vec::len).max().unwrap_or(0).max(1) as f64;
+    let height = high * (BOX.1 + GAP.1) - GAP.1 + 4.0;
+    let mut places = vec![(0.0, 0.0); nodes.len()];
+    for (layer, members) in members.iter_mut().enumerate() {
+        let wanted = |number: &usize| {
+            let before: Vec<f64> =
+                nodes[*number].after.iter().filter_map(|before| places.get(*before)).map(|place| place.1).collect();
+            if before.is_empty() { 0.0 } else { before.iter().sum::<f64>() / before.len() as f64 }
+        };
+        members.sort_by(|left, right| wanted(left).total_cmp(&wanted(right)).then(left.cmp(right)));
+        let top = (height - (members.len() as f64 * (BOX.1 + GAP.1) - GAP.1)) / 2.0;
+        for (row, number) in members.iter().enumerate() {
+            places[*number] = (layer as f64 * (BOX.0 + GAP.0) + 2.0, top + row as f64 * (BOX.1 + GAP.1));
         }
     }
-    let mut rows = vec![0_usize; nodes.len() + 1];
-    let places: Vec<(f64, f64)> = layers
-        .iter()
-        .map(|layer| {
-            let row = rows[*layer];
-            rows[*layer] += 1;
-            (*layer as f64 * (BOX.0 + GAP.0) + 2.0, row as f64 * (BOX.1 + GAP.1) + 2.0)
-        })
-        .collect();
-    let width = layers.iter().max().map_or(1, |layer| layer + 1) as f64 * (BOX.0 + GAP.0) - GAP.0 + 4.0;
-    let height = rows.iter().max().copied().unwrap_or(1) as f64 * (BOX.1 + GAP.1) - GAP.1 + 4.0;
+    let width = deep as f64 * (BOX.0 + GAP.0) - GAP.0 + 4.0;
     let mut pen = Pen::new(width as u32, height as u32, label);
-    for (node, (x, y)) in nodes.iter().zip(&places) {
-        for (from_x, from_y) in node.after.iter().filter_map(|before| places.get(*before)) {
-            let (start, end) = ((from_x + BOX.0, from_y + BOX.1 / 2.0), (*x, y + BOX.1 / 2.0));
-            let bend = (start.0 + end.0) / 2.0;
-            pen.path(
-                &format!(
-                    "M{:.1} {:.1}C{bend:.1} {:.1} {bend:.1} {:.1} {:.1} {:.1}",
-                    start.0, start.1, start.1, end.1, end.0, end.1
-                ),
-                "edge",
-            );
-        }
+    for (node, to) in nodes.iter().zip(&places) {
+        node.after.iter().filter_map(|before| places.get(*before)).for_each(|from| pen.path(&edge(*from, *to), "edge"));
     }
     for (node, (x, y)) in nodes.iter().zip(&places) {
         pen.rect((*x, *y, BOX.0, BOX.1), &format!("node {}", node.tone.class()));
-        pen.text((x + 10.0, y + 18.0), &cut(&node.title, 29), "node-title");
-        pen.text((x + 10.0, y + 35.0), &cut(&node.below, 32), "node-below");
+        let lines = lines(&node.title, TITLE_LETTERS);
+        let first = if lines.len() > 1 { 18.0 } else { 26.0 };
+        for (line, at) in lines.iter().zip(0_u8..) {
+            pen.text((x + 12.0, y + first + f64::from(at) * 16.0), line, "node-title");
+        }
+        pen.text((x + 12.0, y + first + lines.len() as f64 * 16.0 + 2.0), &cut(&node.below, BELOW_LETTERS), "node-below");
     }
     pen.done()
+}
+
+/// How many boxes stand left of each. As many rounds as there are boxes are enough; files with a circle are refused when they are read.
+fn layers(nodes: &[Node]) -> Vec<usize> {
+    let mut layers = vec![0_usize; nodes.len()];
+    for _ in 0..nodes.len() {
+        for (number, node) in nodes.iter().enumerate() {
+            let after = node.after.iter().filter_map(|before| layers.get(*before)).max().map_or(0, |layer| layer + 1);
+            layers[number] = layers[number].max(after).min(nodes.len() - 1);
+        }
+    }
+    layers
+}
+
+/// The way from a box to one right of it.
+fn edge(from: (f64, f64), to: (f64, f64)) -> String {
+    let ((x, y), (to_x, to_y)) = ((from.0 + BOX.0, from.1 + BOX.1 / 2.0), (to.0, to.1 + BOX.1 / 2.0));
+    let bend = (x + to_x) / 2.0;
+    format!("M{x:.1} {y:.1}C{bend:.1} {y:.1} {bend:.1} {to_y:.1} {to_x:.1} {to_y:.1}")
+}
+
+/// A text in two lines at most.
+fn lines(text: &str, most: usize) -> Vec<String> {
+    if text.chars().count() <= most {
+        return vec![text.to_owned()];
+    }
+    let fits = |at: &usize| text[..*at].chars().count() <= most;
+    match text.match_indices(' ').map(|(at, _)| at).rfind(fits) {
+        Some(at) => vec![text[..at].to_owned(), cut(&text[at + 1..], most)],
+        None => vec![cut(text, most)],
+    }
 }
 
 #[cfg(test)]
@@ -327,7 +366,13 @@ mod tests {
         let drawings = [
             histogram(&[bar(0, 0), bar(3, 1)], HOSTILE, (HOSTILE, HOSTILE)),
             histogram(&[], HOSTILE, ("", "")),
-            ladder(HOSTILE, &[Rung { sibling: HOSTILE.into(), side: Side::Left }], HOSTILE, HOSTILE, (HOSTILE, HOSTILE)),
+            ladder(
+                HOSTILE,
+                &[Rung { sibling: HOSTILE.into(), above: HOSTILE.into(), side: Side::Left }],
+                HOSTILE,
+                HOSTILE,
+                (HOSTILE, HOSTILE),
+            ),
             gantt(&[lane()], (1, 10), Some(20), &[(3, HOSTILE.into())], HOSTILE),
             gantt(&[lane()], (0, 0), None, &[], HOSTILE),
             interval(0.5, (0.4, 0.6), HOSTILE),
@@ -342,6 +387,26 @@ mod tests {
             let read = roxmltree_like(&text);
             assert!(read, "{text}");
             assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_title_has_two_lines_at_most() {
+        for (title, told) in [
+            ("short", vec!["short"]),
+            ("one two three", vec!["one two", "three"]),
+            ("one two three four", vec!["one two", "three f…"]),
+            ("раз два трипять", vec!["раз два", "трипять"]),
+            ("unbreakable", vec!["unbreak…"]),
+        ] {
+            assert_eq!(lines(title, 8), told);
+        }
+    }
+
+    #[test]
+    fn no_deadline_stands_in_a_note() {
+        for (due, x) in [(None, 106.0), (Some(99.0), 106.0), (Some(120.0), 126.0), (Some(137.9), 143.9), (Some(138.0), 106.0)] {
+            assert_eq!(behind(100.0, due, "done"), x, "{due:?}");
         }
     }
 

@@ -1,13 +1,14 @@
 //! A citizen's page, by a personal link: what happens next and what they must do, each step and date, who looked at their data and why, and a
 //! way to complain about it. It names no other person, and nothing that the law withholds for now.
 
-use super::cases::next_of;
+use super::cases::{Whose, next_of};
 use super::html::{
-    Address, Cell, Field, Form, Html, Note, Ordered, Page, Personal, Span, Table, Tone, column, details, facts, lead, link, list,
-    moment, notes, prose, section, spoken, text,
+    Address, Cell, Field, Form, Html, Note, Ordered, Page, Personal, Span, Table, Tone, banner, column, details, facts, lead,
+    link, list, minute, moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
 use super::seen::{fault_of, said_in, steps_of, time_of, word_of};
+use super::telling::capital;
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{Code as Word, Identifier, Uuid};
@@ -63,8 +64,10 @@ pub(super) async fn my(visit: Visit) -> Answered {
     let words = visit.words;
     let mine = mine(&visit).await?;
     let mut page = page_of(&visit, word_of(&mine.view, "title"));
-    page.put(lead(&next_of(&visit, &mine.view)));
-    if let Some(asked) = asked(&visit, &mine.view) {
+    let asked = asked(&visit, &mine.view);
+    let tone = if asked.is_some() { Tone::Warn } else { Tone::Good };
+    page.put(banner(&next_of(&visit, &mine.view, Whose::TheirOwn), tone));
+    if let Some(asked) = asked {
         page.put(asked);
     }
     page.table(steps(&visit, &mine.view));
@@ -122,7 +125,7 @@ fn steps(visit: &Visit, view: &Value) -> Table {
             Cell::text(word_of(step, "title")),
             Cell::maybe(by, |agency| Cell::of(vec![text(visit.agency_name(agency))], agency)),
             Cell::of(said, state),
-            Cell::maybe(time_of(step, "over").or_else(|| time_of(step, "due")), day_of),
+            Cell::maybe(time_of(step, "over").or_else(|| time_of(step, "due")), |time| Cell::day(words, time)),
         ]
     });
     Table {
@@ -140,12 +143,6 @@ fn steps(visit: &Visit, view: &Value) -> Table {
     }
 }
 
-/// The day of a moment.
-fn day_of(time: UnixTime) -> Cell {
-    let day = Span::Time { text: spoken(time).chars().take(10).collect(), machine: time.to_string() };
-    Cell::of(vec![day], time.to_string())
-}
-
 fn cases(visit: &Visit, lines: &[Value]) -> Table {
     let words = visit.words;
     let rows = lines.iter().map(|line| {
@@ -153,7 +150,7 @@ fn cases(visit: &Visit, lines: &[Value]) -> Table {
         let far = format!("{} / {}", line["over"].as_u64().unwrap_or(0), line["steps"].as_u64().unwrap_or(0));
         vec![
             Cell::text(word_of(line, "title")),
-            Cell::maybe(time_of(line, "opened"), day_of),
+            Cell::maybe(time_of(line, "opened"), |time| Cell::day(words, time)),
             Cell::of(vec![text(words.find(&format!("ended.{state}")).unwrap_or(state))], state),
             Cell::text(far),
         ]
@@ -268,7 +265,7 @@ fn accesses(visit: &Visit, found: &Trail, only: Only) -> Table {
             _ => document_title(visit, leaf.document_type.as_deref()),
         };
         vec![
-            Cell::time(UnixTime::from_ms(leaf.time)),
+            Cell::minute(UnixTime::from_ms(leaf.time)),
             Cell::of([vec![text(who)], role.into_iter().collect()].concat(), leaf.consumer.clone()),
             Cell::of(fields_of(&what, &access.fields), access.fields.clone()),
             Cell::text(why(visit, leaf.purpose.as_deref(), leaf.basis.as_deref())),
@@ -295,7 +292,8 @@ fn accesses(visit: &Visit, found: &Trail, only: Only) -> Table {
 
 /// Why, and on what law; what an agency gets for its step of a case says neither.
 fn why(visit: &Visit, purpose: Option<&str>, basis: Option<&str>) -> String {
-    let told: Vec<&str> = [purpose, basis].into_iter().flatten().filter(|text| !text.is_empty()).collect();
+    let purpose = purpose.map(|code| capital(visit.words.purpose(code)));
+    let told: Vec<String> = purpose.into_iter().chain(basis.map(str::to_owned)).filter(|text| !text.is_empty()).collect();
     if told.is_empty() { visit.words.say("my.for-step").to_owned() } else { told.join(", ") }
 }
 
@@ -309,9 +307,7 @@ fn fields_of(what: &str, fields: &[String]) -> Vec<Span> {
 
 fn document_title(visit: &Visit, name: Option<&str>) -> String {
     let Some(name) = name else { return String::new() };
-    let known = Word::parse(name).and_then(|word| visit.world.catalogue.documents().get(&word));
-    let own = || visit.words.find(&format!("paper.{name}")).unwrap_or(name).to_owned();
-    known.map_or_else(own, |known| known.title.in_language(visit.words.0.tag()).to_owned())
+    visit.words.find(&format!("paper.{name}")).map_or_else(|| visit.document_name(name), str::to_owned)
 }
 
 fn outcome(visit: &Visit, access: &Access) -> Cell {
@@ -331,7 +327,7 @@ fn actions(visit: &Visit, access: &Access) -> Cell {
     let (base, index) = (&visit.address.path, access.index);
     let spans = vec![
         link(words.say("my.proof"), format!("{base}/proof/{index}")),
-        text(" "),
+        Span::Line,
         link(words.say("my.complain"), format!("{base}/complain/{index}")),
     ];
     Cell::of(spans, index)
@@ -358,7 +354,7 @@ fn grouped(visit: &Visit, found: &Trail) -> Table {
             Cell::of(vec![text(document_title(visit, Some(document)))], document.clone()),
             Cell::text(why(visit, Some(purpose.as_str()), Some(case.as_ref()))),
             Cell::number(words, of.len() as u64),
-            Cell::maybe(latest, |access| Cell::time(UnixTime::from_ms(access.leaf.time))),
+            Cell::maybe(latest, |access| Cell::minute(UnixTime::from_ms(access.leaf.time))),
             Cell::maybe(latest, |access| actions(visit, access)),
         ]
     });
@@ -502,10 +498,10 @@ fn note_of(visit: &Visit, complaint: Complaint) -> Note {
     let words = visit.words;
     let head =
         words.fill("my.complaint", &[("index", &words.number(complaint.index)), ("about", &words.number(complaint.about))]);
-    let mut spans = vec![moment(complaint.at), text(format!(" {head} {} ", complaint.said))];
+    let mut spans = vec![Span::Strong(head), text(" "), minute(complaint.at), Span::Line, text(complaint.said), Span::Line];
     let tone = match complaint.answer {
         Some((at, answer)) => {
-            spans.extend([Span::Strong(words.say("my.answered").to_owned()), text(" "), moment(at), text(format!(" {answer}"))]);
+            spans.extend([Span::Strong(words.say("my.answered").to_owned()), text(" "), minute(at), Span::Line, text(answer)]);
             Tone::Good
         }
         None => {

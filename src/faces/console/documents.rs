@@ -2,7 +2,7 @@
 
 use super::agencies::{in_words, sees};
 use super::html::{
-    Address, Cell, Field, Form, Html, Note, Ordered, Page, Span, Table, Tone, column, facts, figures, lead, link, list, moment,
+    Address, Cell, Field, Form, Html, Note, Ordered, Page, Span, Table, Tone, column, facts, figures, lead, link, list, marks, moment,
     notes, prose, section, text,
 };
 use super::telling::{Telling, region_name};
@@ -39,18 +39,13 @@ fn title(visit: &Visit, document: &DocumentType) -> String {
     telling.document_title(&document.name).unwrap_or_else(|| document.title.clone())
 }
 
-/// The same, by its name.
-fn title_of(visit: &Visit, document: &Code) -> String {
-    visit.world.schemas().document_type(document).map_or_else(|| document.to_string(), |known| title(visit, known))
-}
-
 /// `GET /documents`
 pub(super) fn documents(visit: Visit) -> Answered {
     let words = visit.words;
     let registry = &visit.world.registry;
     let mut page = Page::new(words.say("documents.title"), visit.address.clone());
     let version = words.fill("agencies.registry", &[("version", &words.number(registry.version()))]);
-    page.put(lead(&[text(version), text(" "), link(words.say("documents.may-they"), "/explain")]));
+    page.put(lead(&[text(version), Span::Line, link(words.say("documents.may-they"), "/explain")]));
     page.table(all(&visit));
     if sees_all(&visit) {
         page.put(changed(&visit));
@@ -264,7 +259,7 @@ fn document_options(visit: &Visit) -> Vec<(String, String)> {
 
 fn purpose_options(visit: &Visit) -> Vec<(String, String)> {
     let purposes: BTreeSet<&Code> = visit.world.registry.grants().map(|grant| &grant.purpose).collect();
-    purposes.into_iter().map(|purpose| (purpose.to_string(), purpose.to_string())).collect()
+    purposes.into_iter().map(|purpose| (purpose.to_string(), visit.words.purpose(purpose.as_str()).to_owned())).collect()
 }
 
 /// The agencies that the visitor may name.
@@ -316,8 +311,8 @@ fn grants(visit: &Visit, seen: &Seen) -> Result<Table, Fault> {
             column("document", words.say("log.document")),
             column("purpose", words.say("log.purpose")),
             column("holders", words.say("documents.held-by")),
-            column("basis", words.say("log.basis")),
-            column("until", words.say("agencies.until")),
+            marks("basis", words.say("log.basis")),
+            marks("until", words.say("agencies.until")),
         ],
         rows: found.into_iter().skip(before).take(rows).map(|(grant, whom)| row(visit, grant, whom)).collect(),
         empty: words.say("documents.no-grants").to_owned(),
@@ -330,9 +325,9 @@ fn row(visit: &Visit, grant: &Grant, whom: &str) -> Vec<Cell> {
     let ends = grant.until < visit.now.day();
     vec![
         Cell::of(who(visit, whom), whom),
-        Cell::of(vec![text(in_words(words, grant))], grant.id.as_str()),
-        Cell::link(title_of(visit, &grant.what), format!("/documents/{}", grant.what), grant.what.as_str()),
-        Cell::text(grant.purpose.as_str()),
+        Cell::of(vec![text(in_words(visit, grant))], grant.id.as_str()),
+        Cell::link(visit.document_name(grant.what.as_str()), format!("/documents/{}", grant.what), grant.what.as_str()),
+        Cell::of(vec![text(words.purpose(grant.purpose.as_str()))], grant.purpose.as_str()),
         Cell::of(holders_in_short(visit, &grant.what), holder_ids(&visit.world.registry, &grant.what)),
         Cell::text(&*grant.basis),
         Cell::text(grant.until.to_string()).toned(if ends { Tone::Bad } else { Tone::Plain }),
@@ -582,7 +577,7 @@ impl<'w> Asked<'w> {
             let why = fault.as_ref().map_or_else(String::new, |fault| fails(words, grant, fault.code, self.action));
             let code = fault.as_ref().map(|fault| fault.code.as_str());
             vec![
-                Cell::of(vec![text(in_words(words, grant))], grant.id.as_str()),
+                Cell::of(vec![text(in_words(visit, grant))], grant.id.as_str()),
                 Cell::of(
                     vec![Span::Badge(words.say(verdict).to_owned(), tone)],
                     if fault.is_none() { "permits" } else { "refuses" },
@@ -600,9 +595,9 @@ impl<'w> Asked<'w> {
                 column("grant", words.say("agencies.may")),
                 column("verdict", words.say("explain.verdict")),
                 column("why", words.say("situations.why")),
-                column("code", words.say("log.code")),
-                column("basis", words.say("log.basis")),
-                column("until", words.say("agencies.until")),
+                marks("code", words.say("log.code")),
+                marks("basis", words.say("log.basis")),
+                marks("until", words.say("agencies.until")),
             ],
             rows: rows.collect(),
             empty: words.say("explain.none").to_owned(),
@@ -631,7 +626,7 @@ fn fails(words: Words, grant: &Grant, code: Refusal, action: Action) -> String {
     match code {
         Refusal::PolNoGrant if grant.action != action => words.say("explain.other-action").to_owned(),
         Refusal::PolNoGrant => words.say("explain.other-subject").to_owned(),
-        Refusal::PolPurpose => words.fill("explain.other-purpose", &[("purpose", grant.purpose.as_str())]),
+        Refusal::PolPurpose => words.fill("explain.other-purpose", &[("purpose", words.purpose(grant.purpose.as_str()))]),
         Refusal::PolBasis => words.fill("explain.other-basis", &[("basis", &grant.basis)]),
         Refusal::PolExpired => words.fill("explain.ended", &[("day", &grant.until.to_string())]),
         other => other.title().to_owned(),

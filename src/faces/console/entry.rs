@@ -90,12 +90,17 @@ fn said(visit: &Visit, leaf: &Leaf) -> Vec<(String, Vec<Span>)> {
             put(name, agency(id));
         }
     }
-    for (name, value) in [
-        (words.say("entry.document"), &leaf.document_type),
-        (words.say("entry.purpose"), &leaf.purpose),
-        (words.say("entry.basis"), &leaf.basis),
-        (words.say("entry.grant"), &leaf.grant),
-    ] {
+    let coded = |name: String, code: &String| match name == *code {
+        true => vec![text(name)],
+        false => vec![text(name), text(" "), Span::Code(code.clone())],
+    };
+    if let Some(document) = &leaf.document_type {
+        put(words.say("entry.document"), coded(visit.document_name(document), document));
+    }
+    if let Some(purpose) = &leaf.purpose {
+        put(words.say("entry.purpose"), coded(words.purpose(purpose).to_owned(), purpose));
+    }
+    for (name, value) in [(words.say("entry.basis"), &leaf.basis), (words.say("entry.grant"), &leaf.grant)] {
         if let Some(value) = value {
             put(name, vec![text(value.clone())]);
         }
@@ -202,7 +207,7 @@ async fn around(visit: &Visit, index: u64, leaf: &Leaf) -> Result<Html, Fault> {
     let lines = found.iter().filter_map(|record| Some((record.index, Leaf::parse(&record.leaf)?))).map(|(at, leaf)| {
         let number = if at == index { Span::Strong(words.number(at)) } else { link(words.number(at), format!("/log/{at}")) };
         let end = result(words, &leaf);
-        [vec![number, text(" "), when(leaf.time), text(format!(" {} ", kind_word(words, &leaf.kind)))], end.spans].concat()
+        [vec![number, text(" "), when(leaf.time), text(format!(" {}: ", kind_word(words, &leaf.kind)))], end.spans].concat()
     });
     let lines: Vec<_> = lines.collect();
     if lines.len() < 2 {
@@ -238,10 +243,14 @@ fn proved(visit: &Visit, proof: &Result<Proof, StoreError>) -> (Note, Vec<Html>)
 fn drawn(visit: &Visit, proof: &Proof, size: u64) -> Html {
     let words = visit.words;
     let (leaf, root) = (Hash::of_leaf(&proof.leaf).to_string(), proof.checkpoint.claimed().root.to_string());
+    let mut node = Hash::of_leaf(&proof.leaf);
     let rungs: Vec<Rung> = sides(proof.index, size)
         .into_iter()
         .zip(&proof.hashes)
-        .map(|(side, hash)| Rung { sibling: hash.to_string(), side })
+        .map(|(side, hash)| {
+            node = above(side, node, hash);
+            Rung { sibling: hash.to_string(), above: node.to_string(), side }
+        })
         .collect();
     let caption = words.fill("entry.ladder", &[("n", &proof.hashes.len().to_string())]);
     let svg = ladder(&leaf, &rungs, &root, &caption, (words.say("entry.leaf"), words.say("entry.root")));
@@ -276,6 +285,14 @@ fn drawn(visit: &Visit, proof: &Proof, size: u64) -> Html {
             ),
         ],
     )
+}
+
+/// What a hash makes together with the one beside it.
+fn above(side: Side, node: Hash, sibling: &Hash) -> Hash {
+    match side {
+        Side::Left => Hash::of_children(sibling, &node),
+        Side::Right => Hash::of_children(&node, sibling),
+    }
 }
 
 /// On which side each hash of a proof stands, from the leaf up (RFC 9162, section 2.1.3.2).
@@ -341,10 +358,7 @@ mod tests {
 
     /// The root by our drawing of the sides.
     fn climb(leaf: Hash, sides: &[Side], hashes: &[Hash]) -> Hash {
-        sides.iter().zip(hashes).fold(leaf, |node, (side, sibling)| match side {
-            Side::Left => Hash::of_children(sibling, &node),
-            Side::Right => Hash::of_children(&node, sibling),
-        })
+        sides.iter().zip(hashes).fold(leaf, |node, (side, sibling)| above(*side, node, sibling))
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! What codes mean, what this is, and what is said when something is refused.
 
-use super::html::{Address, Cell, Page, Span, Table, Tone, column, facts, lead, link, prose, section, text};
+use super::html::{Address, Cell, Page, Span, Table, Tone, column, facts, lead, link, marks, prose, section, text};
 use super::request::Answer;
 use super::session::Visitor;
 use super::words::Words;
@@ -28,7 +28,7 @@ pub(super) fn faults(visit: Visit) -> Answered {
         name: "codes",
         caption: words.count("help.count", Code::ALL.len() as u64),
         columns: vec![
-            column("code", words.say("help.code")),
+            marks("code", words.say("help.code")),
             column("rule", words.say("help.rule")),
             column("blame", words.say("help.blame")),
             column("retry", words.say("help.retry")),
@@ -130,15 +130,28 @@ pub(super) fn refused(console: &Arc<Console>, words: Words, who: Option<Visitor>
         now: crate::gateway::driver::now(),
     };
     let mut page = Page::new(words.say("refused.title"), address);
-    page.put(lead(&[text(sentence(&rule(words, code)))]));
+    // Programs are told the paths that there are; people are not helped by that.
+    let (said, to_do) = match code {
+        Code::HttpNoSuchPath => (
+            words.say("refused.no-page").to_owned(),
+            vec![text(words.say("refused.no-page-next")), text(" "), link(words.say("refused.no-page-begin"), "/"), text(".")],
+        ),
+        _ => (sentence(&rule(words, code)), vec![text(sentence(&next(words, code)))]),
+    };
+    page.put(lead(&[text(said)]));
     if !fault.detail.is_empty() {
         page.put(prose(&[text(fault.detail.to_string())]));
     }
-    page.put(prose(&[Span::Strong(words.say("help.next").to_owned()), text(" "), text(sentence(&next(words, code)))]));
-    page.put(prose(&[
-        Span::Badge(code.as_str().to_owned(), Tone::Quiet),
-        text(" "),
-        link(words.say("refused.more"), format!("/help/{}", code.as_str())),
+    page.put(facts(&[
+        (words.say("help.next").to_owned(), to_do),
+        (
+            words.say("help.code").to_owned(),
+            vec![
+                Span::Badge(code.as_str().to_owned(), Tone::Quiet),
+                text(" "),
+                link(words.say("refused.more"), format!("/help/{}", code.as_str())),
+            ],
+        ),
     ]));
     let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let answer = Answer::html(status, visit.framed(&page));

@@ -40,9 +40,19 @@ pub(super) enum Span {
     Text(String),
     Strong(String),
     Code(String),
-    Link { text: String, href: String },
+    Link {
+        text: String,
+        href: String,
+    },
     Badge(String, Tone),
-    Time { text: String, machine: String },
+    Time {
+        text: String,
+        machine: String,
+    },
+    /// What comes next stands on a line of its own.
+    Line,
+    /// A small drawing of what stands beside it in words.
+    Drawn(Svg),
 }
 
 /// Some text.
@@ -59,6 +69,16 @@ pub(super) fn link(text: impl Into<String>, href: impl Into<String>) -> Span {
 pub(super) fn moment(time: UnixTime) -> Span {
     let machine = time.to_string();
     Span::Time { text: spoken(time), machine }
+}
+
+/// A moment, to the minute: where seconds say nothing.
+pub(super) fn minute(time: UnixTime) -> Span {
+    Span::Time { text: spoken(time).chars().take(16).collect(), machine: time.to_string() }
+}
+
+/// A day as people write it: `4 March 2026`.
+pub(super) fn day(words: Words, time: UnixTime) -> Span {
+    Span::Time { text: words.day(time.day()), machine: time.to_string() }
 }
 
 /// A moment as people read it: `2026-03-04 08:12:10`.
@@ -85,11 +105,17 @@ pub(super) enum Kind {
     #[default]
     Words,
     Number,
+    /// A code, a day or another mark, which is not broken into lines.
+    Mark,
 }
 
 impl Kind {
-    fn is_number(self) -> bool {
-        self == Self::Number
+    fn class(self) -> &'static str {
+        match self {
+            Self::Words => "",
+            Self::Number => "number",
+            Self::Mark => "mark",
+        }
     }
 }
 
@@ -109,6 +135,11 @@ pub(super) fn column(key: &'static str, title: &str) -> Column {
 /// A column of numbers.
 pub(super) fn figures(key: &'static str, title: &str) -> Column {
     Column { key, title: title.to_owned(), kind: Kind::Number }
+}
+
+/// A column of marks.
+pub(super) fn marks(key: &'static str, title: &str) -> Column {
+    Column { key, title: title.to_owned(), kind: Kind::Mark }
 }
 
 /// A cell: what people read, and what machines get.
@@ -145,6 +176,14 @@ impl Cell {
         Self { spans: Vec::new(), value: Value::Null, tone: Tone::Quiet }
     }
 
+    pub fn minute(time: UnixTime) -> Self {
+        Self::of(vec![minute(time)], time.to_string())
+    }
+
+    pub fn day(words: Words, time: UnixTime) -> Self {
+        Self::of(vec![day(words, time)], time.to_string())
+    }
+
     pub fn maybe<T>(value: Option<T>, of: impl FnOnce(T) -> Self) -> Self {
         value.map_or_else(Self::empty, of)
     }
@@ -152,6 +191,11 @@ impl Cell {
     pub fn toned(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
+    }
+
+    /// Whether there is something to read in it.
+    fn says(&self) -> bool {
+        self.spans.iter().any(|span| !matches!(span, Span::Text(text) if text.is_empty()))
     }
 
     fn html(&self) -> Html {
@@ -166,7 +210,7 @@ pub(super) struct Table {
     pub caption: String,
     pub columns: Vec<Column>,
     pub rows: Vec<Vec<Cell>>,
-    /// What stands there if there are no rows.
+    /// What stands there if there are no rows; if that is nothing, people do not see the table.
     pub empty: String,
     /// Where it goes on.
     pub next: Option<(String, String)>,
@@ -176,6 +220,8 @@ pub(super) struct Table {
 #[template(path = "table.html")]
 struct Tabled<'t> {
     table: &'t Table,
+    /// The columns that say something in some row.
+    shown: Vec<usize>,
     words: Words,
     as_csv: String,
     as_json: String,
@@ -183,7 +229,13 @@ struct Tabled<'t> {
 
 impl Table {
     pub(super) fn html(&self, words: Words, address: &Address) -> Html {
-        Html::of(&Tabled { table: self, words, as_csv: address.form("csv", self.name), as_json: address.form("json", self.name) })
+        if self.rows.is_empty() && self.empty.is_empty() {
+            return Html::default();
+        }
+        let says = |at: &usize| self.rows.iter().any(|row| row.get(*at).is_some_and(Cell::says));
+        let shown = (0..self.columns.len()).filter(says).collect();
+        let (as_csv, as_json) = (address.form("csv", self.name), address.form("json", self.name));
+        Html::of(&Tabled { table: self, shown, words, as_csv, as_json })
     }
 
     /// By how many columns there are, the sheet knows how much room they need.
@@ -430,6 +482,11 @@ pub(super) fn prose(spans: &[Span]) -> Html {
     Html::of(&Prose { spans, class: "prose" })
 }
 
+/// What matters most to whoever looks, apart from all else.
+pub(super) fn banner(spans: &[Span], tone: Tone) -> Html {
+    Html::of(&Prose { spans, class: if tone == Tone::Good { "lead banner good" } else { "lead banner warn" } })
+}
+
 /// A paragraph that says first what matters most.
 pub(super) fn lead(spans: &[Span]) -> Html {
     Html::of(&Prose { spans, class: "lead" })
@@ -638,6 +695,7 @@ mod tests {
             link(HOSTILE, format!("/x?{HOSTILE}")),
             Span::Badge(HOSTILE.to_owned(), Tone::Bad),
             Span::Time { text: HOSTILE.to_owned(), machine: HOSTILE.to_owned() },
+            Span::Line,
         ];
         let field = Field::Input {
             name: HOSTILE.to_owned(),
@@ -673,6 +731,7 @@ mod tests {
             command(HOSTILE, HOSTILE),
             list(std::slice::from_ref(&all), Ordered::Yes),
             lead(&all),
+            banner(&all, Tone::Warn),
         ];
         for piece in &pieces {
             assert!(!piece.as_str().contains("<script"), "{piece}");

@@ -124,7 +124,9 @@ fn filters(visit: &Visit, pairs: &Pairs) -> Form {
         Field::input("agency", words.say("log.agency"), chosen)
     };
     let documents = visit.world.schemas().document_types().map(|document| document.name.as_str().to_owned());
-    let options = std::iter::once(any()).chain(documents.map(|name| (name.clone(), name))).collect();
+    let mut documents: Vec<_> = documents.map(|name| (name.clone(), visit.document_name(&name))).collect();
+    documents.sort_by(|left, right| left.1.cmp(&right.1));
+    let options = std::iter::once(any()).chain(documents).collect();
     let document =
         Field::Choice { name: "document".into(), label: words.say("log.document").into(), options, chosen: value("document") };
     let kinds = RecordKind::ALL.into_iter().map(|kind| (kind.as_str().to_owned(), kind_word(words, kind.as_str())));
@@ -215,15 +217,17 @@ pub(super) fn row(visit: &Visit, record: &Found) -> Vec<Cell> {
         return [index, erased].into_iter().chain((0..6).map(|_| Cell::empty())).collect();
     };
     let agency = |id: &Option<String>| Cell::maybe(id.as_ref(), |id| Cell::of(vec![text(visit.agency_name(id))], id.clone()));
-    let word = |word: &Option<String>| Cell::maybe(word.as_ref(), |word| Cell::text(word.clone()));
+    let named = |word: &Option<String>, name: &dyn Fn(&str) -> String| {
+        Cell::maybe(word.as_ref(), |word| Cell::of(vec![text(name(word))], word.clone()))
+    };
     vec![
         index,
         Cell::time(UnixTime::from_ms(leaf.time)),
         Cell::of(vec![text(kind_word(words, &leaf.kind))], leaf.kind.clone()),
         agency(&leaf.consumer),
         agency(&leaf.provider),
-        word(&leaf.document_type),
-        word(&leaf.purpose),
+        named(&leaf.document_type, &|name| visit.document_name(name)),
+        named(&leaf.purpose, &|code| words.purpose(code).to_owned()),
         result(words, &leaf),
     ]
 }

@@ -35,7 +35,7 @@ mod traffic;
 mod words;
 
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{AgencyId, Digest, Uuid};
+use crate::base::ids::{AgencyId, Code as Word, Digest, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::{Pairs, encoded};
 use crate::faces::api::PublicApi;
@@ -55,6 +55,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use telling::Telling;
 use tokio::sync::Semaphore;
 use words::{Language, Words};
 
@@ -599,6 +600,14 @@ impl Visit {
     fn agency_name(&self, id: &str) -> String {
         let index = AgencyId::parse(id).and_then(|id| self.world.registry.find(&id));
         index.and_then(|index| self.world.registry.agency(index)).map_or_else(|| id.to_owned(), |agency| agency.name.clone())
+    }
+
+    /// What people call a type of document.
+    fn document_name(&self, name: &str) -> String {
+        let Some(code) = Word::parse(name) else { return name.to_owned() };
+        let telling = Telling { words: self.words, catalogue: &self.world.catalogue };
+        let of_schema = || self.world.schemas().document_type(&code).map(|known| known.title.clone());
+        telling.document_title(&code).or_else(of_schema).unwrap_or_else(|| name.to_owned())
     }
 
     /// A page, or one of its tables for machines.

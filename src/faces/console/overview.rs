@@ -22,13 +22,13 @@ pub(super) async fn overview(visit: Visit) -> Answered {
     if is_for_gateway {
         seen.extend(traffic::numbers(&visit));
     }
-    page.put(figure_row(&seen));
     let attention = attention(&visit).await;
     let inside = match attention.is_empty() {
         true => notes(words, &[Note { tone: Tone::Good, spans: vec![text(words.say("overview.calm"))], action: None }]),
         false => notes(words, &attention),
     };
     page.put(section("attention", words.say("overview.attention"), &[inside]));
+    page.put(figure_row(&seen));
     if is_for_gateway {
         page.put(traffic::of_day(&visit));
     }

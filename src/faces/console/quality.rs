@@ -3,10 +3,11 @@
 
 use super::chart::interval;
 use super::html::{
-    Address, Cell, Column, Figure, Html, Note, Page, Span, Table, Tone, chart, column, columns, figure_row, figures, lead, link,
-    notes, prose, section, text,
+    Address, Cell, Column, Figure, Note, Page, Span, Table, Tone, column, figure_row, figures, lead, link, notes, prose, section,
+    text,
 };
 use super::request::Answer;
+use super::telling::capital;
 use super::words::{Language as Spoken, Words};
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
@@ -14,7 +15,7 @@ use crate::base::ids::AgencyId;
 use crate::gateway::driver::Gateway;
 use crate::host::ratings::RatingsError;
 use crate::message::envelope::World;
-use crate::rules::quality::register::Register;
+use crate::rules::quality::register::{AgencyRow, Register};
 use crate::rules::quality::report::{Names, Report};
 use crate::rules::quality::scoreboard::{Board, Row, Scoreboard, Scores};
 use crate::rules::quality::{Dimension, Language, Rated, Rating, Share, Shown};
@@ -28,11 +29,15 @@ pub(super) async fn quality(visit: Visit) -> Answered {
     let (board, world) = visit.console.read(move |gateway| board_of(gateway, asked)).await?.map_err(|cause| unread(&cause))?;
     let mut page = Page::new(words.say("quality.title"), visit.address.clone());
     page.put(lead(&[text(words.say("quality.lead"))]));
-    match visit.gateway().quality().and_then(|quality| quality.register.as_ref()) {
-        Some(register) => registered(&visit, &mut page, register),
+    let register = visit.gateway().quality().and_then(|quality| quality.register.as_ref());
+    match register {
+        Some(register) => standard(words, &mut page, register),
         None => page.put(notes(words, &[note(Tone::Quiet, vec![text(words.say("quality.no-register"))])])),
     }
     said(&visit, &mut page, &board, world);
+    if let Some(register) = register {
+        page.table(by_agency(words, register));
+    }
     visit.page(&page)
 }
 
@@ -86,15 +91,8 @@ fn of(words: Words, count: u64, of: u64) -> String {
     words.fill("quality.of", &[("count", &words.number(count)), ("of", &words.number(of))])
 }
 
-/// `70.0 % (63.3 % to 75.9 %)`.
-fn with_interval(words: Words, share: &Share) -> String {
-    let (low, high) = (words.percent(share.low), words.percent(share.high));
-    words.fill("quality.interval", &[("share", &words.percent(share.share())), ("low", &low), ("high", &high)])
-}
-
-/// The register: how many services meet the standard.
-fn registered(visit: &Visit, page: &mut Page, register: &Register) {
-    let words = visit.words;
+/// The register: how many services meet the standard, and which of its criteria.
+fn standard(words: Words, page: &mut Page, register: &Register) {
     let language = words.0.tag();
     let summary = register.summary();
     let (own, independent) = (summary.own, summary.independent);
@@ -104,27 +102,6 @@ fn registered(visit: &Visit, page: &mut Page, register: &Register) {
         Figure::new(words.number(summary.agencies), words.say("quality.agencies")),
         Figure::new(words.percent(own.share()), words.say("quality.own")),
     ]));
-    let rows = summary.by_agency.iter().map(|row| {
-        vec![
-            Cell::link(row.agency.title.in_language(language), format!("/quality/{}", row.id), row.id.to_string()),
-            Cell::number(words, row.independent.of),
-            Cell::number(words, row.independent.count),
-            Cell::number(words, row.own.count),
-        ]
-    });
-    page.table(Table {
-        name: "register",
-        caption: words.say("quality.register").to_owned(),
-        columns: vec![
-            column("agency", words.say("log.agency")),
-            figures("services", words.say("quality.services")),
-            figures("independent", words.say("quality.independent")),
-            figures("own", words.say("quality.own")),
-        ],
-        rows: rows.collect(),
-        empty: words.say("quality.nothing").to_owned(),
-        next: None,
-    });
     let rows = summary.criteria.iter().map(|(criterion, share)| {
         vec![
             Cell::of(vec![text(criterion.title.in_language(language))], criterion.id.as_str()),
@@ -146,6 +123,36 @@ fn registered(visit: &Visit, page: &mut Page, register: &Register) {
     });
 }
 
+/// Agencies, those first that have the most services below the standard.
+fn by_agency(words: Words, register: &Register) -> Table {
+    let language = words.0.tag();
+    let mut all = register.summary().by_agency;
+    let lack = |share: &Share| share.of.saturating_sub(share.count);
+    let title = |row: &AgencyRow<'_>| row.agency.title.in_language(language).to_owned();
+    all.sort_by_cached_key(|row| (std::cmp::Reverse(lack(&row.independent)), title(row)));
+    let rows = all.iter().map(|row| {
+        vec![
+            Cell::link(title(row), format!("/quality/{}", row.id), row.id.to_string()),
+            Cell::number(words, row.independent.of),
+            Cell::number(words, row.independent.count),
+            Cell::number(words, row.own.count),
+        ]
+    });
+    Table {
+        name: "register",
+        caption: words.say("quality.register").to_owned(),
+        columns: vec![
+            column("agency", words.say("log.agency")),
+            figures("services", words.say("quality.services")),
+            figures("independent", words.say("quality.independent")),
+            figures("own", words.say("quality.own")),
+        ],
+        rows: rows.collect(),
+        empty: words.say("quality.nothing").to_owned(),
+        next: None,
+    }
+}
+
 fn percent(words: Words, share: f64) -> Cell {
     Cell::of(vec![text(words.percent(share))], (share * 1e6).round() / 1e6)
 }
@@ -157,12 +164,12 @@ fn said(visit: &Visit, page: &mut Page, board: &Board, world: World) {
         World::Test => (World::Live, words.say("quality.of-test")),
         World::Live => (World::Test, words.say("quality.of-live")),
     };
-    let other = visit.address.with("world", word(other)).to_string();
-    page.put(section(
-        "said",
-        words.say("quality.said"),
-        &[prose(&[text(which), text(" "), link(words.say("quality.other"), other)])],
-    ));
+    let to_other = match other {
+        World::Test => words.say("quality.test"),
+        World::Live => words.say("quality.live"),
+    };
+    let there = visit.address.with("world", word(other)).to_string();
+    page.put(section("said", words.say("quality.said"), &[prose(&[text(which), text(" "), link(to_other, there)])]));
     total(visit, page, board);
     let alarms = alarms(visit, board);
     if !alarms.is_empty() {
@@ -200,8 +207,9 @@ fn total(visit: &Visit, page: &mut Page, board: &Board) {
         return page.put(notes(words, &[note(Tone::Quiet, spans)]));
     };
     let share = &row.satisfied;
+    let satisfied = format!("{} ({} – {})", words.say("quality.satisfied"), words.percent(share.low), words.percent(share.high));
     let mut numbers = vec![
-        Figure::new(words.percent(share.share()), words.say("quality.satisfied")),
+        Figure::new(words.percent(share.share()), satisfied),
         Figure::new(of(words, share.count, share.of), words.say("quality.answers")),
     ];
     if let Some(participation) = &row.participation {
@@ -210,17 +218,6 @@ fn total(visit: &Visit, page: &mut Page, board: &Board) {
         numbers.push(Figure::new(format!("{low} – {high}"), words.say("quality.bounds")));
     }
     page.put(figure_row(&numbers));
-    let mut drawn = vec![vec![drawn(words, words.say("quality.satisfied"), share)]];
-    for (dimension, scores) in &board.dimensions {
-        let title = dimension.title(spoken(words));
-        drawn.extend(scores.value().map(|scores| vec![self::drawn(words, title, &scores.satisfied)]));
-    }
-    page.put(columns(&drawn));
-}
-
-fn drawn(words: Words, title: &str, share: &Share) -> Html {
-    let caption = format!("{title}: {}", with_interval(words, share));
-    chart(&interval(share.share(), (share.low, share.high), &caption), &caption)
 }
 
 /// Drops that are not noise.
@@ -254,7 +251,7 @@ fn hidden(words: Words) -> Cell {
 /// Points by dimension.
 fn dimensions(words: Words, board: &Board) -> Table {
     let row = |(dimension, scores): &(Dimension, Shown<Scores>)| {
-        let mut cells = vec![Cell::of(vec![text(dimension.title(spoken(words)))], dimension.as_str())];
+        let mut cells = vec![Cell::of(vec![text(capital(dimension.title(spoken(words))))], dimension.as_str())];
         match scores.value() {
             None => cells.extend(std::iter::once(hidden(words)).chain(std::iter::repeat_n(Cell::empty(), 8))),
             Some(scores) => {
@@ -297,7 +294,10 @@ fn share_cells(words: Words, share: &Share) -> [Cell; 3] {
     let both = format!("{} – {}", words.percent(share.low), words.percent(share.high));
     [
         percent(words, share.share()),
-        Cell::of(vec![text(both)], vec![machine(share.low), machine(share.high)]),
+        Cell::of(
+            vec![Span::Drawn(interval(share.share(), (share.low, share.high), &both)), text(both)],
+            vec![machine(share.low), machine(share.high)],
+        ),
         Cell::of(vec![text(of(words, share.count, share.of))], share.of),
     ]
 }
@@ -332,7 +332,7 @@ fn rows<'r>(words: Words, (name, key): (&'static str, &str), rows: impl Iterator
         caption: words.say(key).to_owned(),
         columns: heads,
         rows: rows.map(row).collect(),
-        empty: words.say("quality.nothing").to_owned(),
+        empty: String::new(),
         next: None,
     }
 }
@@ -350,6 +350,16 @@ fn rated_title(visit: &Visit, rated: &Rated) -> String {
     let Rated::Situation(code) = rated else { return rated.code().to_string() };
     let known = visit.world.catalogue.situation(code, None);
     known.map_or_else(|| code.to_string(), |known| known.title.in_language(visit.words.0.tag()).to_owned())
+}
+
+/// What people call an agency: as it stands in the registry, or else in the register of services.
+fn called(visit: &Visit, agency: &AgencyId) -> String {
+    let register = visit.gateway().quality().and_then(|quality| quality.register.as_ref());
+    let rows = register.map(|register| register.summary().by_agency).unwrap_or_default();
+    match rows.iter().find(|row| row.id == agency && visit.world.registry.find(agency).is_none()) {
+        Some(row) => row.agency.title.in_language(visit.words.0.tag()).to_owned(),
+        None => visit.agency_name(agency.as_str()),
+    }
 }
 
 /// `GET /quality/{organisation}`: the report to an agency, as a page or, with `as=md`, as a file, the same octet for octet as long as
@@ -374,17 +384,17 @@ pub(super) async fn report(mut visit: Visit) -> Answered {
         visit.query.take("as");
         let rated: BTreeMap<Rated, String> =
             report.board().rated.iter().map(|(rated, _)| (rated.clone(), rated_title(&visit, rated))).collect();
-        let names = Names { agency: Some(visit.agency_name(agency.as_str())), rated };
+        let names = Names { agency: Some(called(&visit, &agency)), rated };
         let file = format!("{agency}.md");
         return Ok(Answer::file("text/markdown; charset=utf-8", &file, report.markdown(spoken(words), &names)));
     }
-    let mut page =
-        Page::new(visit.agency_name(agency.as_str()), visit.address.clone()).below(words.say("quality.title"), "/quality");
+    let title = called(&visit, &agency);
+    let mut page = Page::new(title, visit.address.clone()).below(words.say("quality.title"), "/quality");
     let as_file = visit.address.with("as", "md").to_string();
     page.put(prose(&[link(words.say("quality.as-file"), as_file)]));
     let worst = report.worst().map(|(dimension, rated, scores)| {
         let mut cells = vec![
-            Cell::of(vec![text(dimension.title(spoken(words)))], dimension.as_str()),
+            Cell::of(vec![text(capital(dimension.title(spoken(words))))], dimension.as_str()),
             Cell::of(vec![text(rated_title(&visit, rated))], rated.code().as_str()),
         ];
         cells.extend(share_cells(words, &scores.satisfied));

@@ -4,7 +4,7 @@
 use super::chart::{Node, graph};
 use super::html::{
     Address, Cell, Field, Figure, Form, Html, Ordered, Page, Span, Table, Tone, chart, column, facts, figure_row, figures, link,
-    list, prose, section, text,
+    list, marks, prose, section, text,
 };
 use super::telling::{Telling, capital, decimal, region_name};
 use super::words::Words;
@@ -59,7 +59,7 @@ pub(super) fn situations(visit: Visit) -> Answered {
         caption: words.count("situations.count", newest.len() as u64),
         columns: vec![
             column("situation", words.say("cases.situation")),
-            column("version", words.say("situations.version")),
+            marks("version", words.say("situations.version")),
             figures("steps", words.say("cases.steps")),
             figures("services", words.say("situations.services")),
             figures("offices", words.say("situations.offices")),
@@ -364,11 +364,29 @@ impl Seen<'_> {
                     title: format!("{}. {}", index.0 + 1, self.telling.step(step)),
                     below,
                     tone,
-                    after: step.after.iter().map(|after| usize::from(after.0)).collect(),
+                    after: self.comes_after(step),
                 }
             })
             .collect();
         graph(&nodes, self.words().say("situations.drawing"))
+    }
+
+    /// The steps that one stands behind: those that have to be over, and those that make a document that it needs; not those that
+    /// another of them stands behind, too.
+    fn comes_after(&self, step: &Step) -> Vec<usize> {
+        let direct = |step: &Step| -> BTreeSet<usize> {
+            let makes = |of: &DocumentOf| self.own.steps.iter().position(|known| known.gives.as_ref() == Some(of));
+            let made = step.needs.iter().filter_map(|need| makes(&need.document));
+            step.after.iter().map(|after| usize::from(after.0)).chain(made).collect()
+        };
+        let all = direct(step);
+        let mut implied: BTreeSet<usize> = BTreeSet::new();
+        let mut open: Vec<usize> = all.iter().copied().collect();
+        while let Some(of) = open.pop() {
+            let before = self.own.steps.get(of).map(direct).unwrap_or_default();
+            open.extend(before.into_iter().filter(|of| implied.insert(*of)));
+        }
+        all.difference(&implied).copied().collect()
     }
 
     fn caption(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::chart::{Stack, traffic};
 use super::html::{
-    Address, Cell, Field, Figure, Form, Html, Live, Must, Page, Table, Tone, chart, column, figure_row, figures, lead, link,
+    Address, Cell, Field, Figure, Form, Html, Live, Must, Page, Table, Tone, chart, column, figure_row, figures, lead, link, marks,
     prose, section, spoken, text,
 };
 use super::log::duration;
@@ -195,7 +195,7 @@ fn codes(words: Words, faults: &BTreeMap<Code, u64>) -> Table {
         name: "faults",
         caption: words.say("security.faults").to_owned(),
         columns: vec![
-            column("code", words.say("help.code")),
+            marks("code", words.say("help.code")),
             column("rule", words.say("help.rule")),
             figures("count", words.say("security.count")),
         ],

@@ -1,6 +1,7 @@
 //! What pages say, in the languages that there are files for. A test holds the files against each other and against what pages say.
 
 use crate::base::fault::Code;
+use crate::base::time::Day;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -101,6 +102,11 @@ impl Words {
         self.0.table().get(key).map(String::as_str)
     }
 
+    /// What people call a purpose, if there is a word for it; registries have others as well.
+    pub fn purpose<'c>(self, code: &'c str) -> &'c str {
+        self.find(&format!("purpose.{code}")).unwrap_or(code)
+    }
+
     /// The rule that a code stands for, and the next step.
     pub fn code(self, code: Code) -> (&'static str, &'static str) {
         let english = (code.title(), code.next_step());
@@ -142,6 +148,13 @@ impl Words {
             out.push(digit);
         }
         out
+    }
+
+    /// A day as people write it: `4 March 2026`.
+    pub fn day(self, day: Day) -> String {
+        let (year, month, number) = day.parts();
+        let month = self.say("day.months").split(' ').nth(usize::from(month) - 1).unwrap_or_default();
+        format!("{number}\u{a0}{month} {year}")
     }
 
     /// A number with so many digits behind the point.
@@ -229,7 +242,18 @@ mod tests {
         "fact.",
         "value.",
         "region.",
+        "purpose.",
     ];
+
+    #[test]
+    fn each_month_has_a_name() {
+        for (language, first, last) in
+            [(Language::En, "1 January 2026", "31 December 2026"), (Language::Ru, "1 января 2026", "31 декабря 2026")]
+        {
+            let said = |day| Words(language).day(Day::parse(day).expect("a day")).replace('\u{a0}', " ");
+            assert_eq!((said("2026-01-01").as_str(), said("2026-12-31").as_str()), (first, last));
+        }
+    }
 
     #[test]
     fn each_code_is_told_in_russian() {
