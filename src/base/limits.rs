@@ -480,6 +480,8 @@ pub const CATALOGUE_FACTS_MAX: usize = 4_096;
 pub const CATALOGUE_TEXT_MAX: usize = 300;
 /// Octets of a file about quality: a questionnaire, a register, priorities, studies.
 pub const QUALITY_FILE_BYTES_MAX: usize = 4 << 20;
+/// Files of a folder about quality.
+pub const QUALITY_FILES_MAX: usize = 256;
 /// Characters of a comment in an answer to a questionnaire.
 pub const COMMENT_CHARACTERS_MAX: usize = 2_000;
 /// Octets of a line that is kept of one answer: a character of a comment may be written with twelve.

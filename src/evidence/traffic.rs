@@ -10,7 +10,7 @@
 use crate::base::fault::{Blame, Code};
 use crate::base::ids::AgencyId;
 use crate::base::limits;
-use crate::base::time::UnixTime;
+use crate::base::time::{DAY_MS, UnixTime};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Record, RecordKind};
 use std::collections::{BTreeMap, VecDeque};
@@ -172,9 +172,45 @@ pub struct Agency {
     pub rejections: VecDeque<(UnixTime, Code)>,
     /// All of its hours that are kept.
     pub sum: Sides,
+    answers: TwoDays,
+}
+
+/// How long answers took on the day of the last of them and on the one before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct TwoDays {
+    /// Counted since 1970.
+    last: u64,
+    of_last: Option<Latency>,
+    of_before: Option<Latency>,
+}
+
+impl TwoDays {
+    fn add(&mut self, time: UnixTime, us: u32) {
+        let day = time.as_ms() / DAY_MS;
+        if day > self.last {
+            self.of_before = self.of_last.take().filter(|_| day == self.last + 1);
+            self.last = day;
+        }
+        let latency = match self.last - day {
+            0 => &mut self.of_last,
+            1 => &mut self.of_before,
+            _ => return,
+        };
+        latency.get_or_insert_default().add(us);
+    }
 }
 
 impl Agency {
+    /// How long its answers took on the day of a time and on the one before, by UTC.
+    pub fn latency(&self, now: UnixTime) -> Latency {
+        let today = now.as_ms() / DAY_MS;
+        let days = [(self.answers.last, &self.answers.of_last), (self.answers.last.saturating_sub(1), &self.answers.of_before)];
+        let mut sum = Latency::default();
+        let near = days.into_iter().filter(|(day, _)| day + 1 >= today).filter_map(|(_, latency)| latency.as_ref());
+        near.for_each(|latency| sum.merge(latency));
+        sum
+    }
+
     fn reject(&mut self, time: UnixTime, code: Code) {
         let at = self.rejections.partition_point(|known| known.0 <= time);
         self.rejections.insert(at, (time, code));
@@ -354,6 +390,9 @@ impl Traffic {
             let is_answer = told.kind == RecordKind::Answer;
             agency.last_answer = agency.last_answer.max(is_answer.then_some(told.time));
             agency.last_seen = agency.last_seen.max(agency.last_answer);
+            if is_answer {
+                agency.answers.add(told.time, told.elapsed_us);
+            }
             let failure = told.code.filter(|code| told.kind == RecordKind::Refusal && code.blame() == Blame::Receiver);
             agency.last_failure = agency.last_failure.max(failure.map(|code| (told.time, code)));
         }

@@ -9,6 +9,7 @@ pub mod inforce;
 pub mod keyfile;
 pub mod notices;
 pub mod oidc;
+pub mod quality;
 pub mod ratings;
 pub mod schemas;
 pub mod store;

@@ -19,6 +19,7 @@ use crate::host::control::{self, Answer, Command, Control, HolderStanding};
 use crate::host::expiry;
 use crate::host::inforce::InForce;
 use crate::host::notices::{Address, Notices};
+use crate::host::quality;
 use crate::host::schemas::sets::{Judging, Sets};
 use crate::host::store::{Settings, Store, Sync};
 use crate::host::telemetry::{Telemetry, Worker};
@@ -28,10 +29,9 @@ use crate::host::transport::{
 use crate::message::crypto::PublicKey;
 use crate::message::pki;
 use crate::message::schema::Schemas;
-use crate::rules::quality::Questionnaire;
-use crate::rules::quality::register::Register;
+use crate::rules::quality::Folder;
 use crate::rules::registry::{Bundle, Older, Registry};
-use crate::rules::situation::{Catalogue, Diagnostic, File};
+use crate::rules::situation::{Catalogue, File};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -79,6 +79,8 @@ pub struct Checked {
     pub registry: Registry,
     /// The life situations.
     pub catalogue: Arc<Catalogue>,
+    /// What is known of the quality of services.
+    pub quality: Arc<Folder>,
     identity: Identity,
     seal: SealKeys,
     witness: Option<WitnessFile>,
@@ -88,14 +90,14 @@ pub struct Checked {
 pub fn check(config: Config) -> Result<Checked, StartError> {
     let sets = load_sets(&config, None)?;
     let registry = load_registry(&config, sets.schemas())?;
-    let catalogue = Arc::new(load_catalogue(&config, sets.schemas())?);
+    let (catalogue, quality) = load_catalogue(&config, sets.schemas())?;
     let exchange = &config.exchange;
     let identity = load_identity(exchange)?;
     let seal = config.seal.as_deref().map(SealKeys::load).transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
     let witness = config.witness.as_deref().map(WitnessFile::load).transpose()?;
     let seal = seal.unwrap_or_default();
     check_coordinators(&config, &registry, &seal)?;
-    Ok(Checked { config, sets, registry, catalogue, identity, seal, witness })
+    Ok(Checked { config, sets, registry, catalogue, quality, identity, seal, witness })
 }
 
 /// Reads the sets of schemas, judged in a process of its own.
@@ -112,11 +114,27 @@ pub(super) fn load_identity(exchange: &Exchange) -> Result<Identity, StartError>
     Ok(identity)
 }
 
-/// Reads the life situations, if the gateway coordinates cases.
-pub(super) fn load_catalogue(config: &Config, schemas: &Schemas) -> Result<Catalogue, StartError> {
-    let Some(cases) = &config.cases else { return Ok(Catalogue::default()) };
-    let files = catalogue::files(cases.catalogue.as_deref()).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-    Catalogue::read(&files, schemas).map_err(|wrong| {
+/// Reads the life situations, if the gateway coordinates cases, and the files about quality, which speak of them.
+pub(super) fn load_catalogue(config: &Config, schemas: &Schemas) -> Result<(Arc<Catalogue>, Arc<Folder>), StartError> {
+    let files = config.cases.as_ref().map(|cases| catalogue::files(cases.catalogue.as_deref()));
+    let files = files.transpose().map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
+    let catalogue = files.as_ref().map(|files| read_catalogue(files, schemas)).transpose()?.unwrap_or_default();
+    let quality = load_quality(config, &catalogue, files.as_deref().unwrap_or_default())?;
+    Ok((Arc::new(catalogue), Arc::new(quality)))
+}
+
+/// What is known of the quality of services, beside a catalogue and its files.
+fn load_quality(config: &Config, catalogue: &Catalogue, situations: &[File]) -> Result<Folder, StartError> {
+    let folder = config.console.as_ref().and_then(|console| console.quality.as_deref());
+    let files = quality::files(folder)?;
+    Folder::read(&files, catalogue, situations).map_err(|wrong| {
+        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        StartError { code: wrong.first().map_or(Code::QuaSyntax, |first| first.code), what: lines.join("\n") }
+    })
+}
+
+fn read_catalogue(files: &[File], schemas: &Schemas) -> Result<Catalogue, StartError> {
+    Catalogue::read(files, schemas).map_err(|wrong| {
         let more = wrong.len().saturating_sub(1);
         let first = wrong.first().map_or_else(String::new, |first| first.to_string().trim_end().to_owned());
         let what = if more == 0 { first } else { format!("{first}\nand {more} more: oncegate catalogue check tells them all") };
@@ -136,26 +154,13 @@ fn open_notices(config: &Config) -> Result<Option<TellingPeople>, StartError> {
     Ok(Some(TellingPeople { notices, config: config.notices.clone(), curators: cases.curators.clone() }))
 }
 
-/// What people are asked when a case is over, where their answers lie, and the register of services.
+/// Where the answers of people lie, if anybody is asked or there are files about quality.
 fn open_quality(config: &Config) -> Result<Option<Quality>, StartError> {
     let folder = config.console.as_ref().and_then(|console| console.quality.as_ref());
     if config.cases.is_none() && folder.is_none() {
         return Ok(None);
     }
-    let file = |name: &str| -> Result<Option<File>, StartError> {
-        let Some(path) = folder.map(|folder| folder.join(name)).filter(|path| path.exists()) else { return Ok(None) };
-        let text = read_bounded(&path).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-        Ok(Some(File::new(path.display().to_string(), text)))
-    };
-    let wrong = |told: Vec<Diagnostic>| {
-        let lines: Vec<String> = told.iter().map(ToString::to_string).collect();
-        failed(Code::QuaSyntax)(&lines.join("\n"))
-    };
-    let questionnaire = file("questionnaire.toml")?.unwrap_or_else(Questionnaire::built_in_file);
-    let questionnaire = Questionnaire::read(&questionnaire).map_err(wrong)?;
-    let register = file("register.toml")?.map(|file| Register::read(&file)).transpose().map_err(wrong)?;
-    let quality = Quality::open(&config.data, questionnaire, register).map_err(|cause| failed(Code::CfgInvalid)(&cause))?;
-    Ok(Some(quality))
+    Quality::open(&config.data).map(Some).map_err(|cause| failed(Code::CfgInvalid)(&cause))
 }
 
 /// A coordinating agency has to be one of the registry, holder of what is applied for, and its key has to be here.
@@ -271,7 +276,7 @@ pub use crate::host::store::Sync as Durability;
 impl Server {
     /// Opens the store and the listeners. The gateway takes messages from `run` on.
     pub async fn open(checked: Checked, durability: Sync) -> Result<Self, StartError> {
-        let Checked { config, sets, registry, catalogue, identity, seal, witness } = checked;
+        let Checked { config, sets, registry, catalogue, quality: known, identity, seal, witness } = checked;
         let rows = expiry::survey(&config, &registry, now());
         if let Some(row) = rows.iter().find(|row| row.kind == expiry::Kind::Gateway && cannot_serve(row.state)) {
             return Err(failed(Code::CfgInvalid)(&row));
@@ -316,6 +321,7 @@ impl Server {
             registry,
             sets,
             catalogue,
+            known,
             coordination,
             telling,
             quality,
@@ -723,8 +729,8 @@ fn read_world_again(gateway: &Gateway, config: &Config, answer: &mut Answer) {
         Err(error) => return answer.refused.push(format!("schemas and registry were not read again: {error}")),
     };
     answer.bad = told(&sets);
-    let catalogue = match load_catalogue(config, sets.schemas()) {
-        Ok(catalogue) => catalogue,
+    let (catalogue, quality) = match load_catalogue(config, sets.schemas()) {
+        Ok(read) => read,
         Err(error) => {
             let still = "so registry, schemas and catalogue before stay in force";
             return answer.refused.push(format!("the catalogue was not read again: {error}; {still}"));
@@ -746,7 +752,7 @@ fn read_world_again(gateway: &Gateway, config: &Config, answer: &mut Answer) {
                 (true, count) => format!(", with {count} sets of schemas"),
             };
             answer.taken.push(format!("registry version {version} is in force{with}"));
-            gateway.reload(registry, sets, Arc::new(catalogue));
+            gateway.reload(registry, sets, (catalogue, quality));
         }
         Err(error) => {
             let with = if config.schemas.is_some() { ", so the schemas before stay in force too" } else { "" };

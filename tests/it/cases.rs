@@ -675,7 +675,7 @@ fn in_yaroslavl_the_clinic_issues_certificate_and_policy() {
 }
 
 /// A new personal link to a case.
-fn personal_link(scene: &Scene, id: &str, by: &str, about: &Person) -> String {
+pub fn personal_link(scene: &Scene, id: &str, by: &str, about: &Person) -> String {
     let received = order(scene, id, by, about, "<Link></Link>");
     let text = String::from_utf8_lossy(&received.body).into_owned();
     let link = text.split_once("<Link>").and_then(|(_, rest)| rest.split_once("</Link>")).map(|(link, _)| link.to_owned());

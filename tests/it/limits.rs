@@ -351,6 +351,7 @@ const ROWS: &[(&str, Row)] = &[
     ("CATALOGUE_ERRORS_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_ERRORS_MAX")),
     ("CATALOGUE_FACTS_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_FACTS_MAX")),
     ("QUALITY_FILE_BYTES_MAX", In("src/rules/quality/questionnaire.rs", "limits::QUALITY_FILE_BYTES_MAX + 1")),
+    ("QUALITY_FILES_MAX", In("src/rules/quality/folder.rs", "limits::QUALITY_FILES_MAX + 1")),
     ("COMMENT_CHARACTERS_MAX", In("src/rules/quality/rating.rs", "limits::COMMENT_CHARACTERS_MAX + 1")),
     ("RATING_BYTES_MAX", In("src/rules/quality/rating.rs", "limits::RATING_BYTES_MAX + 1")),
     ("RATING_AGENCIES_MAX", In("src/rules/quality/rating.rs", "limits::RATING_AGENCIES_MAX + 1")),

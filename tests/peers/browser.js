@@ -75,6 +75,7 @@ async function look(browser, state, origin, wanted, language, say) {
     locale: language === "ru" ? "ru-RU" : "en-GB",
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(LONG_MS);
   // What changes while it is looked at is judged as it came.
   await page.route("**/live", (route) => route.fulfill({ contentType: "text/event-stream", body: "retry: 3600000\n\n" }));
   let octets = 0;

@@ -9,7 +9,7 @@ const [folder, instant, ...given] = process.argv.slice(2);
 const at = Object.fromEntries(given.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
 const site = new URL(at.operator ?? at.curator).origin;
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--font-render-hinting=none", "--lang=en-GB"];
+  "--disable-sync", "--font-render-hinting=none"];
 
 const WIDE = { width: 1280, height: 860 };
 const NARROW = { width: 320, height: 720 };

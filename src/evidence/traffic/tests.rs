@@ -234,3 +234,22 @@ proptest! {
         prop_assert_eq!(&first, &shown(&traffic(&all)));
     }
 }
+
+/// Two days, in whatever order they are told.
+#[test]
+fn how_long_an_agency_takes_is_known_of_two_days() {
+    let at = |days_ago: u64, us: u32| Told { elapsed_us: us, ..told(RecordKind::Answer, NOW.minus_ms(days_ago * DAY_MS)) };
+    let all = [at(0, 8), at(1, 1_000), at(2, 9_000_000), at(0, 9), Told { elapsed_us: 7, ..told(RecordKind::Request, NOW) }];
+    let mut turned = all.clone();
+    turned.reverse();
+    for all in [all, turned] {
+        let traffic = traffic(&all);
+        let clinic = traffic.agency(&agency("clinic").expect("a name")).expect("known");
+        let latency = clinic.latency(NOW);
+        assert_eq!((latency.count(), latency.percentile(50), latency.percentile(95)), (3, Some(9), Some(1_023)));
+        assert_eq!(clinic.latency(NOW.plus_ms(DAY_MS)).count(), 2, "a day later those of yesterday");
+        assert_eq!(clinic.latency(NOW.plus_ms(2 * DAY_MS)).count(), 0);
+        let school = traffic.agency(&agency("school").expect("a name")).expect("known");
+        assert_eq!(school.latency(NOW).count(), 0, "it asks alone");
+    }
+}

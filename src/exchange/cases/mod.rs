@@ -28,7 +28,7 @@ pub use desk::{Made, MadeBody, Order, OrderOf, enclosure, outcome_document, time
 pub use hear::{Heard, Saying};
 pub use line::{Book, CaseRow, State as RowState, action};
 pub use paper::{PaperOf, Reading};
-pub use survey::{SURVEY, Survey};
+pub use survey::{Asking, SURVEY, Survey};
 pub use view::{Part, step_word};
 
 use crate::base::ids::{AgencyId, Code, Digest, MessageId, Region, Uuid};
@@ -88,8 +88,8 @@ pub struct Case {
     contradictions: Vec<(DocumentOf, String)>,
     counts: Counts,
     timeline: Vec<Event>,
-    /// Under which link whoever it was for can say how it was; none once they have.
-    pub invited: Option<Invitation>,
+    /// Whether whoever it was for is asked how it was.
+    pub asking: Asking,
     /// How it ended, and when.
     pub ended: Option<(Ending, UnixTime)>,
 }
@@ -296,7 +296,7 @@ impl Case {
             contradictions: Vec::new(),
             counts: Counts::default(),
             timeline: Vec::new(),
-            invited: None,
+            asking: Asking::Not,
             ended: None,
             opening,
         };
@@ -533,10 +533,10 @@ impl Case {
             Change::Joined { by } => self.note(at, "joined").agency = Some(by.0.clone()),
             Change::Again { by } => self.note(at, "again").agency = Some(by.0.clone()),
             Change::Closed { how, invited } => {
-                self.invited = *invited;
+                self.asking = invited.map_or(Asking::Not, Asking::Open);
                 self.close(at, *how);
             }
-            Change::Rated => self.invited = None,
+            Change::Rated => self.asking = Asking::Over,
             Change::Asked(_)
             | Change::Came { .. }
             | Change::Absent { .. }

@@ -23,7 +23,26 @@ pub struct Survey {
     pub world: World,
 }
 
+/// Whether whoever a case was for is asked how it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// It goes on still, or nothing applied, or nobody was asked when it ended.
+    Not,
+    /// They are, under this link.
+    Open(Invitation),
+    /// They were, and have said it.
+    Over,
+}
+
 impl Case {
+    /// The invitation to say how it was, as long as nobody has; it may be too late for it.
+    pub const fn invitation(&self) -> Option<Invitation> {
+        match self.asking {
+            Asking::Open(invitation) => Some(invitation),
+            Asking::Not | Asking::Over => None,
+        }
+    }
+
     /// Invites whoever a case is for when it ends by one of these changes, with the hash of their link.
     pub fn invite(changes: &mut [Change], hash: Digest, now: UnixTime) {
         for change in changes {
@@ -37,7 +56,7 @@ impl Case {
 
     /// Whether a link with this hash takes an answer now.
     pub fn is_invited(&self, hash: &Digest, now: UnixTime) -> bool {
-        self.invited.is_some_and(|known| known.hash == *hash && UnixTime::from(known.until) > now)
+        self.invitation().is_some_and(|known| known.hash == *hash && UnixTime::from(known.until) > now)
     }
 
     /// What an answer is about; nothing as long as the case is not over.

@@ -1,7 +1,8 @@
 //! Agencies: who they are, what they may ask and why, what they hold, what they may use.
 
 use super::html::{
-    Cell, Field, Form, Html, Must, Note, Page, Span, Table, Tone, column, facts, figures, lead, marks, notes, prose, section, text,
+    Cell, Field, Form, Html, Must, Note, Page, Span, Table, Tone, column, facts, figures, lead, marks, notes, prose, section,
+    text,
 };
 use super::overview::days_left;
 use super::words::Words;
@@ -268,7 +269,7 @@ pub(super) fn in_words(visit: &Visit, grant: &Grant) -> String {
         Action::Subscribe => "grant.subscribe",
     };
     let (what, purpose) = (visit.document_name(grant.what.as_str()), words.purpose(grant.purpose.as_str()));
-    let sentence = words.fill(key, &[("what", &what), ("purpose", &purpose)]);
+    let sentence = words.fill(key, &[("what", &what), ("purpose", purpose)]);
     match grant.withheld_days {
         0 => sentence,
         days => format!("{sentence} {}", words.count("grant.withheld", u64::from(days))),

@@ -3,8 +3,8 @@
 
 use super::cases::{Whose, next_of};
 use super::html::{
-    Address, Cell, Field, Form, Html, Note, Ordered, Page, Personal, Span, Table, Tone, banner, column, details, facts, lead,
-    link, list, minute, moment, notes, prose, section, spoken, text,
+    Address, Block, Cell, Field, Form, Html, Note, Ordered, Page, Personal, Span, Table, Tone, banner, column, details, facts,
+    lead, link, list, minute, moment, notes, prose, section, spoken, text,
 };
 use super::request::Answer;
 use super::seen::{fault_of, said_in, steps_of, time_of, word_of};
@@ -15,7 +15,7 @@ use crate::base::ids::{Code as Word, Identifier, Uuid};
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
 use crate::evidence::tlog::{Private, RecordKind};
-use crate::exchange::cases::Part;
+use crate::exchange::cases::{Around, Asking, Case, Part};
 use crate::gateway::driver::audit::{Access, COMPLAINT, Complained, Onlooker, Outcome, Trail, disclosures, opened, trail};
 use crate::gateway::driver::{CaseError, Gateway, log_unreadable};
 use crate::message::envelope::{Subject, World};
@@ -70,12 +70,17 @@ pub(super) async fn my(visit: Visit) -> Answered {
     if let Some(asked) = asked {
         page.put(asked);
     }
-    page.table(steps(&visit, &mine.view));
     let language = words.0.tag();
-    let others = visit.gateway().cases_about(&mine.subject, mine.world, |case, around| case.line_view(around, language));
-    let others = others.await.map_err(fault_of)?;
-    if others.len() > 1 {
-        page.table(cases(&visit, &others));
+    let look = |case: &Case, around: Around<'_>| {
+        let how = HowItWas { situation: around.situation.title.in_language(language).to_owned(), asking: asking(&visit, case) };
+        (case.line_view(around, language), how)
+    };
+    let all = visit.gateway().cases_about(&mine.subject, mine.world, look).await.map_err(fault_of)?;
+    let (lines, hows): (Vec<Value>, Vec<HowItWas>) = all.into_iter().unzip();
+    page.blocks.extend(how_it_was(&visit, &hows).map(Block::Html));
+    page.table(steps(&visit, &mine.view));
+    if lines.len() > 1 {
+        page.table(cases(&visit, &lines));
     }
     let who = looked(&visit, &mine).await?;
     page.blocks.extend(who.blocks);
@@ -102,6 +107,48 @@ fn asked(visit: &Visit, view: &Value) -> Option<Html> {
         return None;
     }
     Some(section("asked", words.say("my.asked"), &[list(&lines, Ordered::No), prose(&[text(words.say("my.answer-where"))])]))
+}
+
+/// What is said of a case that has ended to whoever it was for.
+struct HowItWas {
+    situation: String,
+    asking: Said,
+}
+
+enum Said {
+    /// Nobody is asked, or it is too late.
+    Nothing,
+    /// Here they can say how it was.
+    At(String),
+    /// They have said it.
+    Thanks,
+}
+
+fn asking(visit: &Visit, case: &Case) -> Said {
+    match case.asking {
+        Asking::Over => Said::Thanks,
+        Asking::Open(_) => visit.gateway().survey_path(case).map_or(Said::Nothing, Said::At),
+        Asking::Not => Said::Nothing,
+    }
+}
+
+/// The invitation to say how it was, for each case that has ended. It leads to the same page as the link in a mail, which is told neither of
+/// this page nor of this link: what is answered there lies apart from the person.
+fn how_it_was(visit: &Visit, all: &[HowItWas]) -> Option<Html> {
+    let words = visit.words;
+    let note = |how: &HowItWas| {
+        let (tone, said, action) = match &how.asking {
+            Said::Nothing => return None,
+            Said::At(path) => (Tone::Plain, words.say("my.how-ask"), Some((words.say("my.how-go").to_owned(), path.clone()))),
+            Said::Thanks => (Tone::Good, words.say("my.how-thanks"), None),
+        };
+        Some(Note { tone, spans: vec![Span::Strong(how.situation.clone()), text(format!(": {said}"))], action })
+    };
+    let lines: Vec<Note> = all.iter().filter_map(note).collect();
+    let is_asked = all.iter().any(|how| matches!(how.asking, Said::At(_)));
+    let apart = is_asked.then(|| prose(&[text(words.say("my.how-apart"))]));
+    let inside: Vec<Html> = apart.into_iter().chain([notes(words, &lines)]).collect();
+    (!lines.is_empty()).then(|| section("how", words.say("my.how"), &inside))
 }
 
 fn steps(visit: &Visit, view: &Value) -> Table {

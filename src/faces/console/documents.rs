@@ -2,8 +2,8 @@
 
 use super::agencies::{in_words, sees};
 use super::html::{
-    Address, Cell, Field, Form, Html, Note, Ordered, Page, Span, Table, Tone, column, facts, figures, lead, link, list, marks, moment,
-    notes, prose, section, text,
+    Address, Cell, Field, Form, Html, Note, Ordered, Page, Span, Table, Tone, column, facts, figures, lead, link, list, marks,
+    moment, notes, prose, section, text,
 };
 use super::telling::{Telling, region_name};
 use super::words::Words;

@@ -53,6 +53,11 @@ pub(super) enum Span {
     Line,
     /// A small drawing of what stands beside it in words.
     Drawn(Svg),
+    /// Some text at which addresses may point.
+    Anchor {
+        text: String,
+        id: String,
+    },
 }
 
 /// Some text.
@@ -63,6 +68,11 @@ pub(super) fn text(text: impl Into<String>) -> Span {
 /// What leads somewhere.
 pub(super) fn link(text: impl Into<String>, href: impl Into<String>) -> Span {
     Span::Link { text: text.into(), href: href.into() }
+}
+
+/// Some text at which addresses may point.
+pub(super) fn anchor(text: impl Into<String>, id: impl Into<String>) -> Span {
+    Span::Anchor { text: text.into(), id: id.into() }
 }
 
 /// A moment, to the second.
@@ -696,6 +706,7 @@ mod tests {
             Span::Badge(HOSTILE.to_owned(), Tone::Bad),
             Span::Time { text: HOSTILE.to_owned(), machine: HOSTILE.to_owned() },
             Span::Line,
+            Span::Anchor { text: HOSTILE.to_owned(), id: HOSTILE.to_owned() },
         ];
         let field = Field::Input {
             name: HOSTILE.to_owned(),

@@ -15,12 +15,15 @@ mod effect;
 mod entry;
 mod help;
 mod html;
+mod issues;
+mod laboratories;
 mod live;
 mod log;
 mod overview;
 mod provider;
 mod quality;
 mod queue;
+mod register;
 mod request;
 mod seen;
 mod session;
@@ -147,6 +150,14 @@ pub enum Name {
     FileComplaint,
     /// How good services are.
     Quality,
+    /// What comes first in each region.
+    Priorities,
+    /// How far two assessors agree.
+    Agreement,
+    /// What channels keep of what is declared.
+    Channels,
+    /// What was found in laboratories.
+    Laboratories,
     /// The report to one agency.
     Report,
     /// Somebody is asked how it was.
@@ -258,6 +269,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/my/{link}/complain/{index}", Name::Complain, Everybody, None),
     route("POST", "/my/{link}/complain/{index}", Name::FileComplaint, Everybody, None),
     route("GET", "/quality", Name::Quality, ASSESSORS, Some("menu.quality")),
+    route("GET", "/quality/priorities", Name::Priorities, ASSESSORS, None),
+    route("GET", "/quality/agreement", Name::Agreement, ASSESSORS, None),
+    route("GET", "/quality/channels", Name::Channels, ASSESSORS, None),
+    route("GET", "/quality/laboratories", Name::Laboratories, ASSESSORS, None),
     route("GET", "/quality/{organisation}", Name::Report, ASSESSORS, None),
     route("GET", "/s/{token}", Name::Survey, Everybody, None),
     route("POST", "/s/{token}", Name::Rate, Everybody, None),
@@ -807,6 +822,10 @@ impl Name {
             Self::Complain => citizen::complain(visit).await,
             Self::FileComplaint => citizen::file_complaint(visit).await,
             Self::Quality => quality::quality(visit).await,
+            Self::Priorities => issues::priorities(visit),
+            Self::Agreement => register::agreement(visit),
+            Self::Channels => register::channels(visit),
+            Self::Laboratories => laboratories::laboratories(visit),
             Self::Report => quality::report(visit).await,
             Self::Survey => survey::survey(visit).await,
             Self::Rate => survey::rate(visit).await,

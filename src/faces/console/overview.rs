@@ -3,7 +3,7 @@
 use super::entry::ago;
 use super::html::{Cell, Figure, Live, Note, Page, Table, Tone, column, figure_row, figures, link, notes, section, text};
 use super::words::Words;
-use super::{Answered, Visit, log, traffic};
+use super::{Answered, Visit, log, quality, traffic};
 use crate::base::fault::Fault;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
@@ -118,6 +118,9 @@ pub(super) async fn attention(visit: &Visit) -> Vec<Note> {
         found.extend(
             visit.console.ends().await.iter().filter(|row| row.weight > Weight::Good).take(ENDS_MAX).map(|row| ends(words, row)),
         );
+    }
+    if visit.does(&[Duty::Operator, Duty::Curator]) {
+        found.extend(quality::attention(visit).await);
     }
     found.sort_by_key(|note| match note.tone {
         Tone::Bad => 0,

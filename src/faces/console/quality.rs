@@ -3,8 +3,8 @@
 
 use super::chart::interval;
 use super::html::{
-    Address, Cell, Column, Figure, Note, Page, Span, Table, Tone, column, figure_row, figures, lead, link, notes, prose, section,
-    text,
+    Address, Cell, Column, Figure, Html, Note, Ordered, Page, Span, Table, Tone, column, figure_row, figures, lead, link, list,
+    notes, prose, section, text,
 };
 use super::request::Answer;
 use super::telling::capital;
@@ -18,6 +18,7 @@ use crate::message::envelope::World;
 use crate::rules::quality::register::{AgencyRow, Register};
 use crate::rules::quality::report::{Names, Report};
 use crate::rules::quality::scoreboard::{Board, Row, Scoreboard, Scores};
+use crate::rules::quality::statistics::Bounds;
 use crate::rules::quality::{Dimension, Language, Rated, Rating, Share, Shown};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,7 +30,8 @@ pub(super) async fn quality(visit: Visit) -> Answered {
     let (board, world) = visit.console.read(move |gateway| board_of(gateway, asked)).await?.map_err(|cause| unread(&cause))?;
     let mut page = Page::new(words.say("quality.title"), visit.address.clone());
     page.put(lead(&[text(words.say("quality.lead"))]));
-    let register = visit.gateway().quality().and_then(|quality| quality.register.as_ref());
+    page.put(more(words));
+    let register = visit.world.quality.register.as_ref();
     match register {
         Some(register) => standard(words, &mut page, register),
         None => page.put(notes(words, &[note(Tone::Quiet, vec![text(words.say("quality.no-register"))])])),
@@ -39,6 +41,24 @@ pub(super) async fn quality(visit: Visit) -> Answered {
         page.table(by_agency(words, register));
     }
     visit.page(&page)
+}
+
+/// What has a page of its own.
+fn more(words: Words) -> Html {
+    let pages = ["priorities", "agreement", "channels", "laboratories"];
+    let lines = pages.map(|page| vec![link(words.say(&format!("{page}.title")), format!("/quality/{page}"))]);
+    list(&lines, Ordered::No)
+}
+
+/// A page below that of quality.
+pub(super) fn below(visit: &Visit, title: &str) -> Page {
+    let words = visit.words;
+    Page::new(words.say(title), visit.address.clone()).below(words.say("quality.title"), "/quality")
+}
+
+/// There is no such file.
+pub(super) fn without(words: Words, file: &str) -> Html {
+    notes(words, &[note(Tone::Quiet, vec![text(words.fill("quality.without", &[("file", file)]))])])
 }
 
 /// Which world is asked for: `world` is `live` or `test`; if it is not said, the one that somebody was asked in.
@@ -87,8 +107,14 @@ fn note(tone: Tone, spans: Vec<Span>) -> Note {
 }
 
 /// `140 of 200`.
-fn of(words: Words, count: u64, of: u64) -> String {
+pub(super) fn of(words: Words, count: u64, of: u64) -> String {
     words.fill("quality.of", &[("count", &words.number(count)), ("of", &words.number(of))])
+}
+
+/// `70.0 % (63.3 % to 75.9 %)`.
+pub(super) fn with_interval(words: Words, share: &Share) -> String {
+    let (low, high) = (words.percent(share.low), words.percent(share.high));
+    words.fill("quality.interval", &[("share", &words.percent(share.share())), ("low", &low), ("high", &high)])
 }
 
 /// The register: how many services meet the standard, and which of its criteria.
@@ -153,7 +179,13 @@ fn by_agency(words: Words, register: &Register) -> Table {
     }
 }
 
-fn percent(words: Words, share: f64) -> Cell {
+/// The same as a cell; machines get the share and both ends.
+pub(super) fn share_cell(words: Words, share: &Share) -> Cell {
+    let machine = |part: f64| (part * 1e6).round() / 1e6;
+    Cell::of(vec![text(with_interval(words, share))], vec![machine(share.share()), machine(share.low), machine(share.high)])
+}
+
+pub(super) fn percent(words: Words, share: f64) -> Cell {
     Cell::of(vec![text(words.percent(share))], (share * 1e6).round() / 1e6)
 }
 
@@ -220,6 +252,22 @@ fn total(visit: &Visit, page: &mut Page, board: &Board) {
     page.put(figure_row(&numbers));
 }
 
+/// Drops that are not noise, for whoever looks after services, each leading to the page of its world.
+pub(super) async fn attention(visit: &Visit) -> Vec<Note> {
+    let words = visit.words;
+    let read = visit.console.read(|gateway| board_of(gateway, None)).await;
+    let (board, world) = match read.and_then(|read| read.map_err(|cause| unread(&cause))) {
+        Ok(read) => read,
+        Err(fault) => {
+            let what = words.fill("attention.quality", &[("code", fault.code.as_str())]);
+            return vec![note(Tone::Warn, vec![text(what)])];
+        }
+    };
+    let address = Address::new("/quality").with("world", word(world)).to_string();
+    let look = (words.say("attention.look").to_owned(), address);
+    alarms(visit, &board).into_iter().map(|note| Note { action: Some(look.clone()), ..note }).collect()
+}
+
 /// Drops that are not noise.
 fn alarms(visit: &Visit, board: &Board) -> Vec<Note> {
     let words = visit.words;
@@ -253,11 +301,12 @@ fn dimensions(words: Words, board: &Board) -> Table {
     let row = |(dimension, scores): &(Dimension, Shown<Scores>)| {
         let mut cells = vec![Cell::of(vec![text(capital(dimension.title(spoken(words))))], dimension.as_str())];
         match scores.value() {
-            None => cells.extend(std::iter::once(hidden(words)).chain(std::iter::repeat_n(Cell::empty(), 8))),
+            None => cells.extend(std::iter::once(hidden(words)).chain(std::iter::repeat_n(Cell::empty(), 9))),
             Some(scores) => {
                 cells.extend(share_cells(words, &scores.satisfied));
                 cells.push(Cell::of(vec![text(words.decimal(scores.mean, 2))], (scores.mean * 1e6).round() / 1e6));
                 cells.extend(scores.points.iter().map(|points| Cell::number(words, *points)));
+                cells.push(Cell::maybe(scores.bounds.as_ref(), |bounds| bounds_cell(words, bounds)));
             }
         }
         cells
@@ -271,6 +320,7 @@ fn dimensions(words: Words, board: &Board) -> Table {
             .zip(1..)
             .map(|(key, points)| Column { title: points.to_string(), ..figures(key, "") }),
     );
+    heads.push(figures("bounds", words.say("quality.bounds")));
     Table {
         name: "dimensions",
         caption: words.say("quality.dimensions").to_owned(),
@@ -302,6 +352,11 @@ fn share_cells(words: Words, share: &Share) -> [Cell; 3] {
     ]
 }
 
+fn bounds_cell(words: Words, bounds: &Bounds) -> Cell {
+    let said = format!("{} – {}", words.percent(bounds.low), words.percent(bounds.high));
+    Cell::of(vec![text(said)], vec![bounds.low, bounds.high])
+}
+
 /// A table of shares by whatever they are of.
 fn rows<'r>(words: Words, (name, key): (&'static str, &str), rows: impl Iterator<Item = (Cell, &'r Shown<Row>)>) -> Table {
     let row = |(title, shown): (Cell, &Shown<Row>)| {
@@ -316,11 +371,7 @@ fn rows<'r>(words: Words, (name, key): (&'static str, &str), rows: impl Iterator
             let said = format!("{}, {}", words.percent(answered.share()), of(words, answered.count, answered.of));
             Cell::of(vec![text(said)], answered.of)
         }));
-        cells.push(Cell::maybe(row.participation.as_ref(), |participation| {
-            let bounds = &participation.bounds;
-            let said = format!("{} – {}", words.percent(bounds.low), words.percent(bounds.high));
-            Cell::of(vec![text(said)], vec![bounds.low, bounds.high])
-        }));
+        cells.push(Cell::maybe(row.bounds.as_ref(), |bounds| bounds_cell(words, bounds)));
         cells
     };
     let mut heads = vec![column("of", words.say("quality.what"))];
@@ -338,7 +389,7 @@ fn rows<'r>(words: Words, (name, key): (&'static str, &str), rows: impl Iterator
 }
 
 /// The language of what quality has words of its own for.
-fn spoken(words: Words) -> Language {
+pub(super) fn spoken(words: Words) -> Language {
     match words.0 {
         Spoken::En => Language::English,
         Spoken::Ru => Language::Russian,
@@ -354,7 +405,7 @@ fn rated_title(visit: &Visit, rated: &Rated) -> String {
 
 /// What people call an agency: as it stands in the registry, or else in the register of services.
 fn called(visit: &Visit, agency: &AgencyId) -> String {
-    let register = visit.gateway().quality().and_then(|quality| quality.register.as_ref());
+    let register = visit.world.quality.register.as_ref();
     let rows = register.map(|register| register.summary().by_agency).unwrap_or_default();
     match rows.iter().find(|row| row.id == agency && visit.world.registry.find(agency).is_none()) {
         Some(row) => row.agency.title.in_language(visit.words.0.tag()).to_owned(),

@@ -3,8 +3,8 @@
 
 use super::chart::{Node, graph};
 use super::html::{
-    Address, Cell, Field, Figure, Form, Html, Ordered, Page, Span, Table, Tone, chart, column, facts, figure_row, figures, link,
-    list, marks, prose, section, text,
+    Address, Cell, Field, Figure, Form, Html, Ordered, Page, Span, Table, Tone, anchor, chart, column, facts, figure_row,
+    figures, link, list, marks, prose, section, text,
 };
 use super::telling::{Telling, capital, decimal, region_name};
 use super::words::Words;
@@ -429,7 +429,7 @@ impl Seen<'_> {
             let tone = if differs.is_empty() { Tone::Plain } else { Tone::Good };
             vec![
                 Cell::number(words, u64::from(index.0) + 1),
-                Cell::of(vec![text(telling.step(step))], step.id.as_str()).toned(tone),
+                Cell::of(vec![anchor(telling.step(step), format!("step-{}", step.id))], step.id.as_str()).toned(tone),
                 Cell::of(vec![text(telling.office(&step.office))], step.office.as_str()),
                 Cell::of(vec![text(telling.channel(&step.channel))], step.channel.to_string()),
                 Cell::of(vec![text(telling.term(step.deadline))], step.deadline.to_string()),

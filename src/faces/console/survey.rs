@@ -3,7 +3,7 @@
 use super::html::{Field, Form, Note, Ordered, Page, Personal, Span, Tone, lead, list, notes, prose, text};
 use super::request::Answer;
 use super::{Answered, Visit};
-use crate::base::fault::{Code, Fault};
+use crate::base::fault::Fault;
 use crate::base::time::UnixTime;
 use crate::rules::quality::questionnaire::Kind;
 use crate::rules::quality::{Questionnaire, Score};
@@ -11,6 +11,7 @@ use hyper::StatusCode;
 
 /// What somebody is asked about, for people.
 struct Asked {
+    questionnaire: Questionnaire,
     situation: String,
     until: String,
 }
@@ -18,8 +19,9 @@ struct Asked {
 async fn asked(visit: &Visit) -> Result<Asked, Fault> {
     let language = visit.words.0.tag();
     let look = |case: &crate::exchange::cases::Case, around: crate::exchange::cases::Around<'_>| Asked {
+        questionnaire: visit.world.quality.questionnaires.of(around.situation.survey.as_ref()).clone(),
         situation: around.situation.title.in_language(language).to_owned(),
-        until: case.invited.map_or_else(String::new, |invited| UnixTime::from(invited.until).day().to_string()),
+        until: case.invitation().map_or_else(String::new, |invited| UnixTime::from(invited.until).day().to_string()),
     };
     visit.gateway().surveyed(visit.of(), look).await
 }
@@ -27,18 +29,17 @@ async fn asked(visit: &Visit) -> Result<Asked, Fault> {
 /// `GET /s/{token}`
 pub(super) async fn survey(visit: Visit) -> Answered {
     let asked = asked(&visit).await?;
-    visit.page(&form(&visit, &asked, None)?)
+    visit.page(&form(&visit, &asked, None))
 }
 
 /// `POST /s/{token}`
 pub(super) async fn rate(visit: Visit) -> Answered {
-    let questionnaire = questionnaire(&visit)?;
-    let answer = match questionnaire.answer(visit.form.iter()) {
+    // Only who has a link learns what the questionnaire is like.
+    let asked = asked(&visit).await?;
+    let answer = match asked.questionnaire.answer(visit.form.iter()) {
         Ok(answer) => answer,
         Err(wrong) => {
-            // Only who has a link learns what the questionnaire is like.
-            let asked = asked(&visit).await?;
-            let page = form(&visit, &asked, Some(&wrong.to_string()))?;
+            let page = form(&visit, &asked, Some(&wrong.to_string()));
             return Ok(Answer::html(StatusCode::UNPROCESSABLE_ENTITY, visit.framed(&page)));
         }
     };
@@ -51,14 +52,9 @@ pub(super) async fn rate(visit: Visit) -> Answered {
     visit.page(&page)
 }
 
-fn questionnaire(visit: &Visit) -> Result<&Questionnaire, Fault> {
-    let quality = visit.console.gateway.quality();
-    quality.map(|quality| &quality.questionnaire).ok_or_else(|| Fault::new(Code::ConsoleSurvey))
-}
-
 /// The questionnaire, and what was wrong with what was sent.
-fn form(visit: &Visit, asked: &Asked, wrong: Option<&str>) -> Result<Page, Fault> {
-    let (words, questionnaire) = (visit.words, questionnaire(visit)?);
+fn form(visit: &Visit, asked: &Asked, wrong: Option<&str>) -> Page {
+    let (words, questionnaire) = (visit.words, &asked.questionnaire);
     let language = words.0.tag();
     let mut page = Page::new(questionnaire.title.in_language(language), visit.address.clone());
     page.is_personal = Personal::Yes;
@@ -87,5 +83,5 @@ fn form(visit: &Visit, asked: &Asked, wrong: Option<&str>) -> Result<Page, Fault
     let once = words.fill("survey.once", &[("day", &asked.until)]);
     let said = [words.say("survey.apart"), words.say("survey.nobody"), once.as_str()].map(|said| vec![text(said)]);
     page.put(list(&said, Ordered::No));
-    Ok(page)
+    page
 }

@@ -2,8 +2,8 @@
 
 use super::chart::{Stack, traffic};
 use super::html::{
-    Address, Cell, Field, Figure, Form, Html, Live, Must, Page, Table, Tone, chart, column, figure_row, figures, lead, link, marks,
-    prose, section, spoken, text,
+    Address, Cell, Field, Figure, Form, Html, Live, Must, Page, Table, Tone, chart, column, figure_row, figures, lead, link,
+    marks, prose, section, spoken, text,
 };
 use super::log::duration;
 use super::words::Words;

@@ -103,7 +103,7 @@ impl Words {
     }
 
     /// What people call a purpose, if there is a word for it; registries have others as well.
-    pub fn purpose<'c>(self, code: &'c str) -> &'c str {
+    pub fn purpose(self, code: &str) -> &str {
         self.find(&format!("purpose.{code}")).unwrap_or(code)
     }
 

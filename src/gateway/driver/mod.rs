@@ -48,6 +48,7 @@ use crate::host::store::{Committed, Pending, Recovered, SledShelf, Store, StoreE
 use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
+use crate::rules::quality::Folder;
 use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
 use crate::rules::registry::diff::{Change, diff};
 use crate::rules::registry::{AgencyIndex, Registry};
@@ -131,6 +132,8 @@ pub struct World {
     pub sets: Arc<Sets>,
     /// The life situations.
     pub catalogue: Arc<Catalogue>,
+    /// What people are asked after them, and what else is known of the quality of services.
+    pub quality: Arc<Folder>,
     /// Its quotas.
     pub quotas: Quotas,
     /// The longest time for which a grant withholds accesses from citizens.
@@ -138,6 +141,9 @@ pub struct World {
     /// The lanes of each agency, by number.
     lanes: Vec<Lanes>,
 }
+
+/// Life situations, and what is known of the quality of services, which speaks of them.
+pub type Situations = (Arc<Catalogue>, Arc<Folder>);
 
 /// What takes long is done one after the other for each agency, so that a queue of it delays nobody else's.
 struct Lanes {
@@ -157,11 +163,11 @@ impl Lanes {
 }
 
 impl World {
-    fn new(registry: Registry, sets: Arc<Sets>, catalogue: Arc<Catalogue>, clock: &EngineClock) -> Self {
+    fn new(registry: Registry, sets: Arc<Sets>, (catalogue, quality): Situations, clock: &EngineClock) -> Self {
         let quotas = Quotas::new(&registry, clock);
         let lanes = registry.agencies().map(|_| Lanes::new()).collect();
         let withheld_days = registry.grants().map(|grant| grant.withheld_days).max().unwrap_or(0);
-        Self { registry, sets, catalogue, quotas, withheld_days, lanes }
+        Self { registry, sets, catalogue, quality, quotas, withheld_days, lanes }
     }
 
     /// What documents are held against.
@@ -212,11 +218,13 @@ pub struct Parts {
     pub sets: Sets,
     /// The life situations.
     pub catalogue: Arc<Catalogue>,
+    /// What is known of the quality of services.
+    pub known: Arc<Folder>,
     /// Who coordinates cases.
     pub coordination: Coordination,
     /// How people are told of cases.
     pub telling: Option<TellingPeople>,
-    /// What people are asked when a case is over.
+    /// Where the answers of people lie, if anybody is asked.
     pub quality: Option<cases::Quality>,
     /// The store, and what it knew.
     pub store: (Store, Recovered),
@@ -368,7 +376,7 @@ impl Gateway {
         let (store, recovered) = parts.store;
         store.attachments().limit(parts.limits.attachments_bytes);
         let clock = EngineClock::default();
-        let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), parts.catalogue, &clock));
+        let world = Arc::new(World::new(parts.registry, Arc::new(parts.sets), (parts.catalogue, parts.known), &clock));
         let coordinators = Arc::new(parts.coordination.coordinators.clone());
         let work = open_work(&store, &world, &coordinators)?;
         let figures = traffic::Figures::new(store.size());
@@ -418,8 +426,8 @@ impl Gateway {
 
     /// Puts another registry in force, with the schemas that it was checked against; exchanges that are open go on by those they
     /// began with.
-    pub fn reload(&self, registry: Registry, sets: Arc<Sets>, catalogue: Arc<Catalogue>) {
-        let world = Arc::new(World::new(registry, sets, catalogue, &self.clock));
+    pub fn reload(&self, registry: Registry, sets: Arc<Sets>, situations: Situations) {
+        let world = Arc::new(World::new(registry, sets, situations, &self.clock));
         let (before, at) = (self.world(), now());
         if before.registry.version() != world.registry.version() {
             let changes = diff(&before.registry, &world.registry, at);
@@ -881,9 +889,10 @@ mod tests {
         let agency = |name: &str| format!("[[agency]]\nid = \"{name}\"\nname = \"A\"\n");
         let text = format!("format = 1\nversion = 1\n{}{}", agency("xx.school"), agency("xx.clinic"));
         let registry = Registry::check(&text, &Schemas::built_in()).expect("a registry");
+        let quality = Folder::read(&[], &Catalogue::default(), &[]).expect("nothing is wrong with nothing");
         let find = |name| registry.find(&AgencyId::parse(name).expect("a name")).expect("an agency");
         let agencies = ["xx.school", "xx.clinic"].map(find);
-        (World::new(registry, Arc::new(Sets::built_in()), Arc::default(), &EngineClock::default()), agencies)
+        (World::new(registry, Arc::new(Sets::built_in()), (Arc::default(), Arc::new(quality)), &EngineClock::default()), agencies)
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! one step, after all of them are synced. Whatever interrupts a backup, the last good one stays. Keys go to a folder of their own,
 //! in one file, before the manifest: keys that are newer than the log fit it, older ones may lack one.
 
+use super::answers::{Answers, One, forget_time};
 use super::durable::{make_folder, replace, sync_directory};
 use super::end::End;
 use super::kept::{BackupError, FILES, Item, KEYS, Kept, MANIFEST, MARK, Manifest, Position, is_name};
@@ -92,12 +93,15 @@ pub struct Places<'p> {
     pub keys: Option<&'p Path>,
     /// The name of the log.
     pub origin: &'p str,
+    /// What people have answered, looked at before the log said its position.
+    pub answers: &'p Answers,
 }
 
 /// Makes a backup of a log up to a position, or brings the one in the folder up to it.
 pub fn back_up(places: &Places<'_>, position: Position, now: UnixTime) -> Result<Backed, BackupError> {
-    let Places { data, folder, keys, origin } = *places;
+    let Places { data, folder, keys, origin, answers } = *places;
     expect_apart(places)?;
+    answers.expect_same(data)?;
     let _lock = begin(folder)?;
     let last = Manifest::read(folder)?;
     let log = Log { folder: data.join("log") };
@@ -112,6 +116,8 @@ pub fn back_up(places: &Places<'_>, position: Position, now: UnixTime) -> Result
     }
     let mut copying =
         Copying { folder, last: last.map_or(Vec::new(), |last| last.files), made: Vec::new(), copied: Vec::new(), octets: 0 };
+    // First, since they go on changing.
+    answers.each().try_for_each(|one| copying.copy_answers(one))?;
     log.copy(&manifest.position, head, &mut copying)?;
     for (name, path) in others(data)? {
         copying.copy(&name, &path, None, |_| Ok(()))?;
@@ -303,6 +309,28 @@ struct Copying<'c> {
 }
 
 impl Copying<'_> {
+    /// Copies a file of answers, unless the last backup has the same octets; nothing in the backup says when it was changed.
+    fn copy_answers(&mut self, one: &One) -> Result<(), BackupError> {
+        let files = self.folder.join(FILES);
+        let new = files.join(".new");
+        let copied = copy_octets(&one.path, &new, one.octets);
+        one.expect_same()?;
+        let sha256 = copied?.to_string();
+        let is_same = |item: &&Item| item.name == one.name && item.sha256 == sha256;
+        let is_there = |item: &&Item| std::fs::metadata(files.join(&item.file)).is_ok_and(|kept| kept.len() == item.bytes);
+        if let Some(item) = self.last.iter().find(is_same).filter(is_there) {
+            self.made.push(item.clone());
+            return std::fs::remove_file(&new).map_err(|cause| StoreError::io(&new, cause).into());
+        }
+        let file = format!("{}-{}", one.name.replace('/', "-"), sha256.get(..16).unwrap_or_default());
+        forget_time(&new);
+        std::fs::rename(&new, files.join(&file)).map_err(|cause| StoreError::io(&new, cause))?;
+        self.made.push(Item { name: one.name.clone(), file, bytes: one.octets, sha256, modified: String::new() });
+        self.copied.push(one.name.clone());
+        self.octets += one.octets;
+        Ok(())
+    }
+
     /// Copies a file, or its first octets, unless the last backup has it as it is.
     fn copy(
         &mut self,

@@ -190,6 +190,8 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
+    /// While they were copied, people gave answers.
+    AnswersChange,
     /// The checkpoint of the backup is not signed with the key that is beside it.
     Unsigned(NoteError),
     /// What was restored is not what was backed up.
@@ -246,6 +248,7 @@ impl std::fmt::Display for BackupError {
                 "{}: it is not as the backup wrote it; use another copy of the backup, or make a new one in an empty folder",
                 path.display()
             ),
+            Self::AnswersChange => write!(f, "people are just answering how it was; run the command again"),
             Self::Unsigned(cause) => write!(
                 f,
                 "the checkpoint of the backup: {cause}; the keys are not those of this log. Name the folder of keys that was made with it"

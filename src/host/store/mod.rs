@@ -4,6 +4,7 @@
 //! everything that waited. The index follows behind with a watermark and is made anew when it does not open or disagrees. After a failed `fdatasync` the store stops for good: a store that may lie is not asked again.
 
 mod again;
+mod answers;
 mod attachments;
 mod backup;
 mod bound;
@@ -26,6 +27,7 @@ mod upkeep;
 mod whole;
 mod writer;
 
+pub use answers::Answers;
 pub use attachments::{Attachments, Content, Held, Named, Naming, NoRoom, Pending, Reading, Spoilt, Writing};
 pub use backup::{Backed, Places, back_up};
 pub use bound::keys_fit;

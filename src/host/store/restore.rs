@@ -5,6 +5,7 @@
 //! one has other keys for all that it seals from now on: see [`keys::renewed`]. Whether a later state of the log was seen by
 //! somebody is for its witnesses to say, at start; and for the checkpoints that are given here.
 
+use super::answers::{forget_time, is_answers};
 use super::backup::copy_octets;
 use super::bound::{self, Committed};
 use super::durable::{make_folder, replace, sync_directory, sync_parent};
@@ -104,6 +105,9 @@ fn put_files(folder: &Path, data: &Path, manifest: &Manifest) -> Result<(), Back
         let is_same = length == item.bytes && copy_octets(&from, &to, length)?.to_string() == item.sha256;
         if !is_same {
             return Err(BackupError::Changed { path: from });
+        }
+        if is_answers(&item.name) {
+            forget_time(&to);
         }
         sync_parent(&to).map_err(|cause| StoreError::io(&to, cause))?;
     }

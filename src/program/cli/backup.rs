@@ -4,14 +4,15 @@ use super::{Failure, Out, Outcome};
 use crate::gateway::driver::now;
 use crate::host::config::Config;
 use crate::host::control::{Command, call};
-use crate::host::store::{BackupError, NotVerified, Places, Position, StoreError, back_up};
+use crate::host::store::{Answers, BackupError, NotVerified, Places, Position, StoreError, back_up};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const EXAMPLES: &str = "Examples:\n  oncegate backup /mnt/one/log --keys /mnt/two/keys -c oncegate.toml\n  \
 oncegate backup /mnt/one/log --without-keys -c oncegate.toml";
 
-/// Copy the log of a running or a stopped gateway; segments that were copied before are not copied again.
+/// Copy the log of a running or a stopped gateway, and what people have answered; segments that were copied before are not copied again.
 ///
 /// The copy is of one instant. Its keys go to a folder of their own: whoever has both can read what is sealed. Keep them on
 /// different disks, and under different persons if the law asks for it. See docs/backup.md.
@@ -43,9 +44,19 @@ impl Backup {
     pub(super) fn run(self, out: &Out) -> Outcome {
         let config = Config::load(&self.config).map_err(|error| Failure::new(2, error))?;
         let origin = &config.log.origin;
-        let position = position(&config.data, origin)?;
-        let places = Places { data: &config.data, folder: &self.folder, keys: self.where_keys.keys.as_deref(), origin };
-        let backed = back_up(&places, position, now())?;
+        let mut tries = 0;
+        let backed = loop {
+            let answers = Answers::look(&config.data).map_err(BackupError::from)?;
+            let position = position(&config.data, origin)?;
+            let keys = self.where_keys.keys.as_deref();
+            let places = Places { data: &config.data, folder: &self.folder, keys, origin, answers: &answers };
+            match back_up(&places, position, now()) {
+                // Somebody has just answered: a later position goes with that.
+                Err(BackupError::AnswersChange) if tries < TRIES => tries += 1,
+                backed => break backed?,
+            }
+            std::thread::sleep(PAUSE);
+        };
         let (size, root) = (backed.head.size, backed.head.root);
         if self.where_keys.keys.is_none() {
             out.say("note: the keys were not copied; without them the log can be read and verified, and not restored");
@@ -65,6 +76,11 @@ impl Backup {
         )
     }
 }
+
+/// How often the answers of people are looked at again that come in meanwhile: it takes milliseconds to copy the latest of them.
+const TRIES: u32 = 50;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Up to where the log is durable: the running gateway says it, or the log of a stopped one.
 fn position(data: &Path, origin: &str) -> Result<Position, Failure> {
@@ -94,6 +110,7 @@ impl From<BackupError> for Failure {
             | BackupError::Erasing { .. }
             | BackupError::Busy(_)
             | BackupError::NotVerified(NotVerified::Torn { .. } | NotVerified::KeyAbsent { .. }) => 1,
+            BackupError::AnswersChange => 7,
             BackupError::Together(..) | BackupError::NotEmpty(_) | BackupError::NoBackup(_) | BackupError::OtherLog { .. } => 2,
             _ => 6,
         };

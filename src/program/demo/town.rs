@@ -18,6 +18,8 @@ use crate::message::schema::Schemas;
 use crate::program::server::{Durability, Server, StartError, check};
 use crate::program::setup::{Installation, Listening, NewAgency, NewDelegation, NewGrant, grant_entry};
 use crate::rules::quality::Rating;
+use crate::rules::quality::laboratory::Laboratories;
+use crate::rules::quality::priorities::Priorities;
 use crate::rules::quality::register::Register;
 use crate::rules::registry::About;
 use crate::rules::situation::{Catalogue, Keeper, Start};
@@ -51,8 +53,10 @@ pub struct TownPlan {
     pub succeeded: Vec<(&'static str, &'static str)>,
     /// The port at which all offices are asked, each under its kind; without one they come for what waits for them.
     pub asked_at: Option<u16>,
-    /// What people have said before of how it was; the register of services of the program is there then, too.
+    /// What people have said before of how it was; the files about quality of the program are there then, too.
     pub ratings: Vec<Rating>,
+    /// Files of the folder about quality, by their places in it.
+    pub quality: Vec<(String, String)>,
 }
 
 impl Default for TownPlan {
@@ -68,6 +72,7 @@ impl Default for TownPlan {
             succeeded: Vec::new(),
             asked_at: None,
             ratings: Vec::new(),
+            quality: Vec::new(),
         }
     }
 }
@@ -369,15 +374,21 @@ impl Town {
         let (before, sections) = rest.split_at(rest.find("\n[").unwrap_or(rest.len()));
         let config = format!("{first}\nseal = \"seal\"\n{before}{cases}{sections}\n{}", self.plan.config);
         std::fs::write(self.installation.config(), config)?;
+        let quality = self.installation.config().with_file_name(QUALITY);
+        for (place, text) in &self.plan.quality {
+            let path = quality.join(place);
+            std::fs::create_dir_all(path.parent().unwrap_or(&quality))?;
+            std::fs::write(path, text)?;
+        }
         if self.plan.ratings.is_empty() {
             return Ok(());
         }
         let data = Config::load(&self.installation.config()).map_err(StartError::from)?.data;
         let kept = Ratings::open(&data.join("ratings/test")).and_then(|ratings| ratings.keep(self.plan.ratings.clone()));
         kept.map_err(|cause| WorldError::Unlike(cause.to_string()))?;
-        let quality = self.installation.config().with_file_name(QUALITY);
         std::fs::create_dir_all(&quality)?;
-        std::fs::write(quality.join("register.toml"), &*Register::built_in_file().text)?;
+        let files = [Register::built_in_file(), Priorities::built_in_file(), Laboratories::built_in_file()];
+        files.iter().try_for_each(|file| std::fs::write(quality.join(file.name.trim_start_matches("quality/")), &*file.text))?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! Follows docs/quality.md, which has the formulas and their sources.
 
 mod file;
+pub mod folder;
 pub mod laboratory;
 pub mod priorities;
 pub mod questionnaire;
@@ -15,7 +16,8 @@ pub mod scoreboard;
 pub mod statistics;
 pub mod words;
 
+pub use folder::{Folder, Found};
 pub use questionnaire::{Answer, AnswerError, Questionnaire};
 pub use rating::{About, LineError, Rating, RatingError};
 pub use statistics::{Share, Shown};
-pub use words::{Comment, Dimension, Ending, Language, Month, Provider, Rated, Reason, Score};
+pub use words::{Comment, Dimension, Ending, Language, Month, Provider, Rated, Reason, Score, Strength};

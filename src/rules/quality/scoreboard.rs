@@ -36,11 +36,14 @@ impl Points {
         self.0.iter().sum()
     }
 
-    fn scores(self) -> Scores {
+    /// Of so many who were asked, if that is known.
+    fn scores(self, invited: Option<u64>) -> Scores {
         let sum: u64 = self.0.iter().zip(1..).map(|(count, score)| count * score).sum();
         let satisfied = self.0.iter().skip(3).sum();
         let mean = if self.count() == 0 { 0.0 } else { sum as f64 / self.count() as f64 };
-        Scores { satisfied: Share::new(satisfied, self.count()), mean, points: self.0 }
+        let satisfied = Share::new(satisfied, self.count());
+        let bounds = invited.and_then(|invited| Bounds::new(satisfied, invited));
+        Scores { satisfied, mean, points: self.0, bounds }
     }
 }
 
@@ -75,6 +78,20 @@ impl Tally {
 
     fn share(&self) -> Share {
         Share::new(self.satisfied, self.scored)
+    }
+
+    /// How many were asked and have not answered.
+    fn silent(&self) -> Option<u64> {
+        self.invited?.checked_sub(self.answered)
+    }
+
+    /// A line of a board on which so many have not answered at all.
+    fn row(&self, silent_of_all: Option<u64>) -> Row {
+        let participation = self.participation();
+        let worst = || Bounds::new(self.share(), self.answered.saturating_add(silent_of_all?));
+        // Those who were asked of these are no more than have answered, with all who have not.
+        let bounds = participation.map(|known| known.bounds).or_else(|| worst().filter(|_| self.invited.is_none()));
+        Row { satisfied: self.share(), participation, bounds }
     }
 
     /// How many answered, and what the others might have said; nothing where it is not known who was asked, or more answered than that.
@@ -129,6 +146,8 @@ pub struct Scores {
     pub mean: f64,
     /// How often 1 to 5 were given.
     pub points: [u64; 5],
+    /// The share of the satisfied at the worst and at the best, whatever those think who were asked and have not answered this.
+    pub bounds: Option<Bounds>,
 }
 
 /// One line of a board: the satisfied of one month, region or the like.
@@ -138,6 +157,9 @@ pub struct Row {
     pub satisfied: Share,
     /// How many answered, where it is known who was asked.
     pub participation: Option<Participation>,
+    /// The share of the satisfied at the worst and at the best, whatever those think who did not answer. Where it is not known how many were
+    /// asked of these, all who did not answer at all might be of these.
+    pub bounds: Option<Bounds>,
 }
 
 /// Lines by whatever they are of.
@@ -258,25 +280,35 @@ impl Scoreboard {
 
     /// What may be told of it.
     pub fn show(&self) -> Board {
-        let months = rows(&self.months);
-        let row = Row { satisfied: self.all.share(), participation: self.all.participation() };
+        let silent = self.all.silent();
+        let months = rows(&self.months, silent);
         let points = |dimension: &Dimension| self.all.points.get(dimension).copied().unwrap_or_default();
         Board {
-            total: Shown::from(self.all.scored, row),
+            total: Shown::from(self.all.scored, self.all.row(silent)),
             invited: self.all.invited,
-            dimensions: Dimension::ALL.iter().map(|known| (*known, points(known))).map(shown_points).collect(),
+            dimensions: Dimension::ALL.iter().map(|known| (*known, self.shown_points(points(known)))).collect(),
             alarms: alarms(&months),
             rated_alarms: self.rated_alarms(),
             months,
-            endings: rows(&self.endings),
-            regions: rows(&self.regions),
-            agencies: rows(&self.agencies),
-            providers: rows(&self.providers),
-            rated: rows(&self.rated),
+            endings: rows(&self.endings, silent),
+            regions: rows(&self.regions, silent),
+            agencies: rows(&self.agencies, silent),
+            providers: rows(&self.providers, silent),
+            rated: rows(&self.rated, silent),
             items: self.items(),
             coded: Shown::from(self.coded, self.coded),
             reasons: self.reasons(),
         }
+    }
+
+    /// More answered than were asked: then it is not known how many were.
+    fn asked_about(&self, rated: &Rated) -> Option<u64> {
+        self.rated.get(rated).and_then(|tally| tally.invited.filter(|invited| *invited >= tally.answered))
+    }
+
+    fn shown_points(&self, points: Points) -> Shown<Scores> {
+        let invited = self.all.invited.filter(|invited| *invited >= self.all.answered);
+        Shown::from(points.count(), points.scores(invited))
     }
 
     /// Suppressed within each dimension: its points in all are shown too.
@@ -285,7 +317,7 @@ impl Scoreboard {
         for dimension in Dimension::ALL {
             let (names, parts): (Vec<_>, Vec<_>) = (self.items.iter())
                 .filter(|((of, _), _)| of == dimension)
-                .map(|(name, points)| (name.clone(), (points.count(), points.scores())))
+                .map(|(name, points)| (name.clone(), (points.count(), points.scores(self.asked_about(&name.1)))))
                 .unzip();
             items.extend(names.into_iter().zip(protect(parts)));
         }
@@ -325,12 +357,8 @@ impl Scoreboard {
     }
 }
 
-fn shown_points((dimension, points): (Dimension, Points)) -> (Dimension, Shown<Scores>) {
-    (dimension, Shown::from(points.count(), points.scores()))
-}
-
-fn rows<K: Clone>(tallies: &BTreeMap<K, Tally>) -> Rows<K> {
-    let row = |tally: &Tally| (tally.scored, Row { satisfied: tally.share(), participation: tally.participation() });
+fn rows<K: Clone>(tallies: &BTreeMap<K, Tally>, silent_of_all: Option<u64>) -> Rows<K> {
+    let row = |tally: &Tally| (tally.scored, tally.row(silent_of_all));
     tallies.keys().cloned().zip(protect(tallies.values().map(row).collect())).collect()
 }
 
@@ -469,6 +497,44 @@ pub(super) mod tests {
         let participation = row.participation.expect("known");
         assert_eq!((row.satisfied.of, participation.answered.count), (12, 13));
         assert_eq!((participation.bounds.low, participation.bounds.high), (0.6, 1.0));
+    }
+
+    /// By hand: of 400 who were asked 120 have answered, so that 280 may say anything. Of an ending and of an agency nobody knows how many
+    /// were asked: all 280 may be of it.
+    #[test]
+    fn each_line_has_bounds_whatever_those_think_who_did_not_answer() {
+        let mut all = ratings("birth-of-child 2026-03 sfr state done", 80, 60);
+        all.extend(ratings("birth-of-child 2026-03 zags state refused", 40, 10));
+        let mut board = Scoreboard::of(&all);
+        assert!(
+            board.show().endings.iter().all(|(_, row)| row.value().expect("shown").bounds.is_none()),
+            "nobody knows who was asked"
+        );
+        let rated = all[0].about().rated.clone();
+        let region = Region::parse("RU-YAR").expect("a region");
+        board.invite(&Invited { rated, region, month: month("2026-03"), count: 400 });
+        let shown = board.show();
+        let is = |bounds: Option<Bounds>, low: f64, high: f64| {
+            let bounds = bounds.expect("known");
+            assert!((bounds.low - low).abs() < 1e-9 && (bounds.high - high).abs() < 1e-9, "{bounds:?}, not {low} to {high}");
+        };
+        let row = |shown: &Shown<Row>| shown.value().expect("shown").bounds;
+        for known in [&shown.total, &shown.months[0].1, &shown.regions[0].1, &shown.rated[0].1] {
+            is(row(known), 70.0 / 400.0, 350.0 / 400.0);
+        }
+        is(row(&shown.endings[0].1), 60.0 / 360.0, 340.0 / 360.0);
+        is(row(&shown.endings[1].1), 10.0 / 320.0, 290.0 / 320.0);
+        is(row(&shown.agencies[0].1), 60.0 / 360.0, 340.0 / 360.0);
+        is(row(&shown.agencies[1].1), 10.0 / 320.0, 290.0 / 320.0);
+        is(row(&shown.providers[0].1), 70.0 / 400.0, 350.0 / 400.0);
+        let process = shown.dimensions[0].1.value().expect("shown");
+        is(process.bounds, 70.0 / 400.0, 350.0 / 400.0);
+        is(shown.items[0].1.value().expect("shown").bounds, 70.0 / 400.0, 350.0 / 400.0);
+        // One who was asked about this alone and answered another question is as silent.
+        let words = all[0].to_line().replace("{\"process\":5}", "{\"courtesy\":5}");
+        board.add(&Rating::parse(&words).expect("a rating"));
+        is(board.show().dimensions[0].1.value().expect("shown").bounds, 70.0 / 400.0, 350.0 / 400.0);
+        is(row(&board.show().endings[0].1), 61.0 / 360.0, 340.0 / 360.0);
     }
 
     #[test]

@@ -132,6 +132,34 @@ words! {
     }
 }
 
+words! {
+    /// How far two assessors agree, in words for Cohen's kappa (Landis and Koch, Biometrics 33, 1977).
+    Strength {
+        /// Below 0.
+        Poor = "poor", "poor: less than by chance", "плохое: реже, чем случайно";
+        /// To 0.20.
+        Slight = "slight", "slight", "незначительное";
+        /// To 0.40.
+        Fair = "fair", "fair", "слабое";
+        /// To 0.60.
+        Moderate = "moderate", "moderate", "умеренное";
+        /// To 0.80.
+        Substantial = "substantial", "substantial", "существенное";
+        /// To 1.
+        AlmostPerfect = "almost-perfect", "almost perfect", "почти полное";
+    }
+}
+
+impl Strength {
+    /// That of a kappa, as it is printed with two digits behind the point.
+    pub fn of(kappa: f64) -> Self {
+        let hundredths = (kappa * 100.0).round();
+        let borders = [(20.0, Self::Slight), (40.0, Self::Fair), (60.0, Self::Moderate), (80.0, Self::Substantial)];
+        let below = borders.into_iter().find(|(to, _)| hundredths <= *to).map_or(Self::AlmostPerfect, |(_, strength)| strength);
+        if hundredths < 0.0 { Self::Poor } else { below }
+    }
+}
+
 /// A score from 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Score(u8);
@@ -256,7 +284,28 @@ mod tests {
         all(Ending::ALL, Ending::as_str, Ending::parse);
         all(Provider::ALL, Provider::as_str, Provider::parse);
         all(Reason::ALL, Reason::as_str, Reason::parse);
+        all(Strength::ALL, Strength::as_str, Strength::parse);
         all(&[Language::English, Language::Russian], Language::as_str, Language::parse);
+    }
+
+    #[test]
+    fn a_kappa_has_its_word() {
+        for (kappa, word) in [
+            (-0.01, "poor"),
+            (-1.0, "poor"),
+            (0.0, "slight"),
+            (0.20, "slight"),
+            (0.21, "fair"),
+            (0.40, "fair"),
+            (0.41, "moderate"),
+            (0.60, "moderate"),
+            (0.622_448_979_591_836_7, "substantial"),
+            (0.80, "substantial"),
+            (0.81, "almost-perfect"),
+            (1.0, "almost-perfect"),
+        ] {
+            assert_eq!(Strength::of(kappa).as_str(), word, "{kappa}");
+        }
     }
 
     #[test]

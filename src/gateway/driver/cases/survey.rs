@@ -14,18 +14,13 @@ use crate::host::ratings::{Ratings, RatingsError};
 use crate::host::store::StoreError;
 use crate::message::crypto::sha256;
 use crate::message::envelope;
-use crate::rules::quality::register::Register;
 use crate::rules::quality::scoreboard::Invited;
-use crate::rules::quality::{Answer, Questionnaire, Rating};
+use crate::rules::quality::{Answer, Rating};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// What people are asked, what they said, and what else is known of how good services are.
+/// What people have said. What they are asked is of the world in force.
 pub struct Quality {
-    /// What they are asked.
-    pub questionnaire: Questionnaire,
-    /// Which services meet the standard, if there is a file of that.
-    pub register: Option<Register>,
     /// Of the live world and of the test world.
     ratings: [Ratings; 2],
     /// Where the pages are, once they are.
@@ -34,9 +29,9 @@ pub struct Quality {
 
 impl Quality {
     /// With answers under a folder of the gateway's data.
-    pub fn open(data: &Path, questionnaire: Questionnaire, register: Option<Register>) -> Result<Self, RatingsError> {
+    pub fn open(data: &Path) -> Result<Self, RatingsError> {
         let of = |world: &str| Ratings::open(&data.join("ratings").join(world));
-        Ok(Self { questionnaire, register, ratings: [of("live")?, of("test")?], pages: OnceLock::new() })
+        Ok(Self { ratings: [of("live")?, of("test")?], pages: OnceLock::new() })
     }
 
     /// What people have said in a world.
@@ -55,7 +50,7 @@ impl Quality {
 }
 
 impl Gateway {
-    /// What is known of the quality of services, if that is looked after here.
+    /// What people have said, if that is looked after here.
     pub fn quality(&self) -> Option<&Quality> {
         self.quality.as_ref()
     }
@@ -80,12 +75,17 @@ impl Gateway {
         self.secret_of(case, "XX-OGRATE", &case.id.to_string())
     }
 
-    /// Where whoever a case was for can say how it was, as long as they have not.
+    /// The path of the page on which whoever a case was for can say how it was, as long as they have not.
+    pub fn survey_path(&self, case: &Case) -> Option<String> {
+        case.invitation().filter(|invited| self.quality.is_some() && UnixTime::from(invited.until) > now())?;
+        Some(format!("/s/{}", self.survey_secret(case).ok()?))
+    }
+
+    /// The same as a link, if it is known where the pages are.
     pub fn survey_link(&self, case: &Case) -> Option<String> {
-        case.invited.filter(|invited| UnixTime::from(invited.until) > now())?;
         let public = self.telling_people.as_ref().and_then(|telling| telling.config.public_url.as_ref()).map(plain);
         let base = public.or_else(|| self.quality()?.pages.get().cloned())?;
-        Some(format!("{base}/s/{}", self.survey_secret(case).ok()?))
+        Some(format!("{base}{}", self.survey_path(case)?))
     }
 
     /// Looks at the case that somebody is asked about, by a link that takes an answer.
@@ -173,7 +173,7 @@ impl Gateway {
         }
         let hand = slot.as_mut().ok_or_else(|| format!("the case {id} cannot be read"))?;
         // It came in time, whatever the time is now.
-        if hand.case.invited.is_some_and(|invited| invited.hash == *hash)
+        if hand.case.invitation().is_some_and(|invited| invited.hash == *hash)
             && let Err(cause) = self.use_up(&world, hand).await
         {
             *slot = None;

@@ -4,6 +4,7 @@ use super::{Failure, Out, Outcome, Titles, file_or, interval, share_json, table,
 use crate::rules::quality::Share;
 use crate::rules::quality::register::{ChannelRow, Measured, Register as Loaded, Summary};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Say which services meet the standard, how far the assessors agree, and what channels keep of what is declared
@@ -30,7 +31,7 @@ impl Register {
             let wrong = |(line, cause)| Failure::new(2, format!("{}: line {line}: {cause}", path.display()));
             register.measured(&text_of(path)?).map_err(wrong)
         })?;
-        let (summary, rows) = (register.summary(), register.channel_rows(&measured));
+        let (summary, rows) = (register.summary(), register.channel_rows(&measured, &BTreeMap::new()));
         let language = self.titles.language.as_str();
         if out.is_json {
             return out.print(to_json(&summary, &rows, language));
