@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
+pub mod decisions;
 mod export;
 mod histogram;
 mod pairs;

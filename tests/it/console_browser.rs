@@ -26,6 +26,10 @@ const PAGES: &[&str] = &[
     "/cases",
     "/security",
     "/complaints",
+    "/decisions",
+    "/agencies?share=50",
+    "/agencies/xx.demo.school-17?limit=10",
+    "/security?days=7",
     "/situations",
     "/documents",
     "/documents/medical-absence-note",
@@ -236,7 +240,7 @@ fn a_citizen_sees_who_looked_complains_is_answered_and_says_how_it_was_once_with
         let (text, answer) = (format!("Nobody asked me <{mode}>"), format!("It was for your case <{mode}>"));
         let seen = Seen::of(mode, &["citizen", &link, &text, &auditor, &answer]);
         seen.has("next", &["needed from", "Next:"]);
-        seen.has("why", &["life-situation", "XX:LIFE:1"]);
+        seen.has("why", &["A life situation", "XX:LIFE:1"]);
         assert!(!seen.text("institution").is_empty() && !seen.text("what").is_empty(), "{mode}: {:#}", seen.0);
         assert!(UnixTime::parse(seen.text("time")).is_some(), "{mode}: {:#}", seen.0);
         seen.has("complained", &[&text, "not answered yet"]);

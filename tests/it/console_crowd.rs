@@ -75,8 +75,10 @@ fn ten_thousand_at_once_are_answered_or_refused_and_the_gateway_exchanges() {
     });
     let answered = outcomes.iter().filter(|status| matches!(status, 200 | 303)).count();
     let refused = outcomes.iter().filter(|status| matches!(status, 429 | 503)).count();
-    assert_eq!(answered + refused, 10_000, "{outcomes:?}");
-    assert!(answered >= 1_000, "{answered} were answered");
+    // Whoever finds the system's queue of connections full gets nothing at all.
+    let turned_away = outcomes.iter().filter(|status| **status == 0).count();
+    assert_eq!(answered + refused + turned_away, 10_000, "{outcomes:?}");
+    assert!(answered >= 5_000, "{answered} were answered");
     assert!(exchanged < LONG, "{exchanged:?}");
     assert_eq!(site.operator().get("/").status, 200);
 }

@@ -730,7 +730,9 @@ fn a_backup_while_people_answer_loses_none_and_doubles_none() {
         while settled.load(relaxed) == 0 {
             std::thread::yield_now();
         }
-        for _ in 0..4 {
+        let mut backups = 0;
+        while backups < 4 || settled.load(relaxed) <= 20 {
+            backups += 1;
             let shelf = Folder::new();
             let before = settled.load(relaxed);
             of_backup(&asked, &shelf, "backup");
@@ -757,5 +759,4 @@ fn a_backup_while_people_answer_loses_none_and_doubles_none() {
         }
         is_over.store(true, relaxed);
     });
-    assert!(settled.load(relaxed) > 20, "there was no load");
 }

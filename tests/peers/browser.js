@@ -222,7 +222,7 @@ const stories = {
     const download = await waits;
     const file = path.join(folder, download.suggestedFilename());
     await download.saveAs(file);
-    await page.locator("main input[name=reason]").fill("to see whom it is about");
+    await page.locator("section:has(#private) input[name=reason]").fill("to see whom it is about");
     await page.locator("section:has(#private) form button[type=submit]").click();
     await page.waitForURL((url) => url.searchParams.has("ticket"));
     const after = await page.locator("section:has(#private)").innerText();

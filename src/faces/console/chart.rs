@@ -190,7 +190,7 @@ pub(super) fn gantt(lanes: &[Lane], (begin, end): (u64, u64), now: Option<u64>, 
     }
     for (number, lane) in lanes.iter().enumerate() {
         let y = 22.0 + number as f64 * STEP;
-        pen.text((0.0, y + 15.0), &cut(&lane.title, 42), "lane");
+        pen.text((0.0, y + 15.0), &cut(&lane.title, 36), "lane");
         let bar = lane.from.map(|from| (x_of(from), x_of(lane.to.or(now).unwrap_or(end)).max(x_of(from) + 3.0)));
         if let Some((x, to)) = bar {
             pen.rect((x, y + 5.0, to - x, 12.0), &format!("span {}", lane.tone.class()));

@@ -1,14 +1,16 @@
 //! What two people decide together: what is erased of a record, and what a citizen sees before its day.
 
-use super::html::{Address, Field, Form, Html, Note, Page, Tone, facts, lead, link, moment, notes, prose, section, text};
+use super::html::{
+    Address, Field, Form, Html, Note, Page, Tone, details, facts, lead, link, moment, notes, prose, section, text,
+};
 use super::request::Answer;
 use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::limits;
 use crate::base::time::UnixTime;
+use crate::evidence::audit::decisions::{DECISION, Measure, Proposal};
 use crate::evidence::audit::{Pairs, QueryError};
-use crate::evidence::decisions::{DECISION, Measure, Proposal};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::gateway::driver::audit::opened;
 use crate::gateway::driver::decisions::{self, Verdict};
@@ -119,7 +121,7 @@ pub(super) async fn of_record(visit: &Visit, index: u64, leaf: &Leaf) -> Result<
         ];
         let form = Form::post(format!("/log/{index}/propose"), fields, words.say("decisions.propose"), visit.token()).html();
         let inside = [prose(&[text(words.say("decisions.of-record-lead"))]), form];
-        parts.push(section("measures", words.say("decisions.of-record"), &inside));
+        parts.push(details(words.say("decisions.of-record"), &inside));
     }
     Ok(parts)
 }

@@ -71,7 +71,7 @@ fn changed(visit: &Visit) -> Html {
                     Effect::Widens => Tone::Good,
                     Effect::Changes => Tone::Quiet,
                 };
-                let word = words.find(&format!("documents.{}", change.effect.as_str())).unwrap_or(change.effect.as_str());
+                let word = words.find(&format!("registry.{}", change.effect.as_str())).unwrap_or(change.effect.as_str());
                 vec![Span::Badge(word.to_owned(), tone), text(format!(" {}", change.what))]
             });
             let lines: Vec<Vec<Span>> = lines.collect();

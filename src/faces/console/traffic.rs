@@ -278,7 +278,7 @@ async fn unusual(visit: &Visit, days: u64) -> Result<Table, Fault> {
     })?;
     let rows = found.iter().map(|anomaly| {
         let kind = anomaly.kind.as_str();
-        let what = words.find(&format!("security.{kind}")).unwrap_or(kind);
+        let what = words.find(&format!("unusual.{kind}")).unwrap_or(kind);
         vec![
             Cell::of(vec![text(what)], kind),
             Cell::maybe(anomaly.agency.as_ref(), |id| Cell::link(visit.agency_name(id), format!("/agencies/{id}"), id.clone())),

@@ -243,6 +243,8 @@ mod tests {
         "value.",
         "region.",
         "purpose.",
+        "registry.",
+        "unusual.",
     ];
 
     #[test]

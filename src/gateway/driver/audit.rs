@@ -7,7 +7,7 @@ use crate::base::ids::{AgencyId, Code as Word, Digest, Identifier, MessageId, Uu
 use crate::base::limits;
 use crate::base::time::{Day, UnixTime};
 use crate::evidence::audit::Filter;
-use crate::evidence::decisions::{DECISION, Measure};
+use crate::evidence::audit::decisions::{DECISION, Measure};
 use crate::evidence::journal::Entry;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};

@@ -7,7 +7,7 @@ use crate::base::ids::{Code as Word, MessageId, Uuid};
 use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::Filter;
-use crate::evidence::decisions::{DECISION, Decisions, Measure, Step};
+use crate::evidence::audit::decisions::{DECISION, Decisions, Measure, Step};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::{Logged, Private, Record, RecordKind};
 use crate::host::store::{Store, StoreError};

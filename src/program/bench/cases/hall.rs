@@ -4,7 +4,6 @@ use super::super::process::Process;
 use super::super::rounds::free_port;
 use super::super::{BenchError, Options, words};
 use super::offices::{Offices, Task};
-use super::pages;
 use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::faces::client::{Client, NewCase, Order, application, order};
 use crate::message::envelope::{Ask, Body, Context, Kind, Message, Subject};
@@ -70,10 +69,14 @@ impl Hall {
         Ok(hall)
     }
 
-    /// The same, with a console and so many records in its log.
-    pub(super) async fn filled(options: &Options, name: &str, records: u64) -> Result<Self, BenchError> {
-        let mut hall = Self::found(options, name, pages::config(free_port()?)).await?;
-        pages::fill(&hall, records)?;
+    /// The same with a configuration, and something that is done before the gateway starts.
+    pub(super) async fn prepared(
+        options: &Options,
+        (name, config): (&str, String),
+        prepare: impl FnOnce(&Self) -> Result<(), BenchError>,
+    ) -> Result<Self, BenchError> {
+        let mut hall = Self::found(options, name, config).await?;
+        prepare(&hall)?;
         hall.start()?;
         Ok(hall)
     }

@@ -13,6 +13,7 @@ mod planning;
 
 use super::primitive::median;
 use super::process;
+use super::rounds::free_port;
 use super::{BenchError, Options};
 use crate::base::time::UnixTime;
 use crate::host::control::{Command, call};
@@ -128,7 +129,8 @@ type Told<'t> = (&'t mut Cases, &'t mut dyn FnMut(&str));
 /// The pages of the console beside so many cases and records.
 async fn browse(options: &Options, count: usize, records: u64, (found, progress): Told<'_>) -> Result<(), BenchError> {
     progress(&format!("{records} records are written"));
-    let hall = Hall::filled(options, "pages", records).await?;
+    let config = pages::config(free_port()?);
+    let hall = Hall::prepared(options, ("pages", config), |hall| pages::fill(hall, records)).await?;
     progress(&format!("{count} cases are begun, by an application each"));
     let mut tasks = hall.begin(count, LONG).await?;
     progress("pages are opened");

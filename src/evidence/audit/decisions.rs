@@ -1,8 +1,6 @@
 //! What two people decide together: that something is erased of a record, or shown to a citizen before its day. One proposes, another
 //! carries it out or declines, and each step is a record; what is open follows from those records alone.
 
-#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
-
 use crate::base::time::UnixTime;
 use crate::evidence::tlog::leaf::Leaf;
 use std::collections::BTreeMap;
