@@ -35,7 +35,10 @@ pub(super) fn config(port: u16) -> String {
 /// Writes so many records before the gateway starts.
 pub(super) fn fill(hall: &Hall, records: u64) -> Result<(), BenchError> {
     let config = Config::load(&hall.config()).map_err(|error| BenchError::Start(error.to_string()))?;
-    endurance::fill((&config.data, &config.log.origin), records / 2).map_err(|error| BenchError::Start(error.to_string()))
+    // The store is waited for by a runtime of its own, which this thread has already.
+    let filling = || endurance::fill((&config.data, &config.log.origin), records / 2);
+    let filled = std::thread::scope(|scope| scope.spawn(filling).join());
+    filled.map_err(|_| BenchError::Workload("a thread ended"))?.map_err(|error| BenchError::Start(error.to_string()))
 }
 
 /// Somebody who has signed in.
