@@ -18,7 +18,7 @@ pub use export::{COLUMNS, ExportError, ExportVerifier, Exported, csv_row};
 pub(crate) use export::{First, Last, Line};
 pub use histogram::{Bucket, Count, Histogram};
 pub use pairs::{Pairs, encoded};
-pub use query::{Cursor, KEYS, Query, QueryError, digest};
+pub use query::{Cursor, KEYS, Query, QueryError, digest, reason};
 pub use report::{Anomaly, AnomalyKind, GROUPINGS_MAX, Group, Grouping, Latencies, Thresholds};
 
 use crate::base::ids::{AgencyId, Code, Digest, Identifier, MessageId, Uuid};

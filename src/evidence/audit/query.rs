@@ -147,9 +147,7 @@ impl Query {
             text.parse().ok().filter(|limit| (1..=limits::PAGE_RECORDS_MAX).contains(limit))
         })?;
         let cursor = pairs.take("cursor");
-        let is_text =
-            |text: &str| (1..=limits::REASON_BYTES_MAX).contains(&text.trim().len()) && !text.chars().any(char::is_control);
-        let reason = read(&mut pairs, "reason", REASON, |text| is_text(text).then(|| text.trim().to_owned()))?;
+        let reason = read(&mut pairs, "reason", REASON, reason)?;
         if let Some(key) = pairs.left() {
             return Err(QueryError::unknown(key));
         }
@@ -218,20 +216,13 @@ fn read_filter(pairs: &mut Pairs) -> Result<Filter, QueryError> {
 /// A digest as tools write one: in hexadecimal digits, or in base64 of either alphabet.
 pub fn digest(text: &str) -> Option<Digest> {
     let hex = || Digest::parse_hex(&text.replace(':', "").to_ascii_lowercase());
-    let plain: String = text
-        .trim_end_matches('=')
-        .chars()
-        .map(|c| {
-            if c == '+' {
-                '-'
-            } else if c == '/' {
-                '_'
-            } else {
-                c
-            }
-        })
-        .collect();
-    hex().or_else(|| Digest::parse_base64url(&plain))
+    hex().or_else(|| Digest::parse_base64url(&text.trim_end_matches('=').replace('+', "-").replace('/', "_")))
+}
+
+/// Why somebody does something, as they have written it: not empty, in one line, and so long at most.
+pub fn reason(text: &str) -> Option<String> {
+    let is_good = (1..=limits::REASON_BYTES_MAX).contains(&text.trim().len()) && !text.chars().any(char::is_control);
+    is_good.then(|| text.trim().to_owned())
 }
 
 /// A day is its first instant.
@@ -288,7 +279,8 @@ mod tests {
     fn every_key_is_read() {
         let text = "from=2026-03-04&to=2026-03-04T05:12:09Z&kind=rsp&consumer=xx.a&provider=xx.b&agency=xx.a&document=note\
                     &purpose=school-attendance&basis=RU%3A323-FZ%3A13&code=OG-POL-001\
-                    &message=01990a5d-ac96-774b-8cce-b302099a8057&digest=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE&case=01990a5c-0000-7000-8000-000000000001\
+                    &message=01990a5d-ac96-774b-8cce-b302099a8057&digest=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\
+                    &case=01990a5c-0000-7000-8000-000000000001\
                     &official=RU-SNILS%7C11223344595&person=RU-SNILS%7C11223344595&limit=7&reason=complaint+17-22";
         let query = query(text).expect("good");
         assert_eq!((query.limit, query.reason.as_deref()), (7, Some("complaint 17-22")));

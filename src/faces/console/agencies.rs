@@ -31,7 +31,7 @@ pub(super) async fn agencies(visit: Visit) -> Answered {
     let mut page = Page::new(words.say("agencies.title"), visit.address.clone());
     let registry = &visit.world.registry;
     page.put(lead(&[text(words.fill("agencies.registry", &[("version", &words.number(registry.version()))]))]));
-    let share = share_asked(&visit)?;
+    let share = visit.number("share", 1..=100)?;
     if visit.does(&[Duty::Operator, Duty::Security]) {
         let field = Field::Input {
             name: "share".into(),
@@ -132,22 +132,18 @@ const NEWEST: usize = 12;
 /// What another limit would have refused in the last day.
 async fn rehearsed(visit: &Visit, agency: &Agency) -> Result<Html, Fault> {
     let words = visit.words;
-    let asked = visit.query.iter().find(|(key, _)| *key == "limit").map_or("", |(_, value)| value);
-    let half = (agency.allowance.requests_per_minute / 2).max(1).to_string();
+    let asked = visit.number("limit", 1..=LIMIT_MAX)?;
     let limit = Field::Input {
         name: "limit".into(),
         label: words.say("agencies.try-limit").into(),
-        value: if asked.is_empty() { half } else { asked.to_owned() },
+        value: asked.unwrap_or(u64::from(agency.allowance.requests_per_minute / 2).max(1)).to_string(),
         hint: String::new(),
         kind: "number",
         must: Must::Be,
     };
     let form = Form::get(visit.address.path.clone(), vec![limit], words.say("agencies.try")).html();
     let mut inside = vec![prose(&[text(words.say("agencies.try-lead"))]), form];
-    if !asked.is_empty() {
-        let limit = asked.parse::<u32>().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        let limit =
-            limit.ok_or_else(|| Fault::at(Code::AudQuery, format!("limit: expected a number from 1 to {}", LIMIT_MAX)))?;
+    if let Some(limit) = asked.and_then(|limit| u32::try_from(limit).ok()) {
         let (id, now) = (agency.id.clone(), visit.now);
         let read = visit.console.read(move |gateway| {
             let from = now.minus_ms(DAY_MS);
@@ -182,19 +178,12 @@ async fn rehearsed(visit: &Visit, agency: &Agency) -> Result<Html, Fault> {
 
 const DAY_MINUTES: usize = 24 * 60;
 /// Requests per minute that are tried out.
-const LIMIT_MAX: u32 = 1_000_000;
-
-/// Which part of the limits is tried out, if one is.
-fn share_asked(visit: &Visit) -> Result<Option<u32>, Fault> {
-    let Some((_, asked)) = visit.query.iter().find(|(key, _)| *key == "share") else { return Ok(None) };
-    let share = asked.parse::<u32>().ok().filter(|share| (1..=100).contains(share));
-    share.map(Some).ok_or_else(|| Fault::at(Code::AudQuery, "share: expected a number from 1 to 100"))
-}
+const LIMIT_MAX: u64 = 1_000_000;
 
 /// In how many of the last hours an agency has asked for more than a part of its limit, and for how much more: at least so much would have
 /// been refused, since what came within an hour came more unevenly than that.
-fn over_share(visit: &Visit, agency: &Agency, share: u32) -> Rehearsed {
-    let most = u64::from(agency.allowance.requests_per_minute) * 60 * u64::from(share) / 100;
+fn over_share(visit: &Visit, agency: &Agency, share: u64) -> Rehearsed {
+    let most = u64::from(agency.allowance.requests_per_minute) * 60 * share / 100;
     visit.gateway().traffic(|traffic| {
         let hours = traffic.hours_of_agency(&agency.id, visit.now);
         rehearse(hours.map(|(_, sides)| u64::from(sides.consumer.requests)), u32::try_from(most).unwrap_or(u32::MAX), 0)

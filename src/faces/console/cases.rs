@@ -36,7 +36,7 @@ fn sees_all(visit: &Visit) -> bool {
 pub(super) async fn cases(visit: Visit) -> Answered {
     let words = visit.words;
     let value = |key: &str| visit.query.iter().find(|(known, _)| *known == key).map_or("", |(_, value)| value).to_owned();
-    let (situation, agency, late, page_of) = (value("situation"), value("agency"), value("late"), value("page"));
+    let (situation, agency, late) = (value("situation"), value("agency"), value("late"));
     let own = if sees_all(&visit) { None } else { visit.who.as_ref().and_then(|who| who.official.agency.clone()) };
     let is_meant = |glance: &Glance| {
         (situation.is_empty() || glance.situation.as_str() == situation)
@@ -44,15 +44,7 @@ pub(super) async fn cases(visit: Visit) -> Answered {
             && (late.is_empty() || glance.is_late())
             && (sees_all(&visit) || own.as_ref().is_some_and(|own| glance.parties.contains(own)))
     };
-    let number: usize = if page_of.is_empty() {
-        1
-    } else {
-        page_of
-            .parse()
-            .ok()
-            .filter(|page| (1..=1000).contains(page))
-            .ok_or_else(|| Fault::at(Code::AudQuery, "page: expected 1 to 1000"))?
-    };
+    let number = visit.number("page", 1..=1000)?.unwrap_or(1) as usize;
     let before = (number - 1) * ROWS;
     let (found, all, late_count, hold_ups, leaves_out) = visit.gateway().board(|board| {
         let all = board.cases(is_meant);

@@ -7,10 +7,9 @@ use super::request::Answer;
 use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
-use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::audit::decisions::{DECISION, Measure, Proposal};
-use crate::evidence::audit::{Pairs, QueryError};
+use crate::evidence::audit::{Pairs, QueryError, reason};
 use crate::evidence::tlog::leaf::Leaf;
 use crate::gateway::driver::audit::opened;
 use crate::gateway::driver::decisions::{self, Verdict};
@@ -24,8 +23,15 @@ pub(super) struct Shown {
     is_own: bool,
 }
 
+/// How many proposals wait for another person.
+pub(super) async fn waiting(visit: &Visit) -> Result<usize, Fault> {
+    let now = visit.now;
+    let read = visit.console.read(move |gateway| decisions::decisions(gateway.store(), now)).await?;
+    read.map(|found| found.open().len()).map_err(|cause| log_unreadable(&cause))
+}
+
 /// What waits for another person, the oldest first.
-pub(super) async fn open(visit: &Visit) -> Result<Vec<Shown>, Fault> {
+async fn open(visit: &Visit) -> Result<Vec<Shown>, Fault> {
     let (now, name) = (visit.now, visit.who.as_ref().map_or_else(String::new, |who| who.official.name.clone()));
     let read = visit.console.read(move |gateway| {
         let found = decisions::decisions(gateway.store(), now)?.open();
@@ -132,10 +138,7 @@ fn named(visit: &Visit) -> Result<(u64, Measure, String, Pairs), Fault> {
     let mut form = visit.form.clone();
     let measure = form.take("measure").as_deref().and_then(Measure::parse);
     let measure = measure.ok_or_else(|| Fault::at(Code::AudQuery, "measure: expected one of those that the page offers"))?;
-    let reason = form.take("reason").map(|reason| reason.trim().to_owned()).unwrap_or_default();
-    if !(1..=limits::REASON_BYTES_MAX).contains(&reason.len()) || reason.chars().any(char::is_control) {
-        return Err(QueryError::NoReason.into());
-    }
+    let reason = form.take("reason").as_deref().and_then(reason).ok_or(QueryError::NoReason)?;
     Ok((index, measure, reason, form))
 }
 

@@ -12,7 +12,7 @@ use super::words::Words;
 use super::{Answered, Visit};
 use crate::base::fault::{Code, Fault};
 use crate::base::time::UnixTime;
-use crate::evidence::audit::{Filter, QueryError};
+use crate::evidence::audit::{Filter, QueryError, reason};
 use crate::evidence::tlog::Private;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::evidence::tlog::proof::{Proof, ProofError};
@@ -315,11 +315,7 @@ pub(super) async fn open(visit: Visit) -> Answered {
     let (found, _) = visible(&visit).await?;
     let index = found.index;
     let mut form = visit.form.clone();
-    let reason = form.take("reason").map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    let reason = reason.ok_or(QueryError::NoReason)?;
-    if reason.len() > crate::base::limits::REASON_BYTES_MAX || reason.chars().any(char::is_control) {
-        return Err(QueryError::NoReason.into());
-    }
+    let reason = form.take("reason").as_deref().and_then(reason).ok_or(QueryError::NoReason)?;
     let who = visit.who.as_ref().ok_or_else(|| Fault::new(Code::ConsoleDuty))?;
     let read = visit.console.read(move |gateway| opened(gateway.store(), index)).await?;
     let private = read.map_err(|cause| log_unreadable(&cause))?;

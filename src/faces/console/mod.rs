@@ -56,6 +56,7 @@ use session::{Begun, Sessions, Visitor};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use telling::Telling;
@@ -615,6 +616,15 @@ impl Visit {
     fn agency_name(&self, id: &str) -> String {
         let index = AgencyId::parse(id).and_then(|id| self.world.registry.find(&id));
         index.and_then(|index| self.world.registry.agency(index)).map_or_else(|| id.to_owned(), |agency| agency.name.clone())
+    }
+
+    /// A number of the address; nothing if it is not there, or empty, as forms send it.
+    fn number(&self, key: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Fault> {
+        let Some((_, asked)) = self.query.iter().find(|(known, value)| *known == key && !value.is_empty()) else {
+            return Ok(None);
+        };
+        let wrong = || Fault::at(Code::AudQuery, format!("{key}: expected a number from {} to {}", range.start(), range.end()));
+        asked.parse().ok().filter(|number| range.contains(number)).map(Some).ok_or_else(wrong)
     }
 
     /// What people call a type of document.

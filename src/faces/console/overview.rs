@@ -107,11 +107,10 @@ pub(super) async fn attention(visit: &Visit) -> Vec<Note> {
         }
     }
     if visit.does(&[Duty::Operator, Duty::Auditor])
-        && let Ok(open) = super::decisions::open(visit).await
-        && !open.is_empty()
+        && let Ok(waiting @ 1..) = super::decisions::waiting(visit).await
     {
         let action = Some((words.say("attention.look").to_owned(), "/decisions".to_owned()));
-        let spans = vec![text(words.count("attention.decisions", open.len() as u64))];
+        let spans = vec![text(words.count("attention.decisions", waiting as u64))];
         found.push(Note { tone: Tone::Warn, spans, action });
     }
     if visit.does(&[Duty::Operator, Duty::Security]) {

@@ -149,10 +149,7 @@ pub(super) fn channels(visit: Visit) -> Answered {
         "" => None,
         id => Some(AgencyId::parse(id).ok_or_else(|| Fault::at(Code::AudQuery, "agency: expected a name as ru.yar.school-17"))?),
     };
-    let number: usize = match value("page") {
-        "" => 1,
-        number => number.parse().ok().filter(|number| (1..=1000).contains(number)).ok_or_else(wrong_page)?,
-    };
+    let number = visit.number("page", 1..=1000)?.unwrap_or(1) as usize;
     let answers = answers(&visit, register);
     let in_time = answers.iter().map(|(id, answers)| (id.clone(), answers.in_time)).collect();
     let mut rows = register.channel_rows(&known.measured, &in_time);
@@ -174,10 +171,6 @@ pub(super) fn channels(visit: Visit) -> Answered {
     page.table(table);
     page.put(prose(&[text(words.say("channels.how"))]));
     visit.page(&page)
-}
-
-fn wrong_page() -> Fault {
-    Fault::at(Code::AudQuery, "page: expected 1 to 1000")
 }
 
 /// What is not kept comes first, and what nobody has measured last.

@@ -173,8 +173,9 @@ pub(super) async fn security(visit: Visit) -> Answered {
     page.put(of_day(&visit));
     page.table(codes(words, &faults));
     page.table(senders(&visit));
-    page.put(Form::get("/security", vec![days_field(&visit)], words.say("security.look")).html());
-    if let Some(days) = days_asked(&visit)? {
+    let days = visit.number("days", 1..=UNUSUAL_DAYS_MAX)?;
+    page.put(Form::get("/security", vec![days_field(words, days)], words.say("security.look")).html());
+    if let Some(days) = days {
         page.table(unusual(&visit, days).await?);
     }
     page.table(parser(words));
@@ -246,20 +247,12 @@ fn senders(visit: &Visit) -> Table {
 
 const SENDERS: usize = 20;
 
-/// How many days back what is unusual is looked for, if it is.
-fn days_asked(visit: &Visit) -> Result<Option<u64>, Fault> {
-    let Some((_, asked)) = visit.query.iter().find(|(key, _)| *key == "days") else { return Ok(None) };
-    let days = asked.parse::<u64>().ok().filter(|days| (1..=UNUSUAL_DAYS_MAX).contains(days));
-    days.map(Some).ok_or_else(|| Fault::at(Code::AudQuery, format!("days: expected a number from 1 to {UNUSUAL_DAYS_MAX}")))
-}
-
-fn days_field(visit: &Visit) -> Field {
-    let asked = visit.query.iter().find(|(key, _)| *key == "days").map_or("7", |(_, value)| value);
+fn days_field(words: Words, days: Option<u64>) -> Field {
     Field::Input {
         name: "days".into(),
-        label: visit.words.say("security.days").into(),
-        value: asked.to_owned(),
-        hint: visit.words.say("security.days-hint").into(),
+        label: words.say("security.days").into(),
+        value: days.unwrap_or(7).to_string(),
+        hint: words.say("security.days-hint").into(),
         kind: "number",
         must: Must::Be,
     }

@@ -382,17 +382,10 @@ pub fn disclosures(store: &Store, subject: &[Identifier]) -> Result<BTreeSet<u64
     for person in subject.iter().take(limits::IDENTIFIERS_MAX) {
         let kind = Some(RecordKind::Administration);
         let filter = Filter { person: Some(person.clone()), purpose: Word::parse(DECISION), kind, ..Filter::default() };
-        let mut before = None;
-        loop {
-            let page = store.search(&filter, before, limits::PAGE_RECORDS_MAX)?;
-            let leaves = page.records.iter().filter_map(|record| Leaf::parse(&record.leaf));
-            let shown = leaves.filter(|leaf| leaf.action.as_deref() == Some(Measure::Disclose.as_str()));
-            found.extend(shown.filter_map(|leaf| leaf.concerns));
-            before = page.next;
-            if before.is_none() {
-                break;
-            }
-        }
+        let records = store.search_all(&filter)?;
+        let leaves = records.iter().filter_map(|record| Leaf::parse(&record.leaf));
+        let shown = leaves.filter(|leaf| leaf.action.as_deref() == Some(Measure::Disclose.as_str()));
+        found.extend(shown.filter_map(|leaf| leaf.concerns));
     }
     Ok(found)
 }

@@ -26,17 +26,8 @@ pub enum Verdict {
 pub fn decisions(store: &Store, now: UnixTime) -> Result<Decisions, StoreError> {
     let from = Some(now.minus_ms(limits::PROPOSAL_MS));
     let filter = Filter { from, purpose: Word::parse(DECISION), ..Filter::default() };
-    let (mut found, mut before) = (Vec::new(), None);
-    loop {
-        let page = store.search(&filter, before, limits::PAGE_RECORDS_MAX)?;
-        found.extend(page.records);
-        before = page.next;
-        if before.is_none() {
-            break;
-        }
-    }
     let mut decisions = Decisions::default();
-    for record in found.iter().rev() {
+    for record in store.search_all(&filter)?.iter().rev() {
         Leaf::parse(&record.leaf).iter().for_each(|leaf| decisions.take(record.index, leaf));
     }
     Ok(decisions)

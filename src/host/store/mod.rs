@@ -443,6 +443,19 @@ impl Store {
         Ok(Page { records, next: hits.next, indexed })
     }
 
+    /// All of them: for a filter that finds few.
+    pub fn search_all(&self, filter: &Filter) -> Result<Vec<Found>, StoreError> {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = self.search(filter, before, limits::PAGE_RECORDS_MAX)?;
+            found.extend(page.records);
+            before = page.next;
+            if before.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     fn conditions(&self, filter: &Filter) -> Conditions {
         self.index.conditions(filter, &self.keys)
     }

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 /// How often each page is opened, of which the median counts.
 const TIMES: usize = 21;
@@ -42,6 +43,7 @@ pub(super) fn fill(hall: &Hall, records: u64) -> Result<(), BenchError> {
 }
 
 /// Somebody who has signed in.
+#[derive(Clone)]
 struct Visitor {
     address: SocketAddr,
     cookie: String,
@@ -161,26 +163,20 @@ pub(super) async fn measure(hall: &Hall, tasks: &mut Vec<Task>, found: &mut Case
 
 /// People who open one page after the other, for ever; ends when one does not come.
 async fn browse(visitor: &Visitor, paths: &[String]) -> BenchError {
-    let people = (0..PEOPLE).map(|number| async move {
-        tokio::time::sleep(EVERY / PEOPLE as u32 * number as u32).await;
-        for turn in 0.. {
-            let path = paths.get((number * 7 + turn) % paths.len()).map_or("/", String::as_str);
-            let begun = Instant::now();
-            if let Err(error) = visitor.open(path).await {
-                return error;
+    let mut people = JoinSet::new();
+    for number in 0..PEOPLE {
+        let (visitor, paths) = (visitor.clone(), paths.to_owned());
+        people.spawn(async move {
+            tokio::time::sleep(EVERY / PEOPLE as u32 * number as u32).await;
+            for path in paths.iter().cycle().skip(number * 7 % paths.len()) {
+                let begun = Instant::now();
+                if let Err(error) = visitor.open(path).await {
+                    return error;
+                }
+                tokio::time::sleep(EVERY.saturating_sub(begun.elapsed())).await;
             }
-            tokio::time::sleep(EVERY.saturating_sub(begun.elapsed())).await;
-        }
-        BenchError::Workload("nobody browses")
-    });
-    let mut people: Vec<_> = people.map(Box::pin).collect();
-    std::future::poll_fn(|context| {
-        for somebody in &mut people {
-            if let std::task::Poll::Ready(failed) = somebody.as_mut().poll(context) {
-                return std::task::Poll::Ready(failed);
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
+            BenchError::Workload("there are no pages")
+        });
+    }
+    people.join_next().await.and_then(Result::ok).unwrap_or(BenchError::Workload("nobody browses"))
 }
