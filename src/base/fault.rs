@@ -227,6 +227,29 @@ catalogue! {
     ConsoleSecond = "OG-CON-010", 403, Sender, Never, "another person decides what you have proposed", "ask somebody else who is an auditor or an operator";
     ConsoleMeasure = "OG-CON-011", 409, Sender, AfterChange, "this cannot be done to that record, or not now", "see the record, and what is proposed for it";
 
+    SrcUnavailable = "OG-SRC-001", 503, Receiver, Later, "the holder's register cannot be reached at present", "ask again later; this does not mean that there is no record";
+    SrcTooOld = "OG-SRC-002", 503, Receiver, Later, "the data of the holder's register is older than it may be", "ask again later; the holder must load newer data";
+    SrcRow = "OG-SRC-003", 502, Receiver, AfterChange, "an entry of the holder's register cannot become a document", "tell the holder the id of your request: its agent names the row and the path";
+    SrcPersons = "OG-SRC-004", 502, Receiver, AfterChange, "the holder's register gave entries of another person, or of more than one, for one identifier", "tell the holder the id of your request; it must correct its register";
+    SrcChanged = "OG-SRC-005", 502, Receiver, Later, "the holder's register has other columns than its mapping was made for", "ask again later; the holder must look at its mapping: oncegate agent check";
+    SrcTooMuch = "OG-SRC-006", 502, Receiver, AfterChange, "the holder's register gave more than it may for one question", "ask for a shorter period; the holder's agent names the limit";
+    SrcSeveral = "OG-SRC-007", 502, Receiver, AfterChange, "the holder's register has several entries where the holder gives one", "tell the holder the id of your request; it must correct its register, or say in its mapping which one counts";
+    SrcUndecided = "OG-SRC-008", 502, Receiver, AfterChange, "the holder's register does not have what would say yes or no", "ask the holder to complete its register; this is not a no";
+    SrcUnheld = "OG-SRC-009", 502, Receiver, AfterChange, "the holder's agent gives no such document", "ask the operator to correct the holders in the registry";
+    SrcSelector = "OG-SRC-010", 422, Sender, AfterChange, "the holder's register knows people by another identifier", "ask with an identifier of the scheme that the holder's register has";
+
+    AgtFile = "OG-AGT-001", 500, Receiver, AfterChange, "a file of the agent is not of its form", "correct the file at the place named; docs/agent.md has all keys";
+    AgtUnknown = "OG-AGT-002", 500, Receiver, AfterChange, "a file of the agent speaks of something that is not there", "correct the word; the nearest known one is named";
+    AgtMissing = "OG-AGT-003", 500, Receiver, AfterChange, "a path that each such document has comes from nowhere", "say in the mapping which column it comes from, or which text it always is";
+    AgtTodo = "OG-AGT-004", 500, Receiver, AfterChange, "a guess that nobody has confirmed", "correct the line, then take its todo out";
+    AgtSchema = "OG-AGT-005", 500, Receiver, AfterChange, "the schema is another one than the mapping was made for", "look at the mapping again, then: oncegate agent check --pin";
+    AgtTable = "OG-AGT-006", 500, Receiver, AfterChange, "a table cannot be loaded", "correct the row that is named, and put the file into its place again; until then the last good one counts";
+    AgtStatement = "OG-AGT-007", 500, Receiver, AfterChange, "a statement for a database is not one statement that reads", "write one SELECT with the parameters :scheme, :value, :from, :to and :today";
+
+    DeskCaller = "OG-DSK-001", 401, Sender, AfterChange, "the desk does not know who asks", "send the token of the desk's file as Authorization: Bearer, or ask as a user whom agent.toml lists";
+    DeskRequest = "OG-DSK-002", 400, Sender, AfterChange, "the desk does not understand the request", "correct the key that is named; docs/agent.md has all keys";
+    DeskTooMany = "OG-DSK-003", 413, Sender, AfterChange, "the request names more persons than one request may", "ask in several requests; docs/limits.md has the limit";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";
@@ -382,7 +405,7 @@ mod tests {
     #[test]
     fn only_the_gateways_own_files_answer_500() {
         for code in Code::ALL {
-            let is_of_a_file = ["OG-CFG-", "OG-CAT-", "OG-QUA-"].iter().any(|own| code.as_str().starts_with(own));
+            let is_of_a_file = ["OG-CFG-", "OG-CAT-", "OG-QUA-", "OG-AGT-"].iter().any(|own| code.as_str().starts_with(own));
             assert_eq!(code.status() == 500, is_of_a_file, "{code}");
         }
     }

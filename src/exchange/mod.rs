@@ -4,4 +4,5 @@ pub mod admission;
 pub mod bulkhead;
 pub mod cases;
 pub mod ledger;
+pub mod mapping;
 pub mod work;

@@ -12,12 +12,12 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ("message", &[&["xml", "crypto", "parts"], &["pki", "xsd"], &["sig", "schema"], &["envelope"]]),
     ("rules", &[&["registry", "condition"], &["policy", "quota", "situation"], &["quality"]]),
     ("evidence", &[&["tlog"], &["journal", "audit", "traffic"]]),
-    ("exchange", &[&["admission", "bulkhead"], &["ledger"], &["work"], &["cases"]]),
+    ("exchange", &[&["admission", "bulkhead", "mapping"], &["ledger"], &["work"], &["cases"]]),
     (
         "host",
         &[
             &["config", "keyfile", "store", "authority", "schemas", "catalogue"],
-            &["control", "inforce", "quality", "ratings", "telemetry", "transport"],
+            &["control", "inforce", "quality", "ratings", "source", "telemetry", "transport"],
             &["expiry", "notices", "oidc"],
         ],
     ),
@@ -42,7 +42,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("roxmltree", &["xsd", "schemas"]),
     ("xsd_schema", &["xsd"]),
-    ("encoding_rs", &["schemas"]),
+    ("encoding_rs", &["schemas", "source"]),
     ("zip", &["schemas"]),
     ("lettre", &["notices"]),
     ("askama", &["console"]),
