@@ -283,6 +283,12 @@ impl Version {
         both.is_some_and(|((left, here), (right, there))| left == right && here != there)
     }
 
+    /// Whether what stands at a path goes out only to whoever may have it. A head of ours is not the holder's to withhold.
+    pub(super) fn is_field(&self, path: &str) -> bool {
+        let is_of_head = self.head == Head::Ours && path.starts_with("Head/");
+        !is_of_head && self.required.iter().all(|required| required != path)
+    }
+
     /// Whether the start tag of a document with its root says that it is of this version.
     pub(super) fn is_told_by(&self, root: &Start<'_>) -> bool {
         self.when.as_ref().is_none_or(|(attribute, is)| {

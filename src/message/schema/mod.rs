@@ -10,6 +10,7 @@
 mod documents;
 mod facts;
 mod field;
+mod form;
 mod own;
 mod paths;
 mod people;
@@ -29,6 +30,7 @@ pub use crate::message::xsd::SchemaError;
 pub use documents::{Describing, DocumentType, Priority, Version};
 pub use facts::{Facts, Subject, SubjectKind};
 pub use field::{FieldPath, Known};
+pub use form::{Entry, Form, FormError, Gives, Holding, Unfilled, Wrong};
 pub use own::OwnSet;
 pub use paths::Reach;
 pub use run::Validator;
@@ -160,6 +162,14 @@ impl Schemas {
     /// All document types: those of the gateway, then set by set, in the order of `documents.toml`.
     pub fn document_types(&self) -> impl Iterator<Item = &DocumentType> {
         self.sets().flat_map(|set| set.document_types())
+    }
+
+    /// The version of a document type that was written last, and the set that its schema is in.
+    fn newest_of(&self, name: &Code) -> Option<(&Version, &crate::message::xsd::Set)> {
+        self.sets().find_map(|set| {
+            let version = set.document_types().iter().find(|document| document.name == *name)?.newest()?;
+            Some((version, set.schema(version)?))
+        })
     }
 
     fn sets(&self) -> impl Iterator<Item = &OwnSet> {
