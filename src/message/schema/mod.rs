@@ -38,7 +38,8 @@ pub use streamed::Streamed;
 pub use subjects::SubjectPath;
 
 use crate::base::fault::{Code as FaultCode, Fault};
-use crate::base::ids::Code;
+use crate::base::ids::{Code, Digest};
+use crate::message::crypto::sha256;
 use crate::message::xml::Start;
 use crate::message::xsd::read::{Library, Loaded, Source, load, target_of};
 use crate::message::xsd::{compile, compile_judged};
@@ -162,6 +163,18 @@ impl Schemas {
     /// All document types: those of the gateway, then set by set, in the order of `documents.toml`.
     pub fn document_types(&self) -> impl Iterator<Item = &DocumentType> {
         self.sets().flat_map(|set| set.document_types())
+    }
+
+    /// The SHA-256 of what the schema of a document type says: its paths, which of them a document may lack, and what stands there;
+    /// with the text of its file. Comments in other files change nothing.
+    pub fn digest_of(&self, name: &Code) -> Option<Digest> {
+        let (version, set) = self.newest_of(name)?;
+        let root = set.names().find(&version.namespace, &version.root).and_then(|name| set.global_element(name))?;
+        let text = self.sets().find_map(|set| {
+            let is_here = set.document_types().iter().any(|document| document.name == *name);
+            set.file(&version.file).filter(|_| is_here)
+        });
+        Some(sha256(paths::described(set, root, text.unwrap_or_default()).as_bytes()))
     }
 
     /// The version of a document type that was written last, and the set that its schema is in.

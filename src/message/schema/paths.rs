@@ -87,6 +87,16 @@ pub(super) fn unfold(set: &Set, root: u32) -> Unfolded {
     Unfolded { all: paths, reach, open }
 }
 
+/// All that is listed of an element, line by line, with what stands there.
+pub(super) fn described(set: &Set, root: u32, text: &str) -> String {
+    let mut out = text.to_owned();
+    for Path { path, presence, occurs, of, .. } in unfold(set, root).all {
+        let expects = of.and_then(|of| set.simple_of(of)).map_or(String::new(), |simple| simple.expects());
+        out.push_str(&format!("\n{path} {presence:?} {occurs:?} {expects}"));
+    }
+    out
+}
+
 /// The types in whose place a document may name one with more in it (`xsi:type`): nobody lists what that has.
 fn extended(set: &Set) -> BTreeSet<TypeRef> {
     let all = (0..set.complex_count()).filter_map(|number| u32::try_from(number).ok());
