@@ -209,3 +209,37 @@ pub(super) fn time(at: SystemTime) -> UnixTime {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixTime::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_secret_is_one_line_that_nobody_else_may_read() {
+        let path = std::env::temp_dir().join(format!("oncegate-secret-{}", std::process::id()));
+        let read = |text: &[u8], mode: u32| {
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+            secret(&path).map_err(|error| error.what)
+        };
+        let long = |octets: usize| vec![b'x'; octets];
+        for (text, expected) in [(&b"a b\n"[..], "a b"), (b"a\r\n", "a"), (b"a", "a")] {
+            assert_eq!(read(text, 0o600).as_deref(), Ok(expected));
+        }
+        assert!(read(&long(limits::SOURCE_SECRET_BYTES_MAX), 0o400).is_ok());
+        for (text, mode) in [
+            (long(limits::SOURCE_SECRET_BYTES_MAX + 1), 0o600),
+            (b"secret".to_vec(), 0o640),
+            (b"secret".to_vec(), 0o604),
+            (b"secret\nsecret\n".to_vec(), 0o600),
+            (b"secret\0".to_vec(), 0o600),
+            (b"\n".to_vec(), 0o600),
+            (b"secret\xff".to_vec(), 0o600),
+        ] {
+            let said = read(&text, mode).expect_err("refused");
+            assert!(!said.contains("secret\n") && said.starts_with(&path.display().to_string()), "{said}");
+        }
+        fs::remove_file(&path).expect("removed");
+    }
+}

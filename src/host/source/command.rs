@@ -77,7 +77,8 @@ impl CommandSource {
             let _room = self.room.acquire().await.map_err(|_| unavailable("no program is started any more"))?;
             self.run(&question).await
         };
-        let ended = timeout(self.deadline, run).await.map_err(|_| unavailable("the program gave no answer in time, and was killed"))?;
+        let ended =
+            timeout(self.deadline, run).await.map_err(|_| unavailable("the program gave no answer in time, and was killed"))?;
         let (output, status) = ended?;
         if !status.success() {
             let how = status.code().map_or("by a signal".to_owned(), |code| format!("with {code}"));
@@ -91,7 +92,8 @@ impl CommandSource {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env_clear().env("PATH", PATH).envs(&self.environment).current_dir(&self.folder);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|cause| unavailable(format!("the program cannot be started: {}", cause.kind())))?;
+        let mut child =
+            command.spawn().map_err(|cause| unavailable(format!("the program cannot be started: {}", cause.kind())))?;
         let group = Group::of(&child);
         group.limit(self.deadline);
         let (Some(input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
@@ -146,7 +148,11 @@ impl CommandSource {
             }
         }
         // What is not in columns may be a value by mistake, so its name is not said.
-        if members.is_empty() { gathering.end_row(None) } else { Err(changed("it has a column that is not in columns".to_owned())) }
+        if members.is_empty() {
+            gathering.end_row(None)
+        } else {
+            Err(changed("it has a column that is not in columns".to_owned()))
+        }
     }
 }
 

@@ -239,7 +239,9 @@ mod tests {
 
     #[test]
     fn separator_and_quote_are_marks_and_not_the_same() {
-        for (separator, quote) in [(",", ','), ("ab", '"'), ("", '"'), ("x", '"'), ("\n", '"'), ("¦", '"'), (",", '\t'), (",", 'ж')] {
+        for (separator, quote) in
+            [(",", ','), ("ab", '"'), ("", '"'), ("x", '"'), ("\n", '"'), ("¦", '"'), (",", '\t'), (",", 'ж')]
+        {
             assert!(Form::new(Some(separator), Some(quote)).is_err(), "{separator:?} {quote:?}");
         }
         for (separator, quote) in [(";", '"'), ("tab", '\''), ("\t", '"'), ("|", '\'')] {

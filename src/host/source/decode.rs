@@ -30,7 +30,8 @@ pub(super) fn encoding(label: Option<&str>) -> Option<&'static Encoding> {
 pub(super) fn decode(mut octets: Vec<u8>, encoding: &'static Encoding) -> Result<String, Wrong> {
     if let Some((marked, len)) = Encoding::for_bom(&octets) {
         if marked != encoding {
-            let what = format!("the file begins with the mark of {}, and its encoding is said to be {}", marked.name(), encoding.name());
+            let what =
+                format!("the file begins with the mark of {}, and its encoding is said to be {}", marked.name(), encoding.name());
             return Err(Wrong::new(1, what));
         }
         octets.drain(..len);

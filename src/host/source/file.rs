@@ -105,8 +105,9 @@ impl FileSource {
     pub async fn open(config: &CsvConfig, folder: &Path, keys: &[Key]) -> Result<Self, SourceError> {
         let wrong = |what: String| SourceError::new(Code::AgtFile, what);
         let label = config.encoding.as_deref();
-        let encoding = decode::encoding(label)
-            .ok_or_else(|| wrong(format!("encoding {:?} is not known; utf-8 and windows-1251 are such labels", label.unwrap_or(""))))?;
+        let encoding = decode::encoding(label).ok_or_else(|| {
+            wrong(format!("encoding {:?} is not known; utf-8 and windows-1251 are such labels", label.unwrap_or("")))
+        })?;
         let form = Form::new(config.separator.as_deref(), config.quote).map_err(|what| wrong(what.to_owned()))?;
         if let Some(key) = keys.iter().find(|key| !Identifier::is_scheme(&key.scheme)) {
             return Err(wrong(format!("{:?} is no scheme of identifiers", key.scheme)));
@@ -159,8 +160,11 @@ impl Inner {
             return Ok(());
         }
         let hours = |ms: u128| ms / 3_600_000;
-        let what =
-            format!("its data is as of {as_of}, {} hours ago; max_age is {} hours", hours(age.into()), hours(max_age.as_millis()));
+        let what = format!(
+            "its data is as of {as_of}, {} hours ago; max_age is {} hours",
+            hours(age.into()),
+            hours(max_age.as_millis())
+        );
         Err(SourceError::new(Code::SrcTooOld, what))
     }
 
@@ -257,7 +261,9 @@ impl Plan {
 
 /// The first row: the names of the columns.
 fn header<'t>(reader: &mut Reader<'t>, fields: &mut Vec<Field<'t>>) -> Result<Arc<[Box<str>]>, Wrong> {
-    let Some(place) = reader.next(fields)? else { return Err(Wrong::new(1, "the file is empty; its first row names the columns")) };
+    let Some(place) = reader.next(fields)? else {
+        return Err(Wrong::new(1, "the file is empty; its first row names the columns"));
+    };
     let columns: Arc<[Box<str>]> = fields.iter().map(|field| Box::from(field.text().trim())).collect();
     if let Some(at) = columns.iter().position(|name| name.is_empty()) {
         return Err(Wrong::new(place.line, format!("column {} has no name", at + 1)));

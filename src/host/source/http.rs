@@ -107,10 +107,14 @@ impl Reading {
         let absent_value = match (absent.pointer, absent.is) {
             (Some(text), Some(is)) => Some((pointer("absent.pointer", &text)?, is)),
             (None, None) => None,
-            _ => return Err(wrong("absent has pointer and is together: where it is said that there is none, and by which value")),
+            _ => {
+                return Err(wrong("absent has pointer and is together: where it is said that there is none, and by which value"));
+            }
         };
         if absent.status.is_some_and(|status| !(400..500).contains(&status)) {
-            return Err(wrong("absent.status is from 400 to 499: others say that something went wrong, or that there is something"));
+            return Err(wrong(
+                "absent.status is from 400 to 499: others say that something went wrong, or that there is something",
+            ));
         }
         let (rows, rows_max) = (pointer("rows", &config.rows)?, rows_max(config.rows_max)?);
         Ok(Self { rows, columns, cells, absent_status: absent.status, absent_value, rows_max })
@@ -301,7 +305,13 @@ mod tests {
             let text = format!("url = \"http://127.0.0.1:1/{{value}}\"\ncolumns = {{ a = \"/a\" }}\n{more}");
             HttpSource::open(&toml::from_str(&text).expect(more), Path::new("/nowhere")).map(|_| ()).map_err(|error| error.what)
         };
-        for good in ["", "absent = { status = 404 }", "absent = { pointer = \"/total\", is = \"0\" }", "optional = [\"a\"]", "deadline = \"5s\""] {
+        for good in [
+            "",
+            "absent = { status = 404 }",
+            "absent = { pointer = \"/total\", is = \"0\" }",
+            "optional = [\"a\"]",
+            "deadline = \"5s\"",
+        ] {
             assert_eq!(open(good), Ok(()), "{good}");
         }
         for (bad, words) in [

@@ -192,7 +192,10 @@ fn hold_to(columns: &[Box<str>], pinned: Option<&[Box<str>]>) -> Result<(), Sour
     if differences.is_empty() {
         return Ok(());
     }
-    Err(SourceError::new(Code::SrcChanged, format!("the columns are others than the mapping was made for: {}", differences.join(", "))))
+    Err(SourceError::new(
+        Code::SrcChanged,
+        format!("the columns are others than the mapping was made for: {}", differences.join(", ")),
+    ))
 }
 
 /// Says that a column is not there, and which one may be meant.

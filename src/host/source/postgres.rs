@@ -61,6 +61,15 @@ impl Drop for Link {
     }
 }
 
+/// What is wanted of a statement.
+#[derive(Clone, Copy)]
+struct Wish<'w> {
+    statement: &'w Statement,
+    /// About whom the rows are; without it the names of the columns are all that is wanted.
+    about: Option<&'w Asked>,
+    pinned: Option<&'w [Box<str>]>,
+}
+
 /// Why a question got no answer.
 enum Failed {
     /// The connection is gone, and nothing had come by it: the question may be put again.
@@ -83,8 +92,7 @@ impl PostgresSource {
         // It is read when it is needed, so that it may be changed; whether it can be is found out now.
         password_file.as_deref().map(secret).transpose()?;
         let said = config.statement_timeout.map(super::Span::duration);
-        let statement_time =
-            within_ms("statement_timeout", said, limits::SOURCE_STATEMENT_MS, limits::SOURCE_STATEMENT_MS_MAX)?;
+        let statement_time = within_ms("statement_timeout", said, limits::SOURCE_STATEMENT_MS, limits::SOURCE_STATEMENT_MS_MAX)?;
         let most = limits::SOURCE_PARALLEL_MAX;
         let connections = within("connections", config.connections, most, most)?;
         Ok(Self {
@@ -99,57 +107,46 @@ impl PostgresSource {
         })
     }
 
-    pub async fn rows(
-        &self,
-        asked: &Asked,
-        statement: &Statement,
-        pinned: Option<&[Box<str>]>,
-    ) -> Result<Table, SourceError> {
-        let rows_max = self.rows_max;
-        self.twice(async |transaction| {
-            let columns = columns(transaction, statement).await?;
-            super::hold_to(&columns, pinned).map_err(Failed::For)?;
-            fetch(transaction, statement, &columns, asked, rows_max).await
-        })
-        .await
+    pub async fn rows(&self, asked: &Asked, statement: &Statement, pinned: Option<&[Box<str>]>) -> Result<Table, SourceError> {
+        self.twice(Wish { statement, about: Some(asked), pinned }).await
     }
 
     pub async fn columns(&self, statement: &Statement) -> Result<Arc<[Box<str>]>, SourceError> {
-        self.twice(async |transaction| columns(transaction, statement).await).await
+        self.twice(Wish { statement, about: None, pinned: None }).await.map(|table| table.columns)
     }
 
     /// Puts a question; once more over a new connection if the first was lost before anything came, as when a server was restarted.
-    async fn twice<T>(&self, ask: impl AsyncFn(&Transaction<'_>) -> Result<T, Failed>) -> Result<T, SourceError> {
+    async fn twice(&self, wish: Wish<'_>) -> Result<Table, SourceError> {
         let room = timeout(self.statement_time, self.room.acquire()).await;
         let Ok(Ok(_room)) = room else { return Err(unavailable("all connections are in use")) };
         let link = match self.kept() {
             Some(link) => link,
             None => self.connect().await?,
         };
-        match self.once(link, &ask).await {
+        match self.once(link, wish).await {
             Err(Failed::Lost(_)) => {
                 // What else was kept is most likely gone as well.
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                self.once(self.connect().await?, &ask).await.map_err(Failed::into_error)
+                self.once(self.connect().await?, wish).await.map_err(Failed::into_error)
             }
             other => other.map_err(Failed::into_error),
         }
     }
 
-    async fn once<T>(&self, mut link: Link, ask: &impl AsyncFn(&Transaction<'_>) -> Result<T, Failed>) -> Result<T, Failed> {
+    async fn once(&self, mut link: Link, wish: Wish<'_>) -> Result<Table, Failed> {
         let asking = async {
             let transaction = link.client.build_transaction().read_only(true).start().await.map_err(failed)?;
-            let answer = ask(&transaction).await?;
+            let table = ask(&transaction, wish, self.rows_max).await?;
             transaction.rollback().await.map_err(failed)?;
-            Ok(answer)
+            Ok(table)
         };
         // The server ends a statement by itself. One that does not even do that is waited for no longer.
         let deadline = self.statement_time + Duration::from_millis(limits::SOURCE_SILENT_MS);
         let silent = |_| Failed::For(unavailable("the database says nothing any more; the connection is given up"));
-        let answer = timeout(deadline, asking).await.map_err(silent)??;
+        let table = timeout(deadline, asking).await.map_err(silent)??;
         link.used = Instant::now();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(link);
-        Ok(answer)
+        Ok(table)
     }
 
     /// A connection that waits for a question. A firewall in between forgets it some time, so none waits for long.
@@ -178,7 +175,8 @@ impl PostgresSource {
         let deadline = Duration::from_millis(limits::CONNECT_MS);
         let link = timeout(deadline, connecting).await.map_err(|_| unavailable("no connection in time"))??;
         let settings = self.settings();
-        let set = timeout(deadline, link.client.batch_execute(&settings)).await.map_err(|_| unavailable("no settings in time"))?;
+        let set =
+            timeout(deadline, link.client.batch_execute(&settings)).await.map_err(|_| unavailable("no settings in time"))?;
         set.map_err(|error| said(&error))?;
         Ok(link)
     }
@@ -253,6 +251,16 @@ where
     // How it ends is seen by whoever asks.
     let carrier = tokio::spawn(async { drop(connection.await) }).abort_handle();
     Ok(Link { client, carrier, used: Instant::now() })
+}
+
+/// Asks for the columns, and then for the rows: the first says what the second is to have as text.
+async fn ask(transaction: &Transaction<'_>, wish: Wish<'_>, rows_max: usize) -> Result<Table, Failed> {
+    let columns = columns(transaction, wish.statement).await?;
+    super::hold_to(&columns, wish.pinned).map_err(Failed::For)?;
+    match wish.about {
+        Some(asked) => fetch(transaction, wish.statement, &columns, asked, rows_max).await,
+        None => Ok(Gathering::new(&columns, rows_max).finish(now())),
+    }
 }
 
 /// The names of a statement's columns, of which none may be there twice: nobody could tell them apart.
@@ -391,7 +399,8 @@ mod tests {
 
     #[test]
     fn a_database_on_another_machine_needs_tls_and_one_here_does_not() {
-        let opened = |more: &str| PostgresSource::open(&config(more), Path::new("/nowhere")).map(|_| ()).map_err(|error| error.what);
+        let opened =
+            |more: &str| PostgresSource::open(&config(more), Path::new("/nowhere")).map(|_| ()).map_err(|error| error.what);
         for good in ["address = \"127.0.0.1:5432\"", "address = \"[::1]\"", "socket = \"/run/postgresql\""] {
             assert_eq!(opened(good), Ok(()), "{good}");
         }
@@ -419,6 +428,9 @@ mod tests {
     fn names_of_columns_are_quoted_in_the_statement_around() {
         let statement = Statement::parse("select 1 as \"a\"\"b\" where '' <> :value -- end").expect("a statement");
         let text = as_text(&statement, &["a\"b".into()], 100);
-        assert_eq!(text, "SELECT left(q.\"a\"\"b\"::text, 65537) FROM (select 1 as \"a\"\"b\" where '' <> CAST($1 AS text)) AS q LIMIT 101");
+        assert_eq!(
+            text,
+            "SELECT left(q.\"a\"\"b\"::text, 65537) FROM (select 1 as \"a\"\"b\" where '' <> CAST($1 AS text)) AS q LIMIT 101"
+        );
     }
 }

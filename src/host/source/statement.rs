@@ -234,7 +234,8 @@ impl<'s> Scanner<'s> {
         }
         let Some(parameter) = Parameter::named(name) else {
             let meant = nearest(name, Parameter::ALL.iter().map(|(known, _)| *known));
-            let meant = meant.map_or("they are :scheme, :value, :from, :to and :today".to_owned(), |known| format!("did you mean :{known}?"));
+            let meant = meant
+                .map_or("they are :scheme, :value, :from, :to and :today".to_owned(), |known| format!("did you mean :{known}?"));
             return Err(format!("there is no parameter :{name}; {meant}"));
         };
         let place = self.parameters.iter().position(|known| *known == parameter).unwrap_or_else(|| {
@@ -309,7 +310,8 @@ mod tests {
 
     #[test]
     fn names_become_numbers_and_are_never_pasted() {
-        let (text, parameters) = parsed("SELECT a FROM t WHERE id = :value AND s = :scheme AND d BETWEEN :from AND :to AND :value <> ''");
+        let (text, parameters) =
+            parsed("SELECT a FROM t WHERE id = :value AND s = :scheme AND d BETWEEN :from AND :to AND :value <> ''");
         assert_eq!(
             text,
             "SELECT a FROM t WHERE id = CAST($1 AS text) AND s = CAST($2 AS text) AND d BETWEEN CAST(CAST($3 AS text) AS date) \
@@ -329,7 +331,10 @@ mod tests {
             ("select $x$ ; :from $ $x$ where a=:value", "select $x$ ; :from $ $x$ where a=CAST($1 AS text)"),
             ("select $$:to$$ where a=:value", "select $$:to$$ where a=CAST($1 AS text)"),
             ("-- :from;\nselect a where a=:value;", "select a where a=CAST($1 AS text)"),
-            ("/* a /* :from ; */ */ with x as (select 1) select a where a=:value ; -- end", "with x as (select 1) select a where a=CAST($1 AS text)"),
+            (
+                "/* a /* :from ; */ */ with x as (select 1) select a where a=:value ; -- end",
+                "with x as (select 1) select a where a=CAST($1 AS text)",
+            ),
             ("select a::text, b[1:2] where a=:value::bigint", "select a::text, b[1:2] where a=CAST($1 AS text)::bigint"),
             ("select t.update, \"delete\" where a=:value", "select t.update, \"delete\" where a=CAST($1 AS text)"),
             ("select a$1 where a=:value", "select a$1 where a=CAST($1 AS text)"),
