@@ -544,3 +544,37 @@ pub const OIDC_PENDING_MS: u64 = 600_000;
 pub const OIDC_PENDING_MAX: usize = 10_000;
 /// Groups of the provider that are given roles.
 pub const OIDC_GROUPS_MAX: usize = 256;
+/// Largest file that is a source of rows, as it lies on the disk.
+pub const SOURCE_FILE_BYTES_MAX: u64 = 1 << 30;
+/// Most rows in it.
+pub const SOURCE_FILE_ROWS_MAX: usize = 2_000_000;
+/// How often a file is read that changes while it is read.
+pub const SOURCE_FILE_READS: u32 = 3;
+/// Most columns of a source.
+pub const SOURCE_COLUMNS_MAX: usize = 1_000;
+/// Longest cell of a source.
+pub const SOURCE_CELL_BYTES_MAX: usize = 64 << 10;
+/// Rows that a source gives for one question if its configuration does not say.
+pub const SOURCE_ROWS: usize = 100;
+/// The most that it may say.
+pub const SOURCE_ROWS_MAX: usize = 1_000;
+/// Octets that a source gives for one question.
+pub const SOURCE_ANSWER_BYTES_MAX: usize = 1 << 20;
+/// How long a service or a program that is a source may take for one question.
+pub const SOURCE_ANSWER_MS: u64 = 5_000;
+/// How long a statement may take if the configuration of its source does not say.
+pub const SOURCE_STATEMENT_MS: u64 = 2_000;
+/// The longest that it may say.
+pub const SOURCE_STATEMENT_MS_MAX: u64 = 10_000;
+/// How much longer than its statement a database is waited for that says nothing.
+pub const SOURCE_SILENT_MS: u64 = 1_000;
+/// Largest file with a statement.
+pub const SOURCE_STATEMENT_BYTES_MAX: usize = 64 << 10;
+/// Most connections to a database, and most programs of a source that run at once.
+pub const SOURCE_PARALLEL_MAX: usize = 4;
+/// How long the output of a program is still read when it has ended and somebody else holds it open.
+pub const SOURCE_PROGRAM_END_MS: u64 = 200;
+/// Largest file with a password or a token.
+pub const SOURCE_SECRET_BYTES_MAX: usize = 4 << 10;
+/// Rows of a file that are named one by one because nobody can ask for them.
+pub const SOURCE_TOLD_MAX: usize = 10;

@@ -12,6 +12,8 @@ pub mod oidc;
 pub mod quality;
 pub mod ratings;
 pub mod schemas;
+#[cfg(feature = "agent")]
+pub mod source;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

@@ -666,6 +666,23 @@ const ROWS: &[(&str, Row)] = &[
     ("LINGER_BYTES_MAX", In("src/host/transport/linger.rs", "whoever_is_still_sending_is_listened_to_within_bounds")),
     ("LINGERING_MAX", In("src/host/transport/linger.rs", "so_many_are_listened_to_at_once_and_no_more")),
     ("EXPECT_MS", In("tests/it/framing.rs", "whoever_waits_to_be_told_to_go_on_is_told_something")),
+    ("SOURCE_FILE_BYTES_MAX", In("src/host/source/tests.rs", "source_of_a_file_has_so_many_rows_and_no_more")),
+    ("SOURCE_FILE_ROWS_MAX", In("src/host/source/tests.rs", "source_of_a_file_has_so_many_rows_and_no_more")),
+    ("SOURCE_FILE_READS", Own),
+    ("SOURCE_COLUMNS_MAX", In("src/host/source/csv.rs", "a_row_has_so_many_cells_of_so_many_octets_and_no_more")),
+    ("SOURCE_CELL_BYTES_MAX", In("src/host/source/csv.rs", "a_row_has_so_many_cells_of_so_many_octets_and_no_more")),
+    ("SOURCE_ROWS", In("src/host/source/tests.rs", "source_of_a_file_says_by_codes_of_their_own_what_it_cannot_give")),
+    ("SOURCE_ROWS_MAX", In("src/host/source/postgres.rs", "rows_max = 1001")),
+    ("SOURCE_ANSWER_BYTES_MAX", In("src/host/source/tests.rs", "source_of_a_service_is_read_so_far_and_so_long_and_no_further")),
+    ("SOURCE_ANSWER_MS", In("src/host/source/http.rs", "deadline = \\\"5001ms\\\"")),
+    ("SOURCE_STATEMENT_MS", Own),
+    ("SOURCE_STATEMENT_MS_MAX", In("src/host/source/postgres.rs", "10001ms")),
+    ("SOURCE_SILENT_MS", In("tests/it/sources.rs", "source_of_a_database_that_hangs_is_waited_for_so_long_and_no_longer")),
+    ("SOURCE_STATEMENT_BYTES_MAX", In("src/host/source/statement.rs", "limits::SOURCE_STATEMENT_BYTES_MAX")),
+    ("SOURCE_PARALLEL_MAX", In("tests/it/sources.rs", "source_of_a_database_has_so_many_connections_and_no_more")),
+    ("SOURCE_PROGRAM_END_MS", In("src/host/source/tests.rs", "source_of_a_program_that_forks_is_answered")),
+    ("SOURCE_SECRET_BYTES_MAX", In("src/host/source/answer.rs", "a_secret_is_one_line_that_nobody_else_may_read")),
+    ("SOURCE_TOLD_MAX", Own),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 
@@ -980,6 +997,38 @@ fn of_what_it_does_not_do() -> [Said; 1] {
     [("docs/limits.md", said)]
 }
 
+fn of_sources() -> [Said; 1] {
+    let said = vec![
+        format!(
+            "columns; octets of a cell | {}; {}; {}; {} |",
+            unit(limits::SOURCE_FILE_BYTES_MAX, 1 << 30, "GiB"),
+            number(limits::SOURCE_FILE_ROWS_MAX as u64),
+            number(limits::SOURCE_COLUMNS_MAX as u64),
+            kib(limits::SOURCE_CELL_BYTES_MAX)
+        ),
+        format!(
+            "rows; octets | {}, {} at most; {} |",
+            limits::SOURCE_ROWS,
+            number(limits::SOURCE_ROWS_MAX as u64),
+            mib(limits::SOURCE_ANSWER_BYTES_MAX)
+        ),
+        format!(
+            "a statement; how much longer a silent database is waited for | {}; {}, {} at most; {} |",
+            seconds(limits::SOURCE_ANSWER_MS),
+            seconds(limits::SOURCE_STATEMENT_MS),
+            seconds(limits::SOURCE_STATEMENT_MS_MAX),
+            seconds(limits::SOURCE_SILENT_MS)
+        ),
+        format!(
+            "a file with a password or a token | {}; {}; {} |",
+            limits::SOURCE_PARALLEL_MAX,
+            kib(limits::SOURCE_STATEMENT_BYTES_MAX),
+            kib(limits::SOURCE_SECRET_BYTES_MAX)
+        ),
+    ];
+    [("docs/limits.md", said)]
+}
+
 fn of_signing_in() -> [Said; 1] {
     let said = vec![
         format!(
@@ -1010,7 +1059,7 @@ fn of_signing_in() -> [Said; 1] {
 fn the_documents_name_the_values_of_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let all = of_messages().into_iter().chain(of_connections()).chain(of_the_log()).chain(of_the_operators_files());
-    let all = all.chain(of_what_it_does_not_do()).chain(of_signing_in());
+    let all = all.chain(of_what_it_does_not_do()).chain(of_signing_in()).chain(of_sources());
     let mut missing = Vec::new();
     for (path, said) in all {
         let text = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -124,6 +124,8 @@ mod past;
 mod peers;
 #[cfg(feature = "server")]
 mod pki;
+#[cfg(feature = "agent")]
+mod postgres;
 #[cfg(feature = "server")]
 mod powercut;
 #[cfg(feature = "server")]
@@ -150,6 +152,8 @@ mod sets;
 mod sim;
 #[cfg(feature = "server")]
 mod situations;
+#[cfg(feature = "agent")]
+mod sources;
 #[cfg(feature = "server")]
 mod spoilt;
 #[cfg(feature = "server")]

@@ -17,8 +17,8 @@ const WINGS: &[(&str, &[&[&str]])] = &[
         "host",
         &[
             &["config", "keyfile", "store", "authority", "schemas", "catalogue"],
-            &["control", "inforce", "quality", "ratings", "source", "telemetry", "transport"],
-            &["expiry", "notices", "oidc"],
+            &["control", "inforce", "quality", "ratings", "telemetry", "transport"],
+            &["expiry", "notices", "oidc", "source"],
         ],
     ),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
@@ -48,6 +48,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("askama", &["console"]),
     ("jsonwebtoken", &["oidc"]),
     ("form_urlencoded", &["oidc"]),
+    ("tokio_postgres", &["source"]),
 ];
 
 struct Source {

@@ -162,7 +162,16 @@ pub fn trust(authorities: &Path) -> Result<Arc<ClientConfig>, TlsError> {
     for root in certificates(authorities)? {
         roots.add(root).map_err(failed)?;
     }
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(failed)?;
+    without_identity(roots).map_err(failed)
+}
+
+/// For connections without TLS: whoever speaks it all the same is not believed.
+pub fn trust_nobody() -> Result<Arc<ClientConfig>, TlsError> {
+    without_identity(RootCertStore::empty()).map_err(|cause| TlsError::Config(cause.to_string()))
+}
+
+fn without_identity(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
