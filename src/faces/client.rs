@@ -180,6 +180,16 @@ impl Client {
         &self.agency
     }
 
+    /// The authorities whose certificates it believes.
+    pub fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// The gateway.
+    pub fn gateway(&self) -> &Url {
+        &self.gateway
+    }
+
     /// Makes and signs a request.
     pub fn request(&self, ask: Ask, context: Context, to: Option<AgencyId>, world: World) -> Result<Signed, ClientError> {
         self.request_with(ask, context, to, world, &[])

@@ -22,7 +22,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
         ],
     ),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
-    ("faces", &[&["api", "client"], &["console"]]),
+    ("faces", &[&["api", "client"], &["agent", "console"]]),
     ("program", &[&["setup"], &["server"], &["demo", "doctor", "simulate"], &["bench"], &["cli"]]),
 ];
 
@@ -34,7 +34,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("quick_xml", &["xml", "bench"]),
     ("ring", &["crypto", "bench"]),
     ("sled", &["store"]),
-    ("hyper", &["transport", "api", "client", "console", "demo", "bench"]),
+    ("hyper", &["transport", "agent", "api", "client", "console", "demo", "bench"]),
     ("governor", &["quota"]),
     ("x509_parser", &["pki"]),
     ("rcgen", &["authority"]),
@@ -42,6 +42,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("roxmltree", &["xsd", "schemas"]),
     ("xsd_schema", &["xsd"]),
+    ("jiff", &["agent"]),
     ("encoding_rs", &["schemas", "source"]),
     ("zip", &["schemas"]),
     ("lettre", &["notices"]),

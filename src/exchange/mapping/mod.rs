@@ -19,7 +19,10 @@ pub use table::{Asked, Cell, Row, Table};
 use crate::base::fault::{Code as FaultCode, Fault, nearest};
 use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::base::time::{Day, UnixTime};
-use crate::message::schema::{Entry, Facts, FieldPath, Form, FormError, Gives, Holding, Schemas, Unfilled, Validator, Wrong as Misplaced};
+use crate::message::schema::{
+    Describing, Entry, Facts, FieldPath, Form, FormError, Gives, Holding, Known, Schemas, Unfilled, Validator,
+    Wrong as Misplaced,
+};
 use crate::message::xml::{Profile, ScanError, scan};
 use decide::Decision;
 use std::cell::RefCell;
@@ -234,7 +237,13 @@ impl Mapping {
                 return Err(Failed { code: FaultCode::SrcPersons, what });
             }
         }
-        let reading = Reading { mapping: self, question, own, table, place: &place };
+        let document = schemas.document_type(&self.document);
+        let goes = Goes {
+            fields: question.fields,
+            known: document.map(|document| Known::of(question.fields, &document.paths())).unwrap_or_default(),
+            subject: document.map(|document| document.described(question.role)).unwrap_or_default(),
+        };
+        let reading = Reading { mapping: self, question, own, table, place: &place, goes: &goes };
         let mut rows = table.rows.iter().map(|row| reading.row(row)).collect::<Vec<_>>();
         rows.retain(|row| self.concerns(row, question.during));
         if rows.is_empty() {
@@ -386,6 +395,14 @@ struct Reading<'r> {
     own: &'r Own<'r>,
     table: &'r Table,
     place: &'r dyn Fn(&str) -> Option<usize>,
+    goes: &'r Goes<'r>,
+}
+
+/// What goes out of what may be left out: what may be given, and what tells whoever was asked about from others.
+struct Goes<'g> {
+    fields: &'g [FieldPath],
+    known: Known<'g>,
+    subject: Vec<Describing<'g>>,
 }
 
 /// A row with the values of all entries. A value that cannot be had fails only the document that wants it.
@@ -393,7 +410,7 @@ struct Filled<'f> {
     number: u64,
     mapping: &'f Mapping,
     own: &'f Own<'f>,
-    fields: &'f [FieldPath],
+    goes: &'f Goes<'f>,
     values: Vec<Result<Option<String>, String>>,
     failed: RefCell<Option<String>>,
 }
@@ -405,7 +422,7 @@ impl<'r> Reading<'r> {
             value.map_err(|expects| format!("{}: {expects} is expected", entry.path))
         });
         let values = values.collect();
-        Filled { number: row.number, mapping: self.mapping, own: self.own, fields: self.question.fields, values, failed: RefCell::default() }
+        Filled { number: row.number, mapping: self.mapping, own: self.own, goes: self.goes, values, failed: RefCell::default() }
     }
 
     fn around(&self) -> Surroundings<'r> {
@@ -469,7 +486,7 @@ impl Holding for Filled<'_> {
     }
 
     fn gives(&self, path: &str) -> bool {
-        // Nothing goes out without the elements around it.
-        self.fields.iter().any(|field| field.covers(path) || field.is_within(path))
+        let Goes { fields, known, subject } = self.goes;
+        fields.iter().any(|field| field.releases(path, known)) || subject.iter().any(|part| part.covers(path))
     }
 }

@@ -136,7 +136,7 @@ fn a_row_that_cannot_become_a_document_is_a_failure_with_its_number_and_path_and
     let cases: [(&[(&str, &str)], &str); 6] = [
         (&[("begin", "2026-03-02")], "row 7: Absence/From: a day such as dd.mm.yyyy in column \"begin\" is expected"),
         (&[("cause", "Secret")], "row 7: Reason: a code that has a row in codes in column \"cause\" is expected"),
-        (&[("family", "")], "row 7: nothing stands in what becomes one of Patient/Name/Family, Patient/Name/FamilyAbsent, which"),
+        (&[("family", "")], "row 7: nothing stands in what becomes one of Patient/Name/Family, Patient/Name/FamilyAbsent"),
         (&[("days", "6")], "row 7: OG-DOC-"),
         (&[("days", "")], "row 7: nothing stands in what becomes Days"),
         (&[("family", "Se\u{1}cret")], "row 7: Patient/Name/Family: a text without control characters"),

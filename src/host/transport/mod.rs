@@ -34,6 +34,7 @@ pub use upstream::{Arrival, Received, Upstream, UpstreamError};
 use crate::base::ids::Digest;
 use crate::base::limits;
 use crate::message::crypto::sha256;
+use crate::message::pki::Certificate;
 use astray::Beginning;
 use body::{Discarded, Unread, discard};
 use hyper::body::{Body as _, Incoming};
@@ -133,6 +134,14 @@ impl Connection {
         let certificate = sha256(shown.first().ok_or_else(|| failed(&"no certificate"))?);
         let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
         Ok(Self { stream: Box::new(stream), certificate, shown, protocol })
+    }
+
+    /// Whether the client's certificate is that of a host and of no agency. Certificates of agencies name them, so none of them passes
+    /// for a gateway, whatever host it is for.
+    pub fn is_of_host(&self, host: &str) -> bool {
+        let Some(leaf) = self.shown.first() else { return false };
+        let is_agency = Certificate::from_der(leaf).is_ok_and(|certificate| certificate.agency.is_some());
+        !is_agency && tls::is_for_host(leaf, host)
     }
 
     /// Serves requests until the peer closes, a deadline passes, or `stop` says that no further one is taken.

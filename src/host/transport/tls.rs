@@ -178,6 +178,14 @@ fn without_identity(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::E
     Ok(Arc::new(config))
 }
 
+/// Whether a certificate is for a host (RFC 9525).
+pub(super) fn is_for_host(der: &[u8], host: &str) -> bool {
+    let der = CertificateDer::from(der.to_vec());
+    let parsed = rustls::server::ParsedCertificate::try_from(&der);
+    let name = rustls::pki_types::ServerName::try_from(host.to_owned());
+    parsed.is_ok_and(|parsed| name.is_ok_and(|name| rustls::client::verify_server_name(&parsed, &name).is_ok()))
+}
+
 /// The authorities that certificates of signing keys are checked against: for tools, which have no registry.
 #[derive(Clone)]
 pub struct Anchors(Arc<dyn ClientCertVerifier>);

@@ -1,5 +1,6 @@
 //! Writing messages in canonical form.
 
+use crate::base::fault::Code as FaultCode;
 use super::{Ask, Body, Context, Described, Message, NAMESPACE, Person, Subject, TYPES, World};
 use crate::message::schema::SubjectKind;
 use crate::message::xml::Writer;
@@ -123,7 +124,9 @@ fn write_body(message: &Message, documents: &str, out: &mut Writer) {
         }
         Body::Fault { code, blame, retry } => {
             out.open("Fault", &[]).leaf("Code", code).leaf("Blame", blame).leaf("Retry", retry);
-            out.leaf("Text", "see the code").leaf("Help", "urn:oncegate:error:".to_owned().as_str()).close();
+            let known = FaultCode::parse(code);
+            out.leaf("Text", known.map_or("see the code", FaultCode::title));
+            out.leaf("Help", known.map_or("see the code", FaultCode::next_step)).close();
         }
     }
     out.close();

@@ -62,6 +62,13 @@ pub enum Wrong {
     Value(String),
 }
 
+impl Wrong {
+    /// Whether it may be for want of another line that is wrong itself.
+    fn follows(&self) -> bool {
+        matches!(self, Self::Missing | Self::MissingChoice(_))
+    }
+}
+
 impl std::fmt::Display for FormError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = &self.path;
@@ -141,7 +148,8 @@ impl Form {
         maker.name_spaces(root, &wanted);
         let root = maker.element(root, &wanted, ("", ""));
         let mut faults = maker.faults;
-        faults.sort();
+        // What is wrong with what somebody wrote comes before what follows from it.
+        faults.sort_by(|left, right| (left.why.follows(), left).cmp(&(right.why.follows(), right)));
         faults.dedup();
         if faults.is_empty() { Ok(Self { root, declared: declared(&maker.prefixes) }) } else { Err(faults) }
     }
