@@ -185,6 +185,10 @@ pub(super) fn twice(names: &[Box<str>]) -> Option<&str> {
 /// Reads a password or a token. Nobody but its owner may read it, and its line's end is the editor's.
 pub(super) fn secret(path: &Path) -> Result<String, SourceError> {
     let wrong = |what: &dyn std::fmt::Display| SourceError::new(Code::AgtFile, format!("{}: {what}", path.display()));
+    // Opening a pipe would wait for whoever writes into it.
+    if !std::fs::metadata(path).map_err(|cause| wrong(&cause.kind()))?.is_file() {
+        return Err(wrong(&"it is no file"));
+    }
     let file = std::fs::File::open(path).map_err(|cause| wrong(&cause.kind()))?;
     let mode = file.metadata().map_err(|cause| wrong(&cause.kind()))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

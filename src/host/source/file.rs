@@ -227,11 +227,12 @@ impl Plan {
     /// Reads the file whole. One that changes meanwhile was not renamed into place, and is read again.
     fn read(&self) -> Result<(Vec<u8>, Metadata), SourceError> {
         for _ in 0..limits::SOURCE_FILE_READS {
-            let mut file = File::open(&self.path).map_err(|cause| self.unreadable(&cause))?;
-            let before = file.metadata().map_err(|cause| self.unreadable(&cause))?;
-            if !before.is_file() {
+            // Opening a pipe would wait for whoever writes into it.
+            if !std::fs::metadata(&self.path).map_err(|cause| self.unreadable(&cause))?.is_file() {
                 return Err(self.unfit("it is no file"));
             }
+            let mut file = File::open(&self.path).map_err(|cause| self.unreadable(&cause))?;
+            let before = file.metadata().map_err(|cause| self.unreadable(&cause))?;
             let most = limits::SOURCE_FILE_BYTES_MAX;
             if before.len() > most {
                 return Err(self.unfit(&format!("it has more than {most} octets")));
@@ -265,13 +266,18 @@ fn header<'t>(reader: &mut Reader<'t>, fields: &mut Vec<Field<'t>>) -> Result<Ar
         return Err(Wrong::new(1, "the file is empty; its first row names the columns"));
     };
     let columns: Arc<[Box<str>]> = fields.iter().map(|field| Box::from(field.text().trim())).collect();
+    // In a file without such a row these would be cells of somebody, so they are numbered and not named.
+    let wrong = |what: String| Err(Wrong::new(place.line, what));
     if let Some(at) = columns.iter().position(|name| name.is_empty()) {
-        return Err(Wrong::new(place.line, format!("column {} has no name", at + 1)));
+        return wrong(format!("column {} has no name", at + 1));
     }
-    match twice(&columns) {
-        Some(name) => Err(Wrong::new(place.line, format!("two columns have the name {name:?}"))),
-        None => Ok(columns),
+    if let Some(at) = columns.iter().position(|name| name.len() > limits::NAME_BYTES_MAX) {
+        return wrong(format!("the name of column {} has more than {} octets", at + 1, limits::NAME_BYTES_MAX));
     }
+    let Some(name) = twice(&columns) else { return Ok(columns) };
+    let places = columns.iter().zip(1..).filter(|(column, _)| ***column == *name);
+    let places: Vec<String> = places.map(|(_, place): (_, usize)| place.to_string()).collect();
+    wrong(format!("columns {} have one name", places.join(" and ")))
 }
 
 fn check_row(fields: &[Field], columns: usize, rows: usize, place: Place) -> Result<(), Wrong> {

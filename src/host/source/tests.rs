@@ -119,7 +119,11 @@ async fn source_of_a_file_refuses_a_bad_file_with_the_line() {
         (with("\u{feff}no,a\nID,SECRET\n"), "encoding = \"windows-1251\"", ":1: the file begins with the mark of UTF-8"),
         (wide, "", ":1: the file begins with the mark of UTF-16LE"),
         (with(""), "", ":1: the file is empty"),
-        (with("no,a,a\nID,SECRET,2\n"), "", ":1: two columns"),
+        (with("no,SECRET,SECRET\nID,1,2\n"), "", ":1: columns 2 and 3 have one name"),
+        (with(&format!("no,{}SECRET\nID,1\n", "x".repeat(limits::NAME_BYTES_MAX))), "", ":1: the name of column 2"),
+        // Without a row of names the first person's cells are there.
+        (with("ID,SECRET,Zq7Planted\n"), "", ":1: columns 2 and 3"),
+        (with("ID,SECRET\n"), "", ""),
         (with("no, \nID,SECRET\n"), "", ":1: column 2 has no name"),
         (with("no;a\nID;SECRET\n"), "", ""),
         (with(&format!("no,a\nID,{cell}\n")), "", ":2: cell 2 has more than 65536"),
