@@ -267,6 +267,11 @@ impl Identifier {
         scheme::is_scheme(scheme)
     }
 
+    /// The schemes whose check digits are verified; one whose forms are several comes as often.
+    pub fn schemes() -> impl Iterator<Item = &'static str> {
+        scheme::names()
+    }
+
     /// The identifier with this number in the scheme `XX-OGTEST`, whose people do not exist: for tests and examples.
     pub fn synthetic(number: u32) -> Self {
         Self { scheme: "XX-OGTEST".into(), value: scheme::synthetic(number).into() }

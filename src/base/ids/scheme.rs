@@ -94,6 +94,11 @@ pub(super) fn verify(scheme: &str, value: &str) -> Result<(), CheckDigitError> {
     form.map_or(Ok(()), Err)
 }
 
+/// The schemes whose check digits are verified.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    SCHEMES.iter().map(|scheme| scheme.name)
+}
+
 /// The value with this number in the scheme of synthetic people, `XX-OGTEST`.
 pub(super) fn synthetic(number: u32) -> String {
     let leading = format!("99{:07}", number % 10_000_000);

@@ -196,6 +196,11 @@ impl Mapping {
         missing.map(say).collect()
     }
 
+    /// Each path, and where its value comes from.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &From)> {
+        self.entries.iter().map(|entry| (&*entry.path, &entry.from))
+    }
+
     /// Whether the answer is a yes or no and no record.
     pub fn is_decision(&self) -> bool {
         self.decision.is_some()

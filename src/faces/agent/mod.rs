@@ -2,13 +2,19 @@
 //! and TLS, signs, verifies, and keeps receipts; whoever stands behind it needs to know none of this.
 
 mod config;
+mod draft;
+mod fixtures;
 mod holder;
+mod inspect;
 mod kept;
 mod listen;
 mod pull;
 mod zones;
 
 pub use config::{Config, DeskAt, DeskConfig, FILE, Finding, Hold, HoldConfig, Holds};
+pub use draft::{Draft, quoted};
+pub use fixtures::{Case, Fixtures, Tried, Trying, some_identifier};
+pub use inspect::{Column, Kind as ColumnKind, Survey};
 pub use holder::{Answered, Holder, Said, schemas};
 pub use kept::{Kept, Waiting};
 pub use pull::Say;
@@ -122,7 +128,7 @@ impl Agent {
         let mut told = String::new();
         loop {
             tokio::select! {
-                _ = stopping.wait_for(|stop| *stop) => break,
+                () = told_to_stop(&mut stopping) => break,
                 Ok(()) = again.changed() => match this.reload().await {
                     Ok(()) => say("files read again, and in force".to_owned()),
                     Err(findings) => findings.iter().for_each(|finding| say(format!("{finding}; everything stays as it was"))),
@@ -145,6 +151,10 @@ impl Agent {
         }
         while tasks.join_next().await.is_some() {}
     }
+}
+
+async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 impl Current {

@@ -20,6 +20,7 @@ use std::hash::BuildHasher;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -136,6 +137,24 @@ impl FileSource {
 
     pub fn warnings(&self) -> Vec<String> {
         self.0.loaded().warnings.clone()
+    }
+
+    /// Shows all rows, one after the other, each with the line that it begins in.
+    pub fn each(&self, see: &mut dyn FnMut(u64, &[Cow<'_, str>])) {
+        let loaded = self.0.loaded();
+        let mut reader = Reader::new(&loaded.text, self.0.plan.form);
+        let mut fields = Vec::new();
+        // The header was read before, and so was each row.
+        let _ = reader.next(&mut fields);
+        while let Ok(Some(place)) = reader.next(&mut fields) {
+            let cells: Vec<Cow<'_, str>> = fields.iter().map(|field| field.text()).collect();
+            see(place.line, &cells);
+        }
+    }
+
+    /// As of when the data is.
+    pub fn as_of(&self) -> UnixTime {
+        self.0.loaded().as_of
     }
 
     pub fn rows_held(&self) -> usize {

@@ -22,7 +22,8 @@ pub use config::{
 pub use statement::Statement;
 
 use crate::base::fault::{Code, nearest};
-use crate::exchange::mapping::{Asked, Table};
+use crate::base::time::UnixTime;
+use crate::exchange::mapping::{Asked, Cell, Row, Table};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -159,6 +160,13 @@ impl Source {
             Kind::File(file) => file.warnings(),
             Kind::Postgres(_) | Kind::Http(_) | Kind::Command(_) => Vec::new(),
         }
+    }
+
+    /// All rows of a file, for whoever has to look at them before anybody asks; nothing of what cannot be looked through.
+    pub fn each_row(&self, see: &mut dyn FnMut(Row)) -> Option<UnixTime> {
+        let Kind::File(file) = &self.kind else { return None };
+        file.each(&mut |number, cells| see(Row { number, cells: cells.iter().map(|cell| Cell::new(cell)).collect() }));
+        Some(file.as_of())
     }
 
     /// How many rows it has, where that is known.

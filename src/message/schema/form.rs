@@ -133,6 +133,83 @@ enum Group {
     Choice { min: u32, max: u32, parts: Vec<Group>, of: Vec<String> },
 }
 
+/// A place of a document at which a value stands, for whoever looks for what to put there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceOf {
+    /// Its path.
+    pub path: String,
+    /// What stands there.
+    pub takes: Takes,
+    /// The same in words.
+    pub expects: String,
+    /// A value that is taken.
+    pub sample: Option<String>,
+}
+
+/// What stands at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A day.
+    Day,
+    /// A moment.
+    Instant,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Truth,
+    /// One of these.
+    OneOf(Vec<String>),
+    /// An identifier: its scheme stands beside it.
+    Id,
+    /// An amount: its currency stands beside it.
+    Money,
+    /// A text.
+    Text,
+}
+
+/// The places at which values stand in documents of a type, in the order of its schema, as far as they are listed.
+pub fn places(schemas: &Schemas, document: &Code) -> Vec<PlaceOf> {
+    let Some((version, set)) = schemas.newest_of(document) else { return Vec::new() };
+    let root = set.names().find(&version.namespace, &version.root).and_then(|name| set.global_element(name));
+    let Some(root) = root else { return Vec::new() };
+    let all = super::paths::unfold(set, root).all;
+    let has = |path: &str, attribute: &str| all.iter().any(|other| other.path == format!("{path}/@{attribute}"));
+    let place = |path: &super::paths::Path| {
+        let simple = path.of.and_then(|of| set.simple_of(of))?;
+        let takes = match takes(simple) {
+            _ if has(&path.path, "scheme") => Takes::Id,
+            _ if has(&path.path, "currency") => Takes::Money,
+            takes => takes,
+        };
+        Some(PlaceOf { path: path.path.clone(), takes, expects: simple.expects(), sample: simple.sample(true) })
+    };
+    all.iter().filter(|path| !path.path.is_empty()).filter_map(place).collect()
+}
+
+fn takes(simple: &crate::message::xsd::simple::Simple) -> Takes {
+    use crate::message::xsd::simple::{NoScope, Room};
+    let is = |text: &str| simple.check(text, &NoScope, &mut Room::default()).is_ok();
+    if simple.one_of_all(0).is_some() {
+        let mut all: Vec<String> = Vec::new();
+        for found in (0..100).map_while(|number| simple.one_of_all(number)) {
+            if all.contains(&found) {
+                break;
+            }
+            all.push(found);
+        }
+        return Takes::OneOf(all);
+    }
+    let is_text = is("x y") || is("Xy");
+    match () {
+        () if is_text => Takes::Text,
+        () if is("2026-03-04") => Takes::Day,
+        () if is("2026-03-04T05:12:09Z") => Takes::Instant,
+        () if is("true") && is("false") => Takes::Truth,
+        () if ["1", "0", "5", "12", "100", "2026"].iter().any(|number| is(number)) && !is("a") => Takes::Integer,
+        () => Takes::Text,
+    }
+}
+
 impl Form {
     /// A form for the newest version of a document type, with these entries; or all that is wrong with them.
     pub fn new(schemas: &Schemas, document: &Code, entries: &[Entry<'_>]) -> Result<Self, Vec<FormError>> {

@@ -5,6 +5,8 @@
 //! answer in time. With `--json` a failure is told as JSON too, on standard error.
 
 mod agency;
+#[cfg(feature = "agent")]
+mod agent;
 mod answer;
 mod ask;
 mod backup;
@@ -76,6 +78,9 @@ enum Command {
     Reload(reload::Reload),
     /// Sign people in and out at the pages of a running gateway
     Console(console::Console),
+    /// Be a holder from a table, on the agency's side
+    #[cfg(feature = "agent")]
+    Agent(agent::Agent),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
     /// Say who may ask what of whom, and why not
@@ -255,6 +260,8 @@ pub fn main() -> ExitCode {
         Command::Demo(command) => command.run(&out),
         Command::Reload(command) => command.run(&out),
         Command::Console(command) => command.run(&out),
+        #[cfg(feature = "agent")]
+        Command::Agent(command) => command.run(&out),
         Command::Agency(command) => command.run(&out),
         Command::Policy(command) => command.run(&out),
         Command::Registry(command) => command.run(&out),
