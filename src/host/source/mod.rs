@@ -104,6 +104,13 @@ impl std::fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
+/// Its name: passwords and rows are inside.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.name)
+    }
+}
+
 impl Source {
     /// Opens a source. `folder` is what names of files in its configuration start from, `keys` are the columns by which it will be
     /// asked. A file is read, so that a bad one is found now; a database or service is not asked for anything yet.

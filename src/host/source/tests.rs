@@ -4,6 +4,7 @@ use crate::base::limits;
 use crate::base::time::Day;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -16,7 +17,9 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("oncegate-source-{}-{name}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("oncegate-source-{}-{count}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("a folder");
         Self(path)
@@ -358,7 +361,7 @@ async fn service(reply: Reply) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
 
 async fn of_service(reply: Reply, more: &str) -> Result<Table, SourceError> {
     let (address, _) = service(reply).await;
-    let folder = Folder::new(&address.replace(':', "-"));
+    let folder = Folder::new("service");
     let config = format!(
         "kind = \"http-json\"\nurl = \"http://{address}/p/{{value}}\"\nrows = \"/data\"\ncolumns = {{ no = \"/id\", name = \"/who/name\" }}\n{more}"
     );
@@ -453,7 +456,7 @@ async fn source_of_a_service_is_asked_with_its_token_and_the_question_alone() {
 }
 
 async fn of_program(script: &str, more: &str) -> Result<Table, SourceError> {
-    let folder = Folder::new(&format!("program-{:x}", script.len() * 31 + more.len()));
+    let folder = Folder::new("program");
     let script = script.replace("SECRET", PLANTED);
     let config = format!(
         "kind = \"command\"\nprogram = \"/bin/sh\"\narguments = [\"-c\", '''{script}''']\ncolumns = [\"a\", \"b\"]\n{more}"
