@@ -74,11 +74,6 @@ impl Guessing<'_> {
         if self.places.iter().any(|place| place.path == id) {
             paths.push(id);
         }
-        for place in self.places.iter().filter(|place| !place.path.contains('@') && self.column_of(&place.path).is_some()) {
-            if !paths.contains(&place.path) && matches!(self.guess(&place.path), Guess::Sure(_)) {
-                paths.push(place.path.clone());
-            }
-        }
         for _ in 0..ROUNDS {
             let entry = |path: &String| {
                 let takes = self.place(path).map(|place| &place.takes);
@@ -104,6 +99,17 @@ impl Guessing<'_> {
             }
             if paths.len() == before {
                 break;
+            }
+        }
+        // What may be there as well, from columns that nothing else has taken.
+        let mut taken: Vec<&str> = paths.iter().filter_map(|path| self.column_of(path)).map(|column| &*column.name).collect();
+        for place in self.places.iter().filter(|place| !place.path.contains('@') && !paths.contains(&place.path)).collect::<Vec<_>>() {
+            let free = self.column_of(&place.path).filter(|column| !taken.contains(&&*column.name));
+            if let Some(column) = free
+                && matches!(self.guess(&place.path), Guess::Sure(_))
+            {
+                taken.push(&column.name);
+                paths.push(place.path.clone());
             }
         }
         let order = |path: &String| self.places.iter().position(|place| place.path == *path).unwrap_or(usize::MAX);
@@ -266,7 +272,9 @@ fn fixtures(lines: &[(String, Guess)], person: Option<&Column>) -> String {
     let empty = columns.iter().find(is_required).map_or("todo", |(_, column, _)| column.as_str());
     let strict = columns.iter().find(|(_, _, text)| text.contains("\"day\"") || text.contains("\"integer\"")).map_or(empty, |(_, column, _)| column.as_str());
     let id = columns.iter().find(|(path, ..)| *path == "Head/DocumentId").map_or("todo", |(_, column, _)| column.as_str());
-    let text = columns.iter().find(|(_, column, text)| column != person && text.starts_with('"')).map_or(empty, |(_, column, _)| column.as_str());
+    let texts = || columns.iter().filter(|(_, column, text)| column != person && text.starts_with('"'));
+    let is_name = |(path, ..): &&(&str, String, &str)| ["Family", "Given", "Name"].iter().any(|name| path.ends_with(name));
+    let text = texts().find(is_name).or_else(|| texts().next()).map_or(empty, |(_, column, _)| column.as_str());
     let (person, empty, strict, id, text) = (quoted(person), quoted(empty), quoted(strict), quoted(id), quoted(text));
     let scheme_value = "ZZ-OTHER:1+1";
     format!(

@@ -183,7 +183,18 @@ pub fn places(schemas: &Schemas, document: &Code) -> Vec<PlaceOf> {
         };
         Some(PlaceOf { path: path.path.clone(), takes, expects: simple.expects(), sample: simple.sample(true) })
     };
-    all.iter().filter(|path| !path.path.is_empty()).filter_map(place).collect()
+    // They are listed breadth first, and people read documents from their beginning.
+    let order = |at: usize| {
+        let mut above = vec![at];
+        while let Some(parent) = above.last().filter(|at| **at != 0).and_then(|at| all.get(*at)).map(|path| path.parent) {
+            above.push(parent);
+        }
+        above.reverse();
+        above
+    };
+    let mut numbers: Vec<usize> = (1..all.len()).collect();
+    numbers.sort_by_cached_key(|at| order(*at));
+    numbers.into_iter().filter_map(|at| all.get(at).and_then(place)).collect()
 }
 
 fn takes(simple: &crate::message::xsd::simple::Simple) -> Takes {

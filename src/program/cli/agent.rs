@@ -109,6 +109,13 @@ impl Agent {
 
 /// A failure that says all that is wrong.
 fn refused(findings: Vec<Finding>) -> Failure {
+    let place = |finding: &Finding| {
+        let mut parts = finding.place.rsplit(':').map(|part| part.parse::<usize>().unwrap_or(0));
+        let column = parts.next();
+        (parts.next(), column)
+    };
+    let mut findings = findings;
+    findings.sort_by_key(place);
     let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
     Failure::new(2, lines.join("\n"))
 }
