@@ -77,6 +77,7 @@ mod evidence;
 mod fairness;
 #[cfg(feature = "server")]
 mod faults;
+mod fields;
 mod figures;
 mod folder;
 #[cfg(feature = "server")]

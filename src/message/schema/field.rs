@@ -6,7 +6,7 @@
 
 use crate::base::limits;
 use crate::message::xsd::simple::is_ncname;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The path of a field, or a pattern that names many.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +147,54 @@ impl fmt::Debug for FieldPath {
     }
 }
 
+/// Fields as the value of a header field: each percent-encoded, with commas between them. None if that would be too long for the
+/// head of a message; whoever reads none knows nothing, while an empty value says that there are none.
+pub fn fields_header(fields: &[FieldPath]) -> Option<String> {
+    let mut header = String::new();
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            header.push(',');
+        }
+        for octet in field.as_str().bytes() {
+            if octet.is_ascii_graphic() && !matches!(octet, b',' | b'%') {
+                header.push(char::from(octet));
+            } else {
+                let _ = write!(header, "%{octet:02X}");
+            }
+        }
+        if header.len() > limits::FIELDS_HEADER_BYTES_MAX {
+            return None;
+        }
+    }
+    Some(header)
+}
+
+/// The fields of such a header; None if it is none, or has something in it that is no path.
+pub fn fields_of_header(header: &str) -> Option<Vec<FieldPath>> {
+    if header.is_empty() {
+        return Some(Vec::new());
+    }
+    let fits = header.len() <= limits::FIELDS_HEADER_BYTES_MAX && header.bytes().all(|octet| octet.is_ascii_graphic());
+    if !fits {
+        return None;
+    }
+    header.split(',').map(|text| FieldPath::parse(&decoded(text)?)).collect()
+}
+
+/// RFC 3986, section 2.1.
+fn decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut octets = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        // What reads numbers takes a sign as well.
+        let octet = u8::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        octets.push(octet);
+        octets.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(octets).ok()
+}
+
 /// Whether `path` is `field` or below it.
 pub(super) fn lies_in(path: &str, field: &str) -> bool {
     path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -216,6 +264,51 @@ mod tests {
         ] {
             let own = field(own);
             assert_eq!((own.covers(path), own.is_within(path)), (covers, is_within), "{own} {path}");
+        }
+    }
+
+    #[test]
+    fn a_header_has_fields_of_any_alphabet_in_visible_octets() {
+        let fields = ["Doctor/**", "СвЮЛ/@НаимЮЛПолн", "*/@id"].map(field);
+        let header = fields_header(&fields).expect("short");
+        assert!(header.starts_with("Doctor/**,%D0%A1%D0%B2%D0%AE%D0%9B/@%D0%9D") && header.ends_with(",*/@id"), "{header}");
+        assert_eq!(fields_of_header(&header).as_deref(), Some(&fields[..]));
+        assert_eq!((fields_header(&[]).as_deref(), fields_of_header("")), (Some(""), Some(Vec::new())));
+        for wrong in [",", "A,", "A, B", "A%2", "A%+1", "A%zz", "%D0", "A%2CB", "я", "A%я", "1", "%"] {
+            assert_eq!(fields_of_header(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_fields_has_so_many_octets_and_no_more() {
+        let full = limits::FIELDS_HEADER_BYTES_MAX;
+        let last = full % 101;
+        // Each with its comma has 101 octets; the last one has what is left.
+        let mut fields = vec![field(&"n".repeat(100)); full / 101];
+        fields.push(field(&"n".repeat(last)));
+        let header = fields_header(&fields).expect("just short enough");
+        assert_eq!((header.len(), fields_of_header(&header).map(|read| read == fields)), (full, Some(true)));
+        fields.push(field("n"));
+        assert_eq!((fields_header(&fields), fields_of_header(&format!("{header}n"))), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn fields_come_out_of_a_header_as_they_went_in(
+            names in prop::collection::vec("[A-Za-zА-Яа-яΩ_][A-Za-zА-Яа-я0-9._-]{0,8}(/[A-ZЯ][a-zя]{0,5}){0,2}(/@[a-zя]{1,5}|/@\\*|/\\*\\*)?", 0..20),
+        ) {
+            let fields: Vec<FieldPath> = names.iter().map(|name| field(name)).collect();
+            let header = fields_header(&fields).expect("short");
+            prop_assert!(header.bytes().all(|octet| octet.is_ascii_graphic()));
+            prop_assert_eq!(fields_of_header(&header), Some(fields));
+        }
+
+        #[test]
+        fn a_header_that_is_read_says_what_it_would_be_written_as(header in "[A-Ba/@*,%2D01]{0,12}") {
+            if let Some(fields) = fields_of_header(&header) {
+                let again = fields_header(&fields).expect("short");
+                prop_assert_eq!(fields_of_header(&again), Some(fields));
+            }
         }
     }
 

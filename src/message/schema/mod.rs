@@ -29,7 +29,7 @@ mod watch;
 pub use crate::message::xsd::SchemaError;
 pub use documents::{Describing, DocumentType, Priority, Version};
 pub use facts::{Facts, Subject, SubjectKind};
-pub use field::{FieldPath, Known};
+pub use field::{FieldPath, Known, fields_header, fields_of_header};
 pub use form::{Entry, Form, FormError, Gives, Holding, Unfilled, Wrong};
 pub use own::OwnSet;
 pub use paths::Reach;
