@@ -103,6 +103,7 @@ mod log;
 mod manipulation;
 #[cfg(feature = "server")]
 mod memory;
+mod mock;
 #[cfg(feature = "server")]
 mod notices;
 #[cfg(feature = "server")]
