@@ -152,6 +152,7 @@ catalogue! {
     LimGrant = "OG-LIM-003", 429, Sender, Later, "the grant's quota is used up", "send again after Retry-After seconds";
     LimBytes = "OG-LIM-004", 429, Sender, Later, "the agency's quota of bytes is used up", "send again after Retry-After seconds";
     LimPersons = "OG-LIM-005", 429, Sender, Later, "the agency's budget of different persons a day is used up", "ask again on the next day, or ask the authority for a larger budget";
+    LimMisses = "OG-LIM-006", 429, Sender, Later, "the agency has asked about too many people of whom there is no record today", "ask again on the next day; check where your identifiers come from";
 
     RteNoHolder = "OG-RTE-001", 404, Sender, AfterChange, "no holder is registered for this document type, subject and region", "name the holder in To, or another region";
     RteUnreachable = "OG-RTE-002", 502, Receiver, Later, "the holder cannot be reached", "send the same message again later";

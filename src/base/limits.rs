@@ -186,6 +186,13 @@ pub const WAIT_MS_DEFAULT: u64 = 30_000;
 pub const PERSONS_PER_DAY: u32 = 100_000;
 /// See [`PERSONS_PER_DAY`].
 pub const PERSONS_PER_DAY_MAX: u32 = 1_000_000;
+/// Answers that there is no record which an agency may get on one day if its registry entry does not say, and the most that it may
+/// say: whoever tries out identifiers gets more of them than whoever has them from people.
+pub const MISSES_PER_DAY: u32 = 10_000;
+/// See [`MISSES_PER_DAY`].
+pub const MISSES_PER_DAY_MAX: u32 = 1_000_000;
+/// Answers of a day from which on their share counts: of fewer, some that there is no record mean nothing.
+pub const MISSES_ANSWERS_MIN: u32 = 20;
 
 /// Most records in one commit group.
 pub const GROUP_RECORDS_MAX: usize = 512;

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod doctor;
+pub mod mock;
 pub mod server;
 pub mod setup;
 pub mod simulate;

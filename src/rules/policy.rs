@@ -217,6 +217,22 @@ impl Grounds {
         let released = |path: &str| is_released(path, &self.granted, &known) && is_selected(path) || describes(path, subject);
         found.iter().map(String::as_str).find(|path| !released(path))
     }
+
+    /// The optional fields that an answer in this role may hold: those that are granted, or of these those that are selected, and
+    /// what describes the subject.
+    pub fn may_hold(&self, document: &DocumentType, role: &str) -> Vec<FieldPath> {
+        // What is selected was found to be granted, or to be in every answer.
+        let mut fields: Vec<FieldPath> = match &self.selected {
+            Some(selected) => selected.iter().filter(|path| document.has_field(path)).cloned().collect(),
+            None => self.granted.to_vec(),
+        };
+        for path in document.described(role).iter().filter_map(Describing::field).filter(|path| document.has_field(path)) {
+            if !fields.iter().any(|field| field.includes(&path)) {
+                fields.push(path);
+            }
+        }
+        fields
+    }
 }
 
 #[cfg(test)]

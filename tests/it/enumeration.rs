@@ -147,6 +147,17 @@ fn what_is_not_there_is_refused_as_what_is_not_yours() {
     );
 }
 
+/// How many alarms of a kind there were.
+fn alarms_of(public: std::net::SocketAddr, kind: &str) -> u64 {
+    let mut stream = std::net::TcpStream::connect(public).expect("it listens");
+    let mut text = String::new();
+    std::io::Write::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .expect("written");
+    std::io::Read::read_to_string(&mut stream, &mut text).expect("read");
+    let line = text.lines().find(|line| line.starts_with(&format!("oncegate_alarms_total{{kind=\"{kind}\"}}")));
+    line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).unwrap_or(0)
+}
+
 #[test]
 fn whoever_tries_out_persons_is_stopped_and_told_of() {
     let world = World::with_quota(SCHOOL, "requests_per_minute = 60000, burst = 5000, persons_per_day = 10");
@@ -155,15 +166,7 @@ fn whoever_tries_out_persons_is_stopped_and_told_of() {
         let octets = request(&school, somebody(number), "school-attendance", "XX:HEALTH:13");
         world.block_on(school.post(octets, "wait=20", LONG)).expect("a response")
     };
-    let alarms = || {
-        let mut stream = std::net::TcpStream::connect(world.demo().public_address()).expect("it listens");
-        let mut text = String::new();
-        std::io::Write::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .expect("written");
-        std::io::Read::read_to_string(&mut stream, &mut text).expect("read");
-        let line = text.lines().find(|line| line.starts_with("oncegate_alarms_total{kind=\"persons\"}"));
-        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).unwrap_or(0)
-    };
+    let alarms = || alarms_of(world.demo().public_address(), "persons");
     for number in 1..=10 {
         assert_ne!(ask(number * 4 + 1).status.as_u16(), 429, "{number}");
         assert_eq!(alarms(), u64::from(number >= 8), "{number}");
@@ -177,6 +180,45 @@ fn whoever_tries_out_persons_is_stopped_and_told_of() {
     assert_eq!(alarms(), 2, "near, and beyond: once each");
     assert_ne!(ask(5).status.as_u16(), 429, "whoever was asked about already");
     tell("persons tried out beyond the budget of the day", "30 of 30 refused, alarm told");
+}
+
+#[test]
+fn whoever_asks_about_people_of_whom_there_is_no_record_is_stopped_over_a_start_too_and_told_of() {
+    let scene = Scene::new("records = \"off\"\n");
+    set_quota(scene.world().installation(), SCHOOL, "requests_per_minute = 60000, burst = 5000, misses_per_day = 5");
+    let school = scene.client();
+    let ask = |subject: Subject| {
+        let octets = request(&school, subject, "school-attendance", "XX:HEALTH:13");
+        let received = scene.block_on(school.post(octets, "wait=20", LONG)).expect("a response");
+        let code = if received.status.as_u16() == 200 { String::new() } else { problem_of(&received).code };
+        (code, received.headers.contains_key("retry-after"))
+    };
+    let alarms = || alarms_of(scene.world().public_address(), "misses");
+    let nobody = |number: u32| Subject::from(vec![Identifier::synthetic(7_000_000 + number)]);
+    let gateway = scene.start();
+    // Whoever is on record costs nothing.
+    (0..3).for_each(|number| assert_eq!(ask(scene.world().people()[number * 12].subject()).0, ""));
+    for number in 0..4 {
+        assert_eq!((ask(nobody(number)).0.as_str(), alarms()), ("", u64::from(number == 3)), "{number}");
+    }
+    gateway.kill();
+    let gateway = scene.start();
+    assert_eq!(ask(nobody(4)).0, "", "the fifth of five");
+    assert_eq!(alarms(), 1, "near, once more after a start");
+    let refused = ("OG-LIM-006".to_owned(), true);
+    assert_eq!(ask(nobody(5)), refused);
+    assert_eq!(ask(scene.world().people()[0].subject()), refused, "it may ask about nobody any more");
+    assert_eq!(alarms(), 2, "near, and beyond: once each");
+    gateway.stop();
+    let gateway = scene.start();
+    assert_eq!(ask(nobody(6)), refused, "after a start too");
+    gateway.stop();
+    // A share of few answers means nothing; of twenty it does.
+    crate::inbox::registry(scene.world().installation(), |text| text.replacen("misses_per_day = 5", "misses_share = 50", 1));
+    let gateway = scene.start();
+    (6..18).for_each(|number| assert_eq!(ask(nobody(number)).0, "", "{number}"));
+    assert_eq!(ask(nobody(18)), refused, "17 of 20 answers were that there is no record");
+    gateway.stop();
 }
 
 #[test]

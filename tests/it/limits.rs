@@ -343,8 +343,12 @@ const ROWS: &[(&str, Row)] = &[
     ("IDEMPOTENCY_WINDOW_MS", In("src/exchange/ledger.rs", "the_window_bounds_the_ledger")),
     ("DOCUMENT_WATCHED_MAX", In("src/message/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
     ("DOCUMENT_SCOPES_MAX", In("src/message/schema/tests/about.rs", "a_document_is_about_so_many_and_no_more")),
+    ("FIELDS_HEADER_BYTES_MAX", In("src/message/schema/field.rs", "a_header_of_fields_has_so_many_octets_and_no_more")),
     ("PERSONS_PER_DAY", In("src/rules/quota/persons.rs", "a_budget_is_of_different_persons")),
     ("PERSONS_PER_DAY_MAX", In("src/rules/registry/mod.rs", "no_agency_has_more_persons_a_day_than_are_counted")),
+    ("MISSES_PER_DAY", In("src/rules/registry/mod.rs", "how_often_there_may_be_no_record_is_a_count_and_a_share")),
+    ("MISSES_PER_DAY_MAX", In("src/rules/registry/mod.rs", "how_often_there_may_be_no_record_is_a_count_and_a_share")),
+    ("MISSES_ANSWERS_MIN", In("src/rules/quota/misses.rs", "a_share_counts_from_twenty_answers_on")),
     ("WAIT_MS_MAX", In("src/faces/api/exchange.rs", "nobody_waits_longer_than_may_be")),
     ("CATALOGUE_FILES_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_FILES_MAX")),
     ("CATALOGUE_BYTES_MAX", In("src/rules/situation/tests.rs", "limits::CATALOGUE_BYTES_MAX")),
@@ -956,6 +960,7 @@ fn of_what_it_does_not_do() -> [Said; 1] {
             limits::SELECT_PATHS_MAX,
             limits::FIELD_PATH_CHARS_MAX
         ),
+        format!("| octets of `Oncegate-Fields`, which is left out beyond that | {} |", kib(limits::FIELDS_HEADER_BYTES_MAX)),
         format!("clock and the gateway's | {} |", minutes(limits::CLOCK_SKEW_MS)),
         format!("| life of a request; of an application | {life}; {long_life} |"),
         format!("what came of it, is remembered | {} |", hours(limits::IDEMPOTENCY_WINDOW_MS)),
@@ -978,6 +983,12 @@ fn of_what_it_does_not_do() -> [Said; 1] {
             "| {} unless its entry says otherwise, never more than {} |",
             number(PERSONS_PER_DAY),
             number(PERSONS_PER_DAY_MAX)
+        ),
+        format!(
+            "| {} unless the agency's entry says otherwise, never more than {}; {} |",
+            number(limits::MISSES_PER_DAY),
+            number(limits::MISSES_PER_DAY_MAX),
+            limits::MISSES_ANSWERS_MIN
         ),
         format!("recorded one by one | {} a minute;", number(REFUSALS_PER_MINUTE)),
         format!("| keys of one agency | {} |", limits::KEYS_PER_AGENCY_MAX),

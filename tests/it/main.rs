@@ -77,6 +77,7 @@ mod evidence;
 mod fairness;
 #[cfg(feature = "server")]
 mod faults;
+mod fields;
 mod figures;
 mod folder;
 #[cfg(feature = "server")]
@@ -102,6 +103,7 @@ mod log;
 mod manipulation;
 #[cfg(feature = "server")]
 mod memory;
+mod mock;
 #[cfg(feature = "server")]
 mod notices;
 #[cfg(feature = "server")]

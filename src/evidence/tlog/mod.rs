@@ -165,6 +165,8 @@ pub struct Private {
     pub changes: Option<String>,
     /// It is sealed with the request's record already: this one has tags and index keys, and the cause of a refusal.
     pub is_with_request: bool,
+    /// Of an answer: it says that there is no record. It stands beside the leaf, since a leaf is for good and for many.
+    pub is_miss: bool,
 }
 
 impl Private {
@@ -548,6 +550,7 @@ mod tests {
             reason: Some("a \"reason\"".to_owned()),
             changes: None,
             is_with_request: false,
+            is_miss: false,
         };
         let fields = (0..limits::SELECT_PATHS_MAX).map(|number| format!("\"{number}\"")).collect::<Vec<_>>().join(",");
         let [first, second, official] = values;

@@ -26,7 +26,7 @@ use crate::base::time::UnixTime;
 use crate::evidence::tlog::Private;
 use crate::message::crypto::sha256;
 use crate::message::envelope::{Ask, Body, Claimed, Context, EnvelopeReader, Kind, Message};
-use crate::message::schema::{Facts, Schemas};
+use crate::message::schema::{Facts, FieldPath, Schemas};
 use crate::message::sig;
 use crate::rules::policy::{self, Grounds};
 use crate::rules::registry::{Action, Agency, AgencyIndex, NoHolder, NoKey, Registry, Status};
@@ -255,6 +255,12 @@ impl Permitted {
     /// The grounds.
     pub fn grounds(&self) -> &Grounds {
         &self.grounds
+    }
+
+    /// The optional fields that its answer may hold, if it asks for a document: for its holder, who does not know the grant.
+    pub fn fields(&self, schemas: &Schemas) -> Option<Vec<FieldPath>> {
+        let Body::Ask(ask) = &self.message.body else { return None };
+        schemas.document_type(&self.what).map(|document| self.grounds.may_hold(document, ask.role()))
     }
 
     /// Why it is asked; a permitted question always says so.

@@ -166,7 +166,8 @@ impl Form {
             tokens.push(token);
             rest = rest.get(length..)?;
         }
-        let mut parts: Vec<Part> = tokens.iter().filter_map(|token| if let Token::Part(part, _) = token { Some(*part) } else { None }).collect();
+        let mut parts: Vec<Part> =
+            tokens.iter().filter_map(|token| if let Token::Part(part, _) = token { Some(*part) } else { None }).collect();
         let count = parts.len();
         parts.sort_unstable();
         parts.dedup();
@@ -193,7 +194,8 @@ impl Form {
                 Token::Sign(sign) => rest = rest.strip_prefix(*sign)?,
                 Token::Offset => {
                     // Decimals of a second say nothing that is asked for.
-                    let after = rest.strip_prefix('.').map_or(rest, |after| after.trim_start_matches(|c: char| c.is_ascii_digit()));
+                    let after =
+                        rest.strip_prefix('.').map_or(rest, |after| after.trim_start_matches(|c: char| c.is_ascii_digit()));
                     offset_of = Some(if after == "Z" { 0 } else { offset(after)? });
                     rest = "";
                 }

@@ -168,8 +168,7 @@ struct RawFrom {
 }
 
 /// The names of the conversions.
-const CONVERSIONS: [&str; 9] =
-    ["text", "id", "day", "instant", "integer", "money", "yes-no", "document-id", "years"];
+const CONVERSIONS: [&str; 9] = ["text", "id", "day", "instant", "integer", "money", "yes-no", "document-id", "years"];
 
 /// Reads a file; all that is wrong is said.
 pub(super) fn read(text: &str, around: &Around<'_>) -> Result<File, Vec<Wrong>> {
@@ -182,7 +181,11 @@ pub(super) fn read(text: &str, around: &Around<'_>) -> Result<File, Vec<Wrong>> 
     }
     let document = Code::parse(raw.document.get_ref());
     if document.is_none() {
-        reading.say(FaultCode::AgtFile, raw.document.span(), format!("\"{}\" is not the name of a document", raw.document.get_ref()));
+        reading.say(
+            FaultCode::AgtFile,
+            raw.document.span(),
+            format!("\"{}\" is not the name of a document", raw.document.get_ref()),
+        );
     }
     let schema = raw.schema.and_then(|schema| reading.digest(&schema));
     let persons = reading.persons(&raw.person);
@@ -232,7 +235,11 @@ impl Reading<'_, '_> {
         let mut persons: Vec<Person> = Vec::new();
         for RawPerson { role, scheme, column } in all {
             if !Identifier::is_scheme(scheme) {
-                self.say(FaultCode::AgtFile, raw.span(), format!("\"{scheme}\" is not the scheme of an identifier, such as RU-SNILS"));
+                self.say(
+                    FaultCode::AgtFile,
+                    raw.span(),
+                    format!("\"{scheme}\" is not the scheme of an identifier, such as RU-SNILS"),
+                );
             }
             if persons.iter().any(|known| *known.role == **role && *known.scheme == **scheme) {
                 self.say(FaultCode::AgtFile, raw.span(), format!("two columns for one role and {scheme}"));
@@ -319,13 +326,19 @@ impl Reading<'_, '_> {
                 None => self.codes(codes).map(Conversion::Codes),
             };
         }
-        let needs = |name: &str, value: &Option<String>| value.clone().ok_or_else(|| form(format!("as \"{}\" needs {name}", raw.r#as.as_deref().unwrap_or_default())));
+        let needs = |name: &str, value: &Option<String>| {
+            value.clone().ok_or_else(|| form(format!("as \"{}\" needs {name}", raw.r#as.as_deref().unwrap_or_default())))
+        };
         match raw.r#as.as_deref().unwrap_or("text") {
             "text" => Ok(Conversion::Text),
             "id" => {
                 let scheme = needs("scheme", &raw.scheme)?;
                 let is_scheme = Identifier::is_scheme(&scheme);
-                if is_scheme { Ok(Conversion::Id { scheme: scheme.into() }) } else { Err(form(format!("\"{scheme}\" is not a scheme such as RU-SNILS"))) }
+                if is_scheme {
+                    Ok(Conversion::Id { scheme: scheme.into() })
+                } else {
+                    Err(form(format!("\"{scheme}\" is not a scheme such as RU-SNILS")))
+                }
             }
             "day" => Ok(Conversion::Day(self.form(raw, Form::DAY)?)),
             "years" => Ok(Conversion::Years(self.form(raw, Form::DAY)?)),
@@ -352,7 +365,8 @@ impl Reading<'_, '_> {
             }
             "document-id" => Ok(Conversion::DocumentId),
             other => {
-                let near = nearest(other, CONVERSIONS.into_iter()).map_or(String::new(), |near| format!("; did you mean {near}?"));
+                let near =
+                    nearest(other, CONVERSIONS.into_iter()).map_or(String::new(), |near| format!("; did you mean {near}?"));
                 Err((FaultCode::AgtUnknown, format!("there is no conversion \"{other}\"{near}")))
             }
         }
@@ -374,7 +388,7 @@ impl Reading<'_, '_> {
                 (FaultCode::AgtUnknown, format!("there is no zone \"{zone}\"; write +03:00 or one such as Europe/Moscow"))
             })?),
         };
-        if zone.is_none() == !form.has_offset() {
+        if zone.is_none() != form.has_offset() {
             return Err((FaultCode::AgtFile, "an instant needs a zone, or Z in its form, and not both".to_owned()));
         }
         Ok(Conversion::Instant { form, zone })

@@ -20,8 +20,7 @@ use crate::base::fault::{Code as FaultCode, Fault, nearest};
 use crate::base::ids::{AgencyId, Code, Identifier};
 use crate::base::time::{Day, UnixTime};
 use crate::message::schema::{
-    Describing, Entry, Facts, FieldPath, Form, FormError, Gives, Holding, Known, Schemas, Unfilled, Validator,
-    Wrong as Misplaced,
+    Describing, Entry, Facts, FieldPath, Form, FormError, Gives, Holding, Known, Schemas, Unfilled, Validator, Wrong as Misplaced,
 };
 use crate::message::xml::{Profile, ScanError, scan};
 use decide::Decision;
@@ -113,7 +112,9 @@ impl Mapping {
         let mut entries = Vec::new();
         for line in read.lines {
             let parts = match line.from {
-                From::Agency => vec![(format!("{}/Id", line.path), From::AgencyId), (format!("{}/Name", line.path), From::AgencyName)],
+                From::Agency => {
+                    vec![(format!("{}/Id", line.path), From::AgencyId), (format!("{}/Name", line.path), From::AgencyName)]
+                }
                 from => vec![(line.path, from)],
             };
             for (path, from) in parts {
@@ -126,7 +127,9 @@ impl Mapping {
             Some((yes, at)) => {
                 places.push(at.clone());
                 entries.push(Mapped { path: decide::ANSWER.into(), from: From::Text("yes".into()) });
-                Decision::compile((yes, at), &read.facts, entries.len().saturating_sub(1)).map_err(|other| wrong.extend(other)).ok()
+                Decision::compile((yes, at), &read.facts, entries.len().saturating_sub(1))
+                    .map_err(|other| wrong.extend(other))
+                    .ok()
             }
         };
         let form = form(schemas, &read.document, &entries).map_err(|errors| wrong.extend(told(errors, &entries, &places)));
@@ -135,7 +138,8 @@ impl Mapping {
             let document = schemas.document_type(&read.document);
             if let Some(document) = document.filter(|document| !document.roles().contains(&*person.role)) {
                 let roles: Vec<&str> = document.roles().into_iter().filter(|role| !role.is_empty()).collect();
-                let what = format!("{} is about nobody in the role \"{}\"; its roles: {}", document.name, person.role, roles.join(", "));
+                let what =
+                    format!("{} is about nobody in the role \"{}\"; its roles: {}", document.name, person.role, roles.join(", "));
                 wrong.push(Wrong { code: FaultCode::AgtUnknown, at: 0..0, what });
             }
         }
@@ -214,7 +218,8 @@ impl Mapping {
             fits.map(move |identifier| (person, identifier.clone()))
         });
         let schemes: Vec<&str> = self.persons.iter().map(|person| &*person.scheme).collect();
-        let none = || Failed { code: FaultCode::SrcSelector, what: format!("the register knows people by {}", schemes.join(", ")) };
+        let none =
+            || Failed { code: FaultCode::SrcSelector, what: format!("the register knows people by {}", schemes.join(", ")) };
         let (person, identifier) = pairs.next().ok_or_else(none)?;
         let (from, to) = question.during.map_or((None, None), |(from, to)| (Some(from), to));
         Ok((person, Asked { person: identifier, from, to, today: question.now.day() }))
@@ -273,7 +278,12 @@ impl Mapping {
         !begins_late && !ends_early
     }
 
-    fn documents(&self, rows: Vec<Filled<'_>>, (asked, question): (&Asked, &Question<'_>), schemas: &Schemas) -> Result<Vec<String>, Failed> {
+    fn documents(
+        &self,
+        rows: Vec<Filled<'_>>,
+        (asked, question): (&Asked, &Question<'_>),
+        schemas: &Schemas,
+    ) -> Result<Vec<String>, Failed> {
         let rows = match (&self.several, rows.len()) {
             (Several::Refuse, 2..) => {
                 let what = format!("rows {}, where the mapping gives one", numbers(&rows));
@@ -293,7 +303,10 @@ impl Mapping {
             let (markup, facts) = self.document_of(&row, schemas)?;
             let is_theirs = facts.subjects_as(question.role).any(|subject| subject.identifiers.contains(&asked.person));
             if !is_theirs {
-                let what = format!("the document of row {} is not about whom was asked about: [map] puts no such identifier into it", row.number);
+                let what = format!(
+                    "the document of row {} is not about whom was asked about: [map] puts no such identifier into it",
+                    row.number
+                );
                 return Err(Failed { code: FaultCode::SrcPersons, what });
             }
             people.push((row.number, facts));
@@ -439,8 +452,8 @@ impl<'r> Reading<'r> {
         let without_fraction = |time: UnixTime| format!("{}Z", time.to_string().split('.').next().unwrap_or_default());
         Ok(match from {
             From::Columns { columns, with, conversion } => {
-                let cell = |column: &Box<str>| (self.place)(column).and_then(|at| row.cells.get(at)).and_then(Cell::expose);
-                let texts: Vec<&str> = columns.iter().filter_map(cell).collect();
+                let cell = |column: &str| (self.place)(column).and_then(|at| row.cells.get(at)).and_then(Cell::expose);
+                let texts: Vec<&str> = columns.iter().filter_map(|column| cell(column)).collect();
                 if texts.is_empty() {
                     return Ok(None);
                 }

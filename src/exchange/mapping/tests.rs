@@ -127,7 +127,9 @@ fn what_has_no_row_is_no_record_and_what_is_of_another_period_is_none() {
     assert_eq!(documents(ask(&mapping, &both, &[], None)).len(), 2);
     assert_eq!(documents(ask(&mapping, &both, &[], Some(("2026-03-01", None)))).len(), 1);
     assert!(ask(&mapping, &both, &[], Some(("2026-04-01", None))).is_ok_and(|outcome| outcome == Outcome::NoRecord));
-    assert!(ask(&mapping, &both, &[], Some(("2025-04-01", Some("2025-05-01")))).is_ok_and(|outcome| outcome == Outcome::NoRecord));
+    assert!(
+        ask(&mapping, &both, &[], Some(("2025-04-01", Some("2025-05-01")))).is_ok_and(|outcome| outcome == Outcome::NoRecord)
+    );
 }
 
 #[test]
@@ -157,7 +159,10 @@ fn two_people_with_one_identifier_and_rows_of_another_person_are_a_failure() {
     let mapping = compile(NOTES).expect("a mapping");
     let two = table(vec![row(2, &[]), row(9, &[("id", "N-18"), ("family", "Петрова"), ("given", "Ольга")])]);
     let failed = ask(&mapping, &two, &[], None).err().expect("a failure");
-    assert_eq!((failed.code, failed.what.as_str()), (FaultCode::SrcPersons, "rows 2 and 9 are of two people with one identifier"));
+    assert_eq!(
+        (failed.code, failed.what.as_str()),
+        (FaultCode::SrcPersons, "rows 2 and 9 are of two people with one identifier")
+    );
     let other = Identifier::synthetic(14);
     let failed = ask(&mapping, &table(vec![row(2, &[("insurance_no", other.value())])]), &[], None).err().expect("a failure");
     assert_eq!(failed.code, FaultCode::SrcPersons);
@@ -175,7 +180,10 @@ fn of_several_rows_as_many_are_given_as_the_mapping_says() {
 #[test]
 fn what_is_wrong_with_a_mapping_is_said_at_once_and_by_its_code() {
     let swap = |from: &str, to: &str| refused(&NOTES.replacen(from, to, 1));
-    assert_eq!(swap("\"Patient/Name/Family\"", "\"Patient/Name/Famly\"")[0], (FaultCode::AgtUnknown, "the document has no Patient/Name/Famly; did you mean Patient/Name/Family?".to_owned()));
+    assert_eq!(
+        swap("\"Patient/Name/Family\"", "\"Patient/Name/Famly\"")[0],
+        (FaultCode::AgtUnknown, "the document has no Patient/Name/Famly; did you mean Patient/Name/Family?".to_owned())
+    );
     let wrong = swap("\"Days\"                = { column = \"days\", as = \"integer\" }", "");
     assert_eq!(wrong, [(FaultCode::AgtMissing, "Days is in every such document, and comes from nowhere".to_owned())]);
     assert_eq!(swap("as = \"integer\"", "as = \"intger\"")[0].0, FaultCode::AgtUnknown);
@@ -183,9 +191,19 @@ fn what_is_wrong_with_a_mapping_is_said_at_once_and_by_its_code() {
     assert_eq!(swap("as = \"integer\" }", "as = \"integer\", todo = \"a guess by its name\" }")[0].0, FaultCode::AgtTodo);
     assert_eq!(swap("\"2\" = \"injury\"", "\"2\" = \"laziness\"")[0].0, FaultCode::AgtFile);
     assert_eq!(swap("{ text = \"first\" }", "{ text = \"third\" }")[0].0, FaultCode::AgtFile);
-    assert_eq!(swap("\"Days\"                = { column = \"days\", as = \"integer\" }", "\"Days\" = { column = \"begin\", as = \"day\" }")[0].0, FaultCode::AgtFile);
+    assert_eq!(
+        swap(
+            "\"Days\"                = { column = \"days\", as = \"integer\" }",
+            "\"Days\" = { column = \"begin\", as = \"day\" }"
+        )[0]
+        .0,
+        FaultCode::AgtFile
+    );
     assert_eq!(swap("zone = \"+03:00\"", "zone = \"Moscow\"")[0].0, FaultCode::AgtUnknown);
-    assert_eq!(swap("codes = { \"1\" = \"illness\", \"2\" = \"injury\" }", "codes = \"causes.toml\"")[0].0, FaultCode::AgtUnknown);
+    assert_eq!(
+        swap("codes = { \"1\" = \"illness\", \"2\" = \"injury\" }", "codes = \"causes.toml\"")[0].0,
+        FaultCode::AgtUnknown
+    );
     assert_eq!(swap("\"medical-absence-note\"", "\"medical-absense-note\"")[0].0, FaultCode::AgtUnknown);
     let pinned = |digest: &str| NOTES.replacen("person =", &format!("schema = \"sha256:{digest}\"\nperson ="), 1);
     assert_eq!(refused(&pinned(&"0".repeat(64)))[0].0, FaultCode::AgtSchema);
@@ -224,5 +242,8 @@ person = [{ column = "child", scheme = "XX-OGTEST" }, { role = "mother", column 
 "#;
     let wrong = refused(births);
     assert!(wrong.iter().all(|(code, _)| *code == FaultCode::AgtMissing), "{wrong:?}");
-    assert!(wrong.iter().any(|(_, what)| what.starts_with("Parent[1]/Person/Name") || what.contains("Parent[1]/Person/Name/Family")), "{wrong:?}");
+    assert!(
+        wrong.iter().any(|(_, what)| what.starts_with("Parent[1]/Person/Name") || what.contains("Parent[1]/Person/Name/Family")),
+        "{wrong:?}"
+    );
 }

@@ -212,7 +212,10 @@ impl Config {
         let identifier = raw.agency.identifier.as_deref().and_then(|text| {
             let read = text.split_once(':').and_then(|(scheme, value)| Identifier::parse(scheme, value).ok());
             if read.is_none() {
-                say(FaultCode::AgtFile, "agency.identifier is SCHEME:VALUE, with its check digits: RU-OGRN:1027700132195".to_owned());
+                say(
+                    FaultCode::AgtFile,
+                    "agency.identifier is SCHEME:VALUE, with its check digits: RU-OGRN:1027700132195".to_owned(),
+                );
             }
             read
         });
@@ -223,7 +226,8 @@ impl Config {
             let RawHold { source, map, query, fixtures, columns } = hold.into_inner();
             if !raw.source.contains_key(&source) {
                 let names = raw.source.keys().map(String::as_str);
-                let near = crate::base::fault::nearest(&source, names).map_or(String::new(), |near| format!("; did you mean {near}?"));
+                let near =
+                    crate::base::fault::nearest(&source, names).map_or(String::new(), |near| format!("; did you mean {near}?"));
                 let what = format!("there is no [source.{source}]{near}");
                 wrong.push(Finding::at(file, text, Wrong { code: FaultCode::AgtUnknown, at, what }));
             }
@@ -318,10 +322,10 @@ impl Hold {
 
     /// How its source is asked for its columns.
     pub fn by_any(&self, kind: &SourceConfig) -> By {
-        self.mapping.persons().first().map_or_else(
-            || By { how: How::Question, columns: None },
-            |person| self.by(kind, &person.column, &person.scheme),
-        )
+        self.mapping
+            .persons()
+            .first()
+            .map_or_else(|| By { how: How::Question, columns: None }, |person| self.by(kind, &person.column, &person.scheme))
     }
 }
 
@@ -333,9 +337,10 @@ fn desk_of(folder: &Path, raw: RawDesk) -> Result<DeskConfig, String> {
             _ => return Err("a desk at a Unix socket needs users, the numbers of those who may ask: users = [1000]".to_owned()),
         },
         None => {
-            let address: SocketAddr = raw.listen.parse().map_err(|_| {
-                "desk.listen is unix:desk.sock, or an address of this machine such as 127.0.0.1:8090".to_owned()
-            })?;
+            let address: SocketAddr = raw
+                .listen
+                .parse()
+                .map_err(|_| "desk.listen is unix:desk.sock, or an address of this machine such as 127.0.0.1:8090".to_owned())?;
             let token = raw.token.ok_or("a desk at a port needs a token: the name of a file that holds it")?;
             if !address.ip().is_loopback() {
                 return Err("a desk listens on this machine alone: 127.0.0.1 or [::1]".to_owned());

@@ -47,7 +47,8 @@ impl Draft {
         let places = places(schemas, document);
         let known = schemas.document_type(document);
         let subject = known.and_then(|known| known.newest()).and_then(|version| version.subjects.first());
-        let (role, subject) = subject.map_or((String::new(), String::new()), |subject| (subject.role.clone(), subject.path.clone()));
+        let (role, subject) =
+            subject.map_or((String::new(), String::new()), |subject| (subject.role.clone(), subject.path.clone()));
         let person = columns.iter().find(|column| matches!(column.kind, Kind::Id(_)));
         let guessing = Guessing { places: &places, columns, subject, person };
         let lines = guessing.lines(schemas, document);
@@ -85,8 +86,10 @@ impl Guessing<'_> {
                 (path.clone(), beside)
             };
             let entries: Vec<(String, Option<&str>)> = paths.iter().map(entry).collect();
-            let entries: Vec<Entry<'_>> =
-                entries.iter().map(|(path, beside)| Entry { path, gives: Gives::Column, beside: *beside, samples: &[] }).collect();
+            let entries: Vec<Entry<'_>> = entries
+                .iter()
+                .map(|(path, beside)| Entry { path, gives: Gives::Column, beside: *beside, samples: &[] })
+                .collect();
             let Err(errors) = Form::new(schemas, document, &entries) else { break };
             let before = paths.len();
             for error in errors {
@@ -103,7 +106,9 @@ impl Guessing<'_> {
         }
         // What may be there as well, from columns that nothing else has taken.
         let mut taken: Vec<&str> = paths.iter().filter_map(|path| self.column_of(path)).map(|column| &*column.name).collect();
-        for place in self.places.iter().filter(|place| !place.path.contains('@') && !paths.contains(&place.path)).collect::<Vec<_>>() {
+        for place in
+            self.places.iter().filter(|place| !place.path.contains('@') && !paths.contains(&place.path)).collect::<Vec<_>>()
+        {
             let free = self.column_of(&place.path).filter(|column| !taken.contains(&&*column.name));
             if let Some(column) = free
                 && matches!(self.guess(&place.path), Guess::Sure(_))
@@ -153,15 +158,21 @@ impl Guessing<'_> {
         }
         let column = self.column_of(path);
         let named = |column: &Column| quoted(&column.name);
-        let Some(place) = self.place(path) else { return Guess::Todo("{ column = \"\", todo = \"which column is it?\" }".to_owned()) };
+        let Some(place) = self.place(path) else {
+            return Guess::Todo("{ column = \"\", todo = \"which column is it?\" }".to_owned());
+        };
         match (&place.takes, column) {
             (Takes::Id, _) if path == format!("{}/Id", self.subject).trim_start_matches('/') => match self.person {
-                Some(column) => Guess::Sure(format!("{{ column = {}, as = \"id\", scheme = \"{}\" }}", named(column), scheme(column))),
+                Some(column) => {
+                    Guess::Sure(format!("{{ column = {}, as = \"id\", scheme = \"{}\" }}", named(column), scheme(column)))
+                }
                 None => todo("which column holds the identifier, and of which scheme is it?"),
             },
             _ if path == "Head/DocumentId" => match column.filter(|column| column.is_unique && column.empty == 0) {
                 Some(column) => Guess::Sure(format!("{{ column = {}, as = \"document-id\" }}", named(column))),
-                None => Guess::Todo("{ column = \"\", as = \"document-id\", todo = \"which column is another in each row?\" }".to_owned()),
+                None => Guess::Todo(
+                    "{ column = \"\", as = \"document-id\", todo = \"which column is another in each row?\" }".to_owned(),
+                ),
             },
             (Takes::Instant, None) if path == "Head/IssuedAt" => Guess::Sure("{ now = true }".to_owned()),
             (Takes::OneOf(codes), column) => self.codes(codes, column),
@@ -185,13 +196,22 @@ impl Guessing<'_> {
     }
 
     fn map(&self, document: &Code, role: &str, lines: &[(String, Guess)]) -> String {
-        let mut out = format!("# How a row becomes a {document}: on the left the path in the document, on the right where its value comes from.\n");
-        out.push_str("# A line with todo is a question to you: correct it, then take its todo out. docs/agent.md has all conversions.\n");
+        let mut out = format!(
+            "# How a row becomes a {document}: on the left the path in the document, on the right where its value comes from.\n"
+        );
+        out.push_str(
+            "# A line with todo is a question to you: correct it, then take its todo out. docs/agent.md has all conversions.\n",
+        );
         let _ = write!(out, "format = 1\ndocument = \"{document}\"\n");
         let role = if role.is_empty() { String::new() } else { format!("role = \"{role}\", ") };
         let _ = match self.person {
-            Some(column) => writeln!(out, "person = {{ {role}column = {}, scheme = \"{}\" }}", quoted(&column.name), scheme(column)),
-            None => writeln!(out, "# No column has identifiers whose check digits are known. Which one is it?\nperson = {{ {role}column = \"todo\", scheme = \"XX-TODO\" }}"),
+            Some(column) => {
+                writeln!(out, "person = {{ {role}column = {}, scheme = \"{}\" }}", quoted(&column.name), scheme(column))
+            }
+            None => writeln!(
+                out,
+                "# No column has identifiers whose check digits are known. Which one is it?\nperson = {{ {role}column = \"todo\", scheme = \"XX-TODO\" }}"
+            ),
         };
         if let [Some(from), Some(to)] = ["Absence/From", "Absence/To"].map(|path| lines.iter().find(|(known, _)| known == path)) {
             let _ = writeln!(out, "during = {{ from = \"{}\", to = \"{}\" }}", from.0, to.0);
@@ -211,7 +231,9 @@ fn fitting(takes: &Takes, column: &Column, expects: &str) -> Guess {
     let name = quoted(&column.name);
     let sure = |text: String| Guess::Sure(text);
     match (takes, &column.kind) {
-        (Takes::Text, Kind::Day(_) | Kind::Instant(_)) => todo(&format!("column {} holds {}, and a text goes here: {expects}", column.name, column.kind)),
+        (Takes::Text, Kind::Day(_) | Kind::Instant(_)) => {
+            todo(&format!("column {} holds {}, and a text goes here: {expects}", column.name, column.kind))
+        }
         (Takes::Text, _) => sure(name),
         (Takes::Day, Kind::Day(form)) => sure(format!("{{ column = {name}, as = \"day\"{} }}", form_of(form, "yyyy-mm-dd"))),
         (Takes::Instant, Kind::Instant(form)) if form.ends_with('Z') => sure(format!("{{ column = {name}, as = \"instant\" }}")),
@@ -225,7 +247,10 @@ fn fitting(takes: &Takes, column: &Column, expects: &str) -> Guess {
             if column.kind == Kind::Amount(',') { ',' } else { '.' }
         )),
         (Takes::Id, Kind::Id(scheme)) => sure(format!("{{ column = {name}, as = \"id\", scheme = \"{scheme}\" }}")),
-        _ => Guess::Todo(format!("{{ column = {name}, todo = {} }}", quoted(&format!("it holds {}, and here goes {expects}", column.kind)))),
+        _ => Guess::Todo(format!(
+            "{{ column = {name}, todo = {} }}",
+            quoted(&format!("it holds {}, and here goes {expects}", column.kind))
+        )),
     }
 }
 
@@ -259,7 +284,8 @@ fn fixtures(lines: &[(String, Guess)], person: Option<&Column>) -> String {
         Guess::Todo(_) => None,
     });
     let of_column = |text: &str| {
-        let value: Option<toml::Value> = toml::from_str::<BTreeMap<String, toml::Value>>(&format!("v = {text}")).ok()?.remove("v");
+        let value: Option<toml::Value> =
+            toml::from_str::<BTreeMap<String, toml::Value>>(&format!("v = {text}")).ok()?.remove("v");
         match value? {
             toml::Value::String(column) => Some(column),
             toml::Value::Table(table) => table.get("column")?.as_str().map(str::to_owned),
@@ -270,7 +296,10 @@ fn fixtures(lines: &[(String, Guess)], person: Option<&Column>) -> String {
     let person = person.map_or("todo", |person| &person.name);
     let is_required = |(path, column, _): &&(&str, String, &str)| column != person && !path.contains("DocumentId");
     let empty = columns.iter().find(is_required).map_or("todo", |(_, column, _)| column.as_str());
-    let strict = columns.iter().find(|(_, _, text)| text.contains("\"day\"") || text.contains("\"integer\"")).map_or(empty, |(_, column, _)| column.as_str());
+    let strict = columns
+        .iter()
+        .find(|(_, _, text)| text.contains("\"day\"") || text.contains("\"integer\""))
+        .map_or(empty, |(_, column, _)| column.as_str());
     let id = columns.iter().find(|(path, ..)| *path == "Head/DocumentId").map_or("todo", |(_, column, _)| column.as_str());
     let texts = || columns.iter().filter(|(_, column, text)| column != person && text.starts_with('"'));
     let is_name = |(path, ..): &&(&str, String, &str)| ["Family", "Given", "Name"].iter().any(|name| path.ends_with(name));

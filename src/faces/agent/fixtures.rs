@@ -6,7 +6,9 @@ use super::zones::Database;
 use crate::base::fault::Code as FaultCode;
 use crate::base::ids::{AgencyId, Identifier};
 use crate::base::time::{Day, UnixTime};
-use crate::exchange::mapping::{Asked, Cell, Conversion, Failed, From, Mapping, Outcome, Own, Question, Row, Table, TimeForm, Wrong};
+use crate::exchange::mapping::{
+    Asked, Cell, Conversion, Failed, From, Mapping, Outcome, Own, Question, Row, Table, TimeForm, Wrong,
+};
 use crate::host::config::read_bounded;
 use crate::message::schema::{FieldPath, Schemas, places};
 use serde::Deserialize;
@@ -86,8 +88,10 @@ impl Fixtures {
     /// Reads a file. One without a case is refused: it would show nothing.
     pub fn load(file: &Path) -> Result<Self, Finding> {
         let text = read_bounded(file).map_err(|error| Finding::of_file(file, FaultCode::AgtFile, error.what))?;
-        let wrong = |at: std::ops::Range<usize>, what: String| Finding::at(file, &text, Wrong { code: FaultCode::AgtFile, at, what });
-        let read: Self = toml::from_str(&text).map_err(|error| wrong(error.span().unwrap_or(0..0), error.message().to_owned()))?;
+        let wrong =
+            |at: std::ops::Range<usize>, what: String| Finding::at(file, &text, Wrong { code: FaultCode::AgtFile, at, what });
+        let read: Self =
+            toml::from_str(&text).map_err(|error| wrong(error.span().unwrap_or(0..0), error.message().to_owned()))?;
         match (read.format, read.case.is_empty()) {
             (1, false) => Ok(read),
             (1, true) => Err(wrong(0..0, "there is no [[case]], so nothing is tried".to_owned())),
@@ -108,9 +112,11 @@ type Cells = BTreeMap<String, String>;
 impl Trying<'_> {
     fn case(&self, case: &Case, good: &Cells) -> Tried {
         let mut steps = Vec::new();
-        let told = self.outcome(case, good, &mut steps).unwrap_or_else(|what| (format!("the case itself is wrong: {what}"), Vec::new()));
+        let told =
+            self.outcome(case, good, &mut steps).unwrap_or_else(|what| (format!("the case itself is wrong: {what}"), Vec::new()));
         let (outcome, documents) = told;
-        let wrong = if outcome == case.expect { self.differs(case, &documents) } else { Some(format!("{} was expected", case.expect)) };
+        let wrong =
+            if outcome == case.expect { self.differs(case, &documents) } else { Some(format!("{} was expected", case.expect)) };
         Tried { name: case.name.clone(), outcome, wrong, steps }
     }
 
@@ -118,7 +124,10 @@ impl Trying<'_> {
         let person = self.mapping.persons().first().ok_or("the mapping names nobody")?;
         let own = || Identifier::parse(&person.scheme, good.get(&*person.column).map_or("", String::as_str)).ok();
         let asked_of = match &case.of {
-            Some(of) => of.split_once(':').and_then(|(scheme, value)| Identifier::parse(scheme, value).ok()).ok_or("of is SCHEME:VALUE")?,
+            Some(of) => of
+                .split_once(':')
+                .and_then(|(scheme, value)| Identifier::parse(scheme, value).ok())
+                .ok_or("of is SCHEME:VALUE")?,
             None => own().ok_or_else(|| format!("[row] has no identifier of {} in {}", person.scheme, person.column))?,
         };
         let day = |text: &Option<String>| match text {
@@ -162,7 +171,11 @@ impl Trying<'_> {
         let own = Own { id: self.agency, name: self.name, identifier: self.identifier, zones: &Database };
         let outcome = self.mapping.answer(question, (person, &asked), &table, &own, self.schemas)?;
         if let Outcome::Documents(documents) = &outcome {
-            steps.push(format!("each is valid by the schema of {}; octets: {}", self.mapping.document(), documents.concat().len()));
+            steps.push(format!(
+                "each is valid by the schema of {}; octets: {}",
+                self.mapping.document(),
+                documents.concat().len()
+            ));
         }
         Ok(outcome)
     }
@@ -176,7 +189,11 @@ impl Trying<'_> {
             crate::message::xml::escape_text(text, &mut escaped);
             all.contains(&format!("{name}>{escaped}</"))
         };
-        let missing = case.has.iter().find(|(path, text)| !has(&last(path), text)).map(|(path, _)| format!("{path} is another, or not there"));
+        let missing = case
+            .has
+            .iter()
+            .find(|(path, text)| !has(&last(path), text))
+            .map(|(path, _)| format!("{path} is another, or not there"));
         let there = |path: &&String| all.contains(&format!("{}>", last(path)));
         missing.or_else(|| case.lacks.iter().find(there).map(|path| format!("{path} is there")))
     }
@@ -192,8 +209,8 @@ fn table(case: &Case, good: &Cells, asked: &Asked) -> Table {
         }
     }
     let row = |(at, change): (usize, &Cells)| {
-        let cell = |column: &Box<str>| Cell::new(change.get(&**column).or_else(|| good.get(&**column)).map_or("", String::as_str));
-        Row { number: at as u64 + 2, cells: columns.iter().map(cell).collect() }
+        let cell = |column: &str| Cell::new(change.get(column).or_else(|| good.get(column)).map_or("", String::as_str));
+        Row { number: at as u64 + 2, cells: columns.iter().map(|column| cell(column)).collect() }
     };
     let rows = changes.iter().enumerate().map(row).collect();
     let as_of = UnixTime::parse(&format!("{}T00:00:00Z", asked.today)).unwrap_or_default();
@@ -234,7 +251,13 @@ fn good_cell(path: &str, conversion: &Conversion, sample: Option<String>) -> Str
         Conversion::Text => sample.unwrap_or_else(|| "Text".to_owned()),
         Conversion::Id { scheme } => some_identifier(scheme, 1),
         Conversion::Day(form) | Conversion::Years(form) | Conversion::Instant { form, .. } => written(form, day),
-        Conversion::Integer => if last.contains("days") { "5".to_owned() } else { sample.unwrap_or_else(|| "1".to_owned()) },
+        Conversion::Integer => {
+            if last.contains("days") {
+                "5".to_owned()
+            } else {
+                sample.unwrap_or_else(|| "1".to_owned())
+            }
+        }
         Conversion::Money { decimal, .. } => format!("1000{decimal}00"),
         Conversion::YesNo { yes, .. } => yes.first().map_or(String::new(), |word| word.to_string()),
         Conversion::Codes(codes) => codes.keys().next().map_or(String::new(), |code| code.to_string()),

@@ -156,7 +156,8 @@ impl Holder {
 
     async fn outcome(&self, ask: &Ask, context: &Context, fields: &[FieldPath]) -> Result<Outcome, Failed> {
         let is_held = |hold: &&Hold| {
-            *hold.mapping.document() == ask.document_type && hold.mapping.persons().iter().any(|person| *person.role == *ask.role())
+            *hold.mapping.document() == ask.document_type
+                && hold.mapping.persons().iter().any(|person| *person.role == *ask.role())
         };
         let hold = self.holds.iter().find(is_held).ok_or_else(|| Failed {
             code: FaultCode::SrcUnheld,
@@ -188,7 +189,13 @@ impl Holder {
         Own { id: self.client.agency(), name: &self.name, identifier: self.identifier.as_ref(), zones: &Database }
     }
 
-    fn sign(&self, question: &Message, context: &Context, (reply, body): (ReplyTo, Body), markup: &str) -> Result<Vec<u8>, String> {
+    fn sign(
+        &self,
+        question: &Message,
+        context: &Context,
+        (reply, body): (ReplyTo, Body),
+        markup: &str,
+    ) -> Result<Vec<u8>, String> {
         let kind = if matches!(body, Body::Fault { .. }) { Kind::Fault } else { Kind::Answer };
         let header = self.client.header(kind, Some(question.header.from.clone()), Some(reply), question.header.world);
         let header = header.map_err(|error| error.to_string())?;

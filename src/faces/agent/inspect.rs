@@ -1,10 +1,10 @@
 //! What the columns of a table are: kinds, how many cells are empty, whether each value is there once. Never a value.
 
+use crate::base::ids::AgencyId;
 use crate::base::ids::Identifier;
+use crate::base::time::Day;
 use crate::exchange::mapping::{Conversion, Row, Surroundings, TimeForm, identifier};
 use crate::exchange::mapping::{Zone, Zones};
-use crate::base::ids::AgencyId;
-use crate::base::time::Day;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
@@ -105,15 +105,15 @@ impl Zones for NoZones {
 impl Survey {
     /// A survey of these columns.
     pub fn new(columns: &[Box<str>]) -> Self {
-        let looked = |name: &Box<str>| Looked {
-            name: name.clone(),
+        let looked = |name: &str| Looked {
+            name: name.into(),
             could_be: candidates(),
             seen: BTreeSet::new(),
             empty: 0,
             filled: 0,
             is_unique: true,
         };
-        Self { columns: columns.iter().map(looked).collect(), rows: 0, hashes: RandomState::new() }
+        Self { columns: columns.iter().map(|name| looked(name)).collect(), rows: 0, hashes: RandomState::new() }
     }
 
     /// Looks at a row.
@@ -159,7 +159,8 @@ fn candidates() -> Vec<(Kind, Conversion)> {
     });
     let days = DAYS.into_iter().filter_map(|text| Some((Kind::Day(text), Conversion::Day(TimeForm::parse(text)?))));
     let words = |list: &[&str]| list.iter().map(|word| (*word).into()).collect();
-    let yes_no = Conversion::YesNo { yes: words(&["yes", "true", "t", "y", "да"]), no: words(&["no", "false", "f", "n", "нет"]) };
+    let yes_no =
+        Conversion::YesNo { yes: words(&["yes", "true", "t", "y", "да"]), no: words(&["no", "false", "f", "n", "нет"]) };
     let amount = |decimal| (Kind::Amount(decimal), Conversion::Money { currency: "XXX".into(), decimal });
     ids.chain(instants)
         .chain(days)

@@ -73,7 +73,9 @@ impl Kept {
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.inbox)? {
             let file = entry?.path();
-            let Some(name) = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".xml")) else { continue };
+            let Some(name) = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".xml")) else {
+                continue;
+            };
             let Some((_, kind)) = name.split_once('.') else { continue };
             all.push(Waiting { name: name.to_owned(), kind: kind.to_owned(), file: file.clone() });
         }

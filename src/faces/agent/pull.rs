@@ -22,7 +22,12 @@ const TRIES: u32 = 5;
 pub type Say = Arc<dyn Fn(String) + Send + Sync>;
 
 /// Takes one thing after the other until it is told to stop. What was taken is ended first.
-pub async fn pull(holder: Arc<dyn Fn() -> Arc<Holder> + Send + Sync>, kept: Arc<Kept>, say: Say, mut stop: watch::Receiver<bool>) {
+pub async fn pull(
+    holder: Arc<dyn Fn() -> Arc<Holder> + Send + Sync>,
+    kept: Arc<Kept>,
+    say: Say,
+    mut stop: watch::Receiver<bool>,
+) {
     let (mut pause, mut is_away) = (PAUSE, false);
     while !*stop.borrow() {
         let now = holder();

@@ -77,6 +77,7 @@ fn said(leased: &Leased) -> Vec<(&'static str, String)> {
         ("oncegate-deadline", row.deadline.to_string()),
         ("oncegate-log-index", row.place.index.to_string()),
     ];
+    said.extend(leased.fields.iter().map(|fields| ("oncegate-fields", fields.clone())));
     if row.tries > 0 {
         said.push(("oncegate-redelivered", "true".to_owned()));
     }

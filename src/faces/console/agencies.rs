@@ -216,6 +216,8 @@ fn about(visit: &Visit, agency: &Agency) -> Vec<(String, Vec<Span>)> {
     put(words.say("agencies.limit-octets"), words.fill("agencies.limit-octets-are", &[("n", &n(allowance.kib_per_minute))]));
     put(words.say("agencies.limit-parallel"), n(allowance.parallel));
     put(words.say("agencies.limit-persons"), n(allowance.persons_per_day));
+    let misses = [("n", &*n(allowance.misses.per_day)), ("share", &*n(allowance.misses.share))];
+    put(words.say("agencies.limit-misses"), words.fill("agencies.limit-misses-are", &misses));
     rows
 }
 

@@ -23,6 +23,8 @@ pub struct Leased {
     pub lease: u64,
     /// When it runs out.
     pub until: UnixTime,
+    /// Of a question, the optional fields that its answer may hold, as a header has them.
+    pub fields: Option<String>,
 }
 
 /// What a worker does with a lease.
@@ -67,9 +69,9 @@ impl Gateway {
         let (mut ready, mut size) = (Vec::new(), 0);
         for row in taken {
             match self.notice_for(&row) {
-                Ok(notice) if ready.is_empty() || size + notice.octets().len() <= limits::INBOX_BYTES_MAX => {
+                Ok((notice, fields)) if ready.is_empty() || size + notice.octets().len() <= limits::INBOX_BYTES_MAX => {
                     size += notice.octets().len();
-                    ready.push((row, notice));
+                    ready.push((row, notice, fields));
                 }
                 // Nobody has had it.
                 Ok(_) | Err(Unready::Later) => self.work().free(&row.key),
@@ -77,22 +79,22 @@ impl Gateway {
             }
         }
         let until = now().plus_ms(limits::LEASE_MS);
-        let record = |(row, notice): (Row, Notice)| {
+        let record = |(row, notice, fields): (Row, Notice, Option<String>)| {
             let (gateway, record) = (Arc::clone(self), self.delivery(&row, action::LEASE, Some(until)));
             let entry = Entry { record: Record { system: Some(system), ..record }, private: Private::default(), body: None };
-            (row, notice, tokio::spawn(async move { gateway.keep(entry).await }))
+            (row, (notice, fields), tokio::spawn(async move { gateway.keep(entry).await }))
         };
         // Side by side, so that their records are of one group.
         let recording: Vec<_> = ready.into_iter().map(record).collect();
         let mut leased = Vec::with_capacity(recording.len());
         let mut trouble = None;
-        for (row, notice, recording) in recording {
+        for (row, (notice, fields), recording) in recording {
             match recording.await.unwrap_or(Err(StoreError::Stopped)) {
                 Ok(committed) => {
                     let lease = committed.logged.index();
                     // While its lease was recorded its time may have passed.
                     if self.work().lease(&row.key, lease, until) && row.deadline > now() {
-                        leased.push(Leased { row, notice, lease, until });
+                        leased.push(Leased { row, notice, lease, until, fields });
                     }
                 }
                 Err(cause) => {
@@ -104,11 +106,13 @@ impl Gateway {
         trouble.filter(|_| leased.is_empty()).map_or(Ok(leased), Err)
     }
 
-    fn notice_for(&self, row: &Row) -> Result<Notice, Unready> {
+    fn notice_for(&self, row: &Row) -> Result<(Notice, Option<String>), Unready> {
         if row.what != What::Question {
-            return self.take_notice(row);
+            return self.take_notice(row).map(|notice| (notice, None));
         }
-        self.take_up(row).map(|(mut running, logged)| Notice::new(running.question.take_octets(), &logged))
+        let (mut running, logged) = self.take_up(row)?;
+        let fields = running.fields();
+        Ok((Notice::new(running.question.take_octets(), &logged), fields))
     }
 
     /// What a worker does with a lease of its agency's. Says until when it has it now.

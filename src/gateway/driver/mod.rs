@@ -16,6 +16,7 @@ mod evidence;
 mod health;
 mod holders;
 mod inbox;
+mod misses;
 mod problem;
 mod refusals;
 mod run;
@@ -49,7 +50,7 @@ use crate::host::telemetry::{Telemetry, Worker};
 use crate::host::transport::Upstream;
 use crate::message::schema::Schemas;
 use crate::rules::quality::Folder;
-use crate::rules::quota::{EngineClock, Persons, Quotas, Slot};
+use crate::rules::quota::{EngineClock, Misses, Persons, Quotas, Slot};
 use crate::rules::registry::diff::{Change, diff};
 use crate::rules::registry::{AgencyIndex, Registry};
 use crate::rules::situation::Catalogue;
@@ -96,6 +97,7 @@ pub struct Gateway {
     /// What people are asked when a case is over, and what they said.
     quality: Option<cases::Quality>,
     persons: Mutex<Persons>,
+    misses: Mutex<Misses>,
     clock: EngineClock,
     started: Instant,
     telemetry: Telemetry,
@@ -401,6 +403,7 @@ impl Gateway {
             telling_people: parts.telling,
             quality: parts.quality,
             persons: Mutex::new(Persons::since_midnight(recovered.asked, now())),
+            misses: Mutex::new(Misses::since_midnight(recovered.answered, now())),
             clock,
             started: Instant::now(),
             telemetry: Telemetry::new(parts.lines),
@@ -544,6 +547,7 @@ impl Gateway {
         let now = now();
         self.ledger().forget(self.store.index().watermark());
         self.persons().evict(now);
+        self.misses().evict(now);
         let world = self.world();
         self.holders.forget(|holder| world.registry.find(holder).is_none());
         // An answer may be asked for again as long as its id is remembered; an archive keeps it longer.

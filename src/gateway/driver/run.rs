@@ -3,6 +3,7 @@
 use super::answers::{Late, Place};
 use super::attachments::{Carried, Rest, may_come_again, of_holder};
 use super::holders::{self, Entering, HadItsTime, outcome_of};
+use super::misses;
 use super::{Gateway, Refused, Replayed, Reply, Visit, Wait, World, log_unavailable, now};
 use crate::base::fault::{Blame, Code, Fault};
 use crate::base::ids::{AgencyId, Code as Word, Digest, MessageId};
@@ -19,7 +20,8 @@ use crate::exchange::work::{Key, Row, Way, action};
 use crate::host::store::{Committed, Pending};
 use crate::host::transport::{Bytes, UpstreamError};
 use crate::message::envelope::{Claimed, Kind};
-use crate::rules::quota::Alarm;
+use crate::message::schema::fields_header;
+use crate::rules::quota::{Alarm, Found};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -175,6 +177,7 @@ impl Gateway {
         }
         let permitted = permit(snapshot, authenticated).and_then(|question| {
             let may_ask = visit.world.quotas.use_grant(question.grounds().grant);
+            let may_ask = may_ask.and_then(|()| self.may_miss(visit, &question));
             let counted = may_ask.and_then(|()| self.count_person(visit, &sender, &question));
             counted.map_err(|fault| Refusal::of(fault, question.message(), digest))?;
             Ok(question)
@@ -415,11 +418,15 @@ impl Gateway {
         // Room for the tag of the seal, so that it is not copied once more to get some.
         let mut body = Vec::with_capacity(answer.octets().len() + 16);
         body.extend_from_slice(answer.octets());
-        let private = Private { is_with_request: true, ..running.private() };
+        let found = misses::found(&running.question, &answer);
+        let private = Private { is_with_request: true, is_miss: found == Some(Found::Nothing), ..running.private() };
         let entry = Entry { record, private, body: Some(body) };
         let committed = self.keep(entry).await;
         attachments.into_iter().for_each(|pending| pending.settle(committed.as_ref().ok()));
         let committed = committed.map_err(|cause| running.unrecorded(&cause))?;
+        if let Some(found) = found {
+            self.count_answer(&running.world, &running.question, found);
+        }
         // Of what was kept open work has been told, and before it the ledger.
         if running.kept.is_none() {
             self.ledger().settle(&running.consumer, id, digest, committed.place);
@@ -459,6 +466,7 @@ impl Gateway {
         }
         let (attachments, provider) = (message.attachments.len(), running.provider.clone());
         let mut headers = vec![("oncegate-message-id", message.header.id.to_string())];
+        headers.extend(running.fields().map(|fields| ("oncegate-fields", fields)));
         if tries == Tries::Further {
             headers.push(("oncegate-redelivered", "true".to_owned()));
         }
@@ -614,6 +622,11 @@ impl Running {
     /// How long it may still take.
     pub(super) fn left(&self) -> Duration {
         until(self.question.message().header.expires_at)
+    }
+
+    /// The optional fields that its answer may hold, as a header has them; none where they would be too many for one.
+    pub(super) fn fields(&self) -> Option<String> {
+        fields_header(&self.question.fields(self.world.schemas())?)
     }
 
     /// On whose behalf it is asked.

@@ -14,13 +14,13 @@ use crate::base::limits;
 use crate::base::time::{DAY_MS, Day, UnixTime};
 use crate::exchange::mapping::{Asked, Table};
 use encoding_rs::Encoding;
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::fs::{File, Metadata};
 use std::hash::BuildHasher;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 

@@ -224,7 +224,12 @@ pub struct PrivateHead {
     pub persons: Vec<u64>,
     /// The index key of the official.
     pub official: Option<u64>,
+    /// Of an answer: it says that there is no record.
+    pub is_miss: bool,
 }
+
+/// In the octet that says whether there is an official: it is an answer that there is no record.
+const MISS: u8 = 2;
 
 impl PrivateHead {
     /// Writes the head; what is sealed comes behind it.
@@ -232,7 +237,7 @@ impl PrivateHead {
         out.reserve(10 + 8 * (self.persons.len() + usize::from(self.official.is_some())));
         out.extend_from_slice(&self.ticket.to_be_bytes());
         out.push(self.persons.len() as u8);
-        out.push(u8::from(self.official.is_some()));
+        out.push(u8::from(self.official.is_some()) | if self.is_miss { MISS } else { 0 });
         for key in self.persons.iter().chain(&self.official) {
             out.extend_from_slice(&key.to_be_bytes());
         }
@@ -242,8 +247,9 @@ impl PrivateHead {
     /// as far as it goes, it would take some of the keys for what is sealed.
     pub fn read(private: &[u8]) -> Option<(Self, &[u8])> {
         let (ticket, rest) = private.split_first_chunk::<8>()?;
-        let ([persons, officials], mut rest) = rest.split_first_chunk::<2>()?;
-        if usize::from(*persons) > limits::IDENTIFIERS_MAX || *officials > 1 {
+        let ([persons, flags], mut rest) = rest.split_first_chunk::<2>()?;
+        let (officials, is_miss) = (flags & !MISS, flags & MISS != 0);
+        if usize::from(*persons) > limits::IDENTIFIERS_MAX || officials > 1 {
             return None;
         }
         let mut next = || {
@@ -252,8 +258,8 @@ impl PrivateHead {
             Some(u64::from_be_bytes(*key))
         };
         let persons = (0..*persons).map(|_| next()).collect::<Option<_>>()?;
-        let official = if *officials == 1 { Some(next()?) } else { None };
-        Some((Self { ticket: u64::from_be_bytes(*ticket), persons, official }, rest))
+        let official = if officials == 1 { Some(next()?) } else { None };
+        Some((Self { ticket: u64::from_be_bytes(*ticket), persons, official, is_miss }, rest))
     }
 }
 
@@ -352,6 +358,7 @@ impl Keys {
         beside.head.persons = self.person_keys(&private.subject);
         beside.head.persons.truncate(limits::IDENTIFIERS_MAX);
         beside.head.official = private.official.as_ref().map(|id| self.index_key(id));
+        beside.head.is_miss = private.is_miss;
         beside.head.write(&mut beside.private);
         if let Some(message) = record.message {
             let tags = private.subject.identifiers.iter().map(|id| self.person_tag(record.time, id, message.octets()));
@@ -706,13 +713,17 @@ mod tests {
 
     #[test]
     fn a_head_that_is_never_written_is_not_read() {
-        let head = PrivateHead { ticket: 7, persons: vec![1, 2], official: Some(3) };
         let mut octets = Vec::new();
-        head.write(&mut octets);
-        let end = octets.len();
-        octets.extend_from_slice(b"sealed");
-        assert_eq!(PrivateHead::read(&octets), Some((head, b"sealed".as_slice())));
-        for (at, count) in [(8, 5), (8, 255), (9, 2)] {
+        let mut end = 0;
+        for is_miss in [false, true] {
+            let head = PrivateHead { ticket: 7, persons: vec![1, 2], official: Some(3), is_miss };
+            octets.clear();
+            head.write(&mut octets);
+            end = octets.len();
+            octets.extend_from_slice(b"sealed");
+            assert_eq!(PrivateHead::read(&octets), Some((head, b"sealed".as_slice())));
+        }
+        for (at, count) in [(8, 5), (8, 255), (9, 4), (9, 255)] {
             let mut other = octets.clone();
             other[at] = count;
             assert_eq!(PrivateHead::read(&other), None, "{count} at {at}");

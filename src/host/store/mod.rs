@@ -182,7 +182,8 @@ impl Store {
     /// Finds again what the gateway has to know from the start on.
     fn recall(&self, recovered: &mut Recovered) -> Result<(), StoreError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        recovered.asked = self.asked_since(UnixTime::from_ms(now - now % DAY_MS))?;
+        let midnight = UnixTime::from_ms(now - now % DAY_MS);
+        (recovered.asked, recovered.answered) = (self.asked_since(midnight)?, self.answered_since(midnight)?);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use crate::base::limits;
 use crate::base::time::UnixTime;
 use crate::evidence::journal::{Frame, FrameKind};
 use crate::exchange::ledger::{Known, OutcomePlace, Past};
+use crate::rules::quota::Answers;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 
@@ -111,5 +112,10 @@ impl Store {
     /// The index keys of the persons who were asked about in each agency's budget since a time.
     pub fn asked_since(&self, time: UnixTime) -> Result<BTreeMap<AgencyId, HashSet<u64>>, StoreError> {
         self.index.asked_since(time.as_ms())
+    }
+
+    /// The answers in each agency's budget since a time, and how many of them were that there is no record.
+    pub fn answered_since(&self, time: UnixTime) -> Result<BTreeMap<AgencyId, Answers>, StoreError> {
+        self.index.answered_since(time.as_ms())
     }
 }

@@ -10,6 +10,7 @@ use crate::base::ids::AgencyId;
 use crate::base::limits;
 use crate::evidence::journal::{self, Erasure, Frame, FrameKind, Header};
 use crate::evidence::tlog::tree::{Edge, Head};
+use crate::rules::quota::Answers;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
@@ -25,6 +26,8 @@ pub struct Recovered {
     pub cut: u64,
     /// The index keys of the persons whom each agency has asked about today, UTC.
     pub asked: BTreeMap<AgencyId, HashSet<u64>>,
+    /// The answers of today, UTC, in each agency's budget.
+    pub answered: BTreeMap<AgencyId, Answers>,
     /// The last start of the gateway that sealed something.
     pub(super) start: u32,
     /// What the records say of the keys.

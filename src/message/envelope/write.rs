@@ -1,7 +1,7 @@
 //! Writing messages in canonical form.
 
-use crate::base::fault::Code as FaultCode;
 use super::{Ask, Body, Context, Described, Message, NAMESPACE, Person, Subject, TYPES, World};
+use crate::base::fault::Code as FaultCode;
 use crate::message::schema::SubjectKind;
 use crate::message::xml::Writer;
 use base64::Engine;

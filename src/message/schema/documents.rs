@@ -131,6 +131,11 @@ impl<'d> Describing<'d> {
         lies_in(path, self.part) || is_inside && lies_in(self.part, path)
     }
 
+    /// The part, as a field.
+    pub fn field(&self) -> Option<FieldPath> {
+        FieldPath::parse(if self.part.is_empty() { "**" } else { self.part })
+    }
+
     /// Whether all that a field names lies in the part.
     pub fn has(&self, field: &FieldPath) -> bool {
         field.lies_in(self.part)

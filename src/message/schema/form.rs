@@ -73,7 +73,9 @@ impl std::fmt::Display for FormError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = &self.path;
         match &self.why {
-            Wrong::Form => write!(f, "\"{path}\" is not a path: names with / between them, [2] behind one that recurs, @name last"),
+            Wrong::Form => {
+                write!(f, "\"{path}\" is not a path: names with / between them, [2] behind one that recurs, @name last")
+            }
             Wrong::Unknown(None) => write!(f, "the document has no {path}"),
             Wrong::Unknown(Some(other)) => write!(f, "the document has no {path}; did you mean {other}?"),
             Wrong::HasElements(inside) => write!(f, "no value stands in {path}, but {}", inside.join(", ")),
@@ -354,7 +356,9 @@ impl<'m> Maker<'m> {
         }
         self.depth = self.depth.saturating_sub(1);
         let varies = |leaf: &Leaf| match leaf {
-            Leaf::Entry(entry) | Leaf::Beside(entry) => self.entries.get(*entry).is_some_and(|entry| entry.gives == Gives::Column),
+            Leaf::Entry(entry) | Leaf::Beside(entry) => {
+                self.entries.get(*entry).is_some_and(|entry| entry.gives == Gives::Column)
+            }
             Leaf::Fixed(_) => false,
         };
         made.varies = made.text.iter().chain(made.attributes.iter().map(|attribute| &attribute.leaf)).any(varies)
@@ -396,7 +400,7 @@ impl<'m> Maker<'m> {
                 let same = wanted.inside.iter().zip(taken).filter(|(other, taken)| other.name == child.name && **taken).count();
                 Wrong::TooOften(u32::try_from(same).unwrap_or(u32::MAX))
             } else {
-                let near = nearest(&child.name, names.iter().map(|(name, _)| name.as_str()));
+                let near = nearest(child.name, names.iter().map(|(name, _)| name.as_str()));
                 Wrong::Unknown(near.map(|near| below(&made.path, near)))
             };
             self.wrong(&child.first_path(), why);
@@ -449,10 +453,10 @@ impl<'m> Maker<'m> {
         for declared in &complex.attributes.uses {
             let local = self.set.names().local(declared.name);
             let (path, shown) = (below(&made.path, &format!("@{local}")), below(&made.shown, &format!("@{local}")));
-            let own = wanted.inside.iter().find(|child| child.name.strip_prefix('@') == Some(local)).and_then(|child| child.entry);
+            let own =
+                wanted.inside.iter().find(|child| child.name.strip_prefix('@') == Some(local)).and_then(|child| child.entry);
             let fixed = declared.preset.as_ref().filter(|preset| preset.is_fixed && (declared.is_required || own.is_some()));
-            let beside =
-                wanted.entry.filter(|entry| self.entries.get(*entry).is_some_and(|entry| entry.beside == Some(local)));
+            let beside = wanted.entry.filter(|entry| self.entries.get(*entry).is_some_and(|entry| entry.beside == Some(local)));
             let leaf = fixed.map(|preset| Leaf::Fixed(preset.text.clone()));
             let leaf = leaf.or_else(|| own.map(Leaf::Entry)).or_else(|| beside.map(Leaf::Beside));
             let Some(leaf) = leaf else {
@@ -561,11 +565,11 @@ impl<'m> Maker<'m> {
         let most = usize::try_from(needed.times).unwrap_or(usize::MAX);
         let mut which = Vec::new();
         for (at, child) in wanted.inside.iter().enumerate() {
-            let stands = self.stands(number, &child.name).filter(|_| !child.is_attribute() && which.len() < most);
+            let stands = self.stands(number, child.name).filter(|_| !child.is_attribute() && which.len() < most);
             let Some(slot) = taken.get_mut(at).filter(|slot| !**slot) else { continue };
             if let Some(element) = stands {
                 *slot = true;
-                let (path, shown) = (below(&made.path, &child.name), below(&made.shown, &child.step_text()));
+                let (path, shown) = (below(&made.path, child.name), below(&made.shown, &child.step_text()));
                 let inside = self.element(element, child, (&path, &shown));
                 which.push(made.inside.len());
                 made.inside.push(inside);
@@ -599,7 +603,7 @@ impl<'m> Maker<'m> {
         match part.of() {
             Of::Element(number) => {
                 let free = wanted.inside.iter().zip(taken).filter(|(child, taken)| !**taken && !child.is_attribute());
-                free.into_iter().any(|(child, _)| self.stands(number, &child.name).is_some())
+                free.into_iter().any(|(child, _)| self.stands(number, child.name).is_some())
             }
             Of::Any(_) => false,
             _ => part.parts().any(|inner| self.is_wanted(&inner, wanted, taken)),
@@ -619,9 +623,7 @@ impl<'m> Maker<'m> {
     /// What a particle begins with, for people.
     fn first_name(&self, part: &Part<'m>) -> String {
         match part.of() {
-            Of::Element(number) => {
-                self.set.element(number).map_or("", |element| self.set.names().local(element.name)).to_owned()
-            }
+            Of::Element(number) => self.set.element(number).map_or("", |element| self.set.names().local(element.name)).to_owned(),
             Of::Any(_) => "*".to_owned(),
             _ => part.parts().next().map_or(String::new(), |first| self.first_name(&first)),
         }

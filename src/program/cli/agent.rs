@@ -33,7 +33,9 @@ pub(super) struct Agent {
 #[derive(Subcommand)]
 enum Action {
     /// Say what the columns of a file are: kinds, empty cells, whether each value is there once; never a value
-    #[command(before_help = "Examples:\n  oncegate agent inspect notes.csv\n  oncegate agent inspect notes.csv --encoding windows-1251")]
+    #[command(
+        before_help = "Examples:\n  oncegate agent inspect notes.csv\n  oncegate agent inspect notes.csv --encoding windows-1251"
+    )]
     Inspect {
         /// The file: lines with separators, names of columns in the first
         file: PathBuf,
@@ -67,7 +69,9 @@ enum Action {
         with: super::schema::With,
     },
     /// Check an agent's files against the schemas and its sources, row by row
-    #[command(before_help = "Examples:\n  oncegate agent check agencies/ru.yar.clinic-3\n  oncegate agent check agencies/ru.yar.clinic-3 --pin")]
+    #[command(
+        before_help = "Examples:\n  oncegate agent check agencies/ru.yar.clinic-3\n  oncegate agent check agencies/ru.yar.clinic-3 --pin"
+    )]
     Check {
         /// The agency's folder, or its name under ./agencies
         agency: PathBuf,
@@ -100,8 +104,8 @@ impl Agent {
                 let about = (name.as_deref(), identifier.as_deref());
                 new(&folder(&agency), (&document, &from, encoding), about, &with.load()?, out)
             }
-            Action::Check { agency, pin } => check(&folder(&agency), pin, out),
-            Action::Test { agency, explain } => test(&folder(&agency), explain, out),
+            Action::Check { agency, pin } => check(&folder(&agency), if pin { Pin::Write } else { Pin::Leave }, out),
+            Action::Test { agency, explain } => test(&folder(&agency), if explain { Steps::All } else { Steps::OfWrong }, out),
             Action::Run { agency } => run(&folder(&agency), out),
         }
     }
@@ -156,7 +160,11 @@ fn open_file(file: &Path, encoding: Option<String>) -> Result<(CsvConfig, Source
         (Some((_, config, source)), None) => Ok((config, source)),
         (Some((2.., config, source)), _) => Ok((config, source)),
         (_, Some(error)) => {
-            let hint = if error.what.contains("encoding") && encoding.is_none() { "; --encoding windows-1251 reads another one" } else { "" };
+            let hint = if error.what.contains("encoding") && encoding.is_none() {
+                "; --encoding windows-1251 reads another one"
+            } else {
+                ""
+            };
             Err(Failure::new(2, format!("{error}{hint}")))
         }
         (None, None) => Err(Failure::new(2, format!("{}: it cannot be read", file.display()))),
@@ -176,9 +184,7 @@ fn inspect(file: &Path, encoding: Option<String>, out: &Out) -> Outcome {
     let (config, source) = open_file(file, encoding)?;
     let (rows, columns) = survey(&source)?;
     if out.is_json {
-        let row = |column: &Column| {
-            serde_json::json!({ "name": column.name, "kind": column.kind.to_string(), "empty": column.empty, "different": column.different, "unique": column.is_unique })
-        };
+        let row = |column: &Column| serde_json::json!({ "name": column.name, "kind": column.kind.to_string(), "empty": column.empty, "different": column.different, "unique": column.is_unique });
         let rows_of: Vec<_> = columns.iter().map(row).collect();
         return out.print(serde_json::json!({ "format": 1, "rows": rows, "separator": config.separator, "columns": rows_of }));
     }
@@ -201,10 +207,12 @@ fn new(
     out: &Out,
 ) -> Outcome {
     let client = Client::load(agency)?;
-    let document = Code::parse(document).ok_or_else(|| Failure::new(2, format!("\"{document}\" is not the name of a document")))?;
+    let document =
+        Code::parse(document).ok_or_else(|| Failure::new(2, format!("\"{document}\" is not the name of a document")))?;
     if sets.schemas().document_type(&document).is_none() {
         let names = sets.schemas().document_types().map(|known| known.name.as_str());
-        let near = crate::base::fault::nearest(document.as_str(), names).map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let near =
+            crate::base::fault::nearest(document.as_str(), names).map_or(String::new(), |near| format!("; did you mean {near}?"));
         return Err(Failure::new(2, format!("OG-AGT-002 there is no document {document}{near}")));
     }
     let (config, source) = open_file(file, encoding)?;
@@ -226,7 +234,13 @@ fn new(
     let shown = from.strip_prefix(&home).map_or(from.clone(), Path::to_owned);
     let mut lines = vec![format!("file = {}", quoted(&shown.display().to_string()))];
     lines.extend(config.encoding.iter().map(|encoding| format!("encoding = {}", quoted(encoding))));
-    lines.extend(config.separator.iter().filter(|separator| *separator != ",").map(|separator| format!("separator = {}", quoted(separator))));
+    lines.extend(
+        config
+            .separator
+            .iter()
+            .filter(|separator| *separator != ",")
+            .map(|separator| format!("separator = {}", quoted(separator))),
+    );
     let agent = format!(
         "# An agent: oncegate agent check, test, run. docs/agent.md has all keys.\nformat = 1\nholds = \"outbound\"    # no port is open; or where the gateway asks: \"0.0.0.0:9443\"\n\n\
          [agency]\nname = {}\n{identifier}\n[source.rows]\nkind = \"csv\"\n{}\n# max_age = \"26h\"    older data is told as such, and never as \"there is none\"\n\n\
@@ -255,7 +269,21 @@ fn open(agency: &Path) -> Result<Opened, Failure> {
     Ok((config, sets, holds))
 }
 
-fn check(agency: &Path, pin: bool, out: &Out) -> Outcome {
+/// Whether digests of schemas are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pin {
+    Write,
+    Leave,
+}
+
+/// Which cases are told step by step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    All,
+    OfWrong,
+}
+
+fn check(agency: &Path, pin: Pin, out: &Out) -> Outcome {
     let (config, sets, holds) = open(agency)?;
     let client = Client::load(&config.client)?;
     let runtime = runtime()?;
@@ -278,16 +306,27 @@ fn check(agency: &Path, pin: bool, out: &Out) -> Outcome {
             out.say(format!("{}: {failed}", hold.config.map.display()));
         }
         bad += failed.len();
-        let rows = rows.map_or("its rows are looked at when they are asked for".to_owned(), |rows| format!("{rows} rows, {} cannot become a document", failed.len()));
-        out.print(format!("{} from {}: {} paths; {rows}", hold.mapping.document(), hold.config.source, hold.mapping.sources().count()))?;
-        if pin {
+        let rows = rows.map_or("its rows are looked at when they are asked for".to_owned(), |rows| {
+            format!("{rows} rows, {} cannot become a document", failed.len())
+        });
+        out.print(format!(
+            "{} from {}: {} paths; {rows}",
+            hold.mapping.document(),
+            hold.config.source,
+            hold.mapping.sources().count()
+        ))?;
+        if pin == Pin::Write {
             pin_schema(hold, sets.schemas(), out)?;
         }
     }
     if holds.is_empty() {
         return Err(Failure::new(2, format!("{}: there is no [[hold]]", agency.join(FILE).display())));
     }
-    if bad > 0 { Err(Failure::new(1, format!("{bad} rows cannot become a document; whoever asks for them is told OG-SRC-003"))) } else { Ok(()) }
+    if bad > 0 {
+        Err(Failure::new(1, format!("{bad} rows cannot become a document; whoever asks for them is told OG-SRC-003")))
+    } else {
+        Ok(())
+    }
 }
 
 /// So many rows are told one by one.
@@ -323,9 +362,10 @@ fn each_row(
             now: now(),
         };
         let table = Table { columns: Arc::clone(columns), rows: vec![row], as_of: now() };
-        let answered = hold.mapping.asked(&question).and_then(|(person, asked)| {
-            hold.mapping.answer(&question, (person, &asked), &table, &own, schemas)
-        });
+        let answered = hold
+            .mapping
+            .asked(&question)
+            .and_then(|(person, asked)| hold.mapping.answer(&question, (person, &asked), &table, &own, schemas));
         failed.extend(answered.err());
     });
     (seen.map(|_| count), failed)
@@ -346,7 +386,7 @@ fn pin_schema(hold: &Hold, schemas: &Schemas, out: &Out) -> Outcome {
     out.print(format!("{}: {line}", file.display()))
 }
 
-fn test(agency: &Path, explain: bool, out: &Out) -> Outcome {
+fn test(agency: &Path, told: Steps, out: &Out) -> Outcome {
     let (config, sets, holds) = open(agency)?;
     let client = Client::load(&config.client)?;
     let (mut all, mut wrong) = (0, 0);
@@ -364,7 +404,7 @@ fn test(agency: &Path, explain: bool, out: &Out) -> Outcome {
             all += 1;
             let verdict = if differs.is_none() { "ok" } else { "WRONG" };
             out.print(format!("{verdict:<6} {}  {name}: {outcome}", hold.mapping.document()))?;
-            if explain || differs.is_some() {
+            if told == Steps::All || differs.is_some() {
                 steps.iter().try_for_each(|step| out.print(format!("         {step}")))?;
             }
             if let Some(differs) = differs {

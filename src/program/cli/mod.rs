@@ -24,6 +24,7 @@ mod inbox;
 mod init;
 mod log;
 mod message;
+mod mock;
 mod policy;
 mod quality;
 mod refusals;
@@ -95,6 +96,8 @@ enum Command {
     Answer(answer::Answer),
     /// Take what waits for an agency without a server
     Inbox(inbox::Inbox),
+    /// Answer as a holder that is not there yet, from the examples of the schemas
+    Mock(mock::MockCommand),
     /// As a holder, see why answers were refused
     Refusals(refusals::Refusals),
     /// Send a message as it is
@@ -269,6 +272,7 @@ pub fn main() -> ExitCode {
         Command::Ask(command) => command.run(&out),
         Command::Answer(command) => command.run(&out),
         Command::Inbox(command) => command.run(&out),
+        Command::Mock(command) => command.run(&out),
         Command::Refusals(command) => command.run(&out),
         Command::Send(command) => command.run(&out),
         Command::Sign(command) => command.run(&out),

@@ -3,14 +3,11 @@
 use super::documents::document;
 use super::people::Person;
 use crate::base::ids::{Digest, MessageId};
-use crate::base::limits::{BODY_MS, MESSAGE_BYTES_MAX};
+use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::faces::client::{Client, ClientError, digest_of, verify_under};
-use crate::host::transport::{self, Anchors, Connection, Identity, Inbound, full};
+use crate::host::transport::{Anchors, Askers, Identity, Question, serve_questions};
 use crate::message::envelope::{Body, Context, Kind, Message, ReplyTo};
 use crate::message::schema::Schemas;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use std::convert::Infallible;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -115,39 +112,12 @@ impl Provider {
     /// Serves until told to stop.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, identity: Arc<Identity>, stop: watch::Receiver<bool>) {
         let Ok(tls) = identity.server() else { return };
-        let mut stopping = stop.clone();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = stopping.wait_for(|stop| *stop) => return,
-            };
-            let Ok((stream, _)) = accepted else { continue };
-            let (provider, tls, stop) = (Arc::clone(&self), tls.clone(), stop.clone());
-            tokio::spawn(async move {
-                let Ok(connection) = Connection::accept(stream, &tls).await else { return };
-                let is_gateway = connection.certificate == provider.gateway;
-                let service = service_fn(move |request| {
-                    let provider = Arc::clone(&provider);
-                    async move { Ok::<_, Infallible>(if is_gateway { provider.respond(request).await } else { status(403) }) }
-                });
-                connection.serve(service, stop).await;
-            });
-        }
-    }
-
-    async fn respond(&self, request: Request<Inbound>) -> Response<transport::Body> {
-        let (head, body) = request.into_parts();
-        let read = transport::read_body(head.version, &head.headers, body, MESSAGE_BYTES_MAX, Duration::from_millis(BODY_MS));
-        let Ok(octets) = read.await else { return status(400) };
-        match self.answer(&octets).await {
-            Some(Ok(answer)) => {
-                let mut response = Response::new(full(answer));
-                response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/xml"));
-                response
-            }
-            Some(Err(code)) => status(code),
-            None => status(400),
-        }
+        let gateway = Askers::One(self.gateway);
+        let answer = move |question: Question| {
+            let provider = Arc::clone(&self);
+            async move { provider.answer(&question.octets).await.unwrap_or(Err(400)) }
+        };
+        serve_questions(listener, tls, gateway, answer, stop).await;
     }
 
     /// The signed answer to a question, or the status that says why there is none.
@@ -250,10 +220,4 @@ fn strange(markup: String, behaviour: Behaviour) -> String {
         }
         _ => markup,
     }
-}
-
-fn status(code: u16) -> Response<transport::Body> {
-    let mut response = Response::new(full(""));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
 }

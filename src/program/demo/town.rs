@@ -181,7 +181,7 @@ pub fn of_kind(kind: &str) -> AgencyId {
 
 /// The kinds of agencies beside those of the catalogue.
 const MORE: [&str; 4] = ["school-2", "clinic-2", "zags-2", "zags-3"];
-const AMPLE: &str = "quota = { requests_per_minute = 600000, burst = 50000, kib_per_minute = 60000000, parallel = 60000, persons_per_day = 1000000 }\n";
+const AMPLE: &str = "quota = { requests_per_minute = 600000, burst = 50000, kib_per_minute = 60000000, parallel = 60000, persons_per_day = 1000000, misses_per_day = 1000000 }\n";
 const BASIS: &str = "XX:LIFE:1";
 const PURPOSE: &str = "life-situation";
 

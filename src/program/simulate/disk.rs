@@ -77,7 +77,7 @@ impl Disk {
             let (index, offset) = (edge.size(), start as u32 + octets.len() as u32);
             places.push(OutcomePlace { index, segment, offset });
             let mut private = Vec::new();
-            let head = PrivateHead { ticket: index, persons: entry.person.into_iter().collect(), official: None };
+            let head = PrivateHead { ticket: index, persons: entry.person.into_iter().collect(), official: None, is_miss: false };
             head.write(&mut private);
             let body = entry.letter.map_or(Vec::new(), |(number, size)| {
                 let mut body = number.to_be_bytes().to_vec();

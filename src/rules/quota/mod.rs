@@ -5,10 +5,12 @@
 //! a second quota.
 
 mod doors;
+mod misses;
 mod persons;
 mod rehearsal;
 
 pub use doors::{Doors, Doorway, Full, Inside};
+pub use misses::{Answers, Found, Misses};
 pub use persons::{Alarm, Asked, Persons};
 pub use rehearsal::{Rehearsed, rehearse};
 

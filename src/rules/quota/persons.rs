@@ -63,7 +63,7 @@ impl Persons {
             // In 64 bits: a budget is a number of 32.
             if today.known.len() as u64 * 5 >= budget as u64 * 4 { Alarm::Near } else { Alarm::None }
         };
-        let verdict = if alarm == Alarm::Beyond { Err(refusal(now)) } else { Ok(()) };
+        let verdict = if alarm == Alarm::Beyond { Err(next_day(Code::LimPersons, now)) } else { Ok(()) };
         let is_new = alarm > today.told;
         today.told = today.told.max(alarm);
         Asked { verdict, alarm: if is_new { alarm } else { Alarm::None } }
@@ -83,9 +83,10 @@ impl Persons {
     }
 }
 
-fn refusal(now: UnixTime) -> Fault {
+/// A refusal until the next day.
+pub(super) fn next_day(code: Code, now: UnixTime) -> Fault {
     let left = (DAY_MS - now.as_ms() % DAY_MS).div_ceil(1000);
-    Fault::at(Code::LimPersons, "again on the next day, UTC").with_retry_after(u32::try_from(left).unwrap_or(u32::MAX))
+    Fault::at(code, "again on the next day, UTC").with_retry_after(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -207,6 +207,8 @@ impl Found {
             ("kib_per_minute", old.allowance.kib_per_minute, new.allowance.kib_per_minute),
             ("parallel", old.allowance.parallel, new.allowance.parallel),
             ("persons_per_day", old.allowance.persons_per_day, new.allowance.persons_per_day),
+            ("misses_per_day", old.allowance.misses.per_day, new.allowance.misses.per_day),
+            ("misses_share", old.allowance.misses.share, new.allowance.misses.share),
         ] {
             self.figure(&format!("agency {id}: quota.{name}"), before, after, asks);
         }

@@ -1,6 +1,6 @@
 //! The figures of a registry: quotas of agencies, and what holders bear.
 
-use super::{Allowance, Load, Loaded};
+use super::{Allowance, Load, Loaded, Misses};
 use crate::base::limits;
 use serde::Deserialize;
 use std::ops::RangeInclusive;
@@ -13,6 +13,8 @@ pub(super) struct RawQuota {
     kib_per_minute: Option<u32>,
     parallel: Option<u32>,
     persons_per_day: Option<u32>,
+    misses_per_day: Option<u32>,
+    misses_share: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -37,6 +39,8 @@ impl RawQuota {
             kib_per_minute: self.kib_per_minute.or(other.kib_per_minute),
             parallel: self.parallel.or(other.parallel),
             persons_per_day: self.persons_per_day.or(other.persons_per_day),
+            misses_per_day: self.misses_per_day.or(other.misses_per_day),
+            misses_share: self.misses_share.or(other.misses_share),
         }
     }
 }
@@ -75,6 +79,10 @@ pub(super) fn read_quota(raw: &RawQuota, place: usize) -> Loaded<Allowance> {
             standard.persons_per_day,
             1..=limits::PERSONS_PER_DAY_MAX,
         )?,
+        misses: Misses {
+            per_day: figure("misses_per_day", raw.misses_per_day, standard.misses.per_day, 1..=limits::MISSES_PER_DAY_MAX)?,
+            share: figure("misses_share", raw.misses_share, standard.misses.share, 1..=100)?,
+        },
     })
 }
 

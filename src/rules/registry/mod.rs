@@ -123,6 +123,17 @@ pub struct Allowance {
     pub parallel: u32,
     /// Different persons on one day.
     pub persons_per_day: u32,
+    /// Answers that there is no record.
+    pub misses: Misses,
+}
+
+/// How often an agency may be answered that there is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misses {
+    /// So many times on one day.
+    pub per_day: u32,
+    /// So many of a hundred answers of one day; all of them are no bound.
+    pub share: u32,
 }
 
 impl Default for Allowance {
@@ -133,6 +144,7 @@ impl Default for Allowance {
             kib_per_minute: 60 << 10,
             parallel: 64,
             persons_per_day: limits::PERSONS_PER_DAY,
+            misses: Misses { per_day: limits::MISSES_PER_DAY, share: 100 },
         }
     }
 }
@@ -747,6 +759,21 @@ mod tests {
         let most = limits::PERSONS_PER_DAY_MAX;
         assert_eq!([0, 1, most, most + 1, u32::MAX].map(given), [None, Some(1), Some(most), None, None]);
         assert_eq!(persons("burst = 7"), Some(limits::PERSONS_PER_DAY));
+    }
+
+    #[test]
+    fn how_often_there_may_be_no_record_is_a_count_and_a_share_of_a_hundred() {
+        let misses = |given: &str| {
+            let text = format!("format = 1\nversion = 1\n[[agency]]\nid = \"xx.a\"\nname = \"A\"\n[agency.quota]\n{given}\n");
+            let registry = Registry::check(&text, &Schemas::built_in()).ok()?;
+            registry.agencies().map(|(_, agency)| (agency.allowance.misses.per_day, agency.allowance.misses.share)).next()
+        };
+        let (most, standard) = (limits::MISSES_PER_DAY_MAX, limits::MISSES_PER_DAY);
+        let counts = [0, 1, most, most + 1].map(|count| misses(&format!("misses_per_day = {count}")));
+        assert_eq!(counts, [None, Some((1, 100)), Some((most, 100)), None]);
+        let shares = [0, 1, 100, 101].map(|share| misses(&format!("misses_share = {share}")));
+        assert_eq!(shares, [None, Some((standard, 1)), Some((standard, 100)), None]);
+        assert_eq!(misses("burst = 7"), Some((standard, 100)));
     }
 
     #[test]

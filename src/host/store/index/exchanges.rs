@@ -5,6 +5,7 @@ use super::volume::Volume;
 use super::{Index, Row};
 use crate::base::ids::{AgencyId, MessageId};
 use crate::host::store::StoreError;
+use crate::rules::quota::Answers;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
@@ -64,6 +65,19 @@ impl Index {
         live.asked_since(since, &mut take)?;
         let of = |(number, persons)| Some((AgencyId::parse(&self.name(number)?)?, persons));
         Ok(asked.into_iter().filter_map(of).collect())
+    }
+}
+
+impl Index {
+    /// The answers in each agency's budget since a time. The rows of all volumes since then are read: no list has them.
+    pub(in crate::host::store) fn answered_since(&self, since: u64) -> Result<BTreeMap<AgencyId, Answers>, StoreError> {
+        let mut answered = BTreeMap::<u32, Answers>::new();
+        let mut take = |budget, found| answered.entry(budget).or_default().add(found);
+        let (live, sealed) = self.both(|volume| volume.latest() >= since);
+        sealed.iter().try_for_each(|volume| volume.answered_since(since, &mut take))?;
+        live.answered_since(since, &mut take)?;
+        let of = |(number, answers)| Some((AgencyId::parse(&self.name(u64::from(number))?)?, answers));
+        Ok(answered.into_iter().filter_map(of).collect())
     }
 }
 

@@ -14,6 +14,7 @@ use super::rows::{IdTimes, each_span, read_rows};
 use super::volume::Source;
 use crate::base::limits;
 use crate::host::store::StoreError;
+use crate::rules::quota::Found;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -170,12 +171,21 @@ impl Live {
         let (mut more, mut place) = (self.more.iter().peekable(), 0);
         each_span(&self.rows, |_, rows| {
             for row in rows {
-                let is_meant = row.time >= from && row.budget != 0 && row.key(By::Person) != 0;
+                let is_meant = row.time >= from && row.asks() != 0 && row.key(By::Person) != 0;
                 let beyond = std::iter::from_fn(|| more.next_if(|(_, of)| *of <= place)).map(|(person, _)| *person);
                 let persons = std::iter::once(row.key(By::Person)).chain(beyond);
-                persons.filter(|_| is_meant).for_each(|person| visit(person, row.budget.into()));
+                persons.filter(|_| is_meant).for_each(|person| visit(person, row.asks().into()));
                 place += 1;
             }
+            Ok(())
+        })
+    }
+
+    /// Gives in whose budget each answer from a time on counts, and what it says.
+    pub(crate) fn answered_since(&self, from: u64, mut visit: impl FnMut(u32, Found)) -> Result<(), StoreError> {
+        each_span(&self.rows, |_, rows| {
+            let answers = rows.iter().filter(|row| row.time >= from).filter_map(Row::answers);
+            answers.for_each(|(budget, found)| visit(budget, found));
             Ok(())
         })
     }

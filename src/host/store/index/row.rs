@@ -5,11 +5,15 @@ use crate::base::ids::{Digest, MessageId, Uuid};
 use crate::evidence::tlog::RecordKind;
 use crate::host::store::keys::PrivateHead;
 use crate::message::crypto;
+use crate::rules::quota::Found;
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// Octets of a row.
 pub(crate) const ROW: usize = 99;
+
+/// In the number of a budget: the answer says that there is no record.
+const MISS: u32 = 1 << 31;
 
 /// Where in a row its kind is.
 const KIND_AT: usize = 88;
@@ -67,8 +71,10 @@ pub(crate) struct Row {
     pub offset: u32,
     /// The place of its kind among all, from 1.
     pub kind: u8,
-    /// Of a question, in whose budget of persons it counts: the number of a name.
+    /// Of a question or an answer, in whose budgets it counts: the number of a name.
     pub budget: u32,
+    /// Of an answer: it says that there is no record.
+    pub is_miss: bool,
     /// The key of the exchange whose question or end it is, of 48 bits; see [`exchange_key`].
     pub exchange: u64,
 }
@@ -128,7 +134,7 @@ impl Row {
         let exchange = leaf.u.zip(id_of_exchange).map_or(0, |(sender, id)| exchange_key(sender, &id));
         let consumer = name(leaf.u);
         let budget = match leaf.f {
-            _ if leaf.k != "req" => 0,
+            _ if !matches!(leaf.k, "req" | "rsp") => 0,
             // Whoever asks for another asks from the other's budget.
             Some(principal) => name(Some(principal)),
             None => consumer,
@@ -157,9 +163,21 @@ impl Row {
             offset,
             kind: kind_octet(leaf.k),
             budget: budget as u32,
+            is_miss: head.is_miss && leaf.k == "rsp",
             exchange,
         };
         (row, id_of_exchange.map(|id| id.time().as_ms()))
+    }
+
+    /// Of a question, in whose budget of persons it counts.
+    pub(crate) fn asks(&self) -> u32 {
+        if self.kind == kind_octet("req") { self.budget } else { 0 }
+    }
+
+    /// Of an answer, in whose budget it counts, and what it says.
+    pub(crate) fn answers(&self) -> Option<(u32, Found)> {
+        let is_answer = self.kind == kind_octet("rsp") && self.budget != 0;
+        is_answer.then_some((self.budget, if self.is_miss { Found::Nothing } else { Found::Something }))
     }
 
     /// Nothing but the place in the journal.
@@ -198,7 +216,9 @@ impl Row {
             out.extend_from_slice(&number.to_be_bytes());
         }
         out.push(self.kind);
-        out.extend_from_slice(&self.budget.to_be_bytes());
+        // There are never so many names.
+        let miss = if self.is_miss { MISS } else { 0 };
+        out.extend_from_slice(&(self.budget | miss).to_be_bytes());
         out.extend_from_slice(self.exchange.to_be_bytes().get(2..).unwrap_or_default());
         debug_assert_eq!(out.len() - start, ROW);
     }
@@ -223,7 +243,8 @@ impl Row {
         let mut number = || next(4).map(|number| number as u32);
         (row.latency_us, row.octets, row.segment, row.offset) = (number()?, number()?, number()?, number()?);
         row.kind = next(1)? as u8;
-        row.budget = next(4)? as u32;
+        let budget = next(4)? as u32;
+        (row.budget, row.is_miss) = (budget & !MISS, budget & MISS != 0);
         row.exchange = next(6)?;
         Some(row)
     }
@@ -259,7 +280,7 @@ mod tests {
     fn a_row_is_read_as_written() {
         let mut row =
             Row { time: u64::MAX, latency_us: 1, octets: 2, segment: 3, offset: 4, kind: b'r', budget: 5, ..Row::default() };
-        row.exchange = (1 << 48) - 2;
+        (row.exchange, row.is_miss) = ((1 << 48) - 2, true);
         for (number, key) in (1..).zip(&mut row.keys) {
             *key = number;
         }

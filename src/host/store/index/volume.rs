@@ -7,6 +7,7 @@ use super::row::{By, ROW, Row};
 use super::rows::{IdTimes, SPAN, each_span, read_rows};
 use crate::host::store::StoreError;
 use crate::host::store::durable::sync_directory;
+use crate::rules::quota::Found;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -46,7 +47,7 @@ pub(crate) const KINDS: usize = EXCHANGES + 1;
 /// Pairs of a person's key and the number of the agency in whose budget it counts, each once.
 const ASKED: usize = KINDS + 1;
 const LISTS: usize = ASKED + 1;
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 pub(crate) struct Volume {
     pub meta: Meta,
@@ -192,12 +193,21 @@ impl Volume {
         // A volume in which the day begins.
         let mut budgets = Vec::new();
         each_span(&self.rows, |_, rows| {
-            budgets.extend(rows.iter().map(|row| if row.time >= from { row.budget } else { 0 }));
+            budgets.extend(rows.iter().map(|row| if row.time >= from { row.asks() } else { 0 }));
             Ok(())
         })?;
         self.each_posting(By::Person.number(), |person, place| match budgets.get(place as usize) {
             Some(budget) if *budget > 0 => visit(person, u64::from(*budget)),
             _ => {}
+        })
+    }
+
+    /// Gives in whose budget each answer from a time on counts, and what it says.
+    pub(crate) fn answered_since(&self, from: u64, mut visit: impl FnMut(u32, Found)) -> Result<(), StoreError> {
+        each_span(&self.rows, |_, rows| {
+            let answers = rows.iter().filter(|row| row.time >= from).filter_map(Row::answers);
+            answers.for_each(|(budget, found)| visit(budget, found));
+            Ok(())
         })
     }
 
@@ -402,9 +412,9 @@ fn asked(source: &Source<'_>) -> Result<Vec<(u64, u32)>, StoreError> {
     let (mut pairs, mut budgets) = (Vec::with_capacity(count / 2), Vec::with_capacity(count));
     each_span(source.rows, |_, rows| {
         for row in rows {
-            budgets.push(row.budget);
-            if row.budget != 0 && row.key(By::Person) != 0 {
-                pairs.push((row.key(By::Person), row.budget));
+            budgets.push(row.asks());
+            if row.asks() != 0 && row.key(By::Person) != 0 {
+                pairs.push((row.key(By::Person), row.asks()));
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::fault::Code;
 use crate::exchange::ledger::{Known, Past};
+use crate::rules::quota::{Answers, Found};
 use std::collections::HashSet;
 
 fn now() -> UnixTime {
@@ -90,6 +91,7 @@ struct Model {
     random: u64,
     past: BTreeMap<(AgencyId, MessageId), Known>,
     asked: BTreeMap<AgencyId, HashSet<u64>>,
+    answered: BTreeMap<AgencyId, Answers>,
 }
 
 impl Model {
@@ -110,7 +112,7 @@ impl Model {
             return;
         }
         let kind = match self.choose(32) {
-            0 => RecordKind::Answer,
+            0 | 31 => RecordKind::Answer,
             9 => RecordKind::Event,
             10..12 => RecordKind::Cancel,
             1..9 => RecordKind::Refusal,
@@ -119,7 +121,8 @@ impl Model {
         // An answer without one ends nothing.
         let has_body = kind == RecordKind::Event || self.choose(4) > 0;
         let principal = self.agencies[0].clone();
-        let is_for_another = kind == RecordKind::Request && sender != principal && self.choose(2) == 0;
+        let is_counted = matches!(kind, RecordKind::Request | RecordKind::Answer);
+        let is_for_another = is_counted && sender != principal && self.choose(2) == 0;
         let subject = Subject::from([0, 100].map(|base| Identifier::synthetic(base + self.choose(9) as u32)).to_vec());
         let mut record = Record::new(kind, self.now);
         (record.message, record.consumer, record.provider) = (Some(key.1), Some(sender), Some(principal.clone()));
@@ -131,7 +134,12 @@ impl Model {
         let is_end = record.grant.is_some();
         record.code = (kind == RecordKind::Refusal).then_some(Code::RteBadAnswer);
         let persons = store.person_keys(&subject);
-        let private = Private { subject, ..Private::default() };
+        let is_miss = kind == RecordKind::Answer && self.choose(2) == 0;
+        let private = Private { subject, is_miss, ..Private::default() };
+        if kind == RecordKind::Answer {
+            let whose = if is_for_another { principal.clone() } else { key.0.clone() };
+            self.answered.entry(whose).or_default().add(if is_miss { Found::Nothing } else { Found::Something });
+        }
         let entry = Entry { record, private, body: has_body.then(|| vec![number as u8]) };
         let place = runtime.block_on(store.append(entry)).expect("durable").place;
         match kind {
@@ -155,6 +163,8 @@ impl Model {
             assert_eq!(found, self.past.get(&(sender.clone(), self.id(number))).copied(), "{when}: {sender} {number}");
         }
         assert_eq!(store.asked_since(self.now).expect("readable"), self.asked, "{when}");
+        assert_eq!(store.answered_since(self.now).expect("readable"), self.answered, "{when}");
+        assert!(store.answered_since(self.now.plus_ms(1)).expect("readable").is_empty());
         assert!(store.asked_since(self.now.plus_ms(1)).expect("readable").is_empty());
         let [sender, _] = &self.agencies;
         let later = self.now.plus_ms(1);
@@ -169,8 +179,8 @@ fn what_is_looked_up_over_volumes_is_what_a_fold_over_all_records_says() {
     let (folder, runtime) = (Folder::new(), runtime());
     let settings = Settings { volume_records: 16, ..SMALL };
     let agencies = ["xx.school", "xx.clinic"].map(|name| AgencyId::parse(name).expect("a name"));
-    let (past, asked) = (BTreeMap::new(), BTreeMap::new());
-    let mut model = Model { now: now(), agencies, random: 1, past, asked };
+    let (past, asked, answered) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut model = Model { now: now(), agencies, random: 1, past, asked, answered };
     let (mut store, _) = Store::open(&folder.0, ORIGIN, settings).expect("opens");
     for _ in 0..3 {
         (0..60).for_each(|_| model.append(&store, &runtime));

@@ -189,7 +189,10 @@ impl<'f> Filling<'f> {
     ) -> Result<(), Unfilled> {
         let mut count = 0;
         while count < max {
-            let best = parts.iter().map(|part| (due(part, open), part)).reduce(|best, other| if other.0 > best.0 { other } else { best });
+            let best = parts
+                .iter()
+                .map(|part| (due(part, open), part))
+                .reduce(|best, other| if other.0 > best.0 { other } else { best });
             let Some((reason, part)) = best else { break };
             let is_enough = count >= min;
             if reason == Reason::None || is_enough && count > 0 && reason == Reason::Always {

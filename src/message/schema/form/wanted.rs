@@ -56,12 +56,8 @@ impl<'w> Wanted<'w> {
                 faults.push(wrong());
                 continue;
             };
-            let mut at = &mut root;
-            for (name, index) in steps {
-                at = at.step(name, index, entry.path);
-            }
             // Two values for one place.
-            if at.entry.replace(number).is_some() {
+            if root.put(&steps, number, entry.path).is_some() {
                 faults.push(wrong());
             }
         }
@@ -69,13 +65,19 @@ impl<'w> Wanted<'w> {
         (root, faults)
     }
 
-    fn step(&mut self, name: &'w str, number: u32, path: &'w str) -> &mut Self {
-        let known = self.inside.iter().position(|child| child.name == name && child.number == number);
-        let at = known.unwrap_or_else(|| {
-            self.inside.push(Self { name, number, path, ..Self::default() });
-            self.inside.len().saturating_sub(1)
-        });
-        &mut self.inside[at]
+    /// Puts an entry where these steps lead; gives the one that is there already.
+    fn put(&mut self, steps: &[(&'w str, u32)], entry: usize, path: &'w str) -> Option<usize> {
+        let Some(((name, number), rest)) = steps.split_first() else { return self.entry.replace(entry) };
+        let known = self.inside.iter_mut().find(|child| child.name == *name && child.number == *number);
+        match known {
+            Some(child) => child.put(rest, entry, path),
+            None => {
+                let mut child = Self { name, number: *number, path, ..Self::default() };
+                child.put(rest, entry, path);
+                self.inside.push(child);
+                None
+            }
+        }
     }
 
     fn sort(&mut self) {
