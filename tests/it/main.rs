@@ -5,6 +5,8 @@
 #[cfg(feature = "server")]
 mod abuse;
 mod admission;
+#[cfg(feature = "agent")]
+mod agents;
 mod agreement;
 #[cfg(feature = "server")]
 mod api;

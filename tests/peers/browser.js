@@ -34,6 +34,8 @@ const WIDTHS = [1280, 320];
 const BETWEEN = [1024, 800];
 // Octets of a page with all that it loads, as they are transferred.
 const OCTETS_MAX = 100 * 1024;
+// Whether axe looks at each page in each language, theme and width, or in half of these.
+const WHOLE = Boolean(process.env.WALK_WHOLE);
 // Pages that are looked at side by side.
 const AT_ONCE = 3;
 // How long anything may take on a busy machine, and how long a page without scripts is looked at before it is opened again.
@@ -103,7 +105,8 @@ async function look(browser, state, origin, wanted, language, say) {
       how = { language, theme, width };
       await page.emulateMedia({ colorScheme: theme });
       await page.setViewportSize({ width, height: 800 });
-      await examine(page, tell);
+      await fits(page, tell);
+      if (WHOLE || isOfHalf(language, theme, width)) await examine(page, tell);
     }
   }
   for (const width of BETWEEN) {
@@ -117,8 +120,13 @@ async function look(browser, state, origin, wanted, language, say) {
   return html;
 }
 
+// Of language, theme and width each pair is in two of these four, and each of the three in both of its forms; axe takes seconds for each.
+function isOfHalf(language, theme, width) {
+  const number = LANGUAGES.indexOf(language) + THEMES.indexOf(theme) + WIDTHS.indexOf(width);
+  return number % 2 === 0;
+}
+
 async function examine(page, tell) {
-  await fits(page, tell);
   const found = await new AxeBuilder({ page }).withTags(TAGS).setLegacyMode(true).analyze();
   for (const violation of found.violations) {
     for (const node of violation.nodes.slice(0, 3)) tell(`axe ${violation.id}`, `${node.html.slice(0, 200)}: ${node.failureSummary}`);
@@ -369,7 +377,7 @@ async function story(name, ...rest) {
       judged: async () => {
         await judge(validate, await document.text(), tell);
         // axe-core is a script of the page, and waits for ever where there are none.
-        await (mode === "plain" ? fits(page, tell) : settled(page, () => examine(page, tell)));
+        await (mode === "plain" ? fits(page, tell) : settled(page, async () => { await fits(page, tell); await examine(page, tell); }));
       },
       // Waits for what comes by itself: where there are scripts the page shows it, and else it is opened again.
       comes: async (wanted) => {

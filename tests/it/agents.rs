@@ -1,0 +1,224 @@
+//! Agencies that become holders from a table: the page as a user pastes it, a database that is restarted, a file that is edited.
+
+use crate::folder::Folder;
+use crate::postgres::{PASSWORD, Postgres, Stop};
+use crate::process::{LONG, oncegate};
+use crate::tool::{free_port, root, said};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The fenced blocks of the page's first part, by kind.
+fn blocks(kind: &str) -> Vec<String> {
+    let page = fs::read_to_string(root().join("docs/agent.md")).expect("the page");
+    let (_, part) = page.split_once("## From a spreadsheet to a signed answer").expect("its part");
+    let part = part.split("\n## ").next().expect("its end").to_owned();
+    let fence = format!("```{kind}\n");
+    part.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An installation with a clinic that comes for its questions, and a school that may ask; its gateway runs.
+struct Office {
+    folder: Folder,
+    gateway: Option<Running>,
+    agent: Option<Running>,
+}
+
+const CLINIC: &str = "xx.office.clinic-3";
+const ASK: &str = "oncegate ask medical-absence-note --of XX-OGTEST:99000000136 --for school-attendance --as xx.office.school-1";
+
+impl Office {
+    fn new() -> Self {
+        let mut this = Self { folder: Folder::new(), gateway: None, agent: None };
+        let (exchange, public) = (free_port(), free_port());
+        this.done(&format!("oncegate init . --listen 127.0.0.1:{exchange} --public 127.0.0.1:{public}"));
+        this.done(&format!("oncegate agency add {CLINIC} --name \"Clinic 3\" --url outbound --holds medical-absence-note"));
+        this.done("oncegate agency add xx.office.school-1 --name \"School 1\"");
+        this.done(
+            "oncegate agency grant school-reads-absence --who 'xx.office.school-*' --what medical-absence-note \
+             --purpose school-attendance --basis XX:HEALTH:13 --field Absence --until 2099-12-31",
+        );
+        this.gateway = Some(this.start("oncegate run"));
+        let start = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", exchange)).is_err() {
+            assert!(start.elapsed() < LONG, "the gateway does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        this
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn clinic(&self, file: &str) -> PathBuf {
+        self.path().join("agencies").join(CLINIC).join(file)
+    }
+
+    fn shell(&self, line: &str) -> Command {
+        let programs = Path::new(oncegate()).parent().expect("a folder");
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new("bash");
+        command.args(["-c", line]).current_dir(self.path()).env("PATH", path).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.shell(line).output().expect("bash starts")
+    }
+
+    fn done(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert!(output.status.success(), "{line}\n{}", said(&output));
+        said(&output)
+    }
+
+    fn start(&self, line: &str) -> Running {
+        let lines = fs::OpenOptions::new().create(true).append(true).open(self.path().join("lines")).expect("a file");
+        let mut command = self.shell(&format!("exec {line}"));
+        Running(command.stdout(Stdio::null()).stderr(lines).spawn().expect("it starts"))
+    }
+
+    fn start_agent(&mut self) {
+        self.agent = Some(self.start(&format!("oncegate agent run {CLINIC}")));
+    }
+
+    fn lines(&self) -> String {
+        fs::read_to_string(self.path().join("lines")).unwrap_or_default()
+    }
+
+    /// Asks until the answer has these words.
+    fn asked_until(&self, words: &[&str]) -> String {
+        let start = Instant::now();
+        loop {
+            let answer = said(&self.run(ASK));
+            if words.iter().all(|word| answer.contains(word)) {
+                return answer;
+            }
+            assert!(start.elapsed() < LONG, "not {words:?}: {answer}\n{}", self.lines());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Puts lines of the page in the place of those for the same paths.
+    fn correct(&self, lines: &str) {
+        let file = self.clinic("medical-absence-note.toml");
+        let mut map = fs::read_to_string(&file).expect("a mapping");
+        for line in lines.lines() {
+            let (path, _) = line.split_once(" =").expect("a line of a mapping");
+            let old = map.lines().find(|old| old.starts_with(path)).expect("the draft has the path").to_owned();
+            assert!(old.contains("todo"), "the page corrects what asks for it: {old}");
+            map = map.replace(&old, line);
+        }
+        fs::write(file, map).expect("written");
+    }
+}
+
+/// What the page says, pasted line by line; then the spreadsheet is edited, spoilt and mended while the agent runs.
+#[test]
+fn from_a_spreadsheet_to_a_signed_answer_as_the_page_says() {
+    let mut office = Office::new();
+    let commands = blocks("sh").concat();
+    let commands: Vec<&str> = commands.lines().collect();
+    assert!((1..=6).contains(&commands.len()), "{commands:?}");
+    let table = blocks("csv").concat();
+    fs::write(office.path().join("notes.csv"), &table).expect("written");
+    let start = Instant::now();
+    for command in &commands {
+        if command.contains(" agent run ") {
+            office.agent = Some(office.start(command));
+            continue;
+        }
+        if command.contains(" agent check ") {
+            let refused = office.run(command);
+            assert_eq!(refused.status.code(), Some(2), "a todo is refused: {}", said(&refused));
+            assert_eq!(said(&refused).matches("OG-AGT-004").count(), 3, "{}", said(&refused));
+            office.correct(&blocks("toml").concat());
+        }
+        let told = if command.starts_with("oncegate ask") {
+            office.asked_until(&["Absence/From", "2026-03-02"])
+        } else {
+            office.done(command)
+        };
+        assert!(!told.contains("Petrov") && (command.contains(" ask ") || !told.contains("Иванова")), "{command}: {told}");
+    }
+    println!("from a spreadsheet to a signed answer: {:.1} s, {} commands", start.elapsed().as_secs_f64(), commands.len());
+    let answer = office.asked_until(&["log "]);
+    assert!(answer.contains("Иванова") && !answer.contains("J06.9"), "the diagnosis is granted to nobody: {answer}");
+
+    let put = |text: &str| {
+        fs::write(office.path().join("notes.new"), text).expect("written");
+        fs::rename(office.path().join("notes.new"), office.path().join("notes.csv")).expect("renamed");
+    };
+    put(&table.replace("06.03.2026;5;1;09.03.2026", "05.03.2026;4;1;06.03.2026"));
+    office.asked_until(&["2026-03-05"]);
+    put(&table.replace("N-18;", "N-18;\"never closed;"));
+    let start = Instant::now();
+    while !office.lines().contains("OG-AGT-006") {
+        assert!(start.elapsed() < LONG, "{}", office.lines());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    office.asked_until(&["2026-03-05"]);
+    put(&table.replace("99000000136", "99000000245"));
+    let gone = office.asked_until(&["there is no record"]);
+    assert!(gone.contains("signed"), "{gone}");
+    assert!(!office.lines().contains("Иванова") && !office.lines().contains("99000000136"), "{}", office.lines());
+}
+
+/// The same from a database that is restarted in between, and stopped: an outage is never "there is none".
+#[test]
+fn from_a_database_to_a_signed_answer_with_a_restart_in_between() {
+    let mut server = Postgres::start();
+    server.sql(
+        "CREATE TABLE notes (id text, insurance_no text, family text, given text, signed timestamptz, begins date, ends date, days int, secret text); \
+         INSERT INTO notes VALUES ('N-17', '99000000136', 'Иванова', 'Анна', '2026-03-02T07:00Z', '2026-03-02', '2026-03-06', 5, 'Planted'); \
+         CREATE VIEW absence AS SELECT id, insurance_no, family, given, to_char(signed AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS signed, begins, ends, days FROM notes; \
+         CREATE ROLE agent LOGIN; GRANT SELECT ON absence TO agent;",
+    );
+    server.sql(&format!("ALTER ROLE agent PASSWORD '{PASSWORD}'"));
+    let mut office = Office::new();
+    let password = office.clinic("password");
+    fs::write(&password, PASSWORD).expect("written");
+    fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    let agent = format!(
+        "format = 1\n[agency]\nname = \"Clinic 3\"\nidentifier = \"XX-OGTEST:99000090090\"\n[source.notes]\nkind = \"postgres\"\naddress = \"{}\"\n\
+         database = \"postgres\"\nuser = \"agent\"\npassword_file = \"password\"\n[[hold]]\nsource = \"notes\"\nmap = \"notes.toml\"\nquery = \"notes.sql\"\n",
+        server.address()
+    );
+    let map = "format = 1\ndocument = \"medical-absence-note\"\nperson = { column = \"insurance_no\", scheme = \"XX-OGTEST\" }\n[map]\n\
+        \"Head/DocumentId\" = { column = \"id\", as = \"document-id\" }\n\"Head/Issuer\" = { agency = true }\n\
+        \"Head/IssuedAt\" = { column = \"signed\", as = \"instant\" }\n\"Head/Status\" = { text = \"in-force\" }\n\
+        \"Patient/Id\" = { column = \"insurance_no\", as = \"id\", scheme = \"XX-OGTEST\" }\n\"Patient/Name/Family\" = \"family\"\n\
+        \"Patient/Name/Given\" = \"given\"\n\"Absence/From\" = { column = \"begins\", as = \"day\" }\n\"Absence/To\" = { column = \"ends\", as = \"day\" }\n\
+        \"Days\" = { column = \"days\", as = \"integer\" }\n\"Reason\" = { text = \"illness\" }\n\"FirstOrFollowUp\" = { text = \"first\" }\n\
+        \"MayReturnOn\" = { column = \"ends\", as = \"day\" }\n";
+    fs::write(office.clinic("agent.toml"), agent).expect("written");
+    fs::write(office.clinic("notes.toml"), map).expect("written");
+    fs::write(office.clinic("notes.sql"), "SELECT * FROM absence WHERE insurance_no = :value\n").expect("written");
+    let checked = office.done(&format!("oncegate agent check {CLINIC} --pin"));
+    assert!(checked.contains("sha256:"), "{checked}");
+    office.start_agent();
+    office.asked_until(&["2026-03-06", "Иванова"]);
+    server.restart(Stop::Immediate, &[]);
+    office.asked_until(&["2026-03-06"]);
+    server.sql("DROP VIEW absence; CREATE VIEW absence AS SELECT id, insurance_no, family, given, begins, ends, days FROM notes; GRANT SELECT ON absence TO agent");
+    office.asked_until(&["OG-SRC-005"]);
+    server.sql("DROP VIEW absence");
+    let away = office.asked_until(&["OG-SRC-"]);
+    assert!(!away.contains("states, signed"), "{away}");
+    drop(server);
+    let away = office.asked_until(&["OG-SRC-001"]);
+    assert!(!away.contains("states, signed"), "{away}");
+    assert!(!office.lines().contains("Planted") && !office.lines().contains("Иванова"), "{}", office.lines());
+}
