@@ -40,9 +40,13 @@ const ASK: &str = "oncegate ask medical-absence-note --of XX-OGTEST:99000000136 
 
 impl Office {
     fn new() -> Self {
+        Self::at("127.0.0.1")
+    }
+
+    fn at(host: &str) -> Self {
         let mut this = Self { folder: Folder::new(), gateway: None, agent: None };
         let (exchange, public) = (free_port(), free_port());
-        this.done(&format!("oncegate init . --listen 127.0.0.1:{exchange} --public 127.0.0.1:{public}"));
+        this.done(&format!("oncegate init . --listen {host}:{exchange} --public 127.0.0.1:{public} --host {host}"));
         this.done(&format!("oncegate agency add {CLINIC} --name \"Clinic 3\" --url outbound --holds medical-absence-note"));
         this.done("oncegate agency add xx.office.school-1 --name \"School 1\"");
         this.done(
@@ -51,7 +55,7 @@ impl Office {
         );
         this.gateway = Some(this.start("oncegate run"));
         let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", exchange)).is_err() {
+        while std::net::TcpStream::connect((host, exchange)).is_err() {
             assert!(start.elapsed() < LONG, "the gateway does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -221,4 +225,77 @@ fn from_a_database_to_a_signed_answer_with_a_restart_in_between() {
     let away = office.asked_until(&["OG-SRC-001"]);
     assert!(!away.contains("states, signed"), "{away}");
     assert!(!office.lines().contains("Planted") && !office.lines().contains("Иванова"), "{}", office.lines());
+}
+
+/// A network of its own from which one can go out, and into which nobody comes: a name space with a filter, and a cable to it.
+struct Outbound {
+    name: String,
+    outside: String,
+    inside: String,
+}
+
+impl Outbound {
+    fn new() -> Self {
+        let number = std::process::id() % 60_000;
+        let (name, third) = (format!("og{number}"), number % 250);
+        let this = Self { outside: format!("10.213.{third}.1"), inside: format!("10.213.{third}.2"), name };
+        let Self { name, outside, inside } = &this;
+        for line in [
+            format!("ip netns add {name}"),
+            format!("ip link add {name}a type veth peer name {name}b"),
+            format!("ip link set {name}b netns {name}"),
+            format!("ip addr add {outside}/30 dev {name}a"),
+            format!("ip link set {name}a up"),
+            format!("ip netns exec {name} ip addr add {inside}/30 dev {name}b"),
+            format!("ip netns exec {name} ip link set {name}b up"),
+            format!("ip netns exec {name} ip link set lo up"),
+            format!(
+                "ip netns exec {name} nft 'add table inet f; add chain inet f input {{ type filter hook input priority 0; policy drop; }}; \
+                 add rule inet f input ct state established,related accept; add rule inet f input iif lo accept'"
+            ),
+        ] {
+            let done = Command::new("bash").args(["-c", &line]).output().expect("bash starts");
+            assert!(done.status.success(), "{line}: {}", said(&done));
+        }
+        this
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        for line in [format!("ip link del {}a", self.name), format!("ip netns del {}", self.name)] {
+            let _ = Command::new("bash").args(["-c", &line]).output();
+        }
+    }
+}
+
+/// The agency's machine can reach the gateway, and nobody can reach the agency's machine.
+#[test]
+fn an_agency_without_any_inbound_port_holds_and_asks() {
+    if !rustix::process::getuid().is_root() {
+        println!("not tried: only root can make networks");
+        return;
+    }
+    let network = Outbound::new();
+    let mut office = Office::at(&network.outside);
+    let inside = format!("ip netns exec {}", network.name);
+    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
+    let commands = blocks("sh").concat();
+    office.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
+    office.correct(&blocks("toml").concat());
+    office.agent = Some(office.start(&format!("{inside} oncegate agent run {CLINIC}")));
+    let start = Instant::now();
+    loop {
+        let answer = said(&office.run(&format!("{inside} {ASK}")));
+        if answer.contains("2026-03-06") {
+            break;
+        }
+        assert!(start.elapsed() < LONG, "{answer}\n{}", office.lines());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let ports = office.done(&format!("{inside} ss -H -ltn"));
+    assert_eq!(ports.lines().filter(|line| line.contains("LISTEN")).count(), 0, "{ports}");
+    let address = format!("{}:9443", network.inside).parse().expect("an address");
+    let knocked = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    assert!(knocked.is_err(), "nobody gets in");
 }
