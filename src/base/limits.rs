@@ -77,6 +77,8 @@ pub const SELECT_PATHS_MAX: usize = 32;
 pub const FIELD_PATH_CHARS_MAX: usize = 400;
 /// Most octets of `Oncegate-Fields`: with the other fields of a head it has to fit into what servers read of one, often 8 KiB.
 pub const FIELDS_HEADER_BYTES_MAX: usize = 6 << 10;
+/// Most persons that one request to the desk of an agent may name.
+pub const DESK_PERSONS_MAX: usize = 10_000;
 /// Most legal bases of one request.
 pub const LEGAL_BASES_MAX: usize = 4;
 /// Most identifiers of one person or organisation.

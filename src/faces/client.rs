@@ -190,6 +190,29 @@ impl Client {
         &self.gateway
     }
 
+    /// The legal basis of the grant by which this agency may ask for a document for a purpose; or why there is none.
+    pub async fn granted_basis(&self, document: &str, purpose: &str) -> Result<Result<String, String>, ClientError> {
+        let received = self.get("/v1/catalogue").await?;
+        if !received.status.is_success() {
+            return Err(ClientError::Refused(problem_of(&received)));
+        }
+        let unread = |_| ClientError::Untrusted("the gateway's catalogue is no JSON".to_owned());
+        let catalogue: serde_json::Value = serde_json::from_slice(&received.body).map_err(unread)?;
+        let grants = catalogue["mayAsk"].as_array().cloned().unwrap_or_default();
+        let of_type = |grant: &&serde_json::Value| grant["documentType"] == document;
+        let found = grants.iter().filter(of_type).find(|grant| grant["purpose"] == purpose);
+        if let Some(basis) = found.and_then(|grant| grant["legalBasis"].as_str()) {
+            return Ok(Ok(basis.to_owned()));
+        }
+        let purposes: Vec<&str> = grants.iter().filter(of_type).filter_map(|grant| grant["purpose"].as_str()).collect();
+        let known = if purposes.is_empty() {
+            format!("no grant gives {document}")
+        } else {
+            format!("it is granted for: {}", purposes.join(", "))
+        };
+        Ok(Err(format!("{} may not ask for {document} for {purpose}; {known}", self.agency)))
+    }
+
     /// Makes and signs a request.
     pub fn request(&self, ask: Ask, context: Context, to: Option<AgencyId>, world: World) -> Result<Signed, ClientError> {
         self.request_with(ask, context, to, world, &[])

@@ -299,3 +299,86 @@ fn an_agency_without_any_inbound_port_holds_and_asks() {
     let knocked = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300));
     assert!(knocked.is_err(), "nobody gets in");
 }
+
+/// A desk at a port, and one at a socket: one person, many, and whoever may not ask.
+#[test]
+fn own_systems_ask_at_the_desk_in_json_and_nobody_else_does() {
+    let mut office = Office::new();
+    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
+    let commands = blocks("sh").concat();
+    office.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
+    office.correct(&blocks("toml").concat());
+    office.start_agent();
+    office.asked_until(&["2026-03-06"]);
+    let port = free_port();
+    let school = office.path().join("agencies/xx.office.school-1");
+    fs::write(school.join("token"), "a-token-of-the-school-17\n").expect("written");
+    fs::set_permissions(school.join("token"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    let agent = format!("format = 1\n[agency]\nname = \"School 1\"\n[desk]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"token\"\n");
+    fs::write(school.join("agent.toml"), &agent).expect("written");
+    let _desk = office.start("oncegate agent run xx.office.school-1");
+    let start = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(start.elapsed() < LONG, "{}", office.lines());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let curl = |more: &str, of: &str| {
+        let ask = format!("{{\"document\":\"medical-absence-note\",\"of\":{of},\"for\":\"school-attendance\"}}");
+        let line = format!("curl -s -w '%{{http_code}}' {more} http://127.0.0.1:{port}/ask -d '{ask}'");
+        said(&office.run(&line))
+    };
+    let token = "-H 'Authorization: Bearer a-token-of-the-school-17'";
+    let one = curl(token, "\"XX-OGTEST:99000000136\"");
+    assert!(one.contains("200") && one.contains("\"outcome\":\"documents\""), "{one}");
+    assert!(one.contains("\"Id\":[{\"@scheme\":\"XX-OGTEST\",\"value\":\"99000000136\"}]"), "what may recur is a list: {one}");
+    assert!(one.find("\"Absence\"") < one.find("\"Days\""), "in the order of the schema: {one}");
+    let nobody = curl(token, "\"XX-OGTEST:99000000354\"");
+    assert!(nobody.contains("\"outcome\":\"no_record\"") && nobody.contains("404"), "{nobody}");
+    let many = curl(token, "[\"XX-OGTEST:99000000136\",\"XX-OGTEST:99000000245\"]");
+    assert_eq!(many.lines().filter(|line| line.contains("\"outcome\":\"documents\"")).count(), 2, "{many}");
+    assert!(many.contains("{\"done\":2}"), "{many}");
+    let too_many = format!("[{}]", vec!["\"XX-OGTEST:99000000136\""; oncegate::base::limits::DESK_PERSONS_MAX + 1].join(","));
+    fs::write(office.path().join("many"), format!("{{\"document\":\"x\",\"of\":{too_many},\"for\":\"y\",\"basis\":\"XX:1\"}}"))
+        .expect("written");
+    let refused = said(&office.run(&format!("curl -s {token} http://127.0.0.1:{port}/ask -d @many")));
+    assert!(refused.contains("OG-DSK-003"), "{refused}");
+    for (more, why) in [
+        ("", "no token"),
+        ("-H 'Authorization: Bearer a-token-of-the-school-18'", "another"),
+        (&format!("{token} -H 'Host: evil.example'"), "another host"),
+    ] {
+        let refused = curl(more, "\"XX-OGTEST:99000000136\"");
+        assert!(refused.contains("OG-DSK-001") && refused.contains("401"), "{why}: {refused}");
+    }
+    let wrong = curl(token, "17");
+    assert!(wrong.contains("OG-DSK-002"), "{wrong}");
+    let kept = fs::read_dir(school.join("kept/answers")).expect("a folder").count();
+    assert!(kept >= 3, "answers are kept: {kept}");
+    let file = one.split("\"file\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a file");
+    office.done(&format!("oncegate verify {file} --authorities agencies/xx.office.school-1/ca.pem"));
+    assert!(!office.lines().contains("99000000136"), "{}", office.lines());
+}
+
+/// At a socket the kernel says who asks.
+#[test]
+fn at_a_socket_whoever_is_not_listed_gets_nothing() {
+    let office = Office::new();
+    let school = office.path().join("agencies/xx.office.school-1");
+    let own = rustix::process::getuid().as_raw();
+    for (users, expected) in [(own, "OG-POL-001"), (own + 1, "OG-DSK-001")] {
+        let agent =
+            format!("format = 1\n[agency]\nname = \"School 1\"\n[desk]\nlisten = \"unix:desk.sock\"\nusers = [{users}]\n");
+        fs::write(school.join("agent.toml"), &agent).expect("written");
+        let _desk = office.start("oncegate agent run xx.office.school-1");
+        let ask = "{\"document\":\"birth-certificate\",\"of\":\"XX-OGTEST:99000000136\",\"for\":\"curiosity\"}";
+        let line = format!("curl -s --unix-socket {}/desk.sock http://desk/ask -d '{ask}'", school.display());
+        let start = Instant::now();
+        let mut told = String::new();
+        while !told.contains("OG-") {
+            assert!(start.elapsed() < LONG, "{told} {}", office.lines());
+            told = said(&office.run(&line));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(told.contains(expected), "{users}: {told}");
+    }
+}

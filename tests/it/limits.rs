@@ -343,6 +343,7 @@ const ROWS: &[(&str, Row)] = &[
     ("IDEMPOTENCY_WINDOW_MS", In("src/exchange/ledger.rs", "the_window_bounds_the_ledger")),
     ("DOCUMENT_WATCHED_MAX", In("src/message/schema/tests.rs", "DOCUMENT_WATCHED_MAX + 1")),
     ("DOCUMENT_SCOPES_MAX", In("src/message/schema/tests/about.rs", "a_document_is_about_so_many_and_no_more")),
+    ("DESK_PERSONS_MAX", In("tests/it/agents.rs", "own_systems_ask_at_the_desk_in_json_and_nobody_else_does")),
     ("FIELDS_HEADER_BYTES_MAX", In("src/message/schema/field.rs", "a_header_of_fields_has_so_many_octets_and_no_more")),
     ("PERSONS_PER_DAY", In("src/rules/quota/persons.rs", "a_budget_is_of_different_persons")),
     ("PERSONS_PER_DAY_MAX", In("src/rules/registry/mod.rs", "no_agency_has_more_persons_a_day_than_are_counted")),
@@ -960,6 +961,7 @@ fn of_what_it_does_not_do() -> [Said; 1] {
             limits::SELECT_PATHS_MAX,
             limits::FIELD_PATH_CHARS_MAX
         ),
+        format!("| persons in one request to the desk of an agent | {} |", number(limits::DESK_PERSONS_MAX as u32)),
         format!("| octets of `Oncegate-Fields`, which is left out beyond that | {} |", kib(limits::FIELDS_HEADER_BYTES_MAX)),
         format!("clock and the gateway's | {} |", minutes(limits::CLOCK_SKEW_MS)),
         format!("| life of a request; of an application | {life}; {long_life} |"),

@@ -79,6 +79,7 @@ mod evidence;
 mod fairness;
 #[cfg(feature = "server")]
 mod faults;
+#[cfg(feature = "server")]
 mod fields;
 mod figures;
 mod folder;
@@ -105,6 +106,7 @@ mod log;
 mod manipulation;
 #[cfg(feature = "server")]
 mod memory;
+#[cfg(feature = "server")]
 mod mock;
 #[cfg(feature = "server")]
 mod notices;

@@ -2,7 +2,9 @@
 //! and TLS, signs, verifies, and keeps receipts; whoever stands behind it needs to know none of this.
 
 mod config;
+mod desk;
 mod draft;
+mod fields;
 mod fixtures;
 mod holder;
 mod inspect;
@@ -43,6 +45,7 @@ pub struct Agent {
     current: Arc<RwLock<Current>>,
     kept: Arc<Kept>,
     listener: Option<TcpListener>,
+    desk: Option<desk::At>,
 }
 
 /// What is in force: replaced whole when files are read again.
@@ -64,10 +67,14 @@ impl Agent {
             }
             Holds::Outbound => None,
         };
+        let desk = match &config.desk {
+            Some(desk) => Some(desk::At::open(desk).await.map_err(|what| failed(format!("desk: {what}")))?),
+            None => None,
+        };
         let (kept, days) = config.desk.as_ref().map_or((folder.join("kept"), 30), |desk| (desk.kept.clone(), desk.keep_days));
         let kept = Kept::open(&kept, days).map_err(|cause| failed(format!("{}: {cause}", kept.display())))?;
         let current = Arc::new(RwLock::new(current));
-        Ok(Self { folder: folder.to_owned(), config, current, kept: Arc::new(kept), listener })
+        Ok(Self { folder: folder.to_owned(), config, current, kept: Arc::new(kept), listener, desk })
     }
 
     /// What it is, for a line.
@@ -100,13 +107,17 @@ impl Agent {
 
     /// Runs until it is told to stop; what was taken is ended first. `again` says when files are to be read again.
     pub async fn run(mut self, say: Say, mut again: watch::Receiver<u64>, stop: watch::Receiver<bool>) {
-        let listener = self.listener.take();
+        let (listener, desk) = (self.listener.take(), self.desk.take());
         let this = Arc::new(self);
         let holder: Arc<dyn Fn() -> Arc<Holder> + Send + Sync> = {
             let this = Arc::clone(&this);
             Arc::new(move || this.holder())
         };
         let mut tasks = JoinSet::new();
+        if let Some(at) = desk {
+            let desk = desk::Desk::new(Arc::clone(&holder), Arc::clone(&this.kept), Arc::clone(&say));
+            tasks.spawn(desk.serve(at, stop.clone()));
+        }
         match listener {
             Some(listener) => {
                 let current = Arc::clone(&this.current);

@@ -199,6 +199,14 @@ pub fn places(schemas: &Schemas, document: &Code) -> Vec<PlaceOf> {
     numbers.into_iter().filter_map(|at| all.get(at).and_then(place)).collect()
 }
 
+/// The paths that may be there more than once in what they lie in.
+pub fn recurring(schemas: &Schemas, document: &Code) -> BTreeSet<String> {
+    let Some((version, set)) = schemas.newest_of(document) else { return BTreeSet::new() };
+    let root = set.names().find(&version.namespace, &version.root).and_then(|name| set.global_element(name));
+    let all = root.map(|root| super::paths::unfold(set, root).all).unwrap_or_default();
+    all.into_iter().filter(|path| path.occurs == super::paths::Occurs::Repeatedly).map(|path| path.path).collect()
+}
+
 fn takes(simple: &crate::message::xsd::simple::Simple) -> Takes {
     use crate::message::xsd::simple::{NoScope, Room};
     let is = |text: &str| simple.check(text, &NoScope, &mut Room::default()).is_ok();

@@ -30,7 +30,7 @@ pub use crate::message::xsd::SchemaError;
 pub use documents::{Describing, DocumentType, Priority, Version};
 pub use facts::{Facts, Subject, SubjectKind};
 pub use field::{FieldPath, Known, fields_header, fields_of_header};
-pub use form::{Entry, Form, FormError, Gives, Holding, PlaceOf, Takes, Unfilled, Wrong, places};
+pub use form::{Entry, Form, FormError, Gives, Holding, PlaceOf, Takes, Unfilled, Wrong, places, recurring};
 pub use own::OwnSet;
 pub use paths::Reach;
 pub use run::Validator;

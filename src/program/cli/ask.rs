@@ -106,7 +106,7 @@ impl Ask {
                 None if on_behalf_of.is_some() => {
                     return Err(Failure::new(2, "--on-behalf-of needs --basis: the catalogue has the agency's own grants alone"));
                 }
-                None => granted_basis(&client, &self.document, &self.purpose).await?,
+                None => client.granted_basis(&self.document, &self.purpose).await?.map_err(|what| Failure::new(3, what))?,
             };
             let context = Context { on_behalf_of, ..Context::new(purpose, &basis, subject) };
             if self.whom.each {
@@ -220,26 +220,4 @@ pub(super) fn fields(given: &[String]) -> Result<Vec<FieldPath>, Failure> {
             .ok_or_else(|| Failure::new(2, format!("--select {text} is not the path of a field: {}", FieldPath::FORM)))
     };
     given.iter().map(parse).collect()
-}
-
-/// The legal basis of the grant that fits, from the catalogue.
-async fn granted_basis(client: &Client, document: &str, purpose: &str) -> Result<String, Failure> {
-    let received = client.get("/v1/catalogue").await?;
-    if !received.status.is_success() {
-        return Err(crate::faces::client::ClientError::Refused(crate::faces::client::problem_of(&received)).into());
-    }
-    let catalogue: serde_json::Value = serde_json::from_slice(&received.body).map_err(|error| Failure::new(1, error))?;
-    let grants = catalogue["mayAsk"].as_array().cloned().unwrap_or_default();
-    let of_type = |grant: &&serde_json::Value| grant["documentType"] == document;
-    let found = grants.iter().filter(of_type).find(|grant| grant["purpose"] == purpose);
-    if let Some(basis) = found.and_then(|grant| grant["legalBasis"].as_str()) {
-        return Ok(basis.to_owned());
-    }
-    let purposes: Vec<&str> = grants.iter().filter(of_type).filter_map(|grant| grant["purpose"].as_str()).collect();
-    let known = if purposes.is_empty() {
-        format!("no grant gives {document}")
-    } else {
-        format!("it is granted for: {}", purposes.join(", "))
-    };
-    Err(Failure::new(3, format!("{} may not ask for {document} for {purpose}; {known}", client.agency())))
 }
