@@ -382,3 +382,42 @@ fn at_a_socket_whoever_is_not_listed_gets_nothing() {
         assert!(told.contains(expected), "{users}: {told}");
     }
 }
+
+/// Where the gateway asks at a port, nobody else is answered there: an agency's certificate is no gateway's, whatever host it is for.
+#[test]
+fn at_a_port_the_gateway_is_answered_and_no_agency() {
+    let mut office = Office::new();
+    let port = free_port();
+    let clinic = "xx.office.clinic-9";
+    office.done(&format!(
+        "oncegate agency add {clinic} --name \"Clinic 9\" --url https://127.0.0.1:{port}/ --holds medical-absence-note"
+    ));
+    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
+    let draft = blocks("sh").concat();
+    let draft = draft.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft").replace(CLINIC, clinic);
+    office.done(&draft);
+    let folder = office.path().join("agencies").join(clinic);
+    let agent = fs::read_to_string(folder.join("agent.toml")).expect("a file");
+    let agent = agent.replace("holds = \"outbound\"", &format!("holds = \"127.0.0.1:{port}\""));
+    fs::write(folder.join("agent.toml"), agent).expect("written");
+    let map = fs::read_to_string(folder.join("medical-absence-note.toml")).expect("a mapping");
+    let map: Vec<String> = map.lines().filter(|line| !line.contains("todo")).map(str::to_owned).collect();
+    fs::write(folder.join("medical-absence-note.toml"), format!("{}\n{}", map.join("\n"), blocks("toml").concat()))
+        .expect("written");
+    office.agent = Some(office.start(&format!("oncegate agent run {clinic}")));
+    let start = Instant::now();
+    loop {
+        let answer = said(&office.run(&format!("{ASK} --to {clinic}")));
+        if answer.contains("2026-03-06") && answer.contains(clinic) {
+            break;
+        }
+        assert!(start.elapsed() < LONG, "{answer}\n{}", office.lines());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let school = "agencies/xx.office.school-1";
+    let stranger = said(&office.run(&format!(
+        "curl -s -w '%{{http_code}}' --cacert {school}/ca.pem --cert {school}/tls.pem --key {school}/tls.key https://127.0.0.1:{port}/ -d x"
+    )));
+    assert!(stranger.contains("403"), "{stranger}");
+    assert!(office.lines().contains("is not the gateway of this agency"), "{}", office.lines());
+}

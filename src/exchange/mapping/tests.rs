@@ -248,3 +248,65 @@ person = [{ column = "child", scheme = "XX-OGTEST" }, { role = "mother", column 
         "{wrong:?}"
     );
 }
+
+/// A document of somebody else's set that says yes or no.
+fn yes_no_schemas() -> Schemas {
+    let schema = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:x:adult" xmlns="urn:x:adult" elementFormDefault="qualified">
+      <xs:element name="IsAdult"><xs:complexType><xs:sequence>
+        <xs:element name="Person"><xs:complexType><xs:sequence><xs:element name="Id" type="xs:token"/></xs:sequence></xs:complexType></xs:element>
+        <xs:element name="Answer"><xs:simpleType><xs:restriction base="xs:token"><xs:enumeration value="yes"/><xs:enumeration value="no"/></xs:restriction></xs:simpleType></xs:element>
+        <xs:element name="AsOf" type="xs:date"/>
+      </xs:sequence></xs:complexType></xs:element></xs:schema>"#;
+    let documents = r#"[[document]]
+name = "is-adult"
+file = "adult.xsd"
+root = "IsAdult"
+class = "predicate"
+title = "Whether somebody is of age"
+subject = [{ path = "Person", id = [{ path = "Id", scheme = "XX-OGTEST" }] }]
+"#;
+    Schemas::compile(&[("adult.xsd".to_owned(), schema.to_owned())], documents).expect("a set")
+}
+
+#[test]
+fn a_yes_or_no_leaves_the_record_where_it_is_and_what_is_not_known_is_no_no() {
+    let schemas = yes_no_schemas();
+    let text = r#"
+format = 1
+document = "is-adult"
+person = { column = "insurance_no", scheme = "XX-OGTEST" }
+yes = "age >= 18"
+[facts]
+age = { column = "born", as = "years" }
+[map]
+"Person/Id" = { column = "insurance_no", as = "id", scheme = "XX-OGTEST" }
+"AsOf" = { now = true, as = "day" }
+"#;
+    let files = |name: &str| Err(format!("{name}: there is no such file"));
+    let around = Around { files: &files, zones: &NoZones };
+    let mapping = Mapping::compile(text, &around, &schemas).expect("a mapping");
+    assert!(mapping.is_decision());
+    let id = AgencyId::parse("xx.demo.civil-registry").expect("an agency");
+    let own = Own { id: &id, name: "Register", identifier: None, zones: &NoZones };
+    let question = Question {
+        role: "",
+        identifiers: &[person()],
+        during: None,
+        fields: &[],
+        now: UnixTime::parse("2026-03-10T12:00:00Z").expect("a time"),
+    };
+    let answer = |rows: Vec<Row>| {
+        let (person, asked) = mapping.asked(&question)?;
+        mapping.answer(&question, (person, &asked), &table(rows), &own, &schemas)
+    };
+    let of = |born: &str| documents(answer(vec![row(2, &[("born", born)])])).concat();
+    let yes = of("2008-03-10");
+    assert!(yes.contains("<Answer>yes</Answer>") && yes.contains("<AsOf>2026-03-10</AsOf>"), "{yes}");
+    assert!(!yes.contains("2008") && !yes.contains("Иванова"), "nothing of the record goes out: {yes}");
+    assert!(of("2008-03-11").contains("<Answer>no</Answer>"));
+    let unknown = answer(vec![row(2, &[("born", "")])]).err().expect("a failure");
+    assert_eq!((unknown.code, unknown.what.as_str()), (FaultCode::SrcUndecided, "row 2 does not say age"));
+    assert!(answer(Vec::new()).is_ok_and(|outcome| outcome == Outcome::NoRecord), "nobody is no no either");
+    let wrong = Mapping::compile(&text.replace("age >= 18", "aeg >= 18"), &around, &schemas).expect_err("refused");
+    assert!(wrong[0].what.contains("age"), "{wrong:?}");
+}

@@ -19,7 +19,6 @@ use std::path::Path;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fixtures {
-    #[allow(dead_code, reason = "the form is looked at when the file is read")]
     format: u32,
     /// What a good row has that does not follow from the mapping.
     #[serde(default)]

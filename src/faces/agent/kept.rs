@@ -113,3 +113,28 @@ fn create(file: &Path) -> io::Result<File> {
 fn write(file: &Path, octets: &[u8]) -> io::Result<()> {
     create(file)?.write_all(octets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_by_waits_in_its_order_until_it_was_looked_at() {
+        let folder = std::env::temp_dir().join(format!("oncegate-kept-{}", std::process::id()));
+        let kept = Kept::open(&folder, 30).expect("a folder");
+        for (kind, id) in [("event", "0199-b"), ("answer", "0199-a"), ("event", "0199-b")] {
+            kept.put_by(kind, id, b"<Message/>").expect("put by");
+        }
+        let names = || kept.waiting().expect("read").into_iter().map(|waiting| (waiting.name, waiting.kind)).collect::<Vec<_>>();
+        let pair = |name: &str, kind: &str| (name.to_owned(), kind.to_owned());
+        assert_eq!(names(), [pair("0199-a.answer", "answer"), pair("0199-b.event", "event")]);
+        for (kind, id) in [("event", "../../etc/passwd"), ("event", ""), ("a/b", "0199"), ("event", "0199.xml")] {
+            assert!(kept.put_by(kind, id, b"").is_err(), "{kind} {id}");
+        }
+        assert!(!kept.done("../inbox/0199-a.answer").expect("looked for"));
+        assert!(kept.done("0199-a.answer").expect("taken away") && !kept.done("0199-a.answer").expect("looked for"));
+        assert_eq!(names(), [pair("0199-b.event", "event")]);
+        assert_eq!(kept.tidy_up().expect("tidied"), 0);
+        let _ = fs::remove_dir_all(folder);
+    }
+}

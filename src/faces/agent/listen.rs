@@ -1,6 +1,7 @@
 //! Being asked: a port with mutual TLS, at which the gateway of this agency is answered and nobody else.
 
 use super::holder::Holder;
+use super::kept::Kept;
 use super::pull::Say;
 use crate::base::limits::{BODY_MS, MESSAGE_BYTES_MAX};
 use crate::host::transport::{self, Connection, Inbound, Listening, full};
@@ -21,7 +22,7 @@ const CONNECTIONS_MAX: usize = 512;
 pub async fn listen(
     listener: TcpListener,
     tls: Arc<dyn Fn() -> Listening + Send + Sync>,
-    holder: Arc<dyn Fn() -> Arc<Holder> + Send + Sync>,
+    (holder, kept): (Arc<dyn Fn() -> Arc<Holder> + Send + Sync>, Arc<Kept>),
     say: Say,
     stop: watch::Receiver<bool>,
 ) {
@@ -37,7 +38,7 @@ pub async fn listen(
             continue;
         };
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
-        let (tls, holder, say, stop) = (tls(), Arc::clone(&holder), Arc::clone(&say), stop.clone());
+        let (tls, holder, kept, say, stop) = (tls(), Arc::clone(&holder), Arc::clone(&kept), Arc::clone(&say), stop.clone());
         tokio::spawn(async move {
             let _place = place;
             let connection = match Connection::accept(stream, &tls).await {
@@ -49,9 +50,10 @@ pub async fn listen(
                 say(format!("{address} is not the gateway of this agency, and gets nothing"));
             }
             let service = service_fn(move |request| {
-                let (holder, say) = (holder(), Arc::clone(&say));
+                let (holder, kept, say) = (holder(), Arc::clone(&kept), Arc::clone(&say));
                 async move {
-                    let response = if is_gateway { respond(&holder, request, &say).await } else { status(StatusCode::FORBIDDEN) };
+                    let response =
+                        if is_gateway { respond((&holder, &kept), request, &say).await } else { status(StatusCode::FORBIDDEN) };
                     Ok::<_, Infallible>(response)
                 }
             });
@@ -60,26 +62,31 @@ pub async fn listen(
     }
 }
 
-async fn respond(holder: &Holder, request: Request<Inbound>, say: &Say) -> Response<transport::Body> {
+async fn respond((holder, kept): (&Holder, &Kept), request: Request<Inbound>, say: &Say) -> Response<transport::Body> {
     let (head, body) = request.into_parts();
     let fields = head.headers.get("oncegate-fields").and_then(|value| fields_of_header(value.to_str().ok()?));
-    let kind = head.headers.get("oncegate-kind").and_then(|value| value.to_str().ok()).unwrap_or("request").to_owned();
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (kind, id) = (header("oncegate-kind"), header("oncegate-message-id"));
+    let kind = if kind.is_empty() { "request" } else { &kind };
     let read = transport::read_body(head.version, &head.headers, body, MESSAGE_BYTES_MAX, Duration::from_millis(BODY_MS));
     let Ok(octets) = read.await else { return status(StatusCode::BAD_REQUEST) };
-    if kind != "request" {
-        // Whoever is asked at a port is told events there too; this holder subscribes to none.
-        return status(StatusCode::NO_CONTENT);
-    }
-    match holder.answer(&octets, fields).await {
-        Ok(answered) => {
-            say(answered.said.to_string());
-            let mut response = Response::new(full(answered.octets));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-            response
+    if kind == "request" {
+        match holder.answer(&octets, fields).await {
+            Ok(answered) => {
+                say(answered.said.to_string());
+                let mut response = Response::new(full(answered.octets));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+                return response;
+            }
+            // An application, say: its answer is somebody else's to give, by a message of its own.
+            Err(what) => say(format!("{id} is put by for own systems: {what}")),
         }
-        Err(what) => {
-            say(format!("a message cannot be answered: {what}"));
-            status(StatusCode::BAD_REQUEST)
+    }
+    match kept.put_by(kind, &id, &octets) {
+        Ok(()) => status(StatusCode::ACCEPTED),
+        Err(cause) => {
+            say(format!("{kind} {id} cannot be put by: {cause}"));
+            status(StatusCode::SERVICE_UNAVAILABLE)
         }
     }
 }

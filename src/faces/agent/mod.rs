@@ -126,7 +126,13 @@ impl Agent {
                     let tls = current.read().unwrap_or_else(PoisonError::into_inner).tls.clone();
                     tls.unwrap_or_else(|| first.clone())
                 });
-                tasks.spawn(listen::listen(listener, tls, Arc::clone(&holder), Arc::clone(&say), stop.clone()));
+                tasks.spawn(listen::listen(
+                    listener,
+                    tls,
+                    (Arc::clone(&holder), Arc::clone(&this.kept)),
+                    Arc::clone(&say),
+                    stop.clone(),
+                ));
             }
             None => {
                 for _ in 0..PULLS {

@@ -67,26 +67,22 @@ pub async fn pull(
 async fn take(holder: &Holder, kept: &Kept, received: &Received, say: &Say) {
     let header = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (kind, lease) = (header("oncegate-kind"), header("oncegate-lease"));
-    if kind != "request" {
-        match kept.put_by(kind, header("oncegate-message-id"), &received.body) {
-            Ok(()) => end(holder, lease, "ack", say).await,
-            Err(cause) => {
-                say(format!("{kind} cannot be put by and is given back: {cause}"));
-                end(holder, lease, "nack", say).await;
+    let id = header("oncegate-message-id");
+    if kind == "request" {
+        let fields = received.headers.get("oncegate-fields").and_then(|value| fields_of_header(value.to_str().ok()?));
+        match holder.answer(&received.body, fields).await {
+            Ok(answered) => {
+                say(answered.said.to_string());
+                return post(holder, answered.octets, say).await;
             }
+            // An application, say: its answer is somebody else's to give.
+            Err(what) => say(format!("{id} is put by for own systems: {what}")),
         }
-        return;
     }
-    let fields = received.headers.get("oncegate-fields").and_then(|value| fields_of_header(value.to_str().ok()?));
-    match holder.answer(&received.body, fields).await {
-        Ok(answered) => {
-            say(answered.said.to_string());
-            post(holder, answered.octets, say).await;
-        }
-        Err(what) => {
-            say(format!("{} cannot be answered: {what}", header("oncegate-message-id")));
-            end(holder, lease, "nack", say).await;
-        }
+    match kept.put_by(kind, id, &received.body) {
+        Ok(()) => end(holder, lease, say).await,
+        // It comes again when its lease has run out. To give it back at once would have it come again at once.
+        Err(cause) => say(format!("{kind} {id} cannot be put by: {cause}")),
     }
 }
 
@@ -111,8 +107,8 @@ async fn post(holder: &Holder, octets: Vec<u8>, say: &Say) {
     }
 }
 
-async fn end(holder: &Holder, lease: &str, how: &str, say: &Say) {
-    let ended = holder.client().post_to(&format!("/v1/inbox/{lease}/{how}"), "application/json", Vec::new()).await;
+async fn end(holder: &Holder, lease: &str, say: &Say) {
+    let ended = holder.client().post_to(&format!("/v1/inbox/{lease}/ack"), "application/json", Vec::new()).await;
     match ended {
         Ok(received) if received.status.is_success() => {}
         Ok(received) => say(ClientError::Refused(problem_of(&received)).to_string()),

@@ -12,7 +12,7 @@ use crate::base::fault::Code;
 use crate::base::ids::Identifier;
 use crate::base::limits;
 use crate::base::time::{DAY_MS, Day, UnixTime};
-use crate::exchange::mapping::{Asked, Table};
+use crate::exchange::mapping::{Asked, Table, identifier};
 use encoding_rs::Encoding;
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
@@ -349,13 +349,6 @@ impl Index {
             format!("{count} rows cannot be asked for, since {column:?} is no {scheme} there: lines {}{more}", lines.join(", "))
         })
     }
-}
-
-/// Reads an identifier as registers write it: as it is, or with spaces, hyphens and points between its digits.
-fn identifier(scheme: &str, cell: &str) -> Option<Identifier> {
-    let cell = cell.trim();
-    let bare = || cell.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '-' | '.')).collect::<String>();
-    Identifier::parse(scheme, cell).or_else(|_| Identifier::parse(scheme, &bare())).ok()
 }
 
 impl Loaded {
