@@ -337,6 +337,18 @@ fn own_systems_ask_at_the_desk_in_json_and_nobody_else_does() {
     let many = curl(token, "[\"XX-OGTEST:99000000136\",\"XX-OGTEST:99000000245\"]");
     assert_eq!(many.lines().filter(|line| line.contains("\"outcome\":\"documents\"")).count(), 2, "{many}");
     assert!(many.contains("{\"done\":2}"), "{many}");
+    for program in ["bash ask.sh", "python3 ask.py", "node ask.js", "java Ask.java", "php ask.php"] {
+        let (runtime, file) = program.split_once(' ').expect("two words");
+        let example = root().join("examples/desk").join(file);
+        assert!(fs::read_to_string(&example).expect("an example").lines().count() < 15, "{file}");
+        let line = format!(
+            "{runtime} {} {port} {} medical-absence-note XX-OGTEST:99000000136 school-attendance",
+            example.display(),
+            school.join("token").display()
+        );
+        let told = said(&office.run(&line));
+        assert!(told.contains("documents") && told.contains("2026-03-06"), "{line}: {told}");
+    }
     let too_many = format!("[{}]", vec!["\"XX-OGTEST:99000000136\""; oncegate::base::limits::DESK_PERSONS_MAX + 1].join(","));
     fs::write(office.path().join("many"), format!("{{\"document\":\"x\",\"of\":{too_many},\"for\":\"y\",\"basis\":\"XX:1\"}}"))
         .expect("written");
