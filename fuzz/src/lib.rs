@@ -12,6 +12,7 @@ mod forge;
 #[cfg(feature = "server")]
 mod heads;
 mod logs;
+mod mappings;
 mod memory;
 mod originals;
 mod parts;
@@ -63,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "documents", dictionary: TEXT, run: sets::documents },
     Target { name: "field_path", dictionary: NONE, run: sets::field_path },
     Target { name: "condition", dictionary: SITUATION, run: situations::condition },
+    Target { name: "mapping", dictionary: SITUATION, run: mappings::mapping },
     Target { name: "catalogue", dictionary: SITUATION, run: situations::catalogue },
     Target { name: "parts", dictionary: NONE, run: parts::parts },
     Target { name: "x509", dictionary: NONE, run: targets::x509 },

@@ -39,6 +39,7 @@ fn records() -> Vec<(Private, Option<Vec<u8>>)> {
         reason: Some("a complaint".to_owned()),
         changes: Some("[{\"kind\":\"begun\"}]".to_owned()),
         is_with_request: false,
+        is_miss: false,
     };
     let body = |text: &str| Some(text.as_bytes().to_vec());
     vec![
@@ -188,6 +189,7 @@ fn rebuilt(read: &Opened) -> Private {
         reason: read.reason.clone(),
         changes: read.changes.clone(),
         is_with_request: false,
+        is_miss: false,
     }
 }
 
@@ -224,6 +226,7 @@ fn sealed_now(input: &[u8]) {
         reason: texts.next().filter(|_| more & 4 > 0).map(str::to_owned),
         changes: texts.next().filter(|_| persons & 8 > 0).map(str::to_owned),
         is_with_request: more & 24 == 24,
+        is_miss: false,
     };
     let body = (more & 32 > 0).then(|| rest.to_vec());
     let beside = keys.seal(&record(), &private, body.clone()).expect("it is sealed");
@@ -264,6 +267,7 @@ pub fn privates() -> Vec<Vec<u8>> {
             ticket: 1 << 32 | (count + 1),
             persons: (0..count).map(|person| person << 40 | 7).collect(),
             official: (count % 2 == 1).then_some(9),
+            is_miss: count == 2,
         };
         let mut octets = vec![0];
         head.write(&mut octets);

@@ -35,6 +35,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "documents" => crate::sets::texts(),
         "field_path" => crate::sets::paths(),
         "condition" => crate::situations::conditions(),
+        "mapping" => crate::mappings::mappings(),
         "catalogue" => crate::situations::catalogues(),
         "parts" => crate::parts::bodies(),
         "x509" => vec![CERTIFICATE.to_vec(), oncegate::message::pki::to_pem("CERTIFICATE", CERTIFICATE).into_bytes()],
