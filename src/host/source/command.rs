@@ -6,7 +6,7 @@
 //! values.
 
 use super::answer::{Gathering, Presence, Question, columns, now, optional, rows_max, too_large, within, within_ms};
-use super::json::{Json, Members};
+use super::json::{Json, Members, put};
 use super::{CommandConfig, SourceError};
 use crate::base::fault::Code;
 use crate::base::limits;
@@ -137,15 +137,7 @@ impl CommandSource {
             return Err(changed("it is no object".to_owned()));
         };
         for (name, presence) in self.columns.iter().zip(&self.presences) {
-            match members.remove(&**name).map(Json::of).transpose().map_err(no_json)? {
-                Some(Json::Scalar(text)) => gathering.cell(Some(&text))?,
-                Some(Json::Nothing) => gathering.cell(None)?,
-                None if *presence == Presence::Optional => gathering.cell(None)?,
-                None => return Err(changed(format!("column {name:?} is missing; if it may be, name it in optional"))),
-                Some(Json::List(_) | Json::Object(_)) => {
-                    return Err(changed(format!("column {name:?} is a list or an object where a value should be")));
-                }
-            }
+            put(members.remove(&**name).map(Json::of).transpose().map_err(no_json)?, name, *presence, gathering)?;
         }
         // What is not in columns may be a value by mistake, so its name is not said.
         if members.is_empty() {

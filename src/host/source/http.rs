@@ -6,7 +6,7 @@
 
 use super::answer::{Gathering, Parameter, Presence, Question, columns, now, optional, rows_max, secret, too_large, within_ms};
 use super::config::{Absent, Method};
-use super::json::{Json, Pointer};
+use super::json::{Json, Pointer, put};
 use super::{HttpConfig, SourceError};
 use crate::base::fault::{Code, nearest};
 use crate::base::limits;
@@ -166,15 +166,7 @@ impl Reading {
         }
         for (name, (pointer, presence)) in self.columns.iter().zip(&self.cells) {
             let no_json = |_| changed(format!("column {name:?} cannot be read"));
-            match row.at(pointer).map_err(no_json)? {
-                Some(Json::Scalar(text)) => gathering.cell(Some(&text))?,
-                Some(Json::Nothing) => gathering.cell(None)?,
-                None if *presence == Presence::Optional => gathering.cell(None)?,
-                None => return Err(changed(format!("column {name:?} is missing; if it may be, name it in optional"))),
-                Some(Json::List(_) | Json::Object(_)) => {
-                    return Err(changed(format!("column {name:?} is a list or an object where a value should be")));
-                }
-            }
+            put(row.at(pointer).map_err(no_json)?, name, *presence, gathering)?;
         }
         gathering.end_row(None)
     }

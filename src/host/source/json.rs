@@ -1,5 +1,8 @@
 //! JSON as sources give it: taken apart level by level, numbers as they are written, and no name twice in an object.
 
+use super::SourceError;
+use super::answer::{Gathering, Presence};
+use crate::base::fault::Code;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -108,6 +111,20 @@ impl<'de> serde::Deserialize<'de> for Members<'de> {
             }
         }
         deserializer.deserialize_map(Each)
+    }
+}
+
+/// Takes what stands for a column of a row; what is no value there says that the source is another than was described.
+pub(super) fn put(found: Option<Json<'_>>, name: &str, presence: Presence, gathering: &mut Gathering) -> Result<(), SourceError> {
+    let changed = |what: String| Err(SourceError::new(Code::SrcChanged, what));
+    match found {
+        Some(Json::Scalar(text)) => gathering.cell(Some(&text)),
+        Some(Json::Nothing) => gathering.cell(None),
+        None if presence == Presence::Optional => gathering.cell(None),
+        None => changed(format!("column {name:?} is missing; if it may be, name it in optional")),
+        Some(Json::List(_) | Json::Object(_)) => {
+            changed(format!("column {name:?} is a list or an object where a value should be"))
+        }
     }
 }
 
