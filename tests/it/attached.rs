@@ -381,6 +381,21 @@ fn spoilt(scan: &[u8], other: &[u8]) -> Vec<Spoilt> {
     ]
 }
 
+/// What is told to whoever sends this. Once refused, curl breaks off its upload; on HTTP/2 that makes its request malformed (RFC
+/// 9113, section 8.1.1) and ends the stream, also between the head of our answer and the rest of it, if it is as quick as that.
+/// Then it has the status alone, and asks again.
+fn refusal(scene: &Scene, octets: &[u8], protocol: &str) -> Said {
+    let mut said = post(scene, octets, &[protocol]);
+    for _ in 0..3 {
+        if !said.body.is_empty() {
+            break;
+        }
+        assert_eq!((said.status, protocol), (400, "--http2"), "{}", said.head);
+        said = post(scene, octets, &[protocol]);
+    }
+    said
+}
+
 #[test]
 fn what_is_not_what_was_signed_is_refused_and_leaves_nothing() {
     let scene = Scene::without_clinic(SILENT);
@@ -393,7 +408,7 @@ fn what_is_not_what_was_signed_is_refused_and_leaves_nothing() {
         let question = naming(&scene, &school, named);
         let octets = [root(&question.octets), parts, END.to_vec()].concat();
         for protocol in ["--http1.1", "--http2"] {
-            let refused = post(&scene, &octets, &[protocol]);
+            let refused = refusal(&scene, &octets, protocol);
             assert_eq!(refused.code(), code, "{what} {protocol}: {} {}", refused.head, String::from_utf8_lossy(&refused.body));
             assert!(refused.head.to_lowercase().contains("oncegate-log-index"), "{what} has no record");
             expect_nothing_left(&scene, what);

@@ -225,6 +225,17 @@ fn every_filter_finds_what_a_plain_look_finds() {
 }
 
 #[test]
+fn each_digest_finds_alone_also_one_that_begins_with_noughts() {
+    let filled = Filled::new(1, 120);
+    for number in 0..30 {
+        let filter = Filter { digest: Some(digest(number)), ..Filter::default() };
+        let expected = filled.scan(&filter);
+        assert!(!expected.is_empty() || number > 0);
+        assert_eq!(filled.search(&filter, 1), expected, "{number}");
+    }
+}
+
+#[test]
 fn each_part_of_a_filter_finds_alone() {
     let filled = Filled::new(7, 200);
     let all = Filter {

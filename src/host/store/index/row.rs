@@ -252,7 +252,12 @@ impl Row {
 
 /// The random half of a message id.
 pub(crate) fn message_key(id: &MessageId) -> u64 {
-    id.octets().last_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+    key_of(id.octets().last_chunk())
+}
+
+/// A key of these octets, which is never that of "there is none".
+fn key_of(octets: Option<&[u8; 8]>) -> u64 {
+    octets.map_or(0, |octets| u64::from_be_bytes(*octets).max(1))
 }
 
 /// What the records of an exchange are found by: of the hash of its sender and its message id, so that nobody can choose ids with
@@ -264,12 +269,12 @@ pub(crate) fn exchange_key(sender: &str, id: &MessageId) -> u64 {
 
 /// The first octets of a digest.
 pub(crate) fn digest_key(digest: &Digest) -> u64 {
-    digest.octets().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+    key_of(digest.octets().first_chunk())
 }
 
 /// The second half of a case's id.
 pub(crate) fn case_key(case: &Uuid) -> u64 {
-    case.octets().last_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+    key_of(case.octets().last_chunk())
 }
 
 #[cfg(test)]
