@@ -251,6 +251,11 @@ catalogue! {
     DeskRequest = "OG-DSK-002", 400, Sender, AfterChange, "the desk does not understand the request", "correct the key that is named; docs/agent.md has all keys";
     DeskTooMany = "OG-DSK-003", 413, Sender, AfterChange, "the request names more persons than one request may", "ask in several requests; docs/limits.md has the limit";
 
+    JoinForm = "OG-JOIN-001", 400, Sender, AfterChange, "the request to take part is not understood", "send it with: oncegate join";
+    JoinShut = "OG-JOIN-002", 403, Sender, AfterChange, "nobody may ask to take part now", "ask the operator to open the door for some days: oncegate agency invite";
+    JoinFull = "OG-JOIN-003", 503, Gateway, Later, "too many wait to be approved", "tell the operator, who decides on those who wait: oncegate agency requests";
+    JoinUnknown = "OG-JOIN-004", 404, Sender, AfterChange, "nobody with this code waits here", "send the request again: oncegate join";
+
     CfgInvalid = "OG-CFG-001", 500, Gateway, AfterChange, "the configuration is not valid", "correct the file at the place named";
     CfgRegistry = "OG-CFG-002", 500, Gateway, AfterChange, "the registry is not valid", "correct the file at the place named";
     CfgRegistrySignature = "OG-CFG-003", 500, Gateway, AfterChange, "the registry is not signed by its authority", "sign it again: oncegate agency sign";

@@ -589,3 +589,15 @@ pub const SOURCE_PROGRAM_END_MS: u64 = 200;
 pub const SOURCE_SECRET_BYTES_MAX: usize = 4 << 10;
 /// Rows of a file that are named one by one because nobody can ask for them.
 pub const SOURCE_TOLD_MAX: usize = 10;
+/// Most requests to take part that wait, or were decided of late.
+pub const JOINS_MAX: usize = 100;
+/// How long such a request is kept: 30 days.
+pub const JOIN_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Largest such request.
+pub const JOIN_BYTES_MAX: usize = 16 << 10;
+/// Most document types that it names.
+pub const JOIN_HOLDS_MAX: usize = 50;
+/// Longest name for people in it, in characters.
+pub const JOIN_NAME_CHARS_MAX: usize = 200;
+/// The most days for which the door is opened.
+pub const JOIN_DAYS_MAX: u64 = 90;

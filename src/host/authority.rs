@@ -151,6 +151,25 @@ impl Authority {
     }
 }
 
+/// Makes a key and a request for its certificate (PKCS#10), both in PEM: the key stays with whoever made it.
+pub fn make_request(agency: &AgencyId) -> Result<(String, String), AuthorityError> {
+    let key = KeyPair::generate()?;
+    let request = request_of(agency, &key)?;
+    Ok((key.serialize_pem(), request))
+}
+
+/// The request for the certificate of a key that was made before, in PEM.
+pub fn request_for(agency: &AgencyId, key_pem: &str) -> Result<String, AuthorityError> {
+    request_of(agency, &KeyPair::from_pem(key_pem)?)
+}
+
+fn request_of(agency: &AgencyId, key: &KeyPair) -> Result<String, AuthorityError> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, agency.to_string());
+    Ok(params.serialize_request(key)?.pem()?)
+}
+
 /// Signs the octets of a registry file; the signature is written in base64.
 pub fn sign_registry(text: &str, key_pem: &str) -> Result<String, AuthorityError> {
     let key = pki::read_key(key_pem.as_bytes()).map_err(AuthorityError::Unreadable)?;

@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod expiry;
 pub mod inforce;
+pub mod joins;
 pub mod keyfile;
 pub mod notices;
 pub mod oidc;

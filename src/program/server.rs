@@ -8,7 +8,7 @@ use crate::evidence::tlog::RecordKind;
 use crate::evidence::tlog::leaf::Leaf;
 use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
-use crate::faces::api::{ExchangeApi, PublicApi};
+use crate::faces::api::{ExchangeApi, JoinApi, PublicApi};
 use crate::faces::console::{Console, ConsoleApi, PublicPages};
 use crate::gateway::driver::{Coordination, Gateway, Parts, Quality, SealKeys, TellingPeople, now};
 use crate::gateway::timestamp::Stamping;
@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
@@ -270,6 +271,43 @@ struct Pages {
     tls: Option<watch::Sender<Arc<rustls::ServerConfig>>>,
 }
 
+/// The threads for people and for whoever watches: they give way to those of the exchange, so that an answer does not wait for a page.
+struct Aside(Option<Runtime>);
+
+impl Aside {
+    fn start() -> Result<Self, StartError> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).max_blocking_threads(ASIDE_BLOCKING_MAX).thread_name("people").enable_all();
+        builder.on_thread_start(|| {
+            // On Linux this is the thread's own.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::setpriority_process(None, ASIDE_NICE);
+        });
+        builder.build().map(|runtime| Self(Some(runtime))).map_err(|cause| failed(Code::CfgInvalid)(&cause))
+    }
+
+    /// Serves a connection there, until it ends.
+    fn serve(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(connection);
+        }
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What is read there ends by itself.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// How far they give way (setpriority(2)): a tenth of the share of the others, where all have something to do.
+const ASIDE_NICE: i32 = 10;
+/// Threads of theirs that read files.
+const ASIDE_BLOCKING_MAX: usize = 16;
+
 /// Whether the journal syncs; only the benchmark's comparand does not.
 pub use crate::host::store::Sync as Durability;
 
@@ -375,12 +413,14 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let (stopping, stopped) = watch::channel(false);
         let exchange = accept_agencies(self.exchange, Arc::clone(&self.gateway), Arc::clone(&self.entrance), stopped.clone());
-        let public = PublicPages::new(PublicApi::new(Arc::clone(&self.gateway), self.witness), self.console);
-        let public = accept_public(self.public, public, stopped.clone());
+        let join = JoinApi::new(self.config.data.clone(), self.config.exchange.authorities.clone());
+        let public = PublicPages::new(PublicApi::new(Arc::clone(&self.gateway), self.witness, join), self.console);
+        let aside = Aside::start()?;
+        let public = accept_public(self.public, public, &aside, stopped.clone());
         let console = self.pages.as_ref();
         let pages = async {
             match console {
-                Some(pages) => accept_people(pages, stopped).await,
+                Some(pages) => accept_people(pages, &aside, stopped).await,
                 None => std::future::pending().await,
             }
         };
@@ -522,7 +562,7 @@ fn open_pages(
 /// Connections of the console's listener at once.
 const CONSOLE_CONNECTIONS_MAX: usize = 1024;
 
-async fn accept_people(pages: &Pages, stop: watch::Receiver<bool>) {
+async fn accept_people(pages: &Pages, aside: &Aside, stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(CONSOLE_CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
@@ -532,7 +572,7 @@ async fn accept_people(pages: &Pages, stop: watch::Receiver<bool>) {
         };
         let (console, stop) = (Arc::clone(&pages.console), stop.clone());
         let tls = pages.tls.as_ref().map(watch::Sender::subscribe);
-        tokio::spawn(async move {
+        aside.serve(async move {
             match tls {
                 None => drop(serve_plain(stream, ConsoleApi::plain(console), stop).await),
                 Some(mut tls) => {
@@ -549,7 +589,7 @@ async fn accept_people(pages: &Pages, stop: watch::Receiver<bool>) {
     }
 }
 
-async fn accept_public(listener: TcpListener, api: PublicPages, stop: watch::Receiver<bool>) {
+async fn accept_public(listener: TcpListener, api: PublicPages, aside: &Aside, stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(limits::PUBLIC_CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
@@ -558,7 +598,7 @@ async fn accept_public(listener: TcpListener, api: PublicPages, stop: watch::Rec
             continue;
         };
         let (api, stop) = (api.clone(), stop.clone());
-        tokio::spawn(async move {
+        aside.serve(async move {
             let gateway = Arc::clone(api.gateway());
             if serve_plain(stream, api, stop).await == End::Tls {
                 let address = peer.ip().to_canonical();

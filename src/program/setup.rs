@@ -3,6 +3,7 @@
 //! The registry is changed as text, so that the comments of whoever keeps it stay, and is signed again after each change.
 //! A change that would leave no good registry is refused, and nothing is left of it.
 
+mod admit;
 mod enrol;
 mod renew;
 
@@ -232,17 +233,7 @@ impl Installation {
         self.write_pair(&folder, "tls", &tls)?;
         self.write_pair(&folder, "sign", &sign)?;
         self.write(&format!("{folder}/client.toml"), &client_configuration(agency.id, gateway))?;
-        let mut entry = format!("\n[[agency]]\nid = \"{}\"\nname = {}\n", agency.id, quoted(agency.name));
-        if let Some(url) = agency.url {
-            let _ = writeln!(entry, "url = {}", quoted(url));
-        }
-        entry.push_str(agency.more);
-        let _ = write!(entry, "[[agency.system]]\ncertificate_sha256 = \"{}\"\n", thumbprint(&tls)?);
-        let _ = write!(entry, "[[agency.key]]\ncertificate = \"{}\"\n", base64_of(&sign)?);
-        for document in agency.holds {
-            let _ = write!(entry, "\n[[holder]]\ndocument = {}\nagency = \"{}\"\n", quoted(document), agency.id);
-        }
-        Ok(entry)
+        agency_entry(agency, &tls, &sign)
     }
 
     /// Enrols a further signing key of an agency; gives the certificate's file. With a certificate request only the
@@ -474,6 +465,21 @@ pub enum Suspension {
     Lift,
 }
 
+/// An agency as it stands in the registry, with what it holds.
+fn agency_entry(agency: &NewAgency<'_>, tls: &Issued, sign: &Issued) -> Result<String, SetupError> {
+    let mut entry = format!("\n[[agency]]\nid = \"{}\"\nname = {}\n", agency.id, quoted(agency.name));
+    if let Some(url) = agency.url {
+        let _ = writeln!(entry, "url = {}", quoted(url));
+    }
+    entry.push_str(agency.more);
+    let _ = write!(entry, "[[agency.system]]\ncertificate_sha256 = \"{}\"\n", thumbprint(tls)?);
+    let _ = write!(entry, "[[agency.key]]\ncertificate = \"{}\"\n", base64_of(sign)?);
+    for document in agency.holds {
+        let _ = write!(entry, "\n[[holder]]\ndocument = {}\nagency = \"{}\"\n", quoted(document), agency.id);
+    }
+    Ok(entry)
+}
+
 /// A grant as it stands in the registry.
 pub fn grant_entry(grant: &NewGrant<'_>) -> String {
     let fields: Vec<String> = grant.fields.iter().map(|field| quoted(field)).collect();
@@ -609,7 +615,8 @@ fn configuration(listening: &Listening) -> Result<String, SetupError> {
     ))
 }
 
-fn client_configuration(agency: &AgencyId, gateway: &str) -> String {
+/// The configuration by which an agency's systems reach a gateway; its keys lie beside it.
+pub fn client_configuration(agency: &AgencyId, gateway: &str) -> String {
     format!(
         "# How the systems of {agency} reach the gateway. The keys beside this file are secret.\nformat = 1\nagency = \"{agency}\"\n\
          gateway = \"{gateway}\"\nauthorities = \"ca.pem\"\ntls_certificate = \"tls.pem\"\ntls_key = \"tls.key\"\n\

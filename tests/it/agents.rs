@@ -433,3 +433,59 @@ fn at_a_port_the_gateway_is_answered_and_no_agency() {
     assert!(stranger.contains("403"), "{stranger}");
     assert!(office.lines().contains("is not the gateway of this agency"), "{}", office.lines());
 }
+
+/// The mapping of the page's part "Yes or no".
+fn yes_or_no() -> String {
+    let page = fs::read_to_string(root().join("docs/agent.md")).expect("the page");
+    let (_, part) = page.split_once("### Yes or no").expect("its part");
+    let mapping = part.split("```\n").find(|block| block.starts_with("document = ")).expect("a mapping");
+    format!("format = 1\n{mapping}")
+}
+
+#[test]
+fn whoever_may_ask_whether_somebody_is_an_adult_gets_a_yes_or_no_and_nothing_else() {
+    let mut office = Office::new();
+    let grant = |what: &str| {
+        format!(
+            "oncegate agency grant school-asks-{what} --who xx.office.school-1 --what {what} --purpose school-attendance --basis XX:EDU:7 --until 2099-12-31"
+        )
+    };
+    office.done(&format!("oncegate agency holds {CLINIC} is-adult"));
+    office.done(&grant("is-adult"));
+    fs::write(
+        office.path().join("notes.csv"),
+        blocks("csv").concat().replace("01.09.2015", "01.09.2001").replace("14.02.2014", ""),
+    )
+    .expect("written");
+    let agent = "format = 1\n[agency]\nname = \"Clinic 3\"\nidentifier = \"XX-OGTEST:99000090090\"\n[source.notes]\nkind = \"csv\"\n\
+        file = \"../../notes.csv\"\nseparator = \";\"\n[[hold]]\nsource = \"notes\"\nmap = \"adult.toml\"\n";
+    fs::write(office.clinic("agent.toml"), agent).expect("written");
+    fs::write(office.clinic("adult.toml"), yes_or_no()).expect("written");
+    let looked = said(&office.run(&format!("oncegate agent check {CLINIC}")));
+    assert!(looked.contains("2 rows, 1 cannot") && looked.contains("OG-SRC-008 row 3 does not say age"), "{looked}");
+    office.start_agent();
+    let ask =
+        |person: &str| format!("oncegate ask is-adult --of XX-OGTEST:{person} --for school-attendance --as xx.office.school-1");
+    let start = Instant::now();
+    let yes = loop {
+        let answer = said(&office.run(&ask("99000000136")));
+        if answer.contains("Answer") {
+            break answer;
+        }
+        assert!(start.elapsed() < LONG, "{answer}\n{}", office.lines());
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(yes.contains("yes") && !yes.contains("2001") && !yes.contains("Иванова"), "{yes}");
+    let unknown = said(&office.run(&ask("99000000245")));
+    assert!(unknown.contains("OG-SRC-008"), "what is not known is no no: {unknown}");
+    let nobody = said(&office.run(&ask("99000000354")));
+    assert!(nobody.contains("there is no record"), "{nobody}");
+    // Its class is seen where grants are, and two of a family are warned of.
+    let grants = office.done("oncegate agency grants");
+    assert!(grants.contains("may read is-adult (yes or no)") && !grants.contains("medical-absence-note (yes or no)"), "{grants}");
+    assert!(!office.done("oncegate check").contains("say more of it"));
+    office.done(&grant("is-of-school-age"));
+    let checked = office.done("oncegate check");
+    let expected = "agency xx.office.school-1 may ask for is-adult and is-of-school-age: both are about the age";
+    assert!(checked.contains(expected), "{checked}");
+}

@@ -186,7 +186,8 @@ fn every_get_route_answers_on_its_listeners() {
             .replace("{type}", "medical-absence-note")
             .replace("{index}", "0")
             .replace("{level}/{number}", "0/000.p/2")
-            .replace("{link}", &"0".repeat(32));
+            .replace("{link}", &"0".repeat(32))
+            .replace("{code}", &"0".repeat(64));
         // Why an answer was refused is for its holder.
         let caller = if template.ends_with("/refusals") { &clinic } else { &school };
         let (exchange, public) = (get(&world, caller, &path).0, plain(&world, &path).0);
@@ -196,6 +197,8 @@ fn every_get_route_answers_on_its_listeners() {
             // There is no case here: `cases.rs` looks at some.
             Listeners::Exchange if path.starts_with("/v1/cases/") => (404, 421),
             Listeners::Public if path.starts_with("/v1/my/") => (421, 410),
+            // Nobody has asked to take part: `joining.rs` does.
+            Listeners::Public if path.starts_with("/v1/join/") => (421, 404),
             Listeners::Exchange => (200, 421),
             Listeners::Public => (421, 200),
             Listeners::Both => (200, 200),

@@ -688,6 +688,12 @@ const ROWS: &[(&str, Row)] = &[
     ("SOURCE_PROGRAM_END_MS", In("src/host/source/tests.rs", "source_of_a_program_that_forks_is_answered")),
     ("SOURCE_SECRET_BYTES_MAX", In("src/host/source/answer.rs", "a_secret_is_one_line_that_nobody_else_may_read")),
     ("SOURCE_TOLD_MAX", Own),
+    ("JOINS_MAX", In("tests/it/joining.rs", "1..limits::JOINS_MAX")),
+    ("JOIN_KEPT_MS", In("src/host/joins.rs", "what_is_too_old_is_taken_away_when_somebody_comes")),
+    ("JOIN_BYTES_MAX", In("tests/it/joining.rs", "limits::JOIN_BYTES_MAX + 1")),
+    ("JOIN_HOLDS_MAX", In("tests/it/joining.rs", "limits::JOIN_HOLDS_MAX + 1")),
+    ("JOIN_NAME_CHARS_MAX", In("tests/it/joining.rs", "limits::JOIN_NAME_CHARS_MAX + 1")),
+    ("JOIN_DAYS_MAX", In("tests/it/joining.rs", "limits::JOIN_DAYS_MAX + 1")),
     ("DISCARD_MS", In("src/host/transport/body.rs", "a_body_is_read_and_forgotten_for_so_long_and_no_longer")),
 ];
 
@@ -1037,6 +1043,15 @@ fn of_sources() -> [Said; 1] {
             limits::SOURCE_PARALLEL_MAX,
             kib(limits::SOURCE_STATEMENT_BYTES_MAX),
             kib(limits::SOURCE_SECRET_BYTES_MAX)
+        ),
+        format!(
+            "days for which an operator opens the door | {}; {} days; {}; {}; {}; {} |",
+            limits::JOINS_MAX,
+            limits::JOIN_KEPT_MS / (24 * 60 * 60 * 1000),
+            kib(limits::JOIN_BYTES_MAX),
+            limits::JOIN_HOLDS_MAX,
+            limits::JOIN_NAME_CHARS_MAX,
+            limits::JOIN_DAYS_MAX
         ),
     ];
     [("docs/limits.md", said)]

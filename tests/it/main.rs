@@ -96,6 +96,8 @@ mod holders;
 mod inbox;
 #[cfg(feature = "server")]
 mod installation;
+#[cfg(feature = "server")]
+mod joining;
 mod journal;
 #[cfg(feature = "server")]
 mod letters;

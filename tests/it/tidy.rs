@@ -17,7 +17,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
         "host",
         &[
             &["config", "keyfile", "store", "authority", "schemas", "catalogue"],
-            &["control", "inforce", "quality", "ratings", "telemetry", "transport"],
+            &["control", "inforce", "joins", "quality", "ratings", "telemetry", "transport"],
             &["expiry", "notices", "oidc", "source"],
         ],
     ),

@@ -46,6 +46,7 @@ pub(super) fn catalogue(gateway: &Gateway, world: &World, caller: AgencyIndex) -
                 "grant": grant.id.as_str(),
                 "action": grant.action.as_str(),
                 "documentType": document.name.as_str(),
+                "class": document.class.as_str(),
                 "namespace": document.newest().map(|version| version.namespace.as_str()),
                 "schema": document.newest().map(|version| address(owner, version)),
                 "versions": versions(owner, document),

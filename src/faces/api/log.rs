@@ -482,13 +482,15 @@ fn access_json(access: &Access, world: &World, proof: Value) -> Value {
         Outcome::Read(_) => ("log-read", None),
     };
     let action = if let Outcome::Read(action) = &access.outcome { Some(action) } else { None };
+    let document = leaf.document_type.as_deref().and_then(crate::base::ids::Code::parse);
+    let class = document.and_then(|code| world.schemas().document_type(&code)).map(|document| document.class.as_str());
     json!({
         "logIndex": access.index, "time": crate::base::time::UnixTime::from_ms(leaf.time).to_string(),
         "institution": leaf.consumer, "institutionName": name(&leaf.consumer), "role": access.role,
         "onBehalfOf": leaf.principal, "onBehalfOfName": name(&leaf.principal),
         "holder": leaf.provider, "holderName": name(&leaf.provider),
         "inPlaceOf": leaf.addressed, "inPlaceOfName": name(&leaf.addressed),
-        "documentType": leaf.document_type, "fields": access.fields, "purpose": leaf.purpose, "legalBasis": leaf.basis,
+        "documentType": leaf.document_type, "class": class, "fields": access.fields, "purpose": leaf.purpose, "legalBasis": leaf.basis,
         "outcome": outcome, "code": code, "action": action, "outcomeLogIndex": access.ended, "case": leaf.case,
         "messageId": leaf.message,
         "receipt": leaf.message.as_ref().map(|id| format!("/v1/messages/{id}/receipt")), "proof": proof,

@@ -9,11 +9,13 @@ mod catalogue;
 mod evidence;
 mod exchange;
 mod inbox;
+mod join;
 mod log;
 mod problem;
 mod public;
 
 pub use exchange::{ExchangeApi, check_head};
+pub use join::JoinApi;
 pub use problem::{Form, problem};
 pub use public::PublicApi;
 
@@ -47,6 +49,9 @@ pub const ROUTES: &[(&str, &str, Listeners)] = &[
     ("GET", "/v1/cases/{id}/events", Listeners::Exchange),
     ("POST", "/v1/cases/{id}/orders", Listeners::Exchange),
     ("GET", "/v1/my/{link}", Listeners::Public),
+    ("GET", "/v1/join", Listeners::Public),
+    ("POST", "/v1/join", Listeners::Public),
+    ("GET", "/v1/join/{code}", Listeners::Public),
     ("GET", "/v1/catalogue", Listeners::Exchange),
     ("GET", "/v1/trail", Listeners::Exchange),
     ("POST", "/v1/trail", Listeners::Exchange),

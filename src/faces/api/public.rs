@@ -1,6 +1,7 @@
 //! The public listener: health, metrics and descriptions, read-only, on loopback unless told otherwise.
 
 use super::evidence::{self, Leaves};
+use super::join::JoinApi;
 use super::problem::{Form, problem};
 use super::{Listeners, check_head, common, no_such_path, respond};
 use crate::base::limits;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 pub struct PublicApi {
     gateway: Arc<Gateway>,
     witness: Option<witness::Service>,
+    join: JoinApi,
 }
 
 impl PublicApi {
     /// The API; with that of a witness, if the gateway is one.
-    pub fn new(gateway: Arc<Gateway>, witness: Option<witness::Service>) -> Self {
-        Self { gateway, witness }
+    pub fn new(gateway: Arc<Gateway>, witness: Option<witness::Service>, join: JoinApi) -> Self {
+        Self { gateway, witness, join }
     }
 
     /// Whose descriptions these are.
@@ -80,6 +82,12 @@ impl Service<Request<Inbound>> for PublicApi {
                     Ok(response) => response,
                     Err(fault) => problem(&Refused { fault, id: None, logged: None }, Form::preferred(request.headers())),
                 })
+            });
+        }
+        if JoinApi::has(path) {
+            return Box::pin({
+                let join = self.join.clone();
+                async move { Ok(join.answer(request).await) }
             });
         }
         let Some(witness) = self.witness.clone().filter(|witness| witness.has(path)) else {

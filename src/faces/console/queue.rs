@@ -11,7 +11,7 @@ use crate::gateway::driver::console::{OpenRow, OpenWork};
 use std::collections::BTreeMap;
 
 /// Pieces of work that are looked at.
-const ROWS: usize = 200;
+const ROWS: usize = 80;
 
 /// `GET /queue`
 pub(super) async fn queue(visit: Visit) -> Answered {

@@ -21,13 +21,18 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use toml::Spanned;
 
+/// The class of documents that say yes or no, and give no record.
+pub const PREDICATE: &str = "predicate";
+
 /// A document type.
 #[derive(Clone, Debug)]
 pub struct DocumentType {
     /// Its name: `birth-certificate`.
     pub name: Code,
-    /// How it is to be kept: `health`, `personal`, `test`.
+    /// How it is to be kept: `health`, `personal`, `predicate`, `test`.
     pub class: Code,
+    /// Of a predicate: whoever may ask for two of one family can narrow down what both are about.
+    pub family: Option<Code>,
     /// Its title in English.
     pub title: String,
     /// How soon messages about it are handed out.
@@ -220,6 +225,7 @@ impl DocumentType {
     pub(super) fn new(row: &Row, version: Version) -> Result<Self, String> {
         let code = |text: &str| Code::parse(text).ok_or_else(|| format!("{text}, which is not a code"));
         let (name, class) = (code(&row.name)?, code(&row.class)?);
+        let family = row.family.as_deref().map(code).transpose()?;
         let (fields, required) = (version.fields.clone(), version.required.clone());
         let (reach, open) = (version.reach, version.open.clone());
         let (title, priority, attachments_seconds) = (row.title.clone(), row.priority, row.attachments_seconds);
@@ -228,6 +234,7 @@ impl DocumentType {
             gives_way,
             name,
             class,
+            family,
             title,
             priority,
             attachments_seconds,
@@ -318,6 +325,7 @@ pub(super) struct Row {
     pub(super) file: String,
     root: String,
     class: String,
+    family: Option<String>,
     title: String,
     #[serde(default)]
     priority: Priority,

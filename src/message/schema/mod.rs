@@ -27,7 +27,7 @@ mod tree;
 mod watch;
 
 pub use crate::message::xsd::SchemaError;
-pub use documents::{Describing, DocumentType, Priority, Version};
+pub use documents::{Describing, DocumentType, PREDICATE, Priority, Version};
 pub use facts::{Facts, Subject, SubjectKind};
 pub use field::{FieldPath, Known, fields_header, fields_of_header};
 pub use form::{Entry, Form, FormError, Gives, Holding, PlaceOf, Takes, Unfilled, Wrong, places, recurring};
@@ -289,6 +289,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "paternity-record-1.xsd",
     "pension-record-1.xsd",
     "place-offer-1.xsd",
+    "predicate-1.xsd",
     "pregnancy-record-1.xsd",
     "residence-record-1.xsd",
     "school-enrolment-1.xsd",
@@ -325,6 +326,10 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "identity-record",
     "income-statement",
     "insurance-number",
+    "is-adult",
+    "is-of-pension-age",
+    "is-of-school-age",
+    "lives-in-region",
     "marriage-record",
     "medical-absence-note",
     "medical-birth-record",
@@ -334,6 +339,7 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "pension-record",
     "place-offer",
     "pregnancy-record",
+    "receives-allowance",
     "residence-record",
     "school-enrolment",
     "unemployment-registration",

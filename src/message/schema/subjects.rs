@@ -284,7 +284,9 @@ fn ours(row: &SubjectRow, scope: usize, watching: &mut Watching<'_>, set: &Set) 
         ours.zip(of).is_some_and(|(ours, of): (TypeRef, TypeRef)| set.derives(of, ours).is_some())
     };
     let is_organisation = is_a("Org") || is_a("Organisation");
-    if !is_organisation && !has(watching, "Name/Family") {
+    // Of whom nothing is said but who it is.
+    let is_known = is_a("Known");
+    if !is_organisation && !is_known && !has(watching, "Name/Family") {
         let path = if row.path.is_empty() { "the root" } else { &row.path };
         return Err(format!("{path}, where nobody can be told by; say id, or family, given and birth_date, or name"));
     }

@@ -1,5 +1,6 @@
 //! `oncegate agency`
 
+mod admit;
 mod delegate;
 
 use super::reload::tell;
@@ -9,10 +10,11 @@ use crate::gateway::driver::now;
 use crate::host::authority::KeyType;
 use crate::host::config::{Config, read_bounded};
 use crate::host::control::{Command, HolderStanding, call};
+use crate::message::schema::{PREDICATE, Schemas};
 use crate::program::setup::{Installation, NewAgency, NewGrant, Suspension};
 use crate::rules::registry::{About, Agency as Registered, AgencyIndex, Registry, Status};
 use clap::Subcommand;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  \
 oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note\n  \
@@ -37,6 +39,32 @@ enum Action {
         before_help = "Examples:\n  oncegate agency add ru.yar.school-17 --in office --name \"School 17\"\n  oncegate agency add ru.yar.clinic-3 --in office --name \"Clinic 3\" --url https://clinic.example:9443/oncegate --holds medical-absence-note"
     )]
     Add(Add),
+    /// Open the door for some days to agencies that want to take part, and say what they type
+    #[command(before_help = "Examples:\n  oncegate agency invite --in office\n  oncegate agency invite --days 30 --in office")]
+    Invite {
+        /// For how many days
+        #[arg(long, default_value_t = 7)]
+        days: u64,
+    },
+    /// Show who has asked to take part
+    #[command(before_help = "Examples:\n  oncegate agency requests --in office\n  oncegate agency requests --in office --json")]
+    Requests,
+    /// Have an agency take part that has asked: issue its certificates, enter it into the registry
+    #[command(
+        before_help = "Examples:\n  oncegate agency approve 1f0a-88c2-5d3e-9b47-06ac --in office\n  oncegate agency approve 1f0a-88c2-5d3e-9b47-06ac --live --in office"
+    )]
+    Approve(admit::Approve),
+    /// Turn away an agency that has asked
+    #[command(
+        before_help = "Examples:\n  oncegate agency turn-away 1f0a-88c2-5d3e-9b47-06ac --reason \"ask under the name of your region\" --in office"
+    )]
+    TurnAway {
+        /// The code
+        code: String,
+        /// Why; the newcomer reads it
+        #[arg(long)]
+        reason: String,
+    },
     /// Let agencies ask for a document type
     #[command(
         before_help = "Examples:\n  oncegate agency grant school-reads-absence --in office --who 'ru.*.school-*' --what medical-absence-note --purpose school-attendance --basis RU:323-FZ:13 --until 2027-12-31"
@@ -200,6 +228,10 @@ impl Agency {
         let failed = |error: crate::program::setup::SetupError| Failure::new(2, error);
         match self.action {
             Action::Add(add) => add.run(&installation, out),
+            Action::Invite { days } => admit::invite(&installation, days, out),
+            Action::Requests => admit::requests(&installation, out),
+            Action::Approve(approve) => admit::approve(&installation, &approve, out),
+            Action::TurnAway { code, reason } => admit::turn_away(&installation, &code, reason, out),
             Action::Grant { id, who, what, purpose, basis, about, fields, until, apply } => {
                 let known = About::ALL.into_iter().find(|known| known.as_str() == about);
                 let wrong = || Failure::new(2, format!("--about {about}: it is person, organisation or thing"));
@@ -221,7 +253,10 @@ impl Agency {
                 tell(&installation.config(), out)
             }
             Action::Holds { id, what } => holds(&installation, &parse(&id)?, &what, out),
-            Action::Grants => grants(&draft(&installation)?, out),
+            Action::Grants => {
+                let sets = installation.schemas().map_err(failed)?;
+                grants(&draft(&installation)?, sets.schemas(), out)
+            }
             Action::RevokeGrant { id } => {
                 installation.revoke_grant(&id).map_err(failed)?;
                 out.result(format_args!("ended {id}"), &serde_json::json!({ "format": 1, "ended": id }))?;
@@ -244,16 +279,8 @@ impl Agency {
                 succeed(&installation, &parse(&id)?, by.as_ref(), out)
             }
             Action::Cert { id, request, name, ed25519 } => {
-                let request = request.map(|path| read_bounded(&path)).transpose().map_err(|error| Failure::new(2, error))?;
                 let key_type = if ed25519 { KeyType::Ed25519 } else { KeyType::P256 };
-                if let Some(request) = request.as_deref().and_then(|text| crate::message::pki::read_request(text).ok())
-                    && !request.passed_over.is_empty()
-                {
-                    out.say(format_args!("only the key was taken from the request; ignored: {}", request.passed_over.join(", ")));
-                }
-                let file = installation.add_key(&parse(&id)?, &name, key_type, request.as_deref()).map_err(failed)?;
-                out.result(file.display(), &serde_json::json!({ "format": 1, "id": id, "certificate": file }))?;
-                tell(&installation.config(), out)
+                cert(&installation, &parse(&id)?, request.as_deref(), (&name, key_type), out)
             }
             Action::Enrol { id, certificate } => {
                 let text = read_bounded(&certificate).map_err(|error| Failure::new(2, error))?;
@@ -265,6 +292,25 @@ impl Agency {
             Action::Sign => sign(&installation, out),
         }
     }
+}
+
+/// Enrols a further signing key.
+fn cert(
+    installation: &Installation,
+    id: &AgencyId,
+    request: Option<&Path>,
+    (name, key_type): (&str, KeyType),
+    out: &Out,
+) -> Outcome {
+    let request = request.map(read_bounded).transpose().map_err(|error| Failure::new(2, error))?;
+    if let Some(request) = request.as_deref().and_then(|text| crate::message::pki::read_request(text).ok())
+        && !request.passed_over.is_empty()
+    {
+        out.say(format_args!("only the key was taken from the request; ignored: {}", request.passed_over.join(", ")));
+    }
+    let file = installation.add_key(id, name, key_type, request.as_deref()).map_err(|error| Failure::new(2, error))?;
+    out.result(file.display(), &serde_json::json!({ "format": 1, "id": id.as_str(), "certificate": file }))?;
+    tell(&installation.config(), out)
 }
 
 fn succeed(installation: &Installation, id: &AgencyId, by: Option<&AgencyId>, out: &Out) -> Outcome {
@@ -371,25 +417,27 @@ fn list(registry: &Registry, out: &Out) -> Outcome {
     Ok(())
 }
 
-fn grants(registry: &Registry, out: &Out) -> Outcome {
+fn grants(registry: &Registry, schemas: &Schemas, out: &Out) -> Outcome {
     let today = now().day();
+    let class = |what: &Code| schemas.document_type(what).map(|document| document.class.as_str());
     for (grant, who) in registry.grants_with_whom() {
         let state = if grant.until < today { "ended" } else { "in force" };
         if out.is_json {
             out.print(serde_json::json!({
                 "format": 1, "id": grant.id.as_str(), "who": who, "action": grant.action.as_str(),
-                "what": grant.what.as_str(), "about": grant.about.as_str(), "fields": &*grant.fields, "purpose": grant.purpose.as_str(), "legalBasis": &*grant.basis,
+                "what": grant.what.as_str(), "class": class(&grant.what), "about": grant.about.as_str(), "fields": &*grant.fields, "purpose": grant.purpose.as_str(), "legalBasis": &*grant.basis,
                 "until": grant.until.to_string(), "inForce": grant.until >= today,
                 "regions": grant.sources.iter().flat_map(|from| &from.regions).map(|region| region.as_str()).collect::<Vec<_>>(),
                 "publishers": grant.sources.iter().flat_map(|from| &from.publishers).collect::<Vec<_>>(),
             }))?;
         } else {
             out.print(format_args!(
-                "{:<32} {state:<8} {} may {} {}{} for {} on {} until {}  {}",
+                "{:<32} {state:<8} {} may {} {}{}{} for {} on {} until {}  {}",
                 grant.id,
                 who,
                 grant.action.as_str(),
                 grant.what,
+                if class(&grant.what) == Some(PREDICATE) { " (yes or no)" } else { "" },
                 grant.sources.as_ref().map_or(String::new(), ToString::to_string),
                 grant.purpose,
                 grant.basis,

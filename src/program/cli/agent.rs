@@ -323,7 +323,10 @@ fn check(agency: &Path, pin: Pin, out: &Out) -> Outcome {
         return Err(Failure::new(2, format!("{}: there is no [[hold]]", agency.join(FILE).display())));
     }
     if bad > 0 {
-        Err(Failure::new(1, format!("{bad} rows cannot become a document; whoever asks for them is told OG-SRC-003")))
+        Err(Failure::new(
+            1,
+            format!("{bad} rows cannot become a document; whoever asks for them is told the code that stands beside each"),
+        ))
     } else {
         Ok(())
     }

@@ -5,7 +5,9 @@ use crate::base::fault::Code;
 use crate::host::config::Config;
 use crate::host::expiry::{Row, Weight, survey};
 use crate::host::schemas::sets::{Held, Row as SetRow, Sets};
+use crate::message::schema::DocumentType;
 use crate::program::server::{Checked, check};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "Examples:\n  oncegate check -c office/oncegate.toml\n  oncegate check -c office/oncegate.toml --json";
@@ -105,6 +107,32 @@ fn warnings(checked: &Checked) -> Vec<String> {
         }
         if grant.until < crate::gateway::driver::now().day() {
             warnings.push(format!("grant {} ended on {}", grant.id, grant.until));
+        }
+    }
+    warnings.extend(narrowings(checked));
+    warnings
+}
+
+/// Who may ask for two predicates about one number, and so can tell more of it than either says.
+fn narrowings(checked: &Checked) -> Vec<String> {
+    let (registry, schemas) = (&checked.registry, checked.sets.schemas());
+    let mut families: BTreeMap<&str, Vec<&DocumentType>> = BTreeMap::new();
+    for document in schemas.document_types() {
+        if let Some(family) = &document.family {
+            families.entry(family.as_str()).or_default().push(document);
+        }
+    }
+    let mut warnings = Vec::new();
+    for (index, agency) in registry.agencies() {
+        for (family, documents) in &families {
+            let may = documents.iter().filter(|document| registry.grants_of(index, &document.name).next().is_some());
+            let may: Vec<&str> = may.map(|document| document.name.as_str()).collect();
+            if may.len() > 1 {
+                let (id, what) = (&agency.id, may.join(" and "));
+                warnings.push(format!(
+                    "agency {id} may ask for {what}: both are about the {family}, and together they say more of it"
+                ));
+            }
         }
     }
     warnings

@@ -22,6 +22,7 @@ mod each;
 mod faults;
 mod inbox;
 mod init;
+mod join;
 mod log;
 mod message;
 mod mock;
@@ -82,6 +83,8 @@ enum Command {
     /// Be a holder from a table, on the agency's side
     #[cfg(feature = "agent")]
     Agent(agent::Agent),
+    /// Ask to take part: make keys, send a request, wait for the operator's approval
+    Join(join::Join),
     /// Add, list and change agencies, their keys and grants
     Agency(agency::Agency),
     /// Say who may ask what of whom, and why not
@@ -265,6 +268,7 @@ pub fn main() -> ExitCode {
         Command::Console(command) => command.run(&out),
         #[cfg(feature = "agent")]
         Command::Agent(command) => command.run(&out),
+        Command::Join(command) => command.run(&out),
         Command::Agency(command) => command.run(&out),
         Command::Policy(command) => command.run(&out),
         Command::Registry(command) => command.run(&out),
