@@ -2,7 +2,10 @@
 //!
 //! It changes nothing, and it can run beside the gateway. Each finding says what was looked at, how bad it is, and what to do.
 
+mod agency;
 mod reach;
+
+pub use agency::examine_agency;
 
 use crate::gateway::driver::now;
 use crate::host::config::Config;

@@ -115,6 +115,16 @@ impl Office {
         }
     }
 
+    /// Makes an agent that holds what the page's part "Yes or no" says; of one of two people the day of birth is not known.
+    fn says_yes_or_no(&self) {
+        let table = blocks("csv").concat().replace("01.09.2015", "01.09.2001").replace("14.02.2014", "");
+        fs::write(self.path().join("notes.csv"), table).expect("written");
+        let agent = "format = 1\n[agency]\nname = \"Clinic 3\"\nidentifier = \"XX-OGTEST:99000090090\"\n[source.notes]\nkind = \"csv\"\n\
+            file = \"../../notes.csv\"\nseparator = \";\"\n[[hold]]\nsource = \"notes\"\nmap = \"adult.toml\"\n";
+        fs::write(self.clinic("agent.toml"), agent).expect("written");
+        fs::write(self.clinic("adult.toml"), yes_or_no()).expect("written");
+    }
+
     /// Puts lines of the page in the place of those for the same paths.
     fn correct(&self, lines: &str) {
         let file = self.clinic("medical-absence-note.toml");
@@ -452,15 +462,7 @@ fn whoever_may_ask_whether_somebody_is_an_adult_gets_a_yes_or_no_and_nothing_els
     };
     office.done(&format!("oncegate agency holds {CLINIC} is-adult"));
     office.done(&grant("is-adult"));
-    fs::write(
-        office.path().join("notes.csv"),
-        blocks("csv").concat().replace("01.09.2015", "01.09.2001").replace("14.02.2014", ""),
-    )
-    .expect("written");
-    let agent = "format = 1\n[agency]\nname = \"Clinic 3\"\nidentifier = \"XX-OGTEST:99000090090\"\n[source.notes]\nkind = \"csv\"\n\
-        file = \"../../notes.csv\"\nseparator = \";\"\n[[hold]]\nsource = \"notes\"\nmap = \"adult.toml\"\n";
-    fs::write(office.clinic("agent.toml"), agent).expect("written");
-    fs::write(office.clinic("adult.toml"), yes_or_no()).expect("written");
+    office.says_yes_or_no();
     let looked = said(&office.run(&format!("oncegate agent check {CLINIC}")));
     assert!(looked.contains("2 rows, 1 cannot") && looked.contains("OG-SRC-008 row 3 does not say age"), "{looked}");
     office.start_agent();
@@ -488,4 +490,36 @@ fn whoever_may_ask_whether_somebody_is_an_adult_gets_a_yes_or_no_and_nothing_els
     let checked = office.done("oncegate check");
     let expected = "agency xx.office.school-1 may ask for is-adult and is-of-school-age: both are about the age";
     assert!(checked.contains(expected), "{checked}");
+}
+
+#[test]
+fn the_doctor_says_at_an_agency_what_does_not_work_and_what_to_do() {
+    let mut office = Office::new();
+    office.says_yes_or_no();
+    let doctor = || {
+        let output = office.run(&format!("oncegate doctor --as agencies/{CLINIC}"));
+        (output.status.code(), said(&output))
+    };
+    let bad = |words: &[&str]| {
+        let (status, told) = doctor();
+        let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("BAD")).collect();
+        assert_eq!((status, lines.len()), (Some(1), 1), "{told}");
+        assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {told}");
+    };
+    bad(&["is-adult: the registry does not say", "oncegate agency holds", "warn  agent", "medical-absence-note"]);
+    office.done(&format!("oncegate agency holds {CLINIC} is-adult"));
+    let (status, told) = doctor();
+    assert!(status == Some(0) && told.contains("12 columns, for is-adult") && told.contains("days left"), "{told}");
+    let key = office.clinic("sign.key");
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("set");
+    bad(&["mode 0644", "chmod 600"]);
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    fs::rename(office.path().join("notes.csv"), office.path().join("away.csv")).expect("renamed");
+    bad(&["source", "notes"]);
+    fs::rename(office.path().join("away.csv"), office.path().join("notes.csv")).expect("renamed");
+    office.done(&format!("oncegate agency suspend {CLINIC}"));
+    bad(&["OG-TLS-002", "ask the authority of the registry"]);
+    office.gateway = None;
+    let output = office.run(&format!("oncegate doctor --as agencies/{CLINIC}"));
+    assert!(said(&output).contains("nothing accepts connections there"), "{}", said(&output));
 }

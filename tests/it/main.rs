@@ -168,6 +168,8 @@ mod spoilt;
 mod surveys;
 #[cfg(feature = "server")]
 mod suspicions;
+#[cfg(feature = "agent")]
+mod tables;
 mod tidy;
 mod tool;
 #[cfg(feature = "server")]

@@ -179,6 +179,7 @@ impl Demo {
             "made and started in {:.1} s: authority, keys, certificates, registry, 4 registers as HTTPS servers\n",
             start.elapsed().as_secs_f64()
         ))?;
+        keep_tables(&world, out).await?;
         let mut tally = Tally::default();
         for (number, question) in QUESTIONS.iter().enumerate() {
             out.print(format_args!("{}. {}", number + 1, question.story))?;
@@ -206,6 +207,19 @@ impl Demo {
         world.stop().await;
         Ok(())
     }
+}
+
+/// Has the holders answer from tables; what becomes of a table that somebody changes is said.
+#[cfg(feature = "agent")]
+async fn keep_tables(world: &World, out: &Out) -> Outcome {
+    let is_quiet = out.is_quiet;
+    let say = Arc::new(move |line: String| Out { is_json: false, is_quiet }.say(format_args!("   {line}")));
+    Ok(crate::program::demo::keep_tables(world, say).await?)
+}
+
+#[cfg(not(feature = "agent"))]
+async fn keep_tables(_: &World, _: &Out) -> Outcome {
+    Ok(())
 }
 
 fn person(world: &World, family: u32, role: Role) -> Option<&Person> {
@@ -431,6 +445,8 @@ fn next_steps(world: &World, out: &Out) -> Outcome {
         "   oncegate ask medical-absence-note --of XX-OGTEST:{id} --for school-attendance --as {school} -o answer.xml"
     ))?;
     out.print(format_args!("   xmlsec1 --verify --trusted-pem {school}/ca.pem --enabled-key-data x509 answer.xml"))?;
+    #[cfg(feature = "agent")]
+    tables(world, id, &school.to_string(), out)?;
     out.print(format_args!(
         "   curl --cacert {school}/ca.pem --cert {school}/tls.pem --key {school}/tls.key https://{address}/v1/catalogue"
     ))?;
@@ -438,6 +454,22 @@ fn next_steps(world: &World, out: &Out) -> Outcome {
     out.print(format_args!("   oncegate doctor -c {folder}/oncegate.toml"))?;
     out.print("\nthe pages, by links that are good once within ten minutes; oncegate console link makes others")?;
     pages::links(&world.installation().config(), PEOPLE, out)
+}
+
+/// What somebody can do with the tables of the holders.
+#[cfg(feature = "agent")]
+fn tables(world: &World, id: &str, school: &str, out: &Out) -> Outcome {
+    let table = crate::program::demo::notes_of_the_clinic(world);
+    let folder = table.parent().unwrap_or(world.folder()).display();
+    out.print("\nthe holders are agents that answer from tables; open this one in an editor or a spreadsheet:")?;
+    out.print(format_args!("   {}", table.display()))?;
+    out.print(format_args!(
+        "in the line of {id} write injury in the place of illness, save, and ask; the answer is another one within a second:"
+    ))?;
+    out.print(format_args!("   oncegate ask medical-absence-note --of XX-OGTEST:{id} --for school-attendance --as {school}"))?;
+    out.print("take the line out, and the answer is a signed \"there is no record\"; leave a quotation mark open somewhere, and the last good table stays in use, as is said here")?;
+    out.print(format_args!("   oncegate agent check {folder}"))?;
+    out.print("")
 }
 
 /// Who looks at the pages of the world.

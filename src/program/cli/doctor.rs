@@ -1,11 +1,11 @@
 //! `oncegate doctor`
 
 use super::{Failure, Out, Outcome, runtime};
-use crate::program::doctor::{State, examine};
+use crate::program::doctor::{State, examine, examine_agency};
 use std::path::PathBuf;
 
-const EXAMPLES: &str =
-    "Examples:\n  oncegate doctor -c office/oncegate.toml\n  oncegate doctor -c office/oncegate.toml --json | grep -v '\"ok\"'";
+const EXAMPLES: &str = "Examples:\n  oncegate doctor -c office/oncegate.toml\n  oncegate doctor -c office/oncegate.toml --json | grep -v '\"ok\"'\n  \
+     oncegate doctor --as agencies/ru.yar.clinic-3     at an agency: its keys, the way to the gateway, its sources";
 
 /// Look at everything that a gateway needs: files, keys, certificates, registry, disk, clock, and everybody whom it talks with.
 #[derive(clap::Args)]
@@ -14,11 +14,17 @@ pub(super) struct Doctor {
     /// The configuration
     #[arg(short, long, default_value = "oncegate.toml")]
     config: PathBuf,
+    /// At an agency: the folder with its client configuration
+    #[arg(long = "as", value_name = "FOLDER", conflicts_with = "config")]
+    agency: Option<PathBuf>,
 }
 
 impl Doctor {
     pub(super) fn run(self, out: &Out) -> Outcome {
-        let findings = runtime()?.block_on(examine(&self.config));
+        let findings = match &self.agency {
+            Some(folder) => runtime()?.block_on(examine_agency(folder)),
+            None => runtime()?.block_on(examine(&self.config)),
+        };
         let bad = findings.iter().filter(|finding| finding.state == State::Bad).count();
         for finding in &findings {
             let (check, of, state) = (finding.check, &finding.of, finding.state.as_str());

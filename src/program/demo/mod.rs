@@ -12,6 +12,8 @@ mod postbox;
 mod provider;
 mod ratings;
 mod refusals;
+#[cfg(feature = "agent")]
+mod tables;
 mod town;
 mod world;
 
@@ -20,8 +22,10 @@ pub use delivery::{Cast, Stage, Story, Told};
 pub use evidence::{DemoWitness, change_record, copy, drop_record};
 pub use people::{Person, Role, people};
 pub use postbox::{Mail, Postbox};
-pub use provider::{Behaviour, Observer, Provider};
+pub use provider::{Behaviour, Observer, Provider, Register};
 pub use ratings::made_up;
 pub use refusals::{CASES, Case, Sent, Shape, Verdict};
+#[cfg(feature = "agent")]
+pub use tables::{keep_tables, notes_of_the_clinic};
 pub use town::{Asked, COORDINATOR, Manners, PORTAL, QUALITY, Tasked, Town, TownPlan, of_kind, school_id};
 pub use world::{Elsewhere, Plan, World, WorldError};

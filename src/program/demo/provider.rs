@@ -10,7 +10,7 @@ use crate::message::envelope::{Body, Context, Kind, Message, ReplyTo};
 use crate::message::schema::Schemas;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -86,6 +86,9 @@ pub(super) fn nobody() -> Observer {
     Arc::new(|_| Box::pin(std::future::ready(())))
 }
 
+/// A register that answers instead: what it says, signed, to a question and to what the gateway says may go out.
+pub type Register = Arc<dyn Fn(Vec<u8>, Option<String>) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send>> + Send + Sync>;
+
 /// A provider.
 pub struct Provider {
     client: Client,
@@ -94,13 +97,22 @@ pub struct Provider {
     people: Arc<Vec<Person>>,
     gateway: Digest,
     observer: Observer,
+    register: OnceLock<Register>,
 }
 
 impl Provider {
     /// Opens an agency's folder; only the gateway with this certificate may ask.
     pub fn open(folder: &Path, schemas: Arc<Schemas>, people: Arc<Vec<Person>>, gateway: Digest) -> Result<Self, ClientError> {
         let anchors = Anchors::load(&folder.join("ca.pem")).map_err(|error| ClientError::Config(error.to_string()))?;
-        Ok(Self { client: Client::load(folder)?, anchors, schemas, people, gateway, observer: nobody() })
+        Ok(Self {
+            client: Client::load(folder)?,
+            anchors,
+            schemas,
+            people,
+            gateway,
+            observer: nobody(),
+            register: OnceLock::new(),
+        })
     }
 
     /// The same provider, watched.
@@ -109,19 +121,24 @@ impl Provider {
         Self { observer, ..self }
     }
 
+    /// Has a register answer from now on about everybody about whom the answer is honest.
+    pub fn answer_from(&self, register: Register) {
+        let _ = self.register.set(register);
+    }
+
     /// Serves until told to stop.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, identity: Arc<Identity>, stop: watch::Receiver<bool>) {
         let Ok(tls) = identity.server() else { return };
         let gateway = Askers::One(self.gateway);
         let answer = move |question: Question| {
             let provider = Arc::clone(&self);
-            async move { provider.answer(&question.octets).await.unwrap_or(Err(400)) }
+            async move { provider.answer(&question.octets, question.fields).await.unwrap_or(Err(400)) }
         };
         serve_questions(listener, tls, gateway, answer, stop).await;
     }
 
     /// The signed answer to a question, or the status that says why there is none.
-    async fn answer(&self, octets: &[u8]) -> Option<Result<Vec<u8>, u16>> {
+    async fn answer(&self, octets: &[u8], fields: Option<String>) -> Option<Result<Vec<u8>, u16>> {
         let (question, _) = verify_under(octets, &self.anchors, &self.schemas).ok()?;
         (self.observer)(question.header.id).await;
         let reply = ReplyTo { id: question.header.id, digest: digest_of(octets).ok()? };
@@ -129,6 +146,12 @@ impl Provider {
         let asked = context.subject.identifiers.first()?;
         let person = self.people.iter().find(|person| person.identifier == *asked);
         let behaviour = person.map_or(Behaviour::Honest, Behaviour::about);
+        if let Some(register) = self.register.get()
+            && behaviour == Behaviour::Honest
+            && matches!(question.body, Body::Ask(_))
+        {
+            return Some(register(octets.to_vec(), fields).await.ok_or(500));
+        }
         match behaviour {
             Behaviour::Slow => tokio::time::sleep(Duration::from_secs(60)).await,
             Behaviour::Busy => return Some(Err(503)),

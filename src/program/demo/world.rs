@@ -1,7 +1,7 @@
 //! The world of the demo and of the tests.
 
 use super::people::{Person, people};
-use super::provider::{Observer, Provider, nobody};
+use super::provider::{Observer, Provider, Register, nobody};
 use crate::base::ids::{AgencyId, Digest};
 use crate::faces::client::{Client, ClientError};
 use crate::host::config::Config;
@@ -13,9 +13,10 @@ use crate::message::schema::Schemas;
 use crate::program::server::{Durability, Server, StartError, check};
 use crate::program::setup::{Installation, Listening, NewAgency, NewGrant, SetupError, Suspension, grant_entry};
 use crate::rules::registry::About;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,6 +30,7 @@ pub struct World {
     exchange: SocketAddr,
     public: SocketAddr,
     providers: Vec<SocketAddr>,
+    registers: Mutex<BTreeMap<String, Arc<Provider>>>,
     stop: watch::Sender<bool>,
     gateway: Option<JoinHandle<Result<(), StartError>>>,
 }
@@ -193,7 +195,18 @@ impl World {
         let certificate = certificate.ok_or_else(|| std::io::Error::other("the gateway has no certificate"))?;
         let Elsewhere { exchange, public, .. } = *gateway;
         let stop = watch::channel(false).0;
-        let world = Self { installation, people, schemas, certificate, exchange, public, providers, stop, gateway: None };
+        let world = Self {
+            installation,
+            people,
+            schemas,
+            certificate,
+            exchange,
+            public,
+            providers,
+            registers: Mutex::default(),
+            stop,
+            gateway: None,
+        };
         for ((name, _, _), listener) in HOLDERS.iter().zip(listeners).filter(|((name, _, _), _)| !plan.absent.contains(name)) {
             world.open_holder(name, listener, Arc::clone(&gateway.observer))?;
         }
@@ -206,8 +219,21 @@ impl World {
         let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"), &folder.join("ca.pem"), None)?;
         let provider = Provider::open(&folder, Arc::clone(&self.schemas), Arc::clone(&self.people), self.certificate)?;
         let provider = Arc::new(provider.observed_by(observer));
+        self.registers.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&provider));
         tokio::spawn(provider.serve(listener, Arc::new(identity), self.stop.subscribe()));
         Ok(())
+    }
+
+    /// Has a register answer for a holder from now on, about everybody about whom the answer is honest.
+    pub fn answer_from(&self, name: &str, register: Register) {
+        if let Some(provider) = self.registers.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            provider.answer_from(register);
+        }
+    }
+
+    /// Told when the world stops.
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
     }
 
     /// Starts the gateway of the world in this process.

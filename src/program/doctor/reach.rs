@@ -78,6 +78,17 @@ pub(super) async fn others(config: &Config, identity: Option<&Identity>, registr
     clock(&clocks, report);
 }
 
+/// The way of an agency to its gateway; says whether it leads there.
+pub(super) async fn from_agency(gateway: &Url, tls: Arc<rustls::ClientConfig>, report: &mut Report) -> bool {
+    let found = probe(&gateway.host, gateway.port, "/health", Some(tls)).await;
+    let is_reached = found.is_ok();
+    let distance = told(report, "gateway", gateway.authority(), None, "", found);
+    if is_reached {
+        clock(distance.as_slice(), report);
+    }
+    is_reached
+}
+
 /// Tells what was found; gives how far its clock is from ours, in milliseconds, if it said.
 fn told(
     report: &mut Report,
