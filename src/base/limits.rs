@@ -589,6 +589,10 @@ pub const SOURCE_PROGRAM_END_MS: u64 = 200;
 pub const SOURCE_SECRET_BYTES_MAX: usize = 4 << 10;
 /// Rows of a file that are named one by one because nobody can ask for them.
 pub const SOURCE_TOLD_MAX: usize = 10;
+/// Answers of an agent that are said again when their question comes again; of more the oldest goes.
+pub const AGENT_REPEATS_MAX: usize = 1_000;
+/// Octets of them.
+pub const AGENT_REPEATS_BYTES_MAX: usize = 16 << 20;
 /// Most requests to take part that wait, or were decided of late.
 pub const JOINS_MAX: usize = 100;
 /// How long such a request is kept: 30 days.

@@ -4,6 +4,9 @@ use crate::folder::Folder;
 use crate::postgres::{PASSWORD, Postgres, Stop};
 use crate::process::{LONG, oncegate};
 use crate::tool::{free_port, root, said};
+use oncegate::base::ids::{Code, Identifier};
+use oncegate::faces::client::Client;
+use oncegate::message::envelope::{Ask, Context, Subject, World};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -442,6 +445,29 @@ fn at_a_port_the_gateway_is_answered_and_no_agency() {
     )));
     assert!(stranger.contains("403"), "{stranger}");
     assert!(office.lines().contains("is not the gateway of this agency"), "{}", office.lines());
+    // A question that comes again gets the same answer, octet for octet, and another question another.
+    let ask = |number: &str| {
+        fs::write(office.path().join(number), question(&office.path().join(school))).expect("written");
+        let line = format!(
+            "curl -s --cacert {school}/ca.pem --cert certs/gateway.pem --key certs/gateway.key https://127.0.0.1:{port}/ \
+             -H 'Content-Type: application/xml' --data-binary @{number}"
+        );
+        move |office: &Office| office.run(&line).stdout
+    };
+    let (one, other) = (ask("one"), ask("other"));
+    let first = one(&office);
+    assert!(String::from_utf8_lossy(&first).contains("MedicalAbsenceNote"), "{}", String::from_utf8_lossy(&first));
+    assert!(first == one(&office) && first != other(&office), "{}", office.lines());
+    assert!(office.lines().contains("the same again"), "{}", office.lines());
+}
+
+/// A signed question of an agency.
+fn question(folder: &Path) -> Vec<u8> {
+    let code = |text| Code::parse(text).expect("a code");
+    let ask = Ask { document_type: code("medical-absence-note"), of: None, select: Vec::new(), during: None };
+    let subject = Subject::from(vec![Identifier::parse("XX-OGTEST", "99000000136").expect("an identifier")]);
+    let context = Context::new(code("school-attendance"), "XX:HEALTH:13", subject);
+    Client::load(folder).expect("a client").request(ask, context, None, World::Live).expect("signed").octets
 }
 
 /// The mapping of the page's part "Yes or no".

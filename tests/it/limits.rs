@@ -688,6 +688,8 @@ const ROWS: &[(&str, Row)] = &[
     ("SOURCE_PROGRAM_END_MS", In("src/host/source/tests.rs", "source_of_a_program_that_forks_is_answered")),
     ("SOURCE_SECRET_BYTES_MAX", In("src/host/source/answer.rs", "a_secret_is_one_line_that_nobody_else_may_read")),
     ("SOURCE_TOLD_MAX", Own),
+    ("AGENT_REPEATS_MAX", In("src/faces/agent/repeat.rs", "so_many_answers_are_kept_and_so_many_octets_and_no_more")),
+    ("AGENT_REPEATS_BYTES_MAX", In("src/faces/agent/repeat.rs", "so_many_answers_are_kept_and_so_many_octets_and_no_more")),
     ("JOINS_MAX", In("tests/it/joining.rs", "1..limits::JOINS_MAX")),
     ("JOIN_KEPT_MS", In("src/host/joins.rs", "what_is_too_old_is_taken_away_when_somebody_comes")),
     ("JOIN_BYTES_MAX", In("tests/it/joining.rs", "limits::JOIN_BYTES_MAX + 1")),
@@ -1044,6 +1046,7 @@ fn of_sources() -> [Said; 1] {
             kib(limits::SOURCE_STATEMENT_BYTES_MAX),
             kib(limits::SOURCE_SECRET_BYTES_MAX)
         ),
+        format!("their octets | {}; {} |", number(limits::AGENT_REPEATS_MAX as u64), mib(limits::AGENT_REPEATS_BYTES_MAX)),
         format!(
             "days for which an operator opens the door | {}; {} days; {}; {}; {}; {} |",
             limits::JOINS_MAX,

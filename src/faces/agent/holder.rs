@@ -2,6 +2,7 @@
 //! has a value of a cell or an identifier.
 
 use super::config::{Config, Finding, Hold};
+use super::repeat::Repeats;
 use super::zones::Database;
 use crate::base::fault::Code as FaultCode;
 use crate::base::ids::{Identifier, MessageId};
@@ -14,7 +15,7 @@ use crate::host::transport::Anchors;
 use crate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo};
 use crate::message::schema::{FieldPath, Schemas};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// A holder whose sources are open.
@@ -26,6 +27,7 @@ pub struct Holder {
     identifier: Option<Identifier>,
     holds: Vec<Hold>,
     sources: BTreeMap<String, (SourceConfig, Source)>,
+    repeats: Mutex<Repeats>,
 }
 
 /// What became of a question, for a line.
@@ -92,7 +94,7 @@ impl Holder {
             return Err(wrong);
         }
         let (name, identifier) = (config.name.clone(), config.identifier.clone());
-        Ok(Self { client, anchors, schemas, name, identifier, holds, sources })
+        Ok(Self { client, anchors, schemas, name, identifier, holds, sources, repeats: Mutex::default() })
     }
 
     /// The client that it signs with.
@@ -136,6 +138,12 @@ impl Holder {
         let (Body::Ask(ask), Some(context)) = (&question.body, &question.context) else {
             return Err("it asks for no document".to_owned());
         };
+        let (id, document) = (question.header.id, ask.document_type.to_string());
+        let said = |outcome, why| Said { id, document, outcome, why, ms: start.elapsed().as_millis() };
+        let repeats = || self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(again) = repeats().find(&reply.digest, now()).map(<[u8]>::to_vec) {
+            return Ok(Answered { octets: again, said: said("the same again".to_owned(), None) });
+        }
         // What is not said to be given stays here.
         let fields = fields.unwrap_or_else(|| ask.select.clone());
         let found = self.outcome(ask, context, &fields).await;
@@ -150,8 +158,11 @@ impl Holder {
             Err(Failed { code, what }) => (fault_of(code), String::new(), code.to_string(), Some(what)),
         };
         let octets = self.sign(&question, context, (reply, body), &markup)?;
-        let document = ask.document_type.to_string();
-        Ok(Answered { octets, said: Said { id: question.header.id, document, outcome, why, ms: start.elapsed().as_millis() } })
+        // What failed may do better the next time.
+        if why.is_none() {
+            repeats().keep(reply.digest, question.header.expires_at, &octets, now());
+        }
+        Ok(Answered { octets, said: said(outcome, why) })
     }
 
     async fn outcome(&self, ask: &Ask, context: &Context, fields: &[FieldPath]) -> Result<Outcome, Failed> {

@@ -11,6 +11,7 @@ mod inspect;
 mod kept;
 mod listen;
 mod pull;
+mod repeat;
 mod zones;
 
 pub use config::{Config, DeskAt, DeskConfig, FILE, Finding, Hold, HoldConfig, Holds};
