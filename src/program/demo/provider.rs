@@ -5,7 +5,7 @@ use super::people::Person;
 use crate::base::ids::{Digest, MessageId};
 use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::faces::client::{Client, ClientError, digest_of, verify_under};
-use crate::host::transport::{Anchors, Askers, Identity, Question, serve_questions};
+use crate::host::transport::{Anchors, Askers, Door, Identity, Question, serve_questions};
 use crate::message::envelope::{Body, Context, Kind, Message, ReplyTo};
 use crate::message::schema::Schemas;
 use std::path::Path;
@@ -129,12 +129,12 @@ impl Provider {
     /// Serves until told to stop.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, identity: Arc<Identity>, stop: watch::Receiver<bool>) {
         let Ok(tls) = identity.server() else { return };
-        let gateway = Askers::One(self.gateway);
+        let door = Door::fixed(tls, Askers::One(self.gateway));
         let answer = move |question: Question| {
             let provider = Arc::clone(&self);
             async move { provider.answer(&question.octets, question.fields).await.unwrap_or(Err(400)) }
         };
-        serve_questions(listener, tls, gateway, answer, stop).await;
+        serve_questions(listener, door, answer, stop).await;
     }
 
     /// The signed answer to a question, or the status that says why there is none.

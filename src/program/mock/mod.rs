@@ -11,7 +11,7 @@ use crate::base::time::UnixTime;
 use crate::faces::client::{Client, ClientError, digest_of, problem_of, verify_under};
 use crate::gateway::driver::now;
 use crate::host::schemas::sets::Sets;
-use crate::host::transport::{Anchors, Askers, Identity, Question, Received, serve_questions};
+use crate::host::transport::{Anchors, Askers, Door, Identity, Question, Received, serve_questions};
 use crate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, World};
 use crate::message::schema::fields_of_header;
 use paper::{NoPaper, Standing, paper};
@@ -90,9 +90,12 @@ impl Mock {
         Ok(Arc::new(Self { client: Client::load(folder)?, anchors, sets, types, say }))
     }
 
-    /// Takes questions at a port, until told to stop. Whoever has a certificate of the authorities may ask: what is answered is nobody's.
+    /// Takes questions of its gateway at a port, until told to stop.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, identity: &Identity, stop: watch::Receiver<bool>) {
         let Ok(tls) = identity.server() else { return };
+        let say = Arc::clone(&self.say);
+        let turned = Arc::new(move |address, why: &str| say(&format!("{address}: {why}")));
+        let door = Door { turned, ..Door::fixed(tls, Askers::OfHost(self.client.gateway().host.clone())) };
         let answer = move |question: Question| {
             let mock = Arc::clone(&self);
             async move {
@@ -110,7 +113,7 @@ impl Mock {
                 }
             }
         };
-        serve_questions(listener, tls, Askers::All, answer, stop).await;
+        serve_questions(listener, door, answer, stop).await;
     }
 
     /// Comes for questions, until told to stop.
