@@ -5,6 +5,7 @@ use super::config::{Config, Finding, Hold};
 use super::zones::Database;
 use crate::base::fault::Code as FaultCode;
 use crate::base::ids::{Identifier, MessageId};
+use crate::base::limits::CLOCK_SKEW_MS;
 use crate::exchange::mapping::{Failed, Outcome, Own, Question, Table};
 use crate::faces::client::{Client, ClientError, digest_of, verify_under};
 use crate::gateway::driver::now;
@@ -138,7 +139,12 @@ impl Holder {
         };
         // What is not said to be given stays here.
         let fields = fields.unwrap_or_else(|| ask.select.clone());
-        let found = self.outcome(ask, context, &fields).await;
+        // Clocks differ; a question that is older than that was kept by somebody, and is not the gateway's.
+        let found = if question.header.expires_at.plus_ms(CLOCK_SKEW_MS) < now() {
+            Err(Failed { code: FaultCode::MsgExpired, what: "the question has expired".to_owned() })
+        } else {
+            self.outcome(ask, context, &fields).await
+        };
         let (body, markup, outcome, why) = match found {
             Ok(Outcome::Documents(documents)) => {
                 let said = format!("documents {}", documents.len());
