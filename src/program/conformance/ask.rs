@@ -167,8 +167,7 @@ impl<'a> Asker<'a> {
         let (came, record) = match checked {
             Ok(Checked { message, outline, log_index, .. }) => (wanted.came(&message, &outline), log_index),
             Err(ClientError::Refused(problem)) => {
-                refused_before_the_holder(&problem.code)
-                    .map_or(Ok(()), |()| Err(ClientError::Refused(problem.clone())))?;
+                refused_before_the_holder(&problem.code).map_or(Ok(()), |()| Err(ClientError::Refused(problem.clone())))?;
                 (Came::Refused(problem.code), problem.log_index)
             }
             Err(ClientError::NoAnswer { seconds, .. }) => (Came::Nothing(seconds), None),
@@ -218,10 +217,8 @@ impl Door {
         let file = |name: &str| stranger.join(name);
         let failed = |error: crate::host::transport::TlsError| error.to_string();
         let other = Identity::load(&file("tls.pem"), &file("tls.key"), &file("ca.pem"), None).map_err(failed)?;
-        let strangers = vec![
-            Upstream::new(other.client().map_err(failed)?),
-            Upstream::new(trust(&file("ca.pem")).map_err(failed)?),
-        ];
+        let strangers =
+            vec![Upstream::new(other.client().map_err(failed)?), Upstream::new(trust(&file("ca.pem")).map_err(failed)?)];
         Ok(Self { url: url.clone(), gateway: Upstream::new(gateway.client().map_err(failed)?), strangers })
     }
 
@@ -232,7 +229,13 @@ impl Door {
     }
 
     /// Delivers octets as somebody who is not the gateway; nobody need be there.
-    pub async fn deliver_as_strangers(&self, asker: &Asker<'_>, wanted: &Wanted<'_>, question: &Question, signed: &Signed) -> Vec<Answer> {
+    pub async fn deliver_as_strangers(
+        &self,
+        asker: &Asker<'_>,
+        wanted: &Wanted<'_>,
+        question: &Question,
+        signed: &Signed,
+    ) -> Vec<Answer> {
         let mut answers = Vec::new();
         for stranger in &self.strangers {
             let came = self.knock(stranger, asker, wanted, signed).await;
@@ -243,8 +246,7 @@ impl Door {
 
     async fn knock(&self, upstream: &Upstream, asker: &Asker<'_>, wanted: &Wanted<'_>, signed: &Signed) -> Came {
         let mut headers = vec![("oncegate-message-id", signed.id.to_string())];
-        let described: Vec<FieldPath> =
-            wanted.document.described(wanted.role()).iter().filter_map(|part| part.field()).collect();
+        let described: Vec<FieldPath> = wanted.document.described(wanted.role()).iter().filter_map(|part| part.field()).collect();
         headers.extend(fields_header(&described).map(|fields| ("oncegate-fields", fields)));
         let posted = upstream.post(&self.url, Bytes::from(signed.octets.clone()), &headers, asker.patience()).await;
         match posted {

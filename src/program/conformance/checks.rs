@@ -180,6 +180,8 @@ mod tests {
         let steps: std::collections::BTreeSet<Step> = CHECKS.iter().map(|check| check.step).collect();
         let names: std::collections::BTreeSet<&str> = CHECKS.iter().map(|check| check.name).collect();
         assert_eq!((steps.len(), names.len()), (20, 20));
-        assert!(CHECKS.iter().all(|check| [check.sent, check.rule, check.meaning, check.next].iter().all(|text| text.len() > 15)));
+        assert!(
+            CHECKS.iter().all(|check| [check.sent, check.rule, check.meaning, check.next].iter().all(|text| text.len() > 15))
+        );
     }
 }

@@ -12,6 +12,7 @@ pub mod persons;
 pub mod report;
 mod run;
 
+use crate::base::fault::Code as FaultCode;
 use crate::base::ids::{AgencyId, Code};
 use crate::base::time::Day;
 use crate::faces::client::{Client, ClientError};
@@ -28,7 +29,7 @@ use crate::program::setup::{Installation, NewGrant, SetupError, grant_entry};
 use crate::rules::registry::{About, Agency, Registry, Url};
 use ask::{Asker, BASIS, Door, Wanted};
 use persons::{Named, Persons};
-use report::{Line, NotGood, Present, Report, Tested, word};
+use report::{Asked, Line, NotGood, Present, Report, Tested, word};
 use run::Course;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -148,7 +149,8 @@ fn documents(registry: &Registry, sets: &Sets, orders: &Orders<'_>, world: World
     }
     let chosen = if orders.documents.is_empty() { &held } else { orders.documents };
     if chosen.is_empty() {
-        let what = format!("{} holds no document type about somebody; say which: oncegate agency holds {} TYPE", orders.id, orders.id);
+        let what =
+            format!("{} holds no document type about somebody; say which: oncegate agency holds {} TYPE", orders.id, orders.id);
         return Err(other(what));
     }
     let choose = |document: &Code| {
@@ -159,9 +161,8 @@ fn documents(registry: &Registry, sets: &Sets, orders: &Orders<'_>, world: World
 
 /// The types that an agency holds and that are about somebody. About whom one asks makes no difference for the others.
 fn held(registry: &Registry, sets: &Sets, id: &AgencyId) -> Vec<Code> {
-    let is_about_somebody = |document: &&Code| {
-        sets.schemas().document_type(document).is_some_and(|document| !About::Thing.is_of(document))
-    };
+    let is_about_somebody =
+        |document: &&Code| sets.schemas().document_type(document).is_some_and(|document| !About::Thing.is_of(document));
     registry.find(id).into_iter().flat_map(|index| registry.held_by(index)).filter(is_about_somebody).cloned().collect()
 }
 
@@ -200,7 +201,9 @@ impl Prepared<'_> {
     fn reload(&self) -> Result<(), NoRun> {
         let answer = call(&self.config.data, Command::Reload).map_err(|cause| other(format!("the running gateway: {cause}")))?;
         match answer {
-            None => Err(other("no gateway is running on this installation any more; start it (oncegate run), then do this again")),
+            None => {
+                Err(other("no gateway is running on this installation any more; start it (oncegate run), then do this again"))
+            }
             Some(answer) if !answer.refused.is_empty() => {
                 Err(other(format!("the running gateway did not take the registry: {}", answer.refused.join("; "))))
             }
@@ -248,6 +251,20 @@ impl Prepared<'_> {
             keys: self.keys.clone(),
             documents,
         })
+    }
+
+    /// Says of answers that are no valid answers what is wrong with them: a consumer is told the code alone, and the operator may know.
+    pub fn explain(&self, report: &mut Report) {
+        let lines = report.documents.iter_mut().flat_map(|tested| &mut tested.checks);
+        for line in lines.filter(|line| line.code.as_deref() == Some(FaultCode::RteBadAnswer.as_str())) {
+            let causes = |asked: &Asked| call(&self.config.data, Command::Causes(asked.id.clone())).ok()?;
+            let causes = line.messages.iter().filter_map(causes).flat_map(|answer| answer.causes);
+            let known = causes.filter_map(|code| FaultCode::parse(&code)).find(|code| *code != FaultCode::RteBadAnswer);
+            if let Some(cause) = known {
+                line.what = Some(format!("{}: {}", FaultCode::RteBadAnswer.title(), cause.title()));
+                (line.code, line.help) = (Some(cause.to_string()), Some(cause.next_step().to_owned()));
+            }
+        }
     }
 
     /// Takes the grants out again, and tells the gateway.
@@ -309,8 +326,8 @@ pub fn go_live(installation: &Installation, id: &AgencyId) -> Result<Vec<PathBuf
     }
     let is_covered = counted.len() == held(&registry, &sets, id).len();
     if !is_covered {
-        if told.is_empty() {
-            told.push("there is no report".to_owned());
+        if reports_of(installation, id).is_empty() {
+            told = vec!["there is no report".to_owned()];
         }
         let why = told.join("\n  ");
         return Err(other(format!("{id} does not go live:\n  {why}\n  next: oncegate agency test {id}, then do this again")));

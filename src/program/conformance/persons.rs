@@ -95,7 +95,8 @@ impl Persons {
     pub fn look_alikes(&self) -> Vec<Identifier> {
         let value = self.found[0].value();
         let long = "9".repeat(64);
-        let values = [format!("0{value}"), format!("+{value}"), "+1+1".to_owned(), "-1".to_owned(), long, value.replace('0', "O")];
+        let values =
+            [format!("0{value}"), format!("+{value}"), "+1+1".to_owned(), "-1".to_owned(), long, value.replace('0', "O")];
         values.iter().filter(|other| **other != value).filter_map(|value| nobodys(value)).collect()
     }
 

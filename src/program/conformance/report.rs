@@ -111,7 +111,9 @@ impl std::fmt::Display for NotGood {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Form => f.write_str("it is no conformance report, or not whole"),
-            Self::Signature => f.write_str("it was not signed by the registry key of this installation, or was altered afterwards"),
+            Self::Signature => {
+                f.write_str("it was not signed by the registry key of this installation, or was altered afterwards")
+            }
             Self::Agency => f.write_str("it is about another agency"),
             Self::World => f.write_str("it is of the live world, and the switch is from the test world"),
             Self::Keys => f.write_str("it was made with other keys than the agency has now"),

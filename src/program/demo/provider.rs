@@ -157,10 +157,7 @@ impl Provider {
 
     fn body(&self, question: &Message, person: Option<&Person>, behaviour: Behaviour) -> Option<(Body, String)> {
         let Body::Ask(ask) = &question.body else {
-            return Some((
-                Body::State { of: question.context.as_ref()?.purpose.clone(), at: now() },
-                String::new(),
-            ));
+            return Some((Body::State { of: question.context.as_ref()?.purpose.clone(), at: now() }, String::new()));
         };
         let document_type = ask.document_type.as_str();
         let described = match behaviour {

@@ -102,9 +102,7 @@ mod tests {
                     let fields: Vec<FieldPath> = document.described(role).iter().filter_map(|part| part.field()).collect();
                     let least = paper(&sets, (&ask, &subject), Some(&fields), standing);
                     let facts = least.as_ref().map(|text| valid(sets.schemas(), text, &document.name).expect("valid"));
-                    made += usize::from(
-                        facts.is_ok_and(|facts| facts.withheld(sets.schemas(), &fields).is_empty()),
-                    );
+                    made += usize::from(facts.is_ok_and(|facts| facts.withheld(sets.schemas(), &fields).is_empty()));
                 }
             }
         }

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 /// The file that marks the folder of an agency that was made for conformance runs; held while one is under way.
 const MARK: &str = "conformance";
-const MARK_TEXT: &str = "This agency was made by oncegate agency test, which asks in its name. Its grants are there only during a run.\n";
+const MARK_TEXT: &str =
+    "This agency was made by oncegate agency test, which asks in its name. Its grants are there only during a run.\n";
 
 impl Installation {
     /// The agency in whose name runs ask in a world; made if it is not there yet. Gives its folder, and a file that is held while a run is

@@ -70,7 +70,7 @@ impl Test {
         let prepared = prepare(installation, &orders).map_err(could_not)?;
         let ended = runtime().and_then(|runtime| runtime.block_on(until_interrupted(&prepared, out)));
         let put_in_order = prepared.end();
-        let report = match ended? {
+        let mut report = match ended? {
             Ended::Report(report) => report,
             Ended::Interrupted => {
                 put_in_order.map_err(could_not)?;
@@ -80,6 +80,7 @@ impl Test {
         if let Err(left) = put_in_order {
             out.say(format_args!("warning: the grants of the run are still there, until the next run or tomorrow: {left}"));
         }
+        prepared.explain(&mut report);
         let file = prepared.keep(&report).map_err(could_not)?;
         show(&report, &file, out)
     }
