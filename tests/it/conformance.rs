@@ -224,15 +224,15 @@ impl Serving {
         let clinic = Clinic::open(scene, wrong);
         let address = scene.world().provider_address(CLINIC).expect("a holder");
         let (stop, stopped) = watch::channel(false);
-        let task = scene.block_on(async move {
-            let listener = TcpListener::bind(address).await.expect("nobody is there");
-            let answer = move |question| {
-                let clinic = Arc::clone(&clinic);
-                async move { clinic.answer(question).await }
-            };
-            tokio::spawn(serve_questions(listener, tls, askers, answer, stopped))
-        });
-        Self { stop, task: Some(task) }
+        let listener = scene.block_on(TcpListener::bind(address)).expect("nobody is there");
+        let answer = move |question| {
+            let clinic = Arc::clone(&clinic);
+            async move { clinic.answer(question).await }
+        };
+        let serving = serve_questions(listener, tls, askers, answer, stopped);
+        let mut task = None;
+        scene.block_on(async { task = Some(tokio::spawn(serving)) });
+        Self { stop, task }
     }
 
     fn end(mut self, scene: &Scene) {

@@ -68,7 +68,8 @@ impl Visitor for Cutter<'_> {
 
     fn end(&mut self) -> Result<(), ()> {
         if self.tag == Tag::Open {
-            let from = self.at + self.text.get(self.at..).and_then(|rest| rest.find("</")).ok_or(())?;
+            let ahead = self.text.get(self.at..).and_then(|rest| rest.find("</")).ok_or(())?;
+            let from = self.at.saturating_add(ahead);
             self.at = end_of_tag(self.text, from).ok_or(())?;
         }
         self.tag = Tag::Open;
@@ -86,7 +87,7 @@ fn end_of_tag(text: &str, from: usize) -> Option<usize> {
     let mut quote = None;
     for (at, char) in text.get(from..)?.char_indices() {
         match (quote, char) {
-            (None, '>') => return Some(from + at + 1),
+            (None, '>') => return from.checked_add(at)?.checked_add(1),
             (None, '"' | '\'') => quote = Some(char),
             (Some(open), char) if open == char => quote = None,
             _ => {}
@@ -104,10 +105,13 @@ fn attribute(text: &str, tag: usize, name: &str) -> Option<Range<usize>> {
         before.is_some_and(|before| before.is_whitespace() || before == ':')
     })?;
     let from = rest.get(..at)?.rfind(char::is_whitespace)?;
-    let value = rest.get(at + spelled.len()..)?;
+    let opens = at.checked_add(spelled.len())?;
+    let value = rest.get(opens..)?;
     let quote = value.chars().next()?;
-    let end = at + spelled.len() + 1 + value.get(1..)?.find(quote)? + 1;
-    Some(tag + from..tag + end)
+    let closes = value.get(1..)?.find(quote)?;
+    // Behind both quotes.
+    let end = opens.checked_add(closes)?.checked_add(2)?;
+    Some(tag.checked_add(from)?..tag.checked_add(end)?)
 }
 
 #[cfg(test)]

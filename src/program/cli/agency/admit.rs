@@ -50,12 +50,6 @@ pub(super) struct GoLive {
     back: bool,
 }
 
-/// How a run ended.
-enum Ended {
-    Report(Report),
-    Interrupted,
-}
-
 impl Test {
     pub(super) fn run(self, installation: &Installation, out: &Out) -> Outcome {
         if let Some(file) = &self.verify {
@@ -70,12 +64,9 @@ impl Test {
         let prepared = prepare(installation, &orders).map_err(could_not)?;
         let ended = runtime().and_then(|runtime| runtime.block_on(until_interrupted(&prepared, out)));
         let put_in_order = prepared.end();
-        let mut report = match ended? {
-            Ended::Report(report) => report,
-            Ended::Interrupted => {
-                put_in_order.map_err(could_not)?;
-                return Err(Failure::new(2, "interrupted; its grants are taken out again, and there is no report"));
-            }
+        let Some(mut report) = ended? else {
+            put_in_order.map_err(could_not)?;
+            return Err(Failure::new(2, "interrupted; its grants are taken out again, and there is no report"));
         };
         if let Err(left) = put_in_order {
             out.say(format_args!("warning: the grants of the run are still there, until the next run or tomorrow: {left}"));
@@ -86,17 +77,17 @@ impl Test {
     }
 }
 
-/// Makes the checks until they are done or somebody stops them.
-async fn until_interrupted(prepared: &Prepared<'_>, out: &Out) -> Result<Ended, Failure> {
+/// Makes the checks until they are done, or somebody stops them and there is no report.
+async fn until_interrupted(prepared: &Prepared<'_>, out: &Out) -> Result<Option<Report>, Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let told = |document: &Code, line: &Line| {
         let state = if line.held { "held" } else { "BROKEN" };
         out.say(format_args!("{document} {:>2} {} {state}", line.number, line.name));
     };
     tokio::select! {
-        report = prepared.run(&told) => Ok(Ended::Report(report.map_err(could_not)?)),
-        _ = terminate.recv() => Ok(Ended::Interrupted),
-        _ = interrupt.recv() => Ok(Ended::Interrupted),
+        report = prepared.run(&told) => report.map(Some).map_err(could_not),
+        _ = terminate.recv() => Ok(None),
+        _ = interrupt.recv() => Ok(None),
     }
 }
 
