@@ -361,6 +361,7 @@ fn agencies_that_break_a_rule_are_told_which() {
         let file = told["file"].as_str().expect("a file");
         let shown = said(&agency(&scene, &["test", "--verify", file]));
         assert!(shown.contains("the rule:") && shown.contains("next step:") && shown.contains("BROKEN"), "{shown}");
+        assert!(wrong != Wrong::Stuck || shown.contains("see that it runs"), "{shown}");
         assert!(!shown.contains(PLANTED) && patients().iter().all(|patient| !shown.contains(patient.value())), "{shown}");
         clinic.end(&scene);
     }

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// What is waited for an answer once several questions have had none: a run that gets nothing must end.
+/// What is waited for an answer once several questions in a row have had none: a run that gets nothing must end.
 const IMPATIENT: Duration = Duration::from_secs(1);
 /// How many questions without an answer make it so.
 const SILENCES_MAX: u32 = 3;
@@ -80,6 +80,11 @@ impl Wanted<'_> {
 
     fn came(&self, message: &Message, rows: &[Row]) -> Came {
         match &message.body {
+            // What comes as an attachment was held against its schema by the gateway, and is known by its digest.
+            Body::Documents(documents) if documents.is_empty() => {
+                let of = |says| Paper { about: Vec::new(), optional: Vec::new(), says };
+                Came::Papers(message.attached().map(|(attached, _)| of(attached.sha256)).collect())
+            }
             Body::Documents(documents) => {
                 let read: Result<Vec<Paper>, FaultCode> = documents
                     .iter()
@@ -174,9 +179,10 @@ impl<'a> Asker<'a> {
             Err(ClientError::Untrusted(_)) => (Came::Untrusted, None),
             Err(error @ (ClientError::Config(_) | ClientError::Unreachable(_))) => return Err(error),
         };
-        let is_silent = matches!(came, Came::Nothing(_)) && !matches!(wait, Wait::Deadline(_));
-        if is_silent {
-            self.silences.fetch_add(1, Ordering::Relaxed);
+        match came {
+            Came::Nothing(_) if matches!(wait, Wait::Deadline(_)) => {}
+            Came::Nothing(_) => drop(self.silences.fetch_add(1, Ordering::Relaxed)),
+            _ => self.silences.store(0, Ordering::Relaxed),
         }
         Ok(answer(By::Gateway, signed, question, came, record))
     }

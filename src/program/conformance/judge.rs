@@ -231,3 +231,71 @@ fn in_words(came: &Came) -> Verdict {
         Came::Unreachable => by_code(Code::RteUnreachable),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(expected: Expected, came: Came) -> Answer {
+        let id = MessageId::new(crate::base::time::UnixTime::from_ms(1), [0; 10]);
+        Answer { by: By::Gateway, id, record: None, asked: Some(Identifier::synthetic(1)), selected: None, expected, came }
+    }
+
+    fn papers(about: u32, optional: &[&str], says: u8) -> Came {
+        let optional = optional.iter().map(|path| (*path).to_owned()).collect();
+        Came::Papers(vec![Paper { about: vec![Identifier::synthetic(about)], optional, says: Digest::from_octets([says; 32]) }])
+    }
+
+    fn is_held(step: Step, answers: &[Answer]) -> bool {
+        matches!(judge(step, answers), Verdict::Held(_))
+    }
+
+    #[test]
+    fn of_each_expectation_what_fits_is_held_and_nothing_else() {
+        let came = [
+            papers(1, &[], 1),
+            papers(2, &[], 1),
+            Came::Papers(Vec::new()),
+            Came::Unread(Code::DocSchema),
+            Came::NoRecord,
+            Came::Fault("OG-SRC-001".to_owned()),
+            Came::Refused("OG-RTE-004".to_owned()),
+            Came::Refused("OG-RTE-006".to_owned()),
+            Came::Status(400),
+            Came::Nothing(2),
+            Came::Untrusted,
+            Came::Unreachable,
+        ];
+        for (expected, held) in [
+            (Expected::Paper, "1 0 0 0 0 0 0 0 0 0 0 0"),
+            (Expected::NoRecord, "0 0 0 0 1 0 0 0 0 0 0 0"),
+            (Expected::Nobody, "0 0 0 0 1 1 0 0 0 0 0 0"),
+            (Expected::InTime, "1 0 0 0 0 0 0 1 0 1 0 0"),
+            (Expected::Silence, "0 0 0 0 0 1 1 1 1 1 1 1"),
+        ] {
+            let found = came.iter().map(|came| u8::from(is_held(Step::Found, &[answer(expected, came.clone())])).to_string());
+            assert_eq!(found.collect::<Vec<_>>().join(" "), held, "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_selected_field_may_come_with_what_lies_in_it_and_no_other() {
+        let with = |selected: &str, optional: &[&str]| {
+            let selected = Some(selected.to_owned());
+            is_held(Step::Selected, &[Answer { selected, ..answer(Expected::Paper, papers(1, optional, 1)) }])
+        };
+        assert!(with("Doctor", &[]) && with("Doctor", &["Doctor", "Doctor/Id"]) && with("", &[]));
+        assert!(!with("Doctor", &["DoctorName"]) && !with("Doctor", &["Doctor", "Diagnosis"]) && !with("", &["Doctor"]));
+        assert!(is_held(Step::Selected, &[]));
+    }
+
+    #[test]
+    fn what_is_asked_twice_says_the_same_twice() {
+        let two =
+            |first, second| [answer(Expected::Paper, papers(1, &[], first)), answer(Expected::Paper, papers(1, &[], second))];
+        for step in [Step::Again, Step::Twice] {
+            assert!(is_held(step, &two(1, 1)) && !is_held(step, &two(1, 2)), "{step:?}");
+        }
+        assert!(is_held(Step::Pair, &two(1, 2)));
+    }
+}

@@ -13,6 +13,9 @@ use crate::rules::registry::Bundle;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
+/// What to do where nobody answers: what the check is about has not been seen at all.
+pub const AWAY: &str = "start the agency's system and see that it runs: it comes for its questions, or can be reached at its url, and answers in time";
+
 const FIRST_LINE: &str = "oncegate-conformance-report/1";
 const SIGNED_BY: &str = "\u{2014} registry ";
 
@@ -223,12 +226,13 @@ impl Line {
         let code = self.code.as_ref().map_or(String::new(), |code| format!("{code} "));
         let _ = writeln!(out, "  {:>2} BROKEN  {:<16} {sent}", self.number, self.name);
         let _ = writeln!(out, "       what came: {code}{}", what.unwrap_or("nothing"));
+        let help = self.help.as_deref();
         if let Some(check) = check {
             let _ = writeln!(out, "       the rule:  {}", check.rule);
             let _ = writeln!(out, "       why:       or else {}", check.meaning);
-            let _ = writeln!(out, "       next step: {}", check.next);
+            let _ = writeln!(out, "       next step: {}", help.filter(|help| *help == AWAY).unwrap_or(check.next));
         }
-        if let Some(help) = &self.help {
+        if let Some(help) = help.filter(|help| *help != AWAY) {
             let _ = writeln!(out, "       {code}says: {help}");
         }
         let asked = |asked: &Asked| asked.record.map_or_else(|| asked.id.clone(), |at| format!("{} (record {at})", asked.id));

@@ -4,7 +4,8 @@ use super::ask::{Asker, Door, Question, Wait, Wanted, altered, expired, raw, unk
 use super::checks::{CHECKS, Step};
 use super::judge::{Answer, Came, Expected, Verdict, has_selected, judge};
 use super::persons::Persons;
-use super::report::{Asked, Line};
+use super::report::{AWAY, Asked, Line};
+use crate::base::fault::Code;
 use crate::base::ids::Identifier;
 use crate::faces::client::ClientError;
 use std::task::Poll;
@@ -16,6 +17,8 @@ const CROWD: usize = 20;
 pub const FIELDS_TRIED: usize = 6;
 /// The deadline of a question that has a near one.
 const NEAR: Duration = Duration::from_secs(2);
+/// Codes that say that nobody has answered.
+const NOT_THERE: [Code; 4] = [Code::RteUnreachable, Code::RteDeadline, Code::RteBusy, Code::RteLeftAlone];
 /// What is said of a check that needs a port.
 const NO_PORT: &str = "it has no port, so nobody but the gateway reaches it";
 
@@ -197,6 +200,8 @@ fn line(number: usize, name: &str, verdict: Verdict, answers: &[Answer]) -> Line
         Verdict::Held(note) => (true, note.map(str::to_owned), None),
         Verdict::Broken(what, code) => (false, Some(what), code),
     };
-    let (help, code) = (code.map(|code| code.next_step().to_owned()), code.map(|code| code.as_str().to_owned()));
+    // The catalogue tells whoever asks what to do; here it is told to whoever does not answer.
+    let next = |code: Code| if NOT_THERE.contains(&code) { AWAY } else { code.next_step() };
+    let (help, code) = (code.map(|code| next(code).to_owned()), code.map(|code| code.as_str().to_owned()));
     Line { number, name: name.to_owned(), held, what, code, help, messages }
 }

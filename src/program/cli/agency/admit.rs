@@ -69,7 +69,7 @@ impl Test {
             return Err(Failure::new(2, "interrupted; its grants are taken out again, and there is no report"));
         };
         if let Err(left) = put_in_order {
-            out.say(format_args!("warning: the grants of the run are still there, until the next run or tomorrow: {left}"));
+            out.say(format_args!("warning: the grants of the run may be in force until the next run or tomorrow: {left}"));
         }
         prepared.explain(&mut report);
         let file = prepared.keep(&report).map_err(could_not)?;
