@@ -3,7 +3,7 @@
 //! The registry is changed as text, so that the comments of whoever keeps it stay, and is signed again after each change.
 //! A change that would leave no good registry is refused, and nothing is left of it.
 
-mod admit;
+mod live;
 mod enrol;
 mod renew;
 

@@ -1,6 +1,6 @@
 //! `oncegate agency`
 
-mod admit;
+mod conformance;
 mod delegate;
 
 use super::reload::tell;
@@ -167,12 +167,12 @@ enum Action {
         before_help = "Examples:\n  oncegate agency test ru.yar.clinic-3 --in office\n  oncegate agency test ru.yar.clinic-3 --in office --found XX-OGTEST:99000000136 --found XX-OGTEST:99000000245 --none XX-OGTEST:99000000354\n  oncegate agency test --verify office/conformance/ru.yar.clinic-3-20261201T090000000Z.note --in office\n\n\
 Exit codes: 0 all checks are held, 1 some are not, 2 the run could not be made, 6 a report that is not to be believed"
     )]
-    Test(admit::Test),
+    Test(conformance::Test),
     /// Let an agency go from the test world to the live one, by a conformance report of 20 of 20
     #[command(
         before_help = "Examples:\n  oncegate agency go-live ru.yar.clinic-3 --in office\n  oncegate agency go-live ru.yar.clinic-3 --in office --back"
     )]
-    GoLive(admit::GoLive),
+    GoLive(conformance::GoLive),
     /// Sign the registry after a change by hand
     #[command(before_help = "Examples:\n  oncegate agency sign --in office")]
     Sign,
