@@ -398,6 +398,8 @@ pub const SPARING_LINES_PER_MINUTE: u32 = 30;
 pub const SUBJECT_SHOWN_MAX: usize = 200;
 /// How long before its end a certificate is said to end.
 pub const EXPIRY_NOTICE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// For how many days a conformance report counts for going live.
+pub const CONFORMANCE_DAYS: u64 = 30;
 /// How often certificates and revocation lists are looked at while the gateway runs.
 pub const EXPIRY_LOOK_MS: u64 = 24 * 60 * 60 * 1000;
 /// Octets of all request bodies that are being read or worked on, together.

@@ -31,6 +31,8 @@ pub enum Command {
     Link(String),
     /// Sign out everybody of a name.
     SignOut(String),
+    /// Say by the code alone why answers to a question were refused.
+    Causes(String),
 }
 
 const COMMANDS: &[(&str, Command)] = &[
@@ -45,6 +47,7 @@ impl Command {
         match self {
             Self::Link(who) => format!("link {who}"),
             Self::SignOut(name) => format!("sign-out {name}"),
+            Self::Causes(id) => format!("causes {id}"),
             plain => COMMANDS.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name).to_owned(),
         }
     }
@@ -53,6 +56,7 @@ impl Command {
         match line.split_once(' ') {
             Some(("link", who)) => Some(Self::Link(who.to_owned())),
             Some(("sign-out", name)) => Some(Self::SignOut(name.to_owned())),
+            Some(("causes", id)) => Some(Self::Causes(id.to_owned())),
             _ => COMMANDS.iter().find(|(name, _)| *name == line).map(|(_, command)| command.clone()),
         }
     }
@@ -81,6 +85,9 @@ pub struct Answer {
     /// A link that signs in once.
     #[serde(default)]
     pub link: Option<String>,
+    /// Codes of what was wrong with the answers to a question.
+    #[serde(default)]
+    pub causes: Vec<String>,
 }
 
 /// What stands at a holder.

@@ -1,7 +1,7 @@
 //! The driver of the process: reads the configuration, opens the listeners, watches the signals, drains, closes.
 
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::AgencyId;
+use crate::base::ids::{AgencyId, MessageId};
 use crate::base::limits;
 use crate::evidence::audit::Filter;
 use crate::evidence::tlog::RecordKind;
@@ -10,6 +10,7 @@ use crate::exchange::admission::Refusal;
 use crate::exchange::bulkhead::State;
 use crate::faces::api::{ExchangeApi, JoinApi, PublicApi};
 use crate::faces::console::{Console, ConsoleApi, PublicPages};
+use crate::gateway::driver::audit::opened;
 use crate::gateway::driver::{Coordination, Gateway, Parts, Quality, SealKeys, TellingPeople, now};
 use crate::gateway::timestamp::Stamping;
 use crate::gateway::witness::{self, Witness, WitnessFile, Witnessing};
@@ -715,6 +716,11 @@ async fn orders(gateway: Arc<Gateway>, config: Arc<Config>, people: OfPeople<'_>
                     call.answer(&Answer { durable, ..Answer::default() }).await;
                 }
                 Command::Standings => call.answer(&standings(&gateway)).await,
+                Command::Causes(ref id) => {
+                    let (of, id) = (Arc::clone(&gateway), MessageId::parse(id));
+                    let told = tokio::task::spawn_blocking(move || id.map_or_else(Answer::default, |id| causes(&of, id))).await;
+                    call.answer(&told.unwrap_or_default()).await;
+                }
                 Command::Link(ref who) => {
                     let answer = match people.link(who) {
                         Ok(link) => Answer { link: Some(link), ..Answer::default() },
@@ -846,6 +852,17 @@ fn holders(gateway: &Gateway) -> Answer {
     let agencies = world.registry.agencies().filter(|(index, _)| world.registry.held_by(*index).next().is_some());
     let holders = agencies.take(limits::HOLDERS_TOLD_MAX).map(|(_, agency)| (agency.id.to_string(), last(&agency.id))).collect();
     Answer { holders, ..Answer::default() }
+}
+
+/// Why answers to a question were refused. Of what is sealed beside the records the codes alone, which say nothing of anybody.
+fn causes(gateway: &Gateway, id: MessageId) -> Answer {
+    let filter = Filter { message: Some(id), kind: Some(RecordKind::Refusal), ..Filter::default() };
+    let found = gateway.store().search(&filter, None, limits::PAGE_RECORDS).map(|page| page.records).unwrap_or_default();
+    let code = |index| {
+        let cause = opened(gateway.store(), index).ok()??.1.cause?;
+        Code::parse(cause.split([' ', ':']).next()?).map(|code| code.to_string())
+    };
+    Answer { causes: found.iter().filter_map(|record| code(record.index)).collect(), ..Answer::default() }
 }
 
 /// What stands at holders; those first that are not asked as ever, since there may be more than fit into an answer.

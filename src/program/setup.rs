@@ -5,6 +5,7 @@
 
 mod admit;
 mod enrol;
+mod live;
 mod renew;
 
 pub use renew::Renewal;

@@ -313,6 +313,29 @@ fn an_agency_without_any_inbound_port_holds_and_asks() {
     assert!(knocked.is_err(), "nobody gets in");
 }
 
+/// Whom the table has a record of, and whom it has none of.
+const PERSONS: &str = "--found XX-OGTEST:99000000136 --found XX-OGTEST:99000000245 --none XX-OGTEST:99000000354";
+
+/// The operator's twenty checks, of an agency that nobody has programmed and that has no port.
+#[test]
+fn an_agency_with_a_spreadsheet_and_no_port_holds_all_twenty_checks() {
+    let mut office = Office::new();
+    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
+    let commands = blocks("sh").concat();
+    office.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
+    office.correct(&blocks("toml").concat());
+    office.start_agent();
+    office.asked_until(&["2026-03-06"]);
+    let run = office.done(&format!("oncegate agency test {CLINIC} {PERSONS}"));
+    assert!(run.contains("medical-absence-note: 20 of 20"), "{run}");
+    assert_eq!(run.matches("it has no port, so nobody but the gateway reaches it").count(), 4, "{run}");
+    for value in ["Petrov", "Иванова", "99000000136", "99000000245", "99000000354", "J06.9"] {
+        assert!(!run.contains(value) && !office.lines().contains(value), "{value}: {run}\n{}", office.lines());
+    }
+    let refused = said(&office.run(&format!("oncegate agency go-live {CLINIC}")));
+    assert!(refused.contains("is live already"), "{refused}");
+}
+
 /// A desk at a port, and one at a socket: one person, many, and whoever may not ask.
 #[test]
 fn own_systems_ask_at_the_desk_in_json_and_nobody_else_does() {
@@ -445,6 +468,8 @@ fn at_a_port_the_gateway_is_answered_and_no_agency() {
     )));
     assert!(stranger.contains("403"), "{stranger}");
     assert!(office.lines().contains("is not the gateway of this agency"), "{}", office.lines());
+    let run = office.done(&format!("oncegate agency test {clinic} {PERSONS}"));
+    assert!(run.contains("medical-absence-note: 20 of 20") && !run.contains("has no port"), "{run}");
     // A question that comes again gets the same answer, octet for octet, and another question another.
     let ask = |number: &str| {
         fs::write(office.path().join(number), question(&office.path().join(school))).expect("written");

@@ -656,6 +656,7 @@ const ROWS: &[(&str, Row)] = &[
     ("AUTHORITY_VIEWS_MAX", In("tests/it/pki.rs", "of_two_authorities_of_one_name_each_has_its_own_revocation_list")),
     ("SPARING_LINES_PER_MINUTE", In("src/host/telemetry.rs", "lines_that_others_cause_are_so_many_in_a_minute")),
     ("SUBJECT_SHOWN_MAX", Own),
+    ("CONFORMANCE_DAYS", In("tests/it/conformance.rs", "an_agency_goes_live_by_a_good_report_of_its_own_and_by_no_other")),
     ("EXPIRY_NOTICE_MS", In("tests/it/pki.rs", "what_ends_is_named_thirty_days_before")),
     ("EXPIRY_LOOK_MS", In("src/program/server.rs", "what_ends_is_said_once_a_day")),
     ("REFUSALS_SUMMED_MS", Own),

@@ -39,6 +39,8 @@ mod cases_many;
 #[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
+mod conformance;
+#[cfg(feature = "server")]
 mod console;
 #[cfg(feature = "server")]
 mod console_abuse;

@@ -23,7 +23,7 @@ const WINGS: &[(&str, &[&[&str]])] = &[
     ),
     ("gateway", &[&["witness", "timestamp"], &["driver"]]),
     ("faces", &[&["api", "client"], &["agent", "console"]]),
-    ("program", &[&["setup"], &["server"], &["demo", "doctor", "mock", "simulate"], &["bench"], &["cli"]]),
+    ("program", &[&["setup"], &["server"], &["conformance", "demo", "doctor", "mock", "simulate"], &["bench"], &["cli"]]),
 ];
 
 /// What a room may import from its own floor: the rooms of the lowest wing are one vocabulary.

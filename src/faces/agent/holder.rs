@@ -6,6 +6,7 @@ use super::repeat::Repeats;
 use super::zones::Database;
 use crate::base::fault::Code as FaultCode;
 use crate::base::ids::{Identifier, MessageId};
+use crate::base::limits::CLOCK_SKEW_MS;
 use crate::exchange::mapping::{Failed, Outcome, Own, Question, Table};
 use crate::faces::client::{Client, ClientError, digest_of, verify_under};
 use crate::gateway::driver::now;
@@ -140,13 +141,18 @@ impl Holder {
         };
         let (id, document) = (question.header.id, ask.document_type.to_string());
         let said = |outcome, why| Said { id, document, outcome, why, ms: start.elapsed().as_millis() };
-        let repeats = || self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(again) = repeats().find(&reply.digest, now()).map(<[u8]>::to_vec) {
-            return Ok(Answered { octets: again, said: said("the same again".to_owned(), None) });
-        }
         // What is not said to be given stays here.
         let fields = fields.unwrap_or_else(|| ask.select.clone());
-        let found = self.outcome(ask, context, &fields).await;
+        let repeats = || self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(again) = repeats().find((&reply.digest, &fields), now()).map(<[u8]>::to_vec) {
+            return Ok(Answered { octets: again, said: said("the same again".to_owned(), None) });
+        }
+        // Clocks differ; a question that is older than that was kept by somebody, and is not the gateway's.
+        let found = if question.header.expires_at.plus_ms(CLOCK_SKEW_MS) < now() {
+            Err(Failed { code: FaultCode::MsgExpired, what: "the question has expired".to_owned() })
+        } else {
+            self.outcome(ask, context, &fields).await
+        };
         let (body, markup, outcome, why) = match found {
             Ok(Outcome::Documents(documents)) => {
                 let said = format!("documents {}", documents.len());
@@ -160,7 +166,7 @@ impl Holder {
         let octets = self.sign(&question, context, (reply, body), &markup)?;
         // What failed may do better the next time.
         if why.is_none() {
-            repeats().keep(reply.digest, question.header.expires_at, &octets, now());
+            repeats().keep((reply.digest, fields), question.header.expires_at, &octets, now());
         }
         Ok(Answered { octets, said: said(outcome, why) })
     }

@@ -3,7 +3,7 @@
 use super::holder::Holder;
 use super::kept::Kept;
 use super::pull::Say;
-use crate::host::transport::{Askers, Door, Listening, Question, serve_questions};
+use crate::host::transport::{Door, Listening, Question, serve_questions};
 use crate::message::schema::fields_of_header;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -23,7 +23,7 @@ pub async fn listen(
     let (of, told) = (Arc::clone(&holder), Arc::clone(&say));
     let door = Door {
         tls,
-        askers: Arc::new(move || Askers::OfHost(of().client().gateway().host.clone())),
+        may_ask: Arc::new(move |connection| connection.is_of_host(&of().client().gateway().host)),
         turned: Arc::new(move |address, why| told(format!("{address}: {why}"))),
     };
     let answer = move |question| answer(holder(), Arc::clone(&kept), question, Arc::clone(&say));

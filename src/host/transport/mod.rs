@@ -29,7 +29,7 @@ pub use hyper::body::Bytes;
 pub use parts::{Came, Parts};
 pub use plain::{Answered, Asked, Asking, serve_whole};
 pub use probe::{NotThere, Step, There, knock, probe};
-pub use questions::{Askers, Door, Question, SayTurned, serve_questions};
+pub use questions::{Door, MayAsk, Question, SayTurned, serve_questions};
 pub use tls::{Anchors, Identity, Listening, load_lists, trust, trust_nobody};
 pub use upstream::{Arrival, Received, Upstream, UpstreamError};
 

@@ -3,7 +3,6 @@
 use super::Connection;
 use super::body::{Body, Inbound, full, read_body};
 use super::tls::Listening;
-use crate::base::ids::Digest;
 use crate::base::limits::{BODY_MS, MESSAGE_BYTES_MAX};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
@@ -30,23 +29,8 @@ pub struct Question {
     pub id: String,
 }
 
-/// Who may ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Askers {
-    /// Whoever has this certificate.
-    One(Digest),
-    /// Whoever has a certificate of the authorities that is for this host, and is no agency's: the gateway.
-    OfHost(String),
-}
-
-impl Askers {
-    fn have(&self, connection: &Connection) -> bool {
-        match self {
-            Self::One(certificate) => connection.certificate == *certificate,
-            Self::OfHost(host) => connection.is_of_host(host),
-        }
-    }
-}
+/// Who gets an answer.
+pub type MayAsk = Arc<dyn Fn(&Connection) -> bool + Send + Sync>;
 
 /// How a holder is reached: asked anew for each connection, so that what was renewed counts at once.
 #[derive(Clone)]
@@ -54,7 +38,7 @@ pub struct Door {
     /// Certificate and authorities.
     pub tls: Arc<dyn Fn() -> Listening + Send + Sync>,
     /// Who gets an answer.
-    pub askers: Arc<dyn Fn() -> Askers + Send + Sync>,
+    pub may_ask: MayAsk,
     /// Told of whoever gets none, and why.
     pub turned: SayTurned,
 }
@@ -64,8 +48,8 @@ pub type SayTurned = Arc<dyn Fn(SocketAddr, &str) + Send + Sync>;
 
 impl Door {
     /// One that stays as it is, and says nothing.
-    pub fn fixed(tls: Listening, askers: Askers) -> Self {
-        Self { tls: Arc::new(move || tls.clone()), askers: Arc::new(move || askers.clone()), turned: Arc::new(|_, _| {}) }
+    pub fn fixed(tls: Listening, may_ask: impl Fn(&Connection) -> bool + Send + Sync + 'static) -> Self {
+        Self { tls: Arc::new(move || tls.clone()), may_ask: Arc::new(may_ask), turned: Arc::new(|_, _| {}) }
     }
 }
 
@@ -95,7 +79,7 @@ where
                 Ok(connection) => connection,
                 Err(failed) => return (door.turned)(address, &format!("no handshake: {}", failed.cause)),
             };
-            let may_ask = (door.askers)().have(&connection);
+            let may_ask = (door.may_ask)(&connection);
             if !may_ask {
                 (door.turned)(address, "it is not the gateway of this agency, and gets nothing");
             }

@@ -1,5 +1,6 @@
 //! What the gateway learns from a valid document: enough to decide and to record, and no more.
 
+use super::{FieldPath, Known, Schemas};
 use crate::base::fault::{Code as FaultCode, Fault};
 use crate::base::ids::{Code, Identifier, Uuid};
 use crate::base::time::Day;
@@ -67,6 +68,15 @@ impl Facts {
     /// Whoever has a role; the role of a request without `Of` is empty.
     pub fn subjects_as(&self, role: &str) -> impl Iterator<Item = &Subject> {
         self.subjects.iter().filter(move |subject| subject.role == role)
+    }
+
+    /// The optional paths that may not go out if these fields may: what is left out of it ([`crate::message::xml::without`]).
+    pub fn withheld(&self, schemas: &Schemas, fields: &[FieldPath]) -> Vec<&str> {
+        let listed = schemas.document_type(&self.document_type).map_or([&[][..]; 2], |document| document.paths());
+        let [optional, required] = listed;
+        let known = Known::of(fields, &[optional, required, &self.optional_paths]);
+        let is_released = |path: &str| fields.iter().any(|field| field.releases(path, &known));
+        self.optional_paths.iter().map(String::as_str).filter(|path| !is_released(path)).collect()
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod canonical;
 mod chars;
+mod cut;
 mod reader;
 mod start;
 mod stream;
@@ -16,6 +17,7 @@ mod tag;
 mod write;
 
 pub use canonical::{Canonical, Octets};
+pub use cut::without;
 pub use reader::{Event, Profile, Reader};
 pub use start::{Attribute, Start};
 pub use stream::Stream;

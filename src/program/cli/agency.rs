@@ -1,6 +1,7 @@
 //! `oncegate agency`
 
 mod admit;
+mod conformance;
 mod delegate;
 
 use super::reload::tell;
@@ -189,6 +190,17 @@ enum Action {
         /// The certificate, PEM
         certificate: PathBuf,
     },
+    /// Test an agency that is to be admitted: twenty checks through the running gateway and at its port, and a signed report
+    #[command(
+        before_help = "Examples:\n  oncegate agency test ru.yar.clinic-3 --in office\n  oncegate agency test ru.yar.clinic-3 --in office --found XX-OGTEST:99000000136 --found XX-OGTEST:99000000245 --none XX-OGTEST:99000000354\n  oncegate agency test --verify office/conformance/ru.yar.clinic-3-20261201T090000000Z.note --in office\n\n\
+Exit codes: 0 all checks are held, 1 some are not, 2 the run could not be made, 6 a report that is not to be believed"
+    )]
+    Test(conformance::Test),
+    /// Let an agency go from the test world to the live one, by a conformance report of 20 of 20
+    #[command(
+        before_help = "Examples:\n  oncegate agency go-live ru.yar.clinic-3 --in office\n  oncegate agency go-live ru.yar.clinic-3 --in office --back"
+    )]
+    GoLive(conformance::GoLive),
     /// Sign the registry after a change by hand
     #[command(before_help = "Examples:\n  oncegate agency sign --in office")]
     Sign,
@@ -289,6 +301,8 @@ impl Agency {
                 out.result(format_args!("enrolled {}", certificate.display()), &serde_json::json!({ "format": 1, "id": id }))?;
                 tell(&installation.config(), out)
             }
+            Action::Test(test) => test.run(&installation, out),
+            Action::GoLive(go_live) => go_live.run(&installation, out),
             Action::Sign => sign(&installation, out),
         }
     }

@@ -3,11 +3,13 @@
 use super::documents::document;
 use super::people::Person;
 use crate::base::ids::{Digest, MessageId};
-use crate::base::limits::MESSAGE_BYTES_MAX;
+use crate::base::limits::{CLOCK_SKEW_MS, MESSAGE_BYTES_MAX};
 use crate::faces::client::{Client, ClientError, digest_of, verify_under};
-use crate::host::transport::{Anchors, Askers, Door, Identity, Question, serve_questions};
+use crate::gateway::driver::now;
+use crate::host::transport::{Anchors, Door, Identity, Question, serve_questions};
 use crate::message::envelope::{Body, Context, Kind, Message, ReplyTo};
-use crate::message::schema::Schemas;
+use crate::message::schema::{FieldPath, Schemas, Validator, fields_of_header};
+use crate::message::xml::{Profile, scan, without};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -129,17 +131,23 @@ impl Provider {
     /// Serves until told to stop.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, identity: Arc<Identity>, stop: watch::Receiver<bool>) {
         let Ok(tls) = identity.server() else { return };
-        let door = Door::fixed(tls, Askers::One(self.gateway));
+        let gateway = self.gateway;
+        let door = Door::fixed(tls, move |connection| connection.certificate == gateway);
         let answer = move |question: Question| {
             let provider = Arc::clone(&self);
-            async move { provider.answer(&question.octets, question.fields).await.unwrap_or(Err(400)) }
+            async move { provider.answer(&question).await.unwrap_or(Err(400)) }
         };
         serve_questions(listener, door, answer, stop).await;
     }
 
     /// The signed answer to a question, or the status that says why there is none.
-    async fn answer(&self, octets: &[u8], fields: Option<String>) -> Option<Result<Vec<u8>, u16>> {
+    async fn answer(&self, asked: &Question) -> Option<Result<Vec<u8>, u16>> {
+        let Question { octets, fields, .. } = asked;
         let (question, _) = verify_under(octets, &self.anchors, &self.schemas).ok()?;
+        // Clocks differ; a question that is older than that was kept by somebody.
+        if question.header.expires_at.plus_ms(CLOCK_SKEW_MS) < now() {
+            return Some(Err(410));
+        }
         (self.observer)(question.header.id).await;
         let reply = ReplyTo { id: question.header.id, digest: digest_of(octets).ok()? };
         let context = question.context.clone()?;
@@ -150,7 +158,7 @@ impl Provider {
             && behaviour == Behaviour::Honest
             && matches!(question.body, Body::Ask(_))
         {
-            return Some(register(octets.to_vec(), fields).await.ok_or(500));
+            return Some(register(octets.clone(), fields.clone()).await.ok_or(500));
         }
         match behaviour {
             Behaviour::Slow => tokio::time::sleep(Duration::from_secs(60)).await,
@@ -161,6 +169,8 @@ impl Provider {
             _ => {}
         }
         let (body, markup) = self.body(&question, person, behaviour)?;
+        let fields = fields.as_deref().and_then(fields_of_header);
+        let markup = strange(fields.map_or(markup.clone(), |fields| self.released(&markup, &fields)), behaviour);
         let signed = self.write(&question, reply, context, body, &markup, behaviour)?;
         if behaviour == Behaviour::Later {
             self.answer_later(signed);
@@ -171,10 +181,7 @@ impl Provider {
 
     fn body(&self, question: &Message, person: Option<&Person>, behaviour: Behaviour) -> Option<(Body, String)> {
         let Body::Ask(ask) = &question.body else {
-            return Some((
-                Body::State { of: question.context.as_ref()?.purpose.clone(), at: crate::gateway::driver::now() },
-                String::new(),
-            ));
+            return Some((Body::State { of: question.context.as_ref()?.purpose.clone(), at: now() }, String::new()));
         };
         let document_type = ask.document_type.as_str();
         let described = match behaviour {
@@ -188,9 +195,16 @@ impl Provider {
         });
         let wanted = if behaviour == Behaviour::WrongType { "residence-record" } else { document_type };
         match described.and_then(|person| document(wanted, person, family)) {
-            Some(markup) => Some((Body::Documents(Vec::new()), strange(markup, behaviour))),
+            Some(markup) => Some((Body::Documents(Vec::new()), markup)),
             None => Some((Body::NoRecord { document_type: ask.document_type.clone() }, String::new())),
         }
+    }
+
+    /// A document without the optional fields that may not go out.
+    fn released(&self, markup: &str, fields: &[FieldPath]) -> String {
+        let mut validator = Validator::new(&self.schemas);
+        let read = scan(markup.as_bytes(), Profile::Message, &mut validator).ok().and_then(|()| validator.finish().ok());
+        read.map_or_else(|| markup.to_owned(), |facts| without(markup, &facts.withheld(&self.schemas, fields)))
     }
 
     fn write(

@@ -11,7 +11,7 @@ use crate::base::time::UnixTime;
 use crate::faces::client::{Client, ClientError, digest_of, problem_of, verify_under};
 use crate::gateway::driver::now;
 use crate::host::schemas::sets::Sets;
-use crate::host::transport::{Anchors, Askers, Door, Identity, Question, Received, serve_questions};
+use crate::host::transport::{Anchors, Door, Identity, Question, Received, serve_questions};
 use crate::message::envelope::{Ask, Body, Context, Kind, Message, ReplyTo, World};
 use crate::message::schema::fields_of_header;
 use paper::{NoPaper, Standing, paper};
@@ -95,7 +95,8 @@ impl Mock {
         let Ok(tls) = identity.server() else { return };
         let say = Arc::clone(&self.say);
         let turned = Arc::new(move |address, why: &str| say(&format!("{address}: {why}")));
-        let door = Door { turned, ..Door::fixed(tls, Askers::OfHost(self.client.gateway().host.clone())) };
+        let host = self.client.gateway().host.clone();
+        let door = Door { turned, ..Door::fixed(tls, move |connection| connection.is_of_host(&host)) };
         let answer = move |question: Question| {
             let mock = Arc::clone(&self);
             async move {
