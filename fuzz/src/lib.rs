@@ -84,6 +84,8 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "server")]
     Target { name: "stamp", dictionary: NONE, run: served::stamp },
     #[cfg(feature = "server")]
+    Target { name: "joining", dictionary: TEXT, run: served::joining },
+    #[cfg(feature = "server")]
     Target { name: "http_head", dictionary: HTTP, run: heads::http_head },
     #[cfg(feature = "server")]
     Target { name: "private", dictionary: TEXT, run: sealed::private },

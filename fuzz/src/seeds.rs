@@ -66,6 +66,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         #[cfg(feature = "server")]
         "stamp" => crate::served::stamps(),
         #[cfg(feature = "server")]
+        "joining" => crate::served::joinings(),
+        #[cfg(feature = "server")]
         "http_head" => crate::heads::requests(),
         #[cfg(feature = "server")]
         "private" => crate::sealed::privates(),

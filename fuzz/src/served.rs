@@ -3,12 +3,15 @@
 
 use crate::memory::bounded;
 use crate::originals::{self, Few, LEAVES, LOG};
+use oncegate::base::ids::AgencyId;
 use oncegate::base::limits;
 use oncegate::base::time::UnixTime;
 use oncegate::evidence::tlog::tree::{self, Hash, Head, verify_consistency};
 use oncegate::gateway::timestamp::Request as StampRequest;
 use oncegate::gateway::witness::{Book, Submission, WitnessFile};
+use oncegate::host::authority::make_request;
 use oncegate::host::config::{Config, place};
+use oncegate::host::joins::{Application, State};
 use oncegate::host::transport::Anchors;
 use oncegate::message::pki::to_pem;
 use std::path::Path;
@@ -47,6 +50,51 @@ fn refused_inside(text: &str, offset: usize, what: &str) {
     let (line, column) = place(text, offset);
     let found = text.split('\n').nth(line - 1).expect("the line is in the text");
     assert!((1..=found.chars().count() + 1).contains(&column), "column {column} of line {line}");
+}
+
+/// What somebody sends who wants to take part is within its limits and means the same written again, or is refused in words; so is what he
+/// is told.
+pub fn joining(input: &[u8]) {
+    match Application::parse(input) {
+        Ok(application) => {
+            assert!(AgencyId::parse(&application.agency).is_some() && !application.name.chars().any(char::is_control));
+            assert!(application.holds.len() <= limits::JOIN_HOLDS_MAX, "a limit was lifted");
+            let again = serde_json::to_vec(&application).expect("JSON");
+            assert_eq!(Application::parse(&again).ok(), Some(application));
+        }
+        Err(fault) => assert!(!fault.detail.is_empty()),
+    }
+    if let Ok(state) = serde_json::from_slice::<State>(input) {
+        let again = serde_json::to_vec(&state).expect("JSON");
+        assert_eq!(serde_json::from_slice::<State>(&again).ok(), Some(state));
+    }
+}
+
+/// Requests to take part, and what is said to them.
+pub fn joinings() -> Vec<Vec<u8>> {
+    let agency = AgencyId::parse("xx.town.school-1").expect("a name");
+    let request = || make_request(&agency).expect("a request").1;
+    let application = |url: Option<&str>, holds: &[&str]| {
+        let application = Application {
+            format: 1,
+            agency: agency.to_string(),
+            name: "School 1".to_owned(),
+            url: url.map(str::to_owned),
+            holds: holds.iter().map(|what| (*what).to_owned()).collect(),
+            tls_request: request(),
+            sign_request: request(),
+        };
+        serde_json::to_vec(&application).expect("JSON")
+    };
+    let said = |state: &State| serde_json::to_vec(state).expect("JSON");
+    vec![
+        application(None, &[]),
+        application(Some("outbound"), &["school-enrolment"]),
+        application(Some("https://school.example:9443/x"), &["a", "b"]),
+        said(&State::Waiting),
+        said(&State::Refused { reason: "no".to_owned() }),
+        said(&State::Approved { tls: "t".to_owned(), sign: "s".to_owned(), gateway: "https://g".to_owned() }),
+    ]
 }
 
 /// Configurations, and the file of a witness.

@@ -595,7 +595,7 @@ pub const SOURCE_TOLD_MAX: usize = 10;
 pub const AGENT_REPEATS_MAX: usize = 1_000;
 /// Octets of them.
 pub const AGENT_REPEATS_BYTES_MAX: usize = 16 << 20;
-/// Most requests to take part that wait, or were decided of late.
+/// Most requests to take part that wait for a decision.
 pub const JOINS_MAX: usize = 100;
 /// How long such a request is kept: 30 days.
 pub const JOIN_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;

@@ -181,13 +181,13 @@ impl Joins {
         replace(&self.path(code, DECISION), &octets, 0o600)
     }
 
-    /// Takes away what is too old; gives how many there are.
+    /// Takes away what is too old; gives how many wait for a decision.
     fn sweep(&self, now: UnixTime) -> io::Result<usize> {
         let mut count = 0;
         for code in self.codes()? {
             let path = self.path(&code, APPLICATION);
             if since(&path)?.distance_ms(now) <= limits::JOIN_KEPT_MS {
-                count += 1;
+                count += usize::from(!self.path(&code, DECISION).exists());
                 continue;
             }
             std::fs::remove_file(&path)?;
@@ -261,10 +261,13 @@ mod tests {
         make_folder(&joins.folder).expect("writable");
         let code = Digest::from_octets([1; 32]);
         std::fs::write(joins.path(&code, APPLICATION), "{}").expect("writable");
-        joins.decide(&code, &State::Refused { reason: "no".to_owned() }).expect("writable");
         let written = since(&joins.path(&code, APPLICATION)).expect("readable");
         let left = |after: u64| joins.sweep(written.plus_ms(after)).expect("swept");
-        assert_eq!((left(limits::JOIN_KEPT_MS), left(limits::JOIN_KEPT_MS + 1)), (1, 0));
+        assert_eq!(left(limits::JOIN_KEPT_MS), 1);
+        joins.decide(&code, &State::Refused { reason: "no".to_owned() }).expect("writable");
+        assert_eq!(left(limits::JOIN_KEPT_MS), 0, "it waits no more");
+        assert!(joins.state(&code).is_some());
+        assert_eq!(left(limits::JOIN_KEPT_MS + 1), 0);
         assert!(joins.state(&code).is_none() && !joins.path(&code, DECISION).exists());
         std::fs::remove_dir_all(&folder).expect("removable");
     }

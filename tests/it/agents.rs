@@ -398,6 +398,7 @@ fn own_systems_ask_at_the_desk_in_json_and_nobody_else_does() {
         let refused = curl(more, "\"XX-OGTEST:99000000136\"");
         assert!(refused.contains("OG-DSK-001") && refused.contains("401"), "{why}: {refused}");
     }
+    says_who_asks(&office, &curl, (token, port));
     let wrong = curl(token, "17");
     assert!(wrong.contains("OG-DSK-002"), "{wrong}");
     let kept = fs::read_dir(school.join("kept/answers")).expect("a folder").count();
@@ -405,6 +406,21 @@ fn own_systems_ask_at_the_desk_in_json_and_nobody_else_does() {
     let file = one.split("\"file\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a file");
     office.done(&format!("oncegate verify {file} --authorities agencies/xx.office.school-1/ca.pem"));
     assert!(!office.lines().contains("99000000136"), "{}", office.lines());
+}
+
+/// Who asks at the desk, and in which case, is on record; and the desk describes itself.
+fn says_who_asks(office: &Office, curl: &dyn Fn(&str, &str) -> String, (token, port): (&str, u16)) {
+    let by = |by: &str| curl(token, &format!("\"XX-OGTEST:99000000136\",\"by\":{by}"));
+    let asked =
+        by("{\"official\":\"XX-OGTEST:99000000463\",\"role\":\"clerk\",\"case\":\"01990a5c-0000-7000-8000-000000000001\"}");
+    let index = asked.split("\"log_index\":").nth(1).and_then(|rest| rest.split(',').next()).expect("a record");
+    let record = office.done(&format!("oncegate log show {index} --as agencies/xx.office.school-1"));
+    assert!(record.contains("01990a5c-0000-7000-8000-000000000001"), "{record}");
+    for wrong in ["{\"official\":\"XX-OGTEST:99000000463\"}", "{\"case\":\"17\"}", "{\"clerk\":\"x\"}"] {
+        assert!(by(wrong).contains("OG-DSK-002"), "{wrong}");
+    }
+    let described = office.run(&format!("curl -s {token} http://127.0.0.1:{port}/openapi.json")).stdout;
+    assert_eq!(String::from_utf8_lossy(&described), oncegate::faces::agent::OPENAPI);
 }
 
 /// At a socket the kernel says who asks.

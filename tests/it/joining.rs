@@ -131,6 +131,12 @@ fn whoever_is_not_live_is_of_the_test_world_and_goes_on_where_it_was() {
     assert!(other.status.code() == Some(2) && text(&other.stderr).contains("another request"), "{}", text(&other.stderr));
     let approved = door.agency(&["approve", &code]);
     assert!(approved.status.success(), "{}", text(&approved.stderr));
+    // An operator whose command was killed before it had said so approves once more.
+    let decided =
+        door.scene.data().join("joins").join(format!("{}.decision.json", door.waiting()[0]["code"].as_str().expect("a code")));
+    std::fs::remove_file(&decided).expect("it was decided");
+    let once_more = door.agency(&["approve", &code]);
+    assert!(once_more.status.success(), "{}", text(&once_more.stderr));
     let last = door.join(&invited, "xx.demo.clinic-99", &more).output().expect("it starts");
     assert!(last.status.success() && text(&last.stdout).contains("takes part"), "{}", text(&last.stderr));
     let registry = std::fs::read_to_string(door.scene.world().folder().join("registry.toml")).expect("there");

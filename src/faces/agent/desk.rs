@@ -7,13 +7,13 @@ use super::holder::Holder;
 use super::kept::Kept;
 use super::pull::Say;
 use crate::base::fault::{Code as FaultCode, Fault};
-use crate::base::ids::{AgencyId, Code, Digest, Identifier};
+use crate::base::ids::{AgencyId, Code, Digest, Identifier, Uuid};
 use crate::base::limits;
 use crate::faces::client::{Checked, Client, ClientError, Problem};
 use crate::host::config::read_bounded;
 use crate::host::transport::{self, Body as HttpBody, Inbound, Protocol, full, streamed};
 use crate::message::crypto::{equal, sha256};
-use crate::message::envelope::{Ask, Body, Context, Subject, World};
+use crate::message::envelope::{Ask, Body, Context, Official, Subject, World};
 use crate::message::schema::{FieldPath, recurring};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::service::service_fn;
@@ -27,6 +27,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, watch};
+
+/// What the desk understands and says, in OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("../../../docs/desk.json");
 
 /// Questions of one request that are under way at once.
 const AT_ONCE: usize = 16;
@@ -69,6 +72,16 @@ struct Asking {
     #[serde(default)]
     test: bool,
     wait: Option<u64>,
+    by: Option<By>,
+}
+
+/// Who at the agency asks, and in which case: on record, and for the citizen to see.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct By {
+    official: Option<String>,
+    role: Option<String>,
+    case: Option<String>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -87,6 +100,8 @@ struct Question {
     to: Option<AgencyId>,
     world: World,
     wait: Duration,
+    official: Option<Official>,
+    case: Option<Uuid>,
 }
 
 /// What is told: a status, and an object of JSON.
@@ -192,6 +207,7 @@ impl Desk {
                 })?;
                 self.ask(asking).await
             }
+            (&Method::GET, "/openapi.json") => Ok(response(Told(200, OPENAPI.trim_end().to_owned()))),
             (&Method::GET, "/inbox") => {
                 let waiting = self.kept.waiting().map_err(|_| Fault::new(FaultCode::DeskRequest))?;
                 let rows = waiting.iter().map(|waiting| {
@@ -208,7 +224,7 @@ impl Desk {
                     _ => Err(Fault::new(FaultCode::HttpNoSuchPath)),
                 }
             }
-            (_, "/ask" | "/inbox") => Err(Fault::new(FaultCode::HttpMethod)),
+            (_, "/ask" | "/inbox" | "/openapi.json") => Err(Fault::new(FaultCode::HttpMethod)),
             _ => Err(Fault::new(FaultCode::HttpNoSuchPath)),
         }
     }
@@ -273,7 +289,8 @@ impl Desk {
 
     async fn about(&self, holder: &Arc<Holder>, question: &Question, of: Identifier) -> Told {
         let subject = Subject { identifiers: vec![of], ..Subject::default() };
-        let context = Context::new(question.purpose.clone(), &question.basis, subject);
+        let mut context = Context::new(question.purpose.clone(), &question.basis, subject);
+        (context.official, context.case) = (question.official.clone(), question.case);
         let client = holder.client();
         let request = match client.request(question.ask.clone(), context, question.to.clone(), question.world) {
             Ok(request) => request,
@@ -315,6 +332,7 @@ impl Desk {
         let select = select.ok_or_else(|| wrong(format!("select: {}", FieldPath::FORM)))?;
         let to =
             asking.to.as_deref().map(|to| AgencyId::parse(to).ok_or_else(|| wrong("to is not the name of an agency".to_owned())));
+        let (official, case) = asking.by.as_ref().map_or(Ok((None, None)), by)?;
         let basis = match &asking.basis {
             Some(basis) => basis.clone(),
             None => self.basis(client, &asking.document, &asking.r#for).await?,
@@ -326,6 +344,8 @@ impl Desk {
             to: to.transpose()?,
             world: if asking.test { World::Test } else { World::Live },
             wait: Duration::from_secs(asking.wait.unwrap_or(WAIT_S).min(WAIT_S_MAX)),
+            official,
+            case,
         })
     }
 
@@ -346,6 +366,22 @@ impl Desk {
 enum Refusal {
     Fault(Fault),
     Client(ClientError),
+}
+
+/// Who asks, and in which case.
+fn by(by: &By) -> Result<(Option<Official>, Option<Uuid>), Refusal> {
+    let wrong = |what: &'static str| Refusal::Fault(Fault::at(FaultCode::DeskRequest, what));
+    let official = match (&by.official, &by.role) {
+        (Some(official), Some(role)) => {
+            let identifier = person(official).map_err(|_| wrong("by.official is SCHEME:VALUE, with its check digits"))?;
+            let role = Code::parse(role).ok_or_else(|| wrong("by.role is not a code, such as clerk"))?;
+            Some(Official { identifier, role })
+        }
+        (None, None) => None,
+        _ => return Err(wrong("by.official and by.role go together")),
+    };
+    let case = by.case.as_deref().map(|case| Uuid::parse(case).ok_or_else(|| wrong("by.case is not a UUID"))).transpose()?;
+    Ok((official, case))
 }
 
 fn person(text: &str) -> Result<Identifier, Fault> {

@@ -15,6 +15,7 @@ mod repeat;
 mod zones;
 
 pub use config::{Config, DeskAt, DeskConfig, FILE, Finding, Hold, HoldConfig, Holds};
+pub use desk::OPENAPI;
 pub use draft::{Draft, quoted};
 pub use fixtures::{Case, Fixtures, Tried, Trying, some_identifier};
 pub use holder::{Answered, Holder, Said, schemas};

@@ -37,7 +37,7 @@ pub(super) fn invite(installation: &Installation, days: u64, out: &Out) -> Outco
     let authority = pem_blocks(&pem, "CERTIFICATE").into_iter().next();
     let fingerprint = authority.map(|der| sha256(&der).to_string());
     let fingerprint = fingerprint.ok_or_else(|| Failure::new(2, "the file of authorities holds no certificate"))?;
-    let url = format!("http://{}", config.public);
+    let url = public_address(&config);
     let command = format!("oncegate join {url} --fingerprint {fingerprint} --as NAME --name \"TITLE\"");
     let told = serde_json::json!({
         "format": 1, "url": url, "fingerprint": fingerprint, "openUntil": until.to_string(), "command": command,
@@ -82,6 +82,17 @@ pub(super) fn turn_away(installation: &Installation, code: &str, reason: String,
     joins.decide(&found.code, &State::Refused { reason })?;
     let agency = &found.application.agency;
     out.result(format_args!("{agency} was turned away"), &serde_json::json!({ "format": 1, "turnedAway": agency }))
+}
+
+/// Where newcomers reach the public listener: as personal links do, if the configuration says that.
+fn public_address(config: &Config) -> String {
+    if let Some(url) = &config.notices.public_url {
+        return url.to_string().trim_end_matches('/').to_owned();
+    }
+    match &config.exchange.host {
+        Some(host) if config.public.ip().is_unspecified() => format!("http://{host}:{}", config.public.port()),
+        _ => format!("http://{}", config.public),
+    }
 }
 
 fn joins(config: &Config) -> Joins {
