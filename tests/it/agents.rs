@@ -128,6 +128,14 @@ impl Office {
         fs::write(self.clinic("adult.toml"), yes_or_no()).expect("written");
     }
 
+    /// Makes the agent of the page's spreadsheet, corrected as the page says.
+    fn draft(&self) {
+        fs::write(self.path().join("notes.csv"), blocks("csv").concat()).expect("written");
+        let commands = blocks("sh").concat();
+        self.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
+        self.correct(&blocks("toml").concat());
+    }
+
     /// Puts lines of the page in the place of those for the same paths.
     fn correct(&self, lines: &str) {
         let file = self.clinic("medical-absence-note.toml");
@@ -292,10 +300,7 @@ fn an_agency_without_any_inbound_port_holds_and_asks() {
     let network = Outbound::new();
     let mut office = Office::at(&network.outside);
     let inside = format!("ip netns exec {}", network.name);
-    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
-    let commands = blocks("sh").concat();
-    office.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
-    office.correct(&blocks("toml").concat());
+    office.draft();
     office.agent = Some(office.start(&format!("{inside} oncegate agent run {CLINIC}")));
     let start = Instant::now();
     loop {
@@ -320,10 +325,7 @@ const PERSONS: &str = "--found XX-OGTEST:99000000136 --found XX-OGTEST:990000002
 #[test]
 fn an_agency_with_a_spreadsheet_and_no_port_holds_all_twenty_checks() {
     let mut office = Office::new();
-    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
-    let commands = blocks("sh").concat();
-    office.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
-    office.correct(&blocks("toml").concat());
+    office.draft();
     office.start_agent();
     office.asked_until(&["2026-03-06"]);
     let run = office.done(&format!("oncegate agency test {CLINIC} {PERSONS}"));
@@ -340,10 +342,7 @@ fn an_agency_with_a_spreadsheet_and_no_port_holds_all_twenty_checks() {
 #[test]
 fn own_systems_ask_at_the_desk_in_json_and_nobody_else_does() {
     let mut office = Office::new();
-    fs::write(office.path().join("notes.csv"), blocks("csv").concat()).expect("written");
-    let commands = blocks("sh").concat();
-    office.done(commands.lines().find(|line| line.contains(" agent new ")).expect("the page makes a draft"));
-    office.correct(&blocks("toml").concat());
+    office.draft();
     office.start_agent();
     office.asked_until(&["2026-03-06"]);
     let port = free_port();

@@ -28,7 +28,9 @@ struct Kept {
     /// Of whom there is a line.
     has: fn(&Person) -> bool,
     columns: &'static [Column],
-    /// The lines of the mapping beside those of the head.
+    /// The element of the person whose line it is.
+    person: &'static str,
+    /// The lines of the mapping beside those of the head and of that person.
     map: &'static str,
 }
 
@@ -88,12 +90,8 @@ const OFFICES: [Office; 4] = [
                 ("No sports until", |_, _| days_from_today(12)),
                 ("Back on", |_, _| days_from_today(-1)),
             ],
+            person: "Patient",
             map: r#""Head/DocumentId" = { column = "Note", as = "document-id" }
-"Patient/Id" = { column = "Number", as = "id", scheme = "XX-OGTEST" }
-"Patient/Name/Family" = "Surname"
-"Patient/Name/Given" = "First name"
-"Patient/Sex" = "Sex"
-"Patient/BirthDate" = { column = "Born", as = "day", form = "dd.mm.yyyy" }
 "Absence/From" = { column = "Ill from", as = "day", form = "dd.mm.yyyy" }
 "Absence/To" = { column = "Ill until", as = "day", form = "dd.mm.yyyy" }
 "Days" = { column = "Days", as = "integer" }
@@ -123,12 +121,8 @@ const OFFICES: [Office; 4] = [
                 ("Since", |_, _| "01.09.2022".to_owned()),
                 ("At school", |_, _| "yes".to_owned()),
             ],
+            person: "Pupil",
             map: r#""Head/DocumentId" = { column = "Number", as = "document-id" }
-"Pupil/Id" = { column = "Number", as = "id", scheme = "XX-OGTEST" }
-"Pupil/Name/Family" = "Surname"
-"Pupil/Name/Given" = "First name"
-"Pupil/Sex" = "Sex"
-"Pupil/BirthDate" = { column = "Born", as = "day", form = "dd.mm.yyyy" }
 "School" = { agency = true }
 "Class" = "Class"
 "Since" = { column = "Since", as = "day", form = "dd.mm.yyyy" }
@@ -155,12 +149,8 @@ const OFFICES: [Office; 4] = [
                 ("Child's sex", |_, family| of(family, Role::Newborn, |child| child.sex.to_owned())),
                 ("Her child number", |_, _| "2".to_owned()),
             ],
+            person: "Mother",
             map: r#""Head/DocumentId" = { column = "Number", as = "document-id" }
-"Mother/Id" = { column = "Number", as = "id", scheme = "XX-OGTEST" }
-"Mother/Name/Family" = "Surname"
-"Mother/Name/Given" = "First name"
-"Mother/Sex" = "Sex"
-"Mother/BirthDate" = { column = "Born", as = "day", form = "dd.mm.yyyy" }
 "BirthAt" = { column = "Child born", as = "instant", form = "dd.mm.yyyy HH:MM", zone = "+00:00" }
 "Place/Country" = { text = "RU" }
 "Child/Sex" = "Child's sex"
@@ -198,16 +188,12 @@ const OFFICES: [Office; 4] = [
                     ("Father's first name", |_, family| of(family, Role::Father, |father| father.given.to_owned())),
                     ("Father born", |_, family| of(family, Role::Father, |father| day(father.born))),
                 ],
+                person: "Child",
                 map: r#""Head/DocumentId" = { column = "Entry", as = "document-id" }
 "Record/Register" = { text = "births" }
 "Record/Number" = "Entry"
 "Record/Date" = { column = "Entered on", as = "day", form = "dd.mm.yyyy" }
 "Record/Office" = { agency = true }
-"Child/Id" = { column = "Number", as = "id", scheme = "XX-OGTEST" }
-"Child/Name/Family" = "Surname"
-"Child/Name/Given" = "First name"
-"Child/Sex" = "Sex"
-"Child/BirthDate" = { column = "Born", as = "day", form = "dd.mm.yyyy" }
 "Child/BirthPlace/Country" = { text = "RU" }
 "Child/BirthPlace/Region" = { text = "RU-YAR" }
 "Child/LiveBirth" = { text = "true" }
@@ -241,12 +227,8 @@ const OFFICES: [Office; 4] = [
                     ("Issued by", |_, _| "Office 1".to_owned()),
                     ("In force", |_, _| "yes".to_owned()),
                 ],
+                person: "Person",
                 map: r#""Head/DocumentId" = { column = "Passport", as = "document-id" }
-"Person/Id" = { column = "Number", as = "id", scheme = "XX-OGTEST" }
-"Person/Name/Family" = "Surname"
-"Person/Name/Given" = "First name"
-"Person/Sex" = "Sex"
-"Person/BirthDate" = { column = "Born", as = "day", form = "dd.mm.yyyy" }
 "Document/Kind" = { text = "passport" }
 "Document/Number" = "Passport"
 "Document/IssuedOn" = { column = "Issued on", as = "day", form = "dd.mm.yyyy" }
@@ -269,12 +251,8 @@ const OFFICES: [Office; 4] = [
                     ("Region", |_, _| "RU-YAR".to_owned()),
                     ("Since", |_, _| "20.05.2018".to_owned()),
                 ],
+                person: "Person",
                 map: r#""Head/DocumentId" = { column = "Number", as = "document-id" }
-"Person/Id" = { column = "Number", as = "id", scheme = "XX-OGTEST" }
-"Person/Name/Family" = "Surname"
-"Person/Name/Given" = "First name"
-"Person/Sex" = "Sex"
-"Person/BirthDate" = { column = "Born", as = "day", form = "dd.mm.yyyy" }
 "Kind" = "Kind"
 "Place/Country" = { text = "RU" }
 "Place/Region" = "Region"
@@ -304,9 +282,13 @@ impl Kept {
         format!(
             "# How a line of {file}.csv becomes a {document}: on the left the path in the document, on the right the column.\nformat = 1\n\
              document = \"{document}\"\nperson = {{ column = \"Number\", scheme = \"XX-OGTEST\" }}\n\n[map]\n\"Head/Issuer\" = {{ agency = true }}\n\
-             \"Head/IssuedAt\" = {{ now = true }}\n\"Head/Status\" = {{ text = \"in-force\" }}\n{map}",
+             \"Head/IssuedAt\" = {{ now = true }}\n\"Head/Status\" = {{ text = \"in-force\" }}\n\
+             \"{person}/Id\" = {{ column = \"Number\", as = \"id\", scheme = \"XX-OGTEST\" }}\n\
+             \"{person}/Name/Family\" = \"Surname\"\n\"{person}/Name/Given\" = \"First name\"\n\"{person}/Sex\" = \"Sex\"\n\
+             \"{person}/BirthDate\" = {{ column = \"Born\", as = \"day\", form = \"dd.mm.yyyy\" }}\n{map}",
             file = self.file,
             document = self.document,
+            person = self.person,
             map = self.map
         )
     }

@@ -33,10 +33,12 @@ pub(super) fn invite(installation: &Installation, days: u64, out: &Out) -> Outco
     let config = Config::load(&installation.config()).map_err(|error| Failure::new(2, error))?;
     let until = now().plus_ms(days * 24 * 60 * 60 * 1000);
     joins(&config).open_until(until)?;
-    let pem = read_bounded(&config.exchange.authorities).map_err(|error| Failure::new(2, error))?;
+    // Of those that the gateway believes the one that issues here: a newcomer's certificates will be of it.
+    let issuer = installation.folder().join("certs/ca.pem");
+    let pem = read_bounded(&issuer).map_err(|error| Failure::new(2, error))?;
     let authority = pem_blocks(&pem, "CERTIFICATE").into_iter().next();
     let fingerprint = authority.map(|der| sha256(&der).to_string());
-    let fingerprint = fingerprint.ok_or_else(|| Failure::new(2, "the file of authorities holds no certificate"))?;
+    let fingerprint = fingerprint.ok_or_else(|| Failure::new(2, format!("{}: holds no certificate", issuer.display())))?;
     let url = public_address(&config);
     let command = format!("oncegate join {url} --fingerprint {fingerprint} --as NAME --name \"TITLE\"");
     let told = serde_json::json!({
